@@ -1,0 +1,1 @@
+"""The domain: plain, synchronous Python. It imports the standard library, `dateutil` and itself (ADR 0002)."""

@@ -1,0 +1,1 @@
+"""Attempts to charge and the decisions on them (design 3.3)."""

@@ -1,0 +1,153 @@
+"""What can happen to one attempt to charge: its decision and, in the same stream, what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass
+
+
+class Stage(StrEnum):
+    """At which point of the attempt the decision was made."""
+
+    AUTHORIZE = "authorize"  # the driver asked before the start
+    START = "start"  # the charge began
+    OFFLINE_START = "offline_start"  # it had begun while the charger could not ask
+    REQUEST = "request"  # another service asked over HTTP
+
+
+class SessionDecision(StrEnum):
+    """The decision under which a charge began; `none` where nobody needs to ask."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenialSignal:
+    """What was sent so that the driver can see the refusal: the protocol's status and, where it can carry one, a text."""
+
+    status: str
+    message: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLineage:
+    """What a decision was made of, so that it can be explained at any later time."""
+
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    depot_id: DepotId
+    connector_id: int | None
+    decided_for: datetime  # the instant whose policy was asked: the attempt's own, also when reported late
+    stage: Stage
+    protocol: str
+    message_id: str
+    identifier: IdentifierRef | None
+    expected_mode: AccessMode
+    cause: Cause
+    enforcement: Enforcement
+    policy_version: int
+    registry_version: int
+    access_class: AccessClass
+    vehicle_id: VehicleId | None
+    agreement_id: AgreementId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessAllowed:
+    """`valid_until` is the first instant at which the same attempt could be refused."""
+
+    TYPE: ClassVar = "access.access_allowed.v1"
+    lineage: DecisionLineage
+    reason: Reason
+    would_deny: Reason | None
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessDenied:
+    TYPE: ClassVar = "access.access_denied.v1"
+    lineage: DecisionLineage
+    reason: Reason
+    signal: DenialSignal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingStarted:
+    """A charge began at `started_at` (the charger's own time). `transaction_id` is the protocol's, as text."""
+
+    TYPE: ClassVar = "access.charging_started.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    depot_id: DepotId
+    connector_id: int | None
+    transaction_id: str
+    started_at: datetime
+    meter_start_wh: int | None
+    decision: SessionDecision
+    identifier: IdentifierRef | None
+    vehicle_id: VehicleId | None
+    expected_mode: AccessMode
+    offline: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingEnded:
+    """`energy_wh` is None where the charger told no meter values."""
+
+    TYPE: ClassVar = "access.charging_ended.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    transaction_id: str
+    ended_at: datetime
+    energy_wh: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineStartReported:
+    """A charge that had begun while the charger could not ask; `authorised` by the policy of its own time."""
+
+    TYPE: ClassVar = "access.offline_start_reported.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    started_at: datetime
+    authorised: bool
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenialNotHonoured:
+    """The charger delivers energy although the start was refused; the session is being stopped remotely."""
+
+    TYPE: ClassVar = "access.denial_not_honoured.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    transaction_id: str
+    seen_at: datetime
+    energy_wh: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionOpened:
+    """The protocol's transaction belongs to the attempt; alone in the transaction's own stream (ADR 0003)."""
+
+    TYPE: ClassVar = "access.transaction_opened.v1"
+    charger_id: ChargerId
+    transaction_id: str
+    attempt_id: AttemptId
+
+
+AccessEvent = (
+    AccessAllowed | AccessDenied | ChargingStarted | ChargingEnded | OfflineStartReported | DenialNotHonoured
+)

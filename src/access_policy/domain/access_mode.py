@@ -1,0 +1,55 @@
+"""The access mode of a charger, why it holds, and how strictly it is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccessMode(StrEnum):
+    FREEVEND = "freevend"  # anyone may charge
+    MANAGED = "managed"  # own vehicles and vehicles with an agreement only
+
+
+class CauseKind(StrEnum):
+    BASELINE = "baseline"
+    RULE = "rule"
+    EXCEPTION = "exception"
+    OVERRIDE = "override"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a mode holds: the kind, the id of the rule, exception or override (none for the baseline), its name."""
+
+    kind: CauseKind
+    id: str | None = None
+    name: str = ""
+
+
+BASELINE_CAUSE = Cause(CauseKind.BASELINE, None, "baseline")
+
+
+class Enforcement(StrEnum):
+    ENFORCE = "enforce"
+    OBSERVE = "observe"  # everyone charges; each decision says what enforcement would have done
+
+
+class OnWindowStart(StrEnum):
+    """What happens to a session that runs across the start of a managed window."""
+
+    LET_FINISH = "let_finish"
+    STOP_UNAUTHORISED = "stop_unauthorised"
+
+
+class OnStoreOutage(StrEnum):
+    SPOOL = "spool"
+    REFUSE = "refuse"
+
+
+class OfflineStarts(StrEnum):
+    """What a charger may start while it cannot ask."""
+
+    CLOSED = "closed"
+    LIST = "list"
+    OPEN = "open"

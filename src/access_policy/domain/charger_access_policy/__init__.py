@@ -1,0 +1,1 @@
+"""The aggregate ChargerAccessPolicy: one stream per charger."""

@@ -1,0 +1,50 @@
+"""The state of mode application: what was asked of the charger, what was seen on it (design 3.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.events import (
+    ModeApplicationFailed,
+    ModeApplied,
+    ModeChangeRequested,
+    ModeDriftDetected,
+)
+
+ApplicationEvent = ModeChangeRequested | ModeApplied | ModeApplicationFailed | ModeDriftDetected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeApplication:
+    """`generation` is that of the latest request; `applied_*` what was last verified; `failure` why the latest request
+    has not been verified yet; `drift_found` the mode the charger was seen in instead of the applied one."""
+
+    generation: int = 0
+    requested_mode: AccessMode | None = None
+    applied_mode: AccessMode | None = None
+    applied_at: datetime | None = None
+    applied_due_at: datetime | None = None
+    evidence: str = ""
+    failure: str | None = None
+    failures: int = 0
+    drift_found: AccessMode | None = None
+
+    def after(self, event: ApplicationEvent) -> ModeApplication:
+        match event:
+            case ModeChangeRequested():
+                return replace(self, generation=event.generation, requested_mode=event.mode)
+            case ModeApplied():
+                return ModeApplication(
+                    generation=event.generation,
+                    requested_mode=event.mode,
+                    applied_mode=event.mode,
+                    applied_at=event.applied_at,
+                    applied_due_at=event.due_at,
+                    evidence=event.evidence,
+                )
+            case ModeApplicationFailed():
+                return replace(self, failure=event.reason, failures=self.failures + 1)
+            case ModeDriftDetected():
+                return replace(self, drift_found=event.found)

@@ -1,0 +1,57 @@
+"""Why a command on a charger's policy is refused."""
+
+from __future__ import annotations
+
+from access_policy.domain.errors import Conflict, Invalid, Unknown
+
+
+class ChargerUnknown(Unknown):
+    code = "charger-not-found"
+
+
+class ChargerRetired(Conflict):
+    code = "charger-retired"
+
+
+class ChargePointIdTaken(Conflict):
+    code = "charge-point-id-taken"
+
+
+class RuleUnknown(Unknown):
+    code = "mode-rule-not-found"
+
+
+class ExceptionUnknown(Unknown):
+    code = "mode-exception-not-found"
+
+
+class OverrideUnknown(Unknown):
+    code = "override-not-found"
+
+
+class ExceptionInvalid(Invalid):
+    code = "mode-exception-invalid"
+
+
+class OverrideInvalid(Invalid):
+    code = "override-invalid"
+
+
+class OverrideInThePast(Invalid):
+    code = "override-in-the-past"
+
+
+class OverrideTooLong(Invalid):
+    code = "override-too-long"
+
+
+class NoNextTransition(Invalid):
+    code = "no-next-transition"
+
+
+class TooManyRules(Conflict):
+    code = "too-many-mode-rules"
+
+
+class SettingsInvalid(Invalid):
+    code = "charger-invalid"

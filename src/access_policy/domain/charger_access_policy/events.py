@@ -1,0 +1,200 @@
+"""What can happen to a charger's policy. Ids of tenant and actor, positions and correlation sit in the envelope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
+
+from access_policy.domain.access_mode import AccessMode, Cause, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.mode_schedule.rules import ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerSettings:
+    """All of a charger that an operator sets at once. `profile` names a capability profile; `connectors` counts them."""
+
+    charge_point_id: ChargePointId
+    depot_id: DepotId
+    time_zone: str  # IANA name; the depot's
+    profile: str
+    baseline_mode: AccessMode
+    connectors: int = 1
+    on_window_start: OnWindowStart = OnWindowStart.LET_FINISH
+    on_store_outage: OnStoreOutage = OnStoreOutage.SPOOL
+    offline_starts: OfflineStarts = OfflineStarts.LIST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRegistered:
+    TYPE: ClassVar = "charger_access_policy.charger_registered.v1"
+    charger_id: ChargerId
+    settings: ChargerSettings
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerAmended:
+    """The charger's settings are these from now on."""
+
+    TYPE: ClassVar = "charger_access_policy.charger_amended.v1"
+    charger_id: ChargerId
+    settings: ChargerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRetired:
+    TYPE: ClassVar = "charger_access_policy.charger_retired.v1"
+    charger_id: ChargerId
+    retired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnforcementChanged:
+    TYPE: ClassVar = "charger_access_policy.enforcement_changed.v1"
+    charger_id: ChargerId
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduled:
+    TYPE: ClassVar = "charger_access_policy.mode_scheduled.v1"
+    charger_id: ChargerId
+    rule: ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduleAmended:
+    """The rule of the same id reads like this from now on."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_schedule_amended.v1"
+    charger_id: ChargerId
+    rule: ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduleWithdrawn:
+    TYPE: ClassVar = "charger_access_policy.mode_schedule_withdrawn.v1"
+    charger_id: ChargerId
+    rule_id: RuleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeExceptionAdded:
+    """On the local days `first` to `last`, both included, the charger has `mode`."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_exception_added.v1"
+    charger_id: ChargerId
+    exception_id: ExceptionId
+    first: date
+    last: date
+    mode: AccessMode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeExceptionRemoved:
+    TYPE: ClassVar = "charger_access_policy.mode_exception_removed.v1"
+    charger_id: ChargerId
+    exception_id: ExceptionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverridden:
+    """An operator put the charger into `mode` from `starts_at` up to, not including, `ends_at`."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_overridden.v1"
+    charger_id: ChargerId
+    override_id: OverrideId
+    mode: AccessMode
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    made_by: ActorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverrideLifted:
+    """The override ended at `lifted_at`, before its time."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_override_lifted.v1"
+    charger_id: ChargerId
+    override_id: OverrideId
+    lifted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeChangeRequested:
+    """The controller is about to switch the charger: appended before anything is sent (the fence of design 3.5).
+
+    `generation` counts the requests of this charger, `due_at` is the instant from which the mode is expected.
+    """
+
+    TYPE: ClassVar = "charger_access_policy.mode_change_requested.v1"
+    charger_id: ChargerId
+    generation: int
+    mode: AccessMode
+    cause: Cause
+    due_at: datetime
+    mode_control: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeApplied:
+    """The charger was seen to be in `mode`: `evidence` says how. `late_s` is the time since the mode was due, in seconds."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_applied.v1"
+    charger_id: ChargerId
+    generation: int
+    mode: AccessMode
+    cause: Cause
+    due_at: datetime
+    applied_at: datetime
+    late_s: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeApplicationFailed:
+    """One try to switch the charger ended without the mode being seen; the controller tries again after a backoff."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_application_failed.v1"
+    charger_id: ChargerId
+    generation: int
+    mode: AccessMode
+    reason: str
+    detail: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeDriftDetected:
+    """The charger was seen in `found` although `expected` had been applied."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_drift_detected.v1"
+    charger_id: ChargerId
+    expected: AccessMode
+    found: AccessMode
+    evidence: str
+    detected_at: datetime
+
+
+PolicyEvent = (
+    ChargerRegistered
+    | ChargerAmended
+    | ChargerRetired
+    | EnforcementChanged
+    | ModeScheduled
+    | ModeScheduleAmended
+    | ModeScheduleWithdrawn
+    | ModeExceptionAdded
+    | ModeExceptionRemoved
+    | ModeOverridden
+    | ModeOverrideLifted
+    | ModeChangeRequested
+    | ModeApplied
+    | ModeApplicationFailed
+    | ModeDriftDetected
+)

@@ -1,0 +1,113 @@
+"""The facts of switching a charger, decided against the policy (design 3.5). The loop itself is `application.mode_control`.
+
+The request is appended before anything is sent; `generation` ties what is seen later to it, so that a late answer to an
+older request changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from access_policy.domain.access_mode import AccessMode, Cause
+from access_policy.domain.charger_access_policy.events import (
+    ModeApplicationFailed,
+    ModeApplied,
+    ModeChangeRequested,
+    ModeDriftDetected,
+    PolicyEvent,
+)
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+
+
+def is_applied(policy: ChargerAccessPolicy, mode: AccessMode) -> bool:
+    """`mode` was verified last, and nothing was seen or asked since that speaks against it."""
+    application = policy.application
+    return (
+        application.applied_mode is mode
+        and application.requested_mode is mode
+        and application.drift_found is None
+        and application.failure is None
+    )
+
+
+def request_mode(
+    policy: ChargerAccessPolicy, *, mode: AccessMode, cause: Cause, due_at: datetime, mode_control: str, trigger: str
+) -> tuple[PolicyEvent, ...]:
+    """Nothing for a retired charger or a mode that is applied; asking again for what failed makes a new generation."""
+    if policy.retired_at is not None or is_applied(policy, mode):
+        return ()
+    return (
+        ModeChangeRequested(
+            charger_id=policy.charger_id,
+            generation=policy.application.generation + 1,
+            mode=mode,
+            cause=cause,
+            due_at=due_at,
+            mode_control=mode_control,
+            trigger=trigger,
+        ),
+    )
+
+
+def record_applied(
+    policy: ChargerAccessPolicy,
+    *,
+    generation: int,
+    mode: AccessMode,
+    cause: Cause,
+    due_at: datetime,
+    evidence: str,
+    now: datetime,
+) -> tuple[PolicyEvent, ...]:
+    """The charger was seen in `mode`. Evidence for an older request, or for what is known already, changes nothing."""
+    if generation != policy.application.generation or is_applied(policy, mode):
+        return ()
+    return (
+        ModeApplied(
+            charger_id=policy.charger_id,
+            generation=generation,
+            mode=mode,
+            cause=cause,
+            due_at=due_at,
+            applied_at=now,
+            late_s=max(0.0, (now - due_at).total_seconds()),
+            evidence=evidence,
+        ),
+    )
+
+
+def record_failed(
+    policy: ChargerAccessPolicy, *, generation: int, reason: str, detail: str, now: datetime
+) -> tuple[PolicyEvent, ...]:
+    application = policy.application
+    if generation != application.generation or application.requested_mode is None:
+        return ()
+    return (
+        ModeApplicationFailed(
+            charger_id=policy.charger_id,
+            generation=generation,
+            mode=application.requested_mode,
+            reason=reason,
+            detail=detail[:500],
+            failed_at=now,
+        ),
+    )
+
+
+def record_drift(
+    policy: ChargerAccessPolicy, *, found: AccessMode, evidence: str, now: datetime
+) -> tuple[PolicyEvent, ...]:
+    """The charger was seen in another mode than the one applied. The same drift seen again changes nothing."""
+    application = policy.application
+    if application.applied_mode in (None, found) or application.drift_found is found:
+        return ()
+    assert application.applied_mode is not None
+    return (
+        ModeDriftDetected(
+            charger_id=policy.charger_id,
+            expected=application.applied_mode,
+            found=found,
+            evidence=evidence,
+            detected_at=now,
+        ),
+    )

@@ -1,0 +1,310 @@
+"""ChargerAccessPolicy: decides what may be changed about a charger's access, and folds what was.
+
+A value: every decision returns events and changes nothing; `evolve` folds one event and decides nothing. `now` and new
+ids come in as arguments, so that replay is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.charger_access_policy import errors
+from access_policy.domain.charger_access_policy.application import ModeApplication
+from access_policy.domain.charger_access_policy.events import (
+    ChargerAmended,
+    ChargerRegistered,
+    ChargerRetired,
+    ChargerSettings,
+    EnforcementChanged,
+    ModeApplicationFailed,
+    ModeApplied,
+    ModeChangeRequested,
+    ModeDriftDetected,
+    ModeExceptionAdded,
+    ModeExceptionRemoved,
+    ModeOverridden,
+    ModeOverrideLifted,
+    ModeScheduleAmended,
+    ModeScheduled,
+    ModeScheduleWithdrawn,
+    PolicyEvent,
+)
+from access_policy.domain.ids import ActorId, ChargerId, ExceptionId, OverrideId, RuleId, checked_name
+from access_policy.domain.instants import checked_year, utc, zone
+from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.mode_schedule.timeline import ModeException, ModePlan, Override, next_transition
+
+CONNECTORS_MAX = 100
+RULES_MAX = 200
+REASON_LENGTH_MAX = 500
+LONGEST_OVERRIDE = timedelta(days=7)  # unless the depot says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerAccessPolicy:
+    charger_id: ChargerId
+    settings: ChargerSettings
+    enforcement: Enforcement
+    rules: Mapping[RuleId, ModeRule] = field(default_factory=dict)
+    exceptions: Mapping[ExceptionId, ModeException] = field(default_factory=dict)
+    overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
+    application: ModeApplication = field(default_factory=ModeApplication)
+    retired_at: datetime | None = None
+    version: int = 0  # the number of events folded, which is the stream's version
+
+    @property
+    def plan(self) -> ModePlan:
+        return ModePlan(
+            time_zone=self.settings.time_zone,
+            baseline=self.settings.baseline_mode,
+            rules=self.rules,
+            exceptions=self.exceptions,
+            overrides=self.overrides,
+        )
+
+    # --- the charger itself ---------------------------------------------------------------------------------------
+
+    def put(self, settings: ChargerSettings, enforcement: Enforcement) -> tuple[PolicyEvent, ...]:
+        """Set everything that an operator sets of a charger; what is as it was makes no event."""
+        self._must_be_in_service()
+        check_settings(settings)
+        changes: list[PolicyEvent] = []
+        if settings != self.settings:
+            changes.append(ChargerAmended(charger_id=self.charger_id, settings=settings))
+        if enforcement is not self.enforcement:
+            changes.append(EnforcementChanged(charger_id=self.charger_id, enforcement=enforcement))
+        return tuple(changes)
+
+    def move_to_time_zone(self, time_zone: str) -> tuple[PolicyEvent, ...]:
+        """The depot's zone was corrected; rules without a zone of their own and exceptions follow it."""
+        if self.retired_at is not None or self.settings.time_zone == time_zone:
+            return ()
+        zone(time_zone)
+        return (ChargerAmended(charger_id=self.charger_id, settings=replace(self.settings, time_zone=time_zone)),)
+
+    def retire(self, *, now: datetime) -> tuple[PolicyEvent, ...]:
+        """Retiring twice changes nothing."""
+        if self.retired_at is not None:
+            return ()
+        return (ChargerRetired(charger_id=self.charger_id, retired_at=now),)
+
+    # --- rules ----------------------------------------------------------------------------------------------------
+
+    def schedule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
+        self._must_be_in_service()
+        if len(self.rules) >= RULES_MAX:
+            raise errors.TooManyRules(f"This charger has {RULES_MAX} mode rules already; withdraw or merge some.")
+        self._check_rule(rule)
+        return (ModeScheduled(charger_id=self.charger_id, rule=rule),)
+
+    def amend_rule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
+        """Replace the rule of the same id; the same rule again changes nothing."""
+        self._must_be_in_service()
+        current = self.rule(rule.rule_id)
+        self._check_rule(rule)
+        if rule == current:
+            return ()
+        return (ModeScheduleAmended(charger_id=self.charger_id, rule=rule),)
+
+    def withdraw_rule(self, rule_id: RuleId) -> tuple[PolicyEvent, ...]:
+        self._must_be_in_service()
+        self.rule(rule_id)
+        return (ModeScheduleWithdrawn(charger_id=self.charger_id, rule_id=rule_id),)
+
+    def rule(self, rule_id: RuleId) -> ModeRule:
+        """Raises `RuleUnknown`."""
+        if rule_id not in self.rules:
+            raise errors.RuleUnknown(f"This charger has no mode rule {rule_id}; its timeline names those it has.")
+        return self.rules[rule_id]
+
+    def _check_rule(self, rule: ModeRule) -> None:
+        checked_name(rule.name)
+        rule.check(zone(rule.time_zone or self.settings.time_zone))
+
+    # --- exceptions -----------------------------------------------------------------------------------------------
+
+    def add_exception(
+        self, exception_id: ExceptionId, *, first: date, last: date, mode: AccessMode, reason: str, now: datetime
+    ) -> tuple[PolicyEvent, ...]:
+        """Whole local days `first` to `last`, both included."""
+        self._must_be_in_service()
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        checked_year(first.year, "date")
+        checked_year(last.year, "until_date")
+        if last < first:
+            raise errors.ExceptionInvalid(
+                f"The exception would end on {last}, before it starts on {first}.", pointer="/until_date"
+            )
+        if last < now.astimezone(ZoneInfo(self.settings.time_zone)).date():
+            raise errors.ExceptionInvalid(
+                f"{last} is over at the charger; give a date from today on.", pointer="/date"
+            )
+        return (
+            ModeExceptionAdded(
+                charger_id=self.charger_id, exception_id=exception_id, first=first, last=last, mode=mode, reason=reason
+            ),
+        )
+
+    def remove_exception(self, exception_id: ExceptionId) -> tuple[PolicyEvent, ...]:
+        self._must_be_in_service()
+        if exception_id not in self.exceptions:
+            raise errors.ExceptionUnknown(f"This charger has no exception {exception_id}.")
+        return (ModeExceptionRemoved(charger_id=self.charger_id, exception_id=exception_id),)
+
+    # --- overrides ------------------------------------------------------------------------------------------------
+
+    def override(
+        self,
+        override_id: OverrideId,
+        *,
+        mode: AccessMode,
+        starts_at: datetime | None,
+        ends_at: datetime | None,
+        reason: str,
+        made_by: ActorId,
+        now: datetime,
+        longest: timedelta = LONGEST_OVERRIDE,
+    ) -> tuple[PolicyEvent, ...]:
+        """Put the charger into `mode` for `[starts_at, ends_at)`.
+
+        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode.
+        """
+        self._must_be_in_service()
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        begins = now if starts_at is None else utc(starts_at, "from")
+        ends = self._next_transition_after(begins) if ends_at is None else utc(ends_at, "until")
+        if begins < now:
+            raise errors.OverrideInThePast(
+                "The override would start in the past; leave out 'from' to start it now.", pointer="/from"
+            )
+        if ends <= begins:
+            raise errors.OverrideInvalid(
+                "The override would end before it starts; give a later 'until' or a longer 'for'.", pointer="/until"
+            )
+        if ends - begins > longest:
+            raise errors.OverrideTooLong(
+                f"The override would last longer than the {longest.days} days that this depot allows; "
+                "give an earlier end, or schedule a mode rule.",
+                pointer="/until",
+            )
+        return (
+            ModeOverridden(
+                charger_id=self.charger_id,
+                override_id=override_id,
+                mode=mode,
+                starts_at=begins,
+                ends_at=ends,
+                reason=reason,
+                made_by=made_by,
+            ),
+        )
+
+    def lift_override(self, override_id: OverrideId, *, now: datetime) -> tuple[PolicyEvent, ...]:
+        """End an override now. One that is over already stays as it was: lifting it changes nothing."""
+        self._must_be_in_service()
+        match self.overrides.get(override_id):
+            case None:
+                raise errors.OverrideUnknown(f"This charger has no override {override_id}.")
+            case Override(ends_at=ends) if ends <= now:
+                return ()
+            case _:
+                return (ModeOverrideLifted(charger_id=self.charger_id, override_id=override_id, lifted_at=now),)
+
+    def _next_transition_after(self, begins: datetime) -> datetime:
+        transition = next_transition(self.plan, begins)
+        if transition is None:
+            raise errors.NoNextTransition(
+                "No change of mode is planned here, so 'until_next_transition' has no end; give 'until' or 'for'.",
+                pointer="/until_next_transition",
+            )
+        return transition.start
+
+    def _must_be_in_service(self) -> None:
+        if self.retired_at is not None:
+            raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and takes no commands.")
+
+
+def register(
+    charger_id: ChargerId, settings: ChargerSettings, enforcement: Enforcement
+) -> tuple[PolicyEvent, ...]:
+    check_settings(settings)
+    return (ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),)
+
+
+def check_settings(settings: ChargerSettings) -> None:
+    zone(settings.time_zone)
+    if not 1 <= settings.connectors <= CONNECTORS_MAX:
+        raise errors.SettingsInvalid(f"connectors takes a whole number from 1 to {CONNECTORS_MAX}.", pointer="/connectors")
+
+
+def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAccessPolicy:
+    """The policy after `event`. The first event is always `ChargerRegistered`."""
+    if isinstance(event, ChargerRegistered):
+        return ChargerAccessPolicy(
+            charger_id=event.charger_id, settings=event.settings, enforcement=event.enforcement, version=1
+        )
+    assert policy is not None, "a policy's first event is ChargerRegistered"
+    return replace(_after(policy, event), version=policy.version + 1)
+
+
+def fold(events: Iterable[PolicyEvent]) -> ChargerAccessPolicy | None:
+    policy: ChargerAccessPolicy | None = None
+    for event in events:
+        policy = evolve(policy, event)
+    return policy
+
+
+def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPolicy:
+    match event:
+        case ChargerAmended(settings=settings):
+            return replace(policy, settings=settings)
+        case EnforcementChanged(enforcement=enforcement):
+            return replace(policy, enforcement=enforcement)
+        case ChargerRetired(retired_at=retired_at):
+            return replace(policy, retired_at=retired_at)
+        case ModeScheduled(rule=rule) | ModeScheduleAmended(rule=rule):
+            return replace(policy, rules={**policy.rules, rule.rule_id: rule})
+        case ModeScheduleWithdrawn(rule_id=rule_id):
+            return replace(policy, rules={k: v for k, v in policy.rules.items() if k != rule_id})
+        case ModeExceptionAdded():
+            added = ModeException(
+                exception_id=event.exception_id,
+                first=event.first,
+                last=event.last,
+                mode=event.mode,
+                reason=event.reason,
+                made=policy.version,
+            )
+            return replace(policy, exceptions={**policy.exceptions, added.exception_id: added})
+        case ModeExceptionRemoved(exception_id=exception_id):
+            return replace(policy, exceptions={k: v for k, v in policy.exceptions.items() if k != exception_id})
+        case ModeOverridden():
+            made = Override(
+                override_id=event.override_id,
+                mode=event.mode,
+                starts_at=event.starts_at,
+                ends_at=event.ends_at,
+                reason=event.reason,
+                made_by=event.made_by,
+                made=policy.version,
+            )
+            return replace(policy, overrides={**policy.overrides, made.override_id: made})
+        case ModeOverrideLifted():
+            return replace(policy, overrides=_lifted(policy.overrides, event))
+        case ModeChangeRequested() | ModeApplied() | ModeApplicationFailed() | ModeDriftDetected():
+            return replace(policy, application=policy.application.after(event))
+        case _:  # pragma: no cover (ChargerRegistered is handled by evolve)
+            raise AssertionError(event)
+
+
+def _lifted(overrides: Mapping[OverrideId, Override], event: ModeOverrideLifted) -> dict[OverrideId, Override]:
+    """A lifted override keeps the part that was; one that had not begun leaves no trace in the timeline."""
+    kept = dict(overrides)
+    override = kept.pop(event.override_id)
+    if override.starts_at < event.lifted_at:
+        kept[event.override_id] = replace(override, ends_at=event.lifted_at)
+    return kept

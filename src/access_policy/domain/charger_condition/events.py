@@ -1,0 +1,66 @@
+"""A charger's own reports. A status that a denial caused is no fault (design 3.6): `caused_by` names the attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from access_policy.domain.ids import AttemptId, ChargerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerConnected:
+    TYPE: ClassVar = "charger_condition.charger_connected.v1"
+    charger_id: ChargerId
+    protocol: str
+    connected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerDisconnected:
+    TYPE: ClassVar = "charger_condition.charger_disconnected.v1"
+    charger_id: ChargerId
+    reason: str
+    disconnected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerBooted:
+    TYPE: ClassVar = "charger_condition.charger_booted.v1"
+    charger_id: ChargerId
+    vendor: str
+    model: str
+    firmware: str | None
+    booted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorFaulted:
+    """The charger reported an error on a connector (0: the charger as a whole).
+
+    `caused_by` is the denied attempt that it follows by this charger's habit; then it is shown with the denial and is
+    not a fault.
+    """
+
+    TYPE: ClassVar = "charger_condition.connector_faulted.v1"
+    charger_id: ChargerId
+    connector_id: int
+    error_code: str
+    vendor_error_code: str | None
+    info: str | None
+    faulted_at: datetime
+    caused_by: AttemptId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorRecovered:
+    """The connector reported a status without error again."""
+
+    TYPE: ClassVar = "charger_condition.connector_recovered.v1"
+    charger_id: ChargerId
+    connector_id: int
+    recovered_at: datetime
+
+
+ConditionEvent = ChargerConnected | ChargerDisconnected | ChargerBooted | ConnectorFaulted | ConnectorRecovered

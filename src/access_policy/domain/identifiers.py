@@ -1,0 +1,176 @@
+"""Identifiers that a charger presents and an operator types, in one normal form per kind (design 3.4).
+
+The normal form is what two spellings are compared by. Nothing is ever converted to a number: leading zeros count.
+Sources: OCPP 1.6 edition 2, 3.9 and 7.28 (case-insensitive idTag); OCPP 2.0.1 Part 2, C 1.1 (UID bytes in hex).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from access_policy.domain.errors import Invalid
+
+VALUE_LENGTH_MAX = 255  # OCPP 2.1 identifierString, the longest of the protocols
+VID_PREFIX = "VID:"
+
+_SEPARATORS = re.compile(r"[\s:\-.]")
+_HEX = re.compile(r"[0-9A-F]+")
+_EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
+_PLATE = re.compile(r"[^\W_]{2,16}")
+_PIN = re.compile(r"[0-9]{4,12}")
+
+
+class IdentifierKind(StrEnum):
+    RFID = "rfid"
+    MAC = "mac"  # Autocharge VID, EVCCID
+    EMAID = "emaid"
+    PIN = "pin"
+    PLATE = "plate"
+    OTHER = "other"
+
+
+class IdentifierInvalid(Invalid):
+    """The value cannot be an identifier of its kind."""
+
+    code = "identifier-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A kind and the value in that kind's normal form. It holds personal data: it never goes into an event."""
+
+    kind: IdentifierKind
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Identifier({self.kind}, {self.masked})"
+
+    @property
+    def masked(self) -> str:
+        """What people may see of the value: nothing of a PIN, the last four characters of anything longer than six."""
+        if self.kind is IdentifierKind.PIN:
+            return "****"
+        shown = self.value[-4:] if len(self.value) > 6 else self.value[-1:]
+        return f"…{shown}"
+
+    def byte_reversed(self) -> Identifier | None:
+        """The RFID UID read in the other byte order: a hint for the operator, never a match. None for other kinds."""
+        if self.kind is not IdentifierKind.RFID:
+            return None
+        return Identifier(self.kind, bytes.fromhex(self.value)[::-1].hex().upper())
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRef:
+    """An identifier as events carry it: a keyed pseudonym to compare by and a masked form to show."""
+
+    kind: IdentifierKind
+    pseudonym: str
+    masked: str
+
+
+def identifier(kind: IdentifierKind, raw: str) -> Identifier:
+    """The identifier that `raw` spells. Raises `IdentifierInvalid`."""
+    text = unicodedata.normalize("NFKC", raw).strip()
+    if not text:
+        raise _invalid("The identifier is empty; give its value.")
+    if len(text) > VALUE_LENGTH_MAX or any(unicodedata.category(c).startswith("C") for c in text):
+        raise _invalid(
+            f"An identifier has at most {VALUE_LENGTH_MAX} printable characters; this one has other ones or more."
+        )
+    return Identifier(kind, _NORMAL_FORMS[kind](text))
+
+
+def _mac(text: str) -> str:
+    digits = _SEPARATORS.sub("", _without_vid_prefix(text).upper())
+    if _HEX.fullmatch(digits) and len(digits) in (12, 16):
+        return digits
+    raise _invalid("A vehicle's MAC (VID, EVCCID) has 12 or 16 hex digits, such as VID:1A2B3C4D5E6F.")
+
+
+def _without_vid_prefix(text: str) -> str:
+    return text[len(VID_PREFIX) :] if text[: len(VID_PREFIX)].upper() == VID_PREFIX else text
+
+
+def _rfid(text: str) -> str:
+    digits = _SEPARATORS.sub("", text).upper()
+    if _HEX.fullmatch(digits) and len(digits) in (8, 14, 20):
+        return digits
+    raise _invalid("An RFID UID has 4, 7 or 10 bytes: 8, 14 or 20 hex digits, such as 04A1B2C3D4E5F6.")
+
+
+def _emaid(text: str) -> str:
+    compact = text.replace("-", "").replace(" ", "").upper()
+    if not _EMAID.fullmatch(compact):
+        raise _invalid("A contract id (eMAID) looks like DE-ABC-C12345678-X or DE-ABC-C12345678.")
+    if len(compact) == 15 and compact[14] != emaid_check_digit(compact[:14]):
+        raise _invalid("The contract id's check digit does not fit; compare it with the contract.")
+    return compact[:14]
+
+
+def _pin(text: str) -> str:
+    if _PIN.fullmatch(text):
+        return text
+    raise _invalid("A PIN has 4 to 12 digits.")
+
+
+def _plate(text: str) -> str:
+    compact = text.replace(" ", "").replace("-", "").upper()
+    if _PLATE.fullmatch(compact):
+        return compact
+    raise _invalid("A number plate has 2 to 16 letters and digits, such as B-AB 1234.")
+
+
+def _other(text: str) -> str:
+    return text
+
+
+_NORMAL_FORMS = {
+    IdentifierKind.MAC: _mac,
+    IdentifierKind.RFID: _rfid,
+    IdentifierKind.EMAID: _emaid,
+    IdentifierKind.PIN: _pin,
+    IdentifierKind.PLATE: _plate,
+    IdentifierKind.OTHER: _other,
+}
+
+
+def _invalid(detail: str) -> IdentifierInvalid:
+    return IdentifierInvalid(detail, pointer="/identifier/value")
+
+
+# --- check digit of contract ids (ISO 15118-2 annex H, eMI3 part 2) ------------------------------------------------
+# Each of the 36 characters stands for two digits modulo 2 and two digits modulo 3. Position i (from 1) multiplies them
+# with the i-th power of a fixed matrix; the check digit is the 15th character that makes both sums zero.
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_Matrix = tuple[tuple[int, int], tuple[int, int]]
+_P2: _Matrix = ((0, 1), (1, 1))  # modulo 2, order 3
+_P3: _Matrix = ((0, 1), (1, 2))  # modulo 3, order 8
+
+
+def emaid_check_digit(contract_id: str) -> str:
+    """The check digit of a contract id of 14 characters in normal form."""
+    binary = _weighted_sum([divmod(_ALPHABET.index(c) // 9, 2) for c in contract_id], _P2, 2)
+    ternary = _weighted_sum([divmod(_ALPHABET.index(c) % 9, 3) for c in contract_id], _P3, 3)
+    # Solve x * P^15 = -sum. Modulo 2, P^15 is the identity; modulo 3 its inverse is P itself.
+    negated = (-ternary[0] % 3, -ternary[1] % 3)
+    solved = _times(negated, _P3, 3)
+    return _ALPHABET[(binary[0] * 2 + binary[1]) * 9 + solved[0] * 3 + solved[1]]
+
+
+def _weighted_sum(digits: list[tuple[int, int]], matrix: _Matrix, modulus: int) -> tuple[int, int]:
+    total = (0, 0)
+    for vector in reversed(digits):  # Horner's scheme: ((x14 * P + x13) * P + …) * P
+        total = _times(((total[0] + vector[0]) % modulus, (total[1] + vector[1]) % modulus), matrix, modulus)
+    return total
+
+
+def _times(vector: tuple[int, int], matrix: _Matrix, modulus: int) -> tuple[int, int]:
+    return (
+        (vector[0] * matrix[0][0] + vector[1] * matrix[1][0]) % modulus,
+        (vector[0] * matrix[0][1] + vector[1] * matrix[1][1]) % modulus,
+    )

@@ -1,0 +1,183 @@
+"""A mode rule and its windows as instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.errors import Invalid
+from access_policy.domain.ids import RuleId
+from access_policy.domain.mode_schedule.recurrence import Recurrence
+
+END_DAY_OFFSET_MAX = 31
+PRIORITY_MAX = 1_000_000
+SEARCH_YEARS = 40  # a rule that has no window within this time of its anchor is taken never to occur
+OVERLAP_CHECK_DATES = 1_000
+
+
+class RuleNeverOccurs(Invalid):
+    code = "rule-never-occurs"
+
+
+class RuleEndsBeforeItStarts(Invalid):
+    code = "rule-ends-before-it-starts"
+
+
+class RuleOverlapsItself(Invalid):
+    code = "rule-overlaps-itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One end of an applicability period: the local midnight of a date in the rule's zone, or an instant; one of them."""
+
+    on: date | None = None
+    at: datetime | None = None
+
+    def instant(self, zone: ZoneInfo) -> datetime:
+        return self.at if self.at is not None else local_instant(self._date(), time(), zone)
+
+    def local_date(self, zone: ZoneInfo) -> date:
+        return self._date() if self.at is None else self.at.astimezone(zone).date()
+
+    def _date(self) -> date:
+        assert self.on is not None  # one of the two is always given
+        return self.on
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`[start, end)` in UTC, from the local date on which it began."""
+
+    start: datetime
+    end: datetime
+    began_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeRule:
+    """A recurring window in which a charger has `mode`.
+
+    `start` and `end` are local wall-clock times in `time_zone` (None: the charger's); the window ends `end_day_offset`
+    days after the date on which it starts. `anchor` is the local date from which INTERVAL and COUNT are counted. The
+    period `[applies_from, applies_until)` cuts windows off at its ends.
+    """
+
+    rule_id: RuleId
+    name: str
+    mode: AccessMode
+    recurrence: str
+    start: time
+    end: time
+    end_day_offset: int
+    anchor: date
+    time_zone: str | None = None
+    applies_from: Edge | None = None
+    applies_until: Edge | None = None
+    priority: int = 0
+    except_dates: frozenset[date] = field(default_factory=frozenset)
+    extra_dates: frozenset[date] = field(default_factory=frozenset)
+
+    def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Window]:
+        """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
+        without any real time is left out."""
+        lead = timedelta(days=self.end_day_offset + 1)
+        first = start.astimezone(zone).date() - lead
+        last = end.astimezone(zone).date() + timedelta(days=1)
+        opens = self.applies_from.instant(zone) if self.applies_from else None
+        closes = self.applies_until.instant(zone) if self.applies_until else None
+        for began_on in self.dates(first, last):
+            window_start = local_instant(began_on, self.start, zone)
+            window_end = local_instant(began_on + timedelta(days=self.end_day_offset), self.end, zone)
+            window_start = window_start if opens is None else max(window_start, opens)
+            window_end = window_end if closes is None else min(window_end, closes)
+            if window_start < window_end and window_start < end and window_end > start:
+                yield Window(window_start, window_end, began_on)
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        """The local dates in `[first, last]` on which a window starts, ascending."""
+        recurring = (
+            d for d in parsed(self.recurrence).dates(self.anchor, start=first, end=last) if d not in self.except_dates
+        )
+        extra = sorted(d for d in self.extra_dates if first <= d <= last)
+        if not extra:
+            yield from recurring
+        else:
+            yield from sorted(set(recurring).union(extra))
+
+    def check(self, zone: ZoneInfo) -> None:
+        """Raises when the rule could never do what its author meant: it ends before it starts, overlaps itself, never
+        occurs, or names extra dates outside its own period."""
+        self._check_times()
+        self._check_extra_dates(zone)
+        self._check_occurs(zone)
+        self._check_overlap()
+
+    def _check_times(self) -> None:
+        if self.end_day_offset == 0 and self.end <= self.start:
+            raise RuleEndsBeforeItStarts(
+                f"The window would end at {self.end:%H:%M} before it starts at {self.start:%H:%M}; "
+                "leave out end_day_offset to end on the next day.",
+                pointer="/end",
+            )
+
+    def _check_extra_dates(self, zone: ZoneInfo) -> None:
+        for extra in sorted(self.extra_dates):
+            before = self.applies_from is not None and extra < self.applies_from.local_date(zone)
+            after = (
+                self.applies_until is not None
+                and local_instant(extra, self.start, zone) >= self.applies_until.instant(zone)
+            )
+            if before or after:
+                raise RuleNeverOccurs(
+                    f"The extra date {extra} lies outside the period in which the rule applies and would be lost; "
+                    "widen the period or leave the date out.",
+                    pointer="/extra_dates",
+                )
+
+    def _check_occurs(self, zone: ZoneInfo) -> None:
+        horizon = datetime.combine(self._search_end(), time(), UTC)
+        begin = datetime.combine(min({self.anchor, *self.extra_dates}), time(), UTC) - timedelta(days=2)
+        if next(self.windows(zone, begin, horizon), None) is None:
+            raise RuleNeverOccurs(
+                "The rule never occurs: its recurrence, period and exception dates leave no window "
+                f"within {SEARCH_YEARS} years of {self.anchor}. Correct the recurrence or the period.",
+                pointer="/recurrence",
+            )
+
+    def _check_overlap(self) -> None:
+        length = timedelta(days=self.end_day_offset) + (_since_midnight(self.end) - _since_midnight(self.start))
+        previous: date | None = None
+        begin = min({self.anchor, *self.extra_dates})
+        for index, began_on in enumerate(self.dates(begin, self._search_end())):
+            if previous is not None and began_on - previous < length:
+                raise RuleOverlapsItself(
+                    f"The window that starts on {previous} is still open when the next one starts on {began_on}; "
+                    "shorten the window or let it start less often.",
+                    pointer="/end_day_offset",
+                )
+            previous = began_on
+            if index >= OVERLAP_CHECK_DATES:
+                return
+
+    def _search_end(self) -> date:
+        return date(self.anchor.year + SEARCH_YEARS, self.anchor.month, min(self.anchor.day, 28))
+
+
+def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5): a time that a clock change skips is read with
+    the offset before the gap, a time that occurs twice is its first occurrence."""
+    return datetime.combine(day, clock, zone).astimezone(UTC)  # fold=0 means exactly these two readings (PEP 495)
+
+
+@lru_cache(maxsize=4096)
+def parsed(recurrence: str) -> Recurrence:
+    return Recurrence.parse(recurrence)
+
+
+def _since_midnight(clock: time) -> timedelta:
+    return timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)

@@ -1,0 +1,1 @@
+"""The aggregate VehicleRegistry: one stream per tenant."""

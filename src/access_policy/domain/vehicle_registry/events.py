@@ -1,0 +1,124 @@
+"""What can happen to a tenant's registry. Identifiers appear as pseudonyms and masked forms only (ADR 0007)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import AgreementId, VehicleId
+from access_policy.domain.vehicle_registry.agreements import Agreement
+
+
+class AccessClass(StrEnum):
+    OWN = "own"
+    AGREEMENT = "agreement"
+    UNKNOWN = "unknown"  # never registered; what attempts of unknown identifiers are reported as
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleDescription:
+    """What a vehicle is, without its identifiers. Valid in `[valid_from, valid_until)`; None leaves that side open."""
+
+    name: str
+    access_class: AccessClass
+    agreement_id: AgreementId | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleIdentifier:
+    """An identifier of a vehicle. `sealed` is the value, encrypted with the vehicle's own key (crypto-shredding)."""
+
+    ref: IdentifierRef
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleRegistered:
+    TYPE: ClassVar = "vehicle_registry.vehicle_registered.v1"
+    vehicle_id: VehicleId
+    description: VehicleDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleReclassified:
+    """The vehicle's description reads like this from now on."""
+
+    TYPE: ClassVar = "vehicle_registry.vehicle_reclassified.v1"
+    vehicle_id: VehicleId
+    description: VehicleDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleIdentifierAdded:
+    TYPE: ClassVar = "vehicle_registry.vehicle_identifier_added.v1"
+    vehicle_id: VehicleId
+    identifier: VehicleIdentifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleIdentifierRemoved:
+    TYPE: ClassVar = "vehicle_registry.vehicle_identifier_removed.v1"
+    vehicle_id: VehicleId
+    ref: IdentifierRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleSuspended:
+    TYPE: ClassVar = "vehicle_registry.vehicle_suspended.v1"
+    vehicle_id: VehicleId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleReinstated:
+    TYPE: ClassVar = "vehicle_registry.vehicle_reinstated.v1"
+    vehicle_id: VehicleId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleRemoved:
+    """The vehicle and all its identifiers are gone; its identifiers are free again."""
+
+    TYPE: ClassVar = "vehicle_registry.vehicle_removed.v1"
+    vehicle_id: VehicleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementRecorded:
+    TYPE: ClassVar = "vehicle_registry.agreement_recorded.v1"
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementAmended:
+    """The agreement reads like this from now on; amending one that was ended makes it hold again."""
+
+    TYPE: ClassVar = "vehicle_registry.agreement_amended.v1"
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementEnded:
+    TYPE: ClassVar = "vehicle_registry.agreement_ended.v1"
+    agreement_id: AgreementId
+    ended_at: datetime
+
+
+RegistryEvent = (
+    VehicleRegistered
+    | VehicleReclassified
+    | VehicleIdentifierAdded
+    | VehicleIdentifierRemoved
+    | VehicleSuspended
+    | VehicleReinstated
+    | VehicleRemoved
+    | AgreementRecorded
+    | AgreementAmended
+    | AgreementEnded
+)

@@ -1,0 +1,231 @@
+"""VehicleRegistry: which vehicles a tenant knows, by which identifiers, under which agreements.
+
+It owns the invariant that an identifier belongs to at most one vehicle of the tenant at a time. Decisions return events
+and change nothing. Unlike the policy it is folded in place (`apply`): it holds up to hundreds of thousands of vehicles,
+and copying it for each event would make loading quadratic. Whoever folds one does not share it while doing so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import AgreementId, VehicleId, checked_id, checked_name
+from access_policy.domain.vehicle_registry import errors
+from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.events import (
+    AccessClass,
+    AgreementAmended,
+    AgreementEnded,
+    AgreementRecorded,
+    RegistryEvent,
+    VehicleDescription,
+    VehicleIdentifier,
+    VehicleIdentifierAdded,
+    VehicleIdentifierRemoved,
+    VehicleReclassified,
+    VehicleRegistered,
+    VehicleReinstated,
+    VehicleRemoved,
+    VehicleSuspended,
+)
+
+IDENTIFIERS_MAX = 100
+REASON_LENGTH_MAX = 500
+
+IdentifierKey = tuple[IdentifierKind, str]  # kind and pseudonym
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """`changed_at` is the registry's version at the vehicle's last change: its own version for optimistic concurrency."""
+
+    vehicle_id: VehicleId
+    description: VehicleDescription
+    identifiers: tuple[VehicleIdentifier, ...] = ()
+    suspended_because: str | None = None
+    changed_at: int = 0
+
+
+@dataclass(slots=True)
+class VehicleRegistry:
+    vehicles: dict[VehicleId, Vehicle] = field(default_factory=dict)
+    holders: dict[IdentifierKey, VehicleId] = field(default_factory=dict)
+    agreements: dict[AgreementId, Agreement] = field(default_factory=dict)
+    agreement_changed_at: dict[AgreementId, int] = field(default_factory=dict)
+    version: int = 0
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    def holder_of(self, ref: IdentifierRef) -> Vehicle | None:
+        vehicle_id = self.holders.get((ref.kind, ref.pseudonym))
+        return None if vehicle_id is None else self.vehicles[vehicle_id]
+
+    def vehicle(self, vehicle_id: VehicleId) -> Vehicle:
+        """Raises `VehicleUnknown`."""
+        if vehicle_id not in self.vehicles:
+            raise errors.VehicleUnknown(f"There is no vehicle {vehicle_id} in the registry.")
+        return self.vehicles[vehicle_id]
+
+    def agreement(self, agreement_id: AgreementId) -> Agreement:
+        """Raises `AgreementUnknown`."""
+        if agreement_id not in self.agreements:
+            raise errors.AgreementUnknown(f"There is no agreement {agreement_id}.")
+        return self.agreements[agreement_id]
+
+    # --- vehicles -------------------------------------------------------------------------------------------------
+
+    def put_vehicle(
+        self, vehicle_id: VehicleId, description: VehicleDescription, identifiers: Sequence[VehicleIdentifier]
+    ) -> tuple[RegistryEvent, ...]:
+        """The vehicle is described like this and has exactly these identifiers; what is so already makes no event.
+
+        An identifier that stays keeps the sealed value it was added with.
+        """
+        checked_id(vehicle_id, "vehicle_id")
+        self._check_description(description)
+        self._check_identifiers(vehicle_id, identifiers)
+        current = self.vehicles.get(vehicle_id)
+        events: list[RegistryEvent] = []
+        if current is None:
+            events.append(VehicleRegistered(vehicle_id=vehicle_id, description=description))
+        elif current.description != description:
+            events.append(VehicleReclassified(vehicle_id=vehicle_id, description=description))
+        had = {_key(i.ref): i for i in current.identifiers} if current else {}
+        wanted = {_key(i.ref): i for i in identifiers}
+        events += [
+            VehicleIdentifierRemoved(vehicle_id=vehicle_id, ref=i.ref) for key, i in had.items() if key not in wanted
+        ]
+        events += [
+            VehicleIdentifierAdded(vehicle_id=vehicle_id, identifier=i) for key, i in wanted.items() if key not in had
+        ]
+        return tuple(events)
+
+    def suspend(self, vehicle_id: VehicleId, reason: str) -> tuple[RegistryEvent, ...]:
+        """A vehicle that is suspended stays so: suspending it again changes nothing."""
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        if self.vehicle(vehicle_id).suspended_because is not None:
+            return ()
+        return (VehicleSuspended(vehicle_id=vehicle_id, reason=reason),)
+
+    def reinstate(self, vehicle_id: VehicleId, reason: str) -> tuple[RegistryEvent, ...]:
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        if self.vehicle(vehicle_id).suspended_because is None:
+            return ()
+        return (VehicleReinstated(vehicle_id=vehicle_id, reason=reason),)
+
+    def remove_vehicle(self, vehicle_id: VehicleId) -> tuple[RegistryEvent, ...]:
+        self.vehicle(vehicle_id)
+        return (VehicleRemoved(vehicle_id=vehicle_id),)
+
+    # --- agreements -----------------------------------------------------------------------------------------------
+
+    def put_agreement(self, agreement: Agreement) -> tuple[RegistryEvent, ...]:
+        checked_id(agreement.agreement_id, "agreement_id")
+        agreement.check()
+        current = self.agreements.get(agreement.agreement_id)
+        if current is None:
+            return (AgreementRecorded(agreement=agreement),)
+        return () if current == agreement else (AgreementAmended(agreement=agreement),)
+
+    def end_agreement(self, agreement_id: AgreementId, *, now: datetime) -> tuple[RegistryEvent, ...]:
+        """Ending one that is over changes nothing."""
+        ends_at = self.agreement(agreement_id).ends_at
+        if ends_at is not None and ends_at <= now:
+            return ()
+        return (AgreementEnded(agreement_id=agreement_id, ended_at=now),)
+
+    # --- checks ---------------------------------------------------------------------------------------------------
+
+    def _check_description(self, description: VehicleDescription) -> None:
+        checked_name(description.name)
+        starts, ends = description.valid_from, description.valid_until
+        if starts is not None and ends is not None and ends <= starts:
+            raise errors.VehicleInvalid(
+                "The vehicle's validity would end before it starts; give a later valid_until.", pointer="/valid_until"
+            )
+        match description.access_class:
+            case AccessClass.OWN if description.agreement_id is not None:
+                raise errors.VehicleInvalid(
+                    "An own vehicle has no agreement; leave out agreement_id or make its class 'agreement'.",
+                    pointer="/agreement_id",
+                )
+            case AccessClass.AGREEMENT if description.agreement_id is None:
+                raise errors.VehicleInvalid(
+                    "A vehicle of class 'agreement' names its agreement; give agreement_id.", pointer="/agreement_id"
+                )
+            case AccessClass.AGREEMENT if description.agreement_id not in self.agreements:
+                raise errors.AgreementNotThere(
+                    f"There is no agreement {description.agreement_id}; record it first.", pointer="/agreement_id"
+                )
+            case AccessClass.UNKNOWN:
+                raise errors.VehicleInvalid(
+                    "access_class takes 'own' or 'agreement'; a vehicle nobody registered is unknown.",
+                    pointer="/access_class",
+                )
+            case _:
+                pass
+
+    def _check_identifiers(self, vehicle_id: VehicleId, identifiers: Sequence[VehicleIdentifier]) -> None:
+        if len(identifiers) > IDENTIFIERS_MAX:
+            raise errors.VehicleInvalid(
+                f"A vehicle has at most {IDENTIFIERS_MAX} identifiers.", pointer="/identifiers"
+            )
+        for index, identifier in enumerate(identifiers):
+            holder = self.holders.get(_key(identifier.ref))
+            if holder is not None and holder != vehicle_id:
+                raise errors.IdentifierTaken(holder, identifier.ref.masked, pointer=f"/identifiers/{index}")
+
+    # --- fold -----------------------------------------------------------------------------------------------------
+
+    def apply(self, event: RegistryEvent) -> None:
+        """Fold one event, in place; decides nothing."""
+        self.version += 1
+        match event:
+            case VehicleRegistered():
+                self.vehicles[event.vehicle_id] = Vehicle(
+                    vehicle_id=event.vehicle_id, description=event.description, changed_at=self.version
+                )
+            case VehicleReclassified():
+                self._change(event.vehicle_id, description=event.description)
+            case VehicleIdentifierAdded(identifier=added):
+                self.holders[_key(added.ref)] = event.vehicle_id
+                self._change(
+                    event.vehicle_id, identifiers=(*self.vehicles[event.vehicle_id].identifiers, added)
+                )
+            case VehicleIdentifierRemoved(ref=ref):
+                del self.holders[_key(ref)]
+                kept = tuple(i for i in self.vehicles[event.vehicle_id].identifiers if _key(i.ref) != _key(ref))
+                self._change(event.vehicle_id, identifiers=kept)
+            case VehicleSuspended():
+                self._change(event.vehicle_id, suspended_because=event.reason)
+            case VehicleReinstated():
+                self._change(event.vehicle_id, suspended_because=None)
+            case VehicleRemoved():
+                for identifier in self.vehicles.pop(event.vehicle_id).identifiers:
+                    del self.holders[_key(identifier.ref)]
+            case AgreementRecorded(agreement=agreement) | AgreementAmended(agreement=agreement):
+                self._agree(agreement)
+            case AgreementEnded():
+                self._agree(replace(self.agreements[event.agreement_id], ended_at=event.ended_at))
+
+    def _change(self, vehicle_id: VehicleId, **changes: object) -> None:
+        vehicle = self.vehicles[vehicle_id]
+        self.vehicles[vehicle_id] = replace(vehicle, changed_at=self.version, **changes)  # type: ignore[arg-type]
+
+    def _agree(self, agreement: Agreement) -> None:
+        self.agreements[agreement.agreement_id] = agreement
+        self.agreement_changed_at[agreement.agreement_id] = self.version
+
+
+def fold(events: Iterable[RegistryEvent]) -> VehicleRegistry:
+    registry = VehicleRegistry()
+    for event in events:
+        registry.apply(event)
+    return registry
+
+
+def _key(ref: IdentifierRef) -> IdentifierKey:
+    return (ref.kind, ref.pseudonym)
