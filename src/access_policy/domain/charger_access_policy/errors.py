@@ -13,9 +13,6 @@ class ChargerRetired(Conflict):
     code = "charger-retired"
 
 
-class ChargePointIdTaken(Conflict):
-    code = "charge-point-id-taken"
-
 
 class RuleUnknown(Unknown):
     code = "mode-rule-not-found"

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy import errors
-from access_policy.domain.charger_access_policy.application import ModeApplication
+from access_policy.domain.charger_access_policy.application import ApplicationEvent, ModeApplication
 from access_policy.domain.charger_access_policy.events import (
     ChargerAmended,
     ChargerRegistered,
@@ -55,6 +55,7 @@ class ChargerAccessPolicy:
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     version: int = 0  # the number of events folded, which is the stream's version
+    changed_at: int = 0  # the version at the last change that a command made; switching the charger is none
 
     @property
     def plan(self) -> ModePlan:
@@ -245,10 +246,12 @@ def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAcc
     """The policy after `event`. The first event is always `ChargerRegistered`."""
     if isinstance(event, ChargerRegistered):
         return ChargerAccessPolicy(
-            charger_id=event.charger_id, settings=event.settings, enforcement=event.enforcement, version=1
+            charger_id=event.charger_id, settings=event.settings, enforcement=event.enforcement, version=1, changed_at=1
         )
     assert policy is not None, "a policy's first event is ChargerRegistered"
-    return replace(_after(policy, event), version=policy.version + 1)
+    version = policy.version + 1
+    changed_at = policy.changed_at if isinstance(event, ApplicationEvent) else version
+    return replace(_after(policy, event), version=version, changed_at=changed_at)
 
 
 def fold(events: Iterable[PolicyEvent]) -> ChargerAccessPolicy | None:

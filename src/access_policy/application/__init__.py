@@ -1,0 +1,1 @@
+"""Use cases: command handlers, queries, projections, the decision path and the mode-control loop. Imports the domain only."""

@@ -1,0 +1,48 @@
+"""Who does what on whose behalf: the part of an envelope that a command brings along."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from access_policy.application.ports.event_store import Envelope, NewEvent
+from access_policy.domain.ids import ActorId, TenantId
+
+SYSTEM = ActorId("system")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any."""
+
+    tenant_id: TenantId
+    actor: ActorId
+    correlation_id: str
+    causation_id: str | None = None
+
+
+def new_id() -> str:
+    """128 random bits in hex: an id that nobody can guess or meet by accident."""
+    return secrets.token_hex(16)
+
+
+def enveloped(
+    context: Context, events: tuple[object, ...], *, now: datetime, occurred_at: datetime | None = None
+) -> tuple[NewEvent, ...]:
+    """Each event with an envelope and an id of its own."""
+    return tuple(
+        NewEvent(
+            event,
+            Envelope(
+                event_id=new_id(),
+                tenant_id=context.tenant_id,
+                occurred_at=now if occurred_at is None else occurred_at,
+                recorded_at=now,
+                actor=context.actor,
+                correlation_id=context.correlation_id,
+                causation_id=context.causation_id,
+            ),
+        )
+        for event in events
+    )

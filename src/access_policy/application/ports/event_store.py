@@ -1,0 +1,106 @@
+"""The event store: streams of events with versions, and one log of all of them in the order of their commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, NewType, Protocol
+
+from access_policy.domain.ids import ActorId, TenantId
+
+StreamId = NewType("StreamId", str)
+
+
+class DomainEvent(Protocol):
+    """A frozen dataclass of the domain. `TYPE` is its stored name with its version: stable whatever the class is called."""
+
+    TYPE: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What every event carries beside its data. `event_id` is unique and the deduplication key of everyone downstream;
+    `occurred_at` is when it happened in the world, `recorded_at` when we took note of it."""
+
+    event_id: str
+    tenant_id: TenantId
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: ActorId
+    correlation_id: str
+    causation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    event: Any  # a DomainEvent; ClassVar protocols and frozen dataclasses do not meet in mypy
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """`events` follow the `expected_version`-th event of the stream (0: the stream is new)."""
+
+    stream: StreamId
+    expected_version: int
+    events: tuple[NewEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as it is stored. `version` counts from 1 in its stream; `position` ascends in the log (0: not asked for)."""
+
+    stream: StreamId
+    version: int
+    position: int
+    event: Any
+    envelope: Envelope
+
+
+class VersionConflict(Exception):
+    """Someone else appended to one of the streams first; nothing was written. Load again and decide again."""
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer in time or refused to write. Whether anything was written is not known: look it up by
+    the events' own ids before deciding anything again."""
+
+
+class EventStore(Protocol):
+    """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
+
+    async def append(self, appends: Sequence[Append]) -> int:
+        """Write all appends durably in one transaction; returns the position of the last event.
+
+        Raises `VersionConflict` (nothing written) or `StoreUnavailable`.
+        """
+        ...
+
+    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+        """The stream's events with a version greater than `after_version`, in order; empty for a stream never seen."""
+        ...
+
+    async def read_log(
+        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+    ) -> list[Recorded]:
+        """At most `limit` events with positions in `(after, up_to]`, ascending; only of `types` when any are named."""
+        ...
+
+    async def last_position(self) -> int:
+        """The position of the last committed event; 0 for an empty log."""
+        ...
+
+    def on_appended(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop after each commit of this process. A hint only: followers poll as well."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Folded states of long streams. A snapshot is a cache: one that cannot be read is treated as absent."""
+
+    async def latest(self, stream: StreamId) -> tuple[int, Any] | None:
+        """Version and state of the latest snapshot."""
+        ...
+
+    async def save(self, stream: StreamId, version: int, state: Any) -> None: ...

@@ -1,0 +1,42 @@
+"""Keys and what is made with them. Identifier values leave the edge as pseudonyms; values are sealed per vehicle."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from access_policy.domain.identifiers import Identifier, IdentifierRef
+from access_policy.domain.ids import ChargePointId, TenantId, VehicleId
+
+
+class Pseudonyms(Protocol):
+    def ref(self, tenant_id: TenantId, identifier: Identifier) -> IdentifierRef:
+        """The identifier as events carry it: HMAC-SHA-256 over kind and normal form under a key that lies outside the
+        database, 128 bits in hex. Equal identifiers of a tenant have equal pseudonyms; of two tenants, different ones.
+        For PINs this is the keyed hash that stands for the PIN: its value is never kept."""
+        ...
+
+
+class VehicleVault(Protocol):
+    """Identifier values encrypted with one key per vehicle, so that forgetting the key forgets the values."""
+
+    async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str: ...
+
+    async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
+        """The value; None once the vehicle was forgotten."""
+        ...
+
+    async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
+        """Destroy the vehicle's key. Forgetting twice is fine."""
+        ...
+
+
+class ChargerCredentials(Protocol):
+    """Passwords of chargers, as keyed hashes."""
+
+    async def set_password(self, charge_point_id: ChargePointId, password: str) -> None: ...
+
+    async def clear(self, charge_point_id: ChargePointId) -> None: ...
+
+    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
+        """True or False by comparison in constant time; None when the charger has no password."""
+        ...

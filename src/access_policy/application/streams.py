@@ -1,0 +1,47 @@
+"""The names of streams: `tenant/kind/id`. Ids hold no `/` (see `domain.ids.checked_id`)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from access_policy.application.ports.event_store import StreamId
+from access_policy.domain.ids import AttemptId, ChargePointId, ChargerId, DepotId, TenantId
+
+
+def depot_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
+    return StreamId(f"{tenant_id}/depot/{depot_id}")
+
+
+def policy_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
+    return StreamId(f"{tenant_id}/charger_access_policy/{charger_id}")
+
+
+def registry_stream(tenant_id: TenantId) -> StreamId:
+    return StreamId(f"{tenant_id}/vehicle_registry/registry")
+
+
+def attempt_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
+    return StreamId(f"{tenant_id}/access_attempt/{attempt_id}")
+
+
+def transaction_stream(tenant_id: TenantId, charger_id: ChargerId, transaction_id: str) -> StreamId:
+    return StreamId(f"{tenant_id}/transaction/{charger_id}/{quote(transaction_id, safe='')}")
+
+
+def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
+    return StreamId(f"{tenant_id}/charger_condition/{charger_id}")
+
+
+def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
+    """Of the installation, not of a tenant: a charge point id is unique over all tenants."""
+    return StreamId(f"-/charge_point/{quote(charge_point_id, safe='')}")
+
+
+def tenant_of(stream: StreamId) -> TenantId:
+    return TenantId(stream.split("/", 1)[0])
+
+
+def aggregate_of(stream: StreamId) -> tuple[str, str]:
+    """Kind and id of what the stream is about."""
+    _, kind, rest = stream.split("/", 2)
+    return kind, rest

@@ -1,0 +1,1 @@
+"""Who owns a charge point id: one small stream per id, over all tenants."""
