@@ -1,0 +1,77 @@
+# One command each: `make run` to see the service, `make test` to check it. `make help` lists the rest.
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP_STAMP := $(VENV)/.setup-done
+BENCH_STAMP := $(VENV)/.bench-done
+PYTEST_WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS)
+LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(SETUP_STAMP) ## Build .venv with everything in it; the second time does nothing
+
+# A .venv without pip or with an older Python was not made here: it is built anew.
+$(SETUP_STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "access-policy needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
+			"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
+	@$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## Run the service with a demo depot and simulated chargers
+	$(BIN)/access-policy serve --demo
+
+demo-once: setup ## Run the demo for a bounded time and check what it should show
+	$(BIN)/access-policy demo-once
+
+test: setup lint types arch pytest demo-once ## Run every check and every test
+
+check: test ## What CI runs, letter for letter
+
+lint: setup ## Style and likely bugs (ruff)
+	$(BIN)/ruff check .
+
+types: setup ## Types (mypy)
+	$(BIN)/mypy
+
+arch: setup ## The arrows between the layers (import-linter)
+	$(BIN)/lint-imports --no-logo
+
+pytest: setup
+	$(PYTEST)
+
+unit: setup ## The fast tests only
+	$(PYTEST) tests/unit
+
+integration: setup ## The tests with real parts only
+	$(PYTEST) tests/integration
+
+bench: $(BENCH_STAMP) ## Run the benchmarks and print their figures
+	$(BIN)/python -m benchmarks
+
+$(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newer versions
+	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench
+	$(LOCK) --constraint requirements/bench.txt --output-file requirements/dev.txt --group dev
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/runtime.txt
+
+clean: ## Remove .venv and all caches; ./data stays
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
