@@ -1,0 +1,28 @@
+"""Ids of attempts and transactions, derived from what identifies them, so that a redelivery meets what was recorded."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import AttemptId, ChargerId, TenantId
+
+_SEPARATOR = "\x1f"
+
+
+def derived_attempt_id(
+    tenant_id: TenantId, charger_id: ChargerId, what: str, message: str, ref: IdentifierRef | None
+) -> AttemptId:
+    """128 bits in hex over who, where and by which message."""
+    pseudonym = "" if ref is None else f"{ref.kind}:{ref.pseudonym}"
+    return AttemptId(_digest(tenant_id, charger_id, what, message, pseudonym).hex())
+
+
+def numeric_transaction_id(attempt: int, *parts: str) -> int:
+    """A transaction id for protocols in which we give it (OCPP 1.6): 31 bits, never 0. `attempt` counts up on collisions."""
+    number = int.from_bytes(_digest("transaction", str(attempt), *parts)[:4]) & 0x7FFF_FFFF
+    return number or 1
+
+
+def _digest(*parts: str) -> bytes:
+    return blake2b(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

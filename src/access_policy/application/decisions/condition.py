@@ -1,0 +1,126 @@
+"""What chargers report of themselves, recorded; and the line between a fault and the sight of a refusal (design 3.6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from access_policy.application.capability_profiles import CapabilityProfiles
+from access_policy.application.context import SYSTEM, Context, enveloped, new_id
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import ChargerKey, LiveAttempts
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import Append, EventStore, VersionConflict
+from access_policy.application.streams import condition_stream
+from access_policy.domain.charger_condition.events import (
+    ChargerBooted,
+    ChargerConnected,
+    ChargerDisconnected,
+    ConditionEvent,
+    ConnectorFaulted,
+    ConnectorRecovered,
+)
+from access_policy.domain.ids import AttemptId
+
+APPEND_TRIES = 5
+
+
+class ChargerConditions:
+    """Appends to the charger's condition stream; the gateway that holds the connection is the usual only writer."""
+
+    def __init__(
+        self,
+        view: DecisionView,
+        live: LiveAttempts,
+        store: EventStore,
+        commits: GroupCommit,
+        profiles: CapabilityProfiles,
+        clock: Clock,
+    ) -> None:
+        self._view = view
+        self._live = live
+        self._store = store
+        self._commits = commits
+        self._profiles = profiles
+        self._clock = clock
+        self._versions: dict[ChargerKey, int] = {}
+        self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
+
+    async def connected(self, key: ChargerKey, protocol: str) -> None:
+        now = self._clock.now()
+        await self._record(key, ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now), now)
+
+    async def disconnected(self, key: ChargerKey, reason: str) -> None:
+        now = self._clock.now()
+        event = ChargerDisconnected(charger_id=key[1], reason=reason[:200], disconnected_at=now)
+        await self._record(key, event, now)
+
+    async def booted(self, key: ChargerKey, *, vendor: str, model: str, firmware: str | None) -> None:
+        now = self._clock.now()
+        event = ChargerBooted(charger_id=key[1], vendor=vendor, model=model, firmware=firmware, booted_at=now)
+        await self._record(key, event, now)
+
+    async def status(
+        self,
+        key: ChargerKey,
+        *,
+        connector_id: int,
+        error_code: str | None,
+        vendor_error_code: str | None = None,
+        info: str | None = None,
+        at: datetime,
+    ) -> None:
+        """A connector reported a status. `error_code` None: without error. Only changes are recorded."""
+        error = None if error_code is None else (error_code, vendor_error_code)
+        if self._errors[key].get(connector_id) == error:
+            return
+        now = self._clock.now()
+        if error_code is None:
+            event: ConditionEvent = ConnectorRecovered(
+                charger_id=key[1], connector_id=connector_id, recovered_at=at
+            )
+        else:
+            event = ConnectorFaulted(
+                charger_id=key[1],
+                connector_id=connector_id,
+                error_code=error_code,
+                vendor_error_code=vendor_error_code,
+                info=info,
+                faulted_at=at,
+                caused_by=self._denial_shown(key, connector_id, {error_code, vendor_error_code}, now),
+            )
+        await self._record(key, event, now)
+        if error is None:
+            self._errors[key].pop(connector_id, None)
+        else:
+            self._errors[key][connector_id] = error
+
+    def _denial_shown(
+        self, key: ChargerKey, connector_id: int, codes: set[str | None], now: datetime
+    ) -> AttemptId | None:
+        """The denied attempt that this error is the sight of: by the profile's codes and window, on the connector."""
+        profile = self._profiles.get(self._view.charger(*key).policy.settings.profile)
+        if profile is None or not codes & profile.denial_error_codes:
+            return None
+        return self._live.recent_denial(key, connector_id, now, timedelta(seconds=profile.denial_window_s))
+
+    async def _record(self, key: ChargerKey, event: ConditionEvent, now: datetime) -> None:
+        stream = condition_stream(*key)
+        context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=new_id())
+        events = enveloped(context, (event,), now=now)
+        for _ in range(APPEND_TRIES):
+            if key not in self._versions:
+                self._versions[key] = len(await self._store.load(stream))
+            version = self._versions[key]
+            self._versions[key] = version + 1  # whoever comes next while we wait appends after us
+            try:
+                await self._commits.append(Append(stream, version, events))
+            except VersionConflict:
+                self._versions.pop(key, None)
+            except BaseException:
+                self._versions.pop(key, None)
+                raise
+            else:
+                return
+        raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")

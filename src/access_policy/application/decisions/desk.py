@@ -1,0 +1,258 @@
+"""The access desk: decides attempts from memory, records each decision, and only then lets it be answered.
+
+The decision depends on memory and an append, nothing else (design 3.7). The same attempt delivered twice is decided and
+recorded once: its stream's name derives from what identifies it, and the stream's first version can be written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from access_policy.application.context import Context, enveloped
+from access_policy.application.decisions.attempt_ids import derived_attempt_id
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import ChargerKey, LiveAttempts, OpenAttempt
+from access_policy.application.decisions.questions import Ask, Decided, Denial
+from access_policy.application.decisions.view import ChargerView, DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import Append, EventStore, VersionConflict
+from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.streams import attempt_stream
+from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import AttemptId
+from access_policy.domain.mode_schedule.timeline import Timeline
+
+REDELIVERED_WITHIN = timedelta(minutes=10)  # chargers number their messages anew after a boot: later it is a new attempt
+IN_USE_KINDS = frozenset({IdentifierKind.MAC})  # kinds that may charge at one place at a time
+
+
+class AccessDesk:
+    def __init__(
+        self,
+        view: DecisionView,
+        live: LiveAttempts,
+        store: EventStore,
+        commits: GroupCommit,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
+    ) -> None:
+        self.view = view
+        self.live = live
+        self._store = store
+        self._commits = commits
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._under_way: dict[AttemptId, asyncio.Future[Decided]] = {}
+
+    # --- asking before a start ---------------------------------------------------------------------------------------
+
+    async def authorize(self, ask: Ask, *, attempt_id: AttemptId | None = None) -> Decided:
+        """Decide and record. `attempt_id` is given where the asker chose it; else it derives from the message.
+
+        Raises `ChargerUnknown`, or `StoreUnavailable`: then it is not known whether the decision was recorded, and the
+        asker gets an error, never a denial.
+        """
+        ref = self.ref(ask)
+        first = attempt_id or derived_attempt_id(ask.tenant_id, ask.charger_id, "ask", ask.message_id, ref)
+        under_way = self._under_way.get(first)
+        if under_way is not None:
+            return replace(await asyncio.shield(under_way), redelivered=True)
+        self._under_way[first] = future = asyncio.get_running_loop().create_future()
+        try:
+            decided = await self._decide_once(ask, ref, first, may_renumber=attempt_id is None)
+        except BaseException as failure:
+            future.set_exception(failure)
+            future.exception()  # nobody need be waiting
+            raise
+        else:
+            future.set_result(decided)
+            return decided
+        finally:
+            del self._under_way[first]
+
+    async def _decide_once(
+        self, ask: Ask, ref: IdentifierRef | None, first: AttemptId, *, may_renumber: bool
+    ) -> Decided:
+        attempt_id = first
+        while True:
+            now = self._clock.now()
+            event = self.decision_event(ask, ref, attempt_id, at=now)
+            try:
+                await self._append_new(ask, attempt_id, event, now)
+            except VersionConflict:
+                earlier = await self.recorded_decision(ask, attempt_id)
+                if not may_renumber or is_redelivery(earlier, event, now):
+                    self.remember(ask, ref, earlier, version=0, at=earlier.lineage.decided_for)
+                    return Decided(attempt_id=attempt_id, event=earlier, redelivered=True)
+                attempt_id = derived_attempt_id(ask.tenant_id, ask.charger_id, "again", attempt_id, ref)
+            else:
+                self.remember(ask, ref, event, version=1, at=now)
+                return Decided(attempt_id=attempt_id, event=event)
+
+    async def _append_new(
+        self, ask: Ask, attempt_id: AttemptId, event: AccessAllowed | AccessDenied, now: datetime
+    ) -> None:
+        events = enveloped(self.context(ask, attempt_id), (event,), now=now)
+        await self._commits.append(Append(attempt_stream(ask.tenant_id, attempt_id), 0, events))
+
+    async def recorded_decision(self, ask: Ask, attempt_id: AttemptId) -> AccessAllowed | AccessDenied:
+        """The latest decision in the attempt's stream. Raises `LookupError` when it holds none."""
+        history = await self._store.load(attempt_stream(ask.tenant_id, attempt_id))
+        decisions = [r.event for r in history if isinstance(r.event, AccessAllowed | AccessDenied)]
+        if not decisions:
+            raise LookupError(f"attempt {attempt_id} holds no decision")
+        return decisions[-1]
+
+    # --- the same without recording ----------------------------------------------------------------------------------
+
+    def preview(self, ask: Ask, *, at: datetime) -> tuple[AccessAllowed | AccessDenied, tuple[Step, ...]]:
+        """What would be decided at `at`, with the rows that were gone through; nothing is recorded."""
+        charger = self.view.charger(ask.tenant_id, ask.charger_id)
+        ref = self.ref(ask)
+        facts = self.facts(charger, ref, at, charger.timeline_at(at))
+        return self.decision_event(ask, ref, AttemptId("dry-run"), at=at), explain(facts)
+
+    # --- parts that starts share -------------------------------------------------------------------------------------
+
+    def ref(self, ask: Ask) -> IdentifierRef | None:
+        return None if ask.identifier is None else self._pseudonyms.ref(ask.tenant_id, ask.identifier)
+
+    def decision_event(
+        self,
+        ask: Ask,
+        ref: IdentifierRef | None,
+        attempt_id: AttemptId,
+        *,
+        at: datetime,
+        charger: ChargerView | None = None,
+    ) -> AccessAllowed | AccessDenied:
+        """The decision for `at` as the event that records it. `charger` is given where a past policy is asked."""
+        charger = charger or self.view.charger(ask.tenant_id, ask.charger_id)
+        timeline = charger.timeline_at(at)
+        facts = self.facts(charger, ref, at, timeline)
+        decision = decide(facts, timeline)
+        lineage = _lineage(ask, ref, attempt_id, facts, charger, self.view.registry(ask.tenant_id).version, decision)
+        if decision.allowed:
+            assert decision.valid_until is not None
+            return AccessAllowed(
+                lineage=lineage,
+                reason=decision.reason,
+                would_deny=decision.would_deny,
+                valid_until=decision.valid_until,
+            )
+        return AccessDenied(lineage=lineage, reason=decision.reason, signal=self._signal(ask, facts, decision, charger))
+
+    def facts(self, charger: ChargerView, ref: IdentifierRef | None, at: datetime, timeline: Timeline) -> Facts:
+        registry = self.view.registry(charger.tenant_id)
+        vehicle = None if ref is None else registry.holder_of(ref)
+        agreement_id = None if vehicle is None else vehicle.description.agreement_id
+        key = (charger.tenant_id, charger.policy.charger_id)
+        return Facts(
+            at=at,
+            charger_id=charger.policy.charger_id,
+            depot_id=charger.policy.settings.depot_id,
+            zone=charger.zone,
+            expected=timeline.at(at),
+            enforcement=charger.policy.enforcement,
+            identifier=ref,
+            vehicle=vehicle,
+            agreement=None if agreement_id is None else registry.agreements.get(agreement_id),
+            pin_locked_out=self.live.pins_are_locked_out(key, at),
+            in_use_elsewhere=ref is not None
+            and ref.kind in IN_USE_KINDS
+            and self.live.charges_elsewhere(key, ref),
+        )
+
+    def remember(
+        self,
+        ask: Ask,
+        ref: IdentifierRef | None,
+        event: AccessAllowed | AccessDenied,
+        *,
+        version: int,
+        at: datetime,
+    ) -> None:
+        """Keep in mind what later messages of the same charger refer to."""
+        key = (ask.tenant_id, ask.charger_id)
+        self.live.opened(key, ref, OpenAttempt(event.lineage.attempt_id, event, version, at))
+        if version > 0:  # 0: decided before and delivered again
+            self.remember_denial(key, event, at)
+
+    def remember_denial(self, key: ChargerKey, event: AccessAllowed | AccessDenied, at: datetime) -> None:
+        if isinstance(event, AccessAllowed):
+            return
+        lineage = event.lineage
+        self.live.denied(key, lineage.connector_id, lineage.attempt_id, at)
+        is_pin = lineage.identifier is not None and lineage.identifier.kind is IdentifierKind.PIN
+        if is_pin and event.reason is Reason.UNKNOWN_IDENTIFIER:
+            self.live.wrong_pin(key, at)
+
+    def context(self, ask: Ask, attempt_id: AttemptId) -> Context:
+        return Context(
+            tenant_id=ask.tenant_id, actor=ask.actor, correlation_id=attempt_id, causation_id=ask.message_id or None
+        )
+
+    def _signal(self, ask: Ask, facts: Facts, decision: Decision, charger: ChargerView) -> DenialSignal | None:
+        if ask.signals is None:
+            return None
+        depot = self.view.depot(ask.tenant_id, facts.depot_id)
+        return ask.signals.signal(
+            Denial(
+                reason=decision.reason,
+                managed_until=_managed_until(charger.timeline_at(facts.at), facts.at),
+                agreement_ended=decision.reason is Reason.AGREEMENT_ENDED,
+                language=depot.settings.language if depot is not None else "en",
+                zone=facts.zone,
+                profile=charger.policy.settings.profile,
+            )
+        )
+
+
+def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | AccessDenied, now: datetime) -> bool:
+    """The message came before: not long ago, and nothing has changed since that would decide it otherwise.
+
+    A charger that numbers its messages from 1 after a boot must not be answered with a permission that was revoked.
+    """
+    recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
+    return recent and type(earlier) is type(again) and earlier.reason is again.reason
+
+
+def _managed_until(timeline: Timeline, at: datetime) -> datetime | None:
+    """When anyone may charge again; None where that is not in sight."""
+    return next((s.start for s in timeline.transitions(at) if s.mode is AccessMode.FREEVEND), None)
+
+
+def _lineage(
+    ask: Ask,
+    ref: IdentifierRef | None,
+    attempt_id: AttemptId,
+    facts: Facts,
+    charger: ChargerView,
+    registry_version: int,
+    decision: Decision,
+) -> DecisionLineage:
+    return DecisionLineage(
+        attempt_id=attempt_id,
+        charger_id=facts.charger_id,
+        depot_id=facts.depot_id,
+        connector_id=ask.connector_id,
+        decided_for=facts.at,
+        stage=ask.stage,
+        protocol=ask.protocol,
+        message_id=ask.message_id,
+        identifier=ref,
+        expected_mode=facts.expected.mode,
+        cause=facts.expected.cause,
+        enforcement=facts.enforcement,
+        policy_version=charger.policy.version,
+        registry_version=registry_version,
+        access_class=decision.access_class,
+        vehicle_id=decision.vehicle_id,
+        agreement_id=decision.agreement_id,
+    )

@@ -1,0 +1,142 @@
+"""What the decision path remembers of the last minutes: attempts not started yet, charges under way, wrong PINs.
+
+All of it can be rebuilt from the read models at start-up; nothing here is the only copy of a fact.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision
+from access_policy.domain.access.pin_lockout import PinLockout
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import AttemptId, ChargerId, TenantId, VehicleId
+
+START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
+OPEN_ATTEMPTS_MAX = 100_000
+SESSIONS_MAX = 200_000
+
+ChargerKey = tuple[TenantId, ChargerId]
+RefKey = tuple[IdentifierKind, str]
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """An attempt decided before its start. `version` is that of its stream."""
+
+    attempt_id: AttemptId
+    decided: AccessAllowed | AccessDenied
+    version: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Session:
+    """A charge under way. `version` is that of its attempt's stream; 0: not known, load it."""
+
+    attempt_id: AttemptId
+    transaction_id: str
+    connector_id: int | None
+    identifier: IdentifierRef | None
+    vehicle_id: VehicleId | None
+    decision: SessionDecision
+    started_at: datetime
+    meter_start_wh: int | None
+    version: int = 0
+
+
+class LiveAttempts:
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[ChargerKey, RefKey | None], OpenAttempt] = OrderedDict()
+        self._sessions: OrderedDict[tuple[ChargerKey, str], Session] = OrderedDict()
+        self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
+        self._pins: dict[ChargerKey, PinLockout] = {}
+        self._denials: dict[tuple[ChargerKey, int | None], tuple[datetime, AttemptId]] = {}
+
+    # --- attempts that have not started yet ------------------------------------------------------------------------
+
+    def opened(self, charger: ChargerKey, ref: IdentifierRef | None, attempt: OpenAttempt) -> None:
+        key = (charger, ref_key(ref))
+        self._open[key] = attempt
+        self._open.move_to_end(key)
+        while len(self._open) > OPEN_ATTEMPTS_MAX:
+            self._open.popitem(last=False)
+
+    def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
+        """The attempt that a start by `ref` belongs to; it is open no more."""
+        attempt = self._open.pop((charger, ref_key(ref)), None)
+        return attempt if attempt is not None and now - attempt.at <= START_WITHIN else None
+
+    # --- charges under way ------------------------------------------------------------------------------------------
+
+    def started(self, charger: ChargerKey, session: Session) -> None:
+        self._sessions[(charger, session.transaction_id)] = session
+        if session.identifier is not None and session.decision is not SessionDecision.DENIED:
+            holder = (charger[0], _key(session.identifier))
+            self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
+        while len(self._sessions) > SESSIONS_MAX:
+            (old_charger, _), old = self._sessions.popitem(last=False)
+            self._forget(old_charger, old)
+
+    def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
+        return self._sessions.get((charger, transaction_id))
+
+    def sessions_at(self, charger: ChargerKey) -> list[Session]:
+        return [session for (at, _), session in self._sessions.items() if at == charger]
+
+    def ended(self, charger: ChargerKey, transaction_id: str) -> None:
+        session = self._sessions.pop((charger, transaction_id), None)
+        if session is not None:
+            self._forget(charger, session)
+
+    def charges_elsewhere(self, charger: ChargerKey, ref: IdentifierRef) -> bool:
+        """The identifier has a charge under way at another charger of the tenant."""
+        places = self._charging.get((charger[0], _key(ref)))
+        return places is not None and any(place != charger[1] for place, _ in places)
+
+    def _forget(self, charger: ChargerKey, session: Session) -> None:
+        if session.identifier is None:
+            return
+        holder = (charger[0], _key(session.identifier))
+        places = self._charging.get(holder)
+        if places is not None:
+            places.discard((charger[1], session.transaction_id))
+            if not places:
+                del self._charging[holder]
+
+    # --- wrong PINs and denials --------------------------------------------------------------------------------------
+
+    def pins_are_locked_out(self, charger: ChargerKey, now: datetime) -> bool:
+        lockout = self._pins.get(charger)
+        return lockout is not None and lockout.is_locked(now)
+
+    def wrong_pin(self, charger: ChargerKey, at: datetime) -> None:
+        self._pins[charger] = self._pins.get(charger, PinLockout()).after_wrong_pin(at)
+
+    def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
+        self._denials[(charger, connector_id)] = (at, attempt_id)
+
+    def recent_denial(
+        self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta
+    ) -> AttemptId | None:
+        """The latest attempt denied on the connector within `window` before `at`.
+
+        A denial that names no connector (OCPP 1.6 `Authorize`) counts for any connector, connector 0 for the charger.
+        """
+        candidates = [
+            denial
+            for (key, denied_on), denial in self._denials.items()
+            if key == charger and (denied_on is None or connector_id in (0, denied_on))
+        ]
+        fitting = [denial for denial in candidates if timedelta(0) <= at - denial[0] <= window]
+        return max(fitting)[1] if fitting else None
+
+
+def ref_key(ref: IdentifierRef | None) -> RefKey | None:
+    return None if ref is None else _key(ref)
+
+
+def _key(ref: IdentifierRef) -> RefKey:
+    return (ref.kind, ref.pseudonym)

@@ -1,0 +1,104 @@
+"""What chargers and services ask of the decision path, and what they are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal, Stage
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """What a driver may be told: why, until when managed access holds here, in which language and zone."""
+
+    reason: Reason
+    managed_until: datetime | None
+    agreement_ended: bool
+    language: str
+    zone: ZoneInfo
+    profile: str
+
+
+class DenialSignals(Protocol):
+    """How one protocol shows a denial at the charger."""
+
+    def signal(self, denial: Denial) -> DenialSignal: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """May this identifier charge here? `identifier` None: none was presented, or it was malformed for its kind.
+
+    `message_id` is the protocol's: the same id with the same identifier is the same attempt delivered again.
+    """
+
+    tenant_id: TenantId
+    charger_id: ChargerId
+    connector_id: int | None
+    identifier: Identifier | None
+    protocol: str
+    message_id: str
+    signals: DenialSignals | None
+    stage: Stage = Stage.AUTHORIZE
+    actor: ActorId = ActorId("charger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartReport:
+    """A charge began. `anonymous`: it carries no vehicle's identifier (`NoAuthorization`, the freevend tag).
+
+    `transaction_ids` are the ids to try in order: one where the charger gives it, several where we do (OCPP 1.6).
+    `offline`: it began while the charger could not ask; it is judged by the policy of `started_at`.
+    """
+
+    tenant_id: TenantId
+    charger_id: ChargerId
+    connector_id: int | None
+    identifier: Identifier | None
+    anonymous: bool
+    transaction_ids: tuple[str, ...]
+    started_at: datetime
+    meter_start_wh: int | None
+    offline: bool
+    protocol: str
+    message_id: str
+    signals: DenialSignals | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReport:
+    tenant_id: TenantId
+    charger_id: ChargerId
+    transaction_id: str
+    ended_at: datetime
+    meter_stop_wh: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The recorded decision. `redelivered`: the attempt had been decided before and is answered the same."""
+
+    attempt_id: AttemptId
+    event: AccessAllowed | AccessDenied
+    redelivered: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        return isinstance(self.event, AccessAllowed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """`decided` is None for an anonymous start: nobody had to ask."""
+
+    attempt_id: AttemptId
+    transaction_id: str
+    decided: Decided | None
+    redelivered: bool = False

@@ -1,0 +1,162 @@
+"""The decision view: all chargers' policies, depots and registries in memory, followed from the store's log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from access_policy.application.ports.event_store import Recorded
+from access_policy.application.streams import tenant_of
+from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
+from access_policy.domain.charger_access_policy import events as policy_events
+from access_policy.domain.charger_access_policy.errors import ChargerUnknown
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.depots import depot as depots
+from access_policy.domain.depots.depot import Depot
+from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, TenantId
+from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
+from access_policy.domain.vehicle_registry import events as registry_events
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+_BEHIND = timedelta(hours=1)  # how far back a compiled timeline reaches
+_AHEAD = timedelta(hours=50)  # and how far ahead
+_AHEAD_MIN = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
+
+_POLICY = policy_events.PolicyEvent.__args__
+_REGISTRY = registry_events.RegistryEvent.__args__
+_DEPOT = depots.DepotEvent.__args__
+TYPES: frozenset[str] = frozenset(
+    event.TYPE for event in (*_POLICY, *_REGISTRY, *_DEPOT, ChargePointClaimed, ChargePointReleased)
+)
+
+ChargerKey = tuple[TenantId, ChargerId]
+ChargerListener = Callable[[ChargerKey], None]
+
+
+@dataclass(slots=True)
+class ChargerView:
+    """One charger's policy and its compiled timeline. `plan_seen_at` is when its plan was last changed."""
+
+    tenant_id: TenantId
+    policy: ChargerAccessPolicy
+    zone: ZoneInfo
+    plan_seen_at: datetime
+    _timeline: Timeline | None = None
+
+    def timeline_at(self, at: datetime) -> Timeline:
+        """A timeline that covers `at` and at least 25 hours after it."""
+        compiled = self._timeline
+        if compiled is None or at < compiled.start or compiled.end - at < _AHEAD_MIN:
+            compiled = self._timeline = timeline(self.policy.plan, at - _BEHIND, at + _AHEAD)
+        return compiled
+
+    def expected(self, at: datetime) -> Segment:
+        return self.timeline_at(at).at(at)
+
+    def evolve(self, event: policy_events.PolicyEvent, recorded_at: datetime) -> None:
+        changed_before = self.policy.changed_at
+        self.policy = evolve(self.policy, event)
+        if self.policy.changed_at != changed_before:
+            self._timeline = None
+            self.zone = ZoneInfo(self.policy.settings.time_zone)
+            self.plan_seen_at = recorded_at
+
+
+@dataclass(slots=True)
+class TenantView:
+    registry: VehicleRegistry = field(default_factory=VehicleRegistry)
+    depots: dict[DepotId, Depot] = field(default_factory=dict)
+    chargers: dict[ChargerId, ChargerView] = field(default_factory=dict)
+
+
+class DecisionView:
+    """Read on the decision path, written by one follower of the log; both on the same event loop."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._tenants: dict[TenantId, TenantView] = {}
+        self._owners: dict[ChargePointId, ChargerKey] = {}
+        self._on_policy_change: list[ChargerListener] = []
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerView:
+        """Raises `ChargerUnknown`."""
+        found = self._tenant(tenant_id).chargers.get(charger_id)
+        if found is None:
+            raise ChargerUnknown(f"There is no charger {charger_id}.")
+        return found
+
+    def chargers(self) -> Iterator[ChargerView]:
+        for tenant in self._tenants.values():
+            yield from tenant.chargers.values()
+
+    def registry(self, tenant_id: TenantId) -> VehicleRegistry:
+        return self._tenant(tenant_id).registry
+
+    def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Depot | None:
+        return self._tenant(tenant_id).depots.get(depot_id)
+
+    def owner_of(self, charge_point_id: ChargePointId) -> ChargerKey | None:
+        return self._owners.get(charge_point_id)
+
+    async def charger_ids(self, tenant_id: TenantId, depot_id: DepotId) -> list[ChargerId]:
+        """The chargers in service at the depot (port `ChargersOfDepot`)."""
+        return [
+            charger_id
+            for charger_id, view in self._tenant(tenant_id).chargers.items()
+            if view.policy.settings.depot_id == depot_id and view.policy.retired_at is None
+        ]
+
+    def on_policy_change(self, listener: ChargerListener) -> None:
+        """Call `listener` after each event of a charger's policy."""
+        self._on_policy_change.append(listener)
+
+    # --- following ------------------------------------------------------------------------------------------------
+
+    async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
+        """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
+        for recorded in batch:
+            self._fold(recorded)
+        self.position = reached
+
+    async def followed_to(self) -> int:
+        return self.position
+
+    def _fold(self, recorded: Recorded) -> None:
+        event = recorded.event
+        if isinstance(event, _POLICY):
+            self._fold_policy(tenant_of(recorded.stream), event, recorded)
+        elif isinstance(event, _REGISTRY):
+            registry = self.registry(tenant_of(recorded.stream))
+            if recorded.version == registry.version + 1:
+                registry.apply(event)
+        elif isinstance(event, _DEPOT):
+            tenant = self._tenant(tenant_of(recorded.stream))
+            tenant.depots[event.depot_id] = depots.evolve(tenant.depots.get(event.depot_id), event)
+        elif isinstance(event, ChargePointClaimed):
+            self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
+        elif isinstance(event, ChargePointReleased):
+            self._owners.pop(event.charge_point_id, None)
+
+    def _fold_policy(self, tenant_id: TenantId, event: policy_events.PolicyEvent, recorded: Recorded) -> None:
+        chargers = self._tenant(tenant_id).chargers
+        known = chargers.get(event.charger_id)
+        if recorded.version != (known.policy.version if known else 0) + 1:
+            return  # delivered again
+        if known is None:
+            policy = evolve(None, event)
+            zone = ZoneInfo(policy.settings.time_zone)
+            chargers[event.charger_id] = ChargerView(tenant_id, policy, zone, recorded.envelope.recorded_at)
+        else:
+            known.evolve(event, recorded.envelope.recorded_at)
+        for listener in self._on_policy_change:
+            listener((tenant_id, event.charger_id))
+
+    def _tenant(self, tenant_id: TenantId) -> TenantView:
+        view = self._tenants.get(tenant_id)
+        if view is None:
+            view = self._tenants[tenant_id] = TenantView()
+        return view

@@ -1,0 +1,33 @@
+"""Too many wrong PINs at a charger: five within ten minutes lock PINs out there for ten minutes (api.md, fine print).
+
+A value per charger; `now` comes in. The lock is the charger's, not the PIN's: who types PINs there has to wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+WRONG_PINS_MAX = 5
+WITHIN = timedelta(minutes=10)
+LOCKED_FOR = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class PinLockout:
+    """`wrong` are the instants of the latest wrong PINs, ascending; `locked_until` ends the lock, exclusive."""
+
+    wrong: tuple[datetime, ...] = ()
+    locked_until: datetime | None = None
+
+    def is_locked(self, now: datetime) -> bool:
+        return self.locked_until is not None and now < self.locked_until
+
+    def after_wrong_pin(self, at: datetime) -> PinLockout:
+        """The fifth wrong PIN starts the lock; what was typed before counts no more afterwards."""
+        if self.is_locked(at):
+            return self
+        recent = (*(earlier for earlier in self.wrong if at - earlier < WITHIN), at)
+        if len(recent) >= WRONG_PINS_MAX:
+            return PinLockout((), at + LOCKED_FOR)
+        return PinLockout(recent)
