@@ -1,0 +1,80 @@
+"""Who may open a connection: what a handshake presents, and the port that decides."""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
+
+CHARGE_POINT_ID_MAX: Final = 64  # characters once decoded; OCPP 2.0.1 allows 48
+_SEGMENT = re.compile(r"(?:[^%/?#]|%[0-9A-Fa-f]{2})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """`subject` is whatever the admission knows about the charger; it reaches handlers as `connection.admission`."""
+
+    subject: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """401 where the port asks for passwords, for an unknown identity and a wrong password alike; 404 for an unknown
+    identity where it does not; 503 when nothing can be decided now."""
+
+    status: HTTPStatus = HTTPStatus.UNAUTHORIZED
+    retry_after_s: int | None = None
+
+
+class Admission(Protocol):
+    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
+        """Decide before the upgrade. `password` is the raw bytes of HTTP Basic (a 1.6 AuthorizationKey is not text),
+        None when none was presented; the user name has been compared already. `source` is the peer's address.
+
+        An exception counts as "not now": the charger gets a 500 and comes again.
+        """
+        ...
+
+
+class CredentialsUnusable(ValueError):
+    """An Authorization header that is not HTTP Basic, or for another user than the identity in the path."""
+
+
+def charge_point_id_in(path: str, prefix: str = "/ocpp/") -> str | None:
+    """The identity in a request path: the one segment after `prefix`, percent-decoded, case kept; None if there is no
+    valid one. A query is not looked at."""
+    target = path.partition("?")[0]
+    if not target.startswith(prefix) or not _SEGMENT.fullmatch(segment := target[len(prefix) :]):
+        return None
+    try:
+        identity = unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeError:
+        return None
+    if len(identity) > CHARGE_POINT_ID_MAX or any(unicodedata.category(char) == "Cc" for char in identity):
+        return None
+    return identity
+
+
+def password_in(authorization: Sequence[str], charge_point_id: str) -> bytes | None:
+    """The password of the Authorization headers of a request, None without a header.
+
+    Raises `CredentialsUnusable`. The identity may hold a colon: what counts is that the credentials begin with it.
+    """
+    if not authorization:
+        return None
+    scheme, _, encoded = authorization[0].strip().partition(" ")
+    if len(authorization) > 1 or scheme.lower() != "basic":
+        raise CredentialsUnusable
+    try:
+        credentials = base64.b64decode(encoded.strip(), validate=True)
+    except ValueError:
+        raise CredentialsUnusable from None
+    user = charge_point_id.encode() + b":"
+    if not credentials.startswith(user):
+        raise CredentialsUnusable
+    return credentials[len(user) :]

@@ -1,0 +1,131 @@
+"""What can go wrong with a CALL, and how each protocol version spells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class OcppVersion(StrEnum):
+    V16 = "1.6"
+    V201 = "2.0.1"
+    V21 = "2.1"
+
+    @property
+    def subprotocol(self) -> str:
+        """The name in the WebSocket handshake."""
+        return f"ocpp{self.value}"
+
+
+class ErrorCode(StrEnum):
+    """The codes of a CALLERROR in the spelling of OCPP 2.x (part 4, table 8); 1.6 differs, see `spelled`."""
+
+    FORMAT_VIOLATION = "FormatViolation"
+    GENERIC_ERROR = "GenericError"
+    INTERNAL_ERROR = "InternalError"
+    MESSAGE_TYPE_NOT_SUPPORTED = "MessageTypeNotSupported"
+    NOT_IMPLEMENTED = "NotImplemented"
+    NOT_SUPPORTED = "NotSupported"
+    OCCURRENCE_CONSTRAINT_VIOLATION = "OccurrenceConstraintViolation"
+    PROPERTY_CONSTRAINT_VIOLATION = "PropertyConstraintViolation"
+    PROTOCOL_ERROR = "ProtocolError"
+    RPC_FRAMEWORK_ERROR = "RpcFrameworkError"
+    SECURITY_ERROR = "SecurityError"
+    TYPE_CONSTRAINT_VIOLATION = "TypeConstraintViolation"
+
+    def spelled(self, version: OcppVersion) -> str:
+        return _SPELLED_IN_16.get(self, self.value) if version is OcppVersion.V16 else self.value
+
+    @classmethod
+    def read(cls, spelling: str) -> ErrorCode:
+        """The code behind a peer's spelling, of either version; one that no version knows is a generic error."""
+        return _READ.get(spelling, cls.GENERIC_ERROR)
+
+
+# OCPP-J 1.6, table 7. The missing "r" is the specification's. The last two do not exist in 1.6: a CALL that is no
+# valid call is "not conform the PDU structure", and an unknown message type is ignored there, not answered.
+_SPELLED_IN_16 = {
+    ErrorCode.FORMAT_VIOLATION: "FormationViolation",
+    ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation",
+    ErrorCode.RPC_FRAMEWORK_ERROR: "FormationViolation",
+    ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED: "GenericError",
+}
+_READ = {code.value: code for code in ErrorCode} | {
+    "FormationViolation": ErrorCode.FORMAT_VIOLATION,
+    "OccurenceConstraintViolation": ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION,
+}
+
+
+class OcppError(Exception):
+    """Raised while a CALL is handled: the peer gets a CALLERROR with this code and description.
+
+    The description reaches the peer: it names fields, never values, secrets or internals.
+    """
+
+    code: ClassVar[ErrorCode] = ErrorCode.GENERIC_ERROR
+
+    def __init__(self, description: str = "", details: Mapping[str, object] | None = None) -> None:
+        super().__init__(description)
+        self.description = description
+        self.details = dict(details or {})
+
+
+class NotImplementedAction(OcppError):
+    """No such action in this protocol version."""
+
+    code = ErrorCode.NOT_IMPLEMENTED
+
+
+class NotSupported(OcppError):
+    """The protocol version has the action; this service does not carry it out."""
+
+    code = ErrorCode.NOT_SUPPORTED
+
+
+class InternalError(OcppError):
+    """We failed. A charger may send the same CALL again, and a good one does."""
+
+    code = ErrorCode.INTERNAL_ERROR
+
+
+class ProtocolError(OcppError):
+    """The payload is incomplete."""
+
+    code = ErrorCode.PROTOCOL_ERROR
+
+
+class SecurityError(OcppError):
+    """Not allowed, or not yet: before BootNotification was accepted."""
+
+    code = ErrorCode.SECURITY_ERROR
+
+
+class FormatViolation(OcppError):
+    """The payload is not what the action's structure says."""
+
+    code = ErrorCode.FORMAT_VIOLATION
+
+
+class PropertyConstraintViolation(OcppError):
+    """A field has the right type and a value that is not allowed."""
+
+    code = ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
+
+
+class OccurrenceConstraintViolation(OcppError):
+    """Too few or too many entries."""
+
+    code = ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION
+
+
+class TypeConstraintViolation(OcppError):
+    """A field has the wrong JSON type."""
+
+    code = ErrorCode.TYPE_CONSTRAINT_VIOLATION
+
+
+class RpcFrameworkError(OcppError):
+    """The frame is no valid CALL."""
+
+    code = ErrorCode.RPC_FRAMEWORK_ERROR

@@ -1,0 +1,257 @@
+"""OCPP-J frames: from bytes to messages and back. Pure: no socket, no clock, no domain.
+
+A frame is read leniently where the specifications leave room and refused where a value could not be kept:
+
+- Text and binary frames are read alike, as UTF-8. Of a key that occurs twice the last value counts.
+- A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action the version does not know is not a matter of
+  framing: `decode` passes it on.
+- A message id of up to 36 characters is what the specifications allow; up to `MESSAGE_ID_MAX` is tolerated and echoed.
+- A *readable* CALL is one that begins `[2, "<message id>"`, even when the rest of the frame cannot be read.
+
+What becomes of a frame that cannot be used, and the code that 1.6 and 2.x are answered with:
+
+| frame                                                           | 1.6                | 2.0.1, 2.1              |
+|-----------------------------------------------------------------|--------------------|-------------------------|
+| a. readable CALL: malformed JSON or UTF-8, or content no store  | FormationViolation | FormatViolation         |
+|    keeps: too deep, a number out of range, NUL, lone surrogate  |                    |                         |
+| b. readable CALL: the payload is not an object                  | FormationViolation | FormatViolation         |
+| c. readable CALL: not four elements, or an action that is no    | FormationViolation | RpcFrameworkError       |
+|    string of at most `ACTION_MAX` characters                    |                    |                         |
+| d. CALL whose message id is missing, no string or too long      | none               | RpcFrameworkError, "-1" |
+| e. a message type number that the version does not have         | none (J16 4.1.3)   | MessageTypeNotSupported |
+|                                                                 |                    | (J201 4.4), id or "-1"  |
+| f. no message: not JSON, no array, no type number (J201 4.2.3)  | none               | RpcFrameworkError, "-1" |
+| g. a CALLRESULT or CALLERROR that cannot be read                | none               | none                    |
+| h. the types of 2.1 that have no answer: CALLRESULTERROR (5)    | as e               | 2.0.1 as e, 2.1 none    |
+|    and SEND (6)                                                 |                    |                         |
+
+1.6 gets none where no id can be read: an answer must carry the id of its CALL, and 1.6 has nothing to use in its stead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
+
+FRAME_BYTES_MAX: Final = 256 * 1024
+NESTING_MAX: Final = 32
+MESSAGE_ID_MAX: Final = 128
+ACTION_MAX: Final = 64
+UNREADABLE_ID: Final = "-1"
+_DESCRIPTION_MAX: Final = 255  # J201 table 7
+_INTEGER_MAX: Final = 2**63
+
+_CALL, _CALL_RESULT, _CALL_ERROR, _CALL_RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+# How a frame begins whose remainder cannot be read: the type number, and the message id as JSON writes it.
+_TYPE = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*(0|[1-9]\d{0,2})(?![\d.eE])")
+_ID = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*("(?:[^"\\\x00-\x1f]|\\.){0,768}")')
+
+
+class Call(msgspec.Struct, frozen=True):
+    message_id: str
+    action: str
+    payload: dict[str, Any]
+
+
+class CallResult(msgspec.Struct, frozen=True):
+    message_id: str
+    payload: dict[str, Any]
+
+
+class CallError(msgspec.Struct, frozen=True):
+    """`code` is the peer's in the 2.x spelling, whichever it used; `code_sent` is what it wrote."""
+
+    message_id: str
+    code: ErrorCode
+    code_sent: str
+    description: str
+    details: dict[str, Any]
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A frame that is no message. `answer` is the CALLERROR the rules above ask for, to `message_id`.
+
+    Without an answer, `message_id` is that of the CALL of ours which the peer answered in an unreadable way, if the
+    frame shows it: that CALL need not wait any longer.
+    """
+
+    why: str
+    message_id: str | None = None
+    answer: ErrorCode | None = None
+
+
+Message = Call | CallResult | CallError | Unreadable
+
+
+class _NotKeepable(ValueError):
+    """Well-formed JSON that we do not take in."""
+
+
+def decode(raw: str | bytes, version: OcppVersion) -> Message:
+    """Never raises, whatever `raw` holds."""
+    try:
+        if len(raw) > FRAME_BYTES_MAX:
+            raise _NotKeepable("frame too large")
+        frame = _decoder.decode(raw)
+        if type(frame) is not list:
+            return _no_message("not a JSON array", version)
+        _refuse_what_no_store_keeps(frame)
+    except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeError are ValueErrors
+        return _unread(raw, _reason(error), version)
+    kind = frame[0] if frame else None
+    if type(kind) is not int:
+        return _no_message("no message type number", version)
+    if kind == _CALL:
+        return _call(frame, version)
+    if kind in (_CALL_RESULT, _CALL_ERROR):
+        return _answer(kind, frame)
+    return _other_type(kind, _id_in(frame), version)
+
+
+def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> bytes:
+    """Raises TypeError or ValueError on a payload that is not JSON."""
+    return _encoder.encode((_CALL, message_id, action, payload))
+
+
+def encode_result(message_id: str, payload: Mapping[str, Any]) -> bytes:
+    """Raises TypeError or ValueError on a payload that is not JSON."""
+    return _encoder.encode((_CALL_RESULT, message_id, payload))
+
+
+def encode_error(
+    message_id: str,
+    code: ErrorCode,
+    version: OcppVersion,
+    description: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> bytes:
+    return _encoder.encode(
+        (_CALL_ERROR, message_id, code.spelled(version), description[:_DESCRIPTION_MAX], details or {})
+    )
+
+
+def _call(frame: list[Any], version: OcppVersion) -> Call | Unreadable:
+    message_id = _id_in(frame)
+    if message_id is None:
+        return _no_message("no readable message id", version)
+    if len(frame) != 4:
+        return Unreadable("a CALL has four elements", message_id, ErrorCode.RPC_FRAMEWORK_ERROR)
+    action, payload = frame[2], frame[3]
+    if type(action) is not str or not 0 < len(action) <= ACTION_MAX:
+        return Unreadable("the action is no name", message_id, ErrorCode.RPC_FRAMEWORK_ERROR)
+    if payload is None:
+        payload = {}
+    if type(payload) is not dict:
+        return Unreadable("the payload is not an object", message_id, ErrorCode.FORMAT_VIOLATION)
+    return Call(message_id, action, payload)
+
+
+def _answer(kind: int, frame: list[Any]) -> CallResult | CallError | Unreadable:
+    match frame:
+        case [int(), str(message_id), payload] if kind == _CALL_RESULT and isinstance(payload, dict | None):
+            return CallResult(message_id, payload or {})
+        case [int(), str(message_id), str(code), *rest] if kind == _CALL_ERROR and len(rest) <= 2:
+            description = rest[0] if rest and isinstance(rest[0], str) else ""
+            details = rest[1] if len(rest) == 2 and isinstance(rest[1], dict) else {}
+            return CallError(message_id, ErrorCode.read(code), code[:64], description[:1000], details)
+        case _:
+            return Unreadable("an answer of the wrong shape", _id_in(frame))
+
+
+def _other_type(kind: int, message_id: str | None, version: OcppVersion) -> Unreadable:
+    if version is OcppVersion.V16 or (version is OcppVersion.V21 and kind in (_CALL_RESULT_ERROR, _SEND)):
+        return Unreadable("unknown message type")
+    return Unreadable("unknown message type", message_id or UNREADABLE_ID, ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED)
+
+
+def _no_message(why: str, version: OcppVersion) -> Unreadable:
+    if version is OcppVersion.V16:
+        return Unreadable(why)
+    return Unreadable(why, UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR)
+
+
+def _unread(raw: str | bytes, why: str, version: OcppVersion) -> Unreadable:
+    """The frame as a whole cannot be read: what its beginning says decides."""
+    start = raw[:2048].encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw[:2048]
+    kind, message_id = _head(start)
+    if kind == _CALL and message_id is not None:
+        return Unreadable(why, message_id, ErrorCode.FORMAT_VIOLATION)
+    if kind in (_CALL_RESULT, _CALL_ERROR):
+        return Unreadable(why, message_id)
+    if kind is None or kind == _CALL:
+        return _no_message(why, version)
+    return _other_type(kind, message_id, version)
+
+
+def _head(start: bytes) -> tuple[int | None, str | None]:
+    """The message type number and id that a frame begins with, as far as they can be read."""
+    kind = _TYPE.match(start)
+    if kind is None:
+        return None, None
+    quoted = _ID.match(start, kind.end())
+    return int(kind[1]), _id_or_none(quoted[1]) if quoted else None
+
+
+def _id_or_none(quoted: bytes) -> str | None:
+    try:
+        return _id_in([None, _decoder.decode(quoted)])
+    except ValueError:
+        return None
+
+
+def _id_in(frame: list[Any]) -> str | None:
+    message_id = frame[1] if len(frame) > 1 else None
+    return message_id if type(message_id) is str and len(message_id) <= MESSAGE_ID_MAX else None
+
+
+def _refuse_what_no_store_keeps(frame: list[Any]) -> None:
+    """Databases refuse NUL in text and integers beyond 64 bits. The decoder has refused lone surrogates, NaN,
+    infinities and integers of thousands of digits already."""
+    level: list[Any] = [frame]
+    depth = 0
+    while level:
+        if depth > NESTING_MAX:
+            raise _NotKeepable("nested too deep")
+        depth += 1
+        below: list[Any] = []
+        for container in level:
+            if type(container) is dict:
+                for name in container:
+                    if "\0" in name:
+                        raise _NotKeepable("a NUL in a name")
+                values: Any = container.values()
+            else:
+                values = container
+            for value in values:
+                kind = type(value)
+                if kind is str:
+                    if "\0" in value:
+                        raise _NotKeepable("a NUL in a text")
+                elif kind is dict or kind is list:
+                    below.append(value)
+                elif kind is int and not -_INTEGER_MAX <= value < _INTEGER_MAX:
+                    raise _NotKeepable("an integer beyond 64 bits")
+        level = below
+
+
+def _reason(error: Exception) -> str:
+    """In our words: what the decoder says may quote the frame."""
+    match error:
+        case _NotKeepable():
+            return str(error)
+        case RecursionError():
+            return "nested too deep"
+        case msgspec.ValidationError():
+            return "a number out of range"
+        case UnicodeError():
+            return "not UTF-8"
+        case _:
+            return "malformed JSON"

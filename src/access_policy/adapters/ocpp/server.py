@@ -1,0 +1,241 @@
+"""The OCPP server: handshakes, one current connection a charger, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from access_policy.adapters.ocpp.admission import (
+    Admission,
+    Admitted,
+    CredentialsUnusable,
+    Refused,
+    charge_point_id_in,
+    password_in,
+)
+from access_policy.adapters.ocpp.connection import ChargerConnection, ConnectionLimits, Dispatch
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.framing import FRAME_BYTES_MAX
+from access_policy.adapters.ocpp.outgoing import Counters
+
+logger = logging.getLogger(__name__)
+
+_FRAMES_BUFFERED: Final = 8  # read ahead of the connection before reading from the network pauses
+_BACKLOG: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    admissions_max: int = 64  # under way at a time; beyond, chargers are sent away with 503
+    connections_max: int = 50_000
+    retry_after_s: tuple[int, int] = (5, 30)  # a random one of these seconds, so that they do not all come back at once
+    open_timeout_s: float = 10.0
+    ping_interval_s: float | None = 20.0
+    ping_timeout_s: float | None = 20.0
+    leave_within_s: float = 10.0  # how long a handler under way may take when the server drains
+    connection: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+def _nothing(_: ChargerConnection) -> None:
+    return
+
+
+class OcppServer:
+    """Serves `/ocpp/{charge_point_id}`.
+
+    The newest connection of an identity wins: its predecessor ends (`on_close`) before it begins (`on_open`), is closed
+    with 1008, and whatever it still sends is dropped. Each callback runs exactly once a connection, in the event loop;
+    what they raise is logged.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        dispatcher: Callable[[ChargerConnection], Dispatch],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9000,
+        versions: Sequence[OcppVersion] = (OcppVersion.V16, OcppVersion.V201),
+        on_open: Callable[[ChargerConnection], None] = _nothing,
+        on_close: Callable[[ChargerConnection], None] = _nothing,
+        epochs: Iterator[int] | None = None,
+        tls: ssl.SSLContext | None = None,
+        limits: ServerLimits | None = None,
+    ) -> None:
+        """`dispatcher` makes the handler of one connection's CALLs; `epochs` yields strictly increasing numbers."""
+        self.counters = Counters()
+        self._admission = admission
+        self._dispatcher = dispatcher
+        self._host = host
+        self._port = port
+        self._versions = {version.subprotocol: version for version in versions}
+        self._on_open = on_open
+        self._on_close = on_close
+        self._epochs = epochs or itertools.count(1)
+        self._tls = tls
+        self._limits = limits or ServerLimits()
+        self._admitted: WeakKeyDictionary[ServerConnection, tuple[str, Admitted]] = WeakKeyDictionary()
+        self._admissions = 0
+        self._connections: dict[str, ChargerConnection] = {}
+        self._closings: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._server: Server | None = None
+
+    @property
+    def connections(self) -> Mapping[str, ChargerConnection]:
+        """The current connection of each charger, by charge point id."""
+        return MappingProxyType(self._connections)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also when 0 was asked for."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else self._port
+
+    async def start(self) -> None:
+        """Raises OSError when the address cannot be had."""
+        limits = self._limits
+        self._server = await serve(
+            self._serve,
+            self._host,
+            self._port,
+            process_request=self._answer_handshake,
+            select_subprotocol=self._preferred,
+            compression=None,  # 38 KiB a connection, for messages of some hundred bytes
+            server_header=None,
+            open_timeout=limits.open_timeout_s,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_timeout_s,
+            close_timeout=limits.connection.close_timeout_s,
+            max_size=FRAME_BYTES_MAX,
+            max_queue=_FRAMES_BUFFERED,
+            ssl=self._tls,
+            backlog=_BACKLOG,
+        )
+
+    async def drain(self, over_s: float = 0.0) -> None:
+        """Send newcomers away (503), let handlers under way answer, close all connections (1012) spread over `over_s`
+        seconds, then stop listening. Returns when everything has ended."""
+        self._is_draining = True
+        leaving = list(self._connections.values())
+        random.shuffle(leaving)
+        async with asyncio.TaskGroup() as closing:
+            for connection in leaving:
+                closing.create_task(
+                    connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
+                )
+                await asyncio.sleep(over_s / len(leaving))
+        if self._closings:
+            await asyncio.wait(self._closings)
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    # handshake
+
+    async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
+        if (
+            self._is_draining
+            or self._admissions >= self._limits.admissions_max
+            or len(self._connections) >= self._limits.connections_max
+        ):
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
+        charge_point_id = charge_point_id_in(request.path)
+        if charge_point_id is None:
+            return self._refusal(ws, Refused(HTTPStatus.NOT_FOUND))
+        try:
+            password = password_in(request.headers.get_all("Authorization"), charge_point_id)
+        except CredentialsUnusable:
+            return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED))
+        self._admissions += 1
+        try:
+            verdict = await self._admission.admit(charge_point_id, password, _address(ws))
+        finally:
+            self._admissions -= 1
+        if isinstance(verdict, Refused):
+            return self._refusal(ws, verdict)
+        self._admitted[ws] = (charge_point_id, verdict)
+        return None
+
+    def _refusal(self, ws: ServerConnection, refused: Refused) -> Response:
+        """The same few words for everyone: why is no business of somebody who was not let in."""
+        response = ws.respond(refused.status, f"{refused.status.phrase}\n")
+        if refused.status is HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
+        if refused.status is HTTPStatus.SERVICE_UNAVAILABLE or refused.retry_after_s is not None:
+            wait_s = refused.retry_after_s or random.randint(*self._limits.retry_after_s)  # noqa: S311  spread, no secret
+            response.headers["Retry-After"] = str(wait_s)
+        return response
+
+    def _preferred(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The first of the charger's list that we speak. None completes the handshake without one (J16 3.2)."""
+        return next((name for name in offered if name in self._versions), None)
+
+    # connections
+
+    async def _serve(self, ws: ServerConnection) -> None:
+        charge_point_id, admitted = self._admitted.pop(ws)
+        version = self._versions.get(ws.subprotocol or "")
+        if version is None:
+            await ws.close(CloseCode.PROTOCOL_ERROR, "no common subprotocol")
+            return
+        if self._is_draining:
+            await ws.close(CloseCode.SERVICE_RESTART, "service restart")
+            return
+        connection = ChargerConnection(
+            ws,
+            charge_point_id=charge_point_id,
+            version=version,
+            epoch=next(self._epochs),
+            remote=_address(ws),
+            admission=admitted.subject,
+            limits=self._limits.connection,
+            counters=self.counters,
+        )
+        dispatch = self._dispatcher(connection)
+        self._enter(connection)
+        try:
+            await connection.run(dispatch)
+        finally:
+            self._exit(connection)
+
+    def _enter(self, connection: ChargerConnection) -> None:
+        predecessor = self._connections.get(connection.charge_point_id)
+        if predecessor is not None:
+            predecessor.supersede()
+            self._exit(predecessor)
+            closing = asyncio.create_task(predecessor.close(CloseCode.POLICY_VIOLATION, "replaced"))
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
+        self._connections[connection.charge_point_id] = connection
+        self._notify(self._on_open, connection)
+
+    def _exit(self, connection: ChargerConnection) -> None:
+        """Changes nothing for a connection that was replaced: it has left already."""
+        if self._connections.get(connection.charge_point_id) is connection:
+            del self._connections[connection.charge_point_id]
+            self._notify(self._on_close, connection)
+
+    def _notify(self, callback: Callable[[ChargerConnection], None], connection: ChargerConnection) -> None:
+        try:
+            callback(connection)
+        except Exception:
+            logger.exception("%r: a callback failed", connection)
+
+
+def _address(ws: ServerConnection) -> str:
+    remote = ws.remote_address
+    return str(remote[0]) if remote else ""
