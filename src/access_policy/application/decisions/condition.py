@@ -45,6 +45,7 @@ class ChargerConditions:
         self._profiles = profiles
         self._clock = clock
         self._versions: dict[ChargerKey, int] = {}
+        self._booted: dict[ChargerKey, bool] = {}
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
     async def connected(self, key: ChargerKey, protocol: str) -> None:
@@ -60,6 +61,15 @@ class ChargerConditions:
         now = self._clock.now()
         event = ChargerBooted(charger_id=key[1], vendor=vendor, model=model, firmware=firmware, booted_at=now)
         await self._record(key, event, now)
+        self._booted[key] = True
+
+    async def has_booted(self, key: ChargerKey) -> bool:
+        """The charger's boot was accepted at some time: what holds for its identity, also after our own restart."""
+        if key not in self._booted:
+            history = await self._store.load(condition_stream(*key))
+            self._versions[key] = len(history)
+            self._booted[key] = any(isinstance(recorded.event, ChargerBooted) for recorded in history)
+        return self._booted[key]
 
     async def status(
         self,

@@ -16,7 +16,7 @@ from access_policy.domain.ids import AttemptId, ChargerId, TenantId, VehicleId
 
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
-SESSIONS_MAX = 200_000
+SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if it never reports an end
 
 ChargerKey = tuple[TenantId, ChargerId]
 RefKey = tuple[IdentifierKind, str]
@@ -50,10 +50,10 @@ class Session:
 class LiveAttempts:
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[ChargerKey, RefKey | None], OpenAttempt] = OrderedDict()
-        self._sessions: OrderedDict[tuple[ChargerKey, str], Session] = OrderedDict()
+        self._sessions: dict[ChargerKey, dict[str, Session]] = {}
         self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
         self._pins: dict[ChargerKey, PinLockout] = {}
-        self._denials: dict[tuple[ChargerKey, int | None], tuple[datetime, AttemptId]] = {}
+        self._denials: dict[ChargerKey, dict[int | None, tuple[datetime, AttemptId]]] = {}
 
     # --- attempts that have not started yet ------------------------------------------------------------------------
 
@@ -72,22 +72,22 @@ class LiveAttempts:
     # --- charges under way ------------------------------------------------------------------------------------------
 
     def started(self, charger: ChargerKey, session: Session) -> None:
-        self._sessions[(charger, session.transaction_id)] = session
+        sessions = self._sessions.setdefault(charger, {})
+        sessions[session.transaction_id] = session
         if session.identifier is not None and session.decision is not SessionDecision.DENIED:
             holder = (charger[0], _key(session.identifier))
             self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
-        while len(self._sessions) > SESSIONS_MAX:
-            (old_charger, _), old = self._sessions.popitem(last=False)
-            self._forget(old_charger, old)
+        while len(sessions) > SESSIONS_MAX:
+            self.ended(charger, next(iter(sessions)))
 
     def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
-        return self._sessions.get((charger, transaction_id))
+        return self._sessions.get(charger, {}).get(transaction_id)
 
-    def sessions_at(self, charger: ChargerKey) -> list[Session]:
-        return [session for (at, _), session in self._sessions.items() if at == charger]
+    def sessions_at(self, charger: ChargerKey) -> tuple[Session, ...]:
+        return tuple(self._sessions.get(charger, {}).values())
 
     def ended(self, charger: ChargerKey, transaction_id: str) -> None:
-        session = self._sessions.pop((charger, transaction_id), None)
+        session = self._sessions.get(charger, {}).pop(transaction_id, None)
         if session is not None:
             self._forget(charger, session)
 
@@ -116,7 +116,7 @@ class LiveAttempts:
         self._pins[charger] = self._pins.get(charger, PinLockout()).after_wrong_pin(at)
 
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
-        self._denials[(charger, connector_id)] = (at, attempt_id)
+        self._denials.setdefault(charger, {})[connector_id] = (at, attempt_id)
 
     def recent_denial(
         self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta
@@ -125,12 +125,11 @@ class LiveAttempts:
 
         A denial that names no connector (OCPP 1.6 `Authorize`) counts for any connector, connector 0 for the charger.
         """
-        candidates = [
+        fitting = [
             denial
-            for (key, denied_on), denial in self._denials.items()
-            if key == charger and (denied_on is None or connector_id in (0, denied_on))
+            for denied_on, denial in self._denials.get(charger, {}).items()
+            if (denied_on is None or connector_id in (0, denied_on)) and timedelta(0) <= at - denial[0] <= window
         ]
-        fitting = [denial for denial in candidates if timedelta(0) <= at - denial[0] <= window]
         return max(fitting)[1] if fitting else None
 
 

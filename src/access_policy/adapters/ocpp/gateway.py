@@ -1,0 +1,208 @@
+"""The charger gateway: lets chargers in, hands their messages to the handlers of their version, and carries the mode
+controller's wishes to them. One per process; it owns the connections that it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+from websockets.frames import CloseCode
+
+from access_policy.adapters.ocpp import mode_switch
+from access_policy.adapters.ocpp.actions import not_handled
+from access_policy.adapters.ocpp.admission import Admitted, Refused
+from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
+from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
+from access_policy.adapters.ocpp.framing import Call
+from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.adapters.ocpp.station import Desks, Station
+from access_policy.adapters.ocpp.v16 import Ocpp16
+from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, Switch, Written
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.ids import ChargePointId
+
+log = logging.getLogger(__name__)
+
+BOOT = "BootNotification"
+SETTLE_MIN_S = 0.5  # the answer to the boot is out before the controller speaks
+
+
+@dataclass(slots=True)
+class _Line:
+    """A station on its connection. `epoch` grows with each connection and each accepted boot."""
+
+    station: Station
+    connection: ChargerConnection
+    epoch: int
+    settled_at: float  # loop time from which the mode controller may talk to it
+
+
+class OcppGateway:
+    """Implements the ports `Admission` (of the OCPP server) and `ChargerGateway` (of the mode controller).
+
+    `asks_for_passwords`: every charger needs one; else one put without a password is let in by its identity alone, which
+    is for loopback listeners only.
+    """
+
+    def __init__(self, desks: Desks, credentials: ChargerCredentials, *, asks_for_passwords: bool) -> None:
+        self._desks = desks
+        self._credentials = credentials
+        self._asks_for_passwords = asks_for_passwords
+        self._handlers = {
+            OcppVersion.V16: Ocpp16(desks).handlers,
+            OcppVersion.V201: Ocpp201(desks).handlers,
+        }
+        self._lines: dict[ChargerKey, _Line] = {}
+        self._epochs = itertools.count(1)
+        self._records: set[asyncio.Task[None]] = set()
+
+    def server(self, host: str, port: int) -> OcppServer:
+        return OcppServer(
+            self,
+            self._dispatcher,
+            host=host,
+            port=port,
+            versions=tuple(self._handlers),
+            on_open=self._opened,
+            on_close=self._closed,
+        )
+
+    # --- who comes in ------------------------------------------------------------------------------------------------
+
+    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
+        """An unknown identity and a wrong password are told the same where passwords are asked for."""
+        identity = ChargePointId(charge_point_id)
+        verified = await self._credentials.verify(identity, password)
+        key = self._desks.view.owner_of(identity)
+        if key is None:
+            return Refused(HTTPStatus.UNAUTHORIZED if self._asks_for_passwords else HTTPStatus.NOT_FOUND)
+        if verified is None and not self._asks_for_passwords:
+            verified = True
+        if not verified:
+            log.warning("charge point %s was refused: wrong or no password, from %s", charge_point_id, source)
+            return Refused(HTTPStatus.UNAUTHORIZED)
+        accepted = await self._desks.conditions.has_booted(key)
+        return Admitted(
+            Station(
+                key=key,
+                protocol="",
+                connected_at=self._desks.clock.now(),
+                accepted=accepted,
+            )
+        )
+
+    # --- connections -------------------------------------------------------------------------------------------------
+
+    def connected(self, key: ChargerKey) -> bool:
+        return key in self._lines
+
+    def _opened(self, connection: ChargerConnection) -> None:
+        station = _station(connection)
+        station.protocol = connection.version.subprotocol
+        loop = asyncio.get_running_loop()
+        self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time())
+        self._record(self._desks.conditions.connected(station.key, station.protocol))
+        self._desks.mode_hint(station.key, "connected")
+
+    def _closed(self, connection: ChargerConnection) -> None:
+        station = _station(connection)
+        line = self._lines.get(station.key)
+        if line is not None and line.connection is connection:
+            del self._lines[station.key]
+        self._record(self._desks.conditions.disconnected(station.key, "connection closed"))
+
+    def disconnect(self, key: ChargerKey) -> None:
+        """Close the charger's connection, because it was retired or its credentials were changed."""
+        line = self._lines.get(key)
+        if line is not None:
+            self._record(line.connection.close(CloseCode.POLICY_VIOLATION, "no longer admitted"))
+
+    async def finish_records(self) -> None:
+        """Wait until what was begun to be recorded is recorded."""
+        while self._records:
+            await asyncio.wait(set(self._records))
+
+    def _record(self, work: Coroutine[Any, Any, None]) -> None:
+        """Record beside the connection; the task is kept until it is done, and its failure is told once."""
+        task = asyncio.create_task(work)
+        self._records.add(task)
+        task.add_done_callback(self._recorded)
+
+    def _recorded(self, task: asyncio.Task[None]) -> None:
+        self._records.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("a report of a charger could not be recorded", exc_info=failure)
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def _dispatcher(self, connection: ChargerConnection) -> Dispatch:
+        handlers = self._handlers[connection.version]
+        station = _station(connection)
+
+        def dispatch(connection: ChargerConnection, call: Call) -> Answer | Awaitable[Answer]:
+            handler = handlers.get(call.action)
+            if handler is None:
+                raise not_handled(connection.version, call.action)
+            if not station.accepted and call.action != BOOT:
+                raise SecurityError("BootNotification was not accepted yet")
+            if call.action == BOOT:
+                return self._boot(station, handler(station, call.payload, call.message_id))
+            answer = handler(station, call.payload, call.message_id)
+            return answer if isinstance(answer, dict) else _told_apart(answer)
+
+        return dispatch
+
+    async def _boot(self, station: Station, handling: Answer | Awaitable[Answer]) -> Answer:
+        answer = handling if isinstance(handling, dict) else await handling
+        line = self._lines.get(station.key)
+        if line is not None and line.station is station:
+            profile = self._desks.profile(station.key)
+            settle_s = max(SETTLE_MIN_S, profile.settle_s if profile is not None else 0.0)
+            loop = asyncio.get_running_loop()
+            line.epoch, line.settled_at = next(self._epochs), loop.time() + settle_s
+            loop.call_later(settle_s, self._desks.mode_hint, station.key, "boot")
+        return answer
+
+    # --- the mode controller's wishes --------------------------------------------------------------------------------
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        line = self._lines.get(key)
+        if line is None or not line.station.accepted or asyncio.get_running_loop().time() < line.settled_at:
+            return None
+        return line.epoch
+
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
+        return await mode_switch.write_switch(self._connection(key), switch, mode)
+
+    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
+        return await mode_switch.read_switch(self._connection(key), switch)
+
+    async def clear_cache(self, key: ChargerKey) -> str:
+        return await mode_switch.clear_cache(self._connection(key))
+
+    def _connection(self, key: ChargerKey) -> ChargerConnection:
+        line = self._lines.get(key)
+        if line is None:
+            raise ChargerDidNotAnswer(f"charger {key[1]} is not connected")
+        return line.connection
+
+
+async def _told_apart(answer: Awaitable[Answer]) -> Answer:
+    """What could not be decided is an error where the protocol has one, and never a denial (design 3.3)."""
+    try:
+        return await answer
+    except StoreUnavailable as outage:
+        log.error("an attempt could not be recorded: %s", outage)
+        raise InternalError("not decided: the request could not be recorded, send it again") from outage
+
+
+def _station(connection: ChargerConnection) -> Station:
+    return cast(Station, connection.admission)

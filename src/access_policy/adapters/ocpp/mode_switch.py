@@ -1,0 +1,162 @@
+"""Reads and writes a charger's freevend switch over OCPP (ocpp-access-control part A): the mechanics, no decisions.
+
+OCPP 1.6: ChangeConfiguration and GetConfiguration (5.3, 5.8); values are strings whatever they mean, and are written in
+the spelling in which the charger reports them. OCPP 2.x: SetVariables and GetVariables (B05, B06).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from access_policy.adapters.ocpp.connection import ChargerConnection
+from access_policy.adapters.ocpp.outgoing import CallFailed, CallRejected
+from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, Switch, SwitchRefused, Written
+from access_policy.domain.access_mode import AccessMode
+
+CALL_TIMEOUT_S = 20.0
+
+
+async def write_switch(connection: ChargerConnection, switch: Switch, mode: AccessMode) -> Written:
+    match switch:
+        case ConfigurationKey():
+            return await _write_key(connection, switch, mode)
+        case DeviceVariable():
+            return await _write_variable(connection, switch, mode)
+
+
+async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[AccessMode | None, str]:
+    match switch:
+        case ConfigurationKey(key=key):
+            value = (await _read_keys(connection, [key]))[key.lower()]
+            return _mode_of(value, switch), f"{key}={value}"
+        case DeviceVariable(component=component, variable=variable):
+            value = await _read_variable(connection, switch)
+            return _mode_of(value, switch), f"{component}.{variable}={value}"
+
+
+async def clear_cache(connection: ChargerConnection) -> str:
+    try:
+        answer = await _call(connection, "ClearCache", {})
+    except SwitchRefused as refusal:
+        return refusal.detail
+    return str(answer.get("status", "no status"))
+
+
+# --- OCPP 1.6 --------------------------------------------------------------------------------------------------------
+
+
+async def _write_key(connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode) -> Written:
+    """The tag first, so that no freevend session carries another one; then the switch in the charger's own spelling."""
+    wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
+    tag_keys = [switch.tag_key] if switch.tag_key is not None and switch.tag is not None else []
+    present = await _read_keys(connection, [switch.key, *tag_keys], missing_allowed=tag_keys)
+    for tag_key in tag_keys:
+        current = present.get(tag_key.lower())
+        if mode is AccessMode.FREEVEND and current is not None and current != switch.tag:
+            await _change(connection, tag_key, switch.tag or "")
+    spelled = _spelled_like(present[switch.key.lower()], wanted)
+    return await _change(connection, switch.key, spelled)
+
+
+async def _read_keys(
+    connection: ChargerConnection, keys: list[str], *, missing_allowed: list[str] | None = None
+) -> dict[str, str]:
+    """Values by lower-case key. Raises `SwitchRefused('not_supported')` for a key that the charger does not have."""
+    answer = await _call(connection, "GetConfiguration", {"key": keys})
+    entries = answer.get("configurationKey")
+    found = {
+        str(entry["key"]).lower(): str(entry.get("value") or "")
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and "key" in entry
+    }
+    for key in keys:
+        if key.lower() not in found and key not in (missing_allowed or []):
+            raise SwitchRefused("not_supported", f"the charger has no configuration key {key}")
+    return found
+
+
+async def _change(connection: ChargerConnection, key: str, value: str) -> Written:
+    status = (await _call(connection, "ChangeConfiguration", {"key": key, "value": value})).get("status")
+    match status:
+        case "Accepted":
+            return Written.IN_FORCE
+        case "RebootRequired":
+            return Written.AFTER_REBOOT
+        case "NotSupported":
+            raise SwitchRefused("not_supported", f"the charger does not know the configuration key {key}")
+        case _:
+            raise SwitchRefused("rejected", f"the charger answered {str(status)[:40]!r} to {key}={value}")
+
+
+# --- OCPP 2.x --------------------------------------------------------------------------------------------------------
+
+
+async def _write_variable(connection: ChargerConnection, switch: DeviceVariable, mode: AccessMode) -> Written:
+    wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
+    entry = {**_address(switch), "attributeValue": wanted}
+    result = _single(await _call(connection, "SetVariables", {"setVariableData": [entry]}), "setVariableResult")
+    match result.get("attributeStatus"):
+        case "Accepted":
+            return Written.IN_FORCE
+        case "RebootRequired":
+            return Written.AFTER_REBOOT
+        case status:
+            raise _variable_refused(switch, status)
+
+
+async def _read_variable(connection: ChargerConnection, switch: DeviceVariable) -> str:
+    answer = await _call(connection, "GetVariables", {"getVariableData": [_address(switch)]})
+    result = _single(answer, "getVariableResult")
+    if result.get("attributeStatus") != "Accepted":
+        raise _variable_refused(switch, result.get("attributeStatus"))
+    return str(result.get("attributeValue") or "")
+
+
+def _address(switch: DeviceVariable) -> dict[str, Any]:
+    return {"component": {"name": switch.component}, "variable": {"name": switch.variable}}
+
+
+def _single(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    results = answer.get(name)
+    if not isinstance(results, list) or not results or not isinstance(results[0], dict):
+        raise SwitchRefused("rejected", f"the charger's answer holds no {name}")
+    return results[0]
+
+
+def _variable_refused(switch: DeviceVariable, status: object) -> SwitchRefused:
+    name = f"{switch.component}.{switch.variable}"
+    if status in ("UnknownComponent", "UnknownVariable", "NotSupportedAttributeType"):
+        return SwitchRefused("not_supported", f"the charger has no {name} ({status})")
+    return SwitchRefused("rejected", f"the charger answered {str(status)[:40]!r} for {name}")
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+
+async def _call(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
+    try:
+        return await connection.call(action, payload, timeout_s=CALL_TIMEOUT_S)
+    except CallRejected as rejection:
+        raise SwitchRefused("rejected", f"{action}: {rejection}") from rejection
+    except CallFailed as failure:
+        raise ChargerDidNotAnswer(f"{action}: {failure}") from failure
+
+
+def _mode_of(value: str, switch: Switch) -> AccessMode | None:
+    """Values are compared without case and outer spaces: chargers write true, True and TRUE."""
+    read = value.strip().lower()
+    if read == switch.managed_value.lower():
+        return AccessMode.MANAGED
+    if read == switch.freevend_value.lower():
+        return AccessMode.FREEVEND
+    return None
+
+
+def _spelled_like(reported: str, wanted: str) -> str:
+    if reported.isupper():
+        return wanted.upper()
+    if reported.islower():
+        return wanted.lower()
+    return wanted.capitalize() if reported.istitle() else wanted

@@ -1,0 +1,78 @@
+"""Lenient readers for the messages on the hot path: real chargers are sloppy, and a driver deserves an answer all the same.
+
+Strict where it protects (types of what we decide by), lenient where nothing depends on it (extra fields, long tags, odd
+timestamps). What a reader cannot use it reports by the error that the protocol prescribes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from access_policy.adapters.ocpp.errors import ProtocolError, TypeConstraintViolation
+
+Payload = Mapping[str, Any]
+
+TEXT_MAX = 500  # characters kept of any text that a charger reports
+_CLOCK_AHEAD_MAX = timedelta(minutes=1)  # of a charger's clock before ours; beyond, ours is taken
+_OLDEST = timedelta(days=400)
+
+
+def required_text(payload: Payload, name: str) -> str:
+    """Raises `ProtocolError` when it is missing, `TypeConstraintViolation` when it is no text."""
+    value = payload.get(name)
+    if value is None:
+        raise ProtocolError(f"{name} is missing")
+    if not isinstance(value, str):
+        raise TypeConstraintViolation(f"{name} must be a string")
+    return value
+
+
+def required_object(payload: Payload, name: str) -> Payload:
+    value = payload.get(name)
+    if value is None:
+        raise ProtocolError(f"{name} is missing")
+    if not isinstance(value, dict):
+        raise TypeConstraintViolation(f"{name} must be an object")
+    return value
+
+
+def text(payload: Payload, name: str) -> str | None:
+    """The text, cut to what we keep; None for anything else."""
+    value = payload.get(name)
+    return value[:TEXT_MAX] if isinstance(value, str) else None
+
+
+def number(payload: Payload, name: str) -> int | None:
+    """A whole number that any store can hold; None for anything else."""
+    value = payload.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
+        return None
+    return int(value)
+
+
+def obj(payload: Payload, name: str) -> Payload:
+    value = payload.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
+    """The charger's time in UTC; a time without offset is UTC (OCPP 1.6, 3.12). Ours where its cannot be meant."""
+    value = payload.get(name)
+    if not isinstance(value, str):
+        return now
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return now
+    try:
+        told = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return now
+    return told if now - _OLDEST <= told <= now + _CLOCK_AHEAD_MAX else now
+
+
+def rfc3339(at: datetime) -> str:
+    """UTC with milliseconds and `Z`, which every OCPP version takes."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

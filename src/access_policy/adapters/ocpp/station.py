@@ -1,0 +1,65 @@
+"""One charger as the gateway knows it while it is connected, and what every protocol version needs of the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from access_policy.application.capability_profiles import CapabilityProfile, CapabilityProfiles, ConfigurationKey
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.live import ChargerKey
+from access_policy.application.decisions.questions import Decided
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.domain.access.events import AccessAllowed
+
+HEARTBEAT_S = 300
+PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again
+OFFLINE_AFTER = timedelta(seconds=60)  # a start this much older than the connection was made while it could not ask
+
+ModeHint = Callable[[ChargerKey, str], None]
+
+
+@dataclass(slots=True)
+class Station:
+    """`accepted`: its BootNotification was accepted, on this connection or an earlier one (OCPP-J gates on the identity,
+    not on the connection: a reconnect without reboot brings no new one)."""
+
+    key: ChargerKey
+    protocol: str
+    connected_at: datetime
+    accepted: bool
+    waiting: dict[str, dict[str, object]] = field(default_factory=dict)  # 2.x transactions that nobody authorised yet
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """What the message handlers of all versions need."""
+
+    view: DecisionView
+    desk: AccessDesk
+    sessions: Sessions
+    conditions: ChargerConditions
+    profiles: CapabilityProfiles
+    clock: Clock
+    mode_hint: ModeHint
+
+    def profile(self, key: ChargerKey) -> CapabilityProfile | None:
+        return self.profiles.get(self.view.charger(*key).policy.settings.profile)
+
+    def freevend_tag(self, key: ChargerKey) -> str | None:
+        """The tag that the charger's own freevend sessions carry, by its profile."""
+        profile = self.profile(key)
+        control = profile.mode_control if profile is not None else None
+        return control.tag if isinstance(control, ConfigurationKey) else None
+
+    def holds_until(self, decided: Decided) -> datetime:
+        """The expiry of an Accepted: never past the first instant at which the attempt could be refused, and soon."""
+        now = self.clock.now()
+        soon = now + PERMISSION_MAX
+        if isinstance(decided.event, AccessAllowed):
+            return max(now, min(decided.event.valid_until, soon))
+        return soon

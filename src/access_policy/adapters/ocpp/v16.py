@@ -1,0 +1,150 @@
+"""OCPP 1.6J: messages from the charger, turned into questions to the access desk and back.
+
+Transaction messages are always acknowledged, whatever they hold: an error would make the charger send them for ever
+(1.6, 4.8; errata 3.18). Before the boot is accepted any other CALL gets SecurityError (OCPP-J 1.6 errata 3.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from access_policy.adapters.ocpp.denial_signals import StatusOnly
+from access_policy.adapters.ocpp.payloads import Payload, instant, number, required_text, rfc3339, text
+from access_policy.adapters.ocpp.station import HEARTBEAT_S, OFFLINE_AFTER, Desks, Station
+from access_policy.adapters.ocpp.tags import read_tag
+from access_policy.application.decisions.attempt_ids import numeric_transaction_id
+from access_policy.application.decisions.questions import Ask, Decided, EndReport, StartReport
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+
+PROTOCOL = "ocpp1.6"
+TRANSACTION_ID_TRIES = 4
+
+Answer = dict[str, Any]
+Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]
+
+_SIGNALS = StatusOnly()
+
+
+class Ocpp16:
+    """Handlers by action. Each takes the station, the payload and the message id."""
+
+    def __init__(self, desks: Desks) -> None:
+        self._desks = desks
+        self.handlers: dict[str, Handler] = {
+            "BootNotification": self.boot,
+            "Heartbeat": self.heartbeat,
+            "Authorize": self.authorize,
+            "StartTransaction": self.start_transaction,
+            "StopTransaction": self.stop_transaction,
+            "StatusNotification": self.status,
+            "MeterValues": _acknowledge,
+            "DataTransfer": _data_transfer,
+            "DiagnosticsStatusNotification": _acknowledge,
+            "FirmwareStatusNotification": _acknowledge,
+            "SecurityEventNotification": _acknowledge,
+            "LogStatusNotification": _acknowledge,
+            "SignedFirmwareStatusNotification": _acknowledge,
+        }
+
+    async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        await self._desks.conditions.booted(
+            station.key,
+            vendor=required_text(payload, "chargePointVendor")[:100],
+            model=required_text(payload, "chargePointModel")[:100],
+            firmware=text(payload, "firmwareVersion"),
+        )
+        station.accepted = True
+        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": HEARTBEAT_S, "status": "Accepted"}
+
+    def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        return {"currentTime": rfc3339(self._desks.clock.now())}
+
+    async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        tag = required_text(payload, "idTag")
+        decided = await self._desks.desk.authorize(
+            Ask(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=None,  # Authorize of 1.6 names none
+                identifier=read_tag(tag, self._desks.profile(station.key)),
+                protocol=PROTOCOL,
+                message_id=message_id,
+                signals=_SIGNALS,
+            )
+        )
+        return {"idTagInfo": self._tag_info(decided)}
+
+    async def start_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        now = self._desks.clock.now()
+        tag = text(payload, "idTag") or ""
+        started_at = instant(payload, "timestamp", now=now)
+        connector_id, meter_start_wh = number(payload, "connectorId"), number(payload, "meterStart")
+        freevend_tag = self._desks.freevend_tag(station.key)
+        started = await self._desks.sessions.start(
+            StartReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=connector_id,
+                identifier=read_tag(tag, self._desks.profile(station.key)),
+                anonymous=freevend_tag is not None and tag.strip().upper() == freevend_tag.upper(),
+                transaction_ids=tuple(
+                    str(numeric_transaction_id(n, *station.key, str(connector_id), tag, rfc3339(started_at)))
+                    for n in range(TRANSACTION_ID_TRIES)
+                ),
+                started_at=started_at,
+                meter_start_wh=meter_start_wh,
+                offline=started_at < min(station.connected_at, now - OFFLINE_AFTER),
+                protocol=PROTOCOL,
+                message_id=message_id,
+                signals=_SIGNALS,
+            )
+        )
+        info = {"status": "Accepted"} if started.decided is None else self._tag_info(started.decided)
+        if started.decided is None:
+            info["expiryDate"] = rfc3339(now + timedelta(minutes=1))
+        return {"transactionId": int(started.transaction_id), "idTagInfo": info}
+
+    async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        transaction_id = number(payload, "transactionId")
+        await self._desks.sessions.end(
+            EndReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                transaction_id=str(transaction_id),
+                ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
+                meter_stop_wh=number(payload, "meterStop"),
+                reason=text(payload, "reason") or "Local",
+            )
+        )
+        return {}
+
+    async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        error_code = text(payload, "errorCode")
+        is_error = error_code not in (None, "NoError") or payload.get("status") == "Faulted"
+        await self._desks.conditions.status(
+            station.key,
+            connector_id=max(0, number(payload, "connectorId") or 0),
+            error_code=(error_code or "OtherError") if is_error else None,
+            vendor_error_code=text(payload, "vendorErrorCode") or None,
+            info=text(payload, "info") or None,
+            at=instant(payload, "timestamp", now=self._desks.clock.now()),
+        )
+        return {}
+
+    def _tag_info(self, decided: Decided) -> dict[str, str]:
+        match decided.event:
+            case AccessAllowed():
+                return {"status": "Accepted", "expiryDate": rfc3339(self._desks.holds_until(decided))}
+            case AccessDenied(signal=signal):
+                return {"status": signal.status if signal is not None else "Invalid"}
+
+
+def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+    return {}
+
+
+def _data_transfer(station: Station, payload: Payload, message_id: str) -> Answer:
+    required_text(payload, "vendorId")
+    return {"status": "UnknownVendorId"}

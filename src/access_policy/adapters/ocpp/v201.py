@@ -1,0 +1,242 @@
+"""OCPP 2.0.1: messages from the charger, turned into questions to the access desk and back.
+
+A TransactionEvent that carries a token is answered with that token's status (E01.FR.11); `NoAuthorization` must be
+answered Accepted (C02.FR.02), whatever the mode: in a managed window it is a sign of drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from access_policy.adapters.ocpp.denial_signals import StatusAndMessage
+from access_policy.adapters.ocpp.payloads import (
+    Payload,
+    instant,
+    number,
+    obj,
+    required_object,
+    required_text,
+    rfc3339,
+    text,
+)
+from access_policy.adapters.ocpp.station import HEARTBEAT_S, Desks, Station
+from access_policy.adapters.ocpp.tags import NO_AUTHORIZATION, read_token
+from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
+from access_policy.domain.access.events import AccessAllowed, DenialSignal
+
+Answer = dict[str, Any]
+Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]
+
+WAITING_MAX = 20  # transactions of one charger that began without a token and may still get one
+
+
+class Ocpp201:
+    """Handlers by action. Each takes the station, the payload and the message id."""
+
+    def __init__(self, desks: Desks) -> None:
+        self._desks = desks
+        self._signals = StatusAndMessage(desks.profiles)
+        self.handlers: dict[str, Handler] = {
+            "BootNotification": self.boot,
+            "Heartbeat": self.heartbeat,
+            "Authorize": self.authorize,
+            "TransactionEvent": self.transaction_event,
+            "StatusNotification": self.status,
+            "MeterValues": _acknowledge,
+            "DataTransfer": _data_transfer,
+            **dict.fromkeys(_ONLY_ACKNOWLEDGED, _acknowledge),
+        }
+
+    async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        charging_station = required_object(payload, "chargingStation")
+        await self._desks.conditions.booted(
+            station.key,
+            vendor=required_text(charging_station, "vendorName")[:100],
+            model=required_text(charging_station, "model")[:100],
+            firmware=text(charging_station, "firmwareVersion"),
+        )
+        station.accepted = True
+        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": HEARTBEAT_S, "status": "Accepted"}
+
+    def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        return {"currentTime": rfc3339(self._desks.clock.now())}
+
+    async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        token = required_object(payload, "idToken")
+        value, token_type = required_text(token, "idToken"), required_text(token, "type")
+        decided = await self._desks.desk.authorize(
+            Ask(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=None,
+                identifier=read_token(value, token_type, self._desks.profile(station.key)),
+                protocol=station.protocol,
+                message_id=message_id,
+                signals=self._signals,
+            )
+        )
+        return {"idTokenInfo": self._token_info(decided)}
+
+    async def transaction_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
+        if not transaction_id:
+            return {}  # nothing that could be recorded; an error would only make the charger send it again
+        token = obj(payload, "idToken")
+        answer: Answer = {}
+        if payload.get("eventType") != "Ended" and self._is_start(station, payload, transaction_id, token):
+            started = await self._start(station, payload, message_id, transaction_id, token)
+            if token:
+                answer["idTokenInfo"] = self._info_of(started)
+        elif token:
+            answer["idTokenInfo"] = await self._token_of_running(station, token, message_id)
+        if payload.get("eventType") == "Ended":
+            await self._end(station, payload, transaction_id)
+        return answer
+
+    def _is_start(self, station: Station, payload: Payload, transaction_id: str, token: Payload) -> bool:
+        """A transaction begins for us with its token, or with energy that flows without any (E02: cable first)."""
+        if payload.get("eventType") == "Started":
+            if token or _charges(payload):
+                return True
+            station.waiting[transaction_id] = dict(payload)
+            while len(station.waiting) > WAITING_MAX:
+                del station.waiting[next(iter(station.waiting))]
+            return False
+        return transaction_id in station.waiting and bool(token or _charges(payload))
+
+    async def _start(
+        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
+    ) -> Started:
+        began = station.waiting.pop(transaction_id, payload)
+        token_type = text(token, "type") or NO_AUTHORIZATION
+        anonymous = token_type == NO_AUTHORIZATION
+        return await self._desks.sessions.start(
+            StartReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=number(obj(payload, "evse"), "id") or number(obj(began, "evse"), "id"),
+                identifier=None
+                if anonymous
+                else read_token(text(token, "idToken") or "", token_type, self._desks.profile(station.key)),
+                anonymous=anonymous,
+                transaction_ids=(transaction_id,),
+                started_at=instant(payload, "timestamp", now=self._desks.clock.now()),
+                meter_start_wh=energy_wh(began) if energy_wh(began) is not None else energy_wh(payload),
+                offline=payload.get("offline") is True,
+                protocol=station.protocol,
+                message_id=message_id,
+                signals=self._signals,
+            )
+        )
+
+    async def _token_of_running(self, station: Station, token: Payload, message_id: str) -> dict[str, Any]:
+        """A token in a later event (to stop, or presented again): its status, without a new attempt being recorded."""
+        token_type = text(token, "type") or NO_AUTHORIZATION
+        if token_type == NO_AUTHORIZATION:
+            return self._accepted_for_now()
+        ask = Ask(
+            tenant_id=station.key[0],
+            charger_id=station.key[1],
+            connector_id=None,
+            identifier=read_token(text(token, "idToken") or "", token_type, self._desks.profile(station.key)),
+            protocol=station.protocol,
+            message_id=message_id,
+            signals=self._signals,
+        )
+        event, _ = self._desks.desk.preview(ask, at=self._desks.clock.now())
+        return self._token_info(Decided(attempt_id=event.lineage.attempt_id, event=event))
+
+    async def _end(self, station: Station, payload: Payload, transaction_id: str) -> None:
+        station.waiting.pop(transaction_id, None)
+        await self._desks.sessions.end(
+            EndReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                transaction_id=transaction_id,
+                ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
+                meter_stop_wh=energy_wh(payload),
+                reason=text(obj(payload, "transactionInfo"), "stoppedReason") or "Local",
+            )
+        )
+
+    async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        faulted = payload.get("connectorStatus") == "Faulted"
+        await self._desks.conditions.status(
+            station.key,
+            connector_id=max(0, number(payload, "evseId") or 0),
+            error_code="Faulted" if faulted else None,
+            at=instant(payload, "timestamp", now=self._desks.clock.now()),
+        )
+        return {}
+
+    def _info_of(self, started: Started) -> dict[str, Any]:
+        return self._accepted_for_now() if started.decided is None else self._token_info(started.decided)
+
+    def _accepted_for_now(self) -> dict[str, Any]:
+        soon = self._desks.clock.now() + timedelta(minutes=1)
+        return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(soon)}
+
+    def _token_info(self, decided: Decided) -> dict[str, Any]:
+        if isinstance(decided.event, AccessAllowed):
+            return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(self._desks.holds_until(decided))}
+        signal = decided.event.signal or DenialSignal(status="Invalid")
+        info: dict[str, Any] = {"status": signal.status}
+        if signal.message is not None:
+            info["personalMessage"] = {
+                "format": "UTF8",
+                "language": signal.language or "en",
+                "content": signal.message,
+            }
+        return info
+
+
+def energy_wh(payload: Payload) -> int | None:
+    """The latest imported energy register of a TransactionEvent, in Wh (2.0.1, MeterValueType; default unit Wh)."""
+    samples = [sample for value in _objects(payload, "meterValue") for sample in _objects(value, "sampledValue")]
+    for sample in reversed(samples):
+        reading = sample.get("value")
+        measured = sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register"
+        if not measured or isinstance(reading, bool) or not isinstance(reading, int | float) or abs(reading) > 2**53:
+            continue
+        unit = obj(sample, "unitOfMeasure")
+        exponent = number(unit, "multiplier") or 0
+        scale = 1000 if unit.get("unit") == "kWh" else 1
+        return int(reading * scale * 10 ** min(max(exponent, -6), 6))
+    return None
+
+
+def _objects(payload: Payload, name: str) -> list[Payload]:
+    values = payload.get(name)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _charges(payload: Payload) -> bool:
+    return obj(payload, "transactionInfo").get("chargingState") == "Charging"
+
+
+def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+    return {}
+
+
+def _data_transfer(station: Station, payload: Payload, message_id: str) -> Answer:
+    required_text(payload, "vendorId")
+    return {"status": "UnknownVendorId"}
+
+
+_ONLY_ACKNOWLEDGED = (
+    "FirmwareStatusNotification",
+    "LogStatusNotification",
+    "NotifyEvent",
+    "NotifyMonitoringReport",
+    "NotifyReport",
+    "NotifyDisplayMessages",
+    "NotifyCustomerInformation",
+    "NotifyChargingLimit",
+    "PublishFirmwareStatusNotification",
+    "ReportChargingProfiles",
+    "ReservationStatusUpdate",
+    "SecurityEventNotification",
+    "ClearedChargingLimit",
+)

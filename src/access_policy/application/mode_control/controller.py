@@ -1,0 +1,178 @@
+"""The level-triggered loop: one queue of chargers to look at, each in the queue or in work once, never twice in work.
+
+Hints put a charger into the queue: a change of its policy, a transition of its timeline, a connection, a boot, a sign of
+drift. A slow resync looks at every charger, so that losing every hint costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.mode_control.backoff import Backoff, RateLimit
+from access_policy.application.mode_control.reconcile import Outcome, Reconciler
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """`resync_s` is varied by a fifth either way; `deadline_s` bounds one look at one charger."""
+
+    tick_s: float = 0.5
+    resync_s: float = 300.0
+    at_once: int = 50
+    depot_per_s: float = 20.0
+    depot_burst: int = 100
+    deadline_s: float = 120.0
+    backoff_first_s: float = 1.0
+    backoff_longest_s: float = 300.0
+    clock_jump_s: float = 2.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """Why a charger is to be looked at, and whether to read it even if nothing speaks for a difference."""
+
+    trigger: str
+    read_back: bool
+
+
+@dataclass(slots=True)
+class ModeController:
+    view: DecisionView
+    reconciler: Reconciler
+    clock: Clock
+    pace: Pace = field(default_factory=Pace)
+    _dirty: dict[ChargerKey, _Work] = field(default_factory=dict)
+    _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
+    _later: dict[ChargerKey, float] = field(default_factory=dict)  # monotonic instants
+    _backoffs: defaultdict[ChargerKey, Backoff] = field(init=False)
+    _limits: dict[tuple[str, str], RateLimit] = field(default_factory=dict)
+    _boundaries: dict[ChargerKey, datetime] = field(default_factory=dict)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._backoffs = defaultdict(lambda: Backoff(self.pace.backoff_first_s, self.pace.backoff_longest_s))
+        self.view.on_policy_change(lambda key: self.hint(key, "policy changed"))
+
+    def hint(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> None:
+        """Look at this charger soon. Safe from any callback on the event loop."""
+        waiting = self._dirty.get(key)
+        self._dirty[key] = _Work(trigger, read_back or (waiting is not None and waiting.read_back))
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Run until cancelled; what is in work is then cancelled and awaited."""
+        resync_at = 0.0
+        wall, monotonic = self.clock.now(), time.monotonic()
+        try:
+            while True:
+                now, tick = self.clock.now(), time.monotonic()
+                jumped = abs((now - wall).total_seconds() - (tick - monotonic)) > self.pace.clock_jump_s
+                wall, monotonic = now, tick
+                if jumped:
+                    log.warning("the clock jumped; looking at every charger again")
+                if jumped or tick >= resync_at:
+                    self._resync(everything_read=resync_at > 0)
+                    resync_at = tick + self.pace.resync_s * random.uniform(0.8, 1.2)
+                self._note_boundaries(now)
+                self._note_retries(tick)
+                self._start_work()
+                await self._wait(now)
+        finally:
+            await self._stop()
+
+    # --- what puts chargers into the queue ---------------------------------------------------------------------------
+
+    def _resync(self, *, everything_read: bool) -> None:
+        for charger in list(self.view.chargers()):
+            self.hint((charger.tenant_id, charger.policy.charger_id), "resync", read_back=everything_read)
+
+    def _note_boundaries(self, now: datetime) -> None:
+        for key, due in list(self._boundaries.items()):
+            if due <= now:
+                del self._boundaries[key]
+                self.hint(key, "transition")
+
+    def _note_retries(self, tick: float) -> None:
+        for key, due in list(self._later.items()):
+            if due <= tick:
+                del self._later[key]
+                self.hint(key, "retry")
+
+    # --- work --------------------------------------------------------------------------------------------------------
+
+    def _start_work(self) -> None:
+        for key in list(self._dirty):
+            if len(self._in_work) >= self.pace.at_once:
+                return
+            if key not in self._in_work:
+                work = self._dirty.pop(key)
+                task = asyncio.create_task(self._look_at(key, work), name=f"mode-control {key[1]}")
+                self._in_work[key] = task
+                task.add_done_callback(lambda _, key=key: self._done(key))
+
+    def _done(self, key: ChargerKey) -> None:
+        self._in_work.pop(key, None)
+        self._woken.set()
+
+    async def _look_at(self, key: ChargerKey, work: _Work) -> None:
+        try:
+            await self._limit_of(key).take()
+            async with asyncio.timeout(self.pace.deadline_s):
+                outcome = await self.reconciler.reconcile(key, work.trigger, read_back=work.read_back)
+        except (VersionConflict, StoreUnavailable, TimeoutError) as trouble:
+            log.info("charger %s is looked at again: %r", key[1], trouble)
+            outcome = Outcome.FAILED
+        except Exception:  # the edge of the loop: one charger's trouble must not end it
+            log.exception("looking at charger %s failed", key[1])
+            outcome = Outcome.FAILED
+        if outcome is Outcome.FAILED:
+            self._later[key] = time.monotonic() + self._backoffs[key].next_s()
+        else:
+            self._backoffs.pop(key, None)
+            self._later.pop(key, None)
+        self._watch_boundary(key)
+
+    def _watch_boundary(self, key: ChargerKey) -> None:
+        now = self.clock.now()
+        charger = self.view.charger(*key)
+        upcoming = next(charger.timeline_at(now).transitions(now), None)
+        if upcoming is None or charger.policy.retired_at is not None:
+            self._boundaries.pop(key, None)
+        else:
+            self._boundaries[key] = upcoming.start
+
+    def _limit_of(self, key: ChargerKey) -> RateLimit:
+        depot = (key[0], self.view.charger(*key).policy.settings.depot_id)
+        if depot not in self._limits:
+            self._limits[depot] = RateLimit(self.pace.depot_per_s, self.pace.depot_burst)
+        return self._limits[depot]
+
+    async def _wait(self, now: datetime) -> None:
+        """Until the next hint, boundary or tick, whichever comes first."""
+        span = timedelta(seconds=self.pace.tick_s)
+        nearest = min(self._boundaries.values(), default=now + span)
+        timeout_s = max(0.0, min(span, nearest - now).total_seconds())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def _stop(self) -> None:
+        tasks = list(self._in_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,191 @@
+"""One look at one charger: compare what is expected with what was verified; where they differ, request, write, read back,
+record. Reads everything afresh each time, so that a lost hint costs time and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from access_policy.application.capability_profiles import (
+    CapabilityProfile,
+    CapabilityProfiles,
+    ControlWithoutSwitch,
+    mode_control_name,
+)
+from access_policy.application.decisions.view import ChargerView, DecisionView
+from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ChargerGateway,
+    ChargerKey,
+    Switch,
+    SwitchRefused,
+    Written,
+)
+from access_policy.application.ports.clock import Clock
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.mode_schedule.timeline import Segment
+
+log = logging.getLogger(__name__)
+
+CENTRAL_EVIDENCE = "the charger always asks; decided here"
+
+
+class Outcome(StrEnum):
+    SETTLED = "settled"  # nothing to do until something changes
+    UNREACHABLE = "unreachable"  # connecting will bring it up again
+    FAILED = "failed"  # try again after a backoff
+
+
+@dataclass(slots=True)
+class Verified:
+    """In which connection (its epoch) and at which generation the charger's mode was last read from it."""
+
+    epoch: int = -1
+    generation: int = -1
+
+
+@dataclass(slots=True)
+class Reconciler:
+    view: DecisionView
+    facts: ModeFacts
+    gateway: ChargerGateway
+    profiles: CapabilityProfiles
+    clock: Clock
+    _verified: dict[ChargerKey, Verified] = field(default_factory=dict)
+
+    async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> Outcome:
+        """`read_back`: read the charger even where nothing speaks for a difference (drift signals, the slow resync).
+
+        Raises `VersionConflict` or `StoreUnavailable`: look again later.
+        """
+        charger = self.view.charger(*key)
+        profile = self.profiles.get(charger.policy.settings.profile)
+        if charger.policy.retired_at is not None or profile is None:
+            return Outcome.SETTLED
+        if profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
+            return Outcome.SETTLED
+        epoch = self.gateway.serving_epoch(key)
+        if epoch is None:
+            return Outcome.UNREACHABLE
+        if isinstance(profile.mode_control, ControlWithoutSwitch):
+            await self._decide_centrally(charger, profile, trigger)
+            return Outcome.SETTLED
+        try:
+            return await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
+        except ChargerDidNotAnswer as silence:
+            await self._record_failure(charger, "no_answer", str(silence))
+        except SwitchRefused as refusal:
+            await self._record_failure(charger, refusal.reason, refusal.detail)
+        return Outcome.FAILED
+
+    # --- chargers without a switch -----------------------------------------------------------------------------------
+
+    async def _decide_centrally(self, charger: ChargerView, profile: CapabilityProfile, trigger: str) -> None:
+        expected, due_at = self._expected(charger)
+        requested = mode_control.request_mode(
+            charger.policy,
+            mode=expected.mode,
+            cause=expected.cause,
+            due_at=due_at,
+            mode_control=mode_control_name(profile.mode_control),
+            trigger=trigger,
+        )
+        if requested:
+            await self.facts.append(charger, requested)
+            await self.facts.append(charger, self._applied(charger, expected, due_at, CENTRAL_EVIDENCE))
+
+    # --- chargers with one -------------------------------------------------------------------------------------------
+
+    async def _switch(
+        self, key: ChargerKey, charger: ChargerView, switch: Switch, epoch: int, trigger: str, read_back: bool
+    ) -> Outcome:
+        verified = self._verified.setdefault(key, Verified())
+        expected, due_at = self._expected(charger)
+        if mode_control.is_applied(charger.policy, expected.mode):
+            known = verified.epoch == epoch and verified.generation == charger.policy.application.generation
+            if known and not read_back:
+                return Outcome.SETTLED
+            found, evidence = await self.gateway.read_switch(key, switch)
+            if found is expected.mode:
+                self._verified[key] = Verified(epoch, charger.policy.application.generation)
+                return Outcome.SETTLED
+            await self._record_drift(charger, found, evidence)
+        await self._request(charger, expected, due_at, switch, trigger)
+        found, evidence = await self.gateway.read_switch(key, switch)
+        if found is not expected.mode:
+            written = await self.gateway.write_switch(key, switch, expected.mode)
+            if written is Written.AFTER_REBOOT:
+                await self._record_failure(charger, "reboot_required", "the charger takes the value after a reboot")
+                return Outcome.FAILED
+            found, evidence = await self.gateway.read_switch(key, switch)
+        if found is not expected.mode:
+            await self._record_failure(charger, "read_back_differs", f"accepted the write, but reads {evidence}")
+            return Outcome.FAILED
+        if expected.mode is AccessMode.MANAGED:
+            log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
+        await self.facts.append(charger, self._applied(charger, expected, due_at, f"{evidence} read back"))
+        self._verified[key] = Verified(epoch, charger.policy.application.generation)
+        return Outcome.SETTLED
+
+    async def _request(
+        self, charger: ChargerView, expected: Segment, due_at: datetime, switch: Switch, trigger: str
+    ) -> None:
+        """Append the request before anything is sent. A request that stands is not made again: it is carried on with."""
+        application = charger.policy.application
+        stands = application.requested_mode is expected.mode and application.applied_mode is not expected.mode
+        if stands and application.drift_found is None:
+            return
+        requested = mode_control.request_mode(
+            charger.policy,
+            mode=expected.mode,
+            cause=expected.cause,
+            due_at=due_at,
+            mode_control=mode_control_name(switch),
+            trigger=trigger,
+        )
+        await self.facts.append(charger, requested)
+
+    async def _record_drift(self, charger: ChargerView, found: AccessMode | None, evidence: str) -> None:
+        other = AccessMode.FREEVEND if charger.policy.application.applied_mode is AccessMode.MANAGED else AccessMode.MANAGED
+        drift = mode_control.record_drift(charger.policy, found=found or other, evidence=evidence, now=self.clock.now())
+        await self.facts.append(charger, drift)
+
+    async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:
+        """Once for each reason of a generation: a charger that stays silent must not fill its stream."""
+        application = charger.policy.application
+        if application.failure == reason or application.requested_mode is None:
+            return
+        log.warning("charger %s is not in %s: %s", charger.policy.charger_id, application.requested_mode, detail)
+        failed = mode_control.record_failed(
+            charger.policy, generation=application.generation, reason=reason, detail=detail, now=self.clock.now()
+        )
+        await self.facts.append(charger, failed)
+
+    def _applied(
+        self, charger: ChargerView, expected: Segment, due_at: datetime, evidence: str
+    ) -> tuple[PolicyEvent, ...]:
+        return mode_control.record_applied(
+            charger.policy,
+            generation=charger.policy.application.generation,
+            mode=expected.mode,
+            cause=expected.cause,
+            due_at=due_at,
+            evidence=evidence,
+            now=self.clock.now(),
+        )
+
+    def _expected(self, charger: ChargerView) -> tuple[Segment, datetime]:
+        """What holds now, and since when: the start of the run of this mode, but not before the plan said so."""
+        now = self.clock.now()
+        timeline = charger.timeline_at(now)
+        expected = timeline.at(now)
+        since = expected.start
+        for segment in reversed(timeline.segments):
+            if segment.end == since and segment.mode is expected.mode:
+                since = segment.start
+        return expected, min(now, max(since, charger.plan_seen_at))

@@ -1,0 +1,59 @@
+"""What the mode-control loop needs of chargers, in our words. The gateway that holds a charger's connection implements it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.ids import ChargerId, TenantId
+
+ChargerKey = tuple[TenantId, ChargerId]
+Switch = DeviceVariable | ConfigurationKey
+
+
+class Written(StrEnum):
+    """What the charger said to a write. Neither is proof: read back."""
+
+    IN_FORCE = "in_force"
+    AFTER_REBOOT = "after_reboot"
+
+
+class SwitchRefused(Exception):
+    """The charger refused the write or does not have the switch. Sending the same again is of little use soon.
+
+    `reason` is short and stable (`rejected`, `not_supported`, `read_only`), `detail` what the charger said.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ChargerDidNotAnswer(Exception):
+    """The connection was lost or no answer came in time. Whether a write took effect is not known: read back."""
+
+
+class ChargerGateway(Protocol):
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        """A number that grows with each connection and boot of the charger; None while it is not connected, not yet
+        booted, or still settling after a boot."""
+        ...
+
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
+        """Ask the charger to be in `mode`. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
+        ...
+
+    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
+        """The mode that the switch stands for now, None for a value that stands for neither, and the raw evidence.
+
+        Raises `SwitchRefused` or `ChargerDidNotAnswer`.
+        """
+        ...
+
+    async def clear_cache(self, key: ChargerKey) -> str:
+        """Let the charger forget earlier permissions; returns its answer's status. A refusal is fine: there may be no
+        cache. Raises `ChargerDidNotAnswer`."""
+        ...
