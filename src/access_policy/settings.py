@@ -1,0 +1,73 @@
+"""Settings: the environment, read once, typed and checked. The README's table is checked against this file by a test."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from variables `ACCESS_POLICY_…`; flags of the command line go before them."""
+
+    model_config = SettingsConfigDict(env_prefix="ACCESS_POLICY_", extra="ignore", validate_default=True)
+
+    data: Path = Field(default=Path("data"), description="Directory of the SQLite files and keys")
+    http: str = Field(default="127.0.0.1:8000", description="Where the HTTP API listens, HOST:PORT")
+    ocpp: str = Field(default="127.0.0.1:9000", description="Where chargers connect, HOST:PORT")
+    store_url: str = Field(default="", description="Event store; empty: SQLite in the data directory")
+    read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
+    drain_s: float = Field(default=5.0, ge=0, description="Seconds over which charger connections close at a stop")
+
+    @field_validator("http", "ocpp")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, separator, port = value.rpartition(":")
+        if not separator or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8000")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("log_level takes DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("store_url", "read_models_url")
+    @classmethod
+    def _store(cls, value: str) -> str:
+        if value and not value.startswith("sqlite:///"):
+            raise ValueError("only sqlite:///FILE is supported so far")
+        return value
+
+    @property
+    def store_file(self) -> Path:
+        return _file(self.store_url, self.data / "events.sqlite")
+
+    @property
+    def read_models_file(self) -> Path:
+        return _file(self.read_models_url, self.data / "views.sqlite")
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Only addresses that no other machine can reach; a name counts as loopback if it is `localhost`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _file(url: str, default: Path) -> Path:
+    return Path(url.removeprefix("sqlite:///")) if url else default
