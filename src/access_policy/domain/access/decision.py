@@ -43,7 +43,7 @@ class Facts:
     in_use_elsewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
 class Decision:
     """`would_deny` is given under `observe` only. `valid_until`: see `permission_holds_until`; None on a denial."""
 
@@ -187,7 +187,7 @@ def explain(facts: Facts) -> tuple[Step, ...]:
 def permission_holds_until(facts: Facts, timeline: Timeline) -> datetime:
     """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `facts.at`."""
     horizon = min(facts.at + PERMISSION_HORIZON, timeline.end)
-    if facts.enforcement is Enforcement.OBSERVE:
+    if facts.enforcement is Enforcement.OBSERVE or _holds_at_all_times(facts):
         return horizon
     for instant in _instants_that_matter(facts, timeline, horizon):
         then = replace(facts, at=instant, expected=timeline.at(instant))
@@ -206,6 +206,17 @@ def _instants_that_matter(facts: Facts, timeline: Timeline, horizon: datetime) -
             instants.add(facts.agreement.ends_at)
         instants.update(facts.agreement.hour_edges(facts.at, horizon, facts.zone))
     return sorted(instant for instant in instants if facts.at < instant < horizon)
+
+
+def _holds_at_all_times(facts: Facts) -> bool:
+    """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it."""
+    description = None if facts.vehicle is None else facts.vehicle.description
+    return (
+        facts.expected.mode is AccessMode.MANAGED
+        and description is not None
+        and description.access_class is AccessClass.OWN
+        and description.valid_until is None
+    )
 
 
 def _is_valid(vehicle: Vehicle, at: datetime) -> bool:
