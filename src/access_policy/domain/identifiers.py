@@ -74,12 +74,12 @@ class IdentifierRef:
 
 def identifier(kind: IdentifierKind, raw: str) -> Identifier:
     """The identifier that `raw` spells. Raises `IdentifierInvalid`."""
-    text = unicodedata.normalize("NFKC", raw).strip()
+    text = (raw if kind is IdentifierKind.OTHER else unicodedata.normalize("NFKC", raw)).strip()
     if not text:
         raise _invalid("The identifier is empty; give its value.")
     if len(text) > VALUE_LENGTH_MAX or any(unicodedata.category(c).startswith("C") for c in text):
         raise _invalid(
-            f"An identifier has at most {VALUE_LENGTH_MAX} printable characters; this one has other ones or more."
+            f"An identifier has at most {VALUE_LENGTH_MAX} characters, all of them printable; look for a stray one."
         )
     return Identifier(kind, _NORMAL_FORMS[kind](text))
 

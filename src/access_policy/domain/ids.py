@@ -51,6 +51,16 @@ def checked_id(value: str, name: str) -> str:
     return value
 
 
+def checked_charge_point_id(value: str) -> ChargePointId:
+    """`value` itself, if a charger can present it: 1 to 64 printable characters. Raises `InvalidId`."""
+    if not 1 <= len(value) <= ID_LENGTH_MAX or not all(_is_printable(c) for c in value) or value != value.strip():
+        raise InvalidId(
+            f"charge_point_id has 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
+            pointer="/charge_point_id",
+        )
+    return ChargePointId(value)
+
+
 def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGTH_MAX) -> str:
     """`value` itself, if it can be shown to people: 1 to `length_max` printable characters. Raises `InvalidName`."""
     if not value.strip():

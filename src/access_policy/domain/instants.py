@@ -1,4 +1,4 @@
-"""Instants are aware datetimes in UTC; a datetime without an offset is refused, never guessed (ADR 0009 of the company)."""
+"""Instants are aware datetimes in UTC; a datetime without an offset is refused, never guessed (company ADR 0009)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UnknownTimeZone(Invalid):
 
 def utc(instant: datetime, name: str = "instant") -> datetime:
     """`instant` in UTC. Raises `NaiveInstant` if it has no offset, `InstantOutOfRange` if nobody can mean it."""
-    if instant.tzinfo is None:
+    if instant.utcoffset() is None:
         raise NaiveInstant(
             f"{name} has no offset from UTC; write it as 2026-11-20T06:00:00Z or with +01:00.", pointer=f"/{name}"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access.reasons import ALLOWING, Reason
@@ -198,7 +199,8 @@ def permission_holds_until(facts: Facts, timeline: Timeline) -> datetime:
 
 def _instants_that_matter(facts: Facts, timeline: Timeline, horizon: datetime) -> list[datetime]:
     """Ascending instants in `(facts.at, horizon)` at which one of the rows may begin to answer otherwise."""
-    instants = {segment.start for segment in timeline.transitions(facts.at)}
+    soon = takewhile(lambda segment: segment.start < horizon, timeline.transitions(facts.at))
+    instants = {segment.start for segment in soon}
     if facts.vehicle is not None and facts.vehicle.description.valid_until is not None:
         instants.add(facts.vehicle.description.valid_until)
     if facts.agreement is not None:

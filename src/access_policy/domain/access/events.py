@@ -33,7 +33,7 @@ class SessionDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenialSignal:
-    """What was sent so that the driver can see the refusal: the protocol's status and, where it can carry one, a text."""
+    """What the driver can see of the refusal: the protocol's status and, where it can carry one, a text."""
 
     status: str
     message: str | None = None

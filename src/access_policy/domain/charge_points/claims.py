@@ -41,7 +41,7 @@ class Claim:
     version: int = 0
 
     def claim(self, tenant_id: TenantId, charger_id: ChargerId) -> tuple[ClaimEvent, ...]:
-        """Claiming what one holds changes nothing. Raises `ChargePointIdTaken`; another tenant's charger is not named."""
+        """Claiming what one holds changes nothing. Raises `ChargePointIdTaken`; another tenant's is not named."""
         match self.holder:
             case None:
                 return (

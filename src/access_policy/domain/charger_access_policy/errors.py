@@ -13,6 +13,11 @@ class ChargerRetired(Conflict):
     code = "charger-retired"
 
 
+class IdTaken(Conflict):
+    """The id of a new rule, exception or override belongs to another one of the charger's."""
+
+    code = "id-taken"
+
 
 class RuleUnknown(Unknown):
     code = "mode-rule-not-found"

@@ -13,7 +13,7 @@ from access_policy.domain.mode_schedule.rules import ModeRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerSettings:
-    """All of a charger that an operator sets at once. `profile` names a capability profile; `connectors` counts them."""
+    """All of a charger that an operator sets at once. `profile` names a capability profile, `connectors` is a count."""
 
     charge_point_id: ChargePointId
     depot_id: DepotId
@@ -143,7 +143,7 @@ class ModeChangeRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplied:
-    """The charger was seen to be in `mode`: `evidence` says how. `late_s` is the time since the mode was due, in seconds."""
+    """The charger was seen to be in `mode`: `evidence` says how, `late_s` how many seconds after it was due."""
 
     TYPE: ClassVar = "charger_access_policy.mode_applied.v1"
     charger_id: ChargerId

@@ -1,4 +1,4 @@
-"""The facts of switching a charger, decided against the policy (design 3.5). The loop itself is `application.mode_control`.
+"""The facts of switching a charger, decided against the policy (design 3.5); `application.mode_control` is the loop.
 
 The request is appended before anything is sent; `generation` ties what is seen later to it, so that a late answer to an
 older request changes nothing.
@@ -59,8 +59,10 @@ def record_applied(
     evidence: str,
     now: datetime,
 ) -> tuple[PolicyEvent, ...]:
-    """The charger was seen in `mode`. Evidence for an older request, or for what is known already, changes nothing."""
-    if generation != policy.application.generation or is_applied(policy, mode):
+    """The charger was seen in `mode`. Evidence for an older request, for a mode that was not the requested one, or for
+    what is known already, changes nothing."""
+    application = policy.application
+    if generation != application.generation or mode is not application.requested_mode or is_applied(policy, mode):
         return ()
     return (
         ModeApplied(
@@ -97,11 +99,13 @@ def record_failed(
 def record_drift(
     policy: ChargerAccessPolicy, *, found: AccessMode, evidence: str, now: datetime
 ) -> tuple[PolicyEvent, ...]:
-    """The charger was seen in another mode than the one applied. The same drift seen again changes nothing."""
+    """The charger was seen in another mode than the one applied. The same drift seen again changes nothing, nor does
+    the mode that is being asked for."""
     application = policy.application
-    if application.applied_mode in (None, found) or application.drift_found is found:
+    if application.applied_mode is None or found in (application.applied_mode, application.requested_mode):
         return ()
-    assert application.applied_mode is not None
+    if application.drift_found is found:
+        return ()
     return (
         ModeDriftDetected(
             charger_id=policy.charger_id,

@@ -33,7 +33,16 @@ from access_policy.domain.charger_access_policy.events import (
     ModeScheduleWithdrawn,
     PolicyEvent,
 )
-from access_policy.domain.ids import ActorId, ChargerId, ExceptionId, OverrideId, RuleId, checked_name
+from access_policy.domain.ids import (
+    ActorId,
+    ChargerId,
+    ExceptionId,
+    OverrideId,
+    RuleId,
+    checked_charge_point_id,
+    checked_id,
+    checked_name,
+)
 from access_policy.domain.instants import checked_year, utc, zone
 from access_policy.domain.mode_schedule.rules import ModeRule
 from access_policy.domain.mode_schedule.timeline import ModeException, ModePlan, Override, next_transition
@@ -96,7 +105,10 @@ class ChargerAccessPolicy:
     # --- rules ----------------------------------------------------------------------------------------------------
 
     def schedule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
+        """The same rule again changes nothing. Raises `IdTaken` for another rule of the same id."""
         self._must_be_in_service()
+        if rule.rule_id in self.rules:
+            return self._repeated(self.rules[rule.rule_id] == rule, rule.rule_id)
         if len(self.rules) >= RULES_MAX:
             raise errors.TooManyRules(f"This charger has {RULES_MAX} mode rules already; withdraw or merge some.")
         self._check_rule(rule)
@@ -131,8 +143,11 @@ class ChargerAccessPolicy:
     def add_exception(
         self, exception_id: ExceptionId, *, first: date, last: date, mode: AccessMode, reason: str, now: datetime
     ) -> tuple[PolicyEvent, ...]:
-        """Whole local days `first` to `last`, both included."""
+        """Whole local days `first` to `last`, both included. The same exception again changes nothing."""
         self._must_be_in_service()
+        if (known := self.exceptions.get(exception_id)) is not None:
+            same = (known.first, known.last, known.mode, known.reason) == (first, last, mode, reason)
+            return self._repeated(same, exception_id)
         checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
         checked_year(first.year, "date")
         checked_year(last.year, "until_date")
@@ -173,8 +188,13 @@ class ChargerAccessPolicy:
         """Put the charger into `mode` for `[starts_at, ends_at)`.
 
         `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode.
+        The same override again changes nothing.
         """
         self._must_be_in_service()
+        if (known := self.overrides.get(override_id)) is not None:
+            same = (known.mode, known.reason, known.made_by) == (mode, reason, made_by)
+            same = same and starts_at in (None, known.starts_at) and ends_at in (None, known.ends_at)
+            return self._repeated(same, override_id)
         checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
         begins = now if starts_at is None else utc(starts_at, "from")
         ends = self._next_transition_after(begins) if ends_at is None else utc(ends_at, "until")
@@ -224,6 +244,11 @@ class ChargerAccessPolicy:
             )
         return transition.start
 
+    def _repeated(self, same: bool, id_: str) -> tuple[PolicyEvent, ...]:
+        if not same:
+            raise errors.IdTaken(f"This charger has another entry {id_} already; make a new one under a new id.")
+        return ()
+
     def _must_be_in_service(self) -> None:
         if self.retired_at is not None:
             raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and takes no commands.")
@@ -232,14 +257,16 @@ class ChargerAccessPolicy:
 def register(
     charger_id: ChargerId, settings: ChargerSettings, enforcement: Enforcement
 ) -> tuple[PolicyEvent, ...]:
+    checked_id(charger_id, "charger_id")
     check_settings(settings)
     return (ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),)
 
 
 def check_settings(settings: ChargerSettings) -> None:
+    checked_charge_point_id(settings.charge_point_id)
     zone(settings.time_zone)
     if not 1 <= settings.connectors <= CONNECTORS_MAX:
-        raise errors.SettingsInvalid(f"connectors takes a whole number from 1 to {CONNECTORS_MAX}.", pointer="/connectors")
+        raise errors.SettingsInvalid(f"connectors takes 1 to {CONNECTORS_MAX}.", pointer="/connectors")
 
 
 def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAccessPolicy:

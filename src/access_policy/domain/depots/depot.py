@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from access_policy.domain.errors import Invalid, Unknown
-from access_policy.domain.ids import DepotId, checked_name
+from access_policy.domain.ids import DepotId, checked_id, checked_name
 from access_policy.domain.instants import zone
 
 LANGUAGES = ("en", "de", "fr", "es", "nl")
@@ -68,6 +68,7 @@ class Depot:
 
 
 def register(depot_id: DepotId, settings: DepotSettings) -> tuple[DepotEvent, ...]:
+    checked_id(depot_id, "depot_id")
     check(settings)
     return (DepotRegistered(depot_id=depot_id, settings=settings),)
 

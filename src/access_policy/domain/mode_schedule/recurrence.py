@@ -1,6 +1,6 @@
 """The local dates on which a rule's windows begin: an RFC 5545 RRULE, read strictly and expanded by dateutil.
 
-Dates are the rule's own, in its own zone; no instant and no clock change is in play here. INTERVAL and COUNT are counted
+Dates are the rule's own, in its own zone; no instant and no clock change is in play here. INTERVAL and COUNT count
 from an anchor date. Where plain dateutil departs from RFC 5545 (BYSETPOS in the first week), we hold to the RFC.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import MAXYEAR, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypedDict
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, YEARLY, rrule, weekday
 
 from access_policy.domain.errors import Invalid
+from access_policy.domain.instants import YEAR_MAX
 
 FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY, "YEARLY": YEARLY}
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -24,7 +26,8 @@ INTERVAL_MAX = 1_000
 COUNT_MAX = 10_000
 LENGTH_MAX = 500  # characters of a recurrence
 
-_BYDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+_LATEST = date(YEAR_MAX + 100, 12, 31)  # beyond all that is ever asked for
+_BYDAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 
 
 class RecurrenceInvalid(Invalid):
@@ -76,44 +79,93 @@ class Recurrence:
     def dates(self, anchor: date, *, start: date, end: date) -> Iterator[date]:
         """The dates of the recurrence in `[start, end]`, both included, ascending; none lies before `anchor`."""
         first = max(anchor, start)
-        last = min(end, self.until) if self.until is not None else end
+        last = min(end, self.until or end, self._last_counted(anchor) or end)
+        return (d for d in self._expand(anchor, first, last) if d >= first)
+
+    def _last_counted(self, anchor: date) -> date | None:
+        return None if self.count is None else _nth_date(replace(self, count=None), anchor, self.count)
+
+    def _expand(self, anchor: date, first: date, last: date) -> Iterator[date]:
+        """The dates up to `last`, from the beginning of the period (day, week, month, year) that `first` lies in: whole
+        periods, so that BYSETPOS counts in each as RFC 5545 says, and a rule's past is not expanded anew each time."""
         if last < first:
             return
-        if self.by_set_pos and self.freq == "WEEKLY":
-            anchor_week = anchor - timedelta(days=(anchor.weekday() - WEEKDAYS.index(self.week_start)) % 7)
-            dates = (d for d in self._expand(anchor_week, last, count=None) if d >= anchor)
-            yield from (d for d in islice(dates, self.count) if d >= first)
-        else:
-            begin = anchor if self.count is not None else self._rebased(anchor, first)
-            yield from (d for d in self._expand(begin, last, count=self.count) if d >= first)
-
-    def _expand(self, begin: date, last: date, *, count: int | None) -> Iterator[date]:
+        begin = self._period_start(anchor, first)
+        shift = self._shift(last)
         rule = rrule(
             FREQUENCIES[self.freq],
-            dtstart=datetime.combine(begin, time()),
+            dtstart=datetime.combine(begin.replace(year=begin.year + shift), time()),
+            until=datetime.combine(last.replace(year=last.year + shift), time()),
             interval=self.interval,
             wkst=WEEKDAYS.index(self.week_start),
-            count=count,
-            until=None if count is not None else datetime.combine(last, time()),
-            bysetpos=self.by_set_pos or None,
-            bymonth=self.by_month or None,
-            bymonthday=self.by_month_day or None,
-            byweekday=[weekday(WEEKDAYS.index(day), n or None) for n, day in self.by_day] or None,
+            **self._selection(anchor),
         )
         for occurrence in rule:
-            if occurrence.date() > last:
-                return
-            yield occurrence.date()
+            day = occurrence.date() if not shift else date(occurrence.year - shift, occurrence.month, occurrence.day)
+            if self.freq != "DAILY" or self._admits(day):
+                yield day
 
-    def _rebased(self, anchor: date, first: date) -> date:
-        """A later start that yields the same dates from `first` on, so that old rules do not expand their whole past."""
+    def _period_start(self, anchor: date, first: date) -> date:
+        """The first day of the latest period, counted from the anchor's, that begins at or before `first`."""
+        match self.freq:
+            case "DAILY":
+                return anchor + timedelta(days=(first - anchor).days // self.interval * self.interval)
+            case "WEEKLY":
+                week = anchor - timedelta(days=(anchor.weekday() - WEEKDAYS.index(self.week_start)) % 7)
+                return week + timedelta(days=(first - week).days // (7 * self.interval) * 7 * self.interval)
+            case "MONTHLY":
+                month = anchor.year * 12 + anchor.month - 1
+                month += (first.year * 12 + first.month - 1 - month) // self.interval * self.interval
+                return date(month // 12, month % 12 + 1, 1)
+            case _:
+                return date(anchor.year + (first.year - anchor.year) // self.interval * self.interval, 1, 1)
+
+    def _shift(self, last: date) -> int:
+        """Years to expand later by. A search that finds nothing ends in the year 9999 only. The calendar repeats every
+        400 years, weekdays included, so the search is moved as close to that end as it goes. Daily and weekly ones
+        find something soon."""
+        return (MAXYEAR - last.year) // 400 * 400 if self.freq in ("MONTHLY", "YEARLY") else 0
+
+    def _selection(self, anchor: date) -> _Selection:
+        """The BY… parts as dateutil takes them; where all are missing, the anchor's own day as RFC 5545 says."""
         if self.freq == "DAILY":
-            period = self.interval
-        elif self.freq == "WEEKLY":
-            period = 7 * self.interval
-        else:
-            return anchor  # at most a handful of dates a year
-        return anchor + timedelta(days=max(0, (first - anchor).days // period) * period)
+            return _Selection()  # every INTERVAL-th day, sifted by `_admits`: all are seen, no search is endless
+        by_day = [weekday(WEEKDAYS.index(day), n or None) for n, day in self.by_day]
+        by_month, by_month_day = list(self.by_month), list(self.by_month_day)
+        if not by_day and not by_month_day:
+            if self.freq == "WEEKLY":
+                by_day = [weekday(anchor.weekday())]
+            else:
+                by_month_day = [anchor.day]
+                by_month = by_month or ([anchor.month] if self.freq == "YEARLY" else [])
+        return _Selection(
+            byweekday=by_day or None,
+            bymonthday=by_month_day or None,
+            bymonth=by_month or None,
+            bysetpos=self.by_set_pos or None,
+        )
+
+    def _admits(self, day: date) -> bool:
+        """Whether a day of a daily recurrence fits its BY… parts."""
+        from_end = day.day - 1 - monthrange(day.year, day.month)[1] if self.by_month_day else 0
+        return (
+            (not self.by_month or day.month in self.by_month)
+            and (not self.by_month_day or day.day in self.by_month_day or from_end in self.by_month_day)
+            and (not self.by_day or (0, WEEKDAYS[day.weekday()]) in self.by_day)
+        )
+
+
+class _Selection(TypedDict, total=False):
+    byweekday: list[weekday] | None
+    bymonthday: list[int] | None
+    bymonth: list[int] | None
+    bysetpos: tuple[int, ...] | None
+
+
+@lru_cache(maxsize=4096)
+def _nth_date(recurrence: Recurrence, anchor: date, count: int) -> date | None:
+    """The `count`-th date from `anchor` on; None if it lies later than anyone asks for."""
+    return next(islice(recurrence.dates(anchor, start=anchor, end=_LATEST), count - 1, None), None)
 
 
 def _parts(text: str) -> dict[str, str]:
@@ -142,10 +194,11 @@ def _numbers(text: str, name: str, high: int, *, signed: bool = True) -> tuple[i
         return ()
     numbers = []
     for item in text.split(","):
-        if not re.fullmatch(r"[+-]?[0-9]{1,3}", item) or not 1 <= abs(int(item)) <= high or (int(item) < 0 and not signed):
+        number = int(item) if re.fullmatch(r"[+-]?[0-9]{1,3}", item) else 0
+        if not 1 <= abs(number) <= high or (number < 0 and not signed):
             span = f"1 to {high}" + (f" or -{high} to -1" if signed else "")
             raise RecurrenceInvalid(f"{name} takes whole numbers from {span}, separated by commas.")
-        numbers.append(int(item))
+        numbers.append(number)
     return tuple(numbers)
 
 
@@ -161,9 +214,11 @@ def _by_day(text: str) -> tuple[tuple[int, str], ...]:
 
 def _until(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 (a local date by contract)
-    except ValueError as error:
-        raise RecurrenceInvalid("UNTIL is the last local date, included, written as 20261231.") from error
+        if re.fullmatch(r"[0-9]{8}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass  # eight digits, but no date
+    raise RecurrenceInvalid("UNTIL is the last local date, included, written as 20261231.")
 
 
 def _week_start(text: str) -> str:

@@ -6,17 +6,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from heapq import merge
+from itertools import groupby, islice, pairwise
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.errors import Invalid
 from access_policy.domain.ids import RuleId
+from access_policy.domain.instants import checked_year, utc
 from access_policy.domain.mode_schedule.recurrence import Recurrence
 
 END_DAY_OFFSET_MAX = 31
 PRIORITY_MAX = 1_000_000
 SEARCH_YEARS = 40  # a rule that has no window within this time of its anchor is taken never to occur
 OVERLAP_CHECK_DATES = 1_000
+DATES_MAX = 1_000  # exception dates, and extra dates
+
+_DAY = timedelta(days=1)
+
+
+class RuleInvalid(Invalid):
+    code = "mode-rule-invalid"
 
 
 class RuleNeverOccurs(Invalid):
@@ -33,7 +43,7 @@ class RuleOverlapsItself(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One end of an applicability period: the local midnight of a date in the rule's zone, or an instant; one of them."""
+    """One end of an applicability period: the local midnight of a date in the rule's zone, or else an instant."""
 
     on: date | None = None
     at: datetime | None = None
@@ -85,37 +95,62 @@ class ModeRule:
     def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Window]:
         """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
         without any real time is left out."""
-        lead = timedelta(days=self.end_day_offset + 1)
-        first = start.astimezone(zone).date() - lead
-        last = end.astimezone(zone).date() + timedelta(days=1)
         opens = self.applies_from.instant(zone) if self.applies_from else None
         closes = self.applies_until.instant(zone) if self.applies_until else None
-        for began_on in self.dates(first, last):
-            window_start = local_instant(began_on, self.start, zone)
-            window_end = local_instant(began_on + timedelta(days=self.end_day_offset), self.end, zone)
-            window_start = window_start if opens is None else max(window_start, opens)
-            window_end = window_end if closes is None else min(window_end, closes)
-            if window_start < window_end and window_start < end and window_end > start:
-                yield Window(window_start, window_end, began_on)
+        earliest = start if opens is None else max(start, opens)
+        latest = end if closes is None else min(end, closes)
+        if latest <= earliest:
+            return
+        lasts = timedelta(days=self.end_day_offset)
+        first = earliest.astimezone(zone).date() - lasts - _DAY
+        for began_on in self.dates(first, latest.astimezone(zone).date() + _DAY):
+            begins = local_instant(began_on, self.start, zone)
+            ends = local_instant(began_on + lasts, self.end, zone)
+            if begins < ends and begins < latest and ends > earliest:
+                yield Window(max(begins, opens or begins), min(ends, closes or ends), began_on)
 
     def dates(self, first: date, last: date) -> Iterator[date]:
         """The local dates in `[first, last]` on which a window starts, ascending."""
-        recurring = (
-            d for d in parsed(self.recurrence).dates(self.anchor, start=first, end=last) if d not in self.except_dates
-        )
+        recurring = parsed(self.recurrence).dates(self.anchor, start=first, end=last)
+        if self.except_dates:
+            recurring = (d for d in recurring if d not in self.except_dates)
+        if not self.extra_dates:
+            return recurring
         extra = sorted(d for d in self.extra_dates if first <= d <= last)
-        if not extra:
-            yield from recurring
-        else:
-            yield from sorted(set(recurring).union(extra))
+        return (d for d, _ in groupby(merge(recurring, extra)))
 
     def check(self, zone: ZoneInfo) -> None:
         """Raises when the rule could never do what its author meant: it ends before it starts, overlaps itself, never
-        occurs, or names extra dates outside its own period."""
+        occurs, or names extra dates outside its own period; or when it holds a number, a date or an instant that no
+        schedule can mean."""
+        parsed(self.recurrence)
+        self._check_limits()
         self._check_times()
+        self._check_period(zone)
         self._check_extra_dates(zone)
         self._check_occurs(zone)
         self._check_overlap()
+
+    def _check_limits(self) -> None:
+        if not 0 <= self.end_day_offset <= END_DAY_OFFSET_MAX:
+            raise RuleInvalid(
+                f"end_day_offset takes a number of days from 0 to {END_DAY_OFFSET_MAX}.", pointer="/end_day_offset"
+            )
+        if abs(self.priority) > PRIORITY_MAX:
+            raise RuleInvalid(
+                f"priority takes a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}.", pointer="/priority"
+            )
+        for name, dates in (("except_dates", self.except_dates), ("extra_dates", self.extra_dates)):
+            if len(dates) > DATES_MAX:
+                raise RuleInvalid(f"{name} takes at most {DATES_MAX} dates; give fewer.", pointer=f"/{name}")
+            for day in dates:
+                checked_year(day.year, name)
+        checked_year(self.anchor.year, "applies_from")
+        for name, edge in (("applies_from", self.applies_from), ("applies_until", self.applies_until)):
+            if edge is not None and edge.at is not None:
+                utc(edge.at, name)
+            elif edge is not None and edge.on is not None:
+                checked_year(edge.on.year, name)
 
     def _check_times(self) -> None:
         if self.end_day_offset == 0 and self.end <= self.start:
@@ -125,9 +160,19 @@ class ModeRule:
                 pointer="/end",
             )
 
+    def _check_period(self, zone: ZoneInfo) -> None:
+        if self.applies_from is None or self.applies_until is None:
+            return
+        if self.applies_until.instant(zone) <= self.applies_from.instant(zone):
+            raise RuleEndsBeforeItStarts(
+                "The rule would stop to apply before it begins; give a later applies_until (a date is excluded).",
+                pointer="/applies_until",
+            )
+
     def _check_extra_dates(self, zone: ZoneInfo) -> None:
         for extra in sorted(self.extra_dates):
-            before = self.applies_from is not None and extra < self.applies_from.local_date(zone)
+            ends = local_instant(extra + timedelta(days=self.end_day_offset), self.end, zone)
+            before = self.applies_from is not None and ends <= self.applies_from.instant(zone)
             after = (
                 self.applies_until is not None
                 and local_instant(extra, self.start, zone) >= self.applies_until.instant(zone)
@@ -150,27 +195,29 @@ class ModeRule:
             )
 
     def _check_overlap(self) -> None:
-        length = timedelta(days=self.end_day_offset) + (_since_midnight(self.end) - _since_midnight(self.start))
-        previous: date | None = None
         begin = min({self.anchor, *self.extra_dates})
-        for index, began_on in enumerate(self.dates(begin, self._search_end())):
-            if previous is not None and began_on - previous < length:
+        self._must_not_overlap(islice(self.dates(begin, self._search_end()), OVERLAP_CHECK_DATES))
+        reach = timedelta(days=self.end_day_offset + 1)
+        for extra in sorted(self.extra_dates):
+            self._must_not_overlap(self.dates(extra - reach, extra + reach))
+
+    def _must_not_overlap(self, dates: Iterator[date]) -> None:
+        length = timedelta(days=self.end_day_offset) + (_since_midnight(self.end) - _since_midnight(self.start))
+        for began_on, following in pairwise(dates):
+            if following - began_on < length:
                 raise RuleOverlapsItself(
-                    f"The window that starts on {previous} is still open when the next one starts on {began_on}; "
+                    f"The window that starts on {began_on} is still open when the next one starts on {following}; "
                     "shorten the window or let it start less often.",
                     pointer="/end_day_offset",
                 )
-            previous = began_on
-            if index >= OVERLAP_CHECK_DATES:
-                return
 
     def _search_end(self) -> date:
         return date(self.anchor.year + SEARCH_YEARS, self.anchor.month, min(self.anchor.day, 28))
 
 
 def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """The UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5): a time that a clock change skips is read with
-    the offset before the gap, a time that occurs twice is its first occurrence."""
+    """The UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5): a time that a clock change skips is read
+    with the offset before the gap, a time that occurs twice is its first occurrence."""
     return datetime.combine(day, clock, zone).astimezone(UTC)  # fold=0 means exactly these two readings (PEP 495)
 
 

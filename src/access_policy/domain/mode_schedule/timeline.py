@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
@@ -25,7 +26,7 @@ Rank = tuple[int, int, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeException:
-    """Whole local days `[first, last]`, both included, in the charger's zone. `made` orders exceptions by their making."""
+    """Whole local days `first` to `last`, both included, in the charger's zone. `made` orders them by their making."""
 
     exception_id: ExceptionId
     first: date
@@ -91,10 +92,9 @@ class Timeline:
 
     def transitions(self, after: datetime) -> Iterator[Segment]:
         """The segments that begin after `after` with another mode than the one before them."""
-        position = max(bisect_right(self._starts, after), 1)
-        for before, segment in zip(self.segments[position - 1 :], self.segments[position:], strict=False):
-            if segment.mode is not before.mode:
-                yield segment
+        for position in range(max(bisect_right(self._starts, after), 1), len(self.segments)):
+            if self.segments[position].mode is not self.segments[position - 1].mode:
+                yield self.segments[position]
 
 
 def timeline(plan: ModePlan, start: datetime, end: datetime) -> Timeline:
@@ -118,8 +118,7 @@ def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZO
         reach *= 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     start: datetime
     end: datetime
     rank: Rank
@@ -150,11 +149,12 @@ def _sweep(spans: Iterable[_Span], baseline: AccessMode, start: datetime, end: d
     """Go through all boundaries in order; between two of them the open span of the highest rank holds."""
     waiting = sorted((span for span in spans if span.start < end and span.end > start), key=lambda span: span.start)
     boundaries = sorted({start, *(t for span in waiting for t in (span.start, span.end) if start < t < end)})
-    opened: list[tuple[_Descending, int, _Span]] = []
+    places = {rank: place for place, rank in enumerate(sorted({span.rank for span in waiting}, reverse=True))}
+    opened: list[tuple[int, int, _Span]] = []  # a heap, the highest rank first
     arrived = 0
     for index, begin in enumerate(boundaries):
         while arrived < len(waiting) and waiting[arrived].start <= begin:
-            heapq.heappush(opened, (_Descending(waiting[arrived].rank), arrived, waiting[arrived]))
+            heapq.heappush(opened, (places[waiting[arrived].rank], arrived, waiting[arrived]))
             arrived += 1
         while opened and opened[0][2].end <= begin:
             heapq.heappop(opened)
@@ -177,13 +177,3 @@ def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
             pending = segment
     if pending is not None:
         yield pending
-
-
-@dataclass(frozen=True, slots=True)
-class _Descending:
-    """A rank that a min-heap takes greatest first."""
-
-    rank: Rank
-
-    def __lt__(self, other: _Descending) -> bool:
-        return self.rank > other.rank

@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId, checked_id, checked_name
+from access_policy.domain.instants import utc
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.domain.vehicle_registry.errors import AgreementInvalid
@@ -25,20 +26,21 @@ class AgreementHours:
     end: time
 
     def cover(self, at: datetime, zone: ZoneInfo) -> bool:
-        today = at.astimezone(zone).date()
-        return any(
-            WEEKDAYS[day.weekday()] in self.days
-            and local_instant(day, self.start, zone) <= at < local_instant(day + self._lasts, self.end, zone)
-            for day in (today, today - timedelta(days=1))
-        )
+        return any(begins <= at < ends for begins, ends in self._windows(at, at, zone))
 
     def edges(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         """The instants around `[start, end)` at which these hours begin or end."""
-        day = start.astimezone(zone).date() - timedelta(days=1)
-        while day <= end.astimezone(zone).date():
+        for window in self._windows(start, end, zone):
+            yield from window
+
+    def _windows(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """All that meet `[start, end]`. Two days back and one ahead: a clock change can skip a whole local day
+        (Apia 2011) or show the evening before a midnight again."""
+        day = start.astimezone(zone).date() - timedelta(days=2)
+        last = end.astimezone(zone).date() + timedelta(days=1)
+        while day <= last:
             if WEEKDAYS[day.weekday()] in self.days:
-                yield local_instant(day, self.start, zone)
-                yield local_instant(day + self._lasts, self.end, zone)
+                yield local_instant(day, self.start, zone), local_instant(day + self._lasts, self.end, zone)
             day += timedelta(days=1)
 
     @property
@@ -82,7 +84,7 @@ class Agreement:
             yield from hours.edges(start, end, zone)
 
     def check(self) -> None:
-        """Raises `AgreementInvalid`, `InvalidId` or `InvalidName`."""
+        """Raises `AgreementInvalid`, `InvalidId`, `InvalidName` or what `utc` raises."""
         checked_name(self.name)
         checked_name(self.fleet, "fleet")
         for charger_id in self.charger_ids:
@@ -91,7 +93,8 @@ class Agreement:
             checked_id(depot_id, "depot_ids")
         if len(self.charger_ids) + len(self.depot_ids) > PLACES_MAX:
             raise AgreementInvalid(f"An agreement names at most {PLACES_MAX} chargers and depots; name depots instead.")
-        if self.valid_until is not None and self.valid_until <= self.valid_from:
+        utc(self.valid_from, "valid_from")
+        if self.valid_until is not None and utc(self.valid_until, "valid_until") <= self.valid_from:
             raise AgreementInvalid(
                 "The agreement would end before it starts; give a later valid_until.", pointer="/valid_until"
             )

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AgreementId, VehicleId, checked_id, checked_name
+from access_policy.domain.instants import utc
 from access_policy.domain.vehicle_registry import errors
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import (
@@ -40,7 +41,7 @@ IdentifierKey = tuple[IdentifierKind, str]  # kind and pseudonym
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
-    """`changed_at` is the registry's version at the vehicle's last change: its own version for optimistic concurrency."""
+    """`changed_at` is the registry's version at the vehicle's last change: what optimistic concurrency compares."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
@@ -141,7 +142,8 @@ class VehicleRegistry:
 
     def _check_description(self, description: VehicleDescription) -> None:
         checked_name(description.name)
-        starts, ends = description.valid_from, description.valid_until
+        starts = None if description.valid_from is None else utc(description.valid_from, "valid_from")
+        ends = None if description.valid_until is None else utc(description.valid_until, "valid_until")
         if starts is not None and ends is not None and ends <= starts:
             raise errors.VehicleInvalid(
                 "The vehicle's validity would end before it starts; give a later valid_until.", pointer="/valid_until"
