@@ -103,7 +103,7 @@ class OcppServer:
     @property
     def port(self) -> int:
         """The port that is listened on, also when 0 was asked for."""
-        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else self._port
+        return self._port
 
     async def start(self) -> None:
         """Raises OSError when the address cannot be had."""
@@ -125,6 +125,7 @@ class OcppServer:
             ssl=self._tls,
             backlog=_BACKLOG,
         )
+        self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, over_s: float = 0.0) -> None:
         """Send newcomers away (503), let handlers under way answer, close all connections (1012) spread over `over_s`
