@@ -1,0 +1,156 @@
+"""A depot on the decision path, in memory: one managed night, some vehicles, a clock that stands still until moved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from access_policy.application.context import Context, enveloped
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.decisions.questions import Ask
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.event_store import Append, EventStore, StreamId
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.streams import depot_stream, policy_stream, registry_stream
+from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.charger_access_policy import policy as policies
+from access_policy.domain.charger_access_policy.events import ChargerSettings
+from access_policy.domain.depots import depot as depots
+from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, RuleId, TenantId, VehicleId
+from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+TENANT = TenantId("acme")
+DEPOT = DepotId("north")
+BAY = ChargerId("bay-1")
+OTHER_BAY = ChargerId("bay-2")
+NIGHT = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)  # 23:00 in Berlin, inside the managed night
+DAY = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # 13:00 in Berlin, freevend
+
+
+class SettableClock:
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def set(self, now: datetime) -> None:
+        self._now = now
+
+    def forward(self, **span: float) -> None:
+        self._now += timedelta(**span)
+
+
+class HashedPseudonyms:
+    """Pseudonyms without a key: fit for tests that look at decisions, not at secrecy."""
+
+    def ref(self, tenant_id: TenantId, identifier: Identifier) -> IdentifierRef:
+        digest = hashlib.sha256(f"{tenant_id}/{identifier.kind}/{identifier.value}".encode()).hexdigest()[:32]
+        return IdentifierRef(identifier.kind, digest, identifier.masked)
+
+
+def rfid(value: str) -> Identifier:
+    return identifier(IdentifierKind.RFID, value)
+
+
+BUS = rfid("04A1B2C3D4E5F6")
+STRANGER = rfid("04FFFFFFFFFFFF")
+
+
+@dataclass
+class DepotInMemory:
+    """`await depot.opened()` before use. `freevend_seen` collects what the sessions say of anonymous starts."""
+
+    store: EventStore
+    clock: SettableClock = field(default_factory=lambda: SettableClock(NIGHT))
+    view: DecisionView = field(default_factory=DecisionView)
+    live: LiveAttempts = field(default_factory=LiveAttempts)
+    freevend_seen: list[tuple[ChargerId, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.commits = GroupCommit(self.store)
+        self.desk = AccessDesk(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
+        self.sessions = Sessions(
+            self.desk,
+            self.live,
+            self.store,
+            self.commits,
+            ChargerAccessPolicies(self.store),
+            self.clock,
+            lambda key, evidence: self.freevend_seen.append((key[1], evidence)),
+        )
+
+    async def opened(self) -> DepotInMemory:
+        await self.record(
+            depot_stream(TENANT, DEPOT), 0, depots.register(DEPOT, DepotSettings(name="North", time_zone="Europe/Berlin"))
+        )
+        for charger in (BAY, OTHER_BAY):
+            registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
+            scheduled = policies.fold(registered).schedule(managed_nights())  # type: ignore[union-attr]
+            await self.record(policy_stream(TENANT, charger), 0, (*registered, *scheduled))
+        registry = VehicleRegistry()
+        added = registry.put_vehicle(
+            VehicleId("bus-7"), VehicleDescription(name="Bus 7", access_class=AccessClass.OWN), [identified(BUS)]
+        )
+        await self.record(registry_stream(TENANT), 0, added)
+        return self
+
+    async def record(self, stream: StreamId, version: int, events: Sequence[object], *, at: datetime | None = None) -> None:
+        """Append and let the view see it."""
+        context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
+        now = at or datetime(2026, 11, 1, tzinfo=UTC)
+        await self.store.append([Append(stream, version, enveloped(context, tuple(events), now=now))])
+        await self.follow()
+
+    async def follow(self) -> None:
+        reached = await self.store.last_position()
+        await self.view.follow(
+            await self.store.read_log(after=self.view.position, limit=10_000, up_to=reached), reached
+        )
+
+    def ask(self, presented: Identifier | None, *, message_id: str = "m-1", charger: ChargerId = BAY) -> Ask:
+        return Ask(
+            tenant_id=TENANT,
+            charger_id=charger,
+            connector_id=None,
+            identifier=presented,
+            protocol="ocpp1.6",
+            message_id=message_id,
+            signals=None,
+        )
+
+
+def identified(value: Identifier) -> VehicleIdentifier:
+    return VehicleIdentifier(ref=HashedPseudonyms().ref(TENANT, value), sealed="")
+
+
+def settings_of(charger: ChargerId) -> ChargerSettings:
+    return ChargerSettings(
+        charge_point_id=ChargePointId(f"CP-{charger}"),
+        depot_id=DEPOT,
+        time_zone="Europe/Berlin",
+        profile="ocpp16-central",
+        baseline_mode=AccessMode.FREEVEND,
+    )
+
+
+def managed_nights() -> ModeRule:
+    return ModeRule(
+        rule_id=RuleId("nights"),
+        name="Managed nights",
+        mode=AccessMode.MANAGED,
+        recurrence="FREQ=DAILY",
+        start=time(22, 0),
+        end=time(6, 0),
+        end_day_offset=1,
+        anchor=date(2026, 11, 1),
+    )

@@ -1,0 +1,151 @@
+"""The access desk: each attempt is decided and recorded once, whatever is delivered how often."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.streams import attempt_stream, registry_stream
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.vehicle_registry.events import AccessClass
+from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, STRANGER, TENANT, DepotInMemory
+from tests.support.stores import memory_store
+
+
+@pytest.fixture
+async def depot() -> DepotInMemory:
+    return await DepotInMemory(memory_store()).opened()
+
+
+async def test_an_own_vehicle_is_allowed_and_the_decision_is_stored_with_its_lineage(depot: DepotInMemory):
+    decided = await depot.desk.authorize(depot.ask(BUS))
+
+    (recorded,) = await depot.store.load(attempt_stream(TENANT, decided.attempt_id))
+    assert recorded.event == decided.event
+    assert isinstance(decided.event, AccessAllowed)
+    assert decided.event.reason is Reason.OWN_VEHICLE
+    assert decided.event.lineage.vehicle_id == "bus-7"
+    assert decided.event.lineage.cause.id == "nights"
+    assert decided.event.lineage.policy_version == 2
+
+
+async def test_a_stranger_is_denied_under_managed_access_and_allowed_in_freevend(depot: DepotInMemory):
+    at_night = await depot.desk.authorize(depot.ask(STRANGER, message_id="a"))
+    depot.clock.set(DAY)
+    by_day = await depot.desk.authorize(depot.ask(STRANGER, message_id="b"))
+
+    assert isinstance(at_night.event, AccessDenied)
+    assert at_night.event.reason is Reason.UNKNOWN_IDENTIFIER
+    assert isinstance(by_day.event, AccessAllowed)
+    assert by_day.event.reason is Reason.FREEVEND
+    assert by_day.event.lineage.access_class is AccessClass.UNKNOWN
+    assert by_day.event.valid_until == NIGHT.replace(hour=21)  # 22:00 in Berlin
+
+
+async def test_the_same_message_delivered_twice_is_recorded_once_and_answered_the_same(depot: DepotInMemory):
+    first = await depot.desk.authorize(depot.ask(BUS))
+    depot.clock.forward(seconds=30)
+    again = await depot.desk.authorize(depot.ask(BUS))
+
+    assert again.attempt_id == first.attempt_id
+    assert again.event == first.event
+    assert again.redelivered
+    assert len(await depot.store.load(attempt_stream(TENANT, first.attempt_id))) == 1
+
+
+async def test_two_deliveries_at_the_same_time_share_one_decision(depot: DepotInMemory):
+    first, again = await asyncio.gather(depot.desk.authorize(depot.ask(BUS)), depot.desk.authorize(depot.ask(BUS)))
+
+    assert first.attempt_id == again.attempt_id
+    assert len(await depot.store.load(attempt_stream(TENANT, first.attempt_id))) == 1
+
+
+async def test_a_message_id_used_again_after_a_boot_is_a_new_attempt(depot: DepotInMemory):
+    first = await depot.desk.authorize(depot.ask(BUS))
+    depot.clock.forward(minutes=11)
+    later = await depot.desk.authorize(depot.ask(BUS))
+
+    assert later.attempt_id != first.attempt_id
+    assert not later.redelivered
+
+
+async def test_a_permission_that_was_revoked_is_not_given_again_for_the_same_message_id(depot: DepotInMemory):
+    first = await depot.desk.authorize(depot.ask(BUS))
+    registry = depot.view.registry(TENANT)
+    await depot.record(registry_stream(TENANT), registry.version, registry.suspend("bus-7", "in the workshop"))
+
+    again = await depot.desk.authorize(depot.ask(BUS))
+
+    assert first.allowed
+    assert isinstance(again.event, AccessDenied)
+    assert again.event.reason is Reason.VEHICLE_SUSPENDED
+
+
+async def test_a_restarted_desk_answers_a_redelivered_message_from_the_store(depot: DepotInMemory):
+    first = await depot.desk.authorize(depot.ask(BUS))
+    restarted = DepotInMemory(depot.store, clock=depot.clock)
+    await restarted.follow()
+
+    again = await restarted.desk.authorize(restarted.ask(BUS))
+
+    assert again.redelivered
+    assert again.event == first.event
+
+
+async def test_the_fifth_wrong_pin_locks_pins_out_at_that_charger_for_ten_minutes(depot: DepotInMemory):
+    async def typed(pin: str, message_id: str) -> Reason:
+        decided = await depot.desk.authorize(
+            depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id)
+        )
+        return decided.event.reason
+
+    reasons = [await typed(f"000{n}", f"w{n}") for n in range(6)]
+    depot.clock.forward(minutes=10)
+    afterwards = await typed("0009", "later")
+
+    assert reasons == [Reason.UNKNOWN_IDENTIFIER] * 5 + [Reason.PIN_LOCKED_OUT]
+    assert afterwards is Reason.UNKNOWN_IDENTIFIER
+
+
+async def test_an_attempt_that_cannot_be_recorded_is_an_error_and_no_denial(depot: DepotInMemory, monkeypatch):
+    async def fails(_: object) -> int:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(depot.store, "append", fails)
+
+    with pytest.raises(StoreUnavailable):
+        await depot.desk.authorize(depot.ask(STRANGER))
+
+
+async def test_a_dry_run_records_nothing_and_explains_itself(depot: DepotInMemory):
+    before = await depot.store.last_position()
+
+    event, steps = depot.desk.preview(depot.ask(STRANGER), at=NIGHT)
+
+    assert isinstance(event, AccessDenied)
+    assert [step.decided for step in steps] == [False, False, False, True]
+    assert steps[-1].reason is Reason.UNKNOWN_IDENTIFIER
+    assert await depot.store.last_position() == before
+
+
+async def test_many_attempts_at_once_share_few_commits(depot: DepotInMemory, monkeypatch):
+    commits = 0
+    append = depot.store.append
+
+    async def counted(appends):
+        nonlocal commits
+        commits += 1
+        return await append(appends)
+
+    monkeypatch.setattr(depot.store, "append", counted)
+    decided = await asyncio.gather(
+        *(depot.desk.authorize(depot.ask(BUS, message_id=f"m{n}")) for n in range(100))
+    )
+
+    assert len({d.attempt_id for d in decided}) == 100
+    assert commits <= 4
+    assert BAY in {d.event.lineage.charger_id for d in decided}
