@@ -1,7 +1,8 @@
 """The local dates on which a rule's windows begin: an RFC 5545 RRULE, read strictly and expanded by dateutil.
 
 Dates are the rule's own, in its own zone; no instant and no clock change is in play here. INTERVAL and COUNT count
-from an anchor date. Where plain dateutil departs from RFC 5545 (BYSETPOS in the first week), we hold to the RFC.
+from an anchor date. Where plain dateutil departs from RFC 5545 (BYSETPOS in the first week, BYDAY=MO,1TU), we
+hold to the RFC.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Recurrence:
         """The BY… parts as dateutil takes them; where all are missing, the anchor's own day as RFC 5545 says."""
         if self.freq == "DAILY":
             return _Selection()  # every INTERVAL-th day, sifted by `_admits`: all are seen, no search is endless
-        by_day = [weekday(WEEKDAYS.index(day), n or None) for n, day in self.by_day]
+        by_day = [weekday(WEEKDAYS.index(day), n or None) for n, day in self._uniform_days()]
         by_month, by_month_day = list(self.by_month), list(self.by_month_day)
         if not by_day and not by_month_day:
             if self.freq == "WEEKLY":
@@ -144,6 +145,14 @@ class Recurrence:
             bymonth=by_month or None,
             bysetpos=self.by_set_pos or None,
         )
+
+    def _uniform_days(self) -> Iterator[tuple[int, str]]:
+        """BYDAY with all weekdays numbered or none: a mixture such as MO,1TU means both kinds, dateutil takes it for those
+        days that are of both. A plain weekday is every numbered one of its month, or of its year."""
+        is_mixed = len({bool(n) for n, _ in self.by_day}) > 1
+        most = 53 if self.freq == "YEARLY" and not self.by_month else 5
+        for n, day in self.by_day:
+            yield from ((i, day) for i in range(1, most + 1)) if is_mixed and not n else [(n, day)]
 
     def _admits(self, day: date) -> bool:
         """Whether a day of a daily recurrence fits its BY… parts."""
