@@ -1,0 +1,1 @@
+"""Event stores over pyeventsourcing's recorders, and what is stored in them."""

@@ -1,0 +1,56 @@
+"""Every domain event that is stored. A new event class is added here, and a golden file in tests/unit/event_stores."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from access_policy.domain.access import events as access
+from access_policy.domain.charge_points import claims
+from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_condition import events as condition
+from access_policy.domain.depots import depot
+from access_policy.domain.vehicle_registry import events as registry
+
+EVENT_TYPES: Final[tuple[type, ...]] = (
+    access.AccessAllowed,
+    access.AccessDenied,
+    access.ChargingEnded,
+    access.ChargingStarted,
+    access.DenialNotHonoured,
+    access.OfflineStartReported,
+    access.TransactionOpened,
+    claims.ChargePointClaimed,
+    claims.ChargePointReleased,
+    condition.ChargerBooted,
+    condition.ChargerConnected,
+    condition.ChargerDisconnected,
+    condition.ConnectorFaulted,
+    condition.ConnectorRecovered,
+    depot.DepotAmended,
+    depot.DepotRegistered,
+    policy.ChargerAmended,
+    policy.ChargerRegistered,
+    policy.ChargerRetired,
+    policy.EnforcementChanged,
+    policy.ModeApplicationFailed,
+    policy.ModeApplied,
+    policy.ModeChangeRequested,
+    policy.ModeDriftDetected,
+    policy.ModeExceptionAdded,
+    policy.ModeExceptionRemoved,
+    policy.ModeOverridden,
+    policy.ModeOverrideLifted,
+    policy.ModeScheduleAmended,
+    policy.ModeScheduleWithdrawn,
+    policy.ModeScheduled,
+    registry.AgreementAmended,
+    registry.AgreementEnded,
+    registry.AgreementRecorded,
+    registry.VehicleIdentifierAdded,
+    registry.VehicleIdentifierRemoved,
+    registry.VehicleReclassified,
+    registry.VehicleRegistered,
+    registry.VehicleReinstated,
+    registry.VehicleRemoved,
+    registry.VehicleSuspended,
+)

@@ -1,0 +1,208 @@
+"""The event store over any recorder of pyeventsourcing.
+
+Recorders are synchronous: one thread writes, a few read, and the event loop never waits for a disk. They have no
+deadline of their own, so each call has one above them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    ConnectionPoolClosedError,
+    IntegrityError,
+    PersistenceError,
+    StoredEvent,
+)
+
+from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde, UnreadableEvent
+from access_policy.application.ports.event_store import (
+    Append,
+    Recorded,
+    StoreUnavailable,
+    StreamId,
+    VersionConflict,
+)
+
+TIMEOUT_S: Final = 5.0
+READERS: Final = 2  # threads
+
+RECORDER_ERRORS: Final[tuple[type[Exception], ...]] = (
+    PersistenceError,
+    ConnectionPoolClosedError,
+    TimeoutError,
+    OSError,
+)
+_Answer = TypeVar("_Answer")
+
+
+class RecorderEventStore:
+    """Implements `EventStore`.
+
+    `timeout_s` bounds every call. An append that had not begun by then never happens; one under way may still be
+    written, unseen: its caller looks it up, or appends the same events again. Events with the ids of those already
+    stored at their place are taken for stored, so appending again is safe (the position returned is then that of the
+    log's end, at or behind theirs).
+
+    `driver_errors` are those of the database driver that the recorder lets through; `close_recorder` ends its
+    connections.
+    """
+
+    def __init__(
+        self,
+        recorder: ApplicationRecorder,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        serde: EventSerde = DOMAIN_SERDE,
+        driver_errors: tuple[type[Exception], ...] = (),
+        close_recorder: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._recorder = recorder
+        self._timeout_s = timeout_s
+        self._serde = serde
+        self._unavailable = RECORDER_ERRORS + driver_errors
+        self._close_recorder = close_recorder
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="event-store-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="event-store-reader")
+        self._listeners: list[Callable[[], None]] = []
+        self._closed = False
+
+    async def append(self, appends: Sequence[Append]) -> int:
+        stored = [event for append in appends for event in self._stored_events(append)]
+        if not stored:
+            return await self.last_position()
+        position = await self._run(self._writer, lambda: self._write(appends, stored))
+        for listener in self._listeners:
+            listener()
+        return position
+
+    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+        return await self._run(
+            self._readers,
+            lambda: [
+                self._recorded(event, position=0) for event in self._recorder.select_events(stream, gt=after_version)
+            ],
+        )
+
+    async def read_log(
+        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+    ) -> list[Recorded]:
+        """Raises `UnreadableEvent` for an event that this program cannot read; who names `types` never meets one that
+        only a newer program knows."""
+        names = self._serde.stored_names(types) if types else ()
+        if limit <= 0:
+            return []
+        return await self._run(
+            self._readers,
+            lambda: [
+                self._recorded(notification, position=notification.id)
+                for notification in self._recorder.select_notifications(
+                    after, limit, stop=up_to, topics=names, inclusive_of_start=False
+                )
+            ],
+        )
+
+    async def last_position(self) -> int:
+        return await self._run(self._readers, self._last_position)
+
+    def on_appended(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        """Ends the threads, after what they are asked for so far, and the connections. Later calls raise
+        `StoreUnavailable`, and so does this one if a thread does not end in time."""
+        if self._closed:
+            return
+        self._closed = True
+        for executor in (self._writer, self._readers):
+            await self._in_time(asyncio.to_thread(executor.shutdown))
+        self._close_recorder()
+
+    # --- on the threads -------------------------------------------------------------------------------------------
+
+    def _write(self, appends: Sequence[Append], stored: list[StoredEvent]) -> int:
+        self._refuse_gaps(appends)
+        try:
+            positions = self._recorder.insert_events(stored)
+        except IntegrityError as error:
+            if self._are_stored(stored):
+                return self._last_position()
+            raise VersionConflict(f"another event came first to one of {_named(appends)}") from error
+        return positions[-1] if positions else self._last_position()
+
+    def _refuse_gaps(self, appends: Sequence[Append]) -> None:
+        """The primary key refuses a version that is taken; this refuses one beyond the next. Looking before the write
+        is enough, since streams never shrink."""
+        heads: dict[StreamId, int] = {}
+        for append in appends:
+            if append.expected_version > heads.get(append.stream, 0):
+                head = heads[append.stream] = self._version_of(append.stream)
+                if append.expected_version > head:
+                    raise VersionConflict(f"{append.stream} has {head} events, {append.expected_version} were expected")
+            heads[append.stream] = append.expected_version + len(append.events)
+
+    def _version_of(self, stream: StreamId) -> int:
+        latest = self._recorder.select_events(stream, desc=True, limit=1)
+        return latest[0].originator_version if latest else 0
+
+    def _are_stored(self, stored: list[StoredEvent]) -> bool:
+        """Whether these very events are in the store, as after a commit whose outcome nobody heard of."""
+        for event in stored:
+            version = event.originator_version
+            found = self._recorder.select_events(event.originator_id, gt=version - 1, lte=version)
+            if not found or found[0].topic != event.topic or self._event_id(found[0]) != self._event_id(event):
+                return False
+        return True
+
+    def _event_id(self, stored: StoredEvent) -> str:
+        _, envelope = self._serde.decode(stored.topic, stored.state)
+        return envelope.event_id
+
+    def _last_position(self) -> int:
+        return self._recorder.max_notification_id() or 0
+
+    # --- translation ----------------------------------------------------------------------------------------------
+
+    def _stored_events(self, append: Append) -> list[StoredEvent]:
+        if append.expected_version < 0:
+            raise ValueError(f"expected_version of {append.stream} is {append.expected_version}; it counts from 0")
+        events = []
+        for version, new in enumerate(append.events, append.expected_version + 1):
+            name, state = self._serde.encode(new.event, new.envelope)
+            events.append(StoredEvent(append.stream, version, name, state))
+        return events
+
+    def _recorded(self, stored: StoredEvent, *, position: int) -> Recorded:
+        stream, version = StreamId(str(stored.originator_id)), stored.originator_version
+        try:
+            event, envelope = self._serde.decode(stored.topic, bytes(stored.state))
+        except UnreadableEvent as error:
+            error.add_note(f"stream {stream}, version {version}, position {position}")
+            raise
+        return Recorded(stream, version, position, event, envelope)
+
+    async def _run(self, executor: Executor, call: Callable[[], _Answer]) -> _Answer:
+        if self._closed:
+            raise StoreUnavailable("the event store is closed")
+        return await self._in_time(asyncio.get_running_loop().run_in_executor(executor, self._translated, call))
+
+    async def _in_time(self, answer: Awaitable[_Answer]) -> _Answer:
+        try:
+            return await asyncio.wait_for(answer, self._timeout_s)
+        except TimeoutError as late:
+            raise StoreUnavailable(f"the event store did not answer within {self._timeout_s:g} s") from late
+
+    def _translated(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except self._unavailable as error:
+            raise StoreUnavailable(f"the event store failed: {error}") from error
+
+
+def _named(appends: Sequence[Append]) -> str:
+    streams = sorted({append.stream for append in appends})
+    return ", ".join(streams[:3]) + (f" and {len(streams) - 3} more" if len(streams) > 3 else "")

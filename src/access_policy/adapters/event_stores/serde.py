@@ -1,0 +1,134 @@
+"""Stored events <-> event classes, by stored name.
+
+The stored name is the class's `TYPE` literal, so a class may be renamed or moved. What is stored is one JSON object of
+`envelope` and `data`.
+
+Reading is strict about what it knows and lenient about what it does not: a stored name nobody registered is an error
+that names it, a field of the wrong shape is an error, but a field unknown to this version is ignored, so that the
+previous version of the program reads what the next one wrote. A new field with a default is therefore no new version of
+an event. Any other change is: the new class gets the next version in its `TYPE`, and an `Upcaster` reads the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from access_policy.adapters.event_stores.event_types import EVENT_TYPES
+from access_policy.application.ports.event_store import Envelope
+
+Data = dict[str, Any]
+Event = TypeVar("Event")
+
+
+class UnreadableEvent(Exception):
+    """The bytes of a stored event do not make the event that its name promises."""
+
+
+class UnknownStoredName(UnreadableEvent):
+    """No event class and no upcaster is registered for the stored name: a newer program wrote it, or it was removed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no event class is registered for the stored name {name!r}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Upcaster:
+    """Turns the stored data of `source` (`….v1`) into those of `target` (`….v2`). Upcasters chain; `apply` gets plain
+    JSON values and returns them, and may change its argument."""
+
+    source: str
+    target: str
+    apply: Callable[[Data], Data]
+
+
+UPCASTERS: Final[tuple[Upcaster, ...]] = ()  # every event is still at its first version
+
+
+class _Stored(msgspec.Struct, Generic[Event], frozen=True, gc=False):
+    envelope: Envelope
+    data: Event
+
+
+class EventSerde:
+    """Encodes and decodes the given event classes. Raises `ValueError` for a registry that contradicts itself."""
+
+    def __init__(self, event_types: Iterable[type], upcasters: Iterable[Upcaster] = ()) -> None:
+        self._names: dict[type, str] = {}
+        self._decoders: dict[str, msgspec.json.Decoder[_Stored[Any]]] = {}
+        for event_type in event_types:
+            self._register(event_type, event_type.TYPE)  # type: ignore[attr-defined]
+        self._upcasters = _by_source(upcasters, current=self._decoders)
+        self._old_decoder = msgspec.json.Decoder(_Stored[Data])
+        # Sets in a fixed order: equal events have equal bytes.
+        self._encoder = msgspec.json.Encoder(order="deterministic")
+
+    def _register(self, event_type: type, name: str) -> None:
+        if name in self._decoders:
+            raise ValueError(f"two event classes have the stored name {name!r}")
+        self._names[event_type] = name
+        self._decoders[name] = msgspec.json.Decoder(_Stored[event_type])  # type: ignore[valid-type]
+
+    def encode(self, event: object, envelope: Envelope) -> tuple[str, bytes]:
+        """Stored name and bytes. Raises `TypeError` for a class that is not registered, `ValueError` for a value that
+        JSON cannot hold (a lone surrogate, an integer of thousands of digits)."""
+        name = self._names.get(type(event))
+        if name is None:
+            raise TypeError(f"{type(event).__qualname__} is not registered as an event; add it to EVENT_TYPES")
+        return name, self._encoder.encode(_Stored(envelope, event))
+
+    def decode(self, name: str, state: bytes) -> tuple[Any, Envelope]:
+        """The event, upcast to the current class, and its envelope. Raises `UnreadableEvent`."""
+        decoder = self._decoders.get(name)
+        try:
+            stored = self._upcast(name, state) if decoder is None else decoder.decode(state)
+        except msgspec.DecodeError as error:
+            raise UnreadableEvent(f"stored {name}: {error}") from error
+        return stored.data, stored.envelope
+
+    def _upcast(self, name: str, state: bytes) -> _Stored[Any]:
+        if name not in self._upcasters:
+            raise UnknownStoredName(name)
+        old = self._old_decoder.decode(state)
+        data = old.data
+        while name not in self._decoders:
+            upcaster = self._upcasters[name]
+            name, data = upcaster.target, upcaster.apply(data)
+        return self._decoders[name].decode(self._encoder.encode(_Stored(old.envelope, data)))
+
+    def stored_names(self, types: Collection[str]) -> tuple[str, ...]:
+        """The given current names and every older one that is read as one of them. Raises `ValueError` for a name that
+        is not current: who asks for it would never be served."""
+        if unknown := sorted(set(types) - self._decoders.keys()):
+            raise ValueError(f"no event class has the name {', '.join(unknown)}")
+        older = (source for source in self._upcasters if self._current(source) in types)
+        return tuple(sorted({*types, *older}))
+
+    def _current(self, name: str) -> str:
+        while name not in self._decoders:
+            name = self._upcasters[name].target
+        return name
+
+
+def _by_source(upcasters: Iterable[Upcaster], *, current: Collection[str]) -> Mapping[str, Upcaster]:
+    """The upcasters by the name they read; every chain of them ends at a current name."""
+    by_source: dict[str, Upcaster] = {}
+    for upcaster in upcasters:
+        if upcaster.source in by_source or upcaster.source in current:
+            raise ValueError(f"{upcaster.source!r} is read in two ways")
+        by_source[upcaster.source] = upcaster
+    for source in by_source:
+        name, seen = source, set[str]()
+        while name not in current:
+            if name in seen or name not in by_source:
+                raise ValueError(f"the upcasters of {source!r} do not end at an event class")
+            seen.add(name)
+            name = by_source[name].target
+    return by_source
+
+
+DOMAIN_SERDE: Final = EventSerde(EVENT_TYPES, UPCASTERS)

@@ -1,0 +1,103 @@
+"""The event store in an SQLite file: durable after each append (write-ahead log, fully synchronised)."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteAggregateRecorder,
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+)
+
+from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
+from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+from access_policy.adapters.event_stores.snapshots import RecorderSnapshots
+
+SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
+DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: SQLite gives up waiting for a lock before we do
+
+
+class NotDurable(RuntimeError):
+    """The file's SQLite would not keep what was committed."""
+
+
+def sqlite_event_store(
+    path: Path, *, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
+) -> RecorderEventStore:
+    """Opens the file, or makes it. Raises `NotDurable`, `eventsourcing.persistence.PersistenceError` or
+    `sqlite3.Error` if it cannot be used."""
+    datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
+    recorder = SQLiteApplicationRecorder(datastore)
+    recorder.create_table()
+    return RecorderEventStore(
+        recorder,
+        timeout_s=timeout_s,
+        serde=serde,
+        driver_errors=(sqlite3.Error,),
+        close_recorder=datastore.close,
+    )
+
+
+def sqlite_snapshots(path: Path, *, timeout_s: float = TIMEOUT_S) -> RecorderSnapshots:
+    """In a file of its own, so that writing a large snapshot holds up no append; the file may be deleted any time."""
+    datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
+    recorder = LatestOnlyRecorder(datastore, events_table_name="stored_snapshots")
+    recorder.create_table()
+    return RecorderSnapshots(
+        recorder, timeout_s=timeout_s, driver_errors=(sqlite3.Error,), close_recorder=datastore.close
+    )
+
+
+class DurableSqliteDatastore(SQLiteDatastore):
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        super().__init__(str(path), originator_id_type="text")
+        self.pool = _DurablePool(path, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
+
+
+class _DurablePool(SQLiteConnectionPool):
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        super().__init__(db_name=str(path), pool_timeout=timeout_s)
+        self._busy_timeout_ms = round(timeout_s * 1000)
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
+        cursor.execute("PRAGMA synchronous=FULL")
+        if (found := _pragma(cursor, "journal_mode")) != "wal":
+            raise NotDurable(f"{self.db_name}: SQLite's journal_mode is {found!r}, not 'wal'; use a local file system.")
+        if (level := _pragma(cursor, "synchronous")) != SYNCHRONOUS_FULL:
+            raise NotDurable(f"{self.db_name}: SQLite's synchronous is {level}, not FULL.")
+        return connection
+
+    def put_connection(self, conn: SQLiteConnection) -> None:
+        """A commit that fails can leave its transaction open: it must not reach the next user of the connection."""
+        if not conn.closed and conn._sqlite_conn.in_transaction:
+            try:
+                conn.rollback()
+            except sqlite3.Error:
+                conn.close()
+        super().put_connection(conn)
+
+
+class LatestOnlyRecorder(SQLiteAggregateRecorder):
+    """Keeps the latest version of each stream."""
+
+    def _insert_events(self, c: SQLiteCursor, stored_events: list[StoredEvent], **kwargs: Any) -> None:  # type: ignore[override]
+        super()._insert_events(c, stored_events, **kwargs)
+        c.executemany(
+            f"DELETE FROM {self.events_table_name} WHERE originator_id=? AND originator_version<?",  # noqa: S608 - ours
+            [(event.originator_id, event.originator_version) for event in stored_events],
+        )
+
+
+def _pragma(cursor: SQLiteCursor, name: str) -> Any:
+    cursor.execute(f"PRAGMA {name}")
+    return cursor.fetchone()[0]

@@ -1,0 +1,79 @@
+"""The keys of an installation: files of 32 random bytes that only their owner may read.
+
+They need a backup of their own: without them no identifier is recognised, no sealed value is read and no charger's
+password fits.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+KEY_BYTES: Final = 32
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class KeyFileUnusable(Exception):
+    """A key is missing, damaged or readable by others. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """One key for each purpose."""
+
+    pseudonyms: bytes = field(repr=False)
+    vault: bytes = field(repr=False)
+    charger_passwords: bytes = field(repr=False)
+
+
+def open_keys(directory: Path, *, may_create: bool = True) -> Keys:
+    """The keys in `directory`. They are made only all together, when none is there and `may_create`: a single one that
+    is missing is lost. Raises `KeyFileUnusable`."""
+    files = {name: directory / f"{name}.key" for name in ("pseudonyms", "vault", "charger_passwords")}
+    missing = [str(file) for file in files.values() if not file.exists()]
+    if len(missing) == len(files) and may_create:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in files.values():
+            _create(file)
+    elif missing:
+        raise KeyFileUnusable(
+            f"{', '.join(missing)}: missing, although there is data made with it. "
+            "Restore it from your backup of the keys."
+        )
+    return Keys(**{name: _read(file) for name, file in files.items()})
+
+
+def _create(file: Path) -> None:
+    """Either the whole key is there or none: it is linked to its name once it is on the disk."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(secrets.token_bytes(KEY_BYTES))
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(draft, file)
+    except FileExistsError:
+        return  # another process was first: its key counts
+    finally:
+        draft.unlink()
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+        if mode & _OTHERS:
+            raise KeyFileUnusable(
+                f"{file}: others may read or write this key (mode {mode:04o}). "
+                f"Make it yours alone: chmod 600 '{file}', and think of replacing it."
+            )
+        key = opened.read()
+    if len(key) != KEY_BYTES:
+        raise KeyFileUnusable(
+            f"{file}: a key has {KEY_BYTES} bytes, this file has {len(key)}. Restore it from your backup of the keys."
+        )
+    return key

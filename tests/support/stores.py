@@ -1,0 +1,71 @@
+"""Event stores and secrets for tests, and events to put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from access_policy.adapters.event_stores.memory import memory_event_store
+from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.application.context import new_id
+from access_policy.application.ports.event_store import Append, Envelope, NewEvent, StreamId
+from access_policy.domain.charger_condition.events import ChargerDisconnected
+from access_policy.domain.ids import ActorId, ChargerId, TenantId
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+TEST_KEY = bytes(range(32))
+
+
+def memory_store() -> RecorderEventStore:
+    return memory_event_store()
+
+
+def sqlite_store(directory: Path) -> RecorderEventStore:
+    """The store in `directory`/events.sqlite; opening it again finds what was appended."""
+    return sqlite_event_store(directory / "events.sqlite")
+
+
+def pseudonyms() -> HmacPseudonyms:
+    return HmacPseudonyms(TEST_KEY)
+
+
+def vehicle_vault(directory: Path) -> SqliteVehicleVault:
+    return SqliteVehicleVault(directory / "vault.sqlite", TEST_KEY)
+
+
+def charger_credentials(directory: Path) -> SqliteChargerCredentials:
+    return SqliteChargerCredentials(directory / "credentials.sqlite", TEST_KEY)
+
+
+def envelope(*, event_id: str | None = None, at: datetime = NOON, tenant: str = "acme") -> Envelope:
+    return Envelope(
+        event_id=event_id or new_id(),
+        tenant_id=TenantId(tenant),
+        occurred_at=at,
+        recorded_at=at,
+        actor=ActorId("tester"),
+        correlation_id="a-test",
+    )
+
+
+def happened(event: object, *, event_id: str | None = None, at: datetime = NOON) -> NewEvent:
+    return NewEvent(event, envelope(event_id=event_id, at=at))
+
+
+def note(text: str, *, at: datetime = NOON) -> ChargerDisconnected:
+    """A small event that carries a text of the test's."""
+    return ChargerDisconnected(charger_id=ChargerId("bay-1"), reason=text, disconnected_at=at)
+
+
+def text_of(event: ChargerDisconnected) -> str:
+    return event.reason
+
+
+def notes(stream: str, texts: Sequence[str], *, expected_version: int = 0) -> Append:
+    """New events, each with an id of its own, one for each text."""
+    return Append(StreamId(stream), expected_version, tuple(happened(note(text)) for text in texts))

@@ -1,0 +1,253 @@
+"""One instance of every domain event, every field filled: what the golden files hold. Add to it, never change it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+from access_policy.application.ports.event_store import Envelope
+from access_policy.domain.access import events as access
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import (
+    AccessMode,
+    Cause,
+    CauseKind,
+    Enforcement,
+    OfflineStarts,
+    OnStoreOutage,
+    OnWindowStart,
+)
+from access_policy.domain.charge_points import claims
+from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_condition import events as condition
+from access_policy.domain.depots import depot
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import (
+    ActorId,
+    AgreementId,
+    AttemptId,
+    ChargePointId,
+    ChargerId,
+    DepotId,
+    ExceptionId,
+    OverrideId,
+    RuleId,
+    TenantId,
+    VehicleId,
+)
+from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.vehicle_registry import events as registry
+from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
+
+BAY, DEPOT, TENANT = ChargerId("bay-1"), DepotId("north"), TenantId("acme")
+CHARGE_POINT, VEHICLE, AGREEMENT = ChargePointId("CP-0001"), VehicleId("van-7"), AgreementId("agr-1")
+ATTEMPT, RULE, OVERRIDE = AttemptId("att-1"), RuleId("rule-1"), OverrideId("ovr-1")
+EXCEPTION = ExceptionId("exc-1")
+START = datetime(2026, 7, 1, 16, 0, 0, 123456, tzinfo=UTC)
+END = datetime(2026, 7, 2, 4, 0, tzinfo=UTC)
+REF = IdentifierRef(IdentifierKind.RFID, "0123456789abcdef0123456789abcdef", "…E5F6")
+CAUSE = Cause(CauseKind.RULE, "rule-1", "Nächte")
+
+ENVELOPE = Envelope(
+    event_id="00112233445566778899aabbccddeeff",
+    tenant_id=TENANT,
+    occurred_at=START,
+    recorded_at=datetime(2026, 7, 1, 16, 0, 1, tzinfo=UTC),
+    actor=ActorId("operator@acme"),
+    correlation_id="corr-1",
+    causation_id="cause-1",
+)
+
+LINEAGE = access.DecisionLineage(
+    attempt_id=ATTEMPT,
+    charger_id=BAY,
+    depot_id=DEPOT,
+    connector_id=2,
+    decided_for=START,
+    stage=access.Stage.AUTHORIZE,
+    protocol="ocpp2.0.1",
+    message_id="msg-1",
+    identifier=REF,
+    expected_mode=AccessMode.MANAGED,
+    cause=CAUSE,
+    enforcement=Enforcement.ENFORCE,
+    policy_version=4,
+    registry_version=1024,
+    access_class=registry.AccessClass.AGREEMENT,
+    vehicle_id=VEHICLE,
+    agreement_id=AGREEMENT,
+)
+
+CHARGER_SETTINGS = policy.ChargerSettings(
+    charge_point_id=CHARGE_POINT,
+    depot_id=DEPOT,
+    time_zone="Europe/Berlin",
+    profile="generic-2.0.1",
+    baseline_mode=AccessMode.FREEVEND,
+    connectors=2,
+    on_window_start=OnWindowStart.STOP_UNAUTHORISED,
+    on_store_outage=OnStoreOutage.REFUSE,
+    offline_starts=OfflineStarts.CLOSED,
+)
+
+MODE_RULE = ModeRule(
+    rule_id=RULE,
+    name="Nächte",
+    mode=AccessMode.MANAGED,
+    recurrence="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+    start=time(18, 0),
+    end=time(6, 30),
+    end_day_offset=1,
+    anchor=date(2026, 1, 5),
+    time_zone="Europe/Berlin",
+    applies_from=Edge(on=date(2026, 1, 5)),
+    applies_until=Edge(at=END),
+    priority=10,
+    except_dates=frozenset({date(2026, 12, 24), date(2026, 12, 31)}),
+    extra_dates=frozenset({date(2026, 8, 1)}),
+)
+
+DESCRIPTION = registry.VehicleDescription(
+    name="Van 7",
+    access_class=registry.AccessClass.AGREEMENT,
+    agreement_id=AGREEMENT,
+    valid_from=START,
+    valid_until=END,
+)
+
+AGREEMENT_TERMS = Agreement(
+    agreement_id=AGREEMENT,
+    name="Nightly guests",
+    fleet="Parcel & Co",
+    valid_from=START,
+    valid_until=END,
+    charger_ids=frozenset({BAY, ChargerId("bay-2")}),
+    depot_ids=frozenset({DEPOT}),
+    hours=(AgreementHours(days=("MO", "FR"), start=time(20, 0), end=time(5, 0)),),
+    ended_at=END,
+)
+
+_DEPOT_SETTINGS = depot.DepotSettings(name="North", time_zone="Europe/Berlin", language="de", longest_override_days=14)
+_IDENTIFIER = registry.VehicleIdentifier(ref=REF, sealed="v1.0011223344556677.AAECAw==")
+
+SAMPLES: tuple[object, ...] = (
+    access.AccessAllowed(lineage=LINEAGE, reason=Reason.OBSERVED, would_deny=Reason.AGREEMENT_NOT_NOW, valid_until=END),
+    access.AccessDenied(
+        lineage=LINEAGE,
+        reason=Reason.UNKNOWN_IDENTIFIER,
+        signal=access.DenialSignal(status="Unknown", message="Bitte anmelden.", language="de"),
+    ),
+    access.ChargingEnded(
+        attempt_id=ATTEMPT,
+        charger_id=BAY,
+        transaction_id="tx-1",
+        ended_at=END,
+        energy_wh=42_500,
+        reason="EVDisconnected",
+    ),
+    access.ChargingStarted(
+        attempt_id=ATTEMPT,
+        charger_id=BAY,
+        depot_id=DEPOT,
+        connector_id=2,
+        transaction_id="tx-1",
+        started_at=START,
+        meter_start_wh=1_000,
+        decision=access.SessionDecision.ALLOWED,
+        identifier=REF,
+        vehicle_id=VEHICLE,
+        expected_mode=AccessMode.MANAGED,
+        offline=False,
+    ),
+    access.DenialNotHonoured(attempt_id=ATTEMPT, charger_id=BAY, transaction_id="tx-1", seen_at=START, energy_wh=100),
+    access.OfflineStartReported(
+        attempt_id=ATTEMPT, charger_id=BAY, started_at=START, authorised=False, reason=Reason.VEHICLE_SUSPENDED
+    ),
+    access.TransactionOpened(charger_id=BAY, transaction_id="tx-1", attempt_id=ATTEMPT),
+    claims.ChargePointClaimed(charge_point_id=CHARGE_POINT, tenant_id=TENANT, charger_id=BAY),
+    claims.ChargePointReleased(charge_point_id=CHARGE_POINT),
+    condition.ChargerBooted(charger_id=BAY, vendor="Acme", model="X1", firmware="1.2.3", booted_at=START),
+    condition.ChargerConnected(charger_id=BAY, protocol="ocpp1.6", connected_at=START),
+    condition.ChargerDisconnected(charger_id=BAY, reason="1006", disconnected_at=START),
+    condition.ConnectorFaulted(
+        charger_id=BAY,
+        connector_id=1,
+        error_code="OtherError",
+        vendor_error_code="E42",
+        info="authorisation refused",
+        faulted_at=START,
+        caused_by=ATTEMPT,
+    ),
+    condition.ConnectorRecovered(charger_id=BAY, connector_id=1, recovered_at=END),
+    depot.DepotAmended(depot_id=DEPOT, settings=_DEPOT_SETTINGS),
+    depot.DepotRegistered(depot_id=DEPOT, settings=_DEPOT_SETTINGS),
+    policy.ChargerAmended(charger_id=BAY, settings=CHARGER_SETTINGS),
+    policy.ChargerRegistered(charger_id=BAY, settings=CHARGER_SETTINGS, enforcement=Enforcement.OBSERVE),
+    policy.ChargerRetired(charger_id=BAY, retired_at=END),
+    policy.EnforcementChanged(charger_id=BAY, enforcement=Enforcement.ENFORCE),
+    policy.ModeApplicationFailed(
+        charger_id=BAY,
+        generation=3,
+        mode=AccessMode.MANAGED,
+        reason="rejected",
+        detail="SetVariables: Rejected",
+        failed_at=START,
+    ),
+    policy.ModeApplied(
+        charger_id=BAY,
+        generation=3,
+        mode=AccessMode.MANAGED,
+        cause=CAUSE,
+        due_at=START,
+        applied_at=END,
+        late_s=1.25,
+        evidence="AuthCtrlr.Enabled=true",
+    ),
+    policy.ModeChangeRequested(
+        charger_id=BAY,
+        generation=3,
+        mode=AccessMode.MANAGED,
+        cause=CAUSE,
+        due_at=START,
+        mode_control="device_variable",
+        trigger="transition",
+    ),
+    policy.ModeDriftDetected(
+        charger_id=BAY,
+        expected=AccessMode.MANAGED,
+        found=AccessMode.FREEVEND,
+        evidence="AuthCtrlr.Enabled=false",
+        detected_at=START,
+    ),
+    policy.ModeExceptionAdded(
+        charger_id=BAY,
+        exception_id=EXCEPTION,
+        first=date(2026, 12, 24),
+        last=date(2026, 12, 26),
+        mode=AccessMode.FREEVEND,
+        reason="holidays",
+    ),
+    policy.ModeExceptionRemoved(charger_id=BAY, exception_id=EXCEPTION),
+    policy.ModeOverridden(
+        charger_id=BAY,
+        override_id=OVERRIDE,
+        mode=AccessMode.FREEVEND,
+        starts_at=START,
+        ends_at=END,
+        reason="open day",
+        made_by=ActorId("operator@acme"),
+    ),
+    policy.ModeOverrideLifted(charger_id=BAY, override_id=OVERRIDE, lifted_at=END),
+    policy.ModeScheduleAmended(charger_id=BAY, rule=MODE_RULE),
+    policy.ModeScheduleWithdrawn(charger_id=BAY, rule_id=RULE),
+    policy.ModeScheduled(charger_id=BAY, rule=MODE_RULE),
+    registry.AgreementAmended(agreement=AGREEMENT_TERMS),
+    registry.AgreementEnded(agreement_id=AGREEMENT, ended_at=END),
+    registry.AgreementRecorded(agreement=AGREEMENT_TERMS),
+    registry.VehicleIdentifierAdded(vehicle_id=VEHICLE, identifier=_IDENTIFIER),
+    registry.VehicleIdentifierRemoved(vehicle_id=VEHICLE, ref=REF),
+    registry.VehicleReclassified(vehicle_id=VEHICLE, description=DESCRIPTION),
+    registry.VehicleRegistered(vehicle_id=VEHICLE, description=DESCRIPTION),
+    registry.VehicleReinstated(vehicle_id=VEHICLE, reason="paid"),
+    registry.VehicleRemoved(vehicle_id=VEHICLE),
+    registry.VehicleSuspended(vehicle_id=VEHICLE, reason="unpaid"),
+)
