@@ -241,7 +241,9 @@ def _casbin() -> Callable[[Question], bool]:
     enforcer = casbin.Enforcer(model)
     enforcer.add_policy("own", "charge")
     enforcer.add_policy("agreement", "charge")
-    subjects = {_ref(number).pseudonym: _Subject("own" if _is_own(number) else "agreement") for number in range(IDENTIFIERS)}
+    subjects = {
+        _ref(number).pseudonym: _Subject("own" if _is_own(number) else "agreement") for number in range(IDENTIFIERS)
+    }
     objects = [_Object(_depot(charger)) for charger in range(CHARGERS)]
 
     def engine(question: Question) -> bool:

@@ -91,7 +91,9 @@ class DepotInMemory:
 
     async def opened(self) -> DepotInMemory:
         await self.record(
-            depot_stream(TENANT, DEPOT), 0, depots.register(DEPOT, DepotSettings(name="North", time_zone="Europe/Berlin"))
+            depot_stream(TENANT, DEPOT),
+            0,
+            depots.register(DEPOT, DepotSettings(name="North", time_zone="Europe/Berlin")),
         )
         for charger in (BAY, OTHER_BAY):
             registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
@@ -104,7 +106,9 @@ class DepotInMemory:
         await self.record(registry_stream(TENANT), 0, added)
         return self
 
-    async def record(self, stream: StreamId, version: int, events: Sequence[object], *, at: datetime | None = None) -> None:
+    async def record(
+        self, stream: StreamId, version: int, events: Sequence[object], *, at: datetime | None = None
+    ) -> None:
         """Append and let the view see it."""
         context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
         now = at or datetime(2026, 11, 1, tzinfo=UTC)

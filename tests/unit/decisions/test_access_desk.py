@@ -98,9 +98,7 @@ async def test_a_restarted_desk_answers_a_redelivered_message_from_the_store(dep
 
 async def test_the_fifth_wrong_pin_locks_pins_out_at_that_charger_for_ten_minutes(depot: DepotInMemory):
     async def typed(pin: str, message_id: str) -> Reason:
-        decided = await depot.desk.authorize(
-            depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id)
-        )
+        decided = await depot.desk.authorize(depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id))
         return decided.event.reason
 
     reasons = [await typed(f"000{n}", f"w{n}") for n in range(6)]
@@ -142,9 +140,7 @@ async def test_many_attempts_at_once_share_few_commits(depot: DepotInMemory, mon
         return await append(appends)
 
     monkeypatch.setattr(depot.store, "append", counted)
-    decided = await asyncio.gather(
-        *(depot.desk.authorize(depot.ask(BUS, message_id=f"m{n}")) for n in range(100))
-    )
+    decided = await asyncio.gather(*(depot.desk.authorize(depot.ask(BUS, message_id=f"m{n}")) for n in range(100)))
 
     assert len({d.attempt_id for d in decided}) == 100
     assert commits <= 4

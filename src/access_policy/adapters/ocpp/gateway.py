@@ -205,4 +205,4 @@ async def _told_apart(answer: Awaitable[Answer]) -> Answer:
 
 
 def _station(connection: ChargerConnection) -> Station:
-    return cast(Station, connection.admission)
+    return cast("Station", connection.admission)

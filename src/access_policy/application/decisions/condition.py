@@ -87,9 +87,7 @@ class ChargerConditions:
             return
         now = self._clock.now()
         if error_code is None:
-            event: ConditionEvent = ConnectorRecovered(
-                charger_id=key[1], connector_id=connector_id, recovered_at=at
-            )
+            event: ConditionEvent = ConnectorRecovered(charger_id=key[1], connector_id=connector_id, recovered_at=at)
         else:
             event = ConnectorFaulted(
                 charger_id=key[1],

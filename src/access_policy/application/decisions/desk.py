@@ -28,7 +28,9 @@ from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import Timeline
 
-REDELIVERED_WITHIN = timedelta(minutes=10)  # chargers number their messages anew after a boot: later it is a new attempt
+REDELIVERED_WITHIN = timedelta(
+    minutes=10
+)  # chargers number their messages anew after a boot: later it is a new attempt
 IN_USE_KINDS = frozenset({IdentifierKind.MAC})  # kinds that may charge at one place at a time
 
 
@@ -164,9 +166,7 @@ class AccessDesk:
             vehicle=vehicle,
             agreement=None if agreement_id is None else registry.agreements.get(agreement_id),
             pin_locked_out=self.live.pins_are_locked_out(key, at),
-            in_use_elsewhere=ref is not None
-            and ref.kind in IN_USE_KINDS
-            and self.live.charges_elsewhere(key, ref),
+            in_use_elsewhere=ref is not None and ref.kind in IN_USE_KINDS and self.live.charges_elsewhere(key, ref),
         )
 
     def remember(

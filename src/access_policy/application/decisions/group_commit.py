@@ -60,7 +60,7 @@ class GroupCommit:
             else:
                 for waiting in group:
                     await self._commit([waiting])
-        except Exception as failure:  # the edge between the store and its callers: each of them hears of it
+        except Exception as failure:  # noqa: BLE001  the edge between the store and its callers: each of them hears of it
             for waiting in group:
                 _settle(waiting, failure)
         else:

@@ -12,6 +12,8 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId
 
+CHARGER = ActorId("charger")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
@@ -46,7 +48,7 @@ class Ask:
     message_id: str
     signals: DenialSignals | None
     stage: Stage = Stage.AUTHORIZE
-    actor: ActorId = ActorId("charger")
+    actor: ActorId = CHARGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

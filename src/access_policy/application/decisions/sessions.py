@@ -11,7 +11,7 @@ from access_policy.application.decisions.attempt_ids import derived_attempt_id
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
-from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
+from access_policy.application.decisions.questions import CHARGER, Ask, Decided, EndReport, Started, StartReport
 from access_policy.application.decisions.view import ChargerView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, EventStore, Recorded, VersionConflict
@@ -30,9 +30,8 @@ from access_policy.domain.access.events import (
 )
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, TenantId
+from access_policy.domain.ids import AttemptId, TenantId
 
-CHARGER = ActorId("charger")
 APPEND_TRIES = 8
 
 FreevendSeen = Callable[[ChargerKey, str], None]
@@ -197,14 +196,8 @@ class Sessions:
         if start is None:
             return None
         decision = _latest_decision(history)
-        decided = (
-            None
-            if decision is None
-            else Decided(attempt_id=start.attempt_id, event=decision, redelivered=True)
-        )
-        started = Started(
-            attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True
-        )
+        decided = None if decision is None else Decided(attempt_id=start.attempt_id, event=decision, redelivered=True)
+        started = Started(attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True)
         return started, start
 
     # --- ends --------------------------------------------------------------------------------------------------------

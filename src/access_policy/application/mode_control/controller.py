@@ -84,7 +84,7 @@ class ModeController:
                     log.warning("the clock jumped; looking at every charger again")
                 if jumped or tick >= resync_at:
                     self._resync(everything_read=resync_at > 0)
-                    resync_at = tick + self.pace.resync_s * random.uniform(0.8, 1.2)
+                    resync_at = tick + self.pace.resync_s * random.uniform(0.8, 1.2)  # noqa: S311  spread, no secret
                 self._note_boundaries(now)
                 self._note_retries(tick)
                 self._start_work()

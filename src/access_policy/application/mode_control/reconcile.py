@@ -151,7 +151,9 @@ class Reconciler:
         await self.facts.append(charger, requested)
 
     async def _record_drift(self, charger: ChargerView, found: AccessMode | None, evidence: str) -> None:
-        other = AccessMode.FREEVEND if charger.policy.application.applied_mode is AccessMode.MANAGED else AccessMode.MANAGED
+        other = (
+            AccessMode.FREEVEND if charger.policy.application.applied_mode is AccessMode.MANAGED else AccessMode.MANAGED
+        )
         drift = mode_control.record_drift(charger.policy, found=found or other, evidence=evidence, now=self.clock.now())
         await self.facts.append(charger, drift)
 

@@ -119,9 +119,11 @@ def parse_profiles(text: str, file_name: str) -> list[CapabilityProfile]:
         document: dict[str, Any] = tomllib.loads(text)
         return [_Profile.model_validate(table).build() for table in document["profile"]]
     except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
-        where = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-        ) if isinstance(error, ValidationError) else repr(error)
+        where = (
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            if isinstance(error, ValidationError)
+            else repr(error)
+        )
         raise ProfileFileInvalid(f"{file_name}: {where}") from error
 
 
