@@ -32,7 +32,12 @@ def first_dates(recurrence: str, anchor: str, how_many: int = 5, end: date = FAR
 
 @pytest.mark.parametrize(
     "spelling",
-    ["FREQ=WEEKLY;BYDAY=MO,TU", "freq=weekly;byday=mo,tu", "RRULE:FREQ=WEEKLY;BYDAY=MO,TU;", " BYDAY=MO,TU;FREQ=WEEKLY "],
+    [
+        "FREQ=WEEKLY;BYDAY=MO,TU",
+        "freq=weekly;byday=mo,tu",
+        "RRULE:FREQ=WEEKLY;BYDAY=MO,TU;",
+        " BYDAY=MO,TU;FREQ=WEEKLY ",
+    ],
 )
 def test_spellings_of_a_recurrence_are_read_alike(spelling: str) -> None:
     assert Recurrence.parse(spelling) == Recurrence(freq="WEEKLY", by_day=((0, "MO"), (0, "TU")))
@@ -210,7 +215,9 @@ def recurrences(draw: st.DrawFn) -> str:
     month_days = draw(st.lists(st.integers(-31, 31).filter(bool), max_size=3)) if freq != "WEEKLY" else []
     months = draw(st.lists(st.integers(1, 12), max_size=3))
     parts = [f"FREQ={freq}", f"INTERVAL={draw(st.integers(1, 4))}", f"WKST={draw(plain)}"]
-    parts += [f"BYDAY={','.join(days)}"] * bool(days) + [f"BYMONTHDAY={','.join(map(str, month_days))}"] * bool(month_days)
+    parts += [f"BYDAY={','.join(days)}"] * bool(days) + [f"BYMONTHDAY={','.join(map(str, month_days))}"] * bool(
+        month_days
+    )
     parts += [f"BYMONTH={','.join(map(str, months))}"] * bool(months)
     if days and freq != "DAILY" and draw(st.booleans()):
         parts.append(f"BYSETPOS={draw(st.sampled_from(['1', '2', '-1', '1,-1', '3,-2']))}")
@@ -338,4 +345,8 @@ def test_what_does_not_occur_is_not_looked_for_until_the_year_9999(
 
 
 def test_a_leap_day_is_found_across_the_common_year_2100() -> None:
-    assert first_dates("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "2093-01-01", 3) == ["2096-02-29", "2104-02-29", "2108-02-29"]
+    assert first_dates("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "2093-01-01", 3) == [
+        "2096-02-29",
+        "2104-02-29",
+        "2108-02-29",
+    ]
