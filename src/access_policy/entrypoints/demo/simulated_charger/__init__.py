@@ -1,0 +1,46 @@
+"""Simulated chargers: honest, independent models of charging stations for the demo, the tests and load generators.
+
+Nothing here imports the rest of access_policy: what these chargers say about the server is a second opinion.
+"""
+
+from access_policy.entrypoints.demo.simulated_charger.behaviour import EVERYTHING, AfterRefusal, Behaviour
+from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
+from access_policy.entrypoints.demo.simulated_charger.connector import Connector, Status, StopReason, Transaction
+from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, LinkLost, NoAnswer
+from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Frame, Outcome, Verdict
+from access_policy.entrypoints.demo.simulated_charger.spec import (
+    OCPP16,
+    OCPP201,
+    ChargerSpec,
+    FreevendKey,
+    FreevendVariable,
+    Identifier,
+    IdentifierKind,
+    Vehicle,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "OCPP16",
+    "OCPP201",
+    "AfterRefusal",
+    "Behaviour",
+    "CallRefused",
+    "ChargerSpec",
+    "Connector",
+    "DecidedBy",
+    "Frame",
+    "FreevendKey",
+    "FreevendVariable",
+    "Identifier",
+    "IdentifierKind",
+    "LinkLost",
+    "NoAnswer",
+    "Outcome",
+    "SimulatedCharger",
+    "Status",
+    "StopReason",
+    "Transaction",
+    "Vehicle",
+    "Verdict",
+]

@@ -1,0 +1,131 @@
+"""What a simulated charger is made of: its address, its model, its freevend switch, and who comes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from access_policy.entrypoints.demo.simulated_charger.behaviour import Behaviour
+
+Payload = dict[str, Any]
+
+OCPP16 = "ocpp1.6"
+OCPP201 = "ocpp2.0.1"
+
+
+class IdentifierKind(StrEnum):
+    RFID = "rfid"
+    MAC = "mac"
+    EMAID = "emaid"
+    PIN = "pin"
+    CENTRAL = "central"  # made by the central system, as in a remote start
+    NONE = "none"  # OCPP 2.x NoAuthorization
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What a driver or a vehicle presents, as the hardware reads it; how it is spelled on the wire is the protocol's."""
+
+    kind: IdentifierKind
+    value: str
+
+    @classmethod
+    def rfid(cls, uid: str) -> Identifier:
+        return cls(IdentifierKind.RFID, uid)
+
+    @classmethod
+    def autocharge(cls, mac: str) -> Identifier:
+        return cls(IdentifierKind.MAC, mac)
+
+    @classmethod
+    def pin(cls, digits: str) -> Identifier:
+        return cls(IdentifierKind.PIN, digits)
+
+    @classmethod
+    def emaid(cls, contract: str) -> Identifier:
+        return cls(IdentifierKind.EMAID, contract)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """What hangs on the cable. `mac` (Autocharge) or `emaid` (Plug & Charge) is presented at plug-in by itself."""
+
+    mac: str | None = None
+    emaid: str | None = None
+    power_w: float = 11_000.0
+
+    def identifier(self) -> Identifier | None:
+        if self.emaid is not None:
+            return Identifier.emaid(self.emaid)
+        return Identifier.autocharge(self.mac) if self.mac is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreevendKey:
+    """OCPP 1.6: a vendor key that switches freevend. Defaults are MicroOcpp's: no Authorize, started at plug-in.
+
+    `asks_first`: the freevend tag goes through Authorize (Vestel). `needs_reboot`: a write takes effect at the next boot.
+    """
+
+    key: str = "Cst_FreeVendActive"
+    tag_key: str | None = "Cst_FreeVendIdTag"
+    on_value: str = "true"
+    off_value: str = "false"
+    default_tag: str = "A0000000"
+    asks_first: bool = False
+    needs_reboot: bool = False
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreevendVariable:
+    """OCPP 2.x: the variable of the device model that switches freevend; by standard `AuthCtrlr.Enabled`, false = free."""
+
+    component: str = "AuthCtrlr"
+    variable: str = "Enabled"
+    on_value: str = "false"
+    off_value: str = "true"
+    needs_reboot: bool = False
+    readonly: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.component}.{self.variable}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerSpec:
+    """One charging station. `url` is the base, `ws://host:port/ocpp`; the charge point id is appended to it.
+
+    `freevend` None is a charger that cannot be switched and always asks. `local_list_capacity` 0: no local list.
+    `settings` overrides factory values by name (1.6 `LocalPreAuthorize`, 2.x `AuthCtrlr.LocalPreAuthorize`).
+    `time_compression` multiplies energy only: with 60 a minute of charging counts as an hour.
+    `keep_frames` bounds the frames remembered; 0 for load generators.
+    """
+
+    url: str
+    charge_point_id: str
+    protocol: str = OCPP16
+    password: str | bytes | None = None
+    connectors: int = 1
+    vendor: str = "Simulated"
+    model: str = "SC-1"
+    firmware: str = "1.0.0"
+    freevend: FreevendKey | FreevendVariable | None = None
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    autocharge: bool = True
+    has_cache: bool = True
+    has_display: bool = True
+    local_list_capacity: int = 48
+    local_list_per_message: int = 16
+    sample_every_s: float = 60.0
+    time_compression: float = 1.0
+    call_timeout_s: float = 30.0
+    reboot_s: float = 0.0
+    reconnect_min_s: float = 1.0
+    reconnect_max_s: float = 60.0
+    keep_frames: int = 100

@@ -1,0 +1,241 @@
+"""OCPP 2.0.1 as a charging station speaks it. OCPP 2.1 differs little here: subclass and override what it renames."""
+
+from __future__ import annotations
+
+from access_policy.entrypoints.demo.simulated_charger.connector import (
+    Connector,
+    StartCause,
+    Status,
+    StopReason,
+    Transaction,
+)
+from access_policy.entrypoints.demo.simulated_charger.local_authorisation import Key, Rules
+from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Verdict
+from access_policy.entrypoints.demo.simulated_charger.outbox import Message
+from access_policy.entrypoints.demo.simulated_charger.spec import FreevendVariable, Identifier, IdentifierKind, Payload
+from access_policy.entrypoints.demo.simulated_charger.station import NOBODY, Station, parsed, spelled
+
+TOKEN_TYPES = {
+    IdentifierKind.RFID: "ISO14443",
+    IdentifierKind.MAC: "MacAddress",
+    IdentifierKind.EMAID: "eMAID",
+    IdentifierKind.PIN: "KeyCode",
+    IdentifierKind.CENTRAL: "Central",
+    IdentifierKind.NONE: "NoAuthorization",
+}
+START_TRIGGERS = {
+    StartCause.CABLE: "CablePluggedIn",
+    StartCause.FREEVEND: "CablePluggedIn",
+    StartCause.PRESENTED: "Authorized",
+    StartCause.REMOTE: "RemoteStart",
+}
+STOP_TRIGGERS_AND_REASONS = {
+    StopReason.LOCAL: ("StopAuthorized", "Local"),
+    StopReason.REMOTE: ("RemoteStop", "Remote"),
+    StopReason.DEAUTHORISED: ("Deauthorized", "DeAuthorized"),
+    StopReason.UNPLUGGED: ("EVDeparted", "EVDisconnected"),
+    StopReason.SOFT_RESET: ("ResetCommand", "Reboot"),
+    StopReason.HARD_RESET: ("ResetCommand", "ImmediateReset"),
+    StopReason.POWER_LOSS: ("AbnormalCondition", "PowerLoss"),
+    StopReason.UNLOCKED: ("UnlockCommand", "Other"),
+    StopReason.FAULT: ("AbnormalCondition", "Other"),
+}
+ENDS_WITH_AUTHORISATION = frozenset({"Authorized", "PowerPathClosed", "EnergyTransfer"})  # E05.FR.10
+CABLE_POINTS = frozenset({"EVConnected", "ParkingBayOccupancy"})
+
+
+class DialectV201:
+    __slots__ = ("_station", "_switch")
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        freevend = station.spec.freevend
+        self._switch = freevend if isinstance(freevend, FreevendVariable) else None
+
+    # what the settings say
+
+    @property
+    def asks_before_freevend(self) -> bool:
+        return False
+
+    @property
+    def transaction_starts_at_plug_in(self) -> bool:
+        return bool(self._members("TxCtrlr.TxStartPoint") & CABLE_POINTS)
+
+    def rules(self) -> Rules:
+        flag = self._station.settings.flag
+        return Rules(
+            pre_authorise=flag("AuthCtrlr.LocalPreAuthorize"),
+            known_offline=flag("AuthCtrlr.LocalAuthorizeOffline"),
+            unknown_offline=flag("AuthCtrlr.OfflineTxForUnknownIdEnabled"),
+            cache_enabled=flag("AuthCacheCtrlr.Enabled"),
+            list_enabled=flag("LocalAuthListCtrlr.Enabled"),
+            asks_centrally=not flag("AuthCtrlr.DisableRemoteAuthorization"),
+            drops_past_expiry=True,
+        )
+
+    def key(self, identifier: Identifier) -> Key:
+        return (TOKEN_TYPES[identifier.kind].upper(), self._station.tag(identifier.value).upper())
+
+    def freevend_identifier(self) -> Identifier | None:
+        switch = self._switch
+        free = switch is not None and self._station.settings.in_force(switch.key) == switch.on_value
+        return NOBODY if free else None
+
+    def stops_on_invalid(self) -> bool:
+        return self._station.settings.flag("TxCtrlr.StopTxOnInvalidId")
+
+    def ends_with_authorisation(self) -> bool:
+        return bool(self._members("TxCtrlr.TxStopPoint") & ENDS_WITH_AUTHORISATION)
+
+    def stops_when_unplugged(self) -> bool:
+        return True
+
+    def asks_for_remote_starts(self) -> bool:
+        return self._station.settings.flag("AuthCtrlr.AuthorizeRemoteStart")
+
+    def connection_timeout_s(self) -> int:
+        return self._station.settings.number("TxCtrlr.EVConnectionTimeOut", default=60)
+
+    def retries(self) -> tuple[int, float]:
+        number = self._station.settings.number
+        attempts = number("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", default=3)
+        return attempts, number("OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]", default=60)
+
+    # messages
+
+    def boot(self, reason: str) -> tuple[str, Payload]:
+        spec = self._station.spec
+        about = {
+            "vendorName": spec.vendor,
+            "model": spec.model,
+            "serialNumber": spec.charge_point_id[:25],
+            "firmwareVersion": spec.firmware,
+        }
+        return "BootNotification", {"reason": reason, "chargingStation": about}
+
+    def station_status(self) -> tuple[str, Payload] | None:
+        return None
+
+    def connector_status(self, connector: Connector) -> tuple[str, Payload]:
+        status = connector.status
+        if status not in (Status.FAULTED, Status.UNAVAILABLE):
+            status_word = "Occupied" if connector.plugged_in else "Available"
+        else:
+            status_word = status.value
+        return "StatusNotification", {
+            "timestamp": self._station.timestamp(),
+            "connectorStatus": status_word,
+            "evseId": connector.id,
+            "connectorId": 1,
+        }
+
+    def authorize(self, identifier: Identifier) -> tuple[str, Payload]:
+        return "Authorize", {"idToken": self._token(identifier)}
+
+    def verdict(self, answer: Payload) -> Verdict | None:
+        info = answer.get("idTokenInfo")
+        if not isinstance(info, dict) or not isinstance(info.get("status"), str):
+            return None
+        shown = info.get("personalMessage") or answer.get("updatedPersonalMessage") or {}
+        return Verdict(
+            status=info["status"],
+            expires_at=parsed(info.get("cacheExpiryDateTime")),
+            group=(info.get("groupIdToken") or {}).get("idToken"),
+            message=shown.get("content"),
+        )
+
+    def started(self, connector: Connector, transaction: Transaction) -> Message:
+        event = self._event(connector, transaction, "Started", START_TRIGGERS[transaction.cause])
+        event["timestamp"] = spelled(transaction.started_at)
+        event["meterValue"] = self._meter(connector, "Transaction.Begin")
+        return self._with_token(event, transaction)
+
+    def authorised(self, connector: Connector, transaction: Transaction) -> Message | None:
+        event = self._event(connector, transaction, "Updated", START_TRIGGERS[transaction.cause])
+        return self._with_token(event, transaction)
+
+    def suspended(self, connector: Connector, transaction: Transaction, reason: StopReason) -> Message | None:
+        event = self._event(connector, transaction, "Updated", STOP_TRIGGERS_AND_REASONS[reason][0])
+        return Message("TransactionEvent", lambda: event)
+
+    def sampled(self, connector: Connector, transaction: Transaction) -> Message:
+        event = self._event(connector, transaction, "Updated", "MeterValuePeriodic")
+        event["meterValue"] = self._meter(connector, "Sample.Periodic")
+        return Message("TransactionEvent", lambda: event)
+
+    def stopped(
+        self, connector: Connector, transaction: Transaction, reason: StopReason, by: Identifier | None
+    ) -> Message:
+        trigger, stopped_reason = STOP_TRIGGERS_AND_REASONS[reason]
+        event = self._event(connector, transaction, "Ended", trigger)
+        event["transactionInfo"]["stoppedReason"] = stopped_reason
+        event["meterValue"] = self._meter(connector, "Transaction.End")
+        if by is not None:
+            event["idToken"] = self._token(by)
+        return Message("TransactionEvent", lambda: event)
+
+    def transaction_id(self, transaction: Transaction) -> str | None:
+        return transaction.key
+
+    def _event(self, connector: Connector, transaction: Transaction, kind: str, trigger: str) -> Payload:
+        event: Payload = {
+            "eventType": kind,
+            "timestamp": self._station.timestamp(),
+            "triggerReason": trigger,
+            "seqNo": transaction.take_seq_no(),
+            "transactionInfo": {
+                "transactionId": transaction.key,
+                "chargingState": _charging_state(connector, transaction),
+            },
+            "evse": {"id": connector.id, "connectorId": 1},
+        }
+        if not self._station.operational:
+            event["offline"] = True
+        return event
+
+    def _with_token(self, event: Payload, transaction: Transaction) -> Message:
+        if (admission := transaction.admission) is not None:
+            event["idToken"] = self._token(admission.identifier)
+            if admission.remote_start_id is not None:
+                event["transactionInfo"]["remoteStartId"] = admission.remote_start_id
+        return Message("TransactionEvent", lambda: event)
+
+    def _token(self, identifier: Identifier) -> Payload:
+        if identifier.kind is IdentifierKind.NONE:
+            return {"idToken": "", "type": "NoAuthorization"}
+        return {"idToken": self._station.tag(identifier.value), "type": TOKEN_TYPES[identifier.kind]}
+
+    def _meter(self, connector: Connector, context: str) -> list[Payload]:
+        sample = {
+            "value": round(self._station.energy_wh(connector), 1),
+            "context": context,
+            "measurand": "Energy.Active.Import.Register",
+            "unitOfMeasure": {"unit": "Wh"},
+        }
+        return [{"timestamp": self._station.timestamp(), "sampledValue": [sample]}]
+
+    def _members(self, name: str) -> set[str]:
+        return set((self._station.settings.in_force(name) or "").split(","))
+
+
+def kind_of(token_type: str) -> IdentifierKind:
+    """For tokens that the central system sends; what has no kind here is treated as its own."""
+    kinds = {name: kind for kind, name in TOKEN_TYPES.items()}
+    return kinds.get(token_type, IdentifierKind.CENTRAL)
+
+
+def listed_verdict(info: Payload) -> Verdict:
+    return Verdict(
+        status=str(info["status"]),
+        decided_by=DecidedBy.LOCAL_LIST,
+        group=(info.get("groupIdToken") or {}).get("idToken"),
+    )
+
+
+def _charging_state(connector: Connector, transaction: Transaction) -> str:
+    if connector.charging:
+        return "Charging"
+    if not connector.plugged_in:
+        return "Idle"
+    return "SuspendedEVSE" if transaction.suspended else "EVConnected"
