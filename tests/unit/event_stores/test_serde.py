@@ -120,7 +120,7 @@ def test_bytes_that_are_no_such_event_are_an_error_that_names_it(state: bytes) -
 def test_an_unknown_value_of_a_closed_set_is_an_error() -> None:
     name, state = DOMAIN_SERDE.encode(SAMPLES[0], ENVELOPE)
 
-    with pytest.raises(UnreadableEvent, match="data.reason"):
+    with pytest.raises(UnreadableEvent, match=r"data\.reason"):
         DOMAIN_SERDE.decode(name, state.replace(b'"reason":"observed"', b'"reason":"mood"'))
 
 

@@ -1,0 +1,114 @@
+"""Passwords of chargers, as OCPP 1.6 and 2.0.1 chargers present them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.domain.ids import ChargePointId
+from tests.support.stores import charger_credentials
+
+CP, OTHER = ChargePointId("CP-0001"), ChargePointId("CP-0002")
+TEXT = "correct horse battery staple é"
+HEX = "00112233445566778899AABBccddeeff01234567"
+
+
+def all_bytes(directory: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in directory.iterdir())
+
+
+@pytest.fixture
+async def credentials(tmp_path: Path) -> AsyncIterator[SqliteChargerCredentials]:
+    opened = charger_credentials(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_a_charger_without_a_password_is_neither_right_nor_wrong(credentials: SqliteChargerCredentials) -> None:
+    assert await credentials.verify(CP, b"anything") is None
+    assert await credentials.verify(CP, None) is None
+
+
+async def test_only_the_password_itself_fits(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, TEXT)
+
+    assert await credentials.verify(CP, TEXT.encode()) is True
+    for wrong in (b"", b"wrong", TEXT.encode()[:-1], TEXT.encode() + b"\0", TEXT.upper().encode(), None):
+        assert await credentials.verify(CP, wrong) is False
+
+
+@pytest.mark.parametrize("presented", [HEX.encode(), bytes.fromhex(HEX)], ids=["digits", "bytes"])
+async def test_an_authorization_key_fits_as_digits_and_as_the_bytes_they_spell(
+    credentials: SqliteChargerCredentials, presented: bytes
+) -> None:
+    await credentials.set_password(CP, HEX)
+
+    assert await credentials.verify(CP, presented) is True
+    assert await credentials.verify(CP, presented[:-1]) is False
+
+
+async def test_bytes_that_are_no_text_can_be_presented(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, TEXT)
+
+    assert await credentials.verify(CP, b"\xff\xfe\x00") is False
+
+
+async def test_digits_of_another_length_are_text_only(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, HEX[:-2])
+
+    assert await credentials.verify(CP, HEX[:-2].encode()) is True
+    assert await credentials.verify(CP, bytes.fromhex(HEX[:-2])) is False
+
+
+async def test_a_new_password_replaces_the_old_one(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, HEX)
+    await credentials.set_password(CP, TEXT)
+
+    assert await credentials.verify(CP, TEXT.encode()) is True
+    assert await credentials.verify(CP, HEX.encode()) is False
+    assert await credentials.verify(CP, bytes.fromhex(HEX)) is False
+
+
+async def test_a_password_is_one_chargers_only(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, TEXT)
+    await credentials.set_password(OTHER, HEX)
+
+    assert await credentials.verify(OTHER, TEXT.encode()) is False
+
+
+async def test_a_cleared_password_is_gone(credentials: SqliteChargerCredentials) -> None:
+    await credentials.set_password(CP, TEXT)
+
+    await credentials.clear(CP)
+    await credentials.clear(CP)
+
+    assert await credentials.verify(CP, TEXT.encode()) is None
+
+
+async def test_passwords_outlive_the_process_and_stand_nowhere_in_the_file(tmp_path: Path) -> None:
+    credentials = charger_credentials(tmp_path)
+    await credentials.set_password(CP, TEXT)
+    await credentials.set_password(OTHER, HEX)
+    await credentials.close()
+
+    stored = all_bytes(tmp_path)
+    credentials = charger_credentials(tmp_path)
+    assert await credentials.verify(CP, TEXT.encode()) is True
+    assert not any(secret in stored for secret in (TEXT.encode(), HEX.encode(), bytes.fromhex(HEX)))
+    await credentials.close()
+
+
+async def test_the_same_password_of_two_chargers_is_not_recognisable(tmp_path: Path) -> None:
+    credentials = charger_credentials(tmp_path)
+    await credentials.set_password(CP, TEXT)
+    await credentials.set_password(OTHER, TEXT)
+
+    rows = await credentials._file.run(
+        lambda connection: connection.execute("SELECT of_text FROM charger_password").fetchall()
+    )
+
+    assert len(set(rows)) == 2
+    await credentials.close()

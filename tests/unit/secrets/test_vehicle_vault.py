@@ -1,0 +1,161 @@
+"""The vault: values open for their own vehicle only, and never again once it is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from access_policy.adapters.secrets.vehicle_vault import SealBroken, SqliteVehicleVault
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.ids import TenantId, VehicleId
+from tests.support.stores import TEST_KEY, vehicle_vault
+
+ACME, OTHER = TenantId("acme"), TenantId("other")
+VAN, TRUCK = VehicleId("van-7"), VehicleId("truck-1")
+VALUE = "04A1B2C3D4E5F6"
+
+
+@pytest.fixture
+async def vault(tmp_path: Path) -> AsyncIterator[SqliteVehicleVault]:
+    opened = vehicle_vault(tmp_path)
+    yield opened
+    await opened.close()
+
+
+def files_holding(directory: Path, content: bytes) -> list[str]:
+    return [file.name for file in directory.iterdir() if content in file.read_bytes()]
+
+
+def wrapped_key(directory: Path, vehicle: VehicleId) -> bytes:
+    with sqlite3.connect(directory / "vault.sqlite") as connection:
+        row = connection.execute("SELECT wrapped FROM vehicle_key WHERE vehicle_id = ?", (vehicle,)).fetchone()
+        wrapped: bytes = row[0]
+    connection.close()
+    return wrapped
+
+
+@pytest.mark.parametrize("value", [VALUE, "", "B-ÄÖ 123 𝄞", "x" * 10_000])
+async def test_a_sealed_value_opens_again_and_shows_nothing(vault: SqliteVehicleVault, value: str) -> None:
+    sealed = await vault.seal(ACME, VAN, value)
+
+    assert value == "" or value not in sealed
+    assert await vault.unseal(ACME, VAN, sealed) == value
+
+
+async def test_a_value_sealed_twice_looks_different(vault: SqliteVehicleVault) -> None:
+    assert await vault.seal(ACME, VAN, VALUE) != await vault.seal(ACME, VAN, VALUE)
+
+
+async def test_a_sealed_value_opens_after_the_vault_was_opened_again(tmp_path: Path) -> None:
+    vault = vehicle_vault(tmp_path)
+    sealed = await vault.seal(ACME, VAN, VALUE)
+    await vault.close()
+
+    vault = vehicle_vault(tmp_path)
+    assert await vault.unseal(ACME, VAN, sealed) == VALUE
+    await vault.close()
+
+
+async def test_a_sealed_value_does_not_open_for_another_vehicle_or_tenant(vault: SqliteVehicleVault) -> None:
+    sealed = await vault.seal(ACME, VAN, VALUE)
+    await vault.seal(ACME, TRUCK, VALUE)
+    await vault.seal(OTHER, VAN, VALUE)
+
+    assert await vault.unseal(ACME, TRUCK, sealed) is None
+    assert await vault.unseal(OTHER, VAN, sealed) is None
+
+
+async def test_a_forgotten_vehicles_values_are_gone_and_others_stay(vault: SqliteVehicleVault) -> None:
+    sealed, other = await vault.seal(ACME, VAN, VALUE), await vault.seal(ACME, TRUCK, VALUE)
+
+    await vault.forget(ACME, VAN)
+    await vault.forget(ACME, VAN)
+
+    assert await vault.unseal(ACME, VAN, sealed) is None
+    assert await vault.unseal(ACME, TRUCK, other) == VALUE
+
+
+async def test_a_new_vehicle_of_a_forgotten_ones_id_does_not_bring_its_values_back(vault: SqliteVehicleVault) -> None:
+    old = await vault.seal(ACME, VAN, VALUE)
+    await vault.forget(ACME, VAN)
+    new = await vault.seal(ACME, VAN, "another")
+
+    assert await vault.unseal(ACME, VAN, old) is None
+    assert await vault.unseal(ACME, VAN, new) == "another"
+
+
+async def test_nothing_of_a_forgotten_key_is_left_in_any_file(tmp_path: Path) -> None:
+    vault = vehicle_vault(tmp_path)
+    for n in range(20):
+        await vault.seal(OTHER, VehicleId(f"before-{n}"), VALUE)
+    sealed = await vault.seal(ACME, VAN, VALUE)
+    for n in range(20):
+        await vault.seal(OTHER, VehicleId(f"after-{n}"), VALUE)
+    wrapped = wrapped_key(tmp_path, VAN)
+    assert files_holding(tmp_path, wrapped) != []
+
+    await vault.forget(ACME, VAN)
+
+    assert files_holding(tmp_path, wrapped) == []
+    assert await vault.unseal(ACME, VAN, sealed) is None
+    await vault.close()
+
+
+async def test_the_file_is_its_owners_alone_and_holds_neither_values_nor_bare_keys(tmp_path: Path) -> None:
+    vault = vehicle_vault(tmp_path)
+    await vault.seal(ACME, VAN, VALUE)
+    await vault.close()
+
+    assert stat.S_IMODE((tmp_path / "vault.sqlite").stat().st_mode) == 0o600
+    assert files_holding(tmp_path, VALUE.encode()) == []
+    assert len(wrapped_key(tmp_path, VAN)) == 12 + 32 + 16  # nonce, key, tag
+
+
+async def test_a_vault_with_another_master_key_says_so(tmp_path: Path) -> None:
+    vault = vehicle_vault(tmp_path)
+    sealed = await vault.seal(ACME, VAN, VALUE)
+    await vault.close()
+
+    vault = SqliteVehicleVault(tmp_path / "vault.sqlite", bytes(32))
+    with pytest.raises(SealBroken, match="the right one"):
+        await vault.unseal(ACME, VAN, sealed)
+    with pytest.raises(SealBroken):
+        await vault.seal(ACME, VAN, VALUE)
+    await vault.close()
+
+
+@pytest.mark.parametrize("broken", ["", "v1", "v1.0011.!!", "v2.00.AAAA", "v1.00.AAAA.BB", "plain text"])
+async def test_what_is_no_sealed_value_is_an_error(vault: SqliteVehicleVault, broken: str) -> None:
+    with pytest.raises(SealBroken):
+        await vault.unseal(ACME, VAN, broken)
+
+
+async def test_an_altered_value_is_an_error(vault: SqliteVehicleVault) -> None:
+    sealed = await vault.seal(ACME, VAN, VALUE)
+    altered = sealed[:-6] + ("AAAA" if sealed[-6:-2] != "AAAA" else "BBBB") + sealed[-2:]
+
+    with pytest.raises(SealBroken):
+        await vault.unseal(ACME, VAN, altered)
+
+
+async def test_many_callers_at_once_share_one_key(vault: SqliteVehicleVault) -> None:
+    sealed = await asyncio.gather(*(vault.seal(ACME, VAN, str(n)) for n in range(50)))
+
+    assert len({one.split(".")[1] for one in sealed}) == 1
+    assert await asyncio.gather(*(vault.unseal(ACME, VAN, one) for one in sealed)) == [str(n) for n in range(50)]
+
+
+async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path: Path) -> None:
+    vault = SqliteVehicleVault(tmp_path / "vault.sqlite", TEST_KEY, timeout_s=0.05)
+    with sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            await vault.seal(ACME, VAN, VALUE)
+        other.execute("ROLLBACK")
+    other.close()
+    await vault.close()
