@@ -80,7 +80,7 @@ class SimulatedCharger:
             spawn=self._spawn,
             random=random,
         )
-        station.outbox = Outbox(station.link, spawn=self._spawn, retries=self.dialect.retries)
+        station.outbox = Outbox(station.link, spawn=self._spawn, retries=self.dialect.retries, emptied=station.changed)
 
     # life
 
@@ -117,6 +117,10 @@ class SimulatedCharger:
     async def until_ready(self, *, timeout_s: float = 10.0) -> None:
         """Connected, and accepted by the central system."""
         await self.until(lambda: self.ready, timeout_s=timeout_s)
+
+    async def until_all_sent(self, *, timeout_s: float = 10.0) -> None:
+        """Nothing waits for the link or for an answer."""
+        await self.until(lambda: not self.unsent, timeout_s=timeout_s)
 
     def go_offline(self) -> None:
         """Lose the link, without a word, and stay away; everything else goes on."""

@@ -28,11 +28,20 @@ class Message:
 
 
 class Outbox:
-    """`retries` gives the attempts for a transaction message and the interval in seconds, which grows with each."""
+    """`retries` gives the attempts for a transaction message and the interval in seconds, which grows with each.
+    `emptied` is called when nothing waits any more."""
 
-    __slots__ = ("_link", "_pumping", "_queue", "_retries", "_spawn", "is_open")
+    __slots__ = ("_emptied", "_link", "_pumping", "_queue", "_retries", "_spawn", "is_open")
 
-    def __init__(self, link: Link, *, spawn: Spawn, retries: Callable[[], tuple[int, float]]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        spawn: Spawn,
+        retries: Callable[[], tuple[int, float]],
+        emptied: Callable[[], None],
+    ) -> None:
+        self._emptied = emptied
         self._link = link
         self._spawn = spawn
         self._retries = retries
@@ -83,6 +92,7 @@ class Outbox:
             self._pumping = False
             if not self._queue:
                 self._queue = None
+                self._emptied()
 
     async def _send(self, message: Message) -> None:
         try:

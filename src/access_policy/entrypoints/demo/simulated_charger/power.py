@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from access_policy.entrypoints.demo.simulated_charger.connector import StopReason
 from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, LinkLost, NoAnswer
+from access_policy.entrypoints.demo.simulated_charger.outbox import Message
 from access_policy.entrypoints.demo.simulated_charger.sessions import Sessions
 from access_policy.entrypoints.demo.simulated_charger.spec import Payload
 from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
@@ -34,7 +35,8 @@ class Power:
             return
         station.outbox.open()
         if first and (status := self._dialect.station_status()) is not None:
-            await self._say(*status)
+            action, payload = status
+            station.outbox.put(Message(action, lambda: payload, keep=False))
         for connector in station.connectors.values():
             self._sessions.report(connector, again=first)
         self._arm_heartbeat()
