@@ -67,15 +67,25 @@ class _DurablePool(SQLiteConnectionPool):
         self._busy_timeout_ms = round(timeout_s * 1000)
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
-        cursor.execute("PRAGMA synchronous=FULL")
-        if (found := _pragma(cursor, "journal_mode")) != "wal":
-            raise NotDurable(f"{self.db_name}: SQLite's journal_mode is {found!r}, not 'wal'; use a local file system.")
-        if (level := _pragma(cursor, "synchronous")) != SYNCHRONOUS_FULL:
+        """As the library makes one (autocommit, rows by name), but checked, and closed if it will not do."""
+        connection = sqlite3.connect(self.db_name, isolation_level=None, check_same_thread=False)
+        try:
+            self._make_durable(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.row_factory = sqlite3.Row
+        return SQLiteConnection(connection, max_age=self.max_age)
+
+    def _make_durable(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
+        (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.execute("PRAGMA synchronous=FULL")
+        (level,) = connection.execute("PRAGMA synchronous").fetchone()
+        if journal != "wal":
+            raise NotDurable(f"{self.db_name}: SQLite's journal_mode is {journal!r}, not 'wal'; use a local disk.")
+        if level != SYNCHRONOUS_FULL:
             raise NotDurable(f"{self.db_name}: SQLite's synchronous is {level}, not FULL.")
-        return connection
 
     def put_connection(self, conn: SQLiteConnection) -> None:
         """A commit that fails can leave its transaction open: it must not reach the next user of the connection."""
@@ -96,8 +106,3 @@ class LatestOnlyRecorder(SQLiteAggregateRecorder):
             f"DELETE FROM {self.events_table_name} WHERE originator_id=? AND originator_version<?",  # noqa: S608 - ours
             [(event.originator_id, event.originator_version) for event in stored_events],
         )
-
-
-def _pragma(cursor: SQLiteCursor, name: str) -> Any:
-    cursor.execute(f"PRAGMA {name}")
-    return cursor.fetchone()[0]

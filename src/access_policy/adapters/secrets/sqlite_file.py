@@ -25,9 +25,13 @@ class SecretsFile:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.execute(schema)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._connection.execute(schema)
+        except sqlite3.Error:
+            self._connection.close()
+            raise
 
     async def run(self, call: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         """The answer of `call` on the file's thread. Raises `StoreUnavailable`: unknown whether it was done."""
