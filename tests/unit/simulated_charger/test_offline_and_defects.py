@@ -191,11 +191,13 @@ async def test_after_a_power_cut_it_boots_and_ends_what_was_interrupted(
         await charger.present(1, CARD)
         charger.kill()
         dark = (charger.online, charger.connector(1).charging)
+        in_the_dark = await charger.present(1, CARD)
         charger.power_up()
         await charger.until_ready()
         await charger.until_all_sent()
 
     assert dark == (False, False)
+    assert (in_the_dark.refused_at, in_the_dark.status) == ("connector", "NoPower")
     assert len(csms.came("BootNotification")) == 2
     assert "PowerLoss" in str(csms.came(action)[-1])
 
@@ -271,6 +273,13 @@ async def test_frames_can_be_watched_and_are_remembered_up_to_a_bound(csms: Scri
 
     assert [frame.action for frame in watched if frame.sent][:2] == ["BootNotification", "StatusNotification"]
     assert list(charger.frames) == watched[-2:]
+
+
+def test_a_protocol_that_is_not_modelled_is_refused() -> None:
+    spec = ChargerSpec(url="ws://127.0.0.1:1/ocpp", charge_point_id="BAY-1", protocol="ocpp1.5")
+
+    with pytest.raises(ValueError, match=r"speak ocpp1\.6, ocpp2\.0\.1"):
+        SimulatedCharger(spec)
 
 
 def test_the_simulated_chargers_share_no_code_with_the_server() -> None:

@@ -8,41 +8,27 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from access_policy.entrypoints.demo.simulated_charger.connector import Connector, Fault, StopReason
 from access_policy.entrypoints.demo.simulated_charger.factory_settings import factory_settings
-from access_policy.entrypoints.demo.simulated_charger.link import Answer, Job, Link
+from access_policy.entrypoints.demo.simulated_charger.link import Job, Link
 from access_policy.entrypoints.demo.simulated_charger.observed import Frame, Outcome
 from access_policy.entrypoints.demo.simulated_charger.outbox import Outbox
 from access_policy.entrypoints.demo.simulated_charger.power import Power
 from access_policy.entrypoints.demo.simulated_charger.sessions import Sessions
 from access_policy.entrypoints.demo.simulated_charger.settings import Settings
 from access_policy.entrypoints.demo.simulated_charger.spec import (
-    OCPP16,
-    OCPP201,
     ChargerSpec,
     Identifier,
     Payload,
     Vehicle,
 )
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station, utc_now
-from access_policy.entrypoints.demo.simulated_charger.v16 import DialectV16
-from access_policy.entrypoints.demo.simulated_charger.v16_commands import CommandsV16
-from access_policy.entrypoints.demo.simulated_charger.v201 import DialectV201
-from access_policy.entrypoints.demo.simulated_charger.v201_commands import CommandsV201
+from access_policy.entrypoints.demo.simulated_charger.station import Station, utc_now
+from access_policy.entrypoints.demo.simulated_charger.versions import version
 from access_policy.entrypoints.demo.simulated_charger.visits import visit
 
 SHARED_RANDOM = Random()  # noqa: S311  # jitter and transaction ids, no secrets
-
-
-class Commands(Protocol):
-    def handle(self, action: str, payload: Payload) -> Answer: ...
-
-    async def notify_changes(self, before: dict[str, str]) -> None: ...
-
-
-VERSIONS: dict[str, tuple[Callable[[Station], Dialect], Callable[[SimulatedCharger], Commands]]] = {}
 
 
 class SimulatedCharger:
@@ -66,11 +52,11 @@ class SimulatedCharger:
         self._runner: asyncio.Task[None] | None = None
         self.frames: deque[Frame] | tuple[()] = deque(maxlen=spec.keep_frames) if spec.keep_frames else ()
         self.station = station = Station(spec, Settings(factory_settings(spec), spec.behaviour), now=now, random=random)
-        make_dialect, make_commands = VERSIONS[spec.protocol]
-        self.dialect = make_dialect(station)
+        speaks = version(spec.protocol)
+        self.dialect = speaks.dialect(station)
         self.sessions = Sessions(station, self.dialect)
         self.power = Power(station, self.dialect, self.sessions)
-        self.commands = make_commands(self)
+        self.commands = speaks.commands(self)
         station.link = Link(
             spec,
             handle=self.commands.handle,
@@ -189,12 +175,12 @@ class SimulatedCharger:
         spot = self.connector(connector)
         spot.fault = Fault(error_code, vendor_error_code)
         await self.sessions.stop(spot, StopReason.FAULT)
-        self.sessions.report(spot)
+        self.sessions.reports.status(spot)
 
     def repair(self, connector: int = 1) -> None:
         spot = self.connector(connector)
         spot.fault = None
-        self.sessions.report(spot)
+        self.sessions.reports.status(spot)
 
     async def change_setting_on_site(self, name: str, value: str) -> None:
         """A technician changes a setting behind the central system's back. Raises KeyError for an unknown name."""
@@ -278,6 +264,3 @@ class SimulatedCharger:
         if self._on_frame is not None:
             self._on_frame(frame)
         self.station.changed()
-
-
-VERSIONS.update({OCPP16: (DialectV16, CommandsV16), OCPP201: (DialectV201, CommandsV201)})

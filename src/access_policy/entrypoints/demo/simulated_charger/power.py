@@ -38,7 +38,7 @@ class Power:
             action, payload = status
             station.outbox.put(Message(action, lambda: payload, keep=False))
         for connector in station.connectors.values():
-            self._sessions.report(connector, again=first)
+            self._sessions.reports.status(connector, again=first)
         self._arm_heartbeat()
         station.changed()
 
@@ -68,6 +68,7 @@ class Power:
     def cut(self) -> None:
         """The power is gone. Transactions are ended at `restore`, as far as the charger remembers them."""
         station = self._station
+        station.powered = False
         station.link.cut()
         for connector in station.connectors.values():
             connector.open_contactor(station.now(), compression=station.spec.time_compression)
@@ -80,6 +81,7 @@ class Power:
                 connector.transaction = None
 
     def restore(self) -> None:
+        self._station.powered = True
         for connector in self._station.connectors.values():
             if connector.transaction is not None:
                 self._sessions.end(connector, connector.transaction, StopReason.POWER_LOSS)
@@ -90,7 +92,7 @@ class Power:
         connectors = [self._station.connectors[number] for number in numbers]
         for connector in connectors:
             connector.operative = operative
-            self._sessions.report(connector)
+            self._sessions.reports.status(connector)
         return not operative and any(connector.transaction is not None for connector in connectors)
 
     async def send_triggered(self, wanted: str, number: int | None) -> None:

@@ -17,17 +17,21 @@ from access_policy.entrypoints.demo.simulated_charger.connector import (
 )
 from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Outcome, Verdict
 from access_policy.entrypoints.demo.simulated_charger.outbox import Message
+from access_policy.entrypoints.demo.simulated_charger.reports import Reports
 from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, IdentifierKind, Payload, Vehicle
 from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
 
+NO_POWER = Verdict(status="NoPower", decided_by=DecidedBy.NOBODY)
+
 
 class Sessions:
-    __slots__ = ("_admissions", "_dialect", "_station")
+    __slots__ = ("_admissions", "_dialect", "_station", "reports")
 
     def __init__(self, station: Station, dialect: Dialect) -> None:
         self._admissions = Admissions(station, dialect)
         self._station = station
         self._dialect = dialect
+        self.reports = Reports(station, dialect)
 
     # the driver
 
@@ -37,8 +41,9 @@ class Sessions:
             raise ValueError(f"a vehicle is plugged in at connector {connector.id} already")
         connector.vehicle, connector.finished = vehicle, False
         self._forget_refusal(connector)
-        self.report(connector)
-        if not connector.operative or connector.fault is not None or connector.transaction is not None:
+        self.reports.status(connector)
+        works = self._station.powered and connector.operative and connector.fault is None
+        if not works or connector.transaction is not None:
             return None
         waiting = connector.waiting
         shown = vehicle.identifier() if self._station.spec.autocharge else None
@@ -56,20 +61,24 @@ class Sessions:
         return None
 
     async def unplug(self, connector: Connector) -> None:
-        if (transaction := connector.transaction) is not None:
+        if (transaction := connector.transaction) is not None and self._station.powered:
             if transaction.cause is StartCause.CABLE or self._dialect.stops_when_unplugged():
                 await self.stop(connector, StopReason.UNPLUGGED)
             else:
                 self._shut_off(connector, transaction)
         connector.vehicle, connector.finished = None, False
         self._forget_refusal(connector)
-        self.report(connector)
+        self.reports.status(connector)
 
     async def present(self, connector: Connector, identifier: Identifier) -> Outcome:
         """A card, a code or a vehicle's own id: starts, stops, or is refused."""
         self._forget_refusal(connector)
+        if not self._station.powered:
+            return self.reports.outcome(connector, NO_POWER, "connector")
         if connector.status in (Status.FAULTED, Status.UNAVAILABLE):
-            return self.outcome(connector, Verdict(status=connector.status, decided_by=DecidedBy.NOBODY), "connector")
+            return self.reports.outcome(
+                connector, Verdict(status=connector.status, decided_by=DecidedBy.NOBODY), "connector"
+            )
         running = connector.transaction
         if running is not None and running.admission is not None:
             return await self._present_while_running(connector, running, running.admission, identifier)
@@ -84,7 +93,7 @@ class Sessions:
             verdict = await self._admissions.ask_for(identifier)
         if not verdict.accepted:
             self._refuse(connector, verdict, at="authorize")
-        elif connector.transaction is None or connector.transaction.admission is None:
+        else:
             await self._begin(connector, Admission(identifier, verdict, StartCause.REMOTE, remote_start_id))
 
     async def stop(self, connector: Connector, reason: StopReason, by: Identifier | None = None) -> None:
@@ -113,52 +122,24 @@ class Sessions:
         connector.transaction, connector.last_transaction = None, transaction
         connector.finished = connector.plugged_in
         station.outbox.put(message)
-        self.report(connector)
+        self.reports.status(connector)
         return message
-
-    def report(self, connector: Connector, *, again: bool = False) -> None:
-        """Send the connector's status if it differs from the one last sent."""
-        action, payload = self._dialect.connector_status(connector)
-        seen = {name: value for name, value in payload.items() if name != "timestamp"}
-        if (again or seen != connector.reported) and self._station.operational:
-            connector.reported = seen
-            self._station.outbox.put(Message(action, lambda: payload, keep=False))
-        self._station.changed()
-
-    def outcome(self, connector: Connector, verdict: Verdict, refused_at: str | None = None) -> Outcome:
-        transaction = connector.transaction or connector.last_transaction
-        energy_wh = 0.0
-        if transaction is not None and refused_at != "authorize":
-            running = transaction is connector.transaction
-            total = self._station.energy_wh(connector) - transaction.meter_start_wh
-            energy_wh = total if running else transaction.energy_wh
-        else:
-            transaction = None
-        stopped = transaction.stopped_because if transaction is not None else None
-        return Outcome(
-            charged=connector.charging,
-            status=verdict.status,
-            decided_by=verdict.decided_by,
-            refused_at=refused_at,
-            message_to_driver=self._station.message_to_driver,
-            transaction_id=self._dialect.transaction_id(transaction) if transaction is not None else None,
-            energy_wh=energy_wh,
-            stopped_because=stopped.value if stopped is not None else None,
-        )
 
     # starting
 
     async def _begin(self, connector: Connector, admission: Admission) -> Outcome:
         connector.forget_waiting()
+        if connector.transaction is not None and connector.transaction.admission is not None:
+            return self.reports.outcome(connector, admission.verdict)  # somebody was faster
         if not connector.plugged_in:
             self._wait_for_cable(connector, admission)
-            return self.outcome(connector, admission.verdict)
+            return self.reports.outcome(connector, admission.verdict)
         transaction, message = self._enter(connector, admission)
         if message is not None:
             await message.settled.wait()
         verdict = transaction.answer or admission.verdict
         refused = None if verdict.accepted else "start"
-        return self.outcome(connector, verdict, refused)
+        return self.reports.outcome(connector, verdict, refused)
 
     def _enter(self, connector: Connector, admission: Admission) -> tuple[Transaction, Message | None]:
         station = self._station
@@ -173,7 +154,7 @@ class Sessions:
             message = self._dialect.authorised(connector, transaction)
             self._send_start(connector, transaction, message)
         transaction.sampler = station.spawn(self._sample(connector, transaction))
-        self.report(connector)
+        self.reports.status(connector)
         return transaction, message
 
     def _open(
@@ -227,12 +208,12 @@ class Sessions:
         self._station.message_to_driver = verdict.message or verdict.status
         if (after := self._station.spec.behaviour.after_refusal) is not None:
             connector.fault = Fault(after.error_code, after.vendor_error_code, after.faulted, after_refusal=True)
-            self.report(connector)
+            self.reports.status(connector)
             clears_after_s = after.clears_after_s if connector.plugged_in else after.clears_after_s or 0.0
             if clears_after_s is not None:
                 self._station.spawn(self._clear_later(connector, connector.fault, clears_after_s))
         self._station.changed()
-        return self.outcome(connector, verdict, at)
+        return self.reports.outcome(connector, verdict, at)
 
     def _forget_refusal(self, connector: Connector) -> None:
         connector.last_refusal = None
@@ -243,31 +224,31 @@ class Sessions:
         await asyncio.sleep(after_s)
         if connector.fault is fault:
             connector.fault = None
-            self.report(connector)
+            self.reports.status(connector)
 
     async def _present_while_running(
         self, connector: Connector, running: Transaction, admission: Admission, identifier: Identifier
     ) -> Outcome:
         if self._dialect.key(admission.identifier) == self._dialect.key(identifier):
             await self.stop(connector, StopReason.LOCAL, identifier)
-            return self.outcome(connector, admission.verdict)
+            return self.reports.outcome(connector, admission.verdict)
         verdict = await self._admissions.ask_for(identifier)
         group = (running.answer or admission.verdict).group
         if verdict.accepted and group is not None and verdict.group == group:
             await self.stop(connector, StopReason.LOCAL, identifier)
-            return self.outcome(connector, verdict)
-        return self.outcome(connector, verdict, None if verdict.accepted else "authorize")
+            return self.reports.outcome(connector, verdict)
+        return self.reports.outcome(connector, verdict, None if verdict.accepted else "authorize")
 
     def _wait_for_cable(self, connector: Connector, admission: Admission) -> None:
         connector.waiting = admission
         connector.waiting_timer = asyncio.get_running_loop().call_later(
             self._dialect.connection_timeout_s(), self._waited_too_long, connector
         )
-        self.report(connector)
+        self.reports.status(connector)
 
     def _waited_too_long(self, connector: Connector) -> None:
         connector.forget_waiting()
-        self.report(connector)
+        self.reports.status(connector)
 
     def _shut_off(
         self, connector: Connector, transaction: Transaction, reason: StopReason = StopReason.UNPLUGGED
@@ -277,7 +258,7 @@ class Sessions:
         transaction.suspended = True
         if (message := self._dialect.suspended(connector, transaction, reason)) is not None:
             self._station.outbox.put(message)
-        self.report(connector)
+        self.reports.status(connector)
 
     async def _sample(self, connector: Connector, transaction: Transaction) -> None:
         while connector.transaction is transaction:

@@ -30,7 +30,7 @@ class Station:
 
     __slots__ = (
         "_now", "_waiters", "authorisation", "booted", "connectors", "display", "heartbeat_s", "link",
-        "message_to_driver", "outbox", "random", "settings", "spawn", "spec",
+        "message_to_driver", "outbox", "powered", "random", "settings", "spawn", "spec",
     )  # fmt: skip
 
     link: Link
@@ -47,6 +47,7 @@ class Station:
             capacity=spec.local_list_capacity, per_message=spec.local_list_per_message
         )
         self.connectors = {number: Connector(number) for number in range(1, spec.connectors + 1)}
+        self.powered = True
         self.booted = False
         self.heartbeat_s = 0
         self.message_to_driver: str | None = None

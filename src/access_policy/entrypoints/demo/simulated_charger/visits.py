@@ -52,11 +52,13 @@ async def _started_by_others(charger: SimulatedCharger, connector: Connector, pa
 
     await charger.station.until(known, timeout_s=patience_s)
     if (refusal := connector.last_refusal) is not None:
-        return charger.sessions.outcome(connector, refusal, "start")
+        return charger.sessions.reports.outcome(connector, refusal, "start")
     running = connector.transaction
     if running is None or running.admission is None:
-        return replace(charger.sessions.outcome(connector, NOTHING_HAPPENED), energy_wh=0.0, transaction_id=None)
-    return charger.sessions.outcome(connector, running.answer or running.admission.verdict)
+        return replace(
+            charger.sessions.reports.outcome(connector, NOTHING_HAPPENED), energy_wh=0.0, transaction_id=None
+        )
+    return charger.sessions.reports.outcome(connector, running.answer or running.admission.verdict)
 
 
 def _after_leaving(charger: SimulatedCharger, connector: Connector, started: Outcome) -> Outcome:
@@ -64,6 +66,6 @@ def _after_leaving(charger: SimulatedCharger, connector: Connector, started: Out
     if started.transaction_id is None and not started.charged:
         return started
     verdict = Verdict(status=started.status, decided_by=started.decided_by)
-    final = charger.sessions.outcome(connector, verdict, started.refused_at)
+    final = charger.sessions.reports.outcome(connector, verdict, started.refused_at)
     refused_at = started.refused_at
     return replace(final, charged=started.charged, refused_at=refused_at, message_to_driver=started.message_to_driver)
