@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import NegotiationError
 
 from access_policy.entrypoints.demo import simulated_charger
 from tests.support.chargers import (
@@ -273,6 +277,22 @@ async def test_frames_can_be_watched_and_are_remembered_up_to_a_bound(csms: Scri
 
     assert [frame.action for frame in watched if frame.sent][:2] == ["BootNotification", "StatusNotification"]
     assert list(charger.frames) == watched[-2:]
+
+
+async def test_without_its_protocol_agreed_to_it_says_nothing_and_tries_again(spec: MakeSpec) -> None:
+    said: list[str | bytes] = []
+
+    async def listen(socket: ServerConnection) -> None:
+        said.extend([frame async for frame in socket])
+
+    async with serve(listen, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
+        async with SimulatedCharger(replace(spec(), url=url)) as charger:
+            async with asyncio.timeout(5):
+                while not isinstance(charger.last_link_error, NegotiationError):
+                    await asyncio.sleep(0.01)
+
+    assert said == []
 
 
 def test_a_protocol_that_is_not_modelled_is_refused() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, NegotiationError
 
 from access_policy.entrypoints.demo.simulated_charger.spec import ChargerSpec, Payload
 
@@ -159,6 +159,8 @@ class Link:
         try:
             if not self._wanted.is_set():
                 return  # taken offline while the handshake was under way
+            if socket.subprotocol != self._spec.protocol:
+                raise NegotiationError(f"{self._spec.protocol} was not agreed to")
             await self._serve(socket)
         finally:
             self._lost()
