@@ -281,17 +281,18 @@ async def test_frames_can_be_watched_and_are_remembered_up_to_a_bound(csms: Scri
 
 async def test_without_its_protocol_agreed_to_it_says_nothing_and_tries_again(spec: MakeSpec) -> None:
     said: list[str | bytes] = []
+    came, came_again = asyncio.Event(), asyncio.Event()
 
     async def listen(socket: ServerConnection) -> None:
+        (came_again if came.is_set() else came).set()
         said.extend([frame async for frame in socket])
 
     async with serve(listen, "127.0.0.1", 0) as server:
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
-        async with SimulatedCharger(replace(spec(), url=url)) as charger:
-            async with asyncio.timeout(5):
-                while not isinstance(charger.last_link_error, NegotiationError):
-                    await asyncio.sleep(0.01)
+        async with SimulatedCharger(replace(spec(), url=url)) as charger, asyncio.timeout(5):
+            await came_again.wait()
 
+    assert isinstance(charger.last_link_error, NegotiationError)
     assert said == []
 
 
