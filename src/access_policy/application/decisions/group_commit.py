@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable, VersionConflict
+from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable
 
 GROUP_MAX = 512  # appends in one commit
 WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
@@ -51,18 +51,18 @@ class GroupCommit:
             self._committing = None
 
     async def _commit(self, group: list[_Waiting]) -> None:
-        """One transaction for all; where one of them conflicts, each on its own, so that it fails alone."""
+        """One transaction for all; where one of them is refused, each on its own, so that it fails alone."""
         try:
             position = await self._store.append([append for waiting in group for append in waiting.appends])
-        except VersionConflict as conflict:
+        except StoreUnavailable as outage:
+            for waiting in group:
+                _settle(waiting, outage)
+        except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
             if len(group) == 1:
-                _settle(group[0], conflict)
+                _settle(group[0], refusal)
             else:
                 for waiting in group:
                     await self._commit([waiting])
-        except Exception as failure:  # noqa: BLE001  the edge between the store and its callers: each of them hears of it
-            for waiting in group:
-                _settle(waiting, failure)
         else:
             for waiting in group:
                 _settle(waiting, position)

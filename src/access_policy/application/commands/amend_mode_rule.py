@@ -1,0 +1,35 @@
+"""Correct a mode rule: what it says from now on, for the past windows of its timeline as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.on_policy import ChangePolicy
+from access_policy.application.commands.rule_drafts import RuleDraft
+from access_policy.application.context import Context
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.ids import ChargerId, RuleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendModeRule:
+    charger_id: ChargerId
+    rule_id: RuleId
+    draft: RuleDraft
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AmendModeRuleHandler:
+    change: ChangePolicy
+
+    async def __call__(self, context: Context, command: AmendModeRule) -> Done:
+        def amend(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
+            current = policy.rule(command.rule_id)
+            made_on = current.anchor if current.applies_from is None else None
+            now = self.change.clock.now()
+            return policy.amend_rule(command.draft.rule(command.rule_id, policy, now=now, made_on=made_on))
+
+        return await self.change(context, command, amend)

@@ -1,0 +1,45 @@
+"""What all commands on one charger's policy share: load, compare the version, decide, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from access_policy.application.commands import Done
+from access_policy.application.context import Context
+from access_policy.application.errors import check_version
+from access_policy.application.ports.clock import Clock
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.ids import ChargerId
+
+Decide = Callable[[ChargerAccessPolicy], tuple[PolicyEvent, ...]]
+
+
+class OnCharger(Protocol):
+    @property
+    def charger_id(self) -> ChargerId: ...
+
+    @property
+    def expected_version(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePolicy:
+    policies: ChargerAccessPolicies
+    clock: Clock
+
+    async def __call__(
+        self, context: Context, command: OnCharger, decide: Decide, created_id: str | None = None
+    ) -> Done:
+        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable` or what `decide` refuses."""
+        policy = await self.policies.get(context.tenant_id, command.charger_id)
+        check_version(command.expected_version, policy.changed_at)
+        events = decide(policy)
+        done = await self.policies.record(
+            context, command.charger_id, events, expected_version=policy.version, now=self.clock.now()
+        )
+        version = done.version if events else policy.changed_at
+        return Done(version=version, position=done.position, created_id=created_id)

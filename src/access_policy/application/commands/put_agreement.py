@@ -1,0 +1,29 @@
+"""Record an agreement, or correct it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.context import Context
+from access_policy.domain.vehicle_registry.agreements import Agreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutAgreement:
+    agreement: Agreement
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutAgreementHandler:
+    change: ChangeRegistry
+
+    async def __call__(self, context: Context, command: PutAgreement) -> Done:
+        return await self.change(
+            context,
+            command.expected_version,
+            lambda registry: registry.agreement_changed_at.get(command.agreement.agreement_id, 0),
+            lambda registry: registry.put_agreement(command.agreement),
+        )

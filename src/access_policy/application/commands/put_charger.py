@@ -1,0 +1,125 @@
+"""Register a charger, or set its settings anew; its charge point id is claimed in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from access_policy.application.commands import Done
+from access_policy.application.context import Context
+from access_policy.application.errors import check_version
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.directories import ProfileNames
+from access_policy.application.ports.event_store import Append
+from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.application.repositories.charge_point_claims import ChargePointClaims
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.repositories.depots import Depots
+from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.charger_access_policy import policy as policies
+from access_policy.domain.charger_access_policy.errors import SettingsInvalid
+from access_policy.domain.charger_access_policy.events import ChargerSettings
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, checked_id
+
+CHARGE_POINT_ID_MAX = 64  # characters; OCPP 2.0.1 allows 48, chargers exceed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutCharger:
+    """What is None keeps its value, or has the default for a new charger."""
+
+    charger_id: ChargerId
+    charge_point_id: ChargePointId
+    depot_id: DepotId
+    profile: str
+    baseline_mode: AccessMode
+    enforcement: Enforcement | None = None
+    connectors: int | None = None
+    on_window_start: OnWindowStart | None = None
+    on_store_outage: OnStoreOutage | None = None
+    offline_starts: OfflineStarts | None = None
+    password: str | None = None
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutChargerHandler:
+    policies: ChargerAccessPolicies
+    depots: Depots
+    claims: ChargePointClaims
+    profiles: ProfileNames
+    credentials: ChargerCredentials
+    clock: Clock
+
+    async def __call__(self, context: Context, command: PutCharger) -> Done:
+        checked_id(command.charger_id, "charger_id")
+        policy = await self.policies.find(context.tenant_id, command.charger_id)
+        check_version(command.expected_version, 0 if policy is None else policy.changed_at)
+        settings = await self._settings(context, command, policy)
+        if policy is None:
+            events = policies.register(command.charger_id, settings, command.enforcement or Enforcement.ENFORCE)
+        else:
+            events = policy.put(settings, command.enforcement or policy.enforcement)
+        now = self.clock.now()
+        version = 0 if policy is None else policy.version
+        claims = await self._claims(context, command, policy, now=now)
+        done = await self.policies.record(
+            context, command.charger_id, events, expected_version=version, now=now, also=claims
+        )
+        if command.password is not None:
+            await self.credentials.set_password(command.charge_point_id, command.password)
+        changed_at = done.version if events or policy is None else policy.changed_at
+        return Done(version=changed_at, position=done.position, created=policy is None)
+
+    async def _settings(
+        self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None
+    ) -> ChargerSettings:
+        depot = await self.depots.find(context.tenant_id, command.depot_id)
+        if depot is None:
+            raise SettingsInvalid(f"There is no depot {command.depot_id}; put it first.", pointer="/depot_id")
+        if not self.profiles.knows(command.profile):
+            raise SettingsInvalid(
+                f"There is no capability profile {command.profile[:64]!r}; GET /v1/profiles lists all.",
+                pointer="/profile",
+            )
+        _check_charge_point_id(command.charge_point_id)
+        current = ChargerSettings(
+            charge_point_id=command.charge_point_id,
+            depot_id=command.depot_id,
+            time_zone=depot.settings.time_zone,
+            profile=command.profile,
+            baseline_mode=command.baseline_mode,
+        )
+        kept = policy.settings if policy is not None else current
+        return ChargerSettings(
+            charge_point_id=command.charge_point_id,
+            depot_id=command.depot_id,
+            time_zone=depot.settings.time_zone,
+            profile=command.profile,
+            baseline_mode=command.baseline_mode,
+            connectors=kept.connectors if command.connectors is None else command.connectors,
+            on_window_start=command.on_window_start or kept.on_window_start,
+            on_store_outage=command.on_store_outage or kept.on_store_outage,
+            offline_starts=command.offline_starts or kept.offline_starts,
+        )
+
+    async def _claims(
+        self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None, *, now: datetime
+    ) -> list[Append]:
+        claim = await self.claims.get(command.charge_point_id)
+        claimed = claim.claim(context.tenant_id, command.charger_id)
+        appends = self.claims.append(context, claim, claimed, now=now)
+        if policy is not None and policy.settings.charge_point_id != command.charge_point_id:
+            former = await self.claims.get(policy.settings.charge_point_id)
+            appends += self.claims.append(context, former, former.release(), now=now)
+        return appends
+
+
+def _check_charge_point_id(charge_point_id: str) -> None:
+    """Any character that a URL path segment can carry percent-encoded (OCPP-J, identity in the path)."""
+    printable = all(character.isprintable() for character in charge_point_id)
+    if not 1 <= len(charge_point_id) <= CHARGE_POINT_ID_MAX or not printable:
+        raise SettingsInvalid(
+            f"charge_point_id takes 1 to {CHARGE_POINT_ID_MAX} printable characters.", pointer="/charge_point_id"
+        )

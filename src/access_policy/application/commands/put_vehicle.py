@@ -1,0 +1,81 @@
+"""Register a vehicle, or describe it anew with exactly these identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.context import Context
+from access_policy.application.errors import check_version
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
+from access_policy.domain.ids import VehicleId, checked_id
+from access_policy.domain.vehicle_registry.events import VehicleDescription, VehicleIdentifier
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutVehicle:
+    """`identifiers` are kinds and values as somebody typed them."""
+
+    vehicle_id: VehicleId
+    description: VehicleDescription
+    identifiers: Sequence[tuple[IdentifierKind, str]]
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutVehicleHandler:
+    registries: VehicleRegistries
+    pseudonyms: Pseudonyms
+    vault: VehicleVault
+    clock: Clock
+
+    async def __call__(self, context: Context, command: PutVehicle) -> Done:
+        checked_id(command.vehicle_id, "vehicle_id")
+        values = _normal_forms(command.identifiers)
+        async with self.registries.locked(context.tenant_id) as registry:
+            current = registry.vehicles.get(command.vehicle_id)
+            check_version(command.expected_version, 0 if current is None else current.changed_at)
+            unsealed = [VehicleIdentifier(ref=self.pseudonyms.ref(context.tenant_id, v), sealed="") for v in values]
+            registry.put_vehicle(command.vehicle_id, command.description, unsealed)  # refuse before anything is sealed
+            identifiers = await self._sealed(context, command.vehicle_id, registry, values)
+            events = registry.put_vehicle(command.vehicle_id, command.description, identifiers)
+            done = await self.registries.record(context, registry, events, now=self.clock.now())
+            unchanged_at = 0 if current is None else current.changed_at
+        version = done.version if events else unchanged_at
+        return Done(version=version, position=done.position, created=current is None)
+
+    async def _sealed(
+        self, context: Context, vehicle_id: VehicleId, registry: VehicleRegistry, values: list[Identifier]
+    ) -> list[VehicleIdentifier]:
+        """A PIN is never kept, also not sealed; an identifier that the vehicle has keeps its sealed value."""
+        current = registry.vehicles.get(vehicle_id)
+        had = {} if current is None else {i.ref: i for i in current.identifiers}
+        sealed = []
+        for value in values:
+            ref = self.pseudonyms.ref(context.tenant_id, value)
+            if ref in had:
+                sealed.append(had[ref])
+            elif value.kind is IdentifierKind.PIN:
+                sealed.append(VehicleIdentifier(ref=ref, sealed=""))
+            else:
+                secret = await self.vault.seal(context.tenant_id, vehicle_id, value.value)
+                sealed.append(VehicleIdentifier(ref=ref, sealed=secret))
+        return sealed
+
+
+def _normal_forms(raw: Sequence[tuple[IdentifierKind, str]]) -> list[Identifier]:
+    """Several spellings of one identifier are one. Raises `IdentifierInvalid` with the pointer of the one that is wrong."""
+    values: dict[Identifier, None] = {}
+    for index, (kind, text) in enumerate(raw):
+        try:
+            values[identifier(kind, text)] = None
+        except Refused as refusal:
+            refusal.pointer = f"/identifiers/{index}/value"
+            raise
+    return list(values)

@@ -1,0 +1,59 @@
+"""A mode rule as an operator writes it, before the charger's zone and the calendar complete it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.ids import RuleId
+from access_policy.domain.instants import zone
+from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleDraft:
+    """`end_day_offset` None: the next day if `end` is not after `start`, else the same."""
+
+    name: str
+    mode: AccessMode
+    recurrence: str
+    start: time
+    end: time
+    end_day_offset: int | None = None
+    time_zone: str | None = None
+    applies_from: Edge | None = None
+    applies_until: Edge | None = None
+    priority: int = 0
+    except_dates: frozenset[date] = field(default_factory=frozenset)
+    extra_dates: frozenset[date] = field(default_factory=frozenset)
+
+    def rule(
+        self, rule_id: RuleId, policy: ChargerAccessPolicy, *, now: datetime, made_on: date | None = None
+    ) -> ModeRule:
+        """The rule for this charger. Dates are counted from `applies_from`, or else from the local date on which the
+        rule was made (`made_on`, None: today). Raises `UnknownTimeZone`."""
+        rule_zone = zone(self.time_zone or policy.settings.time_zone)
+        offset = self.end_day_offset
+        anchor = (
+            self.applies_from.local_date(rule_zone)
+            if self.applies_from is not None
+            else made_on or now.astimezone(rule_zone).date()
+        )
+        return ModeRule(
+            rule_id=rule_id,
+            name=self.name,
+            mode=self.mode,
+            recurrence=self.recurrence,
+            start=self.start,
+            end=self.end,
+            end_day_offset=int(self.end <= self.start) if offset is None else offset,
+            anchor=anchor,
+            time_zone=self.time_zone,
+            applies_from=self.applies_from,
+            applies_until=self.applies_until,
+            priority=self.priority,
+            except_dates=self.except_dates,
+            extra_dates=self.extra_dates,
+        )

@@ -1,0 +1,30 @@
+"""A vehicle may not charge until it is reinstated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.on_registry import ChangeRegistry, version_of_vehicle
+from access_policy.application.context import Context
+from access_policy.domain.ids import VehicleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendVehicle:
+    vehicle_id: VehicleId
+    reason: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendVehicleHandler:
+    change: ChangeRegistry
+
+    async def __call__(self, context: Context, command: SuspendVehicle) -> Done:
+        return await self.change(
+            context,
+            command.expected_version,
+            version_of_vehicle(command.vehicle_id),
+            lambda registry: registry.suspend(command.vehicle_id, command.reason),
+        )

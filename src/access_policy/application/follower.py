@@ -1,0 +1,107 @@
+"""Follows the store's log: hands batches to a handler, remembers nothing itself, comes back after any failure."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from access_policy.application.ports.event_store import EventStore, Recorded
+
+log = logging.getLogger(__name__)
+
+Handle = Callable[[Sequence[Recorded], int], Awaitable[None]]
+Position = Callable[[], Awaitable[int]]
+
+RESTART_FIRST_S = 0.1
+RESTART_LONGEST_S = 5.0
+
+
+class Follower:
+    """`handle` gets a batch, ascending, and the position that is reached with it: all events of `types` up to there have
+    been handed over. `position` says where to go on from after a start or a failure. Delivery is at least once."""
+
+    def __init__(
+        self,
+        name: str,
+        store: EventStore,
+        handle: Handle,
+        position: Position,
+        *,
+        types: Collection[str] = (),
+        batch: int = 500,
+        poll_s: float = 0.25,
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._handle = handle
+        self._position = position
+        self._types = types
+        self._batch = batch
+        self._poll_s = poll_s
+        self._hint = asyncio.Event()
+        self._reached = 0
+        self._progress = asyncio.Condition()
+        store.on_appended(self._hint.set)
+
+    @property
+    def reached(self) -> int:
+        """The position up to which everything has been handled by this process."""
+        return self._reached
+
+    async def run(self) -> None:
+        """Until cancelled; a failure is logged once a streak, and following goes on from the handler's position."""
+        failures = 0
+        while True:
+            try:
+                await self._set_reached(await self._position())
+                while True:
+                    await self.catch_up()
+                    failures = 0
+                    await self._wait()
+            except Exception:
+                if failures == 0:
+                    log.exception("follower %s failed and starts again", self.name)
+                span = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2**failures)
+                failures = min(failures + 1, 10)
+                await asyncio.sleep(span * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
+
+    async def catch_up(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Handle all that is in the log now. `progress` hears of the position reached and the one to reach."""
+        while True:
+            last = await self._store.last_position()
+            if last <= self._reached:
+                return
+            batch = await self._store.read_log(after=self._reached, limit=self._batch, types=self._types, up_to=last)
+            reached = batch[-1].position if len(batch) == self._batch else last
+            await self._handle(batch, reached)
+            await self._set_reached(reached)
+            if progress is not None:
+                progress(reached, last)
+
+    async def wait_until(self, position: int, *, timeout_s: float) -> bool:
+        """True once everything up to `position` has been handled; False when the time is over first."""
+        try:
+            async with asyncio.timeout(timeout_s), self._progress:
+                await self._progress.wait_for(lambda: self._reached >= position)
+        except TimeoutError:
+            return False
+        return True
+
+    async def lag(self) -> int:
+        """Positions behind the log's end; 0 when everything has been handled."""
+        return max(0, await self._store.last_position() - self._reached)
+
+    async def _set_reached(self, position: int) -> None:
+        async with self._progress:
+            self._reached = position
+            self._progress.notify_all()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_s):
+                await self._hint.wait()
+        except TimeoutError:
+            pass
+        self._hint.clear()

@@ -1,0 +1,54 @@
+"""All chargers' policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from access_policy.application.context import Context, enveloped
+from access_policy.application.ports.event_store import Append, EventStore
+from access_policy.application.repositories import Committed
+from access_policy.application.streams import policy_stream
+from access_policy.domain.charger_access_policy.errors import ChargerUnknown
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, fold
+from access_policy.domain.ids import ChargerId, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerAccessPolicies:
+    store: EventStore
+
+    async def get(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy:
+        """Raises `ChargerUnknown`."""
+        policy = await self.find(tenant_id, charger_id)
+        if policy is None:
+            raise ChargerUnknown(f"There is no charger {charger_id}.")
+        return policy
+
+    async def find(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
+        return fold(recorded.event for recorded in await self.store.load(policy_stream(tenant_id, charger_id)))
+
+    async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
+        """The policy as it was recorded at `at`; None before the charger was registered."""
+        history = await self.store.load(policy_stream(tenant_id, charger_id))
+        return fold(recorded.event for recorded in history if recorded.envelope.recorded_at <= at)
+
+    async def record(
+        self,
+        context: Context,
+        charger_id: ChargerId,
+        events: tuple[PolicyEvent, ...],
+        *,
+        expected_version: int,
+        now: datetime,
+        also: Sequence[Append] = (),
+    ) -> Committed:
+        """All or nothing, together with `also`. Raises `VersionConflict` or `StoreUnavailable`."""
+        appends = list(also)
+        if events:
+            stream = policy_stream(context.tenant_id, charger_id)
+            appends.append(Append(stream, expected_version, enveloped(context, events, now=now)))
+        position = await self.store.append(appends) if appends else 0
+        return Committed(expected_version + len(events), position)

@@ -1,0 +1,101 @@
+"""The demo speaks to the service as everyone else does: over its HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from access_policy.entrypoints.demo.fleet import AGREEMENT, CHARGERS, DEPOT, VEHICLES, ZONE
+
+
+class DemoApi:
+    """Raises `httpx.HTTPStatusError` for anything that the service refuses: the demo asks for nothing odd."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0, trust_env=False
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def set_up(self) -> None:
+        """The depot, its chargers, an agreement and the known vehicles. Doing it again changes nothing."""
+        depot = {"name": "North yard", "time_zone": ZONE, "language": "en"}
+        await self._send("PUT", f"/v1/depots/{DEPOT}", depot)
+        for charger in CHARGERS:
+            body = {
+                "charge_point_id": charger.charge_point_id,
+                "depot_id": DEPOT,
+                "profile": charger.profile,
+                "baseline_mode": "freevend",
+            }
+            await self._send("PUT", f"/v1/chargers/{charger.charger_id}", body)
+        agreement = {"name": "City couriers by night", "fleet": "City Couriers", "valid_from": "2026-01-01T00:00:00Z"}
+        await self._send("PUT", f"/v1/agreements/{AGREEMENT}", {**agreement, "depot_ids": [DEPOT]})
+        for vehicle in VEHICLES:
+            if vehicle.access_class is not None:
+                described: dict[str, Any] = {
+                    "name": vehicle.name,
+                    "access_class": vehicle.access_class,
+                    "identifiers": vehicle.identifiers(),
+                }
+                if vehicle.access_class == "agreement":
+                    described["agreement_id"] = AGREEMENT
+                await self._send("PUT", f"/v1/vehicles/{vehicle.vehicle_id}", described)
+
+    async def schedule(self, windows: Iterable[tuple[datetime, datetime]]) -> None:
+        """Managed access in each window at every charger, daily from today; local times of the depot, to the second."""
+        for start, end in windows:
+            rule = {
+                "name": f"managed {start:%H:%M:%S} to {end:%H:%M:%S}",
+                "mode": "managed",
+                "recurrence": "FREQ=DAILY",
+                "start": f"{start:%H:%M:%S}",
+                "end": f"{end:%H:%M:%S}",
+                "applies_from": start.date().isoformat(),
+            }
+            await self._send("POST", f"/v1/depots/{DEPOT}/mode-rules", {"charger_ids": "all", "rule": rule})
+
+    async def withdraw_rules(self) -> None:
+        """Leave nothing of an earlier demo behind."""
+        for charger in CHARGERS:
+            shown = await self.charger(charger.charger_id)
+            for rule in shown.get("mode_rules", []):
+                await self._send("DELETE", f"/v1/chargers/{charger.charger_id}/mode-rules/{rule['rule_id']}")
+
+    async def charger(self, charger_id: str) -> dict[str, Any]:
+        return await self._send("GET", f"/v1/chargers/{charger_id}")
+
+    async def attempts(self, since: datetime) -> list[dict[str, Any]]:
+        """All attempts since the instant, newest first."""
+        return await self._pages("/v1/access-events", {"from": _instant(since)})
+
+    async def faults(self, since: datetime) -> list[dict[str, Any]]:
+        return await self._pages("/v1/faults", {"from": _instant(since)})
+
+    async def _pages(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        while True:
+            page = await self._send("GET", path, query=query)
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            query = {**query, "cursor": page["next_cursor"]}
+
+    async def _send(
+        self, method: str, path: str, body: object = None, *, query: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        answer = await self._client.request(method, path, json=body, params=query)
+        if answer.is_error:
+            raise httpx.HTTPStatusError(
+                f"{method} {path}: {answer.status_code} {answer.text[:500]}", request=answer.request, response=answer
+            )
+        return answer.json() if answer.content else {}
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
