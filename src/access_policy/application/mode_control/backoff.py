@@ -19,7 +19,7 @@ class Backoff:
     failures: int = 0
 
     def next_s(self) -> float:
-        span = min(self.longest_s, self.first_s * 2 ** min(self.failures, 30))
+        span = min(self.longest_s, self.first_s * 2.0 ** min(self.failures, 30))
         self.failures += 1
         return max(0.05, span * self.random_share())
 

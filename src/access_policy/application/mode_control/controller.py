@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.mode_control.backoff import Backoff, RateLimit
@@ -120,9 +121,9 @@ class ModeController:
                 work = self._dirty.pop(key)
                 task = asyncio.create_task(self._look_at(key, work), name=f"mode-control {key[1]}")
                 self._in_work[key] = task
-                task.add_done_callback(lambda _, key=key: self._done(key))
+                task.add_done_callback(partial(self._done, key))
 
-    def _done(self, key: ChargerKey) -> None:
+    def _done(self, key: ChargerKey, _: asyncio.Task[None]) -> None:
         self._in_work.pop(key, None)
         self._woken.set()
 

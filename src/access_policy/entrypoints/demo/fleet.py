@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access_policy.entrypoints.demo.simulated_charger import (
     OCPP16,
@@ -31,7 +31,7 @@ class DemoCharger:
     profile: str
     protocol: str
     freevend: FreevendKey | FreevendVariable | None = None
-    behaviour: Behaviour = Behaviour()
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
     def spec(self, url: str) -> ChargerSpec:
         return ChargerSpec(
@@ -69,9 +69,7 @@ VARIABLE = DemoCharger(
     protocol=OCPP201,
     freevend=FreevendVariable(),
 )
-CENTRAL = DemoCharger(
-    charger_id="bay-4", charge_point_id="NY-0004", profile="ocpp201-central", protocol=OCPP201
-)
+CENTRAL = DemoCharger(charger_id="bay-4", charge_point_id="NY-0004", profile="ocpp201-central", protocol=OCPP201)
 GOES_OFFLINE = DemoCharger(
     charger_id="bay-5",
     charge_point_id="NY-0005",
@@ -79,9 +77,7 @@ GOES_OFFLINE = DemoCharger(
     protocol=OCPP16,
     freevend=FreevendKey(),
 )
-UNSWITCHABLE = DemoCharger(
-    charger_id="bay-6", charge_point_id="NY-0006", profile="unsupported", protocol=OCPP16
-)
+UNSWITCHABLE = DemoCharger(charger_id="bay-6", charge_point_id="NY-0006", profile="unsupported", protocol=OCPP16)
 BREAKS_DOWN = DemoCharger(
     charger_id="bay-7",
     charge_point_id="NY-0007",

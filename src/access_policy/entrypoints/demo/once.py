@@ -131,7 +131,8 @@ class DemoOnce:
         attempts = await self.api.attempts(self.began_at)
         denied = [attempt for attempt in attempts if attempt["decision"] == "denied"]
         reasons = {attempt["reason"] for attempt in denied}
-        self.checks.expect("three attempts were denied, all as unknown", (len(denied), reasons) == (3, {"unknown_identifier"}), (len(denied), reasons))
+        found = (len(denied), reasons)
+        self.checks.expect("three attempts were denied, all as unknown", found == (3, {"unknown_identifier"}), found)
         in_freevend = [a for a in attempts if a["decision"] == "none"]
         self.checks.expect("a freevend start is on record without a decision", bool(in_freevend))
         allowed = {a["vehicle_id"] for a in attempts if a["decision"] == "allowed" and a["expected_mode"] == "managed"}
@@ -159,11 +160,13 @@ class DemoOnce:
 
     async def _expect_mode(self, charger: DemoCharger, mode: str, what: str) -> None:
         def in_force(shown: dict[str, Any]) -> bool:
-            return shown["applied_mode"] == mode and shown["sync"] == "in_sync"
+            return (shown["applied_mode"], shown["sync"]) == (mode, "in_sync")
 
         shown = await self._soon(lambda: self.api.charger(charger.charger_id), in_force)
         self.checks.expect(
-            f"{charger.charger_id} {what}", in_force(shown), (shown["expected_mode"], shown["applied_mode"], shown["sync"])
+            f"{charger.charger_id} {what}",
+            in_force(shown),
+            (shown["expected_mode"], shown["applied_mode"], shown["sync"]),
         )
 
     async def _soon(self, ask: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool]) -> Any:

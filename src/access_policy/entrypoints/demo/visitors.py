@@ -7,7 +7,14 @@ import logging
 from collections.abc import Mapping
 from random import Random
 
-from access_policy.entrypoints.demo.fleet import BREAKS_DOWN, CHARGERS, GOES_OFFLINE, UNSWITCHABLE, VEHICLES, DemoVehicle
+from access_policy.entrypoints.demo.fleet import (
+    BREAKS_DOWN,
+    CHARGERS,
+    GOES_OFFLINE,
+    UNSWITCHABLE,
+    VEHICLES,
+    DemoVehicle,
+)
 from access_policy.entrypoints.demo.simulated_charger import OCPP201, SimulatedCharger
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,224 @@
+"""Answers from the tables (ports `Views` and `RecentPast`). Each question is one transaction on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, Select, Table, and_, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from access_policy.adapters.read_models.tables import (
+    ACCESS_LOG,
+    AGREEMENTS,
+    CHARGER_STATUS,
+    DEPOTS,
+    FAULTS,
+    VEHICLE_IDENTIFIERS,
+    VEHICLES,
+)
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, Row
+from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
+
+Answer = TypeVar("Answer")
+
+
+class SqlViews:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # --- depots and chargers -----------------------------------------------------------------------------------------
+
+    async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None:
+        return await self._one(_of(DEPOTS, tenant_id).where(DEPOTS.c.depot_id == depot_id))
+
+    async def depots(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page:
+        return await self._by_id(_of(DEPOTS, tenant_id), DEPOTS, "depot_id", cursor, limit)
+
+    async def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
+        return await self._one(_of(CHARGER_STATUS, tenant_id).where(CHARGER_STATUS.c.charger_id == charger_id))
+
+    async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page:
+        wanted = _of(CHARGER_STATUS, tenant_id)
+        if depot_id is not None:
+            wanted = wanted.where(CHARGER_STATUS.c.depot_id == depot_id)
+        return await self._by_id(wanted, CHARGER_STATUS, "charger_id", cursor, limit)
+
+    # --- attempts and faults -----------------------------------------------------------------------------------------
+
+    async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None:
+        return await self._one(_of(ACCESS_LOG, tenant_id).where(ACCESS_LOG.c.attempt_id == attempt_id))
+
+    async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
+        query = _of(ACCESS_LOG, tenant_id)
+        for name in ("decision", "reason", "charger_id", "depot_id"):
+            value = getattr(wanted, name)
+            if value is not None:
+                query = query.where(ACCESS_LOG.c[name] == value)
+        return await self._newest(query, ACCESS_LOG, wanted.since, wanted.until, cursor, limit)
+
+    async def faults(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        query = _of(FAULTS, tenant_id)
+        if charger_id is not None:
+            query = query.where(FAULTS.c.charger_id == charger_id)
+        return await self._newest(query, FAULTS, since, until, cursor, limit)
+
+    # --- vehicles and agreements -------------------------------------------------------------------------------------
+
+    async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
+        found = await self._one(_of(VEHICLES, tenant_id).where(VEHICLES.c.vehicle_id == vehicle_id))
+        return None if found is None else (await self._with_identifiers(tenant_id, [found]))[0]
+
+    async def vehicles(
+        self,
+        tenant_id: TenantId,
+        *,
+        pseudonyms: Collection[str] | None = None,
+        name: str | None = None,
+        access_class: str | None = None,
+        agreement_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 200,
+    ) -> Page:
+        query = _of(VEHICLES, tenant_id)
+        if pseudonyms is not None:
+            holders = select(VEHICLE_IDENTIFIERS.c.vehicle_id).where(
+                VEHICLE_IDENTIFIERS.c.tenant_id == tenant_id, VEHICLE_IDENTIFIERS.c.pseudonym.in_(list(pseudonyms))
+            )
+            query = query.where(VEHICLES.c.vehicle_id.in_(holders))
+        if name is not None:
+            query = query.where(func.lower(VEHICLES.c.name).contains(name.lower(), autoescape=True))
+        if access_class is not None:
+            query = query.where(VEHICLES.c.access_class == access_class)
+        if agreement_id is not None:
+            query = query.where(VEHICLES.c.agreement_id == agreement_id)
+        page = await self._by_id(query, VEHICLES, "vehicle_id", cursor, limit)
+        return Page(await self._with_identifiers(tenant_id, page.items), page.next_cursor)
+
+    async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None:
+        return await self._one(_of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))
+
+    async def agreements(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page:
+        return await self._by_id(_of(AGREEMENTS, tenant_id), AGREEMENTS, "agreement_id", cursor, limit)
+
+    async def _with_identifiers(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> list[Row]:
+        ids = [vehicle["vehicle_id"] for vehicle in vehicles]
+        query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.vehicle_id.in_(ids))
+        rows = await self._all(query.order_by(VEHICLE_IDENTIFIERS.c.position, VEHICLE_IDENTIFIERS.c.pseudonym))
+        return [
+            {**vehicle, "identifiers": [row for row in rows if row["vehicle_id"] == vehicle["vehicle_id"]]}
+            for vehicle in vehicles
+        ]
+
+    # --- what the decision path has to know again --------------------------------------------------------------------
+
+    async def open_sessions(self) -> Sequence[Row]:
+        is_open = and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
+        return await self._all(select(ACCESS_LOG).where(is_open).order_by(ACCESS_LOG.c.position))
+
+    async def attempts_since(self, since: datetime) -> Sequence[Row]:
+        return await self._all(
+            select(ACCESS_LOG).where(ACCESS_LOG.c.decided_for >= since).order_by(ACCESS_LOG.c.position)
+        )
+
+    async def connected_chargers(self) -> Sequence[Row]:
+        return await self._all(select(CHARGER_STATUS).where(CHARGER_STATUS.c.connected.is_(True)))
+
+    # --- how -----------------------------------------------------------------------------------------------------------
+
+    async def _newest(
+        self,
+        query: Select[Any],
+        table: Table,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        """By time, newest first; of equal times the later recorded one. The cursor is the last row's time and position."""
+        time, position = table.c.occurred_at, table.c.position
+        if since is not None:
+            query = query.where(time >= since)
+        if until is not None:
+            query = query.where(time < until)
+        if cursor is not None:
+            at_text, last = _read_cursor(cursor, str, int)
+            at = _instant(at_text)
+            query = query.where(or_(time < at, and_(time == at, position < last)))
+        rows = await self._all(query.order_by(time.desc(), position.desc()).limit(limit + 1))
+        return _page(rows, limit, lambda row: [row["occurred_at"].isoformat(), row["position"]])
+
+    async def _by_id(self, query: Select[Any], table: Table, name: str, cursor: str | None, limit: int) -> Page:
+        if cursor is not None:
+            (last,) = _read_cursor(cursor, str)
+            query = query.where(table.c[name] > last)
+        rows = await self._all(query.order_by(table.c[name]).limit(limit + 1))
+        return _page(rows, limit, lambda row: [row[name]])
+
+    async def _one(self, query: Select[Any]) -> Row | None:
+        rows = await self._all(query)
+        return rows[0] if rows else None
+
+    async def _all(self, query: Select[Any]) -> list[Row]:
+        def read() -> list[Row]:
+            with self._engine.connect() as connection:
+                return [dict(row) for row in connection.execute(query).mappings()]
+
+        return await _answered(read)
+
+
+async def _answered(read: Callable[[], Answer]) -> Answer:
+    try:
+        return await asyncio.to_thread(read)
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the read models failed: {error}") from error
+
+
+def _of(table: Table, tenant_id: TenantId) -> Select[Any]:
+    return select(table).where(table.c.tenant_id == tenant_id)
+
+
+def _page(rows: list[Row], limit: int, key: Callable[[Row], list[Any]]) -> Page:
+    if len(rows) <= limit:
+        return Page(rows, None)
+    kept = rows[:limit]
+    return Page(kept, base64.urlsafe_b64encode(json.dumps(key(kept[-1])).encode()).decode())
+
+
+def _read_cursor(cursor: str, *types: type) -> list[Any]:
+    try:
+        parts = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except ValueError as error:
+        raise _bad_cursor() from error
+    fits = isinstance(parts, list) and len(parts) == len(types)
+    if not fits or not all(isinstance(part, kind) for part, kind in zip(parts, types, strict=True)):
+        raise _bad_cursor()
+    return list(parts)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if at.tzinfo is None:
+        raise _bad_cursor()
+    return at
+
+
+def _bad_cursor() -> CursorInvalid:
+    return CursorInvalid("The cursor is not one of ours; take next_cursor of the page before.", pointer="/cursor")

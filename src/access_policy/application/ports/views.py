@@ -1,0 +1,110 @@
+"""The read side's questions. Answers are rows: mappings from column names to values, instants aware and in UTC.
+
+Every question names its tenant; nothing of another tenant is ever part of an answer. Pages are newest or smallest first,
+with an opaque cursor that stays valid while rows are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from access_policy.domain.errors import Invalid
+from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
+
+Row = Mapping[str, Any]
+
+PAGE_MAX = 200
+
+
+class CursorInvalid(Invalid):
+    code = "cursor-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next_cursor` is None on the last page."""
+
+    items: list[Row]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFilter:
+    """`[since, until)` on the time of the attempt; None leaves a condition out."""
+
+    decision: str | None = None
+    reason: str | None = None
+    charger_id: str | None = None
+    depot_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Views(Protocol):
+    async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None: ...
+
+    async def depots(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page: ...
+
+    async def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None: ...
+
+    async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page: ...
+
+    async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None: ...
+
+    async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
+        """Newest first."""
+        ...
+
+    async def faults(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        """Newest first."""
+        ...
+
+    async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
+        """With its identifiers, as rows, under `identifiers`."""
+        ...
+
+    async def vehicles(
+        self,
+        tenant_id: TenantId,
+        *,
+        pseudonyms: Collection[str] | None = None,
+        name: str | None = None,
+        access_class: str | None = None,
+        agreement_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE_MAX,
+    ) -> Page:
+        """By id. `pseudonyms`: only vehicles that have one of these identifiers; `name`: part of the name, any case."""
+        ...
+
+    async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None: ...
+
+    async def agreements(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page: ...
+
+
+class RecentPast(Protocol):
+    """What the decision path has to know again after a restart. Of all tenants."""
+
+    async def open_sessions(self) -> Sequence[Row]:
+        """Charges that began and did not end."""
+        ...
+
+    async def attempts_since(self, since: datetime) -> Sequence[Row]:
+        """Decided attempts since then, oldest first."""
+        ...
+
+    async def connected_chargers(self) -> Sequence[Row]:
+        """Chargers recorded as connected."""
+        ...

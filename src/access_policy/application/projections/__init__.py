@@ -1,0 +1,12 @@
+"""Projections: pure folds from a recorded event to changes of rows. Where the rows are kept is an adapter's business."""
+
+from __future__ import annotations
+
+from access_policy.application.projections.access_log import ACCESS_LOG
+from access_policy.application.projections.changes import Projection
+from access_policy.application.projections.charger_status import CHARGER_STATUS
+from access_policy.application.projections.depots import DEPOTS
+from access_policy.application.projections.faults import FAULTS
+from access_policy.application.projections.vehicle_directory import VEHICLE_DIRECTORY
+
+PROJECTIONS: tuple[Projection, ...] = (DEPOTS, CHARGER_STATUS, ACCESS_LOG, FAULTS, VEHICLE_DIRECTORY)
