@@ -226,6 +226,41 @@ def test_a_freevend_permission_of_an_unknown_vehicle_ends_when_managed_access_be
     assert holds_until(facts_of(van()), nightly) == NOON + PERMISSION_HORIZON
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vehicle": replace(van(), suspended_because="why")},
+        {"vehicle": van(valid_from=NOON + 2 * DAY)},
+        {"in_use_elsewhere": True},
+        {"identifier": None},
+        {"identifier": ref(kind=IdentifierKind.PIN), "pin_locked_out": True},
+    ],
+)
+def test_an_own_vehicle_that_managed_access_would_refuse_has_its_permission_until_then(changes: dict[str, Any]) -> None:
+    nightly = ModePlan(time_zone="Europe/Berlin", baseline=FREEVEND, rules={NIGHTS: rule()})
+
+    assert holds_until(replace(facts_of(van()), **changes), nightly) == berlin("2026-11-18 22:00")
+
+
+@pytest.mark.parametrize(
+    ("contract", "until"),
+    [
+        (agreement(), NOON + PERMISSION_HORIZON),
+        (agreement(valid_until=NOON + HOUR), NOON + HOUR),
+        (agreement(ended_at=NOON + HOUR), NOON + HOUR),
+        (agreement(hours=(AgreementHours(days=("WE",), start=time(8), end=time(18)),)), berlin("2026-11-18 18:00")),
+        (
+            agreement(hours=(AgreementHours(days=("TU", "WE"), start=time(12), end=time(12)),)),
+            berlin("2026-11-19 12:00"),
+        ),
+    ],
+)
+def test_a_vehicle_of_an_agreement_loses_its_permission_with_what_the_agreement_covers(
+    contract: Any, until: datetime
+) -> None:
+    assert holds_until(facts_of(truck(), agreement=contract), ALWAYS_MANAGED) == until
+
+
 def test_a_permission_outlasts_a_pause_of_its_agreement_that_falls_into_freevend() -> None:
     nightly = ModePlan(time_zone="Europe/Berlin", baseline=MANAGED, rules={NIGHTS: rule(mode=FREEVEND)})
     by_day = agreement(hours=(AgreementHours(days=("WE",), start=time(6), end=time(23)),))
@@ -243,6 +278,7 @@ def test_a_permission_ends_with_the_timeline_at_the_latest() -> None:
     short = timeline(ALWAYS_MANAGED, NOON - HOUR, NOON + HOUR)
 
     assert permission_holds_until(facts_of(van()), short) == NOON + HOUR
+    assert permission_holds_until(facts_of(van(valid_until=short.end)), short) == NOON + HOUR
 
 
 @st.composite
