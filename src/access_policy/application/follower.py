@@ -55,7 +55,7 @@ class Follower:
         failures = 0
         while True:
             try:
-                await self._set_reached(await self._position())
+                await self.resume()
                 while True:
                     await self.catch_up()
                     failures = 0
@@ -66,6 +66,10 @@ class Follower:
                 span = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2**failures)
                 failures = min(failures + 1, 10)
                 await asyncio.sleep(span * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
+
+    async def resume(self) -> None:
+        """Go on from where the handler is."""
+        await self._set_reached(await self._position())
 
     async def catch_up(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Handle all that is in the log now. `progress` hears of the position reached and the one to reach."""

@@ -206,8 +206,11 @@ class Sessions:
         """Record the end; None when the transaction is not known (it is acknowledged all the same) or was over."""
         key = (report.tenant_id, report.charger_id)
         for _ in range(APPEND_TRIES):
-            session = self._live.session(key, report.transaction_id) or await self._load_session(report)
+            session = self._live.session(key, report.transaction_id)
+            if session is None or session.version == 0:  # 0: recalled after a restart
+                session = await self._load_session(report)
             if session is None:
+                self._live.ended(key, report.transaction_id)
                 return None
             try:
                 await self._record_end(report, session)

@@ -1,0 +1,1 @@
+"""Answers kept under Idempotency-Keys, in an SQLite file of their own."""

@@ -1,0 +1,138 @@
+"""Tokens signed with a key of our own, for one machine: ES256 (RFC 7518, 3.4), the key in a file of the data directory.
+
+Only this algorithm and this key are ever taken: what a token's header says of keys (`jwk`, `jku`, `x5u`, `kid`) is not
+looked at, and a header with critical extensions is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.identity import Identity, Role, TokenRefused
+from access_policy.domain.errors import Refused
+from access_policy.domain.ids import ActorId, TenantId, checked_id
+
+ALGORITHM = "ES256"
+ISSUER = "urn:access-policy:embedded"
+AUDIENCE = "access-policy"
+LEEWAY = timedelta(seconds=10)
+TOKEN_LENGTH_MAX = 4096
+KEY_FILE = "token-signing.pem"
+TTL_MAX = timedelta(days=366)
+
+
+class KeyFileUnsafe(Exception):
+    """Others may read the signing key; the message says what to do."""
+
+
+class EmbeddedTokens:
+    def __init__(self, key: ec.EllipticCurvePrivateKey, clock: Clock) -> None:
+        self._key = key
+        self._public = key.public_key()
+        self._clock = clock
+
+    def issue(self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta) -> str:
+        """Raises `InvalidId` for a tenant or subject that cannot be one, `ValueError` for a ttl out of range."""
+        if not timedelta(0) < ttl <= TTL_MAX:
+            raise ValueError(f"a token is valid for more than nothing and at most {TTL_MAX.days} days")
+        now = self._clock.now()
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": checked_id(subject, "subject"),
+            "tenant": checked_id(tenant_id, "tenant"),
+            "role": role.value,
+            "iat": now,
+            "exp": now + ttl,
+        }
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM)
+
+    def verify(self, token: str) -> Identity:
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise TokenRefused("too long")
+        try:
+            if "crit" in jwt.get_unverified_header(token):
+                raise TokenRefused("critical header")
+            claims = jwt.decode(
+                token,
+                self._public,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                options={
+                    "require": ["iss", "aud", "sub", "tenant", "role", "iat", "exp"],
+                    "verify_exp": False,  # against our own clock, below
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise TokenRefused(repr(error)) from error
+        self._check_times(claims)
+        return _identity(claims)
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        now = self._clock.now().timestamp()
+        times = (claims["iat"], claims["exp"], claims.get("nbf", claims["iat"]))
+        if any(isinstance(at, bool) or not isinstance(at, int | float) for at in times):
+            raise TokenRefused("times that are no numbers")
+        issued, expires, not_before = times
+        leeway = LEEWAY.total_seconds()
+        if now >= expires + leeway or now < max(issued, not_before) - leeway:
+            raise TokenRefused("not valid now")
+
+
+def open_embedded_tokens(directory: Path, clock: Clock) -> EmbeddedTokens:
+    """The key in `directory`; a new one if there is none. Raises `KeyFileUnsafe`."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = directory / KEY_FILE
+    if not path.exists():
+        _write_key(path)
+    if path.stat().st_mode & 0o077:
+        raise KeyFileUnsafe(f"{path} can be read by others; run chmod 600 on it.")
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise KeyFileUnsafe(f"{path} holds no P-256 key; move it away, and a new one is made.")
+    return EmbeddedTokens(key, clock)
+
+
+def _write_key(path: Path) -> None:
+    """Two processes may start at once: whoever links first wins, and both read the same file."""
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return
+    finally:
+        fresh.unlink()
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    tenant, subject, role = claims["tenant"], claims["sub"], claims["role"]
+    if not all(isinstance(value, str) for value in (tenant, subject, role)) or role not in set(Role):
+        raise TokenRefused("claims that are not ours")
+    try:
+        return Identity(
+            tenant_id=TenantId(checked_id(tenant, "tenant")),
+            role=Role(role),
+            subject=ActorId(checked_id(subject, "subject")),
+        )
+    except Refused as refusal:
+        raise TokenRefused(refusal.detail) from refusal

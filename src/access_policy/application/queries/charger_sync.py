@@ -1,0 +1,37 @@
+"""How the mode in force relates to the mode expected, in one word (api.md, `sync`)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.mode_control import is_applied
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+
+
+class Sync(StrEnum):
+    IN_SYNC = "in_sync"
+    PENDING = "pending"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    DRIFTED = "drifted"
+
+
+def sync_of(
+    policy: ChargerAccessPolicy, profile: CapabilityProfile | None, expected: AccessMode, *, connected: bool
+) -> Sync:
+    """A charger that is away and was verified in the expected mode is in sync as far as anyone knows."""
+    if profile is None or profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
+        return Sync.UNSUPPORTED
+    if is_applied(policy, expected):
+        return Sync.IN_SYNC
+    if not connected:
+        return Sync.UNREACHABLE
+    application = policy.application
+    if application.drift_found is not None:
+        return Sync.DRIFTED
+    if application.failure is not None and application.requested_mode is expected:
+        return Sync.FAILED
+    return Sync.PENDING

@@ -1,0 +1,197 @@
+"""The one place that knows every adapter: what is made of what (dependency-injector). Business code never imports it."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.clock import SystemClock
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store, sqlite_snapshots
+from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
+from access_policy.adapters.identity.embedded import open_embedded_tokens
+from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.adapters.ocpp.station import Desks
+from access_policy.adapters.read_models.runner import ReadModels
+from access_policy.adapters.read_models.views import SqlViews
+from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.adapters.secrets.key_files import Keys, open_keys
+from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.application.commands.add_exception import AddExceptionHandler
+from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
+from access_policy.application.commands.end_agreement import EndAgreementHandler
+from access_policy.application.commands.lift_override import LiftOverrideHandler
+from access_policy.application.commands.on_policy import ChangePolicy
+from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.override_mode import OverrideModeHandler
+from access_policy.application.commands.put_agreement import PutAgreementHandler
+from access_policy.application.commands.put_charger import PutChargerHandler
+from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_vehicle import PutVehicleHandler
+from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
+from access_policy.application.commands.remove_exception import RemoveExceptionHandler
+from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
+from access_policy.application.commands.retire_charger import RetireChargerHandler
+from access_policy.application.commands.schedule_mode import ScheduleModeHandler
+from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
+from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
+from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import ChargerKey, LiveAttempts
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.view import TYPES, DecisionView
+from access_policy.application.follower import Follower
+from access_policy.application.mode_control.controller import ModeController, Pace
+from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.repositories.charge_point_claims import ChargePointClaims
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.repositories.depots import Depots
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.retrying import retrying
+from access_policy.settings import Settings, host_and_port, is_loopback
+
+
+def open_data_directory(settings: Settings) -> Keys:
+    """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
+    are lost must not be opened with others."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return open_keys(settings.data / "keys", may_create=not settings.store_file.exists())
+
+
+def _asks_for_passwords(address: str) -> bool:
+    return not is_loopback(host_and_port(address)[0])
+
+
+class Container(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+
+    # --- the outside world -------------------------------------------------------------------------------------------
+    clock = providers.Singleton(SystemClock)
+    keys = providers.Singleton(open_data_directory, settings)
+    store = providers.Singleton(lambda keys, s: sqlite_event_store(s.store_file), keys, settings)
+    snapshots = providers.Singleton(lambda s: sqlite_snapshots(s.data / "snapshots.sqlite"), settings)
+    pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
+    vault = providers.Singleton(lambda keys, s: SqliteVehicleVault(s.data / "vault.sqlite", keys.vault), keys, settings)
+    credentials = providers.Singleton(
+        lambda keys, s: SqliteChargerCredentials(s.data / "credentials.sqlite", keys.charger_passwords), keys, settings
+    )
+    profiles = providers.Singleton(ProfileCatalogue.packaged)
+    tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
+    idempotency = providers.Singleton(lambda s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite"), settings)
+
+    # --- the read side -----------------------------------------------------------------------------------------------
+    read_models = providers.Singleton(lambda s: ReadModels(s.read_models_file), settings)
+    views = providers.Singleton(lambda models: SqlViews(models.engine), read_models)
+    read_models_follower = providers.Singleton(
+        lambda store, models: Follower("read models", store, models.follow, models.followed_to, types=models.types),
+        store,
+        read_models,
+    )
+
+    # --- the decision path -------------------------------------------------------------------------------------------
+    decision_view = providers.Singleton(DecisionView)
+    decision_follower = providers.Singleton(
+        lambda store, view: Follower("decision view", store, view.follow, view.followed_to, types=TYPES),
+        store,
+        decision_view,
+    )
+    live = providers.Singleton(LiveAttempts)
+    commits = providers.Singleton(GroupCommit, store)
+    policies = providers.Singleton(ChargerAccessPolicies, store)
+    desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock)
+    conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
+
+    # --- mode control and chargers -----------------------------------------------------------------------------------
+    mode_hints = providers.Singleton(lambda: ModeHints())
+    sessions = providers.Singleton(
+        Sessions, desk, live, store, commits, policies, clock, mode_hints.provided.freevend_seen
+    )
+    desks = providers.Singleton(
+        lambda hints, **parts: Desks(**parts, mode_hint=hints.look_at),
+        mode_hints,
+        view=decision_view,
+        desk=desk,
+        sessions=sessions,
+        conditions=conditions,
+        profiles=profiles,
+        clock=clock,
+    )
+    gateway = providers.Singleton(
+        lambda desks, credentials, s: OcppGateway(desks, credentials, asks_for_passwords=_asks_for_passwords(s.ocpp)),
+        desks,
+        credentials,
+        settings,
+    )
+    mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
+    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, clock)
+    mode_controller = providers.Singleton(
+        lambda hints, view, reconciler, clock, s: hints.to(
+            ModeController(view, reconciler, clock, Pace(resync_s=s.mode_resync_s))
+        ),
+        mode_hints,
+        decision_view,
+        reconciler,
+        clock,
+        settings,
+    )
+
+    # --- commands: each runs again when it loses a race ------------------------------------------------------------------
+    depots = providers.Singleton(Depots, store)
+    claims = providers.Singleton(ChargePointClaims, store)
+    registries = providers.Singleton(VehicleRegistries, store, snapshots)
+    change_policy = providers.Singleton(ChangePolicy, policies, clock)
+    change_registry = providers.Singleton(ChangeRegistry, registries, clock)
+    put_depot = providers.Singleton(
+        retrying, providers.Singleton(PutDepotHandler, depots, policies, decision_view, clock)
+    )
+    put_charger = providers.Singleton(
+        retrying, providers.Singleton(PutChargerHandler, policies, depots, claims, profiles, credentials, clock)
+    )
+    retire_charger = providers.Singleton(
+        retrying, providers.Singleton(RetireChargerHandler, policies, claims, credentials, clock)
+    )
+    schedule_mode = providers.Singleton(retrying, providers.Singleton(ScheduleModeHandler, change_policy))
+    schedule_mode_for_many = providers.Singleton(
+        ScheduleModeForManyHandler,
+        providers.Singleton(ScheduleModeHandler, change_policy),
+        policies,
+        depots,
+        decision_view,
+        clock,
+    )
+    amend_mode_rule = providers.Singleton(retrying, providers.Singleton(AmendModeRuleHandler, change_policy))
+    withdraw_mode_rule = providers.Singleton(retrying, providers.Singleton(WithdrawModeRuleHandler, change_policy))
+    add_exception = providers.Singleton(retrying, providers.Singleton(AddExceptionHandler, change_policy))
+    remove_exception = providers.Singleton(retrying, providers.Singleton(RemoveExceptionHandler, change_policy))
+    override_mode = providers.Singleton(retrying, providers.Singleton(OverrideModeHandler, change_policy, depots))
+    lift_override = providers.Singleton(retrying, providers.Singleton(LiftOverrideHandler, change_policy))
+    put_vehicle = providers.Singleton(
+        retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock)
+    )
+    suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
+    reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))
+    remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
+    put_agreement = providers.Singleton(retrying, providers.Singleton(PutAgreementHandler, change_registry))
+    end_agreement = providers.Singleton(retrying, providers.Singleton(EndAgreementHandler, change_registry))
+
+
+class ModeHints:
+    """Breaks the circle between the gateway, which gives hints, and the controller, which takes them and uses it."""
+
+    def __init__(self) -> None:
+        self._controller: ModeController | None = None
+
+    def to(self, controller: ModeController) -> ModeController:
+        self._controller = controller
+        return controller
+
+    def look_at(self, key: ChargerKey, trigger: str) -> None:
+        if self._controller is not None:
+            self._controller.hint(key, trigger)
+
+    def freevend_seen(self, key: ChargerKey, evidence: str) -> None:
+        if self._controller is not None:
+            self._controller.hint(key, evidence, read_back=True)

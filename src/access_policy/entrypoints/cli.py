@@ -1,0 +1,186 @@
+"""The command line: `serve`, `token`, `rebuild` and the demo. Exit status 0: done, 1: refused, 2: usage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+
+from access_policy.application.ports.identity import Role
+from access_policy.application.projections import PROJECTIONS
+from access_policy.domain.errors import Refused
+from access_policy.entrypoints.http.bodies import duration
+from access_policy.settings import Settings
+
+Answer = TypeVar("Answer")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
+)
+
+Data = Annotated[Path | None, typer.Option(help="Directory of the SQLite files and keys [default: ./data]")]
+Http = Annotated[str | None, typer.Option(help="Where the HTTP API listens [default: 127.0.0.1:8000]")]
+Ocpp = Annotated[str | None, typer.Option(help="Where chargers connect [default: 127.0.0.1:9000]")]
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    http: Http = None,
+    ocpp: Ocpp = None,
+    demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
+) -> None:
+    """Run the service in one process until SIGTERM or Ctrl-C."""
+    settings = _settings(data=data, http=http, ocpp=ocpp)
+    _log_to_terminal(settings, quiet=demo)
+    if demo:
+        from access_policy.entrypoints.demo.run import serve_demo
+
+        _run(serve_demo(settings, Console()))
+    else:
+        from access_policy.entrypoints.service import Service
+
+        _run(Service(settings).run(_say_where))
+
+
+@app.command()
+def token(
+    tenant: Annotated[str, typer.Option(help="The tenant whose data the token is for")],
+    role: Annotated[Role, typer.Option(help="What its bearer may do")],
+    data: Data = None,
+    subject: Annotated[str, typer.Option(help="Who bears it; recorded with every command")] = "operator",
+    ttl: Annotated[str, typer.Option(help="How long it is valid, such as 1h, 30m or 7d")] = "1h",
+) -> None:
+    """Print a bearer token signed with the embedded key of the data directory, and nothing else."""
+    from access_policy.adapters.clock import SystemClock
+    from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
+
+    settings = _settings(data=data)
+    try:
+        tokens = open_embedded_tokens(settings.data / "keys", SystemClock())
+        print(tokens.issue(tenant, role, subject=subject, ttl=_span(ttl)))
+    except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
+        _refuse(error)
+
+
+@app.command()
+def rebuild(
+    data: Data = None,
+    only: Annotated[list[str] | None, typer.Option(help="A projection; without it all are rebuilt")] = None,
+) -> None:
+    """Empty read models and fold them from the event log again. The service must not be running."""
+    settings = _settings(data=data)
+    names = [projection.name for projection in PROJECTIONS]
+    unknown = set(only or []) - set(names)
+    if unknown:
+        _refuse(ValueError(f"there is no projection {min(unknown)!r}; there are {', '.join(names)}"))
+    _run(_rebuild(settings, only or names))
+
+
+@app.command("demo-once")
+def demo_once(
+    data: Annotated[Path | None, typer.Option(help="Where to keep what the demo makes [default: nowhere]")] = None,
+) -> None:
+    """Run the demo for about a minute, check what it should show, and exit with 0 or 1."""
+    from access_policy.entrypoints.demo.run import demo_once as run_once
+
+    settings = _settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
+    _log_to_terminal(settings, quiet=True)
+    if not _run(run_once(settings, Console(), keep=data is not None)):
+        raise typer.Exit(1)
+
+
+async def _rebuild(settings: Settings, names: list[str]) -> None:
+    from rich.progress import Progress
+
+    from access_policy.container import Container
+
+    container = Container(settings=settings)
+    with Progress() as progress:
+        task = progress.add_task("Folding the log", total=None)
+        folded = await container.read_models().rebuild(
+            container.store(), names, lambda done, of: progress.update(task, completed=done, total=of)
+        )
+    print(f"{', '.join(names)}: {folded} events folded")
+    await container.read_models().close()
+    await container.store().close()
+
+
+def _say_where(service: object) -> None:
+    from access_policy.entrypoints.service import Service
+
+    assert isinstance(service, Service)
+    print(f"HTTP API  http://127.0.0.1:{service.http_port}/v1   (documentation: /docs)")
+    print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
+    print(f"Token     access-policy token --tenant T --role admin --data {service.settings.data}", flush=True)
+
+
+def _settings(**flags: object) -> Settings:
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        typer.echo(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _span(text: str) -> timedelta:
+    """`90s`, `30m`, `1h`, `7d` or an ISO 8601 duration. Raises `ValueError`."""
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:].lower())
+    if unit is not None and text[:-1].isdigit():
+        return timedelta(**{unit: int(text[:-1])})
+    span = duration(text)
+    if span is None:
+        raise ValueError(f"{text!r} is no span of time; write 1h, 30m or 7d")
+    return span
+
+
+def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Errors that a person can do something about are one line; everything else is a bug and shows itself."""
+    from eventsourcing.persistence import PersistenceError
+
+    from access_policy.adapters.event_stores.sqlite import NotDurable
+    from access_policy.adapters.identity.embedded import KeyFileUnsafe
+    from access_policy.adapters.secrets.key_files import KeyFileUnusable
+    from access_policy.entrypoints.service import NotAllowed
+
+    try:
+        return asyncio.run(work)
+    except* (NotAllowed, KeyFileUnsafe, KeyFileUnusable, NotDurable, PersistenceError, OSError) as group:
+        _refuse(_first(group))
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, Exception)
+    return first
+
+
+def _log_to_terminal(settings: Settings, *, quiet: bool) -> None:
+    level = "ERROR" if quiet and settings.log_level == "INFO" else settings.log_level
+    handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
+    for noisy in ("websockets", "uvicorn", "asyncio"):
+        logging.getLogger(noisy).setLevel("WARNING" if not quiet else "ERROR")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    typer.echo(f"access-policy: {error}", err=True)
+    raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,127 @@
+"""Runs the service with the demo depot: for as long as one likes, or once with everything checked."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+from access_policy.application.follower import Follower
+from access_policy.application.ports.event_store import Recorded
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.demo.api import DemoApi
+from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT, ZONE
+from access_policy.entrypoints.demo.lines import line
+from access_policy.entrypoints.demo.once import DemoOnce, Expectations, all_chargers
+from access_policy.entrypoints.demo.simulated_charger import SimulatedCharger
+from access_policy.entrypoints.demo.visitors import come_and_go
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+
+PERIOD = timedelta(minutes=4)  # two minutes of managed access, two of freevend
+WINDOWS = 45  # three hours
+
+
+async def serve_demo(settings: Settings, console: Console) -> None:
+    """Until SIGTERM or Ctrl-C."""
+    service = Service(settings)
+    showing: list[asyncio.Task[None]] = []
+
+    def ready(_: Service) -> None:
+        showing.append(asyncio.create_task(_show(service, console)))
+
+    try:
+        await service.run(ready)
+    finally:
+        for task in showing:
+            task.cancel()
+        await asyncio.gather(*showing, return_exceptions=True)
+
+
+async def demo_once(settings: Settings, console: Console, *, keep: bool) -> bool:
+    """True when everything expected was seen. Without `keep` the data directory is a temporary one."""
+    with tempfile.TemporaryDirectory(prefix="access-policy-demo-") as directory:
+        if not keep:
+            settings = settings.model_copy(update={"data": Path(directory), "drain_s": 0.5})
+        async with Service(settings).running() as service, _depot(service, console) as (api, chargers):
+            checks = await DemoOnce(api, chargers).run()
+    _summary(console, checks)
+    return checks.all_hold
+
+
+async def _show(service: Service, console: Console) -> None:
+    token = _token(service)
+    console.print(f"HTTP API  http://127.0.0.1:{service.http_port}/v1   (documentation: /docs)")
+    console.print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
+    console.print("Token     ", end="")
+    console.print(token, soft_wrap=True, highlight=False)
+    console.print(f"Depot     {len(CHARGERS)} simulated chargers; managed access for two minutes of every four\n")
+    async with _depot(service, console) as (api, chargers):
+        await api.withdraw_rules()
+        await api.schedule(_windows(datetime.now(UTC)))
+        await come_and_go(chargers)
+
+
+@asynccontextmanager
+async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[DemoApi, dict[str, SimulatedCharger]]]:
+    """The depot set up, its chargers powered and connected, and the terminal telling what is recorded from now on."""
+    api = DemoApi(f"http://127.0.0.1:{service.http_port}", _token(service))
+    chargers = all_chargers(f"ws://127.0.0.1:{service.ocpp_port}/ocpp")
+    async with AsyncExitStack() as depot:
+        depot.push_async_callback(api.close)
+        telling = asyncio.create_task(_tell(service, console))
+        depot.callback(telling.cancel)
+        await api.set_up()
+        for charger in chargers.values():
+            await depot.enter_async_context(charger)
+        await asyncio.gather(*(charger.until_ready(timeout_s=30) for charger in chargers.values()))
+        yield api, chargers
+
+
+async def _tell(service: Service, console: Console) -> None:
+    """A line for each event worth reading, from now on."""
+    store = service.container.store()
+    begin = await store.last_position()
+    zone = ZoneInfo(ZONE)
+
+    async def tell(batch: Sequence[Recorded], reached: int) -> None:
+        for recorded in batch:
+            told = line(recorded, zone)
+            if told is not None and recorded.envelope.tenant_id == TENANT:
+                console.print(told, soft_wrap=True)
+
+    async def position() -> int:
+        return max(begin, follower.reached)
+
+    follower = Follower("terminal", store, tell, position)
+    await follower.run()
+
+
+def _token(service: Service) -> str:
+    tokens = service.container.tokens()
+    return str(tokens.issue(TENANT, Role.ADMIN, subject="demo", ttl=timedelta(days=1)))
+
+
+def _windows(now: datetime) -> list[tuple[datetime, datetime]]:
+    first = (now + timedelta(seconds=40)).replace(second=0, microsecond=0).astimezone(ZoneInfo(ZONE))
+    starts = [first + number * PERIOD for number in range(WINDOWS)]
+    return [(start, start + PERIOD / 2) for start in starts]
+
+
+def _summary(console: Console, checks: Expectations) -> None:
+    table = Table(title="What the demo should show")
+    table.add_column("")
+    table.add_column("expectation")
+    table.add_column("instead")
+    for what, holds, found in checks.seen:
+        table.add_row("[green]yes[/]" if holds else "[bold red]NO[/]", what, found)
+    console.print(table)
+    held = sum(holds for _, holds, _ in checks.seen)
+    console.print(f"demo-once: {held} of {len(checks.seen)} expectations hold")

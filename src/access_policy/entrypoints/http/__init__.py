@@ -1,0 +1,1 @@
+"""The HTTP API: parses, builds a command or a question, calls, answers. It decides nothing."""

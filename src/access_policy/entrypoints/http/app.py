@@ -1,0 +1,76 @@
+"""The application: routes, problems, and what goes around every request."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import Response
+from starlette.middleware.base import BaseHTTPMiddleware
+
+from access_policy import __version__
+from access_policy.entrypoints.http.answers import answer
+from access_policy.entrypoints.http.auth import Services
+from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore
+from access_policy.entrypoints.http.problems import MEDIA_TYPE, register_problems
+from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.http.v1 import access, chargers, depots, profiles, registry, schedule
+
+health = APIRouter(tags=["health"])
+
+_PROBLEMS = {400, 401, 403, 404, 409, 412, 413, 422, 500, 503}
+
+
+@health.get("/healthz", operation_id="healthz")
+async def healthz() -> Response:
+    """The process lives; says nothing of what it depends on."""
+    return answer({"status": "ok"})
+
+
+@health.get("/readyz", operation_id="readyz")
+async def readyz(services: Services) -> Response:
+    """What the service needs is there and the projections have caught up."""
+    parts = await services.readiness()
+    body = {"ready": all(parts.values()), "parts": parts, "tzdata": metadata.version("tzdata"), "version": __version__}
+    return answer(body, status=200 if body["ready"] else 503)
+
+
+def create_app(services: HttpServices) -> FastAPI:
+    app = FastAPI(
+        title="access_policy",
+        version=__version__,
+        description="Who may charge when at a depot's chargers.",
+        responses={
+            status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
+            for status in sorted(_PROBLEMS)
+        },
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.include_router(health)
+    for module in (depots, chargers, schedule, registry, access, profiles):
+        app.include_router(module.router, prefix="/v1")
+    register_problems(app)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=SentBefore())
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestIds)
+    return app
+
+
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}

@@ -1,0 +1,254 @@
+"""Request bodies: strict shapes, and from them the application's own types. Pydantic stops here."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from access_policy.application.commands.rule_drafts import RuleDraft
+from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import AgreementId, ChargerId, DepotId
+from access_policy.domain.instants import utc
+from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
+from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, PRIORITY_MAX, Edge
+from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+
+DATES_MAX = 1_000
+TEXT_MAX = 500
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("has no offset from UTC; write it as 2026-11-20T06:00:00Z or with +01:00")
+    return _domain_checked(at)
+
+
+def _domain_checked(at: datetime) -> datetime:
+    try:
+        return utc(at)
+    except (OverflowError, Refused) as error:
+        raise ValueError("lies outside the years that can be meant") from error
+
+
+def _only_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    return value
+
+
+def _no_controls(value: str) -> str:
+    if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF or ord(character) == 127 for character in value):
+        raise ValueError("holds a control character; remove it")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=TEXT_MAX), AfterValidator(_no_controls)]
+Name = Text
+Instant = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_aware)]
+Day = Annotated[date, BeforeValidator(_only_text)]
+Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
+Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+assert set(WEEKDAYS) == set(Weekday.__args__)  # type: ignore[attr-defined]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DepotBody(Body):
+    name: Name
+    time_zone: Text
+    language: Text = "en"
+    longest_override_days: int = Field(default=7, strict=True)
+
+
+class ChargerBody(Body):
+    charge_point_id: Annotated[str, StringConstraints(max_length=TEXT_MAX)]
+    depot_id: Text
+    profile: Text
+    baseline_mode: AccessMode
+    enforcement: Enforcement | None = None
+    connectors: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    on_window_start: OnWindowStart | None = None
+    on_store_outage: OnStoreOutage | None = None
+    offline_starts: OfflineStarts | None = None
+    password: Annotated[str, StringConstraints(min_length=8, max_length=64)] | None = None
+
+
+class RuleBody(Body):
+    name: Name
+    mode: AccessMode
+    recurrence: Text
+    start: Clock
+    end: Clock
+    end_day_offset: Annotated[int, Field(strict=True, ge=0, le=END_DAY_OFFSET_MAX)] | None = None
+    time_zone: Text | None = None
+    applies_from: Annotated[str, StringConstraints(max_length=40)] | None = None
+    applies_until: Annotated[str, StringConstraints(max_length=40)] | None = None
+    priority: Annotated[int, Field(strict=True, ge=-PRIORITY_MAX, le=PRIORITY_MAX)] = 0
+    except_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
+    extra_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
+
+    @model_validator(mode="after")
+    def _edges(self) -> RuleBody:
+        edge(self.applies_from, "applies_from")
+        edge(self.applies_until, "applies_until")
+        return self
+
+    def draft(self) -> RuleDraft:
+        return RuleDraft(
+            name=self.name,
+            mode=self.mode,
+            recurrence=self.recurrence,
+            start=time.fromisoformat(self.start),
+            end=time.fromisoformat(self.end),
+            end_day_offset=self.end_day_offset,
+            time_zone=self.time_zone,
+            applies_from=edge(self.applies_from, "applies_from"),
+            applies_until=edge(self.applies_until, "applies_until"),
+            priority=self.priority,
+            except_dates=frozenset(self.except_dates),
+            extra_dates=frozenset(self.extra_dates),
+        )
+
+
+class ManyRulesBody(Body):
+    charger_ids: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | Literal["all"]
+    rule: RuleBody
+    dry_run: bool = False
+
+
+class ExceptionBody(Body):
+    date: Day
+    until_date: Day | None = None
+    mode: AccessMode
+    reason: Text
+
+
+class OverrideBody(Body):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    mode: AccessMode
+    reason: Text
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    until: Instant | None = None
+    for_: Annotated[timedelta | None, BeforeValidator(lambda v: duration(v)), Field(alias="for")] = None
+    until_next_transition: bool = False
+
+    @model_validator(mode="after")
+    def _one_end(self) -> OverrideBody:
+        given = [self.until is not None, self.for_ is not None, self.until_next_transition]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of until, for and until_next_transition")
+        return self
+
+
+class IdentifierBody(Body):
+    kind: IdentifierKind
+    value: Annotated[str, StringConstraints(max_length=TEXT_MAX)]
+
+
+class VehicleBody(Body):
+    name: Name
+    access_class: Literal["own", "agreement"]
+    agreement_id: Text | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] = []
+    plate: Annotated[str, StringConstraints(max_length=TEXT_MAX)] | None = None
+
+    def description(self) -> VehicleDescription:
+        return VehicleDescription(
+            name=self.name,
+            access_class=AccessClass(self.access_class),
+            agreement_id=None if self.agreement_id is None else AgreementId(self.agreement_id),
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        )
+
+    def presented(self) -> list[tuple[IdentifierKind, str]]:
+        plates = [] if self.plate is None else [(IdentifierKind.PLATE, self.plate)]
+        return [*((each.kind, each.value) for each in self.identifiers), *plates]
+
+
+class ReasonBody(Body):
+    reason: Text
+
+
+class HoursBody(Body):
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)]
+    start: Clock
+    end: Clock
+
+
+class AgreementBody(Body):
+    name: Name
+    fleet: Name
+    valid_from: Instant
+    valid_until: Instant | None = None
+    charger_ids: Annotated[list[Text], Field(max_length=10_000)] = []
+    depot_ids: Annotated[list[Text], Field(max_length=10_000)] = []
+    hours: Annotated[list[HoursBody], Field(max_length=100)] = []
+
+    def agreement(self, agreement_id: AgreementId) -> Agreement:
+        return Agreement(
+            agreement_id=agreement_id,
+            name=self.name,
+            fleet=self.fleet,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            charger_ids=frozenset(ChargerId(each) for each in self.charger_ids),
+            depot_ids=frozenset(DepotId(each) for each in self.depot_ids),
+            hours=tuple(
+                AgreementHours(
+                    days=tuple(each.days), start=time.fromisoformat(each.start), end=time.fromisoformat(each.end)
+                )
+                for each in self.hours
+            ),
+        )
+
+
+class DecisionBody(Body):
+    charger_id: Text
+    connector_id: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
+    identifier: IdentifierBody
+    at: Instant | None = None
+    dry_run: bool = False
+    attempt_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
+
+
+def edge(text: str | None, name: str) -> Edge | None:
+    """A local date or an instant. Raises `ValueError`."""
+    if text is None:
+        return None
+    try:
+        if len(text) == 10:
+            on = date.fromisoformat(text)
+            if not 2000 <= on.year <= 2200:
+                raise ValueError("the year")
+            return Edge(on=on)
+        return Edge(at=_aware(datetime.fromisoformat(text)))
+    except ValueError as error:
+        raise ValueError(
+            f"{name} takes a local date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z"
+        ) from error
+
+
+_DURATION = r"^P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?$"
+
+
+def duration(value: Any) -> timedelta | None:
+    """ISO 8601 days, hours, minutes and seconds, such as `PT2H` or `P1DT30M`. Raises `ValueError`."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    match = re.match(_DURATION, value) if isinstance(value, str) else None
+    if match is None or not any(match.groups()):
+        raise ValueError("takes an ISO 8601 duration such as PT2H or P1D")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -1,0 +1,129 @@
+"""Around every request: its id, the size of its body, and commands that were sent before (Idempotency-Key)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from access_policy.application.ports.idempotency import StoredAnswer
+from access_policy.entrypoints.http.auth import authenticated, services_of
+from access_policy.entrypoints.http.problems import ApiProblem, problem
+
+BODY_MAX = 1024 * 1024  # bytes
+KEY_MAX = 200  # characters
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_COMMANDS = frozenset({"POST", "PUT", "DELETE", "PATCH"})
+_KEPT_HEADERS = ("etag", "content-type", "location")
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+class RequestIds:
+    """`X-Request-Id` of the caller where it is one, else a new one; every answer carries it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = told if _REQUEST_ID.fullmatch(told) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class BodyLimit:
+    """Reads a body up to `BODY_MAX`; a longer one is refused before it is kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > BODY_MAX:
+                await problem(413, "body-too-large", f"A body has at most {BODY_MAX} bytes.")(scope, receive, send)
+                return
+        replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return replay.pop() if replay else await receive()
+
+        await self._app(scope, receive_again, send)
+
+
+class SentBefore:
+    """The same key and request within a day gives the same answer, another request under the key is refused, and one that
+    is still being worked on as well."""
+
+    def __init__(self) -> None:
+        self._under_way: set[tuple[str, str]] = set()
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None or request.method not in _COMMANDS:
+            return await call_next(request)
+        if not 1 <= len(key) <= KEY_MAX or not key.isprintable():
+            return problem(400, "bad-idempotency-key", f"Idempotency-Key takes 1 to {KEY_MAX} printable characters.")
+        try:
+            tenant_id = authenticated(request).tenant_id
+        except ApiProblem:
+            return await call_next(request)  # which refuses it
+        services = services_of(request)
+        fingerprint = await _fingerprint(request)
+        earlier = await services.idempotency.find(tenant_id, key, now=services.clock.now())
+        if earlier is not None:
+            return _again(earlier, fingerprint)
+        if (tenant_id, key) in self._under_way:
+            return problem(409, "still-under-way", "The request with this Idempotency-Key is not answered yet.")
+        self._under_way.add((tenant_id, key))
+        try:
+            return await self._first(request, call_next, tenant_id, key, fingerprint)
+        finally:
+            self._under_way.discard((tenant_id, key))
+
+    async def _first(self, request: Request, call_next: Next, tenant_id: str, key: str, fingerprint: str) -> Response:
+        response = await call_next(request)
+        body = b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
+        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        if response.status_code < 500 and response.status_code not in (401, 403):
+            services = services_of(request)
+            kept = StoredAnswer(fingerprint, response.status_code, headers, body)
+            await services.idempotency.keep(tenant_id, key, kept, now=services.clock.now())
+        return Response(body, response.status_code, dict(response.headers))
+
+
+def _again(earlier: StoredAnswer, fingerprint: str) -> Response:
+    if earlier.fingerprint != fingerprint:
+        detail = "This Idempotency-Key was used for another request; take a new one for each command."
+        return problem(422, "idempotency-key-reused", detail)
+    return Response(earlier.body, earlier.status, {**earlier.headers, "Idempotent-Replayed": "true"})
+
+
+async def _fingerprint(request: Request) -> str:
+    parts = (request.method, request.url.path, request.url.query, request.headers.get("If-Match", ""))
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass"))
+    digest.update(await request.body())
+    return digest.hexdigest()

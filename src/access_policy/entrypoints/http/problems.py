@@ -1,0 +1,123 @@
+"""Errors as problem documents (RFC 9457): one place, so that endpoints need no `try`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from access_policy.application.errors import TooBusy, VersionMismatch
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.errors import Conflict, Invalid, Refused, Unknown
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "urn:access-policy:problem:"
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+
+class ApiProblem(Exception):
+    """Raised by the HTTP layer itself for what is wrong with the request as such."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    document: dict[str, Any] = {
+        "type": PROBLEM_TYPE + code,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        document["errors"] = errors
+    return Response(msgspec.json.encode(document), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def register_problems(app: FastAPI) -> None:
+    app.add_exception_handler(ApiProblem, _api_problem)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(VersionMismatch, _version_mismatch)
+    app.add_exception_handler(TooBusy, _unavailable)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _api_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiProblem)
+    return problem(error.status, error.code, error.detail, headers=error.headers)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    status = {Invalid: 422, Conflict: 409, Unknown: 404}[_kind(error)]
+    errors = None if error.pointer is None else [{"pointer": error.pointer, "message": error.detail}]
+    return problem(status, error.code, error.detail, errors=errors)
+
+
+def _kind(error: Refused) -> type[Refused]:
+    return next(kind for kind in (Invalid, Conflict, Unknown) if isinstance(error, kind))
+
+
+async def _version_mismatch(request: Request, error: Exception) -> Response:
+    assert isinstance(error, VersionMismatch)
+    detail = f"If-Match names version {error.expected}, the current one is {error.current}; read it again first."
+    return problem(412, "version-mismatch", detail, headers={"ETag": f'"{error.current}"'})
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.error("%s %s could not be done: %s", request.method, request.url.path, error)
+    detail = "This cannot be recorded just now; send it again in a moment."
+    return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return problem(400, "malformed-json", "The body is not valid JSON.")
+    errors = [{"pointer": _pointer(each["loc"]), "message": str(each["msg"])[:300]} for each in found[:50]]
+    first = errors[0]
+    return problem(422, "invalid-request", f"{first['pointer'] or 'The body'}: {first['message']}", errors=errors)
+
+
+def _pointer(location: tuple[Any, ...]) -> str:
+    """RFC 6901; a query parameter or header is pointed at by its name."""
+    parts = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    details = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+    detail = details.get(error.status_code, str(error.detail))
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    return problem(error.status_code, code, detail, headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "Something went wrong here that is not your request's fault; name the request id when you report it."
+    return problem(500, "internal-error", detail)

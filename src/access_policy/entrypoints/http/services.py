@@ -1,0 +1,61 @@
+"""What the endpoints need of the application; `container` fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from access_policy.application.capability_profiles import CapabilityProfiles
+from access_policy.application.commands import Done
+from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
+from access_policy.application.context import Context
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.live import ChargerKey
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.idempotency import IdempotencyRecords
+from access_policy.application.ports.identity import Tokens
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.views import Views
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+
+Handler = Callable[[Context, Any], Awaitable[Done]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServices:
+    """`settled` waits until a log position can be read; `readiness` names what the service needs and whether it is there;
+    `disconnect` ends the connection of a charger that may not come in any more."""
+
+    clock: Clock
+    tokens: Tokens
+    idempotency: IdempotencyRecords
+    settled: Callable[[int], Awaitable[None]]
+    readiness: Callable[[], Awaitable[dict[str, bool]]]
+    connected: Callable[[ChargerKey], bool]
+    disconnect: Callable[[ChargerKey], None]
+    views: Views
+    decision_view: DecisionView
+    desk: AccessDesk
+    policies: ChargerAccessPolicies
+    profiles: CapabilityProfiles
+    pseudonyms: Pseudonyms
+    vault: VehicleVault
+    put_depot: Handler
+    put_charger: Handler
+    retire_charger: Handler
+    schedule_mode: Handler
+    schedule_mode_for_many: ScheduleModeForManyHandler
+    amend_mode_rule: Handler
+    withdraw_mode_rule: Handler
+    add_exception: Handler
+    remove_exception: Handler
+    override_mode: Handler
+    lift_override: Handler
+    put_vehicle: Handler
+    suspend_vehicle: Handler
+    reinstate_vehicle: Handler
+    remove_vehicle: Handler
+    put_agreement: Handler
+    end_agreement: Handler

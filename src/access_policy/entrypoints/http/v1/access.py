@@ -1,0 +1,184 @@
+"""`/v1/access-decisions`, `/v1/access-events` and `/v1/faults`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from access_policy.application.decisions.questions import Ask
+from access_policy.application.ports.identity import Role
+from access_policy.application.ports.views import AttemptFilter, Row
+from access_policy.domain.access.decision import Step
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
+from access_policy.domain.errors import Invalid
+from access_policy.domain.identifiers import identifier
+from access_policy.domain.ids import AttemptId, ChargerId
+from access_policy.entrypoints.http.answers import Cursor, Limit, answer, instant, not_found, page
+from access_policy.entrypoints.http.auth import Caller, Services
+from access_policy.entrypoints.http.bodies import DecisionBody, Instant
+from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.v1.chargers import cause
+
+router = APIRouter(tags=["access"])
+
+PROTOCOL = "http"
+
+
+class OnlyDryRun(Invalid):
+    code = "only-with-dry-run"
+
+
+@router.post("/access-decisions", operation_id="decide_access")
+async def decide_access(request: Request, caller: Caller, services: Services, body: DecisionBody) -> Response:
+    """Recorded unless `dry_run`; `at` looks at another instant, in a dry run only."""
+    if not body.dry_run and caller.role is Role.OPERATOR:
+        raise ApiProblem(HTTPStatus.FORBIDDEN, "role-too-small", "An operator may ask with dry_run only.")
+    if not body.dry_run and body.at is not None:
+        raise OnlyDryRun("'at' goes with dry_run only: a recorded decision is made now.", pointer="/at")
+    presented = identifier(body.identifier.kind, body.identifier.value)
+    ask = Ask(
+        tenant_id=caller.tenant_id,
+        charger_id=ChargerId(body.charger_id),
+        connector_id=body.connector_id,
+        identifier=presented,
+        protocol=PROTOCOL,
+        message_id=request.state.request_id,
+        signals=None,
+        stage=Stage.REQUEST,
+        actor=caller.subject,
+    )
+    now = services.clock.now()
+    event, steps = services.desk.preview(ask, at=body.at or now)
+    if body.dry_run:
+        return answer(_decision(event, steps, attempt_id=None))
+    chosen = None if body.attempt_id is None else AttemptId(body.attempt_id)
+    decided = await services.desk.authorize(ask, attempt_id=chosen)
+    return answer(_decision(decided.event, steps, attempt_id=decided.attempt_id))
+
+
+def _decision(
+    event: AccessAllowed | AccessDenied, steps: tuple[Step, ...], *, attempt_id: str | None
+) -> dict[str, Any]:
+    lineage = event.lineage
+    allowed = isinstance(event, AccessAllowed)
+    return {
+        "decision": "allowed" if allowed else "denied",
+        "reason": event.reason,
+        "access_class": lineage.access_class,
+        "vehicle_id": lineage.vehicle_id,
+        "agreement_id": lineage.agreement_id,
+        "expected_mode": lineage.expected_mode,
+        "cause": cause(lineage.cause),
+        "would_deny": event.would_deny if isinstance(event, AccessAllowed) else None,
+        "valid_until": instant(event.valid_until) if isinstance(event, AccessAllowed) else None,
+        "decided_for": instant(lineage.decided_for),
+        "attempt_id": attempt_id,
+        "explanation": [{"rule": step.rule, "decided": step.decided, "reason": step.reason} for step in steps],
+    }
+
+
+@router.get("/access-events", operation_id="list_access_events")
+async def list_access_events(
+    caller: Caller,
+    services: Services,
+    decision: Annotated[Literal["allowed", "denied", "none"] | None, Query()] = None,
+    reason: Annotated[str | None, Query(max_length=64)] = None,
+    charger_id: Annotated[str | None, Query(max_length=64)] = None,
+    depot_id: Annotated[str | None, Query(max_length=64)] = None,
+    from_: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    wanted = AttemptFilter(
+        decision=decision, reason=reason, charger_id=charger_id, depot_id=depot_id, since=from_, until=until
+    )
+    return page(await services.views.attempts(caller.tenant_id, wanted, cursor=cursor, limit=limit), _attempt)
+
+
+@router.get("/access-events/{attempt_id}", operation_id="get_access_event")
+async def get_access_event(caller: Caller, services: Services, attempt_id: str) -> Response:
+    row = await services.views.attempt(caller.tenant_id, AttemptId(attempt_id))
+    if row is None:
+        raise not_found("attempt")
+    lineage = {
+        name: row[name]
+        for name in (
+            "stage",
+            "protocol",
+            "message_id",
+            "enforcement",
+            "policy_version",
+            "registry_version",
+            "transaction_id",
+            "session_decision",
+            "session_end_reason",
+        )
+    }
+    return answer({**_attempt(row), "valid_until": instant(row["valid_until"]), "lineage": lineage})
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    return {
+        "attempt_id": row["attempt_id"],
+        "occurred_at": instant(row["occurred_at"]),
+        "depot_id": row["depot_id"],
+        "charger_id": row["charger_id"],
+        "connector_id": row["connector_id"],
+        "decision": row["decision"],
+        "reason": row["reason"],
+        "access_class": row["access_class"],
+        "vehicle_id": row["vehicle_id"],
+        "agreement_id": row["agreement_id"],
+        "identifier": None
+        if row["identifier_kind"] is None
+        else {"kind": row["identifier_kind"], "masked": row["identifier_masked"]},
+        "expected_mode": row["expected_mode"],
+        "cause": None
+        if row["cause_kind"] is None
+        else {"kind": row["cause_kind"], "id": row["cause_id"], "name": row["cause_name"]},
+        "would_deny": row["would_deny"],
+        "offline": bool(row["offline"]),
+        "denial_signal": None
+        if row["signal_status"] is None
+        else {"status": row["signal_status"], "message": row["signal_message"]},
+        "error_shown": row["error_shown"],
+        "session": None
+        if row["session_started_at"] is None
+        else {
+            "started_at": instant(row["session_started_at"]),
+            "ended_at": instant(row["session_ended_at"]),
+            "energy_wh": row["session_energy_wh"],
+        },
+    }
+
+
+@router.get("/faults", operation_id="list_faults")
+async def list_faults(
+    caller: Caller,
+    services: Services,
+    charger_id: Annotated[str | None, Query(max_length=64)] = None,
+    from_: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    found = await services.views.faults(
+        caller.tenant_id, charger_id=charger_id, since=from_, until=until, cursor=cursor, limit=limit
+    )
+    return page(found, _fault)
+
+
+def _fault(row: Row) -> dict[str, Any]:
+    return {
+        "occurred_at": instant(row["occurred_at"]),
+        "charger_id": row["charger_id"],
+        "connector_id": row["connector_id"],
+        "error_code": row["error_code"],
+        "vendor_error_code": row["vendor_error_code"],
+        "info": row["info"],
+        "cleared_at": instant(row["cleared_at"]),
+    }

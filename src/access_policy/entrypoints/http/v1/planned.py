@@ -1,0 +1,64 @@
+"""Rules, exceptions and overrides as answers show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.entrypoints.http.answers import instant
+
+
+def rule_shown(rule: ModeRule) -> dict[str, Any]:
+    return {
+        "rule_id": rule.rule_id,
+        "name": rule.name,
+        "mode": rule.mode,
+        "recurrence": rule.recurrence,
+        "start": f"{rule.start:%H:%M:%S}" if rule.start.second else f"{rule.start:%H:%M}",
+        "end": f"{rule.end:%H:%M:%S}" if rule.end.second else f"{rule.end:%H:%M}",
+        "end_day_offset": rule.end_day_offset,
+        "time_zone": rule.time_zone,
+        "applies_from": _edge(rule.applies_from),
+        "applies_until": _edge(rule.applies_until),
+        "priority": rule.priority,
+        "except_dates": sorted(each.isoformat() for each in rule.except_dates),
+        "extra_dates": sorted(each.isoformat() for each in rule.extra_dates),
+    }
+
+
+def rules_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
+    return [rule_shown(rule) for rule in policy.rules.values()]
+
+
+def exceptions_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
+    return [
+        {
+            "exception_id": each.exception_id,
+            "date": each.first.isoformat(),
+            "until_date": each.last.isoformat(),
+            "mode": each.mode,
+            "reason": each.reason,
+        }
+        for each in policy.exceptions.values()
+    ]
+
+
+def overrides_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
+    return [
+        {
+            "override_id": each.override_id,
+            "mode": each.mode,
+            "from": instant(each.starts_at),
+            "until": instant(each.ends_at),
+            "reason": each.reason,
+            "made_by": each.made_by,
+        }
+        for each in policy.overrides.values()
+    ]
+
+
+def _edge(edge: Edge | None) -> str | None:
+    if edge is None:
+        return None
+    return instant(edge.at) if edge.on is None else edge.on.isoformat()

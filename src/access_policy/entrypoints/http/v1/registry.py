@@ -1,0 +1,226 @@
+"""`/v1/vehicles` and `/v1/agreements`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from access_policy.application.commands.end_agreement import EndAgreement
+from access_policy.application.commands.put_agreement import PutAgreement
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
+from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.suspend_vehicle import SuspendVehicle
+from access_policy.application.ports.identity import Identity, Role
+from access_policy.application.ports.views import Row
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.ids import AgreementId, TenantId, VehicleId
+from access_policy.entrypoints.http.answers import (
+    Cursor,
+    IfMatch,
+    Limit,
+    answer,
+    done,
+    expected_version,
+    instant,
+    not_found,
+    nothing_left,
+    page,
+)
+from access_policy.entrypoints.http.auth import Caller, Services, context_of
+from access_policy.entrypoints.http.bodies import AgreementBody, ReasonBody, VehicleBody
+from access_policy.entrypoints.http.services import HttpServices
+
+router = APIRouter(tags=["registry"])
+
+SEES_VALUES = frozenset({Role.OPERATOR, Role.ADMIN})
+
+
+# --- vehicles --------------------------------------------------------------------------------------------------------
+
+
+@router.put("/vehicles/{vehicle_id}", operation_id="put_vehicle")
+async def put_vehicle(
+    request: Request, caller: Caller, services: Services, vehicle_id: str, body: VehicleBody, if_match: IfMatch = None
+) -> Response:
+    command = PutVehicle(
+        vehicle_id=VehicleId(vehicle_id),
+        description=body.description(),
+        identifiers=body.presented(),
+        expected_version=expected_version(if_match),
+    )
+    result = await services.put_vehicle(context_of(request, caller), command)
+    await services.settled(result.position)
+    shown = await _vehicle_as_shown(services, caller, VehicleId(vehicle_id))
+    return done(result, shown, status=201 if result.created else 200)
+
+
+@router.get("/vehicles/{vehicle_id}", operation_id="get_vehicle")
+async def get_vehicle(caller: Caller, services: Services, vehicle_id: str) -> Response:
+    shown = await _vehicle_as_shown(services, caller, VehicleId(vehicle_id))
+    return answer(shown, version=shown["version"])
+
+
+@router.get("/vehicles", operation_id="list_vehicles")
+async def list_vehicles(
+    caller: Caller,
+    services: Services,
+    identifier: Annotated[str | None, Query(max_length=300, description="Any spelling of an identifier")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Part of the name")] = None,
+    access_class: Annotated[str | None, Query(pattern="^(own|agreement)$")] = None,
+    agreement_id: Annotated[str | None, Query(max_length=64)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    found = await services.views.vehicles(
+        caller.tenant_id,
+        pseudonyms=None if identifier is None else _spelled(services, caller.tenant_id, identifier),
+        name=name,
+        access_class=access_class,
+        agreement_id=agreement_id,
+        cursor=cursor,
+        limit=limit,
+    )
+    items = [await _vehicle_shown(services, caller, row) for row in found.items]
+    return answer({"items": items, "next_cursor": found.next_cursor})
+
+
+@router.delete("/vehicles/{vehicle_id}", operation_id="remove_vehicle", status_code=204)
+async def remove_vehicle(
+    request: Request, caller: Caller, services: Services, vehicle_id: str, if_match: IfMatch = None
+) -> Response:
+    command = RemoveVehicle(vehicle_id=VehicleId(vehicle_id), expected_version=expected_version(if_match))
+    result = await services.remove_vehicle(context_of(request, caller), command)
+    await services.settled(result.position)
+    return nothing_left(result)
+
+
+@router.post("/vehicles/{vehicle_id}/suspend", operation_id="suspend_vehicle")
+async def suspend_vehicle(
+    request: Request, caller: Caller, services: Services, vehicle_id: str, body: ReasonBody, if_match: IfMatch = None
+) -> Response:
+    command = SuspendVehicle(
+        vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=expected_version(if_match)
+    )
+    result = await services.suspend_vehicle(context_of(request, caller), command)
+    await services.settled(result.position)
+    return done(result, await _vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
+
+
+@router.post("/vehicles/{vehicle_id}/reinstate", operation_id="reinstate_vehicle")
+async def reinstate_vehicle(
+    request: Request, caller: Caller, services: Services, vehicle_id: str, body: ReasonBody, if_match: IfMatch = None
+) -> Response:
+    command = ReinstateVehicle(
+        vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=expected_version(if_match)
+    )
+    result = await services.reinstate_vehicle(context_of(request, caller), command)
+    await services.settled(result.position)
+    return done(result, await _vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
+
+
+async def _vehicle_as_shown(services: HttpServices, caller: Identity, vehicle_id: VehicleId) -> dict[str, Any]:
+    row = await services.views.vehicle(caller.tenant_id, vehicle_id)
+    if row is None:
+        raise not_found("vehicle")
+    return await _vehicle_shown(services, caller, row)
+
+
+async def _vehicle_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
+    return {
+        "vehicle_id": row["vehicle_id"],
+        "name": row["name"],
+        "access_class": row["access_class"],
+        "agreement_id": row["agreement_id"],
+        "valid_from": instant(row["valid_from"]),
+        "valid_until": instant(row["valid_until"]),
+        "suspended": row["suspended_because"] is not None,
+        "suspended_because": row["suspended_because"],
+        "identifiers": [await _identifier_shown(services, caller, each) for each in row["identifiers"]],
+        "version": row["version"],
+    }
+
+
+async def _identifier_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
+    """The value for those who may change it; never a PIN's, which nobody keeps."""
+    shown = {"kind": row["kind"], "masked": row["masked"]}
+    if caller.role in SEES_VALUES and row["sealed"]:
+        shown["value"] = await services.vault.unseal(caller.tenant_id, VehicleId(row["vehicle_id"]), row["sealed"])
+    return shown
+
+
+def _spelled(services: HttpServices, tenant_id: TenantId, text: str) -> set[str]:
+    """The pseudonyms of everything that the text could be a spelling of."""
+    pseudonyms = set()
+    for kind in IdentifierKind:
+        try:
+            pseudonyms.add(services.pseudonyms.ref(tenant_id, identifier(kind, text)).pseudonym)
+        except Refused:
+            continue
+    return pseudonyms
+
+
+# --- agreements ------------------------------------------------------------------------------------------------------
+
+
+@router.put("/agreements/{agreement_id}", operation_id="put_agreement")
+async def put_agreement(
+    request: Request,
+    caller: Caller,
+    services: Services,
+    agreement_id: str,
+    body: AgreementBody,
+    if_match: IfMatch = None,
+) -> Response:
+    command = PutAgreement(
+        agreement=body.agreement(AgreementId(agreement_id)), expected_version=expected_version(if_match)
+    )
+    result = await services.put_agreement(context_of(request, caller), command)
+    await services.settled(result.position)
+    return done(result, await _agreement(services, caller, agreement_id), status=201 if result.created else 200)
+
+
+@router.get("/agreements/{agreement_id}", operation_id="get_agreement")
+async def get_agreement(caller: Caller, services: Services, agreement_id: str) -> Response:
+    shown = await _agreement(services, caller, agreement_id)
+    return answer(shown, version=shown["version"])
+
+
+@router.get("/agreements", operation_id="list_agreements")
+async def list_agreements(caller: Caller, services: Services, cursor: Cursor = None, limit: Limit = 50) -> Response:
+    return page(await services.views.agreements(caller.tenant_id, cursor=cursor, limit=limit), _agreement_shown)
+
+
+@router.delete("/agreements/{agreement_id}", operation_id="end_agreement", status_code=204)
+async def end_agreement(
+    request: Request, caller: Caller, services: Services, agreement_id: str, if_match: IfMatch = None
+) -> Response:
+    command = EndAgreement(agreement_id=AgreementId(agreement_id), expected_version=expected_version(if_match))
+    result = await services.end_agreement(context_of(request, caller), command)
+    await services.settled(result.position)
+    return nothing_left(result)
+
+
+async def _agreement(services: HttpServices, caller: Identity, agreement_id: str) -> dict[str, Any]:
+    row = await services.views.agreement(caller.tenant_id, AgreementId(agreement_id))
+    if row is None:
+        raise not_found("agreement")
+    return _agreement_shown(row)
+
+
+def _agreement_shown(row: Row) -> dict[str, Any]:
+    return {
+        "agreement_id": row["agreement_id"],
+        "name": row["name"],
+        "fleet": row["fleet"],
+        "valid_from": instant(row["valid_from"]),
+        "valid_until": instant(row["valid_until"]),
+        "ended_at": instant(row["ended_at"]),
+        "charger_ids": row["charger_ids"],
+        "depot_ids": row["depot_ids"],
+        "hours": row["hours"],
+        "version": row["version"],
+    }

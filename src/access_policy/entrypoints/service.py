@@ -1,0 +1,210 @@
+"""The service in one process: opened, caught up, serving, and ended in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.application.decisions.recall import recall
+from access_policy.container import Container
+from access_policy.entrypoints.http.app import create_app
+from access_policy.entrypoints.http.services import HttpServices
+from access_policy.settings import Settings, host_and_port, is_loopback
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 2.0  # how long a command waits for its change to be visible
+CAUGHT_UP_LAG = 5_000  # positions
+
+
+class NotAllowed(Exception):
+    """The settings ask for something that would be unsafe; the message says what to do."""
+
+
+class Service:
+    """`http_port` and `ocpp_port` are those listened on, also where 0 was asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        _refuse_unsafe(settings)
+        self.settings = settings
+        self.container = Container(settings=settings)
+        self._http: _Uvicorn | None = None
+        self._ocpp: OcppServer | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def http_port(self) -> int:
+        assert self._http is not None
+        return int(self._http.servers[0].sockets[0].getsockname()[1])
+
+    @property
+    def ocpp_port(self) -> int:
+        assert self._ocpp is not None
+        return self._ocpp.port
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Service]:
+        """Serving inside the block. Leaving it: not ready, no new requests, chargers told, records finished, files closed."""
+        await self._catch_up()
+        async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
+            closing.push_async_callback(self._close_files)
+            followers = [
+                tasks.create_task(self.container.decision_follower().run(), name="decision view"),
+                tasks.create_task(self.container.read_models_follower().run(), name="read models"),
+                tasks.create_task(self.container.mode_controller().run(), name="mode control"),
+            ]
+            await self._note_restart()
+            try:
+                await self._open_ports(tasks)
+                yield self
+            finally:
+                await self._close_ports()
+                for follower in followers:
+                    follower.cancel()
+
+    async def run(self, on_ready: Callable[[Service], None]) -> None:
+        """Serve until SIGTERM or SIGINT (or `stop`)."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        async with self.running():
+            on_ready(self)
+            await self._stopping.wait()
+            log.info("stopping")
+
+    async def settled(self, position: int) -> None:
+        """Wait until everything up to the log position can be read, but not for ever."""
+        for follower in (self.container.decision_follower(), self.container.read_models_follower()):
+            await follower.wait_until(position, timeout_s=SETTLE_S)
+
+    async def readiness(self) -> dict[str, bool]:
+        store_up, lag = True, 0
+        try:
+            lag = max(await self.container.decision_follower().lag(), await self.container.read_models_follower().lag())
+        except Exception as trouble:  # noqa: BLE001  whatever it is, the service is not ready
+            log.warning("not ready: %r", trouble)
+            store_up = False
+        return {
+            "store": store_up,
+            "projections": store_up and lag <= CAUGHT_UP_LAG,
+            "serving": not self._stopping.is_set(),
+        }
+
+    # --- beginning ---------------------------------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        for follower in (self.container.decision_follower(), self.container.read_models_follower()):
+            await follower.resume()
+            await follower.catch_up()
+        await recall(
+            self.container.live(), self.container.views(), self.container.store(), now=self.container.clock().now()
+        )
+
+    async def _note_restart(self) -> None:
+        """Chargers that were connected when an earlier process ended are not any more, whether it could say so or not."""
+        for row in await self.container.views().connected_chargers():
+            key = (row["tenant_id"], row["charger_id"])
+            await self.container.conditions().disconnected(key, "the service was restarted")
+
+    async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
+        host, port = host_and_port(self.settings.ocpp)
+        self._ocpp = self.container.gateway().server(host, port)
+        await self._ocpp.start()
+        host, port = host_and_port(self.settings.http)
+        app = create_app(http_services(self.container, self.settled, self.readiness))
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+        self._http = _Uvicorn(config)
+        serving = tasks.create_task(self._http.serve(), name="http")
+        while not self._http.started:
+            if serving.done():
+                raise OSError(f"the HTTP API cannot listen on {self.settings.http}")
+            await asyncio.sleep(0.01)
+
+    # --- ending ------------------------------------------------------------------------------------------------------
+
+    async def _close_ports(self) -> None:
+        self._stopping.set()
+        if self._ocpp is not None:
+            await self._ocpp.drain(self.settings.drain_s)
+            await self.container.gateway().finish_records()
+        if self._http is not None:
+            self._http.should_exit = True
+
+    async def _close_files(self) -> None:
+        for resource in (
+            self.container.store(),
+            self.container.snapshots(),
+            self.container.read_models(),
+            self.container.vault(),
+            self.container.credentials(),
+            self.container.idempotency(),
+        ):
+            await resource.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals are the service's: it ends its parts in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def http_services(
+    container: Container,
+    settled: Callable[[int], Awaitable[None]],
+    readiness: Callable[[], Awaitable[dict[str, bool]]],
+) -> HttpServices:
+    c = container
+    return HttpServices(
+        clock=c.clock(),
+        tokens=c.tokens(),
+        idempotency=c.idempotency(),
+        settled=settled,
+        readiness=readiness,
+        connected=c.gateway().connected,
+        disconnect=c.gateway().disconnect,
+        views=c.views(),
+        decision_view=c.decision_view(),
+        desk=c.desk(),
+        policies=c.policies(),
+        profiles=c.profiles(),
+        pseudonyms=c.pseudonyms(),
+        vault=c.vault(),
+        put_depot=c.put_depot(),
+        put_charger=c.put_charger(),
+        retire_charger=c.retire_charger(),
+        schedule_mode=c.schedule_mode(),
+        schedule_mode_for_many=c.schedule_mode_for_many(),
+        amend_mode_rule=c.amend_mode_rule(),
+        withdraw_mode_rule=c.withdraw_mode_rule(),
+        add_exception=c.add_exception(),
+        remove_exception=c.remove_exception(),
+        override_mode=c.override_mode(),
+        lift_override=c.lift_override(),
+        put_vehicle=c.put_vehicle(),
+        suspend_vehicle=c.suspend_vehicle(),
+        reinstate_vehicle=c.reinstate_vehicle(),
+        remove_vehicle=c.remove_vehicle(),
+        put_agreement=c.put_agreement(),
+        end_agreement=c.end_agreement(),
+    )
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    host, _ = host_and_port(settings.http)
+    if not is_loopback(host):
+        raise NotAllowed(
+            f"The embedded key signs for this machine only, so the API listens on loopback and not on {host}. "
+            "Use 127.0.0.1, behind a proxy of your own if others must reach it."
+        )
