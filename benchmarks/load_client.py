@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sys
 import time
 
@@ -17,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 KNOWN_TAGS = 1_000
+RUN = secrets.token_hex(4)  # message ids of two runs differ, as those of two attempts do
 
 
 def tag(number: int) -> str:
@@ -54,7 +56,7 @@ async def _drive(sockets: list[ClientConnection], worker: int, until: float, lat
     while time.perf_counter() < until:
         ws = sockets[count % len(sockets)]
         begin = time.perf_counter()
-        answer = await _call(ws, f"{worker}-{count}", "Authorize", {"idTag": tag(worker * 7919 + count)})
+        answer = await _call(ws, f"{RUN}-{worker}-{count}", "Authorize", {"idTag": tag(worker * 7919 + count)})
         latencies.append(time.perf_counter() - begin)
         if answer["idTagInfo"]["status"] != "Accepted":
             raise SystemExit(f"refused: {answer}")

@@ -16,6 +16,8 @@ Position = Callable[[], Awaitable[int]]
 
 RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
+BUSY_BATCH = 50  # events; from here on
+BREATH_S = 0.05  # a follower lets batches grow and leaves the processor to those who decide
 
 
 class Follower:
@@ -37,13 +39,13 @@ class Follower:
         self._store = store
         self._handle = handle
         self._position = position
-        self._types = types
+        self._types = frozenset(types)
         self._batch = batch
         self._poll_s = poll_s
         self._hint = asyncio.Event()
         self._reached = 0
         self._progress = asyncio.Condition()
-        store.on_appended(self._hint.set)
+        store.on_appended(self._appended)
 
     @property
     def reached(self) -> int:
@@ -81,6 +83,8 @@ class Follower:
             reached = batch[-1].position if len(batch) == self._batch else last
             await self._handle(batch, reached)
             await self._set_reached(reached)
+            if len(batch) >= BUSY_BATCH and progress is None:
+                await asyncio.sleep(BREATH_S)
             if progress is not None:
                 progress(reached, last)
 
@@ -96,6 +100,10 @@ class Follower:
     async def lag(self) -> int:
         """Positions behind the log's end; 0 when everything has been handled."""
         return max(0, await self._store.last_position() - self._reached)
+
+    def _appended(self, types: frozenset[str]) -> None:
+        if not self._types or not self._types.isdisjoint(types):
+            self._hint.set()
 
     async def _set_reached(self, position: int) -> None:
         async with self._progress:

@@ -342,7 +342,7 @@ async def test_listeners_are_called_on_the_event_loop_after_each_commit(store: E
     loop = asyncio.get_running_loop()
     heard: list[tuple[str, bool]] = []
     for name in ("first", "second"):
-        store.on_appended(lambda name=name: heard.append((name, asyncio.get_running_loop() is loop)))
+        store.on_appended(lambda types, name=name: heard.append((name, asyncio.get_running_loop() is loop)))
 
     await store.append([notes(A, ["one"])])
     with pytest.raises(VersionConflict):

@@ -68,7 +68,7 @@ class RecorderEventStore:
         self._close_recorder = close_recorder
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="event-store-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="event-store-reader")
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[frozenset[str]], None]] = []
         self._closed = False
 
     async def append(self, appends: Sequence[Append]) -> int:
@@ -76,8 +76,9 @@ class RecorderEventStore:
         if not stored:
             return await self.last_position()
         position = await self._run(self._writer, lambda: self._write(appends, stored))
+        names = frozenset(event.topic for event in stored)
         for listener in self._listeners:
-            listener()
+            listener(names)
         return position
 
     async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
@@ -109,7 +110,7 @@ class RecorderEventStore:
     async def last_position(self) -> int:
         return await self._run(self._readers, self._last_position)
 
-    def on_appended(self, listener: Callable[[], None]) -> None:
+    def on_appended(self, listener: Callable[[frozenset[str]], None]) -> None:
         self._listeners.append(listener)
 
     async def close(self) -> None:

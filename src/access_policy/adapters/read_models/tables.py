@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Dialect, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Dialect, Float, Index, Integer, MetaData, String, Table, and_
 from sqlalchemy.types import TypeDecorator
+
+from access_policy.application.projections.changes import Projection
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, kept as `2026-11-20T06:00:00.000000Z`."""
+    """An aware instant, kept as `2026-11-20T06:00:00.000000Z`, read back aware and in UTC."""
 
     impl = String(27)
     cache_ok = True
@@ -20,7 +23,7 @@ class Instant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("an instant without offset cannot be stored")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -71,12 +74,42 @@ CHARGER_STATUS = _table(
             "evidence",
             "failure",
             "failure_detail",
+            "drift_found",
+            "disconnected_because",
         )
     ),
-    *(Column(name, Instant) for name in ("applied_at", "connected_at", "disconnected_at", "retired_at")),
+    *(
+        Column(name, Instant)
+        for name in ("applied_due_at", "applied_at", "connected_at", "disconnected_at", "retired_at")
+    ),
     *(Column(name, Integer) for name in ("connectors", "generation", "version")),
     *(Column(name, Boolean) for name in ("connected", "drifted")),
     Column("applied_late_s", Float),
+)
+
+MODE_CHANGES = _table(
+    "mode_changes",
+    _key("charger_id"),
+    Column("generation", Integer, primary_key=True),
+    *(
+        Column(name, String)
+        for name in (
+            "mode",
+            "cause_kind",
+            "cause_id",
+            "cause_name",
+            "mode_control",
+            "trigger",
+            "outcome",
+            "evidence",
+            "failure",
+            "failure_detail",
+        )
+    ),
+    *(Column(name, Instant) for name in ("due_at", "requested_at", "applied_at", "failed_at")),
+    Column("position", Integer),
+    Column("late_s", Float),
+    Index("mode_changes_by_time", "tenant_id", "requested_at", "position"),
 )
 
 ACCESS_LOG = _table(
@@ -106,6 +139,7 @@ ACCESS_LOG = _table(
             "would_deny",
             "signal_status",
             "signal_message",
+            "signal_language",
             "transaction_id",
             "session_decision",
             "session_end_reason",
@@ -114,7 +148,15 @@ ACCESS_LOG = _table(
     ),
     *(
         Column(name, Instant)
-        for name in ("occurred_at", "decided_for", "valid_until", "session_started_at", "session_ended_at")
+        for name in (
+            "occurred_at",
+            "decided_for",
+            "valid_until",
+            "session_started_at",
+            "session_ended_at",
+            "denial_not_honoured_at",
+            "error_shown_at",
+        )
     ),
     *(
         Column(name, Integer)
@@ -124,12 +166,20 @@ ACCESS_LOG = _table(
             "registry_version",
             "meter_start_wh",
             "session_energy_wh",
+            "decisions",
+            "decided_version",
             "position",
         )
     ),
-    *(Column(name, Boolean) for name in ("offline", "denial_not_honoured")),
+    *(Column(name, Boolean) for name in ("offline", "offline_authorised", "denial_not_honoured")),
     Index("access_log_by_time", "tenant_id", "occurred_at", "position"),
-    Index("access_log_by_position", "tenant_id", "position"),
+    Index("access_log_by_charger", "tenant_id", "charger_id", "occurred_at", "position"),
+    Index("access_log_by_decision_time", "decided_for"),
+)
+
+_OPEN_SESSION = and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
+Index(
+    "access_log_open_sessions", ACCESS_LOG.c.position, sqlite_where=_OPEN_SESSION, postgresql_where=_OPEN_SESSION
 )
 
 FAULTS = _table(
@@ -138,14 +188,14 @@ FAULTS = _table(
     *(Column(name, String) for name in ("charger_id", "error_code", "vendor_error_code", "info")),
     *(Column(name, Instant) for name in ("occurred_at", "cleared_at")),
     *(Column(name, Integer) for name in ("connector_id", "position")),
-    Index("faults_by_position", "tenant_id", "position"),
+    Index("faults_by_time", "tenant_id", "occurred_at", "position"),
     Index("faults_open", "tenant_id", "charger_id", "connector_id", "cleared_at"),
 )
 
 VEHICLES = _table(
     "vehicles",
     _key("vehicle_id"),
-    *(Column(name, String) for name in ("name", "access_class", "agreement_id", "suspended_because")),
+    *(Column(name, String) for name in ("name", "name_folded", "access_class", "agreement_id", "suspended_because")),
     *(Column(name, Instant) for name in ("valid_from", "valid_until")),
     Column("version", Integer),
 )
@@ -170,13 +220,35 @@ AGREEMENTS = _table(
     Column("version", Integer),
 )
 
-POSITIONS = Table("positions", METADATA, _key("name"), Column("position", Integer))
+BOOKKEEPING = MetaData()
+
+POSITIONS = Table(
+    "projection_positions",
+    BOOKKEEPING,
+    _key("projection"),
+    Column("position", Integer, nullable=False),
+    Column("shape", String, nullable=False),
+)
 
 PARKED = Table(
-    "parked",
-    METADATA,
+    "parked_events",
+    BOOKKEEPING,
     _key("projection"),
     Column("position", Integer, primary_key=True),
-    Column("stream", String),
-    Column("reason", String),
+    Column("stream", String, nullable=False),
+    Column("event_type", String, nullable=False),
+    Column("reason", String, nullable=False),
 )
+
+
+def tables_of(projection: Projection) -> list[Table]:
+    return [METADATA.tables[name] for name in projection.tables]
+
+
+def shape_of(projection: Projection) -> str:
+    """Differs when the rows on disk would differ: other tables, other columns or another edition of the fold."""
+    described = [f"edition {projection.edition}"]
+    for table in tables_of(projection):
+        described += [f"{column.table.name}.{column.name} {column.type!r}" for column in table.columns]
+        described += sorted(f"{index.name} {[str(each) for each in index.expressions]}" for index in table.indexes)
+    return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]

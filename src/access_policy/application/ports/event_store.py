@@ -91,8 +91,9 @@ class EventStore(Protocol):
         """The position of the last committed event; 0 for an empty log."""
         ...
 
-    def on_appended(self, listener: Callable[[], None]) -> None:
-        """Call `listener` on the event loop after each commit of this process. A hint only: followers poll as well."""
+    def on_appended(self, listener: Callable[[frozenset[str]], None]) -> None:
+        """Call `listener` on the event loop after each commit of this process, with the types of the events committed.
+        A hint only: followers poll as well."""
         ...
 
 

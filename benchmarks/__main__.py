@@ -1,0 +1,48 @@
+"""`make bench`: everything that is measured, with its ratios, as it is written down in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+
+from benchmarks import authorize, kernel
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("only", nargs="*", choices=[[], "kernel", "authorize", "idle"], help="what to measure [all]")
+    chosen = parser.parse_args()
+    wanted = chosen.only or ["kernel", "authorize", "idle"]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors\n")
+    if "kernel" in wanted:
+        _kernel(chosen.seconds)
+    if "authorize" in wanted:
+        _authorize(chosen.seconds)
+    if "idle" in wanted:
+        print(f"An idle charger costs {authorize.idle_kib():.1f} KiB\n")
+
+
+def _kernel(seconds: float) -> None:
+    measured = kernel.measure(seconds)
+    ours = measured[0].per_second
+    print("| decisions in the kernel | a second | ours is faster by |\n|---|---:|---:|")
+    for each in measured:
+        print(f"| {each.name} | {each.per_second:,.0f} | {ours / each.per_second:.1f} |")
+    print()
+
+
+def _authorize(seconds: float) -> None:
+    measured = authorize.measure(seconds)
+    ours = measured[0].per_second
+    print("| 1.6 Authorize, 200 chargers, 50 in flight | a second | p50 ms | p99 ms | ours is faster by |")
+    print("|---|---:|---:|---:|---:|")
+    for each in measured:
+        ratio = ours / each.per_second
+        print(f"| {each.name} | {each.per_second:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {ratio:.2f} |")
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The service under test: 200 chargers under managed access, 1,000 vehicles, SQLite with every commit synchronised.
+
+`python -m benchmarks.durable_server DIRECTORY CHARGERS` prints the OCPP port and serves until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from access_policy.application.commands.put_charger import PutCharger
+from access_policy.application.commands.put_depot import PutDepot
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.context import Context
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+from benchmarks.load_client import KNOWN_TAGS, tag
+
+CONTEXT = Context(tenant_id=TenantId("bench"), actor=ActorId("bench"), correlation_id="bench")
+
+
+async def main(directory: Path, chargers: int) -> None:
+    settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    service = Service(settings)
+    await set_up(service, chargers)
+
+    def ready(_: Service) -> None:
+        print(service.ocpp_port, flush=True)
+
+    await service.run(ready)
+
+
+async def set_up(service: Service, chargers: int) -> None:
+    container = service.container
+    depot = PutDepot(depot_id=DepotId("bench"), settings=DepotSettings(name="Bench", time_zone="Europe/Berlin"))
+    await container.put_depot()(CONTEXT, depot)
+    for number in range(chargers):
+        charger = PutCharger(
+            charger_id=ChargerId(f"charger-{number}"),
+            charge_point_id=ChargePointId(f"CP{number:04d}"),
+            depot_id=DepotId("bench"),
+            profile="ocpp16-central",
+            baseline_mode=AccessMode.MANAGED,
+        )
+        await container.put_charger()(CONTEXT, charger)
+    for number in range(KNOWN_TAGS):
+        vehicle = PutVehicle(
+            vehicle_id=VehicleId(f"vehicle-{number}"),
+            description=VehicleDescription(name=f"Vehicle {number}", access_class=AccessClass.OWN),
+            identifiers=[(IdentifierKind.RFID, tag(number))],
+        )
+        await container.put_vehicle()(CONTEXT, vehicle)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
