@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 Handle = Callable[[Sequence[Recorded], int], Awaitable[None]]
 Position = Callable[[], Awaitable[int]]
 
-RESTART_FIRST_S = 0.1
+RESTART_FIRST_S = 0.1  # the longest wait after a first failure; doubled for each further one
 RESTART_LONGEST_S = 5.0
 BUSY_BATCH = 50  # events; from here on
 BREATH_S = 0.05  # a follower lets batches grow and leaves the processor to those who decide
@@ -60,14 +60,16 @@ class Follower:
                 await self.resume()
                 while True:
                     await self.catch_up()
-                    failures = 0
+                    if failures:
+                        log.info("follower %s goes on after %d failures", self.name, failures)
+                        failures = 0
                     await self._wait()
             except Exception:
                 if failures == 0:
                     log.exception("follower %s failed and starts again", self.name)
-                span = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2**failures)
-                failures = min(failures + 1, 10)
-                await asyncio.sleep(span * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
+                longest = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2 ** min(failures, 10))
+                failures += 1
+                await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  full jitter, no secret
 
     async def resume(self) -> None:
         """Go on from where the handler is."""
@@ -90,6 +92,8 @@ class Follower:
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
         """True once everything up to `position` has been handled; False when the time is over first."""
+        if self._reached < position:
+            self._hint.set()  # the position may be that of an event of other types, which wakes nobody
         try:
             async with asyncio.timeout(timeout_s), self._progress:
                 await self._progress.wait_for(lambda: self._reached >= position)

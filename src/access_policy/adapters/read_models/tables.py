@@ -178,9 +178,7 @@ ACCESS_LOG = _table(
 )
 
 _OPEN_SESSION = and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
-Index(
-    "access_log_open_sessions", ACCESS_LOG.c.position, sqlite_where=_OPEN_SESSION, postgresql_where=_OPEN_SESSION
-)
+Index("access_log_open_sessions", ACCESS_LOG.c.position, sqlite_where=_OPEN_SESSION, postgresql_where=_OPEN_SESSION)
 
 FAULTS = _table(
     "faults",

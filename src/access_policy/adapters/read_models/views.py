@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Engine, Select, Table, and_, func, or_, select
+from sqlalchemy import Connection, Engine, Select, Table, and_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.read_models.tables import (
@@ -18,14 +19,19 @@ from access_policy.adapters.read_models.tables import (
     CHARGER_STATUS,
     DEPOTS,
     FAULTS,
+    MODE_CHANGES,
     VEHICLE_IDENTIFIERS,
     VEHICLES,
 )
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, Row
+from access_policy.application.projections.vehicle_directory import folded
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
 
 Answer = TypeVar("Answer")
+
+CURSOR_LENGTH_MAX: Final = 500
+POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
 class SqlViews:
@@ -60,7 +66,22 @@ class SqlViews:
             value = getattr(wanted, name)
             if value is not None:
                 query = query.where(ACCESS_LOG.c[name] == value)
-        return await self._newest(query, ACCESS_LOG, wanted.since, wanted.until, cursor, limit)
+        return await self._newest(query, ACCESS_LOG, "occurred_at", wanted.since, wanted.until, cursor, limit)
+
+    async def mode_changes(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        query = _of(MODE_CHANGES, tenant_id)
+        if charger_id is not None:
+            query = query.where(MODE_CHANGES.c.charger_id == charger_id)
+        return await self._newest(query, MODE_CHANGES, "requested_at", since, until, cursor, limit)
 
     async def faults(
         self,
@@ -75,13 +96,16 @@ class SqlViews:
         query = _of(FAULTS, tenant_id)
         if charger_id is not None:
             query = query.where(FAULTS.c.charger_id == charger_id)
-        return await self._newest(query, FAULTS, since, until, cursor, limit)
+        return await self._newest(query, FAULTS, "occurred_at", since, until, cursor, limit)
 
     # --- vehicles and agreements -------------------------------------------------------------------------------------
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
-        found = await self._one(_of(VEHICLES, tenant_id).where(VEHICLES.c.vehicle_id == vehicle_id))
-        return None if found is None else (await self._with_identifiers(tenant_id, [found]))[0]
+        query = _of(VEHICLES, tenant_id).where(VEHICLES.c.vehicle_id == vehicle_id)
+        found = await self._answer(
+            lambda connection: _with_identifiers(connection, tenant_id, _rows(connection, query))
+        )
+        return found[0] if found else None
 
     async def vehicles(
         self,
@@ -101,28 +125,24 @@ class SqlViews:
             )
             query = query.where(VEHICLES.c.vehicle_id.in_(holders))
         if name is not None:
-            query = query.where(func.lower(VEHICLES.c.name).contains(name.lower(), autoescape=True))
+            query = query.where(VEHICLES.c.name_folded.contains(folded(name), autoescape=True))
         if access_class is not None:
             query = query.where(VEHICLES.c.access_class == access_class)
         if agreement_id is not None:
             query = query.where(VEHICLES.c.agreement_id == agreement_id)
-        page = await self._by_id(query, VEHICLES, "vehicle_id", cursor, limit)
-        return Page(await self._with_identifiers(tenant_id, page.items), page.next_cursor)
+        query = _from_id(query, VEHICLES, "vehicle_id", cursor, limit)
+
+        def read(connection: Connection) -> Page:
+            page = _page(_rows(connection, query), limit, lambda row: [row["vehicle_id"]])
+            return Page(_with_identifiers(connection, tenant_id, page.items), page.next_cursor)
+
+        return await self._answer(read)
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None:
         return await self._one(_of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))
 
     async def agreements(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page:
         return await self._by_id(_of(AGREEMENTS, tenant_id), AGREEMENTS, "agreement_id", cursor, limit)
-
-    async def _with_identifiers(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> list[Row]:
-        ids = [vehicle["vehicle_id"] for vehicle in vehicles]
-        query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.vehicle_id.in_(ids))
-        rows = await self._all(query.order_by(VEHICLE_IDENTIFIERS.c.position, VEHICLE_IDENTIFIERS.c.pseudonym))
-        return [
-            {**vehicle, "identifiers": [row for row in rows if row["vehicle_id"] == vehicle["vehicle_id"]]}
-            for vehicle in vehicles
-        ]
 
     # --- what the decision path has to know again --------------------------------------------------------------------
 
@@ -144,13 +164,14 @@ class SqlViews:
         self,
         query: Select[Any],
         table: Table,
+        time_name: str,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
         limit: int,
     ) -> Page:
         """By time, newest first; of equal times the later recorded one. The cursor is the last row's time and position."""
-        time, position = table.c.occurred_at, table.c.position
+        time, position = table.c[time_name], table.c.position
         if since is not None:
             query = query.where(time >= since)
         if until is not None:
@@ -158,15 +179,14 @@ class SqlViews:
         if cursor is not None:
             at_text, last = _read_cursor(cursor, str, int)
             at = _instant(at_text)
+            if abs(last) > POSITION_MAX:
+                raise _bad_cursor()
             query = query.where(or_(time < at, and_(time == at, position < last)))
         rows = await self._all(query.order_by(time.desc(), position.desc()).limit(limit + 1))
-        return _page(rows, limit, lambda row: [row["occurred_at"].isoformat(), row["position"]])
+        return _page(rows, limit, lambda row: [row[time_name].isoformat(), row["position"]])
 
     async def _by_id(self, query: Select[Any], table: Table, name: str, cursor: str | None, limit: int) -> Page:
-        if cursor is not None:
-            (last,) = _read_cursor(cursor, str)
-            query = query.where(table.c[name] > last)
-        rows = await self._all(query.order_by(table.c[name]).limit(limit + 1))
+        rows = await self._all(_from_id(query, table, name, cursor, limit))
         return _page(rows, limit, lambda row: [row[name]])
 
     async def _one(self, query: Select[Any]) -> Row | None:
@@ -174,18 +194,39 @@ class SqlViews:
         return rows[0] if rows else None
 
     async def _all(self, query: Select[Any]) -> list[Row]:
-        def read() -> list[Row]:
+        return await self._answer(lambda connection: _rows(connection, query))
+
+    async def _answer(self, read: Callable[[Connection], Answer]) -> Answer:
+        def in_one_transaction() -> Answer:
             with self._engine.connect() as connection:
-                return [dict(row) for row in connection.execute(query).mappings()]
+                return read(connection)
 
-        return await _answered(read)
+        try:
+            return await asyncio.to_thread(in_one_transaction)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"the read models failed: {error}") from error
 
 
-async def _answered(read: Callable[[], Answer]) -> Answer:
-    try:
-        return await asyncio.to_thread(read)
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the read models failed: {error}") from error
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _with_identifiers(connection: Connection, tenant_id: TenantId, vehicles: Sequence[Row]) -> list[Row]:
+    ids = [vehicle["vehicle_id"] for vehicle in vehicles]
+    query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.vehicle_id.in_(ids))
+    query = query.order_by(VEHICLE_IDENTIFIERS.c.position, VEHICLE_IDENTIFIERS.c.pseudonym)
+    identifiers: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in _rows(connection, query):
+        identifiers[row["vehicle_id"]].append(row)
+    return [{**vehicle, "identifiers": identifiers[vehicle["vehicle_id"]]} for vehicle in vehicles]
+
+
+def _from_id(query: Select[Any], table: Table, name: str, cursor: str | None, limit: int) -> Select[Any]:
+    """The rows after the cursor, one more than the page holds."""
+    if cursor is not None:
+        (last,) = _read_cursor(cursor, str)
+        query = query.where(table.c[name] > last)
+    return query.order_by(table.c[name]).limit(limit + 1)
 
 
 def _of(table: Table, tenant_id: TenantId) -> Select[Any]:
@@ -196,12 +237,16 @@ def _page(rows: list[Row], limit: int, key: Callable[[Row], list[Any]]) -> Page:
     if len(rows) <= limit:
         return Page(rows, None)
     kept = rows[:limit]
-    return Page(kept, base64.urlsafe_b64encode(json.dumps(key(kept[-1])).encode()).decode())
+    return Page(kept, base64.urlsafe_b64encode(json.dumps(key(kept[-1]), ensure_ascii=False).encode()).decode())
 
 
 def _read_cursor(cursor: str, *types: type) -> list[Any]:
+    if len(cursor) > CURSOR_LENGTH_MAX:
+        raise _bad_cursor()
     try:
-        parts = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        text = base64.urlsafe_b64decode(cursor.encode()).decode()
+        parts = json.loads(text)
+        json.dumps(parts, ensure_ascii=False).encode()  # a lone surrogate, written as an escape, is no text
     except ValueError as error:
         raise _bad_cursor() from error
     fits = isinstance(parts, list) and len(parts) == len(types)
@@ -213,11 +258,11 @@ def _read_cursor(cursor: str, *types: type) -> list[Any]:
 def _instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        if at.tzinfo is None:
+            raise _bad_cursor()
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _bad_cursor() from error
-    if at.tzinfo is None:
-        raise _bad_cursor()
-    return at
 
 
 def _bad_cursor() -> CursorInvalid:

@@ -91,7 +91,7 @@ def _shaped(change: RowChange) -> tuple[Shape, Parameters]:
                 shape._replace(counted=(counted.column, counted.mark)),
                 {**parameters, counted.column: 1, counted.mark: counted.value},
             )
-        case Change(where=where, values=values, before=before):
+        case Change(values=values, before=before):
             shape, parameters = _conditional(change)
             parameters.update({f"to_{name}": value for name, value in values.items()})
             if before is not None:
@@ -135,12 +135,13 @@ def _conditions(table: Table, shape: Shape) -> list[Any]:
 
 def _upsert(table: Table, shape: Shape) -> Executable:
     put = insert(table)
-    then: dict[str, Any] = {name: put.excluded[name] for name in shape.values}
+    excluded = put.excluded  # a copy of the whole table each time it is asked for
+    then: dict[str, Any] = {name: excluded[name] for name in shape.values}
     if shape.counted is not None:
         column, mark = shape.counted
-        grew = put.excluded[mark] > table.c[mark]
+        grew = excluded[mark] > table.c[mark]
         then[column] = case((grew, table.c[column] + 1), else_=table.c[column])
-        then[mark] = case((grew, put.excluded[mark]), else_=table.c[mark])
+        then[mark] = case((grew, excluded[mark]), else_=table.c[mark])
     if not then:
         return put.on_conflict_do_nothing(index_elements=list(shape.key))
     return put.on_conflict_do_update(index_elements=list(shape.key), set_=then)

@@ -1,7 +1,8 @@
 """The read side's questions. Answers are rows: mappings from column names to values, instants aware and in UTC.
 
 Every question names its tenant; nothing of another tenant is ever part of an answer. Pages are newest or smallest first,
-with an opaque cursor that stays valid while rows are added.
+with an opaque cursor that stays valid while rows are added. Every question raises `StoreUnavailable` when the read models
+cannot be read.
 """
 
 from __future__ import annotations
@@ -56,6 +57,19 @@ class Views(Protocol):
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         """Newest first."""
+        ...
+
+    async def mode_changes(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        """Requests to switch a charger, newest first by `requested_at`, which `[since, until)` is about."""
         ...
 
     async def faults(

@@ -1,11 +1,12 @@
-"""One row for each attempt: its latest decision, the charge that came of it, and the error that only showed the denial."""
+"""One row for each attempt: its latest decision and how many there were, the charge that came of it, and the error that
+only showed the denial."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
-from access_policy.application.projections.changes import Change, Projection, Put, RowChange, types_of
+from access_policy.application.projections.changes import Change, Counted, Projection, Put, RowChange, types_of
 from access_policy.domain.access.events import (
     AccessAllowed,
     AccessDenied,
@@ -17,6 +18,7 @@ from access_policy.domain.access.events import (
 )
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.vehicle_registry.events import AccessClass
 
 TABLE = "access_log"
 
@@ -31,7 +33,13 @@ def fold(recorded: Recorded) -> list[RowChange]:
                     TABLE,
                     {"tenant_id": tenant_id, "attempt_id": lineage.attempt_id},
                     {**_lineage(lineage), **_decision(event)},
-                    at_first={"occurred_at": lineage.decided_for, "position": recorded.position, "offline": False},
+                    at_first={
+                        "occurred_at": lineage.decided_for,
+                        "position": recorded.position,
+                        "offline": False,
+                        "denial_not_honoured": False,
+                    },
+                    counted=Counted("decisions", "decided_version", recorded.version),
                 )
             ]
         case ChargingStarted():
@@ -40,7 +48,13 @@ def fold(recorded: Recorded) -> list[RowChange]:
             return []
         case ConnectorFaulted(caused_by=attempt_id):
             shown = " ".join(code for code in (event.error_code, event.vendor_error_code) if code)
-            return [Change(TABLE, {"tenant_id": tenant_id, "attempt_id": attempt_id}, {"error_shown": shown})]
+            return [
+                Change(
+                    TABLE,
+                    {"tenant_id": tenant_id, "attempt_id": attempt_id},
+                    {"error_shown": shown, "error_shown_at": event.faulted_at},
+                )
+            ]
         case _:
             return [Change(TABLE, {"tenant_id": tenant_id, "attempt_id": event.attempt_id}, _afterwards(event))]
 
@@ -62,7 +76,10 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
         "decision": event.decision.value,
         "expected_mode": event.expected_mode.value,
         "vehicle_id": event.vehicle_id,
-        "access_class": "unknown",
+        "access_class": AccessClass.UNKNOWN.value,
+        "denial_not_honoured": False,
+        "decisions": 0,
+        "decided_version": 0,
         **_identifier(event.identifier),
     }
     return Put(TABLE, {"tenant_id": tenant_id, "attempt_id": event.attempt_id}, session, at_first=nobody_asked)
@@ -100,6 +117,7 @@ def _decision(event: AccessAllowed | AccessDenied) -> dict[str, Any]:
             "valid_until": event.valid_until,
             "signal_status": None,
             "signal_message": None,
+            "signal_language": None,
         }
     return {
         "decision": "denied",
@@ -108,6 +126,7 @@ def _decision(event: AccessAllowed | AccessDenied) -> dict[str, Any]:
         "valid_until": None,
         "signal_status": None if event.signal is None else event.signal.status,
         "signal_message": None if event.signal is None else event.signal.message,
+        "signal_language": None if event.signal is None else event.signal.language,
     }
 
 
@@ -128,9 +147,9 @@ def _afterwards(event: object) -> dict[str, Any]:
                 "session_end_reason": event.reason,
             }
         case OfflineStartReported():
-            return {"offline": True}
+            return {"offline": True, "offline_authorised": event.authorised}
         case DenialNotHonoured():
-            return {"denial_not_honoured": True}
+            return {"denial_not_honoured": True, "denial_not_honoured_at": event.seen_at}
         case _:
             raise TypeError(f"the access log has no place for {type(event).__name__}")
 

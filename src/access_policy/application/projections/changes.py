@@ -12,13 +12,23 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """`column` is how many values the column `mark` has had; they only grow, so that a value seen again is not counted."""
+
+    column: str
+    mark: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
-    """The row of `key` has `values`; a row that is new has `at_first` besides."""
+    """The row of `key`, its whole primary key, has `values`; a row that is new has `at_first` besides."""
 
     table: str
     key: Values
     values: Values
     at_first: Values = field(default_factory=dict)
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
+    """All rows that fit `where` are gone."""
+
     table: str
     where: Values
 
@@ -42,12 +54,16 @@ RowChange = Put | Change | Remove
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`fold` answers for every event of `types`; `tables` are its own: nobody else writes them."""
+    """`fold` answers for every event of `types`; `tables` are its own: nobody else writes them.
+
+    `edition` goes up when the same events make other rows than before: rows of another edition are folded anew.
+    """
 
     name: str
     tables: tuple[str, ...]
     types: frozenset[str]
     fold: Callable[[Recorded], list[RowChange]]
+    edition: int = 1
 
 
 def types_of(*events: Any) -> frozenset[str]:

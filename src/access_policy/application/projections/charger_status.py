@@ -1,4 +1,7 @@
-"""Chargers as they are now: settings, connection, and what is known of the mode in force."""
+"""Chargers as they are now: settings, connection, and what is known of the mode in force.
+
+`version` is that of the last change by a command, which callers compare; switching the charger is none.
+"""
 
 from __future__ import annotations
 
@@ -69,16 +72,18 @@ def _values(event: object) -> dict[str, Any]:
                 "requested_mode": event.mode.value,
                 "applied_mode": event.mode.value,
                 "applied_at": event.applied_at,
+                "applied_due_at": event.due_at,
                 "applied_late_s": event.late_s,
                 "evidence": event.evidence,
                 "failure": None,
                 "failure_detail": None,
                 "drifted": False,
+                "drift_found": None,
             }
         case ModeApplicationFailed():
             return {"failure": event.reason, "failure_detail": event.detail}
         case ModeDriftDetected():
-            return {"drifted": True}
+            return {"drifted": True, "drift_found": event.found.value}
         case _:
             return _condition(event)
 
@@ -88,7 +93,7 @@ def _condition(event: object) -> dict[str, Any]:
         case ChargerConnected():
             return {"connected": True, "protocol": event.protocol, "connected_at": event.connected_at}
         case ChargerDisconnected():
-            return {"connected": False, "disconnected_at": event.disconnected_at}
+            return {"connected": False, "disconnected_at": event.disconnected_at, "disconnected_because": event.reason}
         case ChargerBooted():
             return {"vendor": event.vendor, "model": event.model, "firmware": event.firmware}
         case _:

@@ -1,7 +1,8 @@
-"""Vehicles, their identifiers and agreements, to be searched."""
+"""Vehicles, their identifiers and agreements, to be searched. `version` is the registry's at the row's last change."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
@@ -64,9 +65,15 @@ def _vehicle(recorded: Recorded, key: dict[str, Any]) -> list[RowChange]:
             raise TypeError(f"the vehicle directory has no place for {type(event).__name__}")
 
 
+def folded(name: str) -> str:
+    """What two spellings of a name are compared by: letter case and forms of the same letter make no difference."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
 def _description(description: VehicleDescription) -> dict[str, Any]:
     return {
         "name": description.name,
+        "name_folded": folded(description.name),
         "access_class": description.access_class.value,
         "agreement_id": description.agreement_id,
         "valid_from": description.valid_from,
