@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from access_policy.application.ports.event_store import EventStore, Recorded
@@ -17,7 +18,8 @@ Position = Callable[[], Awaitable[int]]
 RESTART_FIRST_S = 0.1  # the longest wait after a first failure; doubled for each further one
 RESTART_LONGEST_S = 5.0
 BUSY_BATCH = 50  # events; from here on
-BREATH_S = 0.05  # a follower lets batches grow and leaves the processor to those who decide
+BREATH = 3.0  # times as long as it worked a follower rests, and leaves the processor to those who decide,
+BREATH_MAX_S = 1.0  # but not longer than this
 
 
 class Follower:
@@ -83,10 +85,11 @@ class Follower:
                 return
             batch = await self._store.read_log(after=self._reached, limit=self._batch, types=self._types, up_to=last)
             reached = batch[-1].position if len(batch) == self._batch else last
+            began = time.monotonic()
             await self._handle(batch, reached)
             await self._set_reached(reached)
             if len(batch) >= BUSY_BATCH and progress is None:
-                await asyncio.sleep(BREATH_S)
+                await asyncio.sleep(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
             if progress is not None:
                 progress(reached, last)
 

@@ -77,7 +77,9 @@ def identifier(kind: IdentifierKind, raw: str) -> Identifier:
     text = (raw if kind is IdentifierKind.OTHER else unicodedata.normalize("NFKC", raw)).strip()
     if not text:
         raise _invalid("The identifier is empty; give its value.")
-    if len(text) > VALUE_LENGTH_MAX or any(unicodedata.category(c).startswith("C") for c in text):
+    if len(text) > VALUE_LENGTH_MAX or (
+        not text.isprintable() and any(unicodedata.category(c).startswith("C") for c in text)
+    ):
         raise _invalid(
             f"An identifier has at most {VALUE_LENGTH_MAX} characters, all of them printable; look for a stray one."
         )

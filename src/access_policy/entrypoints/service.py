@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -56,6 +57,7 @@ class Service:
     async def running(self) -> AsyncIterator[Service]:
         """Serving inside the block. Leaving it: not ready, no new requests, chargers told, records finished, files closed."""
         await self._catch_up()
+        self._spare_collections()
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
             closing.push_async_callback(self._close_files)
             followers = [
@@ -71,6 +73,13 @@ class Service:
                 await self._close_ports()
                 for follower in followers:
                     follower.cancel()
+
+    @staticmethod
+    def _spare_collections() -> None:
+        """What has been loaded stays; looking through all of it for garbage again and again stops everything for 100 ms."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
 
     async def run(self, on_ready: Callable[[Service], None]) -> None:
         """Serve until SIGTERM or SIGINT (or `stop`)."""

@@ -10,7 +10,6 @@ from access_policy.application.ports.event_store import Append, EventStore, Stor
 
 GROUP_MAX = 512  # appends in one commit
 WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
-DEADLINE_S = 5.0  # a caller waits no longer than this for its commit
 
 
 @dataclass(slots=True)
@@ -20,11 +19,13 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept."""
+    """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept.
 
-    def __init__(self, store: EventStore, *, deadline_s: float = DEADLINE_S) -> None:
+    The store has a deadline for each commit; a caller waits for the one under way and for its own.
+    """
+
+    def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._deadline_s = deadline_s
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -37,10 +38,7 @@ class GroupCommit:
         self._waiting.append(waiting)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="group-commit")
-        try:
-            return await asyncio.wait_for(waiting.done, self._deadline_s)
-        except TimeoutError as late:
-            raise StoreUnavailable(f"no commit within {self._deadline_s:g} s") from late
+        return await waiting.done
 
     async def _commit_all(self) -> None:
         try:
@@ -55,17 +53,27 @@ class GroupCommit:
         try:
             position = await self._store.append([append for waiting in group for append in waiting.appends])
         except StoreUnavailable as outage:
-            for waiting in group:
-                _settle(waiting, outage)
+            _settle_all(group, outage)
         except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
             if len(group) == 1:
                 _settle(group[0], refusal)
             else:
-                for waiting in group:
-                    await self._commit([waiting])
+                await self._commit_each(group)
         else:
-            for waiting in group:
-                _settle(waiting, position)
+            _settle_all(group, position)
+
+    async def _commit_each(self, group: list[_Waiting]) -> None:
+        for number, waiting in enumerate(group):
+            await self._commit([waiting])
+            outcome = waiting.done.exception() if waiting.done.done() and not waiting.done.cancelled() else None
+            if isinstance(outcome, StoreUnavailable):  # the others would only wait for the same
+                _settle_all(group[number + 1 :], outcome)
+                return
+
+
+def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:
+    for waiting in group:
+        _settle(waiting, outcome)
 
 
 def _settle(waiting: _Waiting, outcome: int | Exception) -> None:

@@ -66,6 +66,4 @@ def _charger(row: Row) -> ChargerKey:
 def _ref(row: Row) -> IdentifierRef | None:
     if row["identifier_kind"] is None:
         return None
-    return IdentifierRef(
-        IdentifierKind(row["identifier_kind"]), row["identifier_pseudonym"], row["identifier_masked"]
-    )
+    return IdentifierRef(IdentifierKind(row["identifier_kind"]), row["identifier_pseudonym"], row["identifier_masked"])
