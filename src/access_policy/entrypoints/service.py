@@ -21,6 +21,7 @@ from access_policy.settings import Settings, host_and_port, is_loopback
 
 log = logging.getLogger(__name__)
 
+HTTP_STOP_S = 5  # how long requests under way may take when the service stops
 SETTLE_S = 2.0  # how long a command waits for its change to be visible
 CAUGHT_UP_LAG = 5_000  # positions
 
@@ -131,7 +132,7 @@ class Service:
         await self._ocpp.start()
         host, port = host_and_port(self.settings.http)
         app = create_app(http_services(self.container, self.settled, self.readiness))
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_S)
         self._http = _Uvicorn(config)
         serving = tasks.create_task(self._http.serve(), name="http")
         while not self._http.started:

@@ -123,7 +123,7 @@ class ReadModels:
 def _make_tables(connection: Connection, projections: Sequence[Projection]) -> None:
     """Tables of another shape than ours are dropped: the log has everything that was in them."""
     BOOKKEEPING.create_all(connection)
-    known = dict(connection.execute(select(POSITIONS.c.projection, POSITIONS.c.shape)).tuples().all())
+    known = {row.projection: row.shape for row in connection.execute(select(POSITIONS.c.projection, POSITIONS.c.shape))}
     for projection in projections:
         if known.get(projection.name) != shape_of(projection):
             log.info("read model %s is folded from the start of the log", projection.name)
