@@ -56,7 +56,7 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled; a failure is logged once a streak, and following goes on from the handler's position."""
-        failures = 0
+        failures, stuck_at = 0, self._reached
         while True:
             try:
                 await self.resume()
@@ -67,6 +67,8 @@ class Follower:
                         failures = 0
                     await self._wait()
             except Exception:
+                if self._reached != stuck_at:
+                    failures, stuck_at = 0, self._reached
                 if failures == 0:
                     log.exception("follower %s failed and starts again", self.name)
                 longest = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2 ** min(failures, 10))

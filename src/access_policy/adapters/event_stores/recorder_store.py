@@ -193,7 +193,8 @@ class RecorderEventStore:
 
     async def _in_time(self, answer: Awaitable[_Answer]) -> _Answer:
         try:
-            return await asyncio.wait_for(answer, self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):  # not wait_for: that of 3.11 can lose a cancellation
+                return await answer
         except TimeoutError as late:
             raise StoreUnavailable(f"the event store did not answer within {self._timeout_s:g} s") from late
 

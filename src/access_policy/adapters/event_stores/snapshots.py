@@ -122,4 +122,5 @@ class RecorderSnapshots:
 
     async def _run(self, call: Callable[[], _Answer]) -> _Answer:
         answer = asyncio.get_running_loop().run_in_executor(self._thread, call)
-        return await asyncio.wait_for(answer, self._timeout_s)
+        async with asyncio.timeout(self._timeout_s):  # not wait_for: that of 3.11 can lose a cancellation
+            return await answer

@@ -37,7 +37,8 @@ class SecretsFile:
         """The answer of `call` on the file's thread. Raises `StoreUnavailable`: unknown whether it was done."""
         answer = asyncio.get_running_loop().run_in_executor(self._thread, call, self._connection)
         try:
-            return await asyncio.wait_for(answer, self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):  # not wait_for: that of 3.11 can lose a cancellation
+                return await answer
         except TimeoutError as late:
             raise StoreUnavailable(f"{self._path.name} did not answer within {self._timeout_s:g} s") from late
         except sqlite3.Error as error:
