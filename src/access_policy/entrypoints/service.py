@@ -132,7 +132,15 @@ class Service:
         await self._ocpp.start()
         host, port = host_and_port(self.settings.http)
         app = create_app(http_services(self.container, self.settled, self.readiness))
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_S)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=HTTP_STOP_S,
+        )
         self._http = _Uvicorn(config)
         serving = tasks.create_task(self._http.serve(), name="http")
         while not self._http.started:
