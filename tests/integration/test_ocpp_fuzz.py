@@ -11,11 +11,13 @@ import json
 import os
 import random
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,16 @@ from access_policy.adapters.ocpp.connection import Answer, ChargerConnection
 from access_policy.adapters.ocpp.errors import NotImplementedAction
 from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.adapters.ocpp.v16 import Ocpp16
+from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.application.commands.put_charger import PutCharger
+from access_policy.application.commands.put_depot import PutDepot
+from access_policy.application.context import Context
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
 
 SEED = int(os.environ.get("OCPP_FUZZ_SEED", "20261120"))
 FRAMES_A_VERSION = int(os.environ.get("OCPP_FUZZ_FRAMES", "5000"))
@@ -87,7 +99,50 @@ async def transport(dispatch: Callable[[ChargerConnection, Call], Any] = answer)
         await server.drain()
 
 
-GATEWAYS: dict[str, Callable[[], AbstractAsyncContextManager[Gateway]]] = {"transport": transport}
+@asynccontextmanager
+async def service() -> AsyncIterator[Gateway]:
+    """The whole service, on its real store; every charger is registered and has booted before."""
+    with tempfile.TemporaryDirectory() as directory:
+        settings = Settings(data=Path(directory), http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+        async with Service(settings).running() as running:
+            await register_chargers(running)
+            desks = running.container.desks()
+            served = {"1.6": frozenset(Ocpp16(desks).handlers), "2.0.1": frozenset(Ocpp201(desks).handlers)}
+            gateway = Gateway(f"ws://127.0.0.1:{running.ocpp_port}/ocpp/", served, may_refuse=True)
+            for identity, version in IDENTITIES.items():
+                ws = await charger(gateway, identity, version)
+                await ws.send(json.dumps([2, "boot", "BootNotification", BOOTS[version]]))
+                assert json.loads(await ws.recv())[2]["status"] == "Accepted"
+                await ws.close()
+            yield gateway
+
+
+IDENTITIES = {f"hostile-{version}-{number}": version for version in ("1.6", "2.0.1") for number in range(SOCKETS)}
+IDENTITIES["healthy"] = "1.6"
+BOOTS = {
+    "1.6": {"chargePointVendor": "V", "chargePointModel": "M"},
+    "2.0.1": {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}},
+}
+
+
+async def register_chargers(running: Service) -> None:
+    container = running.container
+    context = Context(tenant_id=TenantId("fuzz"), actor=ActorId("fuzz"), correlation_id="fuzz")
+    settings = DepotSettings(name="Fuzz", time_zone="UTC")
+    await container.put_depot()(context, PutDepot(depot_id=DepotId("fuzz"), settings=settings))
+    for identity, version in IDENTITIES.items():
+        command = PutCharger(
+            charger_id=ChargerId(identity),
+            charge_point_id=ChargePointId(identity),
+            depot_id=DepotId("fuzz"),
+            profile="ocpp16-central" if version == "1.6" else "ocpp201-central",
+            baseline_mode=AccessMode.MANAGED,
+        )
+        done = await container.put_charger()(context, command)
+        await running.settled(done.position)
+
+
+GATEWAYS: dict[str, Callable[[], AbstractAsyncContextManager[Gateway]]] = {"transport": transport, "service": service}
 
 # the oracle
 
