@@ -1,0 +1,214 @@
+"""kill -9 during attempts: after a restart every answered decision is there, once, and is answered the same again.
+
+What chargers were told is kept outside the service; the seed is printed, `KILL_SEED` replays another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.application.commands.put_charger import PutCharger
+from access_policy.application.commands.put_depot import PutDepot
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.context import Context
+from access_policy.application.ports.identity import Role
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+
+SEED = int(os.environ.get("KILL_SEED", "20261120"))
+KILLS = 4
+CHARGERS = 12
+VEHICLES = 20
+TENANT = TenantId("kill")
+
+
+def tag(number: int) -> str:
+    return f"04{number:012X}"
+
+
+@dataclass
+class Told:
+    """What chargers were told: message id by charger -> the answer; and what they sent without an answer."""
+
+    answers: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    unanswered: list[tuple[str, str, str]] = field(default_factory=list)
+    tags: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    sys.stdout.write(f"seed {SEED}\n")
+    ports = await set_up(tmp_path)
+    told = Told()
+
+    for round_ in range(KILLS):
+        async with serving(tmp_path, ports) as process:
+            chargers = [asyncio.create_task(attempts(n, round_, ports[1], told)) for n in range(CHARGERS)]
+            await asyncio.sleep(chance.uniform(0.3, 1.2))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            await asyncio.gather(*chargers)
+
+    async with serving(tmp_path, ports) as process:
+        again = await delivered_again(ports[1], told, chance)
+        newest = await newest_attempt(ports[0], tmp_path)
+        process.terminate()
+        assert await process.wait() == 0
+
+    decisions = await recorded(tmp_path)
+    by_message = {(each.lineage.charger_id, each.lineage.message_id): each for each in decisions}
+    assert len(by_message) == len(decisions), "an attempt is recorded twice"
+    assert newest in {each.lineage.attempt_id for each in decisions}
+    assert len(told.answers) > 50, "the kills came before anything happened"
+    assert told.unanswered, "no kill hit an attempt under way"
+    for key, answer in told.answers.items():
+        accepted = answer["idTagInfo"]["status"] == "Accepted"
+        assert isinstance(by_message[key], AccessAllowed if accepted else AccessDenied), key
+    for key, status in again.items():
+        assert told.answers[key]["idTagInfo"]["status"] == status
+
+
+# --- chargers --------------------------------------------------------------------------------------------------------
+
+
+async def attempts(number: int, round_: int, port: int, told: Told) -> None:
+    """Authorize after Authorize until the connection is gone. Only the first connection ever sends a boot."""
+    charger = f"CP{number}"
+    message_id = ""
+    try:
+        async with connect(f"ws://127.0.0.1:{port}/ocpp/{charger}", subprotocols=["ocpp1.6"]) as ws:
+            if round_ == 0:
+                boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+                await call(ws, "boot", "BootNotification", boot)
+            for count in range(10_000):
+                message_id = f"{round_}-{count}"
+                presented = tag((number * 7 + count) % (VEHICLES + 5))
+                told.tags[(charger, message_id)] = presented
+                answer = await call(ws, message_id, "Authorize", {"idTag": presented})
+                told.answers[(charger, message_id)] = answer
+                message_id = ""
+    except (ConnectionClosed, OSError):
+        if message_id:
+            told.unanswered.append((charger, message_id, told.tags[(charger, message_id)]))
+
+
+async def delivered_again(port: int, told: Told, chance: random.Random) -> dict[tuple[str, str], str]:
+    """The chargers come back and send what was not answered, and some of what was: the answers to the latter."""
+    answered = {key: told.tags[key] for key in chance.sample(sorted(told.answers), 30)}
+    statuses = {}
+    for charger, message_id, presented in [*told.unanswered, *((*key, shown) for key, shown in answered.items())]:
+        async with connect(f"ws://127.0.0.1:{port}/ocpp/{charger}", subprotocols=["ocpp1.6"]) as ws:
+            answer = await call(ws, message_id, "Authorize", {"idTag": presented})
+            if (charger, message_id) in answered:
+                statuses[(charger, message_id)] = answer["idTagInfo"]["status"]
+            else:
+                told.answers[(charger, message_id)] = answer
+    return statuses
+
+
+async def call(ws: ClientConnection, message_id: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    await ws.send(json.dumps([2, message_id, action, payload]))
+    frame = json.loads(await ws.recv())
+    assert frame[:2] == [3, message_id], frame
+    return dict(frame[2])
+
+
+# --- the service -----------------------------------------------------------------------------------------------------
+
+
+async def set_up(data: Path) -> tuple[int, int]:
+    """A depot under managed access; returns free ports for HTTP and OCPP."""
+    settings = Settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
+    async with Service(settings).running() as service:
+        c = service.container
+        depot = PutDepot(depot_id=DepotId("yard"), settings=DepotSettings(name="Yard", time_zone="UTC"))
+        await c.put_depot()(context, depot)
+        for number in range(CHARGERS):
+            charger = PutCharger(
+                charger_id=ChargerId(f"CP{number}"),
+                charge_point_id=ChargePointId(f"CP{number}"),
+                depot_id=DepotId("yard"),
+                profile="ocpp16-central",
+                baseline_mode=AccessMode.MANAGED,
+            )
+            await c.put_charger()(context, charger)
+        for number in range(VEHICLES):
+            vehicle = PutVehicle(
+                vehicle_id=VehicleId(f"bus-{number}"),
+                description=VehicleDescription(name=f"Bus {number}", access_class=AccessClass.OWN),
+                identifiers=[(IdentifierKind.RFID, tag(number))],
+            )
+            await c.put_vehicle()(context, vehicle)
+    return free_port(), free_port()
+
+
+@asynccontextmanager
+async def serving(data: Path, ports: tuple[int, int]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)),
+        *("--http", f"127.0.0.1:{ports[0]}", "--ocpp", f"127.0.0.1:{ports[1]}"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "ACCESS_POLICY_DRAIN_S": "0.1"},
+    )
+    try:
+        assert process.stdout is not None
+        assert (await asyncio.wait_for(process.stdout.readline(), 30)).startswith(b"HTTP API")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def newest_attempt(port: int, data: Path) -> str:
+    """As the API shows it."""
+    token = (
+        Service(Settings(data=data)).container.tokens().issue(TENANT, Role.VIEWER, subject="t", ttl=timedelta(hours=1))
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:
+        page = (await client.get(f"http://127.0.0.1:{port}/v1/access-events?limit=1")).json()
+    return str(page["items"][0]["attempt_id"])
+
+
+async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
+    """All decisions, in the order of their commit, read from the store's file."""
+    store = sqlite_event_store(Settings(data=data).store_file)
+    decisions: list[AccessAllowed | AccessDenied] = []
+    after = 0
+    types = (AccessAllowed.TYPE, AccessDenied.TYPE)
+    while batch := await store.read_log(after=after, limit=1_000, types=types):
+        decisions += [each.event for each in batch]
+        after = batch[-1].position
+    await store.close()
+    return decisions
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
