@@ -1,0 +1,195 @@
+"""A charger client that nobody here wrote: the `ocpp` package's own, with its schema validation on, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint as ChargePoint16
+from ocpp.v16 import call as call16
+from ocpp.v16 import call_result as result16
+from ocpp.v201 import ChargePoint as ChargePoint201
+from ocpp.v201 import call as call201
+from ocpp.v201 import call_result as result201
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from access_policy.application.commands.put_charger import PutCharger
+from access_policy.application.commands.put_depot import PutDepot
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.context import Context
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+
+CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("test"), correlation_id="test")
+PASSWORD = "a-long-password"
+KNOWN = "04A1B2C3D4E5F6"
+
+
+class Charger16(ChargePoint16):
+    """Has MicroOcpp's freevend key, switched on when it leaves the factory."""
+
+    configuration = {"Cst_FreeVendActive": "true", "Cst_FreeVendIdTag": "A0000000"}  # noqa: RUF012  one charger, one test
+
+    @on("GetConfiguration")
+    async def get(self, key: list[str] | None = None) -> Any:
+        known = [
+            {"key": each, "readonly": False, "value": self.configuration[each]}
+            for each in key or self.configuration
+            if each in self.configuration
+        ]
+        return result16.GetConfiguration(configuration_key=known)
+
+    @on("ChangeConfiguration")
+    async def change(self, key: str, value: str) -> Any:
+        self.configuration = {**self.configuration, key: value}
+        return result16.ChangeConfiguration(status="Accepted")
+
+    @on("ClearCache")
+    async def clear(self) -> Any:
+        return result16.ClearCache(status="Rejected")
+
+
+class Charger201(ChargePoint201):
+    enabled = "false"
+
+    @on("GetVariables")
+    async def get(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
+        asked = get_variable_data[0]
+        answer = {"attribute_status": "Accepted", "attribute_value": self.enabled, **asked}
+        return result201.GetVariables(get_variable_result=[answer])
+
+    @on("SetVariables")
+    async def set(self, set_variable_data: list[dict[str, Any]], **_: Any) -> Any:
+        asked = set_variable_data[0]
+        self.enabled = asked["attribute_value"]
+        address = {"component": asked["component"], "variable": asked["variable"]}
+        return result201.SetVariables(set_variable_result=[{"attribute_status": "Accepted", **address}])
+
+    @on("ClearCache")
+    async def clear(self, **_: Any) -> Any:
+        return result201.ClearCache(status="Accepted")
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    async with Service(settings).running() as service:
+        c = service.container
+        await c.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC")))
+        for charger_id, profile in (("C16", "microocpp-1.6"), ("C201", "ocpp201-authctrlr")):
+            command = PutCharger(
+                charger_id=ChargerId(charger_id),
+                charge_point_id=ChargePointId(charger_id),
+                depot_id=DepotId("d"),
+                profile=profile,
+                baseline_mode=AccessMode.MANAGED,
+                password=PASSWORD,
+            )
+            await c.put_charger()(CONTEXT, command)
+        vehicle = PutVehicle(
+            vehicle_id=VehicleId("bus"),
+            description=VehicleDescription(name="Bus", access_class=AccessClass.OWN),
+            identifiers=[(IdentifierKind.RFID, KNOWN)],
+        )
+        done = await c.put_vehicle()(CONTEXT, vehicle)
+        await service.settled(done.position)
+        yield service
+
+
+@asynccontextmanager
+async def connected(service: Service, cls: type[Any], identity: str, protocol: str) -> AsyncIterator[Any]:
+    url = f"ws://{identity}:{PASSWORD}@127.0.0.1:{service.ocpp_port}/ocpp/{identity}"
+    async with connect(url, subprotocols=[protocol]) as ws:
+        charger = cls(identity, ws)
+        reading = asyncio.create_task(charger.start())
+        try:
+            yield charger
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+async def applied(service: Service, charger_id: str) -> str | None:
+    """The mode that was verified, once one was."""
+    for _ in range(200):
+        policy = service.container.decision_view().charger(TenantId("acme"), ChargerId(charger_id)).policy
+        if policy.application.applied_mode is not None:
+            return policy.application.applied_mode
+        await asyncio.sleep(0.05)
+    return None
+
+
+async def test_a_charger_of_ocpp_16_is_switched_and_its_visits_are_decided(service: Service) -> None:
+    async with connected(service, Charger16, "C16", "ocpp1.6") as charger:
+        boot = await charger.call(
+            call16.BootNotification(charge_point_vendor="V", charge_point_model="M"), suppress=False
+        )
+        known = await charger.call(call16.Authorize(id_tag=KNOWN.lower()), suppress=False)
+        unknown = await charger.call(call16.Authorize(id_tag="DEADBEEF"), suppress=False)
+        start = await charger.call(
+            call16.StartTransaction(connector_id=1, id_tag=KNOWN, meter_start=0, timestamp=now()), suppress=False
+        )
+        await charger.call(
+            call16.StopTransaction(transaction_id=start.transaction_id, meter_stop=900, timestamp=now()), suppress=False
+        )
+        mode = await applied(service, "C16")
+
+        assert boot.status == "Accepted"
+        assert known.id_tag_info["status"] == start.id_tag_info["status"] == "Accepted"
+        assert known.id_tag_info["expiry_date"]
+        assert unknown.id_tag_info["status"] == "Invalid"
+        assert start.transaction_id > 0
+        assert mode == "managed"
+        assert charger.configuration["Cst_FreeVendActive"] == "false"
+
+
+async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(service: Service) -> None:
+    async with connected(service, Charger201, "C201", "ocpp2.0.1") as charger:
+        station = {"model": "M", "vendor_name": "V"}
+        await charger.call(call201.BootNotification(charging_station=station, reason="PowerUp"), suppress=False)
+        unknown = await charger.call(
+            call201.Authorize(id_token={"id_token": "DEADBEEF", "type": "ISO14443"}), suppress=False
+        )
+        started = await charger.call(
+            call201.TransactionEvent(
+                event_type="Started",
+                timestamp=now(),
+                trigger_reason="Authorized",
+                seq_no=0,
+                transaction_info={"transaction_id": "t-1"},
+                id_token={"id_token": KNOWN, "type": "ISO14443"},
+            ),
+            suppress=False,
+        )
+        mode = await applied(service, "C201")
+
+        assert unknown.id_token_info["status"] == "Unknown"
+        assert "not registered" in unknown.id_token_info["personal_message"]["content"]
+        assert started.id_token_info["status"] == "Accepted"
+        assert started.id_token_info["cache_expiry_date_time"]
+        assert mode == "managed"
+        assert charger.enabled == "true"
+
+
+async def test_a_wrong_password_is_refused_before_the_upgrade(service: Service) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(f"ws://C16:wrong@127.0.0.1:{service.ocpp_port}/ocpp/C16", subprotocols=["ocpp1.6"]):
+            pass
+
+    assert refused.value.response.status_code == 401
