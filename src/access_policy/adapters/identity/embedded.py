@@ -7,11 +7,13 @@ looked at, and a header with critical extensions is refused.
 from __future__ import annotations
 
 import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -30,7 +32,7 @@ TTL_MAX = timedelta(days=366)
 
 
 class KeyFileUnsafe(Exception):
-    """Others may read the signing key; the message says what to do."""
+    """The signing key is no secret, or no key; the message says what to do."""
 
 
 class EmbeddedTokens:
@@ -74,7 +76,7 @@ class EmbeddedTokens:
                     "verify_nbf": False,
                 },
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, UnicodeError) as error:
             raise TokenRefused(repr(error)) from error
         self._check_times(claims)
         return _identity(claims)
@@ -98,7 +100,10 @@ def open_embedded_tokens(directory: Path, clock: Clock) -> EmbeddedTokens:
         _write_key(path)
     if path.stat().st_mode & 0o077:
         raise KeyFileUnsafe(f"{path} can be read by others; run chmod 600 on it.")
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileUnsafe(f"{path} holds no key that can be read; move it away, and a new one is made.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise KeyFileUnsafe(f"{path} holds no P-256 key; move it away, and a new one is made.")
     return EmbeddedTokens(key, clock)
@@ -109,8 +114,8 @@ def _write_key(path: Path) -> None:
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for its owner alone
+    fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)

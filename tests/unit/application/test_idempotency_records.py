@@ -1,0 +1,73 @@
+"""Answers under Idempotency-Keys: found again for a day, by their own tenant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
+from access_policy.application.ports.idempotency import StoredAnswer
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+ANSWER = StoredAnswer("POST /v1/overrides 1", 201, {"ETag": '"4"', "Content-Type": "application/json"}, b'{"a":"\xc3"}')
+ANOTHER = StoredAnswer("POST /v1/overrides 2", 409, {}, b"")
+
+
+@pytest.fixture
+async def records(tmp_path: Path) -> AsyncIterator[SqliteIdempotencyRecords]:
+    opened = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite")
+    yield opened
+    await opened.close()
+
+
+async def test_an_answer_is_found_again_as_it_was(records: SqliteIdempotencyRecords) -> None:
+    await records.keep("acme", "key-1", ANSWER, now=NOW)
+
+    assert await records.find("acme", "key-1", now=NOW) == ANSWER
+
+
+async def test_an_answer_is_found_for_a_day_and_not_after(records: SqliteIdempotencyRecords) -> None:
+    await records.keep("acme", "key-1", ANSWER, now=NOW)
+
+    assert await records.find("acme", "key-1", now=NOW + DAY - SECOND) == ANSWER
+    assert await records.find("acme", "key-1", now=NOW + DAY) is None
+
+
+async def test_the_same_key_of_another_tenant_or_another_key_is_not_found(records: SqliteIdempotencyRecords) -> None:
+    await records.keep("acme", "key-1", ANSWER, now=NOW)
+
+    assert await records.find("rival", "key-1", now=NOW) is None
+    assert await records.find("acme", "key-2", now=NOW) is None
+
+
+async def test_a_key_that_is_used_again_later_has_its_new_answer(records: SqliteIdempotencyRecords) -> None:
+    await records.keep("acme", "key-1", ANSWER, now=NOW)
+    await records.keep("acme", "key-1", ANOTHER, now=NOW + DAY)
+
+    assert await records.find("acme", "key-1", now=NOW + DAY) == ANOTHER
+
+
+async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> None:
+    records = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite")
+    await records.keep("acme", "key-1", StoredAnswer("f", 200, {}, b"the old answer"), now=NOW)
+    await records.keep("acme", "key-2", ANSWER, now=NOW + DAY)
+    await records.close()
+
+    assert not any(b"the old answer" in file.read_bytes() for file in tmp_path.iterdir())
+
+
+async def test_answers_survive_reopening_in_a_file_of_the_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "idempotency.sqlite"
+    records = SqliteIdempotencyRecords(path)
+    await records.keep("acme", "key-1", ANSWER, now=NOW)
+    await records.close()
+
+    records = SqliteIdempotencyRecords(path)
+    assert await records.find("acme", "key-1", now=NOW + SECOND) == ANSWER
+    await records.close()
+    assert path.stat().st_mode & 0o777 == 0o600
