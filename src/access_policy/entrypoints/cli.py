@@ -49,9 +49,7 @@ def serve(
 
         _run(serve_demo(settings, Console()))
     else:
-        from access_policy.entrypoints.service import Service
-
-        _run(Service(settings).run(_say_where))
+        _run(_serve(settings))
 
 
 @app.command()
@@ -99,6 +97,12 @@ def demo_once(
     _log_to_terminal(settings, quiet=True)
     if not _run(run_once(settings, Console(), keep=data is not None)):
         raise typer.Exit(1)
+
+
+async def _serve(settings: Settings) -> None:
+    from access_policy.entrypoints.service import Service
+
+    await Service(settings).run(_say_where)
 
 
 async def _rebuild(settings: Settings, names: list[str]) -> None:

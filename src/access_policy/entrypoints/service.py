@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -142,10 +143,9 @@ class Service:
             timeout_graceful_shutdown=HTTP_STOP_S,
         )
         self._http = _Uvicorn(config)
-        serving = tasks.create_task(self._http.serve(), name="http")
-        while not self._http.started:
-            if serving.done():
-                raise OSError(f"the HTTP API cannot listen on {self.settings.http}")
+        listening = _listening_socket(host, port)
+        tasks.create_task(self._http.serve(sockets=[listening]), name="http")
+        while not self._http.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.01)
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -176,6 +176,19 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    """Ours and not uvicorn's, which ends the process when it cannot have the address. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(f"the HTTP API cannot listen on {host}:{port}: {error.strerror}") from error
+    return listening
 
 
 def http_services(

@@ -1,0 +1,71 @@
+"""The command line: what it prints, and its exit status: 0 done, 1 refused, 2 usage."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jwt
+import pytest
+
+
+def access_policy(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "access_policy.entrypoints.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
+def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
+    done = access_policy("token", "--tenant", "acme", "--role", "viewer", "--data", str(tmp_path), "--ttl", "30m")
+
+    claims = jwt.decode(done.stdout.strip(), options={"verify_signature": False})
+    assert done.returncode == 0
+    assert (claims["tenant"], claims["role"], claims["exp"] - claims["iat"]) == ("acme", "viewer", 1800)
+    assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("token", "--tenant", "a/b", "--role", "viewer"), 1, "tenant holds a character"),
+        (("token", "--tenant", "acme", "--role", "viewer", "--ttl", "soon"), 1, "ISO 8601"),
+        (("token", "--tenant", "acme", "--role", "emperor"), 2, "emperor"),
+        (("rebuild", "--only", "nonsense"), 1, "there are depots"),
+        (("serve", "--http", "0.0.0.0:8000"), 1, "loopback"),
+        (("serve", "--http", "nonsense"), 2, "HOST:PORT"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_what_is_refused_is_one_readable_line(
+    tmp_path: Path, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    data = () if arguments == ("nonsense",) else ("--data", str(tmp_path))
+
+    done = access_policy(*arguments, *data)
+
+    assert done.returncode == status
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        http = access_policy("serve", "--data", str(tmp_path), "--http", address, "--ocpp", "127.0.0.1:0")
+        ocpp = access_policy("serve", "--data", str(tmp_path), "--http", "127.0.0.1:0", "--ocpp", address)
+
+    for done in (http, ocpp):
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "127.0.0.1" in done.stderr
+
+
+def test_a_setting_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    done = access_policy("serve", "--data", str(tmp_path), ACCESS_POLICY_STORE_URL="oracle://x")
+
+    assert done.returncode == 2
+    assert "sqlite:///" in done.stderr
