@@ -1,0 +1,78 @@
+"""Many changes in few statements mean what they mean one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from access_policy.adapters.read_models.sqlite import sqlite_engine
+from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS, METADATA
+from access_policy.adapters.read_models.writing import groups_of, write
+from access_policy.application.projections.changes import Change, Counted, Put, Remove, RowChange
+from tests.support.rows import Rows
+
+IDS = st.sampled_from(["a", "b", "c"])
+CODES = st.sampled_from(["x", "y", None])
+
+
+def fault(fault_id: str) -> dict[str, str]:
+    return {"tenant_id": "acme", "fault_id": fault_id}
+
+
+def attempt(attempt_id: str) -> dict[str, str]:
+    return {"tenant_id": "acme", "attempt_id": attempt_id}
+
+
+CHANGES = st.one_of(
+    st.builds(lambda i, c, p: Put("faults", fault(i), {"info": c}, {"position": p}), IDS, CODES, st.integers(1, 9)),
+    st.builds(lambda i, p: Put("faults", fault(i), {}, {"error_code": "first", "position": p}), IDS, st.integers(1, 9)),
+    st.builds(lambda i, c: Change("faults", fault(i), {"error_code": c}), IDS, CODES),
+    st.builds(lambda i, c: Change("faults", {**fault(i), "info": None}, {"info": c}), IDS, CODES),
+    st.builds(
+        lambda c, b: Change("faults", {"tenant_id": "acme", "info": c}, {"charger_id": "bay"}, before=b),
+        CODES,
+        st.integers(1, 9),
+    ),
+    st.builds(lambda i: Remove("faults", fault(i)), IDS),
+    st.builds(lambda c: Remove("faults", {"tenant_id": "acme", "error_code": c}), CODES),
+    st.builds(
+        lambda i, v: Put("access_log", attempt(i), {}, counted=Counted("decisions", "decided_version", v)),
+        IDS,
+        st.integers(1, 4),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=st.lists(CHANGES, max_size=25))
+def test_changes_written_together_leave_what_they_leave_one_by_one(changes: list[RowChange]):
+    expected = Rows()
+    for change in changes:
+        expected.apply(change)
+
+    with TemporaryDirectory() as directory:
+        engine = sqlite_engine(Path(directory) / "views.sqlite")
+        with engine.begin() as connection:
+            METADATA.create_all(connection, tables=[FAULTS, ACCESS_LOG])
+            write(connection, changes)
+            for table in (FAULTS, ACCESS_LOG):
+                found = connection.execute(select(table).order_by(*table.primary_key)).mappings()
+                assert [_filled(dict(row)) for row in found] == [_filled(row) for row in expected.table(table.name)]
+        engine.dispose()
+
+
+def test_changes_of_one_shape_in_different_rows_are_one_statement():
+    puts = [Put("faults", fault(str(number)), {"info": "x"}) for number in range(100)]
+    changes = [Change("faults", fault(str(number)), {"info": "y"}) for number in range(100)]
+
+    mixed = [change for pair in zip(puts, changes, strict=True) for change in pair]
+
+    assert [len(group.parameters) for group in groups_of(mixed)] == [100, 100]
+
+
+def _filled(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if value is not None}
