@@ -45,6 +45,8 @@ class Follower:
         self._batch = batch
         self._poll_s = poll_s
         self._hint = asyncio.Event()
+        self._hurry = asyncio.Event()  # set while someone waits for a position
+        self._waiting = 0
         self._reached = 0
         self._progress = asyncio.Condition()
         store.on_appended(self._appended)
@@ -61,7 +63,7 @@ class Follower:
             try:
                 await self.resume()
                 while True:
-                    await self.catch_up()
+                    await self.catch_up(at_ease=True)
                     if failures:
                         log.info("follower %s goes on after %d failures", self.name, failures)
                         failures = 0
@@ -79,8 +81,11 @@ class Follower:
         """Go on from where the handler is."""
         await self._set_reached(await self._position())
 
-    async def catch_up(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Handle all that is in the log now. `progress` hears of the position reached and the one to reach."""
+    async def catch_up(
+        self, progress: Callable[[int, int], None] = lambda reached, last: None, *, at_ease: bool = False
+    ) -> None:
+        """Handle all that is in the log now. `progress` hears of the position reached and the one to reach; `at_ease`:
+        with rests after long batches, which end when someone waits for the follower."""
         while True:
             last = await self._store.last_position()
             if last <= self._reached:
@@ -90,20 +95,25 @@ class Follower:
             began = time.monotonic()
             await self._handle(batch, reached)
             await self._set_reached(reached)
-            if len(batch) >= BUSY_BATCH and progress is None:
-                await asyncio.sleep(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
-            if progress is not None:
-                progress(reached, last)
+            progress(reached, last)
+            if at_ease and len(batch) >= BUSY_BATCH:
+                await self._rest(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
         """True once everything up to `position` has been handled; False when the time is over first."""
         if self._reached < position:
             self._hint.set()  # the position may be that of an event of other types, which wakes nobody
+        self._waiting += 1
+        self._hurry.set()
         try:
             async with asyncio.timeout(timeout_s), self._progress:
                 await self._progress.wait_for(lambda: self._reached >= position)
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._hurry.clear()
         return True
 
     async def lag(self) -> int:
@@ -118,6 +128,13 @@ class Follower:
         async with self._progress:
             self._reached = position
             self._progress.notify_all()
+
+    async def _rest(self, span_s: float) -> None:
+        try:
+            async with asyncio.timeout(span_s):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
 
     async def _wait(self) -> None:
         try:

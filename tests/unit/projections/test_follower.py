@@ -222,6 +222,23 @@ async def test_a_cancelled_follower_ends_at_once_and_hands_over_no_more(store: E
     assert diary.read == ["one"]
 
 
+async def test_who_waits_ends_the_rest_that_a_busy_follower_takes(store: EventStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(followers, "BUSY_BATCH", 1)
+    monkeypatch.setattr(followers, "BREATH", NEVER_S * 1e9)
+    monkeypatch.setattr(followers, "BREATH_MAX_S", NEVER_S)
+    await store.append([notes("a", ["one", "two", "three"])])
+    diary = Diary()
+    follower = following(store, diary, batch=1)
+    async with running(follower):
+        async with asyncio.timeout(DEADLINE_S):
+            await diary.written.wait()
+        assert diary.read == ["one"]
+
+        assert await follower.wait_until(3, timeout_s=DEADLINE_S)
+
+    assert diary.read == ["one", "two", "three"]
+
+
 async def test_progress_is_told_while_catching_up(store: EventStore):
     await store.append([notes("a", ["one", "two", "three"])])
     heard: list[tuple[int, int]] = []
