@@ -64,12 +64,26 @@ class ChargerConditions:
         self._booted[key] = True
 
     async def has_booted(self, key: ChargerKey) -> bool:
-        """The charger's boot was accepted at some time: what holds for its identity, also after our own restart."""
+        """The charger's boot was accepted at some time: what holds for its identity, also after our own restart.
+
+        Asked at each connection, so the errors that were open then are known again as well.
+        """
         if key not in self._booted:
             history = await self._store.load(condition_stream(*key))
             self._versions[key] = len(history)
             self._booted[key] = any(isinstance(recorded.event, ChargerBooted) for recorded in history)
+            for recorded in history:
+                self._note_error(key, recorded.event)
         return self._booted[key]
+
+    def _note_error(self, key: ChargerKey, event: ConditionEvent) -> None:
+        match event:
+            case ConnectorFaulted():
+                self._errors[key][event.connector_id] = (event.error_code, event.vendor_error_code)
+            case ConnectorRecovered():
+                self._errors[key].pop(event.connector_id, None)
+            case _:
+                pass
 
     async def status(
         self,
@@ -99,10 +113,7 @@ class ChargerConditions:
                 caused_by=self._denial_shown(key, connector_id, {error_code, vendor_error_code}, now),
             )
         await self._record(key, event, now)
-        if error is None:
-            self._errors[key].pop(connector_id, None)
-        else:
-            self._errors[key][connector_id] = error
+        self._note_error(key, event)
 
     def _denial_shown(
         self, key: ChargerKey, connector_id: int, codes: set[str | None], now: datetime

@@ -1,0 +1,96 @@
+"""What chargers report of themselves: a status that shows a denial is no fault, and everything else stays one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.streams import condition_stream
+from access_policy.domain.charger_condition.events import ConnectorFaulted, ConnectorRecovered
+from tests.support.depot_in_memory import BAY, STRANGER, TENANT, DepotInMemory
+from tests.support.stores import memory_store
+
+KEY = (TENANT, BAY)
+
+
+@pytest.fixture
+async def depot() -> DepotInMemory:
+    return await DepotInMemory(memory_store()).opened()
+
+
+def conditions_of(depot: DepotInMemory) -> ChargerConditions:
+    return ChargerConditions(
+        depot.view, depot.live, depot.store, depot.commits, ProfileCatalogue.packaged(), depot.clock
+    )
+
+
+async def recorded(depot: DepotInMemory) -> Sequence[object]:
+    return [each.event for each in await depot.store.load(condition_stream(*KEY))]
+
+
+async def reports(
+    conditions: ChargerConditions, depot: DepotInMemory, code: str | None, vendor: str | None = None
+) -> None:
+    await conditions.status(KEY, connector_id=1, error_code=code, vendor_error_code=vendor, at=depot.clock.now())
+
+
+async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(depot: DepotInMemory) -> None:
+    denied = await depot.desk.authorize(depot.ask(STRANGER))
+    depot.clock.forward(seconds=29)
+    await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
+
+    (event,) = await recorded(depot)
+    assert isinstance(event, ConnectorFaulted)
+    assert event.caused_by == denied.attempt_id
+
+
+async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMemory) -> None:
+    await depot.desk.authorize(depot.ask(STRANGER))
+    await reports(conditions_of(depot), depot, "GroundFailure")
+
+    (event,) = await recorded(depot)
+    assert isinstance(event, ConnectorFaulted)
+    assert event.caused_by is None
+
+
+async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(depot: DepotInMemory) -> None:
+    await depot.desk.authorize(depot.ask(STRANGER))
+    depot.clock.forward(seconds=31)
+    await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
+
+    (event,) = await recorded(depot)
+    assert isinstance(event, ConnectorFaulted)
+    assert event.caused_by is None
+
+
+async def test_only_changes_are_recorded(depot: DepotInMemory) -> None:
+    conditions = conditions_of(depot)
+    await reports(conditions, depot, None)
+    await reports(conditions, depot, "GroundFailure")
+    await reports(conditions, depot, "GroundFailure")
+    await reports(conditions, depot, None)
+
+    assert [type(event) for event in await recorded(depot)] == [ConnectorFaulted, ConnectorRecovered]
+
+
+async def test_an_error_that_is_still_open_after_a_restart_is_not_recorded_again(depot: DepotInMemory) -> None:
+    await reports(conditions_of(depot), depot, "GroundFailure")
+    restarted = conditions_of(depot)
+    await restarted.has_booted(KEY)
+
+    await reports(restarted, depot, "GroundFailure")
+
+    assert len(await recorded(depot)) == 1
+
+
+async def test_a_boot_is_remembered_for_the_identity(depot: DepotInMemory) -> None:
+    conditions = conditions_of(depot)
+    before = await conditions.has_booted(KEY)
+    await conditions.booted(KEY, vendor="V", model="M", firmware=None)
+
+    assert before is False
+    assert await conditions.has_booted(KEY)
+    assert await conditions_of(depot).has_booted(KEY)
