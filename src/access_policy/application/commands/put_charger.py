@@ -67,8 +67,7 @@ class PutChargerHandler:
         done = await self.policies.record(
             context, command.charger_id, events, expected_version=version, now=now, also=claims
         )
-        if command.password is not None:
-            await self.credentials.set_password(command.charge_point_id, command.password)
+        await self._passwords(command, policy, is_new_holder=bool(claims))
         changed_at = done.version if events or policy is None else policy.changed_at
         return Done(version=changed_at, position=done.position, created=policy is None)
 
@@ -103,6 +102,15 @@ class PutChargerHandler:
             on_store_outage=command.on_store_outage or kept.on_store_outage,
             offline_starts=command.offline_starts or kept.offline_starts,
         )
+
+    async def _passwords(self, command: PutCharger, policy: ChargerAccessPolicy | None, *, is_new_holder: bool) -> None:
+        """Nobody inherits the password of who held the id before."""
+        if policy is not None and policy.settings.charge_point_id != command.charge_point_id:
+            await self.credentials.clear(policy.settings.charge_point_id)
+        if command.password is not None:
+            await self.credentials.set_password(command.charge_point_id, command.password)
+        elif is_new_holder:
+            await self.credentials.clear(command.charge_point_id)
 
     async def _claims(
         self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None, *, now: datetime

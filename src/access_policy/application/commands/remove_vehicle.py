@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from access_policy.application.commands import Done
-from access_policy.application.commands.on_registry import ChangeRegistry, version_of_vehicle
+from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.context import Context
+from access_policy.application.errors import check_version
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.domain.ids import VehicleId
 
@@ -23,11 +24,13 @@ class RemoveVehicleHandler:
     vault: VehicleVault
 
     async def __call__(self, context: Context, command: RemoveVehicle) -> Done:
-        done = await self.change(
-            context,
-            command.expected_version,
-            version_of_vehicle(command.vehicle_id),
-            lambda registry: registry.remove_vehicle(command.vehicle_id),
-        )
-        await self.vault.forget(context.tenant_id, command.vehicle_id)
-        return done
+        """Raises `StoreUnavailable` also where the vehicle is gone but its key may not be: remove it again then."""
+        registries, vehicle_id = self.change.registries, command.vehicle_id
+        async with registries.locked(context.tenant_id) as registry:  # nobody may seal with the key that is going
+            if vehicle_id not in registry.vehicles:
+                await self.vault.forget(context.tenant_id, vehicle_id)  # an earlier removal may not have come to that
+            check_version(command.expected_version, registry.vehicle(vehicle_id).changed_at)
+            events = registry.remove_vehicle(vehicle_id)
+            done = await registries.record(context, registry, events, now=self.change.clock.now())
+            await self.vault.forget(context.tenant_id, vehicle_id)
+        return Done(version=done.version, position=done.position)

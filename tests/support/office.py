@@ -1,0 +1,182 @@
+"""The command side over a store in memory: commands go in, and what was recorded comes out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.commands import (
+    add_exception,
+    amend_mode_rule,
+    end_agreement,
+    lift_override,
+    override_mode,
+    put_agreement,
+    put_charger,
+    put_depot,
+    put_vehicle,
+    reinstate_vehicle,
+    remove_exception,
+    remove_vehicle,
+    retire_charger,
+    schedule_mode,
+    schedule_mode_for_many,
+    suspend_vehicle,
+    withdraw_mode_rule,
+)
+from access_policy.application.commands.on_policy import ChangePolicy
+from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.context import Context
+from access_policy.application.ports.event_store import EventStore, StreamId
+from access_policy.application.repositories.charge_point_claims import ChargePointClaims
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.repositories.depots import Depots
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.retrying import retrying
+from access_policy.domain.charger_access_policy.events import ChargerRegistered
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from tests.support.builders import ANNA, NOON
+from tests.support.depot_in_memory import SettableClock
+from tests.support.stores import memory_store, pseudonyms
+
+ACME, RIVAL = TenantId("acme"), TenantId("rival")
+Failure = TypeVar("Failure", bound=Exception)
+
+
+@dataclass
+class Vault:
+    """Sealed values say which key they were sealed with; no cryptography."""
+
+    keys: defaultdict[tuple[TenantId, VehicleId], int] = field(default_factory=lambda: defaultdict(int))
+    sealed: list[str] = field(default_factory=list)
+    forgetting_fails: bool = False
+
+    async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
+        self.sealed.append(value)
+        return f"{self.keys[tenant_id, vehicle_id]}:{len(self.sealed)}:{value[::-1]}"
+
+    async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
+        key, _, value = sealed.split(":")
+        return value[::-1] if int(key) == self.keys[tenant_id, vehicle_id] else None
+
+    async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
+        if self.forgetting_fails:
+            raise OSError("the vault is away")
+        self.keys[tenant_id, vehicle_id] += 1
+
+
+@dataclass
+class Passwords:
+    known: dict[ChargePointId, str] = field(default_factory=dict)
+
+    async def set_password(self, charge_point_id: ChargePointId, password: str) -> None:
+        self.known[charge_point_id] = password
+
+    async def clear(self, charge_point_id: ChargePointId) -> None:
+        self.known.pop(charge_point_id, None)
+
+    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
+        password = self.known.get(charge_point_id)
+        return None if password is None else password.encode() == presented
+
+
+class NoSnapshots:
+    async def latest(self, stream: StreamId) -> None:
+        return None
+
+    async def save(self, stream: StreamId, version: int, state: Any) -> None:
+        pass
+
+
+@dataclass
+class ChargersInTheLog:
+    store: EventStore
+    policies: ChargerAccessPolicies
+
+    async def charger_ids(self, tenant_id: TenantId, depot_id: DepotId) -> list[ChargerId]:
+        log = await self.store.read_log(after=0, limit=10_000, types=[ChargerRegistered.TYPE])
+        registered = [each.event.charger_id for each in log if each.envelope.tenant_id == tenant_id]
+        found = [await self.policies.get(tenant_id, charger_id) for charger_id in registered]
+        return [p.charger_id for p in found if p.settings.depot_id == depot_id and p.retired_at is None]
+
+
+@dataclass
+class Outcome:
+    done: Any
+    events: list[Any]
+
+
+@dataclass
+class Office:
+    """`do` runs a command as the service does, again after a lost race."""
+
+    store: EventStore = field(default_factory=memory_store)
+    clock: SettableClock = field(default_factory=lambda: SettableClock(NOON))
+    vault: Vault = field(default_factory=Vault)
+    passwords: Passwords = field(default_factory=Passwords)
+
+    def __post_init__(self) -> None:
+        store, clock = self.store, self.clock
+        self.policies, self.depots, self.claims = (
+            ChargerAccessPolicies(store),
+            Depots(store),
+            ChargePointClaims(store),
+        )
+        self.registries = VehicleRegistries(store, NoSnapshots())
+        chargers = ChargersInTheLog(store, self.policies)
+        policy, registry = ChangePolicy(self.policies, clock), ChangeRegistry(self.registries, clock)
+        schedule = schedule_mode.ScheduleModeHandler(policy)
+        self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
+            put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, self.policies, chargers, clock),
+            put_charger.PutCharger: put_charger.PutChargerHandler(
+                self.policies, self.depots, self.claims, ProfileCatalogue.packaged(), self.passwords, clock
+            ),
+            retire_charger.RetireCharger: retire_charger.RetireChargerHandler(
+                self.policies, self.claims, self.passwords, clock
+            ),
+            schedule_mode.ScheduleMode: schedule,
+            schedule_mode_for_many.ScheduleModeForMany: schedule_mode_for_many.ScheduleModeForManyHandler(
+                schedule, self.policies, self.depots, chargers, clock
+            ),
+            amend_mode_rule.AmendModeRule: amend_mode_rule.AmendModeRuleHandler(policy),
+            withdraw_mode_rule.WithdrawModeRule: withdraw_mode_rule.WithdrawModeRuleHandler(policy),
+            add_exception.AddException: add_exception.AddExceptionHandler(policy),
+            remove_exception.RemoveException: remove_exception.RemoveExceptionHandler(policy),
+            override_mode.OverrideMode: override_mode.OverrideModeHandler(policy, self.depots),
+            lift_override.LiftOverride: lift_override.LiftOverrideHandler(policy),
+            put_vehicle.PutVehicle: put_vehicle.PutVehicleHandler(self.registries, pseudonyms(), self.vault, clock),
+            suspend_vehicle.SuspendVehicle: suspend_vehicle.SuspendVehicleHandler(registry),
+            reinstate_vehicle.ReinstateVehicle: reinstate_vehicle.ReinstateVehicleHandler(registry),
+            remove_vehicle.RemoveVehicle: remove_vehicle.RemoveVehicleHandler(registry, self.vault),
+            put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry),
+            end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
+        }
+
+    async def run(self, command: object, *, tenant: TenantId = ACME, actor: ActorId = ANNA) -> Any:
+        context = Context(tenant_id=tenant, actor=actor, correlation_id="a-request")
+        return await retrying(self.handlers[type(command)])(context, command)
+
+    async def do(self, command: object, *, tenant: TenantId = ACME) -> Outcome:
+        """The answer, and the events that were recorded meanwhile; each carries who, for whom and when."""
+        before = await self.store.last_position()
+        done = await self.run(command, tenant=tenant)
+        recorded = await self.store.read_log(after=before, limit=10_000)
+        for each in recorded:
+            assert (each.envelope.tenant_id, each.envelope.actor) == (tenant, ANNA)
+            assert (each.envelope.recorded_at, each.envelope.correlation_id) == (self.clock.now(), "a-request")
+        return Outcome(done, [each.event for each in recorded])
+
+    async def refused(self, command: object, error: type[Failure], *, tenant: TenantId = ACME) -> Failure:
+        """Refused with exactly this error, and nothing was recorded, sealed or set."""
+        before = await self.store.last_position(), list(self.vault.sealed), dict(self.passwords.known)
+        try:
+            done = await self.run(command, tenant=tenant)
+        except error as refusal:
+            assert type(refusal) is error
+            after = await self.store.last_position(), self.vault.sealed, self.passwords.known
+            assert after == before
+            return refusal
+        raise AssertionError(f"not refused: {done}")
