@@ -1,0 +1,120 @@
+"""Every question of the read side, whichever there are: answered for its own tenant only, or not at all."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from access_policy.adapters.read_models.runner import ReadModels
+from access_policy.adapters.read_models.tables import METADATA
+from access_policy.adapters.read_models.views import SqlViews
+from access_policy.application.ports.event_store import Recorded, StoreUnavailable
+from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, Views
+from access_policy.domain.ids import TenantId
+from tests.support.attempts import TRY, faulted, started
+from tests.support.builders import (
+    BAY,
+    NOON,
+    NORTH,
+    PARTNER,
+    VAN,
+    agreement_recorded,
+    depot_registered,
+    identifier_added,
+    own,
+    registered,
+    vehicle_registered,
+)
+from tests.support.rows import log_of
+from tests.support.switching import requested
+
+ACME, RIVAL, NOWHERE = TenantId("acme"), TenantId("rival"), TenantId("nowhere")
+ARGUMENTS: dict[str, Any] = {
+    "depot_id": NORTH,
+    "charger_id": BAY,
+    "attempt_id": TRY,
+    "vehicle_id": VAN,
+    "agreement_id": PARTNER,
+    "wanted": AttemptFilter(),
+    "since": None,
+    "until": None,
+    "cursor": None,
+    "limit": 100,
+}
+QUESTIONS = [name for name in vars(Views) if not name.startswith("_")]
+OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
+    "open_sessions": {},
+    "attempts_since": {"since": NOON},
+    "connected_chargers": {},
+}
+
+
+def everything_of(tenant: TenantId) -> list[object]:
+    """The same ids at every tenant; a text in each row says whose it is."""
+    return [
+        depot_registered(name=f"depot of {tenant}"),
+        registered(profile=f"profile of {tenant}"),
+        requested(trigger=f"trigger of {tenant}"),
+        started(transaction_id=f"transaction of {tenant}"),
+        faulted(info=f"fault of {tenant}"),
+        agreement_recorded(name=f"agreement of {tenant}"),
+        vehicle_registered(description=own(name=f"van of {tenant}")),
+        identifier_added(f"pseudonym of {tenant}"),
+    ]
+
+
+def asked(question: str) -> dict[str, Any]:
+    """The question's widest arguments; what has a default is left out."""
+    parameters = inspect.signature(getattr(Views, question)).parameters.values()
+    required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
+    return {name: ARGUMENTS[name] for name in required if name not in ("self", "tenant_id")}
+
+
+def rows_in(answer: Any) -> list[Any]:
+    if isinstance(answer, Page):
+        return answer.items
+    return [] if answer is None else [answer]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
+    models: ReadModels, views: SqlViews, question: str
+):
+    log: list[Recorded] = []
+    for tenant in (ACME, RIVAL):
+        log += log_of(*everything_of(tenant), tenant=tenant, after=log)
+    await models.follow(log, log[-1].position)
+    ask = getattr(views, question)
+
+    for tenant, other in ((ACME, RIVAL), (RIVAL, ACME)):
+        (row,) = rows_in(await ask(tenant, **asked(question)))
+        assert row["tenant_id"] == tenant
+        assert f"of {tenant}" in repr(row)
+        assert other not in repr(row)
+    assert rows_in(await ask(NOWHERE, **asked(question))) == []
+
+
+def test_every_question_names_its_tenant_first():
+    for question in QUESTIONS:
+        assert list(inspect.signature(getattr(Views, question)).parameters)[:2] == ["self", "tenant_id"]
+
+
+def test_only_the_decision_path_is_told_of_all_tenants():
+    asked_by_the_decision_path = {name for name in vars(RecentPast) if not name.startswith("_")}
+    answered = {name for name in vars(SqlViews) if not name.startswith("_")}
+
+    assert asked_by_the_decision_path == set(OF_ALL_TENANTS)
+    assert answered == {*QUESTIONS, *OF_ALL_TENANTS}
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, *OF_ALL_TENANTS])
+async def test_a_question_to_tables_that_are_broken_is_unavailable_and_not_empty(
+    models: ReadModels, views: SqlViews, question: str
+):
+    METADATA.drop_all(models.engine)
+    ask = getattr(views, question)
+
+    with pytest.raises(StoreUnavailable):
+        await (ask(**OF_ALL_TENANTS[question]) if question in OF_ALL_TENANTS else ask(ACME, **asked(question)))
