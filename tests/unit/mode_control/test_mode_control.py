@@ -1,0 +1,318 @@
+"""The mode-control loop: level-triggered, fenced by an append, believed only after reading back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.decisions.view import TYPES
+from access_policy.application.follower import Follower
+from access_policy.application.mode_control.backoff import Backoff
+from access_policy.application.mode_control.controller import ModeController, Pace
+from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.mode_control.reconcile import Outcome, Reconciler
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ChargerKey,
+    Switch,
+    SwitchRefused,
+    Written,
+)
+from access_policy.application.ports.event_store import VersionConflict
+from access_policy.application.streams import policy_stream
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.events import (
+    ChargerAmended,
+    ModeApplicationFailed,
+    ModeApplied,
+    ModeChangeRequested,
+    ModeDriftDetected,
+)
+from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
+from tests.support.stores import memory_store
+
+KEY: ChargerKey = (TENANT, BAY)
+FREEVEND, MANAGED = AccessMode.FREEVEND, AccessMode.MANAGED
+
+
+@dataclass
+class ScriptedCharger:
+    """A charger with a switch, as the port sees it. `refuses`, `silent` and `lies` are its defects."""
+
+    mode: AccessMode = FREEVEND
+    epoch: int | None = 1
+    refuses: str | None = None
+    silent: bool = False
+    lies: bool = False
+    loses_the_answer: bool = False
+    writes: list[AccessMode] = field(default_factory=list)
+    cache_cleared: int = 0
+    before_write: Callable[[], None] = lambda: None
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        return self.epoch
+
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
+        self.before_write()
+        self._answer()
+        if self.refuses is not None:
+            raise SwitchRefused(self.refuses, "no")
+        self.writes.append(mode)
+        if not self.lies:
+            self.mode = mode
+        if self.loses_the_answer:
+            raise ChargerDidNotAnswer("the answer was lost")
+        return Written.IN_FORCE
+
+    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
+        self._answer()
+        return self.mode, f"switch={self.mode}"
+
+    async def clear_cache(self, key: ChargerKey) -> str:
+        self.cache_cleared += 1
+        return "Accepted"
+
+    def _answer(self) -> None:
+        if self.silent:
+            raise ChargerDidNotAnswer("nothing came")
+
+
+@dataclass
+class Yard:
+    depot: DepotInMemory
+    charger: ScriptedCharger
+    reconciler: Reconciler
+
+    async def look(self, trigger: str = "test", *, read_back: bool = False) -> Outcome:
+        return await self.reconciler.reconcile(KEY, trigger, read_back=read_back)
+
+    async def facts(self) -> list[object]:
+        """What mode control recorded, in order."""
+        recorded = await self.depot.store.load(policy_stream(*KEY))
+        kinds = ModeChangeRequested | ModeApplied | ModeApplicationFailed | ModeDriftDetected
+        return [each.event for each in recorded if isinstance(each.event, kinds)]
+
+    async def kinds(self) -> list[type]:
+        return [type(fact) for fact in await self.facts()]
+
+
+@pytest.fixture
+async def yard() -> AsyncIterator[Yard]:
+    async with yard_of("microocpp-1.6") as made:
+        yield made
+
+
+class yard_of:  # noqa: N801  reads as the sentence it is used in
+    """A charger with this profile, managed by night, and the view followed as the service does."""
+
+    def __init__(self, profile: str) -> None:
+        self._profile = profile
+
+    async def __aenter__(self) -> Yard:
+        depot = await DepotInMemory(memory_store()).opened()
+        settings = replace(settings_of(BAY), profile=self._profile)
+        await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
+        follower = Follower("view", depot.store, depot.view.follow, depot.view.followed_to, types=TYPES, poll_s=0.02)
+        self._following = asyncio.create_task(follower.run())
+        facts = ModeFacts(depot.commits, follower, depot.clock)
+        charger = ScriptedCharger()
+        return Yard(depot, charger, Reconciler(depot.view, facts, charger, ProfileCatalogue.packaged(), depot.clock))
+
+    async def __aexit__(self, *_: object) -> None:
+        self._following.cancel()
+        await asyncio.gather(self._following, return_exceptions=True)
+
+
+async def test_a_charger_is_asked_written_and_believed_after_reading_back(yard: Yard) -> None:
+    assert await yard.look() is Outcome.SETTLED
+
+    requested, applied = await yard.facts()
+    assert isinstance(requested, ModeChangeRequested)
+    assert isinstance(applied, ModeApplied)
+    assert (requested.mode, applied.mode, applied.generation) == (MANAGED, MANAGED, requested.generation)
+    assert "read back" in applied.evidence
+    assert yard.charger.writes == [MANAGED]
+    assert yard.charger.cache_cleared == 1
+
+
+async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> None:
+    seen: list[int] = []
+    yard.charger.before_write = lambda: seen.append(yard.depot.view.charger(*KEY).policy.application.generation)
+
+    await yard.look()
+
+    assert seen == [1]
+
+
+async def test_looking_again_changes_nothing(yard: Yard) -> None:
+    await yard.look()
+    await yard.look()
+
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
+    assert yard.charger.writes == [MANAGED]
+
+
+async def test_what_is_right_already_is_not_written(yard: Yard) -> None:
+    yard.charger.mode = MANAGED
+
+    await yard.look()
+
+    assert yard.charger.writes == []
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
+
+
+async def test_a_transition_missed_offline_is_applied_late_and_says_how_late(yard: Yard) -> None:
+    yard.charger.epoch = None
+    assert await yard.look() is Outcome.UNREACHABLE
+    assert await yard.facts() == []
+
+    yard.charger.epoch = 1
+    await yard.look("connected")
+
+    applied = (await yard.facts())[-1]
+    assert isinstance(applied, ModeApplied)
+    assert applied.due_at == NIGHT.replace(hour=21)  # 22:00 in Berlin; now it is 23:00
+    assert applied.late_s == 3600
+
+
+async def test_windows_that_were_missed_are_not_replayed(yard: Yard) -> None:
+    yard.depot.clock.set(DAY)
+    await yard.look()
+    yard.depot.clock.set(DAY + timedelta(days=5))
+    await yard.look()
+
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
+
+
+@pytest.mark.parametrize(
+    ("defect", "reason"),
+    [
+        ({"refuses": "rejected"}, "rejected"),
+        ({"silent": True}, "no_answer"),
+        ({"lies": True}, "read_back_differs"),
+    ],
+)
+async def test_a_failure_is_recorded_once_and_the_request_is_carried_on_with(
+    yard: Yard, defect: dict[str, object], reason: str
+) -> None:
+    for name, value in defect.items():
+        setattr(yard.charger, name, value)
+
+    outcomes = [await yard.look() for _ in range(4)]
+    for name, value in defect.items():
+        setattr(yard.charger, name, None if isinstance(value, str) else False)
+    await yard.look("retry")
+
+    requested, failed, applied = await yard.facts()
+    assert outcomes == [Outcome.FAILED] * 4
+    assert isinstance(failed, ModeApplicationFailed)
+    assert failed.reason == reason
+    assert isinstance(applied, ModeApplied)
+    assert isinstance(requested, ModeChangeRequested)
+    assert applied.generation == requested.generation
+
+
+async def test_a_write_whose_answer_was_lost_is_found_by_reading(yard: Yard) -> None:
+    yard.charger.loses_the_answer = True
+    assert await yard.look() is Outcome.FAILED
+    assert await yard.look("retry") is Outcome.SETTLED
+
+    assert yard.charger.writes == [MANAGED]
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
+
+
+async def test_a_charger_that_forgot_its_mode_at_a_boot_is_seen_and_switched_back(yard: Yard) -> None:
+    await yard.look()
+    yard.charger.mode, yard.charger.epoch = FREEVEND, 2
+
+    await yard.look("boot")
+
+    assert await yard.kinds() == [
+        ModeChangeRequested, ModeApplied, ModeDriftDetected, ModeChangeRequested, ModeApplied
+    ]  # fmt: skip
+    assert yard.charger.mode is MANAGED
+
+
+async def test_a_sign_of_drift_makes_it_read_the_charger_even_on_the_same_connection(yard: Yard) -> None:
+    await yard.look()
+    yard.charger.mode = FREEVEND
+    await yard.look("resync")
+    unseen = len(await yard.facts())
+    await yard.look("a start without authorisation", read_back=True)
+
+    assert unseen == 2
+    assert yard.charger.mode is MANAGED
+
+
+async def test_who_loses_the_race_for_the_version_sends_nothing(yard: Yard) -> None:
+    stale = yard.depot.view.charger(*KEY).policy
+    await yard.depot.record(
+        policy_stream(*KEY), stale.version, (ChargerAmended(charger_id=BAY, settings=stale.settings),)
+    )
+    charger = yard.depot.view.charger(*KEY)
+    current, charger.policy = charger.policy, stale  # as if the other's event had not been seen yet
+
+    with pytest.raises(VersionConflict):
+        await yard.look()
+
+    charger.policy = current
+    assert yard.charger.writes == []
+
+
+async def test_a_charger_that_always_asks_is_in_force_by_decision_without_a_word_to_it() -> None:
+    async with yard_of("ocpp16-central") as yard:
+        await yard.look()
+
+        assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
+        assert yard.charger.writes == []
+
+
+async def test_an_unsupported_charger_is_left_alone() -> None:
+    async with yard_of("unsupported") as yard:
+        assert await yard.look() is Outcome.SETTLED
+        assert await yard.facts() == []
+
+
+async def test_the_controller_follows_transitions_and_retries_until_it_is_so(yard: Yard) -> None:
+    yard.depot.clock.set(DAY)
+    pace = Pace(tick_s=0.01, backoff_first_s=0.01, backoff_longest_s=0.02, clock_jump_s=1e9)
+    controller = ModeController(yard.depot.view, yard.reconciler, yard.depot.clock, pace)
+    running = asyncio.create_task(controller.run())
+    try:
+        await until(lambda: applied_mode(yard) is FREEVEND)
+        yard.charger.silent = True
+        yard.depot.clock.set(NIGHT)
+        await until(lambda: yard.depot.view.charger(*KEY).policy.application.failure is not None)
+        yard.charger.silent = False
+        await until(lambda: applied_mode(yard) is MANAGED)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert yard.charger.mode is MANAGED
+    assert yard.charger.writes == [MANAGED]
+
+
+def test_backoff_is_a_random_share_of_a_span_that_doubles_up_to_its_longest() -> None:
+    backoff = Backoff(1.0, 8.0, random_share=lambda: 1.0)
+
+    spans = [backoff.next_s() for _ in range(6)]
+    backoff.forget()
+
+    assert spans == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert backoff.next_s() == 1.0
+
+
+def applied_mode(yard: Yard) -> AccessMode | None:
+    return yard.depot.view.charger(*KEY).policy.application.applied_mode
+
+
+async def until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110  states of several objects, none of which tells
+            await asyncio.sleep(0.005)
