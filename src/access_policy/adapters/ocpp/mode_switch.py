@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from access_policy.adapters.ocpp.connection import ChargerConnection
+from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.outgoing import CallFailed, CallRejected
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, Switch, SwitchRefused, Written
@@ -19,6 +20,7 @@ CALL_TIMEOUT_S = 20.0
 
 
 async def write_switch(connection: ChargerConnection, switch: Switch, mode: AccessMode) -> Written:
+    _spoken_here(connection, switch)
     match switch:
         case ConfigurationKey():
             return await _write_key(connection, switch, mode)
@@ -27,6 +29,7 @@ async def write_switch(connection: ChargerConnection, switch: Switch, mode: Acce
 
 
 async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[AccessMode | None, str]:
+    _spoken_here(connection, switch)
     match switch:
         case ConfigurationKey(key=key):
             value = (await _read_keys(connection, [key]))[key.lower()]
@@ -133,6 +136,18 @@ def _variable_refused(switch: DeviceVariable, status: object) -> SwitchRefused:
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
+
+
+def _spoken_here(connection: ChargerConnection, switch: Switch) -> None:
+    """Raises `SwitchRefused('not_supported')` where the connection's protocol has no such switch: a charger that offers
+    several versions may speak another one than its profile was written for."""
+    is_v16 = connection.version is OcppVersion.V16
+    if is_v16 is not isinstance(switch, ConfigurationKey):
+        kind = "configuration keys are OCPP 1.6" if not is_v16 else "device variables are OCPP 2.x"
+        raise SwitchRefused(
+            "not_supported",
+            f"the charger speaks {connection.version.subprotocol} and {kind}; give it a profile of its own version",
+        )
 
 
 async def _call(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,39 @@
+"""A switch is looked for only in the protocol that has it: chargers that offer several may come in another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from access_policy.adapters.ocpp.connection import ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.mode_switch import read_switch, write_switch
+from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
+from access_policy.application.ports.charger_gateway import Switch, SwitchRefused
+from access_policy.domain.access_mode import AccessMode
+from tests.support.ocpp_pipe import Pipe
+
+KEY = ConfigurationKey(key="FreeCharging", managed_value="false", freevend_value="true")
+VARIABLE = DeviceVariable(component="AuthCtrlr", variable="Enabled", managed_value="true", freevend_value="false")
+
+
+@pytest.mark.parametrize(("version", "switch"), [(OcppVersion.V201, KEY), (OcppVersion.V16, VARIABLE)])
+async def test_a_switch_of_another_version_is_refused_without_a_word_to_the_charger(
+    version: OcppVersion, switch: Switch
+):
+    pipe = Pipe()
+    connection = ChargerConnection(
+        pipe,  # type: ignore[arg-type]
+        charge_point_id="CP1",
+        version=version,
+        epoch=1,
+        remote="127.0.0.1",
+        limits=ConnectionLimits(),
+    )
+
+    with pytest.raises(SwitchRefused, match=version.subprotocol) as read:
+        await read_switch(connection, switch)
+    with pytest.raises(SwitchRefused, match=version.subprotocol) as written:
+        await write_switch(connection, switch, AccessMode.MANAGED)
+
+    assert read.value.reason == written.value.reason == "not_supported"
+    assert pipe.heard == []
