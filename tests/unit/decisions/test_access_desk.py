@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from access_policy.application.decisions.desk import AttemptIdTaken
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, registry_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.ids import AttemptId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, STRANGER, TENANT, DepotInMemory
 from tests.support.stores import memory_store
@@ -55,6 +57,27 @@ async def test_the_same_message_delivered_twice_is_recorded_once_and_answered_th
     assert again.event == first.event
     assert again.redelivered
     assert len(await depot.store.load(attempt_stream(TENANT, first.attempt_id))) == 1
+
+
+async def test_an_attempt_id_that_names_another_question_is_refused_and_leaves_nothing(depot: DepotInMemory):
+    chosen = AttemptId("visit-1")
+    await depot.desk.authorize(depot.ask(BUS), attempt_id=chosen)
+
+    with pytest.raises(AttemptIdTaken, match="visit-1"):
+        await depot.desk.authorize(depot.ask(STRANGER), attempt_id=chosen)
+
+    assert len(await depot.store.load(attempt_stream(TENANT, chosen))) == 1
+    on_its_own = await depot.desk.authorize(depot.ask(STRANGER))
+    assert isinstance(on_its_own.event, AccessDenied)
+
+
+async def test_two_questions_at_the_same_time_cannot_share_an_attempt_id(depot: DepotInMemory):
+    asked = [depot.desk.authorize(depot.ask(each), attempt_id=AttemptId("visit-1")) for each in (BUS, STRANGER)]
+
+    first, second = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert not isinstance(first, BaseException)
+    assert isinstance(second, AttemptIdTaken)
 
 
 async def test_two_deliveries_at_the_same_time_share_one_decision(depot: DepotInMemory):

@@ -24,6 +24,7 @@ from access_policy.domain.access.decision import Decision, Facts, Step, decide, 
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import Timeline
@@ -32,6 +33,12 @@ REDELIVERED_WITHIN = timedelta(
     minutes=10
 )  # chargers number their messages anew after a boot: later it is a new attempt
 IN_USE_KINDS = frozenset({IdentifierKind.MAC})  # kinds that may charge at one place at a time
+
+
+class AttemptIdTaken(Conflict):
+    """The asker chose the id of another attempt, which is left as it is."""
+
+    code = "attempt-id-taken"
 
 
 class AccessDesk:
@@ -57,14 +64,16 @@ class AccessDesk:
     async def authorize(self, ask: Ask, *, attempt_id: AttemptId | None = None) -> Decided:
         """Decide and record. `attempt_id` is given where the asker chose it; else it derives from the message.
 
-        Raises `ChargerUnknown`, or `StoreUnavailable`: then it is not known whether the decision was recorded, and the
-        asker gets an error, never a denial.
+        Raises `ChargerUnknown`, `AttemptIdTaken` where the chosen id names another question, or `StoreUnavailable`: then
+        it is not known whether the decision was recorded, and the asker gets an error, never a denial.
         """
         ref = self.ref(ask)
         first = attempt_id or derived_attempt_id(ask.tenant_id, ask.charger_id, "ask", ask.message_id, ref)
         under_way = self._under_way.get(first)
         if under_way is not None:
-            return replace(await asyncio.shield(under_way), redelivered=True)
+            earlier = await asyncio.shield(under_way)
+            _must_be_the_same_question(earlier.event, ask, ref)
+            return replace(earlier, redelivered=True)
         self._under_way[first] = future = asyncio.get_running_loop().create_future()
         try:
             decided = await self._decide_once(ask, ref, first, may_renumber=attempt_id is None)
@@ -88,7 +97,7 @@ class AccessDesk:
             try:
                 await self._append_new(ask, attempt_id, event, now)
             except VersionConflict:
-                earlier = await self.recorded_decision(ask, attempt_id)
+                earlier = await self._decided_before(ask, ref, attempt_id)
                 if not may_renumber or is_redelivery(earlier, event, now):
                     self.remember(ask, ref, earlier, version=0, at=earlier.lineage.decided_for)
                     return Decided(attempt_id=attempt_id, event=earlier, redelivered=True)
@@ -102,6 +111,16 @@ class AccessDesk:
     ) -> None:
         events = enveloped(self.context(ask, attempt_id), (event,), now=now)
         await self._commits.append(Append(attempt_stream(ask.tenant_id, attempt_id), 0, events))
+
+    async def _decided_before(
+        self, ask: Ask, ref: IdentifierRef | None, attempt_id: AttemptId
+    ) -> AccessAllowed | AccessDenied:
+        try:
+            earlier = await self.recorded_decision(ask, attempt_id)
+        except LookupError as nothing_decided:
+            raise _id_taken(attempt_id) from nothing_decided
+        _must_be_the_same_question(earlier, ask, ref)
+        return earlier
 
     async def recorded_decision(self, ask: Ask, attempt_id: AttemptId) -> AccessAllowed | AccessDenied:
         """The latest decision in the attempt's stream. Raises `LookupError` when it holds none."""
@@ -212,6 +231,19 @@ class AccessDesk:
                 profile=charger.policy.settings.profile,
             )
         )
+
+
+def _must_be_the_same_question(earlier: AccessAllowed | AccessDenied, ask: Ask, ref: IdentifierRef | None) -> None:
+    """Another identifier must not be answered with, nor remembered under, a decision that was not about it."""
+    if (earlier.lineage.charger_id, earlier.lineage.identifier) != (ask.charger_id, ref):
+        raise _id_taken(earlier.lineage.attempt_id)
+
+
+def _id_taken(attempt_id: AttemptId) -> AttemptIdTaken:
+    return AttemptIdTaken(
+        f"attempt_id {attempt_id} belongs to another attempt; take a new one for each attempt, or leave it out.",
+        pointer="/attempt_id",
+    )
 
 
 def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | AccessDenied, now: datetime) -> bool:
