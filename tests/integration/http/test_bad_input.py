@@ -98,6 +98,19 @@ REFUSED = {
         {"charger_id": "bay-1", "identifier": BUS["identifiers"][0], "at": "2026-12-01T00:00:00Z"},
         422,
     ),
+    "a week date": ("POST", RULES, {**RULE, "applies_from": "2026-W50-1"}, 422),
+    "an instant for a local day": (
+        "POST",
+        "/v1/chargers/bay-1/exceptions",
+        {"date": "2027-01-02T00:00:00Z", "mode": "freevend", "reason": "fair"},
+        422,
+    ),
+    "a password that no header can carry": (
+        "PUT",
+        "/v1/chargers/bay-9",
+        {**CHARGER, "charge_point_id": "X", "password": "\u0000long-enough"},
+        422,
+    ),
     "a charger that is not there": ("POST", "/v1/chargers/nope/mode-rules", RULE, 404),
     "a rule that is not there": ("DELETE", f"{RULES}/nope", None, 404),
     "a vehicle that is not there": ("POST", "/v1/vehicles/nope/suspend", {"reason": "x"}, 404),
@@ -132,6 +145,62 @@ async def test_a_body_that_is_no_json_is_said_to_be_none(api: Api):
 
     assert answer.status_code == 400
     assert answer.json()["type"].endswith("malformed-json")
+
+
+@pytest.mark.parametrize("content", [b'{"name": "\xff"}', b"[" * 50_000, b'{"name": ' + b"9" * 5_000 + b"}"])
+async def test_a_body_that_no_parser_takes_is_said_to_be_no_json(api: Api, content: bytes):
+    answer = await api.send("PUT", "/v1/depots/x", content=content, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith("malformed-json")
+
+
+async def test_json_that_is_sent_as_something_else_is_answered_with_the_header_that_is_missing(api: Api):
+    answer = await api.send(
+        "PUT",
+        "/v1/depots/x",
+        content=b'{"name": "X", "time_zone": "UTC"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+async def test_a_naive_instant_in_a_rule_is_pointed_at(api: Api):
+    answer = await api.send("POST", RULES, {**RULE, "applies_from": "2026-12-01T00:00:00"})
+
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "/applies_from",
+            "message": "must be a local date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z",
+        }
+    ]
+
+
+async def test_a_list_that_is_empty_is_pointed_at_by_its_name_alone(api: Api):
+    answer = await api.send("POST", "/v1/depots/north/mode-rules", {"charger_ids": [], "rule": RULE})
+
+    assert {each["pointer"] for each in answer.json()["errors"]} == {"/charger_ids"}
+
+
+async def test_an_offset_whose_plus_was_read_as_a_space_is_explained(api: Api):
+    answer = await api.get("/v1/access-events?from=2026-01-01T00:00:00+01:00")
+
+    assert answer.status_code == 422
+    assert "%2B" in answer.json()["detail"]
+
+
+async def test_the_id_of_another_attempt_is_refused(api: Api):
+    asked = {"charger_id": "bay-1", "attempt_id": "visit-1"}
+    await api.send("POST", "/v1/access-decisions", {**asked, "identifier": BUS["identifiers"][0]})
+
+    answer = await api.send(
+        "POST", "/v1/access-decisions", {**asked, "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}}
+    )
+
+    assert answer.status_code == 409
+    assert answer.json()["type"].endswith("attempt-id-taken")
 
 
 async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(api: Api):

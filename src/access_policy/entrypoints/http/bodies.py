@@ -21,6 +21,7 @@ from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDes
 
 DATES_MAX = 1_000
 TEXT_MAX = 500
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _aware(at: datetime) -> datetime:
@@ -42,6 +43,12 @@ def _only_text(value: Any) -> Any:
     return value
 
 
+def _only_a_day(value: Any) -> Any:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a local date such as 2026-11-20")
+    return value
+
+
 def _no_controls(value: str) -> str:
     if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF or ord(character) == 127 for character in value):
         raise ValueError("holds a control character; remove it")
@@ -51,10 +58,18 @@ def _no_controls(value: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=TEXT_MAX), AfterValidator(_no_controls)]
 Name = Text
 Instant = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_aware)]
-Day = Annotated[date, BeforeValidator(_only_text)]
+Day = Annotated[date, BeforeValidator(_only_a_day)]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 assert set(WEEKDAYS) == set(Weekday.__args__)  # type: ignore[attr-defined]
+
+
+def _edge_text(value: str) -> str:
+    edge(value)
+    return value
+
+
+EdgeText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_edge_text)]
 
 
 class Body(BaseModel):
@@ -78,7 +93,7 @@ class ChargerBody(Body):
     on_window_start: OnWindowStart | None = None
     on_store_outage: OnStoreOutage | None = None
     offline_starts: OfflineStarts | None = None
-    password: Annotated[str, StringConstraints(min_length=8, max_length=64)] | None = None
+    password: Annotated[str, StringConstraints(min_length=8, max_length=64), AfterValidator(_no_controls)] | None = None
 
 
 class RuleBody(Body):
@@ -89,17 +104,11 @@ class RuleBody(Body):
     end: Clock
     end_day_offset: Annotated[int, Field(strict=True, ge=0, le=END_DAY_OFFSET_MAX)] | None = None
     time_zone: Text | None = None
-    applies_from: Annotated[str, StringConstraints(max_length=40)] | None = None
-    applies_until: Annotated[str, StringConstraints(max_length=40)] | None = None
+    applies_from: EdgeText | None = None
+    applies_until: EdgeText | None = None
     priority: Annotated[int, Field(strict=True, ge=-PRIORITY_MAX, le=PRIORITY_MAX)] = 0
     except_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
     extra_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
-
-    @model_validator(mode="after")
-    def _edges(self) -> RuleBody:
-        edge(self.applies_from, "applies_from")
-        edge(self.applies_until, "applies_until")
-        return self
 
     def draft(self) -> RuleDraft:
         return RuleDraft(
@@ -110,8 +119,8 @@ class RuleBody(Body):
             end=time.fromisoformat(self.end),
             end_day_offset=self.end_day_offset,
             time_zone=self.time_zone,
-            applies_from=edge(self.applies_from, "applies_from"),
-            applies_until=edge(self.applies_until, "applies_until"),
+            applies_from=edge(self.applies_from),
+            applies_until=edge(self.applies_until),
             priority=self.priority,
             except_dates=frozenset(self.except_dates),
             extra_dates=frozenset(self.extra_dates),
@@ -223,12 +232,12 @@ class DecisionBody(Body):
     attempt_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
 
 
-def edge(text: str | None, name: str) -> Edge | None:
+def edge(text: str | None) -> Edge | None:
     """A local date or an instant. Raises `ValueError`."""
     if text is None:
         return None
     try:
-        if len(text) == 10:
+        if _DAY.fullmatch(text):
             on = date.fromisoformat(text)
             if not 2000 <= on.year <= 2200:
                 raise ValueError("the year")
@@ -236,7 +245,7 @@ def edge(text: str | None, name: str) -> Edge | None:
         return Edge(at=_aware(datetime.fromisoformat(text)))
     except ValueError as error:
         raise ValueError(
-            f"{name} takes a local date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z"
+            "must be a local date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z"
         ) from error
 
 

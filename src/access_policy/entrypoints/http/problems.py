@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 PROBLEM_TYPE = "urn:access-policy:problem:"
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+_BRANCH = re.compile(r"(list|literal|constrained-str|function-[a-z]+)(\[|$)")
 
 
 class ApiProblem(Exception):
@@ -97,20 +99,47 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return problem(400, "malformed-json", "The body is not valid JSON.")
-    errors = [{"pointer": _pointer(each["loc"]), "message": str(each["msg"])[:300]} for each in found[:50]]
+        return _malformed_json()
+    errors = [{"pointer": _pointer(each), "message": _message(each)} for each in found[:50]]
     first = errors[0]
     return problem(422, "invalid-request", f"{first['pointer'] or 'The body'}: {first['message']}", errors=errors)
 
 
-def _pointer(location: tuple[Any, ...]) -> str:
-    """RFC 6901; a query parameter or header is pointed at by its name."""
+def _malformed_json() -> Response:
+    return problem(400, "malformed-json", "The body is not valid JSON in UTF-8, or nested too deeply.")
+
+
+def _message(found: Mapping[str, Any]) -> str:
+    """What to do, where the validator's own words only say what it could not do."""
+    if found["loc"] == ("body",) and found["type"] in _NOT_AN_OBJECT:
+        return "must be a JSON object, sent with 'Content-Type: application/json'"
+    return (_MESSAGES.get(found["type"]) or str(found["msg"]).removeprefix("Value error, "))[:300]
+
+
+_NOT_AN_OBJECT = frozenset({"missing", "model_attributes_type", "model_type", "dict_type"})
+_INSTANT = "must be an instant such as 2026-11-20T06:00:00Z; in an address, write + as %2B"
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here; check its spelling or leave it out",
+    "string_unicode": "holds half of a surrogate pair; send text that UTF-8 can carry",
+    "datetime_parsing": _INSTANT,
+    "datetime_from_date_parsing": _INSTANT,
+}
+
+
+def _pointer(found: Mapping[str, Any]) -> str:
+    """RFC 6901; a query parameter or header is pointed at by its name. Branches of a union are the validator's own."""
+    location = found["loc"]
     parts = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
+    if found["type"] != "extra_forbidden":
+        parts = tuple(part for part in parts if not (isinstance(part, str) and _BRANCH.match(part)))
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework's only one: the body cannot be read
+        return _malformed_json()
     details = {404: "There is nothing at this address.", 405: "This address does not take this method."}
     detail = details.get(error.status_code, str(error.detail))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
