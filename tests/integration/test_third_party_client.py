@@ -24,6 +24,7 @@ from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.context import Context
+from access_policy.application.ports.views import AttemptFilter
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.identifiers import IdentifierKind
@@ -125,6 +126,31 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def visit(
+    event: str, trigger: str, seq_no: int, state: str, *, wh: int | None = None, id_token: dict[str, str] | None = None
+) -> call201.TransactionEvent:
+    """One message of a visit that begins with the cable and goes on with the card."""
+    read = {"timestamp": now(), "sampled_value": [{"value": wh}]}
+    return call201.TransactionEvent(
+        event_type=event,
+        timestamp=now(),
+        trigger_reason=trigger,
+        seq_no=seq_no,
+        transaction_info={"transaction_id": "t-1", "charging_state": state},
+        evse={"id": 1, "connector_id": 1},
+        id_token=id_token,
+        meter_value=None if wh is None else [read],
+    )
+
+
+async def recorded(service: Service, charger_id: str) -> list[tuple[str, int | None]]:
+    """Attempts as (decision, energy of the session in Wh), the newest first, once everything is readable."""
+    await service.settled(await service.container.store().last_position())
+    wanted = AttemptFilter(charger_id=charger_id)
+    page = await service.container.views().attempts(TenantId("acme"), wanted, cursor=None, limit=10)
+    return [(row["decision"], row["session_energy_wh"]) for row in page.items]
+
+
 async def applied(service: Service, charger_id: str) -> str | None:
     """The mode that was verified, once one was."""
     for _ in range(200):
@@ -140,10 +166,19 @@ async def test_a_charger_of_ocpp_16_is_switched_and_its_visits_are_decided(servi
         boot = await charger.call(
             call16.BootNotification(charge_point_vendor="V", charge_point_model="M"), suppress=False
         )
+        beat = await charger.call(call16.Heartbeat(), suppress=False)
+        for status in ("Available", "Preparing"):
+            await charger.call(
+                call16.StatusNotification(connector_id=1, error_code="NoError", status=status), suppress=False
+            )
         known = await charger.call(call16.Authorize(id_tag=KNOWN.lower()), suppress=False)
         unknown = await charger.call(call16.Authorize(id_tag="DEADBEEF"), suppress=False)
         start = await charger.call(
             call16.StartTransaction(connector_id=1, id_tag=KNOWN, meter_start=0, timestamp=now()), suppress=False
+        )
+        read = {"timestamp": now(), "sampled_value": [{"value": "400", "unit": "Wh"}]}
+        await charger.call(
+            call16.MeterValues(connector_id=1, transaction_id=start.transaction_id, meter_value=[read]), suppress=False
         )
         await charger.call(
             call16.StopTransaction(transaction_id=start.transaction_id, meter_stop=900, timestamp=now()), suppress=False
@@ -151,12 +186,14 @@ async def test_a_charger_of_ocpp_16_is_switched_and_its_visits_are_decided(servi
         mode = await applied(service, "C16")
 
         assert boot.status == "Accepted"
+        assert beat.current_time.endswith("Z")
         assert known.id_tag_info["status"] == start.id_tag_info["status"] == "Accepted"
         assert known.id_tag_info["expiry_date"]
         assert unknown.id_tag_info["status"] == "Invalid"
         assert start.transaction_id > 0
         assert mode == "managed"
         assert charger.configuration["Cst_FreeVendActive"] == "false"
+        assert await recorded(service, "C16") == [("denied", None), ("allowed", 900)]
 
 
 async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(service: Service) -> None:
@@ -166,17 +203,16 @@ async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(servic
         unknown = await charger.call(
             call201.Authorize(id_token={"id_token": "DEADBEEF", "type": "ISO14443"}), suppress=False
         )
-        started = await charger.call(
-            call201.TransactionEvent(
-                event_type="Started",
-                timestamp=now(),
-                trigger_reason="Authorized",
-                seq_no=0,
-                transaction_info={"transaction_id": "t-1"},
-                id_token={"id_token": KNOWN, "type": "ISO14443"},
-            ),
+        await charger.call(call201.Heartbeat(), suppress=False)
+        await charger.call(
+            call201.StatusNotification(timestamp=now(), connector_status="Occupied", evse_id=1, connector_id=1),
             suppress=False,
         )
+        await charger.call(visit("Started", "CablePluggedIn", 0, "EVConnected", wh=1000), suppress=False)
+        token = {"id_token": KNOWN, "type": "ISO14443"}
+        started = await charger.call(visit("Updated", "Authorized", 1, "EVConnected", id_token=token), suppress=False)
+        await charger.call(visit("Updated", "ChargingStateChanged", 2, "Charging"), suppress=False)
+        await charger.call(visit("Ended", "EVDeparted", 3, "Idle", wh=3500), suppress=False)
         mode = await applied(service, "C201")
 
         assert unknown.id_token_info["status"] == "Unknown"
@@ -185,11 +221,17 @@ async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(servic
         assert started.id_token_info["cache_expiry_date_time"]
         assert mode == "managed"
         assert charger.enabled == "true"
+        assert await recorded(service, "C201") == [("allowed", 2500), ("denied", None)]
 
 
-async def test_a_wrong_password_is_refused_before_the_upgrade(service: Service) -> None:
+@pytest.mark.parametrize(("identity", "password", "status"), [("C16", "wrong", 401), ("NOBODY", PASSWORD, 404)])
+async def test_a_wrong_password_and_an_unknown_identity_are_refused_before_the_upgrade(
+    service: Service, identity: str, password: str, status: int
+) -> None:
+    url = f"ws://{identity}:{password}@127.0.0.1:{service.ocpp_port}/ocpp/{identity}"
+
     with pytest.raises(InvalidStatus) as refused:
-        async with connect(f"ws://C16:wrong@127.0.0.1:{service.ocpp_port}/ocpp/C16", subprotocols=["ocpp1.6"]):
+        async with connect(url, subprotocols=["ocpp1.6"]):
             pass
 
-    assert refused.value.response.status_code == 401
+    assert refused.value.response.status_code == status
