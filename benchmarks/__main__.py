@@ -6,15 +6,17 @@ import argparse
 import os
 import platform
 
-from benchmarks import authorize, kernel
+from benchmarks import authorize, kernel, registry
+
+ALL = ["kernel", "authorize", "idle", "registry"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
-    parser.add_argument("only", nargs="*", choices=[[], "kernel", "authorize", "idle"], help="what to measure [all]")
+    parser.add_argument("only", nargs="*", choices=[[], *ALL], help="what to measure [all]")
     chosen = parser.parse_args()
-    wanted = chosen.only or ["kernel", "authorize", "idle"]
+    wanted = chosen.only or ALL
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors\n")
     if "kernel" in wanted:
         _kernel(chosen.seconds)
@@ -22,6 +24,8 @@ def main() -> None:
         _authorize(chosen.seconds)
     if "idle" in wanted:
         print(f"An idle charger costs {authorize.idle_kib():.1f} KiB\n")
+    if "registry" in wanted:
+        _registry()
 
 
 def _kernel(seconds: float) -> None:
@@ -41,6 +45,16 @@ def _authorize(seconds: float) -> None:
     for each in measured:
         ratio = ours / each.per_second
         print(f"| {each.name} | {each.per_second:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {ratio:.2f} |")
+    print()
+
+
+def _registry() -> None:
+    print("| vehicles | first start s | start s | memory MiB | one more ms | a raw row ms |\n|---:|---:|---:|---:|---:|---:|")
+    for each in registry.measure():
+        print(
+            f"| {each.vehicles:,} | {each.first_start_s:.1f} | {each.start_s:.1f} | {each.memory_mib:.0f} "
+            f"| {each.put_ms:.2f} | {each.raw_ms:.2f} |"
+        )
     print()
 
 

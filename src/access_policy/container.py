@@ -5,7 +5,7 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from access_policy.adapters.clock import SystemClock
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store, sqlite_snapshots
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.ocpp.gateway import OcppGateway
@@ -17,6 +17,7 @@ from access_policy.adapters.secrets.charger_credentials import SqliteChargerCred
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
 from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.adapters.view_snapshots import FileViewSnapshots
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
@@ -42,6 +43,7 @@ from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import TYPES, DecisionView
+from access_policy.application.decisions.view_keeper import ViewKeeper
 from access_policy.application.follower import Follower
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
@@ -72,7 +74,6 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     keys = providers.Singleton(open_data_directory, settings)
     store = providers.Singleton(lambda keys, s: sqlite_event_store(s.store_file), keys, settings)
-    snapshots = providers.Singleton(lambda s: sqlite_snapshots(s.data / "snapshots.sqlite"), settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
     vault = providers.Singleton(lambda keys, s: SqliteVehicleVault(s.data / "vault.sqlite", keys.vault), keys, settings)
     credentials = providers.Singleton(
@@ -98,9 +99,15 @@ class Container(containers.DeclarativeContainer):
         store,
         decision_view,
     )
+    view_keeper = providers.Singleton(
+        lambda view, store, s: ViewKeeper(view, store, FileViewSnapshots(s.data / "view.snapshot")),
+        decision_view,
+        store,
+        settings,
+    )
     live = providers.Singleton(LiveAttempts)
     commits = providers.Singleton(GroupCommit, store)
-    policies = providers.Singleton(ChargerAccessPolicies, store)
+    policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock)
     conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
 
@@ -141,7 +148,7 @@ class Container(containers.DeclarativeContainer):
     # --- commands: each runs again when it loses a race ------------------------------------------------------------------
     depots = providers.Singleton(Depots, store)
     claims = providers.Singleton(ChargePointClaims, store)
-    registries = providers.Singleton(VehicleRegistries, store, snapshots)
+    registries = providers.Singleton(VehicleRegistries, store, decision_view)
     change_policy = providers.Singleton(ChangePolicy, policies, clock)
     change_registry = providers.Singleton(ChangeRegistry, registries, clock)
     put_depot = providers.Singleton(

@@ -34,7 +34,8 @@ from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
-from access_policy.application.ports.event_store import EventStore, StreamId
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.event_store import EventStore
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -85,14 +86,6 @@ class Passwords:
     async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
         password = self.known.get(charge_point_id)
         return None if password is None else password.encode() == presented
-
-
-class NoSnapshots:
-    async def latest(self, stream: StreamId) -> None:
-        return None
-
-    async def save(self, stream: StreamId, version: int, state: Any) -> None:
-        pass
 
 
 @dataclass
@@ -157,7 +150,7 @@ class Office:
             Depots(store),
             ChargePointClaims(store),
         )
-        self.registries = VehicleRegistries(store, NoSnapshots())
+        self.registries = VehicleRegistries(store, DecisionView())
         chargers = ChargersInTheLog(store, self.policies)
         policy, registry = ChangePolicy(self.policies, clock), ChangeRegistry(self.registries, clock)
         schedule = schedule_mode.ScheduleModeHandler(policy)

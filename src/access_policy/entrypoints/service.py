@@ -66,6 +66,7 @@ class Service:
                 tasks.create_task(self.container.decision_follower().run(), name="decision view"),
                 tasks.create_task(self.container.read_models_follower().run(), name="read models"),
                 tasks.create_task(self.container.mode_controller().run(), name="mode control"),
+                tasks.create_task(self.container.view_keeper().run(), name="view keeper"),
             ]
             await self._note_restart()
             try:
@@ -75,6 +76,7 @@ class Service:
                 await self._close_ports()
                 for follower in followers:
                     follower.cancel()
+                await self.container.view_keeper().save()
 
     @staticmethod
     def _spare_collections() -> None:
@@ -114,6 +116,7 @@ class Service:
     # --- beginning ---------------------------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
+        await self.container.view_keeper().restore()
         for follower in (self.container.decision_follower(), self.container.read_models_follower()):
             await follower.resume()
             await follower.catch_up()
@@ -161,7 +164,6 @@ class Service:
     async def _close_files(self) -> None:
         for resource in (
             self.container.store(),
-            self.container.snapshots(),
             self.container.read_models(),
             self.container.vault(),
             self.container.credentials(),

@@ -19,7 +19,7 @@ from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, ExceptionId, OverrideId, RuleId, VehicleId
 from access_policy.domain.vehicle_registry import registry as registries
-from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import ANNA, BAY, DAY, HOUR, NOON, agreement, rule, settings, vehicle_identifier
 
@@ -132,7 +132,7 @@ def test_an_identifier_belongs_to_one_vehicle_whatever_happens(commands: list[Re
             registry.apply(event)
             events.append(event)
             keys = [
-                ((i.ref.kind, i.ref.pseudonym), vehicle.vehicle_id)
+                ((i.kind, i.pseudonym), vehicle.vehicle_id)
                 for vehicle in registry.vehicles.values()
                 for i in vehicle.identifiers
             ]
@@ -142,5 +142,6 @@ def test_an_identifier_belongs_to_one_vehicle_whatever_happens(commands: list[Re
     assert registries.fold(events) == registry
     assert registry.version == len(events)
     for vehicle in registry.vehicles.values():
-        assert registry.put_vehicle(vehicle.vehicle_id, vehicle.description, vehicle.identifiers) == ()
+        identifiers = [VehicleIdentifier(ref=each, sealed="") for each in vehicle.identifiers]
+        assert registry.put_vehicle(vehicle.vehicle_id, vehicle.description, identifiers) == ()
         assert vehicle == replace(registry.vehicle(vehicle.vehicle_id))

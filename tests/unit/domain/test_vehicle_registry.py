@@ -71,7 +71,7 @@ def test_a_new_description_reclassifies_and_keeps_the_identifiers() -> None:
         .then(events.VehicleReclassified(vehicle_id=VAN, description=renamed))
     )
 
-    assert registry.vehicle(VAN).identifiers == (vehicle_identifier("p1"),)
+    assert registry.vehicle(VAN).identifiers == (ref("p1"),)
     assert registry.vehicle(VAN).suspended_because == "lost card"
 
 
@@ -83,7 +83,7 @@ def test_a_vehicle_has_exactly_the_identifiers_that_were_put() -> None:
     )
 
     assert registry.holder_of(ref("p1")) is None
-    assert [i.ref.pseudonym for i in registry.vehicle(VAN).identifiers] == ["p2", "p3"]
+    assert [each.pseudonym for each in registry.vehicle(VAN).identifiers] == ["p2", "p3"]
 
 
 def test_an_identifier_that_stays_keeps_the_value_it_was_sealed_with() -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import (
-    SQLiteAggregateRecorder,
     SQLiteApplicationRecorder,
     SQLiteConnection,
     SQLiteConnectionPool,
-    SQLiteCursor,
     SQLiteDatastore,
 )
 
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
-from access_policy.adapters.event_stores.snapshots import RecorderSnapshots
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: SQLite gives up waiting for a lock before we do
@@ -42,16 +38,6 @@ def sqlite_event_store(
         serde=serde,
         driver_errors=(sqlite3.Error,),
         close_recorder=datastore.close,
-    )
-
-
-def sqlite_snapshots(path: Path, *, timeout_s: float = TIMEOUT_S) -> RecorderSnapshots:
-    """In a file of its own, so that writing a large snapshot holds up no append; the file may be deleted any time."""
-    datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
-    recorder = LatestOnlyRecorder(datastore, events_table_name="stored_snapshots")
-    recorder.create_table()
-    return RecorderSnapshots(
-        recorder, timeout_s=timeout_s, driver_errors=(sqlite3.Error,), close_recorder=datastore.close
     )
 
 
@@ -95,14 +81,3 @@ class _DurablePool(SQLiteConnectionPool):
             except sqlite3.Error:
                 conn.close()
         super().put_connection(conn)
-
-
-class LatestOnlyRecorder(SQLiteAggregateRecorder):
-    """Keeps the latest version of each stream."""
-
-    def _insert_events(self, c: SQLiteCursor, stored_events: list[StoredEvent], **kwargs: Any) -> None:  # type: ignore[override]
-        super()._insert_events(c, stored_events, **kwargs)
-        c.executemany(
-            f"DELETE FROM {self.events_table_name} WHERE originator_id=? AND originator_version<?",  # noqa: S608 - ours
-            [(event.originator_id, event.originator_version) for event in stored_events],
-        )

@@ -55,13 +55,11 @@ class PutVehicleHandler:
     ) -> list[VehicleIdentifier]:
         """A PIN is never kept, also not sealed; an identifier that the vehicle has keeps its sealed value."""
         current = registry.vehicles.get(vehicle_id)
-        had = {} if current is None else {i.ref: i for i in current.identifiers}
+        had = frozenset(() if current is None else current.identifiers)
         sealed = []
         for value in values:
             ref = self.pseudonyms.ref(context.tenant_id, value)
-            if ref in had:
-                sealed.append(had[ref])
-            elif value.kind is IdentifierKind.PIN:
+            if ref in had or value.kind is IdentifierKind.PIN:
                 sealed.append(VehicleIdentifier(ref=ref, sealed=""))
             else:
                 secret = await self.vault.seal(context.tenant_id, vehicle_id, value.value)

@@ -95,7 +95,7 @@ class AccessDesk:
             now = self._clock.now()
             event = self.decision_event(ask, ref, attempt_id, at=now)
             try:
-                await self._append_new(ask, attempt_id, event, now)
+                position = await self._append_new(ask, attempt_id, event, now)
             except VersionConflict:
                 earlier = await self._decided_before(ask, ref, attempt_id)
                 if not may_renumber or is_redelivery(earlier, event, now):
@@ -104,13 +104,13 @@ class AccessDesk:
                 attempt_id = derived_attempt_id(ask.tenant_id, ask.charger_id, "again", attempt_id, ref)
             else:
                 self.remember(ask, ref, event, version=1, at=now)
-                return Decided(attempt_id=attempt_id, event=event)
+                return Decided(attempt_id=attempt_id, event=event, position=position)
 
     async def _append_new(
         self, ask: Ask, attempt_id: AttemptId, event: AccessAllowed | AccessDenied, now: datetime
-    ) -> None:
+    ) -> int:
         events = enveloped(self.context(ask, attempt_id), (event,), now=now)
-        await self._commits.append(Append(attempt_stream(ask.tenant_id, attempt_id), 0, events))
+        return await self._commits.append(Append(attempt_stream(ask.tenant_id, attempt_id), 0, events))
 
     async def _decided_before(
         self, ask: Ask, ref: IdentifierRef | None, attempt_id: AttemptId

@@ -85,11 +85,13 @@ class EndReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """The recorded decision. `redelivered`: the attempt had been decided before and is answered the same."""
+    """The recorded decision. `redelivered`: the attempt had been decided before and is answered the same. `position` is
+    where the log had it first at the latest; 0: long ago."""
 
     attempt_id: AttemptId
     event: AccessAllowed | AccessDenied
     redelivered: bool = False
+    position: int = 0
 
     @property
     def allowed(self) -> bool:

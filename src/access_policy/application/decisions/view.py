@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from access_policy.application.decisions.view_state import Anchor, ChargerState, RegistryState, TenantState, ViewState
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
@@ -76,6 +77,7 @@ class DecisionView:
 
     def __init__(self) -> None:
         self.position = 0
+        self._anchor: Anchor | None = None
         self._tenants: dict[TenantId, TenantView] = {}
         self._owners: dict[ChargePointId, ChargerKey] = {}
         self._on_policy_change: list[ChargerListener] = []
@@ -89,11 +91,17 @@ class DecisionView:
             raise ChargerUnknown(f"There is no charger {charger_id}.")
         return found
 
+    def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
+        """(Port `PoliciesInMemory`.)"""
+        found = self._tenant(tenant_id).chargers.get(charger_id)
+        return None if found is None else found.policy
+
     def chargers(self) -> Iterator[ChargerView]:
         for tenant in self._tenants.values():
             yield from tenant.chargers.values()
 
     def registry(self, tenant_id: TenantId) -> VehicleRegistry:
+        """The one registry of the tenant in this process (port `RegistriesInMemory`)."""
         return self._tenant(tenant_id).registry
 
     def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Depot | None:
@@ -114,12 +122,47 @@ class DecisionView:
         """Call `listener` after each event of a charger's policy."""
         self._on_policy_change.append(listener)
 
+    # --- its state, to be kept and brought back -----------------------------------------------------------------------
+
+    def state(self) -> ViewState | None:
+        """A copy that later events do not change; None of a view that has seen nothing."""
+        if self._anchor is None:
+            return None
+        tenants = tuple(
+            TenantState(
+                tenant_id=tenant_id,
+                registry=RegistryState.of(tenant.registry),
+                depots=tuple(tenant.depots.values()),
+                chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in tenant.chargers.values()),
+            )
+            for tenant_id, tenant in self._tenants.items()
+        )
+        owners = tuple((charge_point_id, *owner) for charge_point_id, owner in self._owners.items())
+        return ViewState(position=self.position, anchor=self._anchor, owners=owners, tenants=tenants)
+
+    def restore(self, state: ViewState) -> None:
+        """Of a view that has seen nothing yet: it goes on from `state`."""
+        self.position, self._anchor = state.position, state.anchor
+        self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
+        for each in state.tenants:
+            chargers = (
+                ChargerView(each.tenant_id, kept.policy, ZoneInfo(kept.policy.settings.time_zone), kept.plan_seen_at)
+                for kept in each.chargers
+            )
+            self._tenants[each.tenant_id] = TenantView(
+                registry=each.registry.registry(),
+                depots={depot.depot_id: depot for depot in each.depots},
+                chargers={charger.policy.charger_id: charger for charger in chargers},
+            )
+
     # --- following ------------------------------------------------------------------------------------------------
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
         for recorded in batch:
             self._fold(recorded)
+        if batch:
+            self._anchor = Anchor(batch[-1].position, batch[-1].envelope.event_id)
         self.position = reached
 
     async def followed_to(self) -> int:
@@ -130,9 +173,7 @@ class DecisionView:
         if isinstance(event, _POLICY):
             self._fold_policy(tenant_of(recorded.stream), event, recorded)
         elif isinstance(event, _REGISTRY):
-            registry = self.registry(tenant_of(recorded.stream))
-            if recorded.version == registry.version + 1:
-                registry.apply(event)
+            self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
             tenant = self._tenant(tenant_of(recorded.stream))
             tenant.depots[event.depot_id] = depots.evolve(tenant.depots.get(event.depot_id), event)

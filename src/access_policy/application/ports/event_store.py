@@ -96,12 +96,3 @@ class EventStore(Protocol):
         A hint only: followers poll as well."""
         ...
 
-
-class Snapshots(Protocol):
-    """Folded states of long streams. A snapshot is a cache: one that cannot be read is treated as absent."""
-
-    async def latest(self, stream: StreamId) -> tuple[int, Any] | None:
-        """Version and state of the latest snapshot."""
-        ...
-
-    async def save(self, stream: StreamId, version: int, state: Any) -> None: ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from access_policy.application.context import Context, enveloped
+from access_policy.application.ports.directories import PoliciesInMemory
 from access_policy.application.ports.event_store import Append, EventStore
 from access_policy.application.repositories import Committed
 from access_policy.application.streams import policy_stream
@@ -18,7 +19,10 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True)
 class ChargerAccessPolicies:
+    """`in_memory` spares folding a charger's whole past, which holds every switch it ever made."""
+
     store: EventStore
+    in_memory: PoliciesInMemory | None = None
 
     async def get(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy:
         """Raises `ChargerUnknown`."""
@@ -28,7 +32,10 @@ class ChargerAccessPolicies:
         return policy
 
     async def find(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
-        return fold(recorded.event for recorded in await self.store.load(policy_stream(tenant_id, charger_id)))
+        known = None if self.in_memory is None else self.in_memory.known_policy(tenant_id, charger_id)
+        since = 0 if known is None else known.version
+        later = await self.store.load(policy_stream(tenant_id, charger_id), after_version=since)
+        return fold((recorded.event for recorded in later), known)
 
     async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
         """The policy as it was recorded at `at`; None before the charger was registered."""

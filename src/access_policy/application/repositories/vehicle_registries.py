@@ -1,4 +1,5 @@
-"""All tenants' registries, each folded once and kept, since a large one takes long to fold."""
+"""All tenants' registries. Each is folded once in a process and shared with the decision view, since a large one takes
+seconds to fold and a kilobyte a vehicle to keep (ADR 0012)."""
 
 from __future__ import annotations
 
@@ -9,27 +10,28 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from access_policy.application.context import Context, enveloped
-from access_policy.application.ports.event_store import Append, EventStore, Snapshots
+from access_policy.application.ports.directories import RegistriesInMemory
+from access_policy.application.ports.event_store import Append, EventStore
 from access_policy.application.repositories import Committed
 from access_policy.application.streams import registry_stream
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.events import RegistryEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
-SNAPSHOT_EVERY = 1_000  # events
-
 
 class VehicleRegistries:
-    def __init__(self, store: EventStore, snapshots: Snapshots) -> None:
+    def __init__(self, store: EventStore, in_memory: RegistriesInMemory) -> None:
         self._store = store
-        self._snapshots = snapshots
-        self._registries: dict[TenantId, VehicleRegistry] = {}
-        self._snapshot_versions: defaultdict[TenantId, int] = defaultdict(int)
+        self._in_memory = in_memory
         self._locks: defaultdict[TenantId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
     async def locked(self, tenant_id: TenantId) -> AsyncIterator[VehicleRegistry]:
-        """The registry as it is stored now, for one command at a time of this process; it must not be changed."""
+        """The registry as it is stored now, for one command at a time of this process.
+
+        Its user changes nothing in it. While the user awaits something, it may move on by what other processes stored:
+        what is recorded is decided after the last await (`record` takes the version before it awaits anything).
+        """
         async with self._locks[tenant_id]:
             yield await self._caught_up(tenant_id)
 
@@ -37,23 +39,15 @@ class VehicleRegistries:
         self, context: Context, registry: VehicleRegistry, events: tuple[RegistryEvent, ...], *, now: datetime
     ) -> Committed:
         """Append what `registry` decided. Raises `VersionConflict` or `StoreUnavailable`."""
+        version = registry.version
         if not events:
-            return Committed(registry.version, 0)
+            return Committed(version, 0)
         stream = registry_stream(context.tenant_id)
-        position = await self._store.append([Append(stream, registry.version, enveloped(context, events, now=now))])
-        return Committed(registry.version + len(events), position)
+        position = await self._store.append([Append(stream, version, enveloped(context, events, now=now))])
+        return Committed(version + len(events), position)
 
     async def _caught_up(self, tenant_id: TenantId) -> VehicleRegistry:
-        stream = registry_stream(tenant_id)
-        registry = self._registries.get(tenant_id)
-        if registry is None:
-            snapshot = await self._snapshots.latest(stream)
-            registry = snapshot[1] if snapshot is not None else VehicleRegistry()
-            self._registries[tenant_id] = registry
-            self._snapshot_versions[tenant_id] = registry.version
-        for recorded in await self._store.load(stream, after_version=registry.version):
-            registry.apply(recorded.event)
-        if registry.version - self._snapshot_versions[tenant_id] >= SNAPSHOT_EVERY:
-            self._snapshot_versions[tenant_id] = registry.version
-            await self._snapshots.save(stream, registry.version, registry)
+        registry = self._in_memory.registry(tenant_id)
+        for recorded in await self._store.load(registry_stream(tenant_id), after_version=registry.version):
+            registry.follow(recorded.version, recorded.event)
         return registry

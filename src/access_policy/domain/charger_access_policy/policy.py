@@ -281,8 +281,8 @@ def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAcc
     return replace(_after(policy, event), version=version, changed_at=changed_at)
 
 
-def fold(events: Iterable[PolicyEvent]) -> ChargerAccessPolicy | None:
-    policy: ChargerAccessPolicy | None = None
+def fold(events: Iterable[PolicyEvent], policy: ChargerAccessPolicy | None = None) -> ChargerAccessPolicy | None:
+    """The policy after `events`, which follow those that made `policy`."""
     for event in events:
         policy = evolve(policy, event)
     return policy

@@ -41,11 +41,12 @@ IdentifierKey = tuple[IdentifierKind, str]  # kind and pseudonym
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
-    """`changed_at` is the registry's version at the vehicle's last change: what optimistic concurrency compares."""
+    """`changed_at` is the registry's version at the vehicle's last change: what optimistic concurrency compares. The sealed
+    values of its identifiers stay in the log: no decision needs them."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
-    identifiers: tuple[VehicleIdentifier, ...] = ()
+    identifiers: tuple[IdentifierRef, ...] = ()
     suspended_because: str | None = None
     changed_at: int = 0
 
@@ -83,7 +84,7 @@ class VehicleRegistry:
     ) -> tuple[RegistryEvent, ...]:
         """The vehicle is described like this and has exactly these identifiers; what is so already makes no event.
 
-        An identifier that stays keeps the sealed value it was added with.
+        An identifier that stays keeps the sealed value it was added with; the one given here is not looked at.
         """
         checked_id(vehicle_id, "vehicle_id")
         self._check_description(description)
@@ -94,10 +95,10 @@ class VehicleRegistry:
             events.append(VehicleRegistered(vehicle_id=vehicle_id, description=description))
         elif current.description != description:
             events.append(VehicleReclassified(vehicle_id=vehicle_id, description=description))
-        had = {_key(i.ref): i for i in current.identifiers} if current else {}
+        had = {_key(ref): ref for ref in current.identifiers} if current else {}
         wanted = {_key(i.ref): i for i in identifiers}
         events += [
-            VehicleIdentifierRemoved(vehicle_id=vehicle_id, ref=i.ref) for key, i in had.items() if key not in wanted
+            VehicleIdentifierRemoved(vehicle_id=vehicle_id, ref=ref) for key, ref in had.items() if key not in wanted
         ]
         events += [
             VehicleIdentifierAdded(vehicle_id=vehicle_id, identifier=i) for key, i in wanted.items() if key not in had
@@ -182,6 +183,11 @@ class VehicleRegistry:
 
     # --- fold -----------------------------------------------------------------------------------------------------
 
+    def follow(self, version: int, event: RegistryEvent) -> None:
+        """Fold the event that made the stream's `version`; one that is folded already, or not next, changes nothing."""
+        if version == self.version + 1:
+            self.apply(event)
+
     def apply(self, event: RegistryEvent) -> None:
         """Fold one event, in place; decides nothing."""
         self.version += 1
@@ -194,20 +200,18 @@ class VehicleRegistry:
                 self._change(event.vehicle_id, description=event.description)
             case VehicleIdentifierAdded(identifier=added):
                 self.holders[_key(added.ref)] = event.vehicle_id
-                self._change(
-                    event.vehicle_id, identifiers=(*self.vehicles[event.vehicle_id].identifiers, added)
-                )
+                self._change(event.vehicle_id, identifiers=(*self.vehicles[event.vehicle_id].identifiers, added.ref))
             case VehicleIdentifierRemoved(ref=ref):
                 del self.holders[_key(ref)]
-                kept = tuple(i for i in self.vehicles[event.vehicle_id].identifiers if _key(i.ref) != _key(ref))
+                kept = tuple(i for i in self.vehicles[event.vehicle_id].identifiers if _key(i) != _key(ref))
                 self._change(event.vehicle_id, identifiers=kept)
             case VehicleSuspended():
                 self._change(event.vehicle_id, suspended_because=event.reason)
             case VehicleReinstated():
                 self._change(event.vehicle_id, suspended_because=None)
             case VehicleRemoved():
-                for identifier in self.vehicles.pop(event.vehicle_id).identifiers:
-                    del self.holders[_key(identifier.ref)]
+                for ref in self.vehicles.pop(event.vehicle_id).identifiers:
+                    del self.holders[_key(ref)]
             case AgreementRecorded(agreement=agreement) | AgreementAmended(agreement=agreement):
                 self._agree(agreement)
             case AgreementEnded():

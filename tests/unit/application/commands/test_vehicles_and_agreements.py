@@ -104,7 +104,7 @@ async def test_a_pin_is_never_kept_also_not_sealed(office: Office) -> None:
 
 async def test_an_identifier_that_stays_keeps_its_sealed_value_and_one_left_out_is_removed(office: Office) -> None:
     first = await office.do(putting((RFID, CARD), (MAC, "1A2B3C4D5E6F")))
-    kept = first.events[1].identifier
+    kept = first.events[1].identifier.ref
     changed = await office.do(putting((RFID, CARD), (RFID, ANOTHER_CARD), description=own(name="Van 1 b")))
 
     assert [type(event) for event in changed.events] == [
@@ -114,6 +114,7 @@ async def test_an_identifier_that_stays_keeps_its_sealed_value_and_one_left_out_
     ]
     async with office.registries.locked(ACME) as registry:
         assert registry.vehicle(VAN).identifiers[0] == kept
+    assert office.vault.sealed.count(CARD) == 1
 
 
 async def test_an_identifier_of_another_vehicle_is_refused_and_names_the_holder(office: Office) -> None:

@@ -56,6 +56,7 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
         return answer(_decision(event, steps, attempt_id=None))
     chosen = None if body.attempt_id is None else AttemptId(body.attempt_id)
     decided = await services.desk.authorize(ask, attempt_id=chosen)
+    await services.settled(decided.position)
     as_now = decided.event.reason is event.reason  # an earlier decision need not be explained by today's facts
     return answer(_decision(decided.event, steps if as_now else (), attempt_id=decided.attempt_id))
 
