@@ -48,6 +48,7 @@ from access_policy.application.follower import Follower
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -109,6 +110,7 @@ class Container(containers.DeclarativeContainer):
     commits = providers.Singleton(GroupCommit, store)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock)
+    explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
 
     # --- mode control and chargers -----------------------------------------------------------------------------------

@@ -13,15 +13,16 @@ from access_policy.domain.access.events import (
     ChargingStarted,
     DecisionLineage,
     DenialSignal,
+    PinsLockedOut,
     SessionDecision,
     Stage,
 )
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import Cause, CauseKind, Enforcement
 from access_policy.domain.charger_condition.events import ConnectorFaulted, ConnectorRecovered
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.ids import ActorId, AttemptId
 from access_policy.domain.vehicle_registry.events import AccessClass
-from tests.support.builders import BAY, HOUR, MANAGED, NOON, NORTH, VAN, ref
+from tests.support.builders import BAY, HOUR, MANAGED, MINUTE, NOON, NORTH, VAN, ref
 
 TRY = AttemptId("try-1")
 ANOTHER_TRY = AttemptId("try-2")
@@ -106,3 +107,15 @@ def faulted(at: datetime = NOON, **changes: Any) -> ConnectorFaulted:
 def recovered(at: datetime = NOON + HOUR, **changes: Any) -> ConnectorRecovered:
     values: dict[str, Any] = {"charger_id": BAY, "connector_id": 1, "recovered_at": at}
     return ConnectorRecovered(**(values | changes))
+
+
+def locked_out(at: datetime = NOON, source: str = "charger", **changes: Any) -> PinsLockedOut:
+    values: dict[str, Any] = {
+        "charger_id": BAY,
+        "depot_id": NORTH,
+        "attempt_id": TRY,
+        "source": ActorId(source),
+        "since": at,
+        "until": at + 10 * MINUTE,
+    }
+    return PinsLockedOut(**(values | changes))

@@ -32,6 +32,24 @@ class IdentifierKind(StrEnum):
     OTHER = "other"
 
 
+class Assurance(StrEnum):
+    """How much an identifier proves: `low` can be read off or copied in seconds, `high` takes the owner's secret."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+ASSURANCE = {
+    IdentifierKind.RFID: Assurance.MEDIUM,  # a card's UID can be cloned by who has held it
+    IdentifierKind.MAC: Assurance.LOW,  # sent in clear before any handshake, and set at will by who wants to
+    IdentifierKind.EMAID: Assurance.HIGH,  # backed by the contract certificate of ISO 15118
+    IdentifierKind.PIN: Assurance.MEDIUM,
+    IdentifierKind.PLATE: Assurance.LOW,
+    IdentifierKind.OTHER: Assurance.LOW,
+}
+
+
 class IdentifierInvalid(Invalid):
     """The value cannot be an identifier of its kind."""
 

@@ -61,7 +61,7 @@ class Service:
         await self._catch_up()
         self._spare_collections()
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
-            closing.push_async_callback(self._close_files)
+            closing.push_async_callback(close_files, self.container)
             followers = [
                 tasks.create_task(self.container.decision_follower().run(), name="decision view"),
                 tasks.create_task(self.container.read_models_follower().run(), name="read models"),
@@ -161,15 +161,17 @@ class Service:
         if self._http is not None:
             self._http.should_exit = True
 
-    async def _close_files(self) -> None:
-        for resource in (
-            self.container.store(),
-            self.container.read_models(),
-            self.container.vault(),
-            self.container.credentials(),
-            self.container.idempotency(),
-        ):
-            await resource.close()
+
+async def close_files(container: Container) -> None:
+    """Everything of the container that holds a file open."""
+    for resource in (
+        container.store(),
+        container.read_models(),
+        container.vault(),
+        container.credentials(),
+        container.idempotency(),
+    ):
+        await resource.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -210,6 +212,7 @@ def http_services(
         views=c.views(),
         decision_view=c.decision_view(),
         desk=c.desk(),
+        explained_attempts=c.explained_attempts(),
         policies=c.policies(),
         profiles=c.profiles(),
         pseudonyms=c.pseudonyms(),

@@ -13,7 +13,7 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.ports.event_store import Recorded, StoreUnavailable
 from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, Views
 from access_policy.domain.ids import TenantId
-from tests.support.attempts import TRY, faulted, started
+from tests.support.attempts import TRY, faulted, locked_out, started
 from tests.support.builders import (
     BAY,
     NOON,
@@ -59,6 +59,7 @@ def everything_of(tenant: TenantId) -> list[object]:
         requested(trigger=f"trigger of {tenant}"),
         started(transaction_id=f"transaction of {tenant}"),
         faulted(info=f"fault of {tenant}"),
+        locked_out(source=f"keypad of {tenant}"),
         agreement_recorded(name=f"agreement of {tenant}"),
         vehicle_registered(description=own(name=f"van of {tenant}")),
         identifier_added(f"pseudonym of {tenant}"),

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from access_policy.application.decisions.desk import AttemptIdTaken
+from access_policy.application.decisions.live import Session
+from access_policy.application.decisions.questions import CHARGER
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.streams import attempt_stream, registry_stream
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.application.streams import attempt_stream, depot_stream, policy_stream, registry_stream
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, PinsLockedOut, SessionDecision
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import AttemptId
-from access_policy.domain.vehicle_registry.events import AccessClass
-from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, STRANGER, TENANT, DepotInMemory
+from access_policy.domain.access_mode import Enforcement
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef, identifier
+from access_policy.domain.ids import ActorId, AttemptId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleIdentifier, VehicleIdentifierAdded
+from tests.support import builders
+from tests.support.depot_in_memory import (
+    BAY,
+    BUS,
+    DAY,
+    DEPOT,
+    NIGHT,
+    OTHER_BAY,
+    STRANGER,
+    TENANT,
+    DepotInMemory,
+    HashedPseudonyms,
+)
 from tests.support.stores import memory_store
 
 
@@ -119,17 +136,120 @@ async def test_a_restarted_desk_answers_a_redelivered_message_from_the_store(dep
     assert again.event == first.event
 
 
-async def test_the_fifth_wrong_pin_locks_pins_out_at_that_charger_for_ten_minutes(depot: DepotInMemory):
-    async def typed(pin: str, message_id: str) -> Reason:
-        decided = await depot.desk.authorize(depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id))
-        return decided.event.reason
+async def typed(depot: DepotInMemory, pin: str, message_id: str, *, actor: ActorId = CHARGER) -> Reason:
+    ask = replace(depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id), actor=actor)
+    event = (await depot.desk.authorize(ask)).event
+    return event.would_deny or event.reason if isinstance(event, AccessAllowed) else event.reason
 
-    reasons = [await typed(f"000{n}", f"w{n}") for n in range(6)]
+
+async def lockouts(depot: DepotInMemory) -> list[PinsLockedOut]:
+    return [each.event for each in await depot.store.read_log(after=0, limit=1_000, types=[PinsLockedOut.TYPE])]
+
+
+async def test_the_fifth_wrong_pin_locks_pins_out_at_that_charger_for_ten_minutes(depot: DepotInMemory):
+    reasons = [await typed(depot, f"000{n}", f"w{n}") for n in range(6)]
     depot.clock.forward(minutes=10)
-    afterwards = await typed("0009", "later")
+    afterwards = await typed(depot, "0009", "later")
 
     assert reasons == [Reason.UNKNOWN_IDENTIFIER] * 5 + [Reason.PIN_LOCKED_OUT]
     assert afterwards is Reason.UNKNOWN_IDENTIFIER
+
+
+async def test_a_lock_out_is_recorded_once_with_its_place_and_its_end(depot: DepotInMemory):
+    for n in range(7):
+        await typed(depot, f"000{n}", f"w{n}")
+
+    (locked,) = await lockouts(depot)
+    assert (locked.charger_id, locked.source) == (BAY, CHARGER)
+    assert (locked.since, locked.until) == (NIGHT, NIGHT + timedelta(minutes=10))
+
+
+async def test_wrong_pins_of_a_service_do_not_lock_the_chargers_own_keypad(depot: DepotInMemory):
+    for n in range(6):
+        await typed(depot, f"000{n}", f"w{n}", actor=ActorId("kiosk"))
+
+    assert await typed(depot, "0008", "k", actor=ActorId("kiosk")) is Reason.PIN_LOCKED_OUT
+    assert await typed(depot, "0009", "own") is Reason.UNKNOWN_IDENTIFIER
+    assert [each.source for each in await lockouts(depot)] == ["kiosk"]
+
+
+async def test_under_observe_wrong_pins_count_and_the_lock_would_deny(depot: DepotInMemory):
+    policy = depot.view.charger(TENANT, BAY).policy
+    observing = policy.put(policy.settings, Enforcement.OBSERVE)
+    await depot.record(policy_stream(TENANT, BAY), policy.version, observing)
+
+    reasons = [await typed(depot, f"000{n}", f"w{n}") for n in range(6)]
+
+    assert reasons == [Reason.UNKNOWN_IDENTIFIER] * 5 + [Reason.PIN_LOCKED_OUT]
+
+
+async def test_a_lock_out_that_cannot_be_recorded_locks_all_the_same(depot: DepotInMemory, monkeypatch, caplog):
+    append = depot.store.append
+
+    async def no_lockouts(appends):
+        if any(isinstance(new.event, PinsLockedOut) for each in appends for new in each.events):
+            raise StoreUnavailable("the disk is full")
+        return await append(appends)
+
+    monkeypatch.setattr(depot.store, "append", no_lockouts)
+
+    reasons = [await typed(depot, f"000{n}", f"w{n}") for n in range(6)]
+
+    assert reasons[-1] is Reason.PIN_LOCKED_OUT
+    assert "is not recorded" in caplog.text
+
+
+async def test_a_kind_that_does_not_count_at_the_depot_identifies_nobody(depot: DepotInMemory):
+    there = depot.view.depot(TENANT, DEPOT)
+    only_macs = there.put(replace(there.settings, identifier_kinds=frozenset({IdentifierKind.MAC})))
+    await depot.record(depot_stream(TENANT, DEPOT), there.version, only_macs)
+
+    decided = await depot.desk.authorize(depot.ask(BUS))
+
+    assert decided.event.reason is Reason.UNKNOWN_IDENTIFIER
+    assert decided.event.lineage.vehicle_id == "bus-7"
+
+
+@pytest.mark.parametrize(
+    ("counting", "reason"), [("rfid", Reason.AGREEMENT_VEHICLE), ("emaid", Reason.UNKNOWN_IDENTIFIER)]
+)
+async def test_an_agreement_says_which_kinds_identify_its_vehicles(depot: DepotInMemory, counting: str, reason: Reason):
+    kinds = frozenset({IdentifierKind(counting)})
+    contract = builders.agreement_recorded(identifier_kinds=kinds)
+    ref = HashedPseudonyms().ref(TENANT, STRANGER)
+    truck = (
+        contract,
+        builders.vehicle_registered(builders.TRUCK, builders.partnered()),
+        VehicleIdentifierAdded(vehicle_id=builders.TRUCK, identifier=VehicleIdentifier(ref=ref, sealed="")),
+    )
+    await depot.record(registry_stream(TENANT), depot.view.registry(TENANT).version, truck)
+
+    assert (await depot.desk.authorize(depot.ask(STRANGER))).event.reason is reason
+
+
+@pytest.mark.parametrize(("exclusive", "reason"), [("mac", Reason.OWN_VEHICLE), ("rfid", Reason.IDENTIFIER_IN_USE)])
+async def test_the_depot_says_which_kinds_charge_at_one_place_at_a_time(
+    depot: DepotInMemory, exclusive: str, reason: Reason
+):
+    there = depot.view.depot(TENANT, DEPOT)
+    settings = replace(there.settings, exclusive_kinds=frozenset({IdentifierKind(exclusive)}))
+    await depot.record(depot_stream(TENANT, DEPOT), there.version, there.put(settings))
+    depot.live.started((TENANT, OTHER_BAY), a_session(HashedPseudonyms().ref(TENANT, BUS)))
+
+    assert (await depot.desk.authorize(depot.ask(BUS))).event.reason is reason
+
+
+def a_session(ref: IdentifierRef) -> Session:
+    return Session(
+        attempt_id=AttemptId("elsewhere"),
+        transaction_id="tx-1",
+        connector_id=1,
+        identifier=ref,
+        vehicle_id=None,
+        decision=SessionDecision.ALLOWED,
+        started_at=NIGHT,
+        meter_start_wh=None,
+    )
 
 
 async def test_an_attempt_that_cannot_be_recorded_is_an_error_and_no_denial(depot: DepotInMemory, monkeypatch):

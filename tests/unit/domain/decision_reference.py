@@ -64,7 +64,7 @@ TABLE: tuple[tuple[str, Callable[[Facts], bool], Reason], ...] = (
         lambda f: f.identifier is not None and f.identifier.kind == "pin" and f.pin_locked_out,
         Reason.PIN_LOCKED_OUT,
     ),
-    ("4", lambda f: f.vehicle is None, Reason.UNKNOWN_IDENTIFIER),
+    ("4", lambda f: f.vehicle is None or not f.kind_counts, Reason.UNKNOWN_IDENTIFIER),
     ("5", lambda f: f.vehicle is not None and f.vehicle.suspended_because is not None, Reason.VEHICLE_SUSPENDED),
     ("6", lambda f: f.in_use_elsewhere, Reason.IDENTIFIER_IN_USE),
     ("7", lambda f: own(f) and not never(f), Reason.OWN_VEHICLE),
@@ -127,6 +127,7 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         identifier=ref if draw(usually) else None,
         vehicle=vehicle if draw(usually) else None,
         agreement=agreement if draw(usually) else None,
+        kind_counts=draw(usually),
         pin_locked_out=draw(st.booleans()),
         in_use_elsewhere=not draw(usually),
     )

@@ -21,6 +21,7 @@ from access_policy.domain.access.decision import (
     reason_for,
 )
 from access_policy.domain.access.reasons import ALLOWING, Reason
+from access_policy.domain.access.trace import trace_of
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ChargerId, OverrideId
@@ -151,6 +152,8 @@ def test_every_reason_but_that_of_observing_has_a_row() -> None:
 @given(facts())
 def test_the_explanation_ends_in_the_row_that_decides(drawn: Facts) -> None:
     steps = explain(drawn)
+    given_class = AccessClass.UNKNOWN if drawn.vehicle is None else drawn.vehicle.description.access_class
+    assert trace_of(reason_for(drawn), given_class) == steps, "what is told of a recorded decision is what happened"
 
     assert [step.rule for step in steps] == [row.__name__ for row in RULES[: len(steps)]]
     assert [step.decided for step in steps] == [False] * (len(steps) - 1) + [True]

@@ -162,6 +162,14 @@ SAMPLES: tuple[object, ...] = (
     access.OfflineStartReported(
         attempt_id=ATTEMPT, charger_id=BAY, started_at=START, authorised=False, reason=Reason.VEHICLE_SUSPENDED
     ),
+    access.PinsLockedOut(
+        charger_id=ChargerId("bay-1"),
+        depot_id=DepotId("north"),
+        attempt_id=AttemptId("try-5"),
+        source=ActorId("charger"),
+        since=datetime(2026, 11, 20, 6, 0, tzinfo=UTC),
+        until=datetime(2026, 11, 20, 6, 10, tzinfo=UTC),
+    ),
     access.TransactionOpened(charger_id=BAY, transaction_id="tx-1", attempt_id=ATTEMPT),
     claims.ChargePointClaimed(charge_point_id=CHARGE_POINT, tenant_id=TENANT, charger_id=BAY),
     claims.ChargePointReleased(charge_point_id=CHARGE_POINT),

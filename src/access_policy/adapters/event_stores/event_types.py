@@ -18,6 +18,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.ChargingStarted,
     access.DenialNotHonoured,
     access.OfflineStartReported,
+    access.PinsLockedOut,
     access.TransactionOpened,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,

@@ -47,6 +47,7 @@ DEPOTS = _table(
     Column("time_zone", String),
     Column("language", String),
     Column("longest_override_days", Integer),
+    *(Column(name, JSON) for name in ("identifier_kinds", "exclusive_kinds")),
     Column("version", Integer),
 )
 
@@ -123,6 +124,7 @@ ACCESS_LOG = _table(
             "stage",
             "protocol",
             "message_id",
+            "actor",
             "access_class",
             "vehicle_id",
             "agreement_id",
@@ -190,6 +192,15 @@ FAULTS = _table(
     Index("faults_open", "tenant_id", "charger_id", "connector_id", "cleared_at"),
 )
 
+PIN_LOCKOUTS = _table(
+    "pin_lockouts",
+    _key("attempt_id"),
+    *(Column(name, String) for name in ("charger_id", "depot_id", "source")),
+    *(Column(name, Instant) for name in ("locked_at", "locked_until")),
+    Column("position", Integer),
+    Index("pin_lockouts_by_time", "tenant_id", "locked_at", "position"),
+)
+
 VEHICLES = _table(
     "vehicles",
     _key("vehicle_id"),
@@ -214,7 +225,7 @@ AGREEMENTS = _table(
     _key("agreement_id"),
     *(Column(name, String) for name in ("name", "fleet")),
     *(Column(name, Instant) for name in ("valid_from", "valid_until", "ended_at")),
-    *(Column(name, JSON) for name in ("charger_ids", "depot_ids", "hours")),
+    *(Column(name, JSON) for name in ("charger_ids", "depot_ids", "hours", "identifier_kinds")),
     Column("version", Integer),
 )
 

@@ -20,6 +20,7 @@ from access_policy.adapters.read_models.tables import (
     DEPOTS,
     FAULTS,
     MODE_CHANGES,
+    PIN_LOCKOUTS,
     VEHICLE_IDENTIFIERS,
     VEHICLES,
 )
@@ -62,7 +63,7 @@ class SqlViews:
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         query = _of(ACCESS_LOG, tenant_id)
-        for name in ("decision", "reason", "charger_id", "depot_id"):
+        for name in ("decision", "reason", "would_deny", "charger_id", "depot_id"):
             value = getattr(wanted, name)
             if value is not None:
                 query = query.where(ACCESS_LOG.c[name] == value)
@@ -97,6 +98,21 @@ class SqlViews:
         if charger_id is not None:
             query = query.where(FAULTS.c.charger_id == charger_id)
         return await self._newest(query, FAULTS, "occurred_at", since, until, cursor, limit)
+
+    async def pin_lockouts(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        query = _of(PIN_LOCKOUTS, tenant_id)
+        if charger_id is not None:
+            query = query.where(PIN_LOCKOUTS.c.charger_id == charger_id)
+        return await self._newest(query, PIN_LOCKOUTS, "locked_at", since, until, cursor, limit)
 
     # --- vehicles and agreements -------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ recorded once: its stream's name derives from what identifies it, and the stream
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,22 +18,25 @@ from access_policy.application.decisions.live import ChargerKey, LiveAttempts, O
 from access_policy.application.decisions.questions import Ask, Decided, Denial
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, EventStore, VersionConflict
+from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable, VersionConflict
 from access_policy.application.ports.secrets import Pseudonyms
-from access_policy.application.streams import attempt_stream
+from access_policy.application.streams import attempt_stream, pin_lockout_stream
 from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal, PinsLockedOut
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import Timeline
+from access_policy.domain.vehicle_registry.agreements import Agreement
+
+log = logging.getLogger(__name__)
 
 REDELIVERED_WITHIN = timedelta(
     minutes=10
 )  # chargers number their messages anew after a boot: later it is a new attempt
-IN_USE_KINDS = frozenset({IdentifierKind.MAC})  # kinds that may charge at one place at a time
 
 
 class AttemptIdTaken(Conflict):
@@ -104,6 +108,7 @@ class AccessDesk:
                 attempt_id = derived_attempt_id(ask.tenant_id, ask.charger_id, "again", attempt_id, ref)
             else:
                 self.remember(ask, ref, event, version=1, at=now)
+                await self.count_wrong_pin(ask, event, at=now)
                 return Decided(attempt_id=attempt_id, event=event, position=position)
 
     async def _append_new(
@@ -136,7 +141,7 @@ class AccessDesk:
         """What would be decided at `at`, with the rows that were gone through; nothing is recorded."""
         charger = self.view.charger(ask.tenant_id, ask.charger_id)
         ref = self.ref(ask)
-        facts = self.facts(charger, ref, at, charger.timeline_at(at))
+        facts = self.facts(ask, charger, ref, at, charger.timeline_at(at))
         return self.decision_event(ask, ref, AttemptId("dry-run"), at=at), explain(facts)
 
     # --- parts that starts share -------------------------------------------------------------------------------------
@@ -156,7 +161,7 @@ class AccessDesk:
         """The decision for `at` as the event that records it. `charger` is given where a past policy is asked."""
         charger = charger or self.view.charger(ask.tenant_id, ask.charger_id)
         timeline = charger.timeline_at(at)
-        facts = self.facts(charger, ref, at, timeline)
+        facts = self.facts(ask, charger, ref, at, timeline)
         decision = decide(facts, timeline)
         lineage = _lineage(ask, ref, attempt_id, facts, charger, self.view.registry(ask.tenant_id).version, decision)
         if decision.allowed:
@@ -169,10 +174,14 @@ class AccessDesk:
             )
         return AccessDenied(lineage=lineage, reason=decision.reason, signal=self._signal(ask, facts, decision, charger))
 
-    def facts(self, charger: ChargerView, ref: IdentifierRef | None, at: datetime, timeline: Timeline) -> Facts:
+    def facts(
+        self, ask: Ask, charger: ChargerView, ref: IdentifierRef | None, at: datetime, timeline: Timeline
+    ) -> Facts:
         registry = self.view.registry(charger.tenant_id)
+        depot = self.view.depot(charger.tenant_id, charger.policy.settings.depot_id)
         vehicle = None if ref is None else registry.holder_of(ref)
         agreement_id = None if vehicle is None else vehicle.description.agreement_id
+        agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
         key = (charger.tenant_id, charger.policy.charger_id)
         return Facts(
             at=at,
@@ -183,9 +192,12 @@ class AccessDesk:
             enforcement=charger.policy.enforcement,
             identifier=ref,
             vehicle=vehicle,
-            agreement=None if agreement_id is None else registry.agreements.get(agreement_id),
-            pin_locked_out=self.live.pins_are_locked_out(key, at),
-            in_use_elsewhere=ref is not None and ref.kind in IN_USE_KINDS and self.live.charges_elsewhere(key, ref),
+            agreement=agreement,
+            kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
+            pin_locked_out=self.live.pins_are_locked_out((key, ask.actor), at),
+            in_use_elsewhere=ref is not None
+            and is_exclusive(ref.kind, depot)
+            and self.live.charges_elsewhere(key, ref),
         )
 
     def remember(
@@ -208,9 +220,31 @@ class AccessDesk:
             return
         lineage = event.lineage
         self.live.denied(key, lineage.connector_id, lineage.attempt_id, at)
-        is_pin = lineage.identifier is not None and lineage.identifier.kind is IdentifierKind.PIN
-        if is_pin and event.reason is Reason.UNKNOWN_IDENTIFIER:
-            self.live.wrong_pin(key, at)
+
+    async def count_wrong_pin(self, ask: Ask, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
+        """A wrong PIN counts, also where nobody is refused yet (`observe`); the one too many is recorded as such."""
+        if not is_wrong_pin(event):
+            return
+        until = self.live.wrong_pin(((ask.tenant_id, ask.charger_id), ask.actor), at)
+        if until is None:
+            return
+        lineage = event.lineage
+        locked = PinsLockedOut(
+            charger_id=lineage.charger_id,
+            depot_id=lineage.depot_id,
+            attempt_id=lineage.attempt_id,
+            source=ask.actor,
+            since=at,
+            until=until,
+        )
+        events = enveloped(self.context(ask, lineage.attempt_id), (locked,), now=at)
+        try:
+            await self._commits.append(Append(pin_lockout_stream(ask.tenant_id, lineage.attempt_id), 0, events))
+        except (
+            StoreUnavailable,
+            VersionConflict,
+        ) as trouble:  # the decision is recorded and the lock holds all the same
+            log.warning("the lock-out of PINs at charger %s is not recorded: %s", ask.charger_id, trouble)
 
     def context(self, ask: Ask, attempt_id: AttemptId) -> Context:
         return Context(
@@ -231,6 +265,23 @@ class AccessDesk:
                 profile=charger.policy.settings.profile,
             )
         )
+
+
+def kind_counts(kind: IdentifierKind, depot: Depot | None, agreement: Agreement | None) -> bool:
+    """An identifier of this kind identifies a vehicle at the depot and, where it has one, for its agreement."""
+    here = depot is None or not depot.settings.identifier_kinds or kind in depot.settings.identifier_kinds
+    return here and (agreement is None or agreement.counts(kind))
+
+
+def is_exclusive(kind: IdentifierKind, depot: Depot | None) -> bool:
+    """An identifier of this kind charges at one charger at a time."""
+    return kind in (EXCLUSIVE_KINDS if depot is None else depot.settings.exclusive_kinds)
+
+
+def is_wrong_pin(event: AccessAllowed | AccessDenied) -> bool:
+    identifier = event.lineage.identifier
+    reason = event.would_deny if isinstance(event, AccessAllowed) else event.reason
+    return identifier is not None and identifier.kind is IdentifierKind.PIN and reason is Reason.UNKNOWN_IDENTIFIER
 
 
 def _must_be_the_same_question(earlier: AccessAllowed | AccessDenied, ask: Ask, ref: IdentifierRef | None) -> None:

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision
 from access_policy.domain.access.pin_lockout import PinLockout
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AttemptId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
 
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
 SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if it never reports an end
 
 ChargerKey = tuple[TenantId, ChargerId]
+PinSource = tuple[ChargerKey, ActorId]  # who types PINs where: the charger itself, or a service that asks for it
 RefKey = tuple[IdentifierKind, str]
 
 
@@ -52,7 +53,7 @@ class LiveAttempts:
         self._open: OrderedDict[tuple[ChargerKey, RefKey | None], OpenAttempt] = OrderedDict()
         self._sessions: dict[ChargerKey, dict[str, Session]] = {}
         self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
-        self._pins: dict[ChargerKey, PinLockout] = {}
+        self._pins: dict[PinSource, PinLockout] = {}
         self._denials: dict[ChargerKey, dict[int | None, tuple[datetime, AttemptId]]] = {}
 
     # --- attempts that have not started yet ------------------------------------------------------------------------
@@ -108,12 +109,15 @@ class LiveAttempts:
 
     # --- wrong PINs and denials --------------------------------------------------------------------------------------
 
-    def pins_are_locked_out(self, charger: ChargerKey, now: datetime) -> bool:
-        lockout = self._pins.get(charger)
+    def pins_are_locked_out(self, source: PinSource, now: datetime) -> bool:
+        lockout = self._pins.get(source)
         return lockout is not None and lockout.is_locked(now)
 
-    def wrong_pin(self, charger: ChargerKey, at: datetime) -> None:
-        self._pins[charger] = self._pins.get(charger, PinLockout()).after_wrong_pin(at)
+    def wrong_pin(self, source: PinSource, at: datetime) -> datetime | None:
+        """When the lock ends that this PIN has begun; None where it was not the one too many."""
+        before = self._pins.get(source, PinLockout())
+        after = self._pins[source] = before.after_wrong_pin(at)
+        return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
 
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
         self._denials.setdefault(charger, {})[connector_id] = (at, attempt_id)

@@ -12,8 +12,9 @@ from access_policy.application.ports.views import RecentPast
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision
 from access_policy.domain.access.pin_lockout import LOCKED_FOR, WITHIN
+from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AttemptId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
 
 Row = Mapping[str, Any]
 
@@ -44,11 +45,11 @@ def _session(row: Row) -> Session:
 
 
 def _recall_denial(live: LiveAttempts, row: Row) -> None:
-    if row["decision"] != "denied":
-        return
-    live.denied(_charger(row), row["connector_id"], AttemptId(row["attempt_id"]), row["decided_for"])
-    if row["identifier_kind"] == IdentifierKind.PIN and row["reason"] == "unknown_identifier":
-        live.wrong_pin(_charger(row), row["decided_for"])
+    if row["decision"] == "denied":
+        live.denied(_charger(row), row["connector_id"], AttemptId(row["attempt_id"]), row["decided_for"])
+    refused_for = row["would_deny"] or row["reason"]
+    if row["identifier_kind"] == IdentifierKind.PIN and refused_for == Reason.UNKNOWN_IDENTIFIER:
+        live.wrong_pin((_charger(row), ActorId(row["actor"])), row["decided_for"])
 
 
 async def _recall_open(live: LiveAttempts, store: EventStore, row: Row) -> None:

@@ -38,6 +38,7 @@ class AttemptFilter:
 
     decision: str | None = None
     reason: str | None = None
+    would_deny: str | None = None
     charger_id: str | None = None
     depot_id: str | None = None
     since: datetime | None = None
@@ -73,6 +74,19 @@ class Views(Protocol):
         ...
 
     async def faults(
+        self,
+        tenant_id: TenantId,
+        *,
+        charger_id: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        """Newest first."""
+        ...
+
+    async def pin_lockouts(
         self,
         tenant_id: TenantId,
         *,

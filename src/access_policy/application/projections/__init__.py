@@ -8,6 +8,15 @@ from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.depots import DEPOTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
+from access_policy.application.projections.pin_lockouts import PIN_LOCKOUTS
 from access_policy.application.projections.vehicle_directory import VEHICLE_DIRECTORY
 
-PROJECTIONS: tuple[Projection, ...] = (DEPOTS, CHARGER_STATUS, MODE_CHANGES, ACCESS_LOG, FAULTS, VEHICLE_DIRECTORY)
+PROJECTIONS: tuple[Projection, ...] = (
+    DEPOTS,
+    CHARGER_STATUS,
+    MODE_CHANGES,
+    ACCESS_LOG,
+    FAULTS,
+    VEHICLE_DIRECTORY,
+    PIN_LOCKOUTS,
+)

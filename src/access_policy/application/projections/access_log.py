@@ -32,7 +32,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 Put(
                     TABLE,
                     {"tenant_id": tenant_id, "attempt_id": lineage.attempt_id},
-                    {**_lineage(lineage), **_decision(event)},
+                    {**_lineage(lineage), **_decision(event), "actor": recorded.envelope.actor},
                     at_first={
                         "occurred_at": lineage.decided_for,
                         "position": recorded.position,

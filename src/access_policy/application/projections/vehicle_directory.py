@@ -90,6 +90,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "ended_at": agreement.ended_at,
         "charger_ids": sorted(agreement.charger_ids),
         "depot_ids": sorted(agreement.depot_ids),
+        "identifier_kinds": sorted(agreement.identifier_kinds),
         "hours": [
             {"days": list(hours.days), "start": f"{hours.start:%H:%M:%S}", "end": f"{hours.end:%H:%M:%S}"}
             for hours in agreement.hours

@@ -42,6 +42,10 @@ class ChargerAccessPolicies:
         history = await self.store.load(policy_stream(tenant_id, charger_id))
         return fold(recorded.event for recorded in history if recorded.envelope.recorded_at <= at)
 
+    async def at_version(self, tenant_id: TenantId, charger_id: ChargerId, version: int) -> ChargerAccessPolicy | None:
+        history = await self.store.load(policy_stream(tenant_id, charger_id))
+        return fold(recorded.event for recorded in history if recorded.version <= version)
+
     async def record(
         self,
         context: Context,

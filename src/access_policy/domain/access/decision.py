@@ -28,7 +28,8 @@ PERMISSION_HORIZON = timedelta(hours=24)  # no permission is promised further ah
 class Facts:
     """All that a decision depends on. `identifier` is None when none was presented or it was malformed for its kind.
 
-    `zone` is that of the charger's depot. `agreement` is the vehicle's, if it has one.
+    `zone` is that of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an identifier of this
+    kind identifies a vehicle here, for this depot and this agreement.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class Facts:
     identifier: IdentifierRef | None
     vehicle: Vehicle | None
     agreement: Agreement | None
+    kind_counts: bool = True
     pin_locked_out: bool = False
     in_use_elsewhere: bool = False
 
@@ -83,7 +85,7 @@ def pin_must_not_be_locked_out(facts: Facts) -> Reason | None:
 
 
 def identifier_must_be_known(facts: Facts) -> Reason | None:
-    return Reason.UNKNOWN_IDENTIFIER if facts.vehicle is None else None
+    return Reason.UNKNOWN_IDENTIFIER if facts.vehicle is None or not facts.kind_counts else None
 
 
 def vehicle_must_not_be_suspended(facts: Facts) -> Reason | None:

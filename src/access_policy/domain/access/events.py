@@ -10,7 +10,7 @@ from typing import ClassVar
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, VehicleId
+from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 
@@ -139,6 +139,20 @@ class DenialNotHonoured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinsLockedOut:
+    """Too many wrong PINs came from `source` at the charger: none is accepted there in `[since, until)`. `attempt_id` is
+    the attempt that was one too many."""
+
+    TYPE: ClassVar = "access.pins_locked_out.v1"
+    charger_id: ChargerId
+    depot_id: DepotId
+    attempt_id: AttemptId
+    source: ActorId
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOpened:
     """The protocol's transaction belongs to the attempt; alone in the transaction's own stream (ADR 0003)."""
 
@@ -148,6 +162,4 @@ class TransactionOpened:
     attempt_id: AttemptId
 
 
-AccessEvent = (
-    AccessAllowed | AccessDenied | ChargingStarted | ChargingEnded | OfflineStartReported | DenialNotHonoured
-)
+AccessEvent = AccessAllowed | AccessDenied | ChargingStarted | ChargingEnded | OfflineStartReported | DenialNotHonoured

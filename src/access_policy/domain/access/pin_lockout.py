@@ -1,6 +1,7 @@
 """Too many wrong PINs at a charger: five within ten minutes lock PINs out there for ten minutes (api.md, fine print).
 
-A value per charger; `now` comes in. The lock is the charger's, not the PIN's: who types PINs there has to wait.
+A value per charger and source (the charger itself, or a service that asks over HTTP); `now` comes in. The lock is the
+place's, not the PIN's: who types PINs there has to wait.
 """
 
 from __future__ import annotations

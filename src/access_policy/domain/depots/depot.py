@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
 from access_policy.domain.errors import Invalid, Unknown
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import DepotId, checked_id, checked_name
 from access_policy.domain.instants import zone
 
 LANGUAGES = ("en", "de", "fr", "es", "nl")
+EXCLUSIVE_KINDS = frozenset({IdentifierKind.MAC})  # unless the depot says otherwise
 OVERRIDE_DAYS_MAX = 366
 
 
@@ -25,12 +27,18 @@ class DepotInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepotSettings:
-    """`language` is that of what drivers read; `longest_override_days` bounds every override at the depot."""
+    """`language` is that of what drivers read; `longest_override_days` bounds every override at the depot.
+
+    `identifier_kinds` are the kinds that identify a vehicle here (none named: all). An identifier of one of the
+    `exclusive_kinds` charges at one charger at a time.
+    """
 
     name: str
     time_zone: str
     language: str = "en"
     longest_override_days: int = 7
+    identifier_kinds: frozenset[IdentifierKind] = field(default_factory=frozenset)
+    exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +89,7 @@ def check(settings: DepotSettings) -> None:
             f"language {settings.language[:20]!r} is not one of {', '.join(LANGUAGES)}.", pointer="/language"
         )
     if not 1 <= settings.longest_override_days <= OVERRIDE_DAYS_MAX:
-        raise DepotInvalid(
-            f"longest_override_days takes 1 to {OVERRIDE_DAYS_MAX}.", pointer="/longest_override_days"
-        )
+        raise DepotInvalid(f"longest_override_days takes 1 to {OVERRIDE_DAYS_MAX}.", pointer="/longest_override_days")
 
 
 def evolve(depot: Depot | None, event: DepotEvent) -> Depot:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId, checked_id, checked_name
 from access_policy.domain.instants import utc
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
@@ -50,7 +51,8 @@ class AgreementHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Valid in `[valid_from, valid_until)` (None: without end). No place named: everywhere; no hours: always.
+    """Valid in `[valid_from, valid_until)` (None: without end). No place named: everywhere; no hours: always; no kinds of
+    identifiers: all of them identify its vehicles.
 
     `ended_at` is the instant at which it was ended before its time; from then on it covers nothing.
     """
@@ -63,6 +65,7 @@ class Agreement:
     charger_ids: frozenset[ChargerId] = field(default_factory=frozenset)
     depot_ids: frozenset[DepotId] = field(default_factory=frozenset)
     hours: tuple[AgreementHours, ...] = ()
+    identifier_kinds: frozenset[IdentifierKind] = field(default_factory=frozenset)
     ended_at: datetime | None = None
 
     @property
@@ -77,6 +80,10 @@ class Agreement:
 
     def covers_hour(self, at: datetime, zone: ZoneInfo) -> bool:
         return not self.hours or any(hours.cover(at, zone) for hours in self.hours)
+
+    def counts(self, kind: IdentifierKind) -> bool:
+        """An identifier of this kind identifies a vehicle of the agreement."""
+        return not self.identifier_kinds or kind in self.identifier_kinds
 
     def hour_edges(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         """The instants around `[start, end)` at which the agreement's hours begin or end."""

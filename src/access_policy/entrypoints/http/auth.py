@@ -48,6 +48,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "list_access_events": READERS,
     "get_access_event": READERS,
     "list_faults": READERS,
+    "list_pin_lockouts": READERS,
     "list_profiles": READERS,
 }
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.depots.depot import EXCLUSIVE_KINDS
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId
@@ -81,6 +82,8 @@ class DepotBody(Body):
     time_zone: Text
     language: Text = "en"
     longest_override_days: int = Field(default=7, strict=True)
+    identifier_kinds: frozenset[IdentifierKind] = frozenset()
+    exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
 
 
 class ChargerBody(Body):
@@ -204,6 +207,7 @@ class AgreementBody(Body):
     charger_ids: Annotated[list[Text], Field(max_length=10_000)] = []
     depot_ids: Annotated[list[Text], Field(max_length=10_000)] = []
     hours: Annotated[list[HoursBody], Field(max_length=100)] = []
+    identifier_kinds: frozenset[IdentifierKind] = frozenset()
 
     def agreement(self, agreement_id: AgreementId) -> Agreement:
         return Agreement(
@@ -220,6 +224,7 @@ class AgreementBody(Body):
                 )
                 for each in self.hours
             ),
+            identifier_kinds=self.identifier_kinds,
         )
 
 

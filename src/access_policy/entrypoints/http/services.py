@@ -18,6 +18,7 @@ from access_policy.application.ports.idempotency import IdempotencyRecords
 from access_policy.application.ports.identity import Tokens
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
 from access_policy.application.ports.views import Views
+from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 
 Handler = Callable[[Context, Any], Awaitable[Done]]
@@ -38,6 +39,7 @@ class HttpServices:
     views: Views
     decision_view: DecisionView
     desk: AccessDesk
+    explained_attempts: ExplainedAttempts
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles
     pseudonyms: Pseudonyms

@@ -11,8 +11,10 @@ from fastapi.responses import Response
 from access_policy.application.decisions.questions import Ask
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.views import AttemptFilter, Row
+from access_policy.application.queries.explained_attempt import ExplainedDecision, text_of
 from access_policy.domain.access.decision import Step
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
+from access_policy.domain.access.trace import trace
 from access_policy.domain.errors import Invalid
 from access_policy.domain.identifiers import identifier
 from access_policy.domain.ids import AttemptId, ChargerId
@@ -21,6 +23,7 @@ from access_policy.entrypoints.http.auth import Caller, Services
 from access_policy.entrypoints.http.bodies import DecisionBody, Instant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.v1.chargers import cause
+from access_policy.entrypoints.http.v1.planned import cause_as_it_was
 
 router = APIRouter(tags=["access"])
 
@@ -50,15 +53,13 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
         stage=Stage.REQUEST,
         actor=caller.subject,
     )
-    now = services.clock.now()
-    event, steps = services.desk.preview(ask, at=body.at or now)
     if body.dry_run:
+        event, steps = services.desk.preview(ask, at=body.at or services.clock.now())
         return answer(_decision(event, steps, attempt_id=None))
     chosen = None if body.attempt_id is None else AttemptId(body.attempt_id)
     decided = await services.desk.authorize(ask, attempt_id=chosen)
     await services.settled(decided.position)
-    as_now = decided.event.reason is event.reason  # an earlier decision need not be explained by today's facts
-    return answer(_decision(decided.event, steps if as_now else (), attempt_id=decided.attempt_id))
+    return answer(_decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id))
 
 
 def _decision(
@@ -78,7 +79,10 @@ def _decision(
         "valid_until": instant(event.valid_until) if isinstance(event, AccessAllowed) else None,
         "decided_for": instant(lineage.decided_for),
         "attempt_id": attempt_id,
-        "explanation": [{"rule": step.rule, "decided": step.decided, "reason": step.reason} for step in steps],
+        "explanation": [
+            {"rule": step.rule, "decided": step.decided, "reason": step.reason, "text": text_of(step, lineage)}
+            for step in steps
+        ],
     }
 
 
@@ -88,6 +92,7 @@ async def list_access_events(
     services: Services,
     decision: Annotated[Literal["allowed", "denied", "none"] | None, Query()] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
+    would_deny: Annotated[str | None, Query(max_length=64, description="The reason under observe")] = None,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
@@ -96,7 +101,13 @@ async def list_access_events(
     limit: Limit = 50,
 ) -> Response:
     wanted = AttemptFilter(
-        decision=decision, reason=reason, charger_id=charger_id, depot_id=depot_id, since=from_, until=until
+        decision=decision,
+        reason=reason,
+        would_deny=would_deny,
+        charger_id=charger_id,
+        depot_id=depot_id,
+        since=from_,
+        until=until,
     )
     return page(await services.views.attempts(caller.tenant_id, wanted, cursor=cursor, limit=limit), _attempt)
 
@@ -120,7 +131,55 @@ async def get_access_event(caller: Caller, services: Services, attempt_id: str) 
             "session_end_reason",
         )
     }
-    return answer({**_attempt(row), "valid_until": instant(row["valid_until"]), "lineage": lineage})
+    decisions = [
+        _explained(each)
+        for each in await services.explained_attempts.decisions(caller.tenant_id, AttemptId(attempt_id))
+    ]
+    return answer(
+        {
+            **_attempt(row),
+            "valid_until": instant(row["valid_until"]),
+            "lineage": lineage,
+            "decisions": decisions,
+            "explanation": decisions[-1]["explanation"] if decisions else [],
+        }
+    )
+
+
+def _explained(decision: ExplainedDecision) -> dict[str, Any]:
+    event, lineage = decision.event, decision.event.lineage
+    allowed = isinstance(event, AccessAllowed)
+    return {
+        "decision": "allowed" if allowed else "denied",
+        "reason": event.reason,
+        "would_deny": event.would_deny if isinstance(event, AccessAllowed) else None,
+        "valid_until": instant(event.valid_until) if isinstance(event, AccessAllowed) else None,
+        "denial_signal": None if isinstance(event, AccessAllowed) else event.signal,
+        "stage": lineage.stage,
+        "protocol": lineage.protocol,
+        "message_id": lineage.message_id,
+        "decided_for": instant(lineage.decided_for),
+        "recorded_at": instant(decision.recorded.envelope.recorded_at),
+        "actor": decision.recorded.envelope.actor,
+        "expected_mode": lineage.expected_mode,
+        "cause": cause(lineage.cause),
+        "cause_as_it_was": cause_as_it_was(lineage.cause, decision.policy),
+        "enforcement": lineage.enforcement,
+        "access_class": lineage.access_class,
+        "vehicle_id": lineage.vehicle_id,
+        "agreement_id": lineage.agreement_id,
+        "policy_version": lineage.policy_version,
+        "registry_version": lineage.registry_version,
+        "changed_since": {
+            "policy": decision.policy_changed_since,
+            "vehicle": decision.vehicle_changed_since,
+            "agreement": decision.agreement_changed_since,
+        },
+        "explanation": [
+            {"rule": each.step.rule, "decided": each.step.decided, "reason": each.step.reason, "text": each.text}
+            for each in decision.steps
+        ],
+    }
 
 
 def _attempt(row: Row) -> dict[str, Any]:
@@ -172,6 +231,34 @@ async def list_faults(
         caller.tenant_id, charger_id=charger_id, since=from_, until=until, cursor=cursor, limit=limit
     )
     return page(found, _fault)
+
+
+@router.get("/pin-lockouts", operation_id="list_pin_lockouts")
+async def list_pin_lockouts(
+    caller: Caller,
+    services: Services,
+    charger_id: Annotated[str | None, Query(max_length=64)] = None,
+    from_: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Where too many wrong PINs were typed; `source` is `charger`, or the service that asked for them over HTTP."""
+    found = await services.views.pin_lockouts(
+        caller.tenant_id, charger_id=charger_id, since=from_, until=until, cursor=cursor, limit=limit
+    )
+    return page(found, _pin_lockout)
+
+
+def _pin_lockout(row: Row) -> dict[str, Any]:
+    return {
+        "locked_at": instant(row["locked_at"]),
+        "locked_until": instant(row["locked_until"]),
+        "charger_id": row["charger_id"],
+        "depot_id": row["depot_id"],
+        "source": row["source"],
+        "attempt_id": row["attempt_id"],
+    }
 
 
 def _fault(row: Row) -> dict[str, Any]:

@@ -38,12 +38,16 @@ async def put_depot(
             time_zone=body.time_zone,
             language=body.language,
             longest_override_days=body.longest_override_days,
+            identifier_kinds=body.identifier_kinds,
+            exclusive_kinds=body.exclusive_kinds,
         ),
         expected_version=expected_version(if_match),
     )
     result = await services.put_depot(context_of(request, caller), command)
     await services.settled(result.position)
-    return done(result, {"depot_id": depot_id, **body.model_dump()}, status=201 if result.created else 200)
+    put = {"depot_id": depot_id, **body.model_dump()}
+    kinds = {name: sorted(put[name]) for name in ("identifier_kinds", "exclusive_kinds")}
+    return done(result, {**put, **kinds}, status=201 if result.created else 200)
 
 
 @router.get("/depots/{depot_id}", operation_id="get_depot")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from access_policy.domain.access_mode import Cause, CauseKind
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.entrypoints.http.answers import instant
@@ -56,6 +57,18 @@ def overrides_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
         }
         for each in policy.overrides.values()
     ]
+
+
+def cause_as_it_was(cause: Cause, policy: ChargerAccessPolicy | None) -> dict[str, Any] | None:
+    """The rule, exception or override that was the cause, as `policy` has it; None for the baseline, or a policy gone."""
+    if policy is None or cause.kind is CauseKind.BASELINE:
+        return None
+    shown, key = {
+        CauseKind.RULE: (rules_of, "rule_id"),
+        CauseKind.EXCEPTION: (exceptions_of, "exception_id"),
+        CauseKind.OVERRIDE: (overrides_of, "override_id"),
+    }[cause.kind]
+    return next((each for each in shown(policy) if each[key] == cause.id), None)
 
 
 def _edge(edge: Edge | None) -> str | None:

@@ -16,7 +16,7 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.application.ports.views import Row
 from access_policy.domain.errors import Refused
-from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.identifiers import ASSURANCE, IdentifierKind, identifier
 from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.entrypoints.http.answers import (
     Cursor,
@@ -146,7 +146,7 @@ async def _vehicle_shown(services: HttpServices, caller: Identity, row: Row) -> 
 
 async def _identifier_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
     """The value for those who may change it; never a PIN's, which nobody keeps."""
-    shown = {"kind": row["kind"], "masked": row["masked"]}
+    shown = {"kind": row["kind"], "masked": row["masked"], "assurance": ASSURANCE[IdentifierKind(row["kind"])]}
     if caller.role in SEES_VALUES and row["sealed"]:
         shown["value"] = await services.vault.unseal(caller.tenant_id, VehicleId(row["vehicle_id"]), row["sealed"])
     return shown
@@ -222,5 +222,6 @@ def _agreement_shown(row: Row) -> dict[str, Any]:
         "charger_ids": row["charger_ids"],
         "depot_ids": row["depot_ids"],
         "hours": row["hours"],
+        "identifier_kinds": row["identifier_kinds"],
         "version": row["version"],
     }

@@ -1,0 +1,48 @@
+"""Why a recorded decision is what it is: the rows of the table in their order, up to the one that decided.
+
+The table is gone through in order and the first row that answers decides, so the reason and the class tell the whole way:
+no fact of the past has to be brought back, and what is shown is what happened.
+"""
+
+from __future__ import annotations
+
+from access_policy.domain.access import decision as rows
+from access_policy.domain.access.decision import RULES, Rule, Step
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.vehicle_registry.events import AccessClass
+
+_ROW_OF: dict[Reason, Rule] = {
+    Reason.FREEVEND: rows.freevend_admits_anyone,
+    Reason.IDENTIFIER_INVALID: rows.identifier_must_be_readable,
+    Reason.PIN_LOCKED_OUT: rows.pin_must_not_be_locked_out,
+    Reason.UNKNOWN_IDENTIFIER: rows.identifier_must_be_known,
+    Reason.VEHICLE_SUSPENDED: rows.vehicle_must_not_be_suspended,
+    Reason.IDENTIFIER_IN_USE: rows.identifier_must_not_charge_elsewhere,
+    Reason.OWN_VEHICLE: rows.own_vehicle_charges_while_valid,
+    Reason.AGREEMENT_NOT_STARTED: rows.agreement_must_have_started,
+    Reason.AGREEMENT_ENDED: rows.agreement_must_not_have_ended,
+    Reason.AGREEMENT_NOT_HERE: rows.agreement_must_cover_this_charger,
+    Reason.AGREEMENT_NOT_NOW: rows.agreement_must_cover_this_hour,
+    Reason.AGREEMENT_VEHICLE: rows.agreement_vehicle_charges,
+}
+
+
+def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
+    """The rows that were gone through. Under `observe`: those of the denial that would have been."""
+    would_deny = decided.would_deny if isinstance(decided, AccessAllowed) else None
+    return trace_of(would_deny or decided.reason, decided.lineage.access_class)
+
+
+def trace_of(reason: Reason, access_class: AccessClass) -> tuple[Step, ...]:
+    """Raises `KeyError` for `observed`, which is no row's answer."""
+    deciding = _deciding_row(reason, access_class)
+    passed = RULES[: RULES.index(deciding)]
+    return (*(Step(rule.__name__, False, None) for rule in passed), Step(deciding.__name__, True, reason))
+
+
+def _deciding_row(reason: Reason, access_class: AccessClass) -> Rule:
+    if reason is Reason.VEHICLE_NOT_VALID:
+        own = access_class is AccessClass.OWN
+        return rows.own_vehicle_charges_while_valid if own else rows.agreement_vehicle_must_be_valid
+    return _ROW_OF[reason]
