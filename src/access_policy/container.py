@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dependency_injector import containers, providers
 
 from access_policy.adapters.clock import SystemClock
@@ -16,11 +18,14 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.adapters.secrets.unknown_identifiers import SqliteUnknownIdentifiers
 from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
 from access_policy.adapters.view_snapshots import FileViewSnapshots
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
+from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
+from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.lift_override import LiftOverrideHandler
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
@@ -52,6 +57,7 @@ from access_policy.application.queries.explained_attempt import ExplainedAttempt
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
+from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
 from access_policy.settings import Settings, host_and_port, is_loopback
@@ -77,6 +83,13 @@ class Container(containers.DeclarativeContainer):
     store = providers.Singleton(lambda keys, s: sqlite_event_store(s.store_file), keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
     vault = providers.Singleton(lambda keys, s: SqliteVehicleVault(s.data / "vault.sqlite", keys.vault), keys, settings)
+    unknown_identifiers = providers.Singleton(
+        lambda keys, s: SqliteUnknownIdentifiers(
+            s.data / "unknown_identifiers.sqlite", keys.vault, retention=timedelta(days=s.unknown_identifier_days)
+        ),
+        keys,
+        settings,
+    )
     credentials = providers.Singleton(
         lambda keys, s: SqliteChargerCredentials(s.data / "credentials.sqlite", keys.charger_passwords), keys, settings
     )
@@ -109,7 +122,7 @@ class Container(containers.DeclarativeContainer):
     live = providers.Singleton(LiveAttempts)
     commits = providers.Singleton(GroupCommit, store)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
-    desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock)
+    desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock, unknown_identifiers)
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
 
@@ -183,6 +196,17 @@ class Container(containers.DeclarativeContainer):
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
     reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
+    enrol_identifier = providers.Singleton(
+        retrying,
+        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, clock),
+    )
+    enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
+    arm_enrolment = providers.Singleton(
+        retrying, providers.Singleton(ArmEnrolmentHandler, enrolment_sessions, policies, clock)
+    )
+    cancel_enrolment = providers.Singleton(
+        retrying, providers.Singleton(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
+    )
     put_agreement = providers.Singleton(retrying, providers.Singleton(PutAgreementHandler, change_registry))
     end_agreement = providers.Singleton(retrying, providers.Singleton(EndAgreementHandler, change_registry))
 

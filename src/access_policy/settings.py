@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
+    unknown_identifier_days: int = Field(
+        default=30, ge=1, le=400, description="Days for which the value of an identifier nobody has is kept, encrypted"
+    )
     drain_s: float = Field(default=5.0, ge=0, description="Seconds over which charger connections close at a stop")
 
     @field_validator("http", "ocpp")

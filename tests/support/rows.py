@@ -93,6 +93,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.registry_stream(tenant)
     if kind == "charger_condition":
         return streams.condition_stream(tenant, ChargerId(event.charger_id))
+    if kind == "enrolment_session":
+        return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
     if hasattr(event, "lineage"):

@@ -33,6 +33,10 @@ def pin_lockout_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
     return StreamId(f"{tenant_id}/pin_lockout/{attempt_id}")
 
 
+def enrolment_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
+    return StreamId(f"{tenant_id}/enrolment_session/{charger_id}")
+
+
 def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
     return StreamId(f"{tenant_id}/charger_condition/{charger_id}")
 

@@ -17,6 +17,7 @@ RuleId = NewType("RuleId", str)
 ExceptionId = NewType("ExceptionId", str)
 OverrideId = NewType("OverrideId", str)
 AttemptId = NewType("AttemptId", str)
+EnrolmentSessionId = NewType("EnrolmentSessionId", str)
 ActorId = NewType("ActorId", str)
 
 ID_LENGTH_MAX = 64
@@ -40,9 +41,7 @@ def checked_id(value: str, name: str) -> str:
     if not value:
         raise InvalidId(f"{name} is empty; give 1 to {ID_LENGTH_MAX} characters.", pointer=pointer)
     if len(value) > ID_LENGTH_MAX:
-        raise InvalidId(
-            f"{name} has {len(value)} characters; at most {ID_LENGTH_MAX} are allowed.", pointer=pointer
-        )
+        raise InvalidId(f"{name} has {len(value)} characters; at most {ID_LENGTH_MAX} are allowed.", pointer=pointer)
     if value != value.strip() or any(c in "/?#" or not _is_printable(c) for c in value):
         raise InvalidId(
             f"{name} holds a character that an id cannot have; use letters, digits, '-', '_', '.' or ':'.",
@@ -66,9 +65,7 @@ def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGT
     if not value.strip():
         raise InvalidName(f"{name} is empty; say what people shall read.", pointer=f"/{name}")
     if len(value) > length_max:
-        raise InvalidName(
-            f"{name} has {len(value)} characters; at most {length_max} are allowed.", pointer=f"/{name}"
-        )
+        raise InvalidName(f"{name} has {len(value)} characters; at most {length_max} are allowed.", pointer=f"/{name}")
     if not all(_is_printable(c) for c in value):
         raise InvalidName(f"{name} holds a control character; remove it.", pointer=f"/{name}")
     return value

@@ -10,11 +10,13 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import uvicorn
 
 from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.application.decisions.recall import recall
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 HTTP_STOP_S = 5  # how long requests under way may take when the service stops
 SETTLE_S = 2.0  # how long a command waits for its change to be visible
 CAUGHT_UP_LAG = 5_000  # positions
+FORGET_EVERY_S = 3600.0
 
 
 class NotAllowed(Exception):
@@ -67,6 +70,7 @@ class Service:
                 tasks.create_task(self.container.read_models_follower().run(), name="read models"),
                 tasks.create_task(self.container.mode_controller().run(), name="mode control"),
                 tasks.create_task(self.container.view_keeper().run(), name="view keeper"),
+                tasks.create_task(self._forget_old_identifiers(), name="forget old identifiers"),
             ]
             await self._note_restart()
             try:
@@ -112,6 +116,17 @@ class Service:
             "projections": store_up and lag <= CAUGHT_UP_LAG,
             "serving": not self._stopping.is_set(),
         }
+
+    async def _forget_old_identifiers(self) -> None:
+        """Until cancelled; what cannot be deleted now is deleted the next time, and shown to nobody meanwhile."""
+        while True:
+            try:
+                gone = await self.container.unknown_identifiers().forget_old(now=self.container.clock().now())
+                if gone:
+                    log.info("the values of %d unknown identifiers reached the end of their retention", gone)
+            except StoreUnavailable as trouble:
+                log.warning("old unknown identifiers are not deleted: %s", trouble)
+            await asyncio.sleep(FORGET_EVERY_S)
 
     # --- beginning ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +184,7 @@ async def close_files(container: Container) -> None:
         container.read_models(),
         container.vault(),
         container.credentials(),
+        container.unknown_identifiers(),
         container.idempotency(),
     ):
         await resource.close()
@@ -217,6 +233,8 @@ def http_services(
         profiles=c.profiles(),
         pseudonyms=c.pseudonyms(),
         vault=c.vault(),
+        unknown_identifiers=c.unknown_identifiers(),
+        unknown_identifiers_kept_for=timedelta(days=c.settings().unknown_identifier_days),
         put_depot=c.put_depot(),
         put_charger=c.put_charger(),
         retire_charger=c.retire_charger(),
@@ -232,6 +250,9 @@ def http_services(
         suspend_vehicle=c.suspend_vehicle(),
         reinstate_vehicle=c.reinstate_vehicle(),
         remove_vehicle=c.remove_vehicle(),
+        enrol_identifier=c.enrol_identifier(),
+        arm_enrolment=c.arm_enrolment(),
+        cancel_enrolment=c.cancel_enrolment(),
         put_agreement=c.put_agreement(),
         end_agreement=c.end_agreement(),
     )

@@ -12,8 +12,10 @@ from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.ports.event_store import Recorded, StoreUnavailable
 from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, Views
-from access_policy.domain.ids import TenantId
-from tests.support.attempts import TRY, faulted, locked_out, started
+from access_policy.domain.enrolment.session import EnrolmentArmed
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import EnrolmentSessionId, TenantId
+from tests.support.attempts import TRY, denied, faulted, locked_out, started
 from tests.support.builders import (
     BAY,
     NOON,
@@ -60,6 +62,13 @@ def everything_of(tenant: TenantId) -> list[object]:
         started(transaction_id=f"transaction of {tenant}"),
         faulted(info=f"fault of {tenant}"),
         locked_out(source=f"keypad of {tenant}"),
+        EnrolmentArmed(
+            charger_id=BAY,
+            session_id=EnrolmentSessionId(f"session of {tenant}"),
+            armed_at=NOON,
+            expires_at=NOON,
+        ),
+        denied(attempt_id=TRY, identifier=IdentifierRef(IdentifierKind.RFID, "p2", f"mask of {tenant}")),
         agreement_recorded(name=f"agreement of {tenant}"),
         vehicle_registered(description=own(name=f"van of {tenant}")),
         identifier_added(f"pseudonym of {tenant}"),

@@ -20,6 +20,7 @@ from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
+from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import (
     ActorId,
@@ -28,6 +29,7 @@ from access_policy.domain.ids import (
     ChargePointId,
     ChargerId,
     DepotId,
+    EnrolmentSessionId,
     ExceptionId,
     OverrideId,
     RuleId,
@@ -171,6 +173,13 @@ SAMPLES: tuple[object, ...] = (
         until=datetime(2026, 11, 20, 6, 10, tzinfo=UTC),
     ),
     access.TransactionOpened(charger_id=BAY, transaction_id="tx-1", attempt_id=ATTEMPT),
+    enrolment.EnrolmentArmed(
+        charger_id=BAY,
+        session_id=EnrolmentSessionId("enrol-1"),
+        armed_at=START,
+        expires_at=datetime(2026, 7, 2, tzinfo=UTC),
+    ),
+    enrolment.EnrolmentCancelled(charger_id=BAY, session_id=EnrolmentSessionId("enrol-1"), cancelled_at=START),
     claims.ChargePointClaimed(charge_point_id=CHARGE_POINT, tenant_id=TENANT, charger_id=BAY),
     claims.ChargePointReleased(charge_point_id=CHARGE_POINT),
     condition.ChargerBooted(charger_id=BAY, vendor="Acme", model="X1", firmware="1.2.3", booted_at=START),

@@ -9,6 +9,7 @@ from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
+from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.vehicle_registry import events as registry
 
 EVENT_TYPES: Final[tuple[type, ...]] = (
@@ -27,6 +28,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     condition.ChargerDisconnected,
     condition.ConnectorFaulted,
     condition.ConnectorRecovered,
+    enrolment.EnrolmentArmed,
+    enrolment.EnrolmentCancelled,
     depot.DepotAmended,
     depot.DepotRegistered,
     policy.ChargerAmended,

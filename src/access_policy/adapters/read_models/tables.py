@@ -216,8 +216,41 @@ VEHICLE_IDENTIFIERS = _table(
     _key("pseudonym"),
     Column("masked", String),
     Column("sealed", String),
+    Column("verified_at", Instant),
     Column("position", Integer),
     Index("vehicle_identifiers_by_pseudonym", "tenant_id", "pseudonym"),
+)
+
+DENIED_IDENTIFIERS = _table(
+    "denied_identifiers",
+    _key("kind"),
+    _key("pseudonym"),
+    *(Column(name, String) for name in ("masked", "last_attempt_id")),
+    *(Column(name, Instant) for name in ("first_seen_at", "last_seen_at")),
+    *(Column(name, Integer) for name in ("attempts", "counted_position", "position")),
+    Index("denied_identifiers_by_time", "tenant_id", "last_seen_at", "position"),
+)
+
+DENIED_IDENTIFIER_CHARGERS = _table(
+    "denied_identifier_chargers", _key("kind"), _key("pseudonym"), _key("charger_id"), Column("last_seen_at", Instant)
+)
+
+ENROLMENT_SESSIONS = _table(
+    "enrolment_sessions",
+    _key("charger_id"),
+    *(
+        Column(name, String)
+        for name in (
+            "session_id",
+            "armed_by",
+            "offered_kind",
+            "offered_pseudonym",
+            "offered_masked",
+            "offered_attempt_id",
+            "enrolled_vehicle_id",
+        )
+    ),
+    *(Column(name, Instant) for name in ("armed_at", "expires_at", "cancelled_at", "offered_at")),
 )
 
 AGREEMENTS = _table(

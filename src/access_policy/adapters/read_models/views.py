@@ -17,7 +17,10 @@ from access_policy.adapters.read_models.tables import (
     ACCESS_LOG,
     AGREEMENTS,
     CHARGER_STATUS,
+    DENIED_IDENTIFIER_CHARGERS,
+    DENIED_IDENTIFIERS,
     DEPOTS,
+    ENROLMENT_SESSIONS,
     FAULTS,
     MODE_CHANGES,
     PIN_LOCKOUTS,
@@ -113,6 +116,21 @@ class SqlViews:
         if charger_id is not None:
             query = query.where(PIN_LOCKOUTS.c.charger_id == charger_id)
         return await self._newest(query, PIN_LOCKOUTS, "locked_at", since, until, cursor, limit)
+
+    async def denied_identifiers(
+        self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int
+    ) -> Page:
+        query = _of(DENIED_IDENTIFIERS, tenant_id)
+        page = await self._newest(query, DENIED_IDENTIFIERS, "last_seen_at", since, until, cursor, limit)
+        places = DENIED_IDENTIFIER_CHARGERS
+        seen_by = _of(places, tenant_id).where(places.c.pseudonym.in_([row["pseudonym"] for row in page.items]))
+        chargers: defaultdict[str, list[str]] = defaultdict(list)
+        for row in await self._all(seen_by.order_by(places.c.charger_id)):
+            chargers[row["pseudonym"]].append(row["charger_id"])
+        return Page([{**row, "charger_ids": chargers[row["pseudonym"]]} for row in page.items], page.next_cursor)
+
+    async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
+        return await self._one(_of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id))
 
     # --- vehicles and agreements -------------------------------------------------------------------------------------
 

@@ -20,10 +20,12 @@ from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable, VersionConflict
 from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.streams import attempt_stream, pin_lockout_stream
 from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal, PinsLockedOut
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
@@ -54,13 +56,16 @@ class AccessDesk:
         commits: GroupCommit,
         pseudonyms: Pseudonyms,
         clock: Clock,
+        unknown: UnknownIdentifiers | None = None,
     ) -> None:
+        """`unknown` keeps the values of identifiers that nobody has, so that they can be enrolled."""
         self.view = view
         self.live = live
         self._store = store
         self._commits = commits
         self._pseudonyms = pseudonyms
         self._clock = clock
+        self._unknown = unknown
         self._under_way: dict[AttemptId, asyncio.Future[Decided]] = {}
 
     # --- asking before a start ---------------------------------------------------------------------------------------
@@ -108,7 +113,7 @@ class AccessDesk:
                 attempt_id = derived_attempt_id(ask.tenant_id, ask.charger_id, "again", attempt_id, ref)
             else:
                 self.remember(ask, ref, event, version=1, at=now)
-                await self.count_wrong_pin(ask, event, at=now)
+                await self.take_note(ask, event, at=now)
                 return Decided(attempt_id=attempt_id, event=event, position=position)
 
     async def _append_new(
@@ -221,7 +226,14 @@ class AccessDesk:
         lineage = event.lineage
         self.live.denied(key, lineage.connector_id, lineage.attempt_id, at)
 
-    async def count_wrong_pin(self, ask: Ask, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
+    async def take_note(self, ask: Ask, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
+        """Of what a recorded decision says beside its answer: an identifier to enrol, a wrong PIN."""
+        ref = event.lineage.identifier
+        if self._unknown is not None and ask.identifier is not None and ref is not None and is_enrollable(event):
+            self._unknown.remember(ask.tenant_id, ref, ask.identifier, at=at)
+        await self._count_wrong_pin(ask, event, at=at)
+
+    async def _count_wrong_pin(self, ask: Ask, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
         """A wrong PIN counts, also where nobody is refused yet (`observe`); the one too many is recorded as such."""
         if not is_wrong_pin(event):
             return
@@ -276,12 +288,6 @@ def kind_counts(kind: IdentifierKind, depot: Depot | None, agreement: Agreement 
 def is_exclusive(kind: IdentifierKind, depot: Depot | None) -> bool:
     """An identifier of this kind charges at one charger at a time."""
     return kind in (EXCLUSIVE_KINDS if depot is None else depot.settings.exclusive_kinds)
-
-
-def is_wrong_pin(event: AccessAllowed | AccessDenied) -> bool:
-    identifier = event.lineage.identifier
-    reason = event.would_deny if isinstance(event, AccessAllowed) else event.reason
-    return identifier is not None and identifier.kind is IdentifierKind.PIN and reason is Reason.UNKNOWN_IDENTIFIER
 
 
 def _must_be_the_same_question(earlier: AccessAllowed | AccessDenied, ask: Ask, ref: IdentifierRef | None) -> None:

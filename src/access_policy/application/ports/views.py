@@ -99,6 +99,16 @@ class Views(Protocol):
         """Newest first."""
         ...
 
+    async def denied_identifiers(
+        self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int
+    ) -> Page:
+        """Groups last seen in `[since, until)`, newest first; the chargers that saw them under `charger_ids`."""
+        ...
+
+    async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
+        """The latest one of the charger."""
+        ...
+
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
         """With its identifiers, as rows, under `identifiers`."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from access_policy.application.projections.access_log import ACCESS_LOG
 from access_policy.application.projections.changes import Projection
 from access_policy.application.projections.charger_status import CHARGER_STATUS
+from access_policy.application.projections.denied_identifiers import DENIED_IDENTIFIERS
 from access_policy.application.projections.depots import DEPOTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
@@ -19,4 +20,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     FAULTS,
     VEHICLE_DIRECTORY,
     PIN_LOCKOUTS,
+    DENIED_IDENTIFIERS,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.changes import Change, Projection, Put, Remove, RowChange, types_of
+from access_policy.domain.access.events import ChargingStarted, SessionDecision
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import (
     AgreementAmended,
@@ -37,8 +38,19 @@ def fold(recorded: Recorded) -> list[RowChange]:
         case AgreementEnded():
             key = {"tenant_id": tenant_id, "agreement_id": event.agreement_id}
             return [Change(AGREEMENTS, key, {"ended_at": event.ended_at, "version": recorded.version})]
+        case ChargingStarted():
+            return _verified(tenant_id, event)
         case _:
             return _vehicle(recorded, {"tenant_id": tenant_id, "vehicle_id": event.vehicle_id})
+
+
+def _verified(tenant_id: str, event: ChargingStarted) -> list[RowChange]:
+    """An identifier is verified by the first accepted start that presents it."""
+    if event.identifier is None or event.decision is not SessionDecision.ALLOWED:
+        return []
+    ref = event.identifier
+    unverified = {"tenant_id": tenant_id, "kind": ref.kind.value, "pseudonym": ref.pseudonym, "verified_at": None}
+    return [Change(IDENTIFIERS, unverified, {"verified_at": event.started_at})]
 
 
 def _vehicle(recorded: Recorded, key: dict[str, Any]) -> list[RowChange]:
@@ -112,6 +124,7 @@ VEHICLE_DIRECTORY = Projection(
         AgreementRecorded,
         AgreementAmended,
         AgreementEnded,
+        ChargingStarted,
     ),
     fold,
 )

@@ -156,9 +156,7 @@ class ChargerAccessPolicy:
                 f"The exception would end on {last}, before it starts on {first}.", pointer="/until_date"
             )
         if last < now.astimezone(ZoneInfo(self.settings.time_zone)).date():
-            raise errors.ExceptionInvalid(
-                f"{last} is over at the charger; give a date from today on.", pointer="/date"
-            )
+            raise errors.ExceptionInvalid(f"{last} is over at the charger; give a date from today on.", pointer="/date")
         return (
             ModeExceptionAdded(
                 charger_id=self.charger_id, exception_id=exception_id, first=first, last=last, mode=mode, reason=reason
@@ -249,14 +247,16 @@ class ChargerAccessPolicy:
             raise errors.IdTaken(f"This charger has another entry {id_} already; make a new one under a new id.")
         return ()
 
+    def must_be_in_service(self) -> None:
+        """Raises `ChargerRetired`."""
+        self._must_be_in_service()
+
     def _must_be_in_service(self) -> None:
         if self.retired_at is not None:
             raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and takes no commands.")
 
 
-def register(
-    charger_id: ChargerId, settings: ChargerSettings, enforcement: Enforcement
-) -> tuple[PolicyEvent, ...]:
+def register(charger_id: ChargerId, settings: ChargerSettings, enforcement: Enforcement) -> tuple[PolicyEvent, ...]:
     checked_id(charger_id, "charger_id")
     check_settings(settings)
     return (ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),)

@@ -49,6 +49,11 @@ ROLES: dict[str, frozenset[Role]] = {
     "get_access_event": READERS,
     "list_faults": READERS,
     "list_pin_lockouts": READERS,
+    "list_denied_identifiers": READERS,  # values are for operators
+    "enrol_identifier": OPERATORS,
+    "arm_enrolment": OPERATORS,
+    "get_enrolment_session": READERS,
+    "cancel_enrolment": OPERATORS,
     "list_profiles": READERS,
 }
 

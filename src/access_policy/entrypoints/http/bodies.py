@@ -189,6 +189,17 @@ class VehicleBody(Body):
         return [*((each.kind, each.value) for each in self.identifiers), *plates]
 
 
+class EnrolBody(Body):
+    vehicle_id: Text
+    name: Name | None = None
+    access_class: Literal["own", "agreement"] | None = None
+    agreement_id: Text | None = None
+
+
+class EnrolmentSessionBody(Body):
+    minutes: Annotated[int, Field(strict=True)] = 5
+
+
 class ReasonBody(Body):
     reason: Text
 

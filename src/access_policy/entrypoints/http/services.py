@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from access_policy.application.capability_profiles import CapabilityProfiles
@@ -17,6 +18,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.idempotency import IdempotencyRecords
 from access_policy.application.ports.identity import Tokens
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.ports.views import Views
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -44,6 +46,8 @@ class HttpServices:
     profiles: CapabilityProfiles
     pseudonyms: Pseudonyms
     vault: VehicleVault
+    unknown_identifiers: UnknownIdentifiers
+    unknown_identifiers_kept_for: timedelta
     put_depot: Handler
     put_charger: Handler
     retire_charger: Handler
@@ -59,5 +63,8 @@ class HttpServices:
     suspend_vehicle: Handler
     reinstate_vehicle: Handler
     remove_vehicle: Handler
+    enrol_identifier: Handler
+    arm_enrolment: Handler
+    cancel_enrolment: Handler
     put_agreement: Handler
     end_agreement: Handler

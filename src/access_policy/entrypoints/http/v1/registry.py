@@ -16,7 +16,7 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.application.ports.views import Row
 from access_policy.domain.errors import Refused
-from access_policy.domain.identifiers import ASSURANCE, IdentifierKind, identifier
+from access_policy.domain.identifiers import ASSURANCE, Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.entrypoints.http.answers import (
     Cursor,
@@ -54,13 +54,14 @@ async def put_vehicle(
     )
     result = await services.put_vehicle(context_of(request, caller), command)
     await services.settled(result.position)
-    shown = await _vehicle_as_shown(services, caller, VehicleId(vehicle_id))
-    return done(result, shown, status=201 if result.created else 200)
+    shown = await vehicle_as_shown(services, caller, VehicleId(vehicle_id))
+    hints = _hints(services, caller.tenant_id, VehicleId(vehicle_id), body)
+    return done(result, {**shown, "hints": hints}, status=201 if result.created else 200)
 
 
 @router.get("/vehicles/{vehicle_id}", operation_id="get_vehicle")
 async def get_vehicle(caller: Caller, services: Services, vehicle_id: str) -> Response:
-    shown = await _vehicle_as_shown(services, caller, VehicleId(vehicle_id))
+    shown = await vehicle_as_shown(services, caller, VehicleId(vehicle_id))
     return answer(shown, version=shown["version"])
 
 
@@ -85,7 +86,8 @@ async def list_vehicles(
         limit=limit,
     )
     items = [await _vehicle_shown(services, caller, row) for row in found.items]
-    return answer({"items": items, "next_cursor": found.next_cursor})
+    hints = [] if identifier is None else _twins(services, caller.tenant_id, identifier)
+    return answer({"items": items, "next_cursor": found.next_cursor, "hints": hints})
 
 
 @router.delete("/vehicles/{vehicle_id}", operation_id="remove_vehicle", status_code=204)
@@ -107,7 +109,7 @@ async def suspend_vehicle(
     )
     result = await services.suspend_vehicle(context_of(request, caller), command)
     await services.settled(result.position)
-    return done(result, await _vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
+    return done(result, await vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
 
 
 @router.post("/vehicles/{vehicle_id}/reinstate", operation_id="reinstate_vehicle")
@@ -119,10 +121,10 @@ async def reinstate_vehicle(
     )
     result = await services.reinstate_vehicle(context_of(request, caller), command)
     await services.settled(result.position)
-    return done(result, await _vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
+    return done(result, await vehicle_as_shown(services, caller, VehicleId(vehicle_id)))
 
 
-async def _vehicle_as_shown(services: HttpServices, caller: Identity, vehicle_id: VehicleId) -> dict[str, Any]:
+async def vehicle_as_shown(services: HttpServices, caller: Identity, vehicle_id: VehicleId) -> dict[str, Any]:
     row = await services.views.vehicle(caller.tenant_id, vehicle_id)
     if row is None:
         raise not_found("vehicle")
@@ -147,9 +149,41 @@ async def _vehicle_shown(services: HttpServices, caller: Identity, row: Row) -> 
 async def _identifier_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
     """The value for those who may change it; never a PIN's, which nobody keeps."""
     shown = {"kind": row["kind"], "masked": row["masked"], "assurance": ASSURANCE[IdentifierKind(row["kind"])]}
+    shown["verified_at"] = instant(row["verified_at"])
     if caller.role in SEES_VALUES and row["sealed"]:
         shown["value"] = await services.vault.unseal(caller.tenant_id, VehicleId(row["vehicle_id"]), row["sealed"])
     return shown
+
+
+def twin_of(services: HttpServices, tenant_id: TenantId, value: Identifier) -> VehicleId | None:
+    """The vehicle that has the same RFID UID in the other byte order: some readers send it so. A hint, never a match."""
+    twin = value.byte_reversed()
+    if twin is None or twin == value:
+        return None
+    holder = services.decision_view.registry(tenant_id).holder_of(services.pseudonyms.ref(tenant_id, twin))
+    return None if holder is None else holder.vehicle_id
+
+
+def _twins(services: HttpServices, tenant_id: TenantId, text: str) -> list[dict[str, str]]:
+    try:
+        holder = twin_of(services, tenant_id, identifier(IdentifierKind.RFID, text))
+    except Refused:
+        return []
+    message = f"Vehicle {holder} has this UID with its bytes in the other order."
+    return [] if holder is None else [{"vehicle_id": holder, "message": message}]
+
+
+def _hints(
+    services: HttpServices, tenant_id: TenantId, vehicle_id: VehicleId, body: VehicleBody
+) -> list[dict[str, str]]:
+    """What an operator may have overlooked in the identifiers, by RFC 6901 pointer."""
+    hints = []
+    for index, (kind, text) in enumerate(body.presented()):
+        holder = twin_of(services, tenant_id, identifier(kind, text))
+        if holder is not None and holder != vehicle_id:
+            message = f"Vehicle {holder} has this UID with its bytes in the other order; is it the same card, read differently?"
+            hints.append({"pointer": f"/identifiers/{index}/value", "message": message})
+    return hints
 
 
 def _spelled(services: HttpServices, tenant_id: TenantId, text: str) -> set[str]:

@@ -1,0 +1,93 @@
+"""Enrol an identifier that was refused: it becomes one of a vehicle, which is registered where there is none yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.context import Context
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.domain.errors import Conflict
+from access_policy.domain.ids import AgreementId, VehicleId, checked_id
+from access_policy.domain.vehicle_registry.errors import VehicleInvalid
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
+from access_policy.domain.vehicle_registry.registry import Vehicle
+
+
+class IdentifierNotKept(Conflict):
+    code = "identifier-not-kept"
+
+
+class EnrolsAnotherVehicle(Conflict):
+    """The vehicle is registered already, as something else than what the enrolment says."""
+
+    code = "vehicle-differs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolIdentifier:
+    """`name` None: that of the vehicle, or its id. `access_class` None: that of the vehicle, which must exist then."""
+
+    pseudonym: str
+    vehicle_id: VehicleId
+    name: str | None = None
+    access_class: AccessClass | None = None
+    agreement_id: AgreementId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolIdentifierHandler:
+    registries: VehicleRegistries
+    unknown: UnknownIdentifiers
+    pseudonyms: Pseudonyms
+    vault: VehicleVault
+    clock: Clock
+
+    async def __call__(self, context: Context, command: EnrolIdentifier) -> Done:
+        """Raises `IdentifierNotKept`, `EnrolsAnotherVehicle`, `IdentifierTaken` or what `put_vehicle` refuses."""
+        checked_id(command.vehicle_id, "vehicle_id")
+        tenant_id, vehicle_id = context.tenant_id, command.vehicle_id
+        kept = await self.unknown.values(tenant_id, [command.pseudonym], now=self.clock.now())
+        value = kept.get(command.pseudonym)
+        if value is None:
+            raise IdentifierNotKept("The identifier is not kept any more; present it once more at a charger first.")
+        ref = self.pseudonyms.ref(tenant_id, value)
+        async with self.registries.locked(tenant_id) as registry:
+            described = _described(command, registry.vehicles.get(vehicle_id))
+            registry.put_vehicle(
+                vehicle_id, described, [VehicleIdentifier(ref=ref, sealed="")]
+            )  # refuse before sealing
+            sealed = await self.vault.seal(tenant_id, vehicle_id, value.value)
+            current = registry.vehicles.get(vehicle_id)
+            has = () if current is None else current.identifiers
+            identifiers = [VehicleIdentifier(ref=each, sealed="") for each in has]
+            identifiers += [] if ref in has else [VehicleIdentifier(ref=ref, sealed=sealed)]
+            events = registry.put_vehicle(vehicle_id, _described(command, current), identifiers)
+            done = await self.registries.record(context, registry, events, now=self.clock.now())
+            version = done.version if events else current.changed_at if current else 0
+        await self.unknown.forget(tenant_id, command.pseudonym)
+        return Done(version=version, position=done.position, created=current is None)
+
+
+def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDescription:
+    """A vehicle that is there stays what it is."""
+    if current is not None:
+        is_described = current.description
+        if command.access_class not in (None, is_described.access_class) or command.agreement_id not in (
+            None,
+            is_described.agreement_id,
+        ):
+            raise EnrolsAnotherVehicle(
+                f"Vehicle {command.vehicle_id} is registered with class {is_described.access_class.value} and agreement "
+                f"{is_described.agreement_id}; leave access_class and agreement_id out, or change the vehicle first.",
+                pointer="/access_class",
+            )
+        return is_described
+    if command.access_class is None:
+        raise VehicleInvalid("A vehicle that is not registered yet needs its access_class.", pointer="/access_class")
+    return VehicleDescription(
+        name=command.name or command.vehicle_id, access_class=command.access_class, agreement_id=command.agreement_id
+    )

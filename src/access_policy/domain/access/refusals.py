@@ -1,0 +1,31 @@
+"""What a decision refuses, or would refuse under `observe`."""
+
+from __future__ import annotations
+
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.identifiers import IdentifierKind
+
+Decided = AccessAllowed | AccessDenied
+
+
+def refused_for(decided: Decided) -> Reason | None:
+    """The reason of the refusal, or of that which `observe` spared; None of what is allowed in either case."""
+    return decided.would_deny if isinstance(decided, AccessAllowed) else decided.reason
+
+
+def is_wrong_pin(decided: Decided) -> bool:
+    identifier = decided.lineage.identifier
+    is_pin = identifier is not None and identifier.kind is IdentifierKind.PIN
+    return is_pin and refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
+
+
+def is_enrollable(decided: Decided) -> bool:
+    """An identifier was presented that no vehicle has, and it is no PIN: a wrong PIN is nobody's to enrol."""
+    lineage = decided.lineage
+    return (
+        refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
+        and lineage.vehicle_id is None
+        and lineage.identifier is not None
+        and lineage.identifier.kind is not IdentifierKind.PIN
+    )

@@ -1,0 +1,1 @@
+"""Enrolment sessions: a charger armed for some minutes, whose next unknown identifier is offered for enrolment."""

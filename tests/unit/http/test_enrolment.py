@@ -1,0 +1,218 @@
+"""From a refusal to a registered vehicle: plug in once, be refused, be enrolled, be verified at the next start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from access_policy.application.decisions.questions import StartReport
+from access_policy.application.ports.identity import Role
+from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.ids import ChargerId, TenantId
+from tests.support.builders import NOON
+from tests.support.http_api import HttpApi
+from tests.unit.http.conftest import RFID, STRANGER
+
+LORRY = {"vehicle_id": "lorry-1", "name": "Lorry 1", "access_class": "own"}
+
+
+async def attempt(api: HttpApi, presented: Any) -> dict[str, Any]:
+    body = {"charger_id": "bay-1", "identifier": presented}
+    return (await api.send("POST", "/v1/access-decisions", body)).json()
+
+
+async def denied(api: HttpApi, **how: Any) -> list[dict[str, Any]]:
+    return (await api.get("/v1/denied-identifiers", **how)).json()["items"]
+
+
+async def enrolled(api: HttpApi, body: dict[str, Any]) -> Any:
+    (group,) = await denied(api)
+    return await api.send("POST", f"/v1/denied-identifiers/{group['denied_id']}/enrol", body)
+
+
+async def started(api: HttpApi, value: str) -> None:
+    report = StartReport(
+        tenant_id=TenantId("acme"),
+        charger_id=ChargerId("bay-1"),
+        connector_id=1,
+        identifier=identifier(IdentifierKind.RFID, value),
+        anonymous=False,
+        transaction_ids=("tx-1",),
+        started_at=NOON,
+        meter_start_wh=0,
+        offline=False,
+        protocol="ocpp1.6",
+        message_id="m-1",
+        signals=None,
+    )
+    await api.container.sessions().start(report)
+    await api.services.settled(await api.position())
+
+
+async def test_refused_identifiers_are_grouped_with_their_value_for_those_who_may_enrol_them(api: HttpApi) -> None:
+    for _ in range(3):
+        await attempt(api, STRANGER)
+    await attempt(api, RFID)  # known: not among them
+    api.container.clock().forward(minutes=5)
+    await attempt(api, {**STRANGER, "value": "04:ff:ff:ff:ff:ff:ff"})
+
+    (group,) = await denied(api, role=Role.OPERATOR)
+    (masked,) = await denied(api, role=Role.VIEWER)
+
+    assert (group["kind"], group["value"], group["attempts"]) == ("rfid", "04FFFFFFFFFFFF", 4)
+    assert (group["first_seen"], group["last_seen"]) == ("2026-11-18T12:00:00Z", "2026-11-18T12:05:00Z")
+    assert group["charger_ids"] == ["bay-1"]
+    assert "value" not in masked
+    assert masked["masked"] == "…FFFF"
+    assert await denied(api, tenant="rival") == []
+
+
+async def test_a_refused_identifier_becomes_that_of_a_new_vehicle_and_may_charge(api: HttpApi) -> None:
+    await attempt(api, STRANGER)
+
+    answer = await enrolled(api, LORRY)
+
+    assert answer.status_code == 201, answer.text
+    (shown,) = answer.json()["identifiers"]
+    assert (shown["value"], shown["verified_at"]) == ("04FFFFFFFFFFFF", None)
+    assert (await attempt(api, STRANGER))["reason"] == "own_vehicle"
+    assert await denied(api) == []
+
+
+async def test_it_is_verified_by_the_next_accepted_start_and_by_that_one_only(api: HttpApi) -> None:
+    await attempt(api, STRANGER)
+    await enrolled(api, LORRY)
+
+    await started(api, STRANGER["value"])
+
+    (shown,) = (await api.get("/v1/vehicles/lorry-1")).json()["identifiers"]
+    assert shown["verified_at"] == "2026-11-18T12:00:00Z"
+    (bus,) = (await api.get("/v1/vehicles/bus-7")).json()["identifiers"]
+    assert bus["verified_at"] is None
+
+
+async def test_a_vehicle_that_is_there_stays_what_it_is_and_keeps_its_identifiers(api: HttpApi) -> None:
+    await attempt(api, STRANGER)
+
+    answer = await enrolled(api, {"vehicle_id": "bus-7"})
+
+    assert answer.status_code == 201, answer.text
+    vehicle = answer.json()
+    assert vehicle["name"] == "Bus 7"
+    assert [each["value"] for each in vehicle["identifiers"]] == ["04A1B2C3D4E5F6", "04FFFFFFFFFFFF"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"vehicle_id": "bus-7", "access_class": "agreement", "agreement_id": "couriers"}, 409, "leave access_class"),
+        ({"vehicle_id": "new"}, 422, "needs its access_class"),
+        ({"vehicle_id": "new", "access_class": "agreement", "agreement_id": "nobodys"}, 422, "no agreement"),
+        ({"vehicle_id": "a/b", "access_class": "own"}, 422, "vehicle_id"),
+        ({}, 422, "is missing"),
+    ],
+)
+async def test_an_enrolment_that_makes_no_sense_is_refused_and_the_identifier_stays(
+    api: HttpApi, body: dict[str, Any], status: int, says: str
+) -> None:
+    await attempt(api, STRANGER)
+    before = await api.position()
+
+    answer = await enrolled(api, body)
+
+    assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.text
+    assert await api.position() == before
+    assert len(await denied(api)) == 1
+
+
+async def test_a_value_that_is_not_kept_any_more_has_to_be_presented_again(api: HttpApi) -> None:
+    await attempt(api, STRANGER)
+    (group,) = await denied(api)
+    api.container.clock().forward(days=31)
+
+    answer = await api.send("POST", f"/v1/denied-identifiers/{group['denied_id']}/enrol", LORRY)
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:access-policy:problem:identifier-not-kept")
+    assert await denied(api) == []
+    assert (await api.send("POST", "/v1/denied-identifiers/none/enrol", LORRY)).status_code == 409
+
+
+async def test_a_wrong_pin_is_nobodys_to_enrol(api: HttpApi) -> None:
+    await attempt(api, {"kind": "pin", "value": "000000"})
+
+    assert await denied(api) == []
+
+
+async def test_a_card_read_in_the_other_byte_order_is_pointed_out_and_never_matched(api: HttpApi) -> None:
+    reversed_card = {"kind": "rfid", "value": "F6E5D4C3B2A104"}
+    assert (await attempt(api, reversed_card))["reason"] == "unknown_identifier"
+
+    (group,) = await denied(api)
+    found = (await api.get("/v1/vehicles?identifier=F6:E5:D4:C3:B2:A1:04")).json()
+    put = (await api.send("PUT", "/v1/vehicles/twin", {**LORRY_BODY, "identifiers": [reversed_card]})).json()
+
+    assert group["byte_reversed_vehicle_id"] == "bus-7"
+    assert (found["items"], found["hints"][0]["vehicle_id"]) == ([], "bus-7")
+    assert "bus-7" in put["hints"][0]["message"]
+    assert put["hints"][0]["pointer"] == "/identifiers/0/value"
+
+
+LORRY_BODY = {"name": "Lorry 1", "access_class": "own"}
+
+
+# --- sessions on a charger --------------------------------------------------------------------------------------------
+
+SESSION = "/v1/chargers/bay-1/enrolment-session"
+
+
+async def state(api: HttpApi) -> str:
+    return (await api.get(SESSION)).json()["state"]
+
+
+async def test_the_next_unknown_identifier_at_an_armed_charger_is_offered(api: HttpApi) -> None:
+    await attempt(api, {"kind": "rfid", "value": "04EEEEEEEEEEEE"})  # before
+    armed = await api.send("POST", SESSION, {"minutes": 5})
+    assert (armed.status_code, armed.json()["state"]) == (201, "armed")
+    await attempt(api, RFID)  # known
+    assert await state(api) == "armed"
+    await attempt(api, STRANGER)
+    await attempt(api, {"kind": "rfid", "value": "04DDDDDDDDDDDD"})  # after
+
+    session = (await api.get(SESSION)).json()
+    answer = await api.send("POST", f"/v1/denied-identifiers/{session['denied_id']}/enrol", LORRY)
+
+    assert (session["state"], session["offered"]["masked"]) == ("offered", "…FFFF")
+    assert answer.json()["identifiers"][0]["value"] == "04FFFFFFFFFFFF"
+    done = (await api.get(SESSION)).json()
+    assert (done["state"], done["vehicle_id"]) == ("enrolled", "lorry-1")
+
+
+async def test_a_session_ends_by_itself(api: HttpApi) -> None:
+    await api.send("POST", SESSION, {"minutes": 5})
+    api.container.clock().forward(minutes=5)
+    await attempt(api, STRANGER)
+
+    assert await state(api) == "expired"
+
+
+async def test_a_session_can_be_cancelled_and_begun_anew(api: HttpApi) -> None:
+    await api.send("POST", SESSION, {"minutes": 5})
+    assert (await api.send("DELETE", SESSION)).status_code == 204
+    assert await state(api) == "cancelled"
+    await attempt(api, STRANGER)
+    assert await state(api) == "cancelled"
+
+    await api.send("POST", SESSION, {})
+
+    assert await state(api) == "armed"
+
+
+async def test_sessions_of_chargers_that_are_not_there_are_not_there(api: HttpApi) -> None:
+    assert (await api.get(SESSION)).status_code == 404
+    assert (await api.send("DELETE", SESSION)).status_code == 404
+    assert (await api.send("POST", "/v1/chargers/none/enrolment-session", {})).status_code == 404
+    assert (await api.send("POST", SESSION, {"minutes": 0})).status_code == 422
+    assert (await api.send("POST", SESSION, {}, role=Role.VIEWER)).status_code == 403
+    await api.send("DELETE", "/v1/chargers/bay-1")
+    assert (await api.send("POST", SESSION, {})).status_code == 409
