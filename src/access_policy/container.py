@@ -60,6 +60,7 @@ from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
+from access_policy.application.what_if.replay import WhatIf
 from access_policy.settings import Settings, host_and_port, is_loopback
 
 
@@ -124,6 +125,7 @@ class Container(containers.DeclarativeContainer):
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock, unknown_identifiers)
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
+    what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock)
     conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
 
     # --- mode control and chargers -----------------------------------------------------------------------------------

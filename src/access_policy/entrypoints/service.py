@@ -229,6 +229,7 @@ def http_services(
         decision_view=c.decision_view(),
         desk=c.desk(),
         explained_attempts=c.explained_attempts(),
+        what_if=c.what_if(),
         policies=c.policies(),
         profiles=c.profiles(),
         pseudonyms=c.pseudonyms(),

@@ -22,6 +22,7 @@ from access_policy.application.ports.unknown_identifiers import UnknownIdentifie
 from access_policy.application.ports.views import Views
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.what_if.replay import WhatIf
 
 Handler = Callable[[Context, Any], Awaitable[Done]]
 
@@ -42,6 +43,7 @@ class HttpServices:
     decision_view: DecisionView
     desk: AccessDesk
     explained_attempts: ExplainedAttempts
+    what_if: WhatIf
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles
     pseudonyms: Pseudonyms

@@ -1,0 +1,155 @@
+"""Proposed changes, and the world in which they were made: copies of policies and of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from access_policy.application.commands.rule_drafts import RuleDraft
+from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.charger_access_policy.events import ModeScheduleAmended, ModeScheduled, ModeScheduleWithdrawn
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import AgreementId, ChargerId, RuleId, TenantId, VehicleId
+from access_policy.domain.instants import zone
+from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.events import RegistryEvent, VehicleDescription, VehicleIdentifier
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedRule:
+    """A new rule (`rule_id` None), another text for an existing one, or its withdrawal (`draft` None). `charger_ids`
+    None: at all chargers that are looked at; an existing rule then at those that have it."""
+
+    charger_ids: frozenset[ChargerId] | None
+    rule_id: RuleId | None
+    draft: RuleDraft | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedVehicle:
+    """`description` None: the vehicle as it is, or gone where `removed`. `suspended` None: as it is."""
+
+    vehicle_id: VehicleId
+    description: VehicleDescription | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    removed: bool = False
+    suspended: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedAgreement:
+    """`agreement` None: it ends."""
+
+    agreement_id: AgreementId
+    agreement: Agreement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    rules: tuple[ProposedRule, ...] = ()
+    vehicles: tuple[ProposedVehicle, ...] = ()
+    agreements: tuple[ProposedAgreement, ...] = ()
+    enforcement: Enforcement | None = None
+    baseline_mode: AccessMode | None = None
+
+
+def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: datetime) -> ChargerAccessPolicy:
+    """The policy as if it had been so since `since`, from which the dates of new rules are counted. Raises what makes a
+    rule impossible."""
+    settings = policy.settings
+    if proposal.baseline_mode is not None:
+        settings = replace(settings, baseline_mode=proposal.baseline_mode)
+    proposed = replace(policy, settings=settings, enforcement=proposal.enforcement or policy.enforcement)
+    for index, change in enumerate(proposal.rules):
+        if change.charger_ids is None or policy.charger_id in change.charger_ids:
+            with_pointer = f"/changes/rules/{index}"
+            proposed = _pointed(with_pointer, partial(_with_rule, proposed, change, since))
+    return proposed
+
+
+def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetime) -> ChargerAccessPolicy:
+    named = change.rule_id
+    if named is not None and named not in policy.rules:
+        if change.charger_ids is None:
+            return policy
+        policy.rule(named)  # raises RuleUnknown: this charger was named
+    if change.draft is None:
+        return (
+            policy
+            if named is None
+            else evolve(policy, ModeScheduleWithdrawn(charger_id=policy.charger_id, rule_id=named))
+        )
+    rule_zone = zone(change.draft.time_zone or policy.settings.time_zone)
+    made_on = since.astimezone(rule_zone).date()
+    rule = change.draft.rule(named or RuleId("proposed"), policy, now=since, made_on=made_on)
+    rule.check(rule_zone)
+    event = ModeScheduled if named is None else ModeScheduleAmended
+    return evolve(policy, event(charger_id=policy.charger_id, rule=rule))
+
+
+def proposed_registry(
+    registry: VehicleRegistry, proposal: Proposal, pseudonyms: Pseudonyms, tenant_id: TenantId, *, now: datetime
+) -> VehicleRegistry:
+    """A copy with the changes in it. Raises what the registry refuses, with a pointer into the proposal."""
+    if not proposal.vehicles and not proposal.agreements:
+        return registry
+    proposed = VehicleRegistry(
+        vehicles=dict(registry.vehicles),
+        holders=dict(registry.holders),
+        agreements=dict(registry.agreements),
+        agreement_changed_at=dict(registry.agreement_changed_at),
+        version=registry.version,
+    )
+    for index, agreement in enumerate(proposal.agreements):
+        _apply(proposed, _pointed(f"/changes/agreements/{index}", partial(_agreed, proposed, agreement, now)))
+    for removing in (True, False):  # an identifier may pass from a vehicle that goes to one that comes
+        for index, vehicle in enumerate(proposal.vehicles):
+            if vehicle.removed is removing:
+                pointer = f"/changes/vehicles/{index}"
+                _pointed(pointer, partial(_change_vehicle, proposed, vehicle, pseudonyms, tenant_id))
+    return proposed
+
+
+def _agreed(registry: VehicleRegistry, change: ProposedAgreement, now: datetime) -> Sequence[RegistryEvent]:
+    if change.agreement is None:
+        registry.agreement(change.agreement_id)
+        ended = replace(registry.agreements[change.agreement_id], ended_at=datetime.min.replace(tzinfo=now.tzinfo))
+        registry.agreements[change.agreement_id] = ended  # ended before all that is looked at
+        return ()
+    return registry.put_agreement(change.agreement)
+
+
+def _change_vehicle(
+    registry: VehicleRegistry, change: ProposedVehicle, pseudonyms: Pseudonyms, tenant_id: TenantId
+) -> None:
+    if change.removed:
+        _apply(registry, registry.remove_vehicle(change.vehicle_id))
+        return
+    if change.description is not None:
+        refs = [VehicleIdentifier(ref=pseudonyms.ref(tenant_id, each), sealed="") for each in change.identifiers]
+        _apply(registry, registry.put_vehicle(change.vehicle_id, change.description, refs))
+    if change.suspended is not None:
+        act = registry.suspend if change.suspended else registry.reinstate
+        _apply(registry, act(change.vehicle_id, "what if"))
+
+
+def _apply(registry: VehicleRegistry, events: Sequence[RegistryEvent]) -> None:
+    for event in events:
+        registry.apply(event)
+
+
+def _pointed(pointer: str, act: Callable[[], _Answer]) -> _Answer:
+    try:
+        return act()
+    except Refused as refusal:
+        refusal.pointer = pointer + (refusal.pointer or "")
+        raise

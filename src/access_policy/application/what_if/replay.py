@@ -1,0 +1,209 @@
+"""Recorded attempts, decided by today's rules and by the proposed ones.
+
+Both sides are decided anew, so that what differs differs because of the proposal. What the moment brought with it and no
+rule can tell, a charge under way elsewhere or a lock-out of PINs, is taken from what was recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from access_policy.application.decisions.desk import kind_counts
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.ports.views import AttemptFilter, Row, Views
+from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
+from access_policy.domain.access.decision import Facts, reason_for
+from access_policy.domain.access.reasons import ALLOWING, Reason
+from access_policy.domain.access_mode import Enforcement
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.errors import Invalid
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import ChargerId, TenantId
+from access_policy.domain.mode_schedule.timeline import Timeline, timeline
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+SPAN_MAX = timedelta(days=92)
+ATTEMPTS_MAX = 200_000
+PAGE = 500
+EXAMPLES_MAX = 10  # of each kind of difference
+
+
+class WhatIfInvalid(Invalid):
+    code = "what-if-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Attempts in `[since, until)`; `charger_ids` None: at all chargers of the tenant."""
+
+    since: datetime
+    until: datetime
+    charger_ids: frozenset[ChargerId] | None
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`would_deny`: the reason that enforcement would have refused for; None of what is allowed or really denied."""
+
+    allowed: bool
+    reason: Reason
+    would_deny: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    before: Outcome
+    after: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    attempt: Row
+    difference: Difference
+
+
+@dataclass(slots=True)
+class Answer:
+    """`complete`: all attempts of the period were looked at, not only the newest `ATTEMPTS_MAX`."""
+
+    attempts: int = 0
+    complete: bool = True
+    counts: Counter[Difference] = field(default_factory=Counter)
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def different(self) -> int:
+        return self.counts.total()
+
+    def count_where(self, fits: Callable[[Difference], bool]) -> int:
+        return sum(count for difference, count in self.counts.items() if fits(difference))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One charger in one of the two worlds."""
+
+    policy: ChargerAccessPolicy
+    told: Timeline
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    view: DecisionView
+    views: Views
+    pseudonyms: Pseudonyms
+    clock: Clock
+
+    async def __call__(self, tenant_id: TenantId, question: Question) -> Answer:
+        """Raises `WhatIfInvalid`, `ChargerUnknown`, what the proposal's parts are refused for, `StoreUnavailable`."""
+        _check_span(question)
+        now = self.clock.now()
+        today = self.view.registry(tenant_id)
+        proposed = proposed_registry(today, question.proposal, self.pseudonyms, tenant_id, now=now)
+        sides = self._sides(tenant_id, question)
+        answer = Answer()
+        async for row in self._attempts(tenant_id, question, answer):
+            pair = sides.get(ChargerId(row["charger_id"]))
+            if pair is None:
+                continue  # retired since, or not asked for
+            answer.attempts += 1
+            before, after = (
+                self._decided(tenant_id, row, side, registry)
+                for side, registry in zip(pair, (today, proposed), strict=True)
+            )
+            if before != after:
+                _note(answer, row, Difference(before, after))
+        return answer
+
+    def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
+        """All chargers' policies are checked before the first attempt is read."""
+        if question.charger_ids is None:
+            views = [each for each in self.view.chargers() if each.tenant_id == tenant_id]
+        else:
+            views = [self.view.charger(tenant_id, charger_id) for charger_id in sorted(question.charger_ids)]
+        in_service = [each.policy for each in views if each.policy.retired_at is None]
+        sides = {}
+        for policy in in_service:
+            proposed = proposed_policy(policy, question.proposal, since=question.since)
+            told = (timeline(each.plan, question.since, question.until) for each in (policy, proposed))
+            zone = ZoneInfo(policy.settings.time_zone)
+            now_told, then_told = told
+            sides[policy.charger_id] = (_Side(policy, now_told, zone), _Side(proposed, then_told, zone))
+        return sides
+
+    async def _attempts(self, tenant_id: TenantId, question: Question, answer: Answer) -> AsyncIterator[Row]:
+        """Newest first; others get their turn between two pages."""
+        only = next(iter(question.charger_ids)) if question.charger_ids and len(question.charger_ids) == 1 else None
+        wanted = AttemptFilter(charger_id=only, since=question.since, until=question.until)
+        cursor: str | None = None
+        read = 0
+        while True:
+            page = await self.views.attempts(tenant_id, wanted, cursor=cursor, limit=PAGE)
+            for row in page.items:
+                yield row
+            read += len(page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+            if read >= ATTEMPTS_MAX:
+                answer.complete = False
+                return
+            await asyncio.sleep(0)
+
+    def _decided(self, tenant_id: TenantId, row: Row, side: _Side, registry: VehicleRegistry) -> Outcome:
+        settings = side.policy.settings
+        ref = _ref(row)
+        vehicle = None if ref is None else registry.holder_of(ref)
+        agreement_id = None if vehicle is None else vehicle.description.agreement_id
+        agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
+        recorded_reason = row["would_deny"] or row["reason"]
+        depot = self.view.depot(tenant_id, settings.depot_id)
+        reason = reason_for(
+            Facts(
+                at=row["occurred_at"],
+                charger_id=side.policy.charger_id,
+                depot_id=settings.depot_id,
+                zone=side.zone,
+                expected=side.told.at(row["occurred_at"]),
+                enforcement=side.policy.enforcement,
+                identifier=ref,
+                vehicle=vehicle,
+                agreement=agreement,
+                kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
+                pin_locked_out=recorded_reason == Reason.PIN_LOCKED_OUT,
+                in_use_elsewhere=recorded_reason == Reason.IDENTIFIER_IN_USE,
+            )
+        )
+        if reason in ALLOWING:
+            return Outcome(True, reason)
+        if side.policy.enforcement is Enforcement.OBSERVE:
+            return Outcome(True, Reason.OBSERVED, reason)
+        return Outcome(False, reason)
+
+
+def _check_span(question: Question) -> None:
+    if question.until <= question.since:
+        raise WhatIfInvalid("'until' must be later than 'from'.", pointer="/until")
+    if question.until - question.since > SPAN_MAX:
+        raise WhatIfInvalid(f"A what-if looks at {SPAN_MAX.days} days at most; give a later 'from'.", pointer="/from")
+
+
+def _note(answer: Answer, row: Row, difference: Difference) -> None:
+    answer.counts[difference] += 1
+    if answer.counts[difference] <= EXAMPLES_MAX:
+        answer.examples.append(Example(row, difference))
+
+
+def _ref(row: Row) -> IdentifierRef | None:
+    if row["identifier_kind"] is None:
+        return None
+    return IdentifierRef(IdentifierKind(row["identifier_kind"]), row["identifier_pseudonym"], row["identifier_masked"])
