@@ -53,6 +53,7 @@ from access_policy.application.follower import Follower
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -125,6 +126,7 @@ class Container(containers.DeclarativeContainer):
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock, unknown_identifiers)
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
+    access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
     what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock)
     conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
 

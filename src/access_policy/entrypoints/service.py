@@ -230,6 +230,7 @@ def http_services(
         desk=c.desk(),
         explained_attempts=c.explained_attempts(),
         what_if=c.what_if(),
+        access_reports=c.access_reports(),
         policies=c.policies(),
         profiles=c.profiles(),
         pseudonyms=c.pseudonyms(),

@@ -11,13 +11,14 @@ from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.ports.event_store import Recorded, StoreUnavailable
-from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, Views
+from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, ReportFilter, Views
 from access_policy.domain.enrolment.session import EnrolmentArmed
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import EnrolmentSessionId, TenantId
 from tests.support.attempts import TRY, denied, faulted, locked_out, started
 from tests.support.builders import (
     BAY,
+    DAY,
     NOON,
     NORTH,
     PARTNER,
@@ -44,6 +45,9 @@ ARGUMENTS: dict[str, Any] = {
     "until": None,
     "cursor": None,
     "limit": 100,
+    "columns": ("tenant_id", "transaction_id"),
+    "by_quarter": False,
+    "within": ReportFilter(since=NOON - DAY, until=NOON + DAY),
 }
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_")]
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {

@@ -10,7 +10,21 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, and_, or_, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.read_models.tables import (
@@ -28,7 +42,7 @@ from access_policy.adapters.read_models.tables import (
     VEHICLES,
 )
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, Row
+from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, ReportFilter, Row
 from access_policy.application.projections.vehicle_directory import folded
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
 
@@ -71,6 +85,33 @@ class SqlViews:
             if value is not None:
                 query = query.where(ACCESS_LOG.c[name] == value)
         return await self._newest(query, ACCESS_LOG, "occurred_at", wanted.since, wanted.until, cursor, limit)
+
+    async def access_counts(
+        self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
+    ) -> Sequence[Row]:
+        log = ACCESS_LOG.c
+        grouped: list[Any] = [log[name] for name in columns]
+        if by_quarter:
+            at = type_coerce(log.occurred_at, String)  # 2026-11-20T06:00:00.000000Z
+            quarter = cast(func.substr(at, 15, 2), Integer) / 15 * 15
+            grouped += [] if "depot_id" in columns else [log.depot_id]
+            grouped += [func.substr(at, 1, 13).label("hour"), cast(quarter, Integer).label("minute")]
+        query = select(
+            *grouped,
+            func.count().label("attempts"),
+            func.sum(case((log.decision == "allowed", 1), else_=0)).label("allowed"),
+            func.sum(case((log.decision == "denied", 1), else_=0)).label("denied"),
+            func.count(log.would_deny).label("would_deny_count"),
+            func.count(log.session_started_at).label("sessions"),
+            func.sum(log.session_energy_wh).label("energy_wh"),
+        ).where(log.tenant_id == tenant_id, log.occurred_at >= within.since, log.occurred_at < within.until)
+        for name in ("depot_id", "charger_id"):
+            if getattr(within, name) is not None:
+                query = query.where(log[name] == getattr(within, name))
+        rows = await self._all(query.group_by(*grouped).order_by(*grouped))
+        if not by_quarter:
+            return rows
+        return [{**row, "quarter": datetime.fromisoformat(f"{row['hour']}:{row['minute']:02}Z")} for row in rows]
 
     async def mode_changes(
         self,

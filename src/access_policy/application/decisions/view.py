@@ -107,6 +107,11 @@ class DecisionView:
     def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Depot | None:
         return self._tenant(tenant_id).depots.get(depot_id)
 
+    def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
+        """UTC for a depot that is not known."""
+        depot = self.depot(tenant_id, depot_id)
+        return ZoneInfo("UTC" if depot is None else depot.settings.time_zone)
+
     def owner_of(self, charge_point_id: ChargePointId) -> ChargerKey | None:
         return self._owners.get(charge_point_id)
 

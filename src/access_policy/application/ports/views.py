@@ -45,6 +45,16 @@ class AttemptFilter:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilter:
+    """Attempts in `[since, until)`."""
+
+    since: datetime
+    until: datetime
+    depot_id: str | None = None
+    charger_id: str | None = None
+
+
 class Views(Protocol):
     async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None: ...
 
@@ -58,6 +68,13 @@ class Views(Protocol):
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         """Newest first."""
+        ...
+
+    async def access_counts(
+        self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
+    ) -> Sequence[Row]:
+        """Attempts counted by columns of the access log: `attempts`, `allowed`, `denied`, `would_deny_count`, `sessions` and
+        `energy_wh`. `by_quarter`: also by `depot_id` and the quarter of an hour in which they were made (`quarter`)."""
         ...
 
     async def mode_changes(

@@ -14,7 +14,17 @@ from access_policy.entrypoints.http.auth import Services
 from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore
 from access_policy.entrypoints.http.problems import MEDIA_TYPE, register_problems
 from access_policy.entrypoints.http.services import HttpServices
-from access_policy.entrypoints.http.v1 import access, chargers, depots, enrolment, profiles, registry, schedule, what_if
+from access_policy.entrypoints.http.v1 import (
+    access,
+    chargers,
+    depots,
+    enrolment,
+    profiles,
+    registry,
+    reports,
+    schedule,
+    what_if,
+)
 
 health = APIRouter(tags=["health"])
 
@@ -48,7 +58,7 @@ def create_app(services: HttpServices) -> FastAPI:
     )
     app.state.services = services
     app.include_router(health)
-    for module in (depots, chargers, schedule, registry, access, enrolment, what_if, profiles):
+    for module in (depots, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
         app.include_router(module.router, prefix="/v1")
     register_problems(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=SentBefore())

@@ -49,6 +49,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "get_access_event": READERS,
     "list_faults": READERS,
     "list_pin_lockouts": READERS,
+    "report_access": READERS,
     "ask_what_if": OPERATORS,
     "list_denied_identifiers": READERS,  # values are for operators
     "enrol_identifier": OPERATORS,

@@ -20,6 +20,7 @@ from access_policy.application.ports.identity import Tokens
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.ports.views import Views
+from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.what_if.replay import WhatIf
@@ -44,6 +45,7 @@ class HttpServices:
     desk: AccessDesk
     explained_attempts: ExplainedAttempts
     what_if: WhatIf
+    access_reports: AccessReports
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles
     pseudonyms: Pseudonyms
