@@ -89,6 +89,8 @@ def asked(question: str) -> dict[str, Any]:
 def rows_in(answer: Any) -> list[Any]:
     if isinstance(answer, Page):
         return answer.items
+    if isinstance(answer, list):
+        return answer
     return [] if answer is None else [answer]
 
 
