@@ -97,7 +97,9 @@ class Container(containers.DeclarativeContainer):
     )
     profiles = providers.Singleton(ProfileCatalogue.packaged)
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
-    idempotency = providers.Singleton(lambda s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite"), settings)
+    idempotency = providers.Singleton(
+        lambda keys, s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite", keys.vault), keys, settings
+    )
 
     # --- the read side -----------------------------------------------------------------------------------------------
     read_models = providers.Singleton(lambda s: ReadModels(s.read_models_file), settings)

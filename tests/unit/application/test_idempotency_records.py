@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
 from access_policy.application.ports.idempotency import StoredAnswer
+from tests.support.stores import TEST_KEY
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -20,7 +22,7 @@ ANOTHER = StoredAnswer("POST /v1/overrides 2", 409, {}, b"")
 
 @pytest.fixture
 async def records(tmp_path: Path) -> AsyncIterator[SqliteIdempotencyRecords]:
-    opened = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite")
+    opened = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
     yield opened
     await opened.close()
 
@@ -57,7 +59,7 @@ async def test_a_key_that_is_used_again_later_has_its_new_answer(records: Sqlite
 
 
 async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> None:
-    records = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite")
+    records = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
     await records.keep("acme", "key-1", StoredAnswer("f", 200, {}, b"the old answer"), now=NOW)
     await records.keep("acme", "key-2", ANSWER, now=NOW + DAY)
     await records.close()
@@ -67,11 +69,23 @@ async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> 
 
 async def test_answers_survive_reopening_in_a_file_of_the_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "idempotency.sqlite"
-    records = SqliteIdempotencyRecords(path)
+    records = SqliteIdempotencyRecords(path, TEST_KEY)
     await records.keep("acme", "key-1", ANSWER, now=NOW)
     await records.close()
 
-    records = SqliteIdempotencyRecords(path)
+    records = SqliteIdempotencyRecords(path, TEST_KEY)
     assert await records.find("acme", "key-1", now=NOW + SECOND) == ANSWER
     await records.close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_fingerprint_of_a_request_is_keyed(tmp_path: Path) -> None:
+    """A request may hold a PIN: whoever has the file must not be able to try them all."""
+    ours = SqliteIdempotencyRecords(tmp_path / "ours.sqlite", TEST_KEY)
+    theirs = SqliteIdempotencyRecords(tmp_path / "theirs.sqlite", b"o" * 32)
+    request = b'{"kind": "pin", "value": "4829"}'
+
+    assert ours.fingerprint_of(request) == ours.fingerprint_of(request)
+    assert len({ours.fingerprint_of(request), theirs.fingerprint_of(request), sha256(request).hexdigest()}) == 3
+    await ours.close()
+    await theirs.close()

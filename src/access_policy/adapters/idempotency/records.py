@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.secrets.sqlite_file import SecretsFile
 from access_policy.application.ports.idempotency import StoredAnswer
 
@@ -21,8 +23,12 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class SqliteIdempotencyRecords:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, master_key: bytes) -> None:
+        self._key = derived_key(master_key, "idempotency fingerprints")
         self._file = SecretsFile(path, _SCHEMA)
+
+    def fingerprint_of(self, request: bytes) -> str:
+        return hmac.digest(self._key, request, "sha256").hex()
 
     async def find(self, scope: str, key: str, *, now: datetime) -> StoredAnswer | None:
         oldest = (now - KEPT_FOR).timestamp()

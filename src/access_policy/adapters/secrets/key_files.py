@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 KEY_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -46,6 +49,11 @@ def open_keys(directory: Path, *, may_create: bool = True) -> Keys:
             "Restore it from your backup of the keys."
         )
     return Keys(**{name: _read(file) for name, file in files.items()})
+
+
+def derived_key(master: bytes, purpose: str) -> bytes:
+    """A key of its own for a purpose that came later than the key files (HKDF, RFC 5869)."""
+    return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=f"access-policy {purpose}".encode()).derive(master)
 
 
 def _create(file: Path) -> None:

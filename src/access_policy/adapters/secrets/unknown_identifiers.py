@@ -16,9 +16,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.secrets.sqlite_file import TIMEOUT_S, SecretsFile, wipe_deleted
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
@@ -52,8 +51,7 @@ class SqliteUnknownIdentifiers:
     """Implements `UnknownIdentifiers`. `remember` hands over to one task that writes what has come together."""
 
     def __init__(self, path: Path, master_key: bytes, *, retention: timedelta, timeout_s: float = TIMEOUT_S) -> None:
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"access-policy unknown identifiers").derive(master_key)
-        self._cipher = AESGCM(derived)
+        self._cipher = AESGCM(derived_key(master_key, "unknown identifiers"))
         self._retention = retention
         self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
         self._pending: dict[tuple[TenantId, str], _Row] = {}

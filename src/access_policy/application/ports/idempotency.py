@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """`fingerprint` stands for the request: method, path and body."""
+    """`fingerprint` stands for the request: method, path and body, as `fingerprint_of` makes it."""
 
     fingerprint: str
     status: int
@@ -19,6 +19,10 @@ class StoredAnswer:
 
 
 class IdempotencyRecords(Protocol):
+    def fingerprint_of(self, request: bytes) -> str:
+        """A keyed hash: a request may hold a PIN, which an unkeyed one would give away to who tries them all."""
+        ...
+
     async def find(self, scope: str, key: str, *, now: datetime) -> StoredAnswer | None:
         """The answer given under the key within the last day. `scope` is the tenant."""
         ...

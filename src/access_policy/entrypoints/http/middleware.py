@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -92,7 +91,7 @@ class SentBefore:
         except ApiProblem:
             return await call_next(request)  # which refuses it
         services = services_of(request)
-        fingerprint = await _fingerprint(request)
+        fingerprint = services.idempotency.fingerprint_of(await _what_is_asked(request))
         earlier = await services.idempotency.find(tenant_id, key, now=services.clock.now())
         if earlier is not None:
             return _again(earlier, fingerprint)
@@ -122,8 +121,6 @@ def _again(earlier: StoredAnswer, fingerprint: str) -> Response:
     return Response(earlier.body, earlier.status, {**earlier.headers, "Idempotent-Replayed": "true"})
 
 
-async def _fingerprint(request: Request) -> str:
+async def _what_is_asked(request: Request) -> bytes:
     parts = (request.method, request.url.path, request.url.query, request.headers.get("If-Match", ""))
-    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass"))
-    digest.update(await request.body())
-    return digest.hexdigest()
+    return "\n".join(parts).encode("utf-8", "surrogatepass") + b"\n" + await request.body()

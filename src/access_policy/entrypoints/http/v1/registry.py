@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -61,8 +62,8 @@ async def put_vehicle(
 
 @router.get("/vehicles/{vehicle_id}", operation_id="get_vehicle")
 async def get_vehicle(caller: Caller, services: Services, vehicle_id: str) -> Response:
-    shown = await vehicle_as_shown(services, caller, VehicleId(vehicle_id))
-    return answer(shown, version=shown["version"])
+    row = await _vehicle(services, caller, VehicleId(vehicle_id))
+    return answer(_vehicle_shown(row, await _values(services, caller, row)), version=row["version"])
 
 
 @router.get("/vehicles", operation_id="list_vehicles")
@@ -85,7 +86,7 @@ async def list_vehicles(
         cursor=cursor,
         limit=limit,
     )
-    items = [await _vehicle_shown(services, caller, row) for row in found.items]
+    items = [_vehicle_shown(row, await _values(services, caller, row)) for row in found.items]
     hints = [] if identifier is None else _twins(services, caller.tenant_id, identifier)
     return answer({"items": items, "next_cursor": found.next_cursor, "hints": hints})
 
@@ -125,13 +126,18 @@ async def reinstate_vehicle(
 
 
 async def vehicle_as_shown(services: HttpServices, caller: Identity, vehicle_id: VehicleId) -> dict[str, Any]:
+    """For answers to commands: they are kept for a day to be given again, so they hold no values of identifiers."""
+    return _vehicle_shown(await _vehicle(services, caller, vehicle_id), values={})
+
+
+async def _vehicle(services: HttpServices, caller: Identity, vehicle_id: VehicleId) -> Row:
     row = await services.views.vehicle(caller.tenant_id, vehicle_id)
     if row is None:
         raise not_found("vehicle")
-    return await _vehicle_shown(services, caller, row)
+    return row
 
 
-async def _vehicle_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
+def _vehicle_shown(row: Row, values: Mapping[str, str | None]) -> dict[str, Any]:
     return {
         "vehicle_id": row["vehicle_id"],
         "name": row["name"],
@@ -141,18 +147,29 @@ async def _vehicle_shown(services: HttpServices, caller: Identity, row: Row) -> 
         "valid_until": instant(row["valid_until"]),
         "suspended": row["suspended_because"] is not None,
         "suspended_because": row["suspended_because"],
-        "identifiers": [await _identifier_shown(services, caller, each) for each in row["identifiers"]],
+        "identifiers": [_identifier_shown(each, values) for each in row["identifiers"]],
         "version": row["version"],
     }
 
 
-async def _identifier_shown(services: HttpServices, caller: Identity, row: Row) -> dict[str, Any]:
-    """The value for those who may change it; never a PIN's, which nobody keeps."""
-    shown = {"kind": row["kind"], "masked": row["masked"], "assurance": ASSURANCE[IdentifierKind(row["kind"])]}
+def _identifier_shown(row: Row, values: Mapping[str, str | None]) -> dict[str, Any]:
+    kind = IdentifierKind(row["kind"])
+    shown = {"kind": kind, "masked": row["masked"], "assurance": ASSURANCE[kind]}
     shown["verified_at"] = instant(row["verified_at"])
-    if caller.role in SEES_VALUES and row["sealed"]:
-        shown["value"] = await services.vault.unseal(caller.tenant_id, VehicleId(row["vehicle_id"]), row["sealed"])
+    if row["pseudonym"] in values:
+        shown["value"] = values[row["pseudonym"]]
     return shown
+
+
+async def _values(services: HttpServices, caller: Identity, row: Row) -> dict[str, str | None]:
+    """Those of the vehicle's identifiers, for who may change them; never a PIN's, which nobody keeps."""
+    if caller.role not in SEES_VALUES:
+        return {}
+    return {
+        each["pseudonym"]: await services.vault.unseal(caller.tenant_id, VehicleId(row["vehicle_id"]), each["sealed"])
+        for each in row["identifiers"]
+        if each["sealed"]
+    }
 
 
 def twin_of(services: HttpServices, tenant_id: TenantId, value: Identifier) -> VehicleId | None:

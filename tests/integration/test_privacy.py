@@ -1,0 +1,183 @@
+"""Values of identifiers are personal data: no file and no log line shows one, and a deleted vehicle's are gone for good.
+
+The service runs as a process with its log at DEBUG; chargers and operators send every kind of identifier in several
+spellings, right and wrong ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+
+from access_policy.adapters.clock import SystemClock
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.identity.embedded import open_embedded_tokens
+from access_policy.adapters.secrets.key_files import open_keys
+from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.application.ports.identity import Role
+from access_policy.domain.ids import TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded, VehicleRemoved
+
+ACME = TenantId("acme")
+IDENTIFIERS = [
+    {"kind": "rfid", "value": "04:a7:3c:91:e2:5b:60"},
+    {"kind": "mac", "value": "VID:7C-D9-5C-41-AA-3F"},
+    {"kind": "emaid", "value": "DE-8AA-C7H4K9Q2X"},
+    {"kind": "pin", "value": "58203917"},
+    {"kind": "plate", "value": "M-QX 7391"},
+    {"kind": "other", "value": "fob/kitchen-77312"},
+]
+STRANGER = "04C3D19B77E2F0"
+MALFORMED = "04C3D19B77E2F0AA55"
+SECRETS = re.compile(
+    r"a73c91e25b60|a7.3c.91.e2|7cd95c41aa3f|7c.d9.5c.41|8aac7h4k9q2x|8aa-c7h4|58203917|mqx7391|qx.?7391|kitchen-77312"
+    r"|c3d19b77e2f0".replace(".", "[^0-9a-z]{0,2}"),
+    re.IGNORECASE,
+)
+VEHICLE = {"name": "Bus", "access_class": "own", "identifiers": IDENTIFIERS}
+CHARGER = {"charge_point_id": "CP-1", "depot_id": "north", "profile": "ocpp16-central", "baseline_mode": "managed"}
+
+
+@dataclass
+class Running:
+    client: httpx.AsyncClient
+    ocpp: str
+    token: str
+    keys: int = field(default=0)
+
+    async def send(self, method: str, path: str, body: Any = None, *, expect: int) -> Any:
+        self.keys += 1
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f"k-{self.keys}"}
+        answer = await self.client.request(method, path, json=body, headers=headers)
+        assert answer.status_code == expect, answer.text
+        return answer.json() if answer.content else None
+
+
+@asynccontextmanager
+async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
+    environment = {**os.environ, "ACCESS_POLICY_LOG_LEVEL": "DEBUG", "COLUMNS": "400", "ACCESS_POLICY_DRAIN_S": "0"}
+    flags = ["--data", str(data), "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"]
+    with log.open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", *flags),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+        )
+    assert process.stdout is not None
+    said = b"".join([await process.stdout.readline() for _ in range(3)]).decode()
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", said)
+    token = open_embedded_tokens(data / "keys", SystemClock()).issue(
+        ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1)
+    )
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[0]}", timeout=20, trust_env=False) as client:
+        yield Running(client, f"ws://127.0.0.1:{ports[1]}/ocpp/CP-1", token)
+    process.terminate()
+    assert await process.wait() == 0
+
+
+async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "log"
+    async with serving(data, log) as service:
+        await used_by_everyone(service)
+        shown = await service.send("GET", "/v1/vehicles/bus-1", expect=200)
+        assert [each.get("value") for each in shown["identifiers"]][:2] == ["04A73C91E25B60", "7CD95C41AA3F"]
+        assert {STRANGER, MALFORMED} <= await denied_values(service)
+        await service.send("DELETE", "/v1/vehicles/bus-1", expect=204)
+
+    assert showing(data) == []
+    assert SECRETS.findall(log.read_text()) == []
+    assert "bus-1" not in json.dumps(await opened_from_the_log(data))
+    async with serving(data, log) as service:  # read models and decision view as they are after a full replay
+        for name in ("views.sqlite", "view.snapshot"):
+            assert (data / name).exists()
+        await service.send("GET", "/v1/vehicles/bus-1", expect=404)
+        found = await service.send("GET", f"/v1/vehicles?identifier={STRANGER}", expect=200)
+        assert found["items"] == []
+    assert showing(data) == []
+    assert SECRETS.findall(log.read_text()) == []
+
+
+async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "log"
+    async with serving(data, log) as service:
+        await used_by_everyone(service)
+
+    assert showing(data) == []
+    opened = await opened_from_the_log(data)
+    assert opened["bus-1"] == ["04A73C91E25B60", "7CD95C41AA3F", "DE8AAC7H4K9Q2X", "MQX7391", "fob/kitchen-77312"]
+
+
+async def used_by_everyone(service: Running) -> None:
+    """Operators register, search, ask and get it wrong; a charger presents all of it over OCPP."""
+    await service.send("PUT", "/v1/depots/north", {"name": "North", "time_zone": "Europe/Berlin"}, expect=201)
+    await service.send("PUT", "/v1/chargers/bay-1", CHARGER, expect=201)
+    await service.send("PUT", "/v1/vehicles/bus-1", VEHICLE, expect=201)
+    await service.send("PUT", "/v1/vehicles/bus-2", VEHICLE, expect=409)
+    for each in IDENTIFIERS:
+        await service.send("GET", f"/v1/vehicles?identifier={each['value'].replace('/', '%2F')}", expect=200)
+        asked = {"charger_id": "bay-1", "identifier": each}
+        decided = await service.send("POST", "/v1/access-decisions", asked, expect=200)
+        assert decided["decision"] == "allowed"
+        await service.send("GET", f"/v1/access-events/{decided['attempt_id']}", expect=200)
+    wrong = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": MALFORMED}}
+    await service.send("POST", "/v1/access-decisions", wrong, expect=422)
+    await service.send("PUT", "/v1/vehicles/bus-3", {**VEHICLE, "identifiers": [wrong["identifier"]]}, expect=422)
+    async with connect(service.ocpp, subprotocols=["ocpp1.6"]) as ws:  # type: ignore[list-item]
+        await ws.send('[2,"boot","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+        await ws.recv()
+        for number, tag in enumerate(("04A73C91E25B60", "VID:7CD95C41AA3F", STRANGER, MALFORMED, "x" * 300)):
+            await ws.send(json.dumps([2, f"m{number}", "Authorize", {"idTag": tag}]))
+            await ws.recv()
+        await ws.send(f'[2,"broken","Authorize",{{"idTag":"{STRANGER}"')
+        await ws.recv()
+
+
+async def denied_values(service: Running) -> set[str]:
+    """Once the read models have caught up with what the charger sent."""
+    async with asyncio.timeout(20):
+        while True:
+            listed = await service.send("GET", "/v1/denied-identifiers", expect=200)
+            if len(listed["items"]) >= 2:
+                return {each["value"] for each in listed["items"]}
+            await asyncio.sleep(0.05)
+
+
+def showing(directory: Path) -> list[str]:
+    """The files in which a value stands, in any spelling that was used."""
+    return [
+        file.name
+        for file in sorted(directory.rglob("*"))
+        if file.is_file() and SECRETS.search(file.read_bytes().decode("latin-1"))
+    ]
+
+
+async def opened_from_the_log(data: Path) -> dict[str, list[str]]:
+    """Every sealed value that was ever recorded and still opens with the keys of the installation, by vehicle."""
+    store = sqlite_event_store(data / "events.sqlite")
+    vault = SqliteVehicleVault(data / "vault.sqlite", open_keys(data / "keys").vault)
+    opened: dict[str, list[str]] = {}
+    kinds = [VehicleIdentifierAdded.TYPE, VehicleRemoved.TYPE]
+    recorded = await store.read_log(after=0, limit=10_000, types=kinds)
+    assert recorded, "the log holds what happened"
+    for each in recorded:
+        if isinstance(each.event, VehicleIdentifierAdded) and each.event.identifier.sealed:
+            vehicle_id = VehicleId(each.event.vehicle_id)
+            value = await vault.unseal(ACME, vehicle_id, each.event.identifier.sealed)
+            if value is not None:
+                opened.setdefault(vehicle_id, []).append(value)
+    await store.close()
+    await vault.close()
+    return opened
