@@ -123,3 +123,22 @@ def test_zone_rules_come_from_the_pinned_package_only() -> None:
 
     assert zoneinfo.TZPATH == ()
     assert metadata.version("tzdata") == pinned(ROOT / "requirements/runtime.txt")["tzdata"]
+
+
+def test_each_line_of_the_seed_matrix_names_tests_that_exist_or_says_why_it_is_open() -> None:
+    rows = re.findall(
+        r"^\| (\S+) \| .+ \| (?:CORE|EDGE) \| (.+) \|$", (ROOT / "docs/seed-matrix.md").read_text("utf-8"), re.M
+    )
+    named = [(line, test) for line, shown in rows for test in re.findall(r"`(tests/[^`]+)`", shown)]
+    unknown = [f"{line}: {test}" for line, test in named if not _is_a_test(test)]
+
+    assert unknown == []
+    assert [line for line, shown in rows if "`tests/" not in shown and not shown.startswith("open: ")] == []
+    assert len({line for line, _ in rows}) == len(rows) == 104, (
+        "the lines of seeds 000, 001 and 004 that concern this service"
+    )
+
+
+def _is_a_test(named: str) -> bool:
+    file, _, name = named.partition("::")
+    return (ROOT / file).is_file() and re.search(rf"def {name}\(", (ROOT / file).read_text("utf-8")) is not None
