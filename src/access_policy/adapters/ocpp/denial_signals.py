@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.decisions.questions import Denial
 from access_policy.domain.access.events import DenialSignal
@@ -41,20 +40,6 @@ STATUS_2X = {
     Reason.AGREEMENT_NOT_NOW: "NotAtThisTime",
 }
 
-_WHY = {
-    Reason.IDENTIFIER_INVALID: "This card or code could not be read. Try again, or ask the depot office.",
-    Reason.PIN_LOCKED_OUT: "Too many wrong PINs here. Wait ten minutes, or ask the depot office.",
-    Reason.UNKNOWN_IDENTIFIER: "This vehicle is not registered here. Ask the depot office.",
-    Reason.VEHICLE_SUSPENDED: "This vehicle is suspended from charging. Ask the depot office.",
-    Reason.IDENTIFIER_IN_USE: "This vehicle's id is charging at another charger. Ask the depot office.",
-    Reason.VEHICLE_NOT_VALID: "This vehicle's registration does not hold today. Ask the depot office.",
-    Reason.AGREEMENT_NOT_STARTED: "Your fleet's agreement has not started yet. Ask your dispatcher.",
-    Reason.AGREEMENT_ENDED: "Your fleet's agreement has ended. Ask your dispatcher.",
-    Reason.AGREEMENT_NOT_HERE: "Your fleet's agreement does not cover this charger. Use another one.",
-    Reason.AGREEMENT_NOT_NOW: "Your fleet's agreement does not cover this hour. Ask your dispatcher.",
-}
-
-
 class StatusOnly:
     """OCPP 1.6: a status, and no text (ocpp-access-control part C)."""
 
@@ -67,22 +52,12 @@ class StatusAndMessage:
     """OCPP 2.0.1 and 2.1: a precise status and a personal message where the profile says that the model takes one."""
 
     profiles: CapabilityProfiles
+    texts: DriverTexts
 
     def signal(self, denial: Denial) -> DenialSignal:
         profile = self.profiles.get(denial.profile)
         status = STATUS_2X[denial.reason]
         if profile is None or not profile.personal_message:
             return DenialSignal(status=status)
-        return DenialSignal(status=status, message=driver_text(denial), language="en")
-
-
-def driver_text(denial: Denial) -> str:
-    """Plain words that say what to do, and until when managed access holds where that is in sight."""
-    text = _WHY[denial.reason]
-    if denial.managed_until is not None:
-        text += f" Managed access until {_clock(denial.managed_until, denial.zone)}."
-    return text[:PERSONAL_MESSAGE_MAX]
-
-
-def _clock(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).strftime("%a %H:%M")
+        message, language = self.texts.denial(denial, length_max=PERSONAL_MESSAGE_MAX)
+        return DenialSignal(status=status, message=message, language=language)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from access_policy.adapters.ocpp.denial_signals import StatusAndMessage
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.payloads import (
     Payload,
     instant,
@@ -37,7 +38,7 @@ class Ocpp201:
 
     def __init__(self, desks: Desks) -> None:
         self._desks = desks
-        self._signals = StatusAndMessage(desks.profiles)
+        self._signals = StatusAndMessage(desks.profiles, DriverTexts.packaged())
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
             "Heartbeat": self.heartbeat,

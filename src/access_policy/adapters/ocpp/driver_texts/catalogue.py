@@ -1,0 +1,90 @@
+"""Driver texts by language. The texts of the program are English and are the keys of the other catalogues (gettext).
+
+Read with Babel, which also writes weekday and time as people of that language do (CLDR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import resources
+from io import BytesIO
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_skeleton
+from babel.messages.pofile import read_po
+
+from access_policy.application.decisions.questions import Denial
+from access_policy.domain.access.reasons import Reason
+
+ENGLISH: Final = "en"
+MANAGED_UNTIL: Final = "Managed access until {until}."
+
+WHY: Final[Mapping[Reason, str]] = {
+    Reason.IDENTIFIER_INVALID: "This card or code could not be read. Try again, or ask the depot office.",
+    Reason.PIN_LOCKED_OUT: "Too many wrong PINs here. Wait ten minutes, or ask the depot office.",
+    Reason.UNKNOWN_IDENTIFIER: "This vehicle is not registered here. Ask the depot office.",
+    Reason.VEHICLE_SUSPENDED: "This vehicle is suspended from charging. Ask the depot office.",
+    Reason.IDENTIFIER_IN_USE: "This vehicle's id is charging at another charger. Ask the depot office.",
+    Reason.VEHICLE_NOT_VALID: "This vehicle's registration does not hold today. Ask the depot office.",
+    Reason.AGREEMENT_NOT_STARTED: "Your fleet's agreement has not started yet. Ask your dispatcher.",
+    Reason.AGREEMENT_ENDED: "Your fleet's agreement has ended. Ask your dispatcher.",
+    Reason.AGREEMENT_NOT_HERE: "Your fleet's agreement does not cover this charger. Use another one.",
+    Reason.AGREEMENT_NOT_NOW: "Your fleet's agreement does not cover this hour. Ask your dispatcher.",
+}
+
+
+class CatalogueIncomplete(Exception):
+    """A catalogue lacks a text or has one that loses a placeholder; the message names the file and the text."""
+
+
+class DriverTexts:
+    """All catalogues of this package. A language without one is told in English."""
+
+    def __init__(self, catalogues: Mapping[str, Mapping[str, str]]) -> None:
+        self._catalogues = catalogues
+
+    @staticmethod
+    def packaged() -> DriverTexts:
+        """Raises `CatalogueIncomplete`."""
+        files = {
+            file.name.removesuffix(".po"): file.read_bytes()
+            for file in resources.files(__package__).iterdir()
+            if file.name.endswith(".po")
+        }
+        return DriverTexts({language: _complete(language, read) for language, read in files.items()})
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return frozenset({ENGLISH, *self._catalogues})
+
+    def denial(self, denial: Denial, *, length_max: int) -> tuple[str, str]:
+        """The text and its language. Says why, what to do, and until when managed access holds where that is in sight and
+        there is room for it: a sentence is left out rather than cut."""
+        language = denial.language if denial.language in self._catalogues else ENGLISH
+        text = self._in(language, WHY[denial.reason])
+        if denial.managed_until is not None:
+            until = _day_and_time(denial.managed_until, denial.zone, language)
+            longer = f"{text} {self._in(language, MANAGED_UNTIL).format(until=until)}"
+            text = longer if len(longer) <= length_max else text
+        return text[:length_max], language
+
+    def _in(self, language: str, text: str) -> str:
+        return text if language == ENGLISH else self._catalogues[language][text]
+
+
+def _complete(language: str, file: bytes) -> dict[str, str]:
+    catalogue = read_po(BytesIO(file), locale=language)
+    texts: dict[str, str] = {}
+    for text in (*WHY.values(), MANAGED_UNTIL):
+        message = catalogue.get(text)
+        translated = None if message is None or message.fuzzy else str(message.string)
+        if not translated or ("{until}" in text) is not ("{until}" in translated):
+            raise CatalogueIncomplete(f"{language}.po: {text!r} has no translation that can be used")
+        texts[text] = translated
+    return texts
+
+
+def _day_and_time(instant: datetime, zone: ZoneInfo, language: str) -> str:
+    return format_skeleton("EEEHm", instant, tzinfo=zone, locale=language)
