@@ -44,8 +44,10 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicleHan
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
+from access_policy.application.decisions.questions import EnergyReport
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import TYPES, DecisionView
 from access_policy.application.decisions.view_keeper import ViewKeeper
@@ -138,7 +140,7 @@ class Container(containers.DeclarativeContainer):
         Sessions, desk, live, store, commits, policies, clock, mode_hints.provided.freevend_seen
     )
     desks = providers.Singleton(
-        lambda hints, **parts: Desks(**parts, mode_hint=hints.look_at),
+        lambda hints, **parts: Desks(**parts, mode_hint=hints.look_at, energy=hints.energy_seen),
         mode_hints,
         view=decision_view,
         desk=desk,
@@ -152,6 +154,17 @@ class Container(containers.DeclarativeContainer):
         desks,
         credentials,
         settings,
+    )
+    follow_up = providers.Singleton(
+        lambda hints, *parts: hints.followed_up_by(FollowUp(*parts)),
+        mode_hints,
+        decision_view,
+        desk,
+        live,
+        store,
+        commits,
+        gateway,
+        clock,
     )
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
     reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, clock)
@@ -218,10 +231,20 @@ class Container(containers.DeclarativeContainer):
 
 
 class ModeHints:
-    """Breaks the circle between the gateway, which gives hints, and the controller, which takes them and uses it."""
+    """Breaks the circle between the gateway, which gives hints, and those who take them and use it: the mode controller
+    and the follow-up."""
 
     def __init__(self) -> None:
         self._controller: ModeController | None = None
+        self._follow_up: FollowUp | None = None
+
+    def followed_up_by(self, follow_up: FollowUp) -> FollowUp:
+        self._follow_up = follow_up
+        return follow_up
+
+    async def energy_seen(self, report: EnergyReport) -> None:
+        if self._follow_up is not None:
+            await self._follow_up.energy(report)
 
     def to(self, controller: ModeController) -> ModeController:
         self._controller = controller

@@ -164,6 +164,13 @@ SAMPLES: tuple[object, ...] = (
     access.OfflineStartReported(
         attempt_id=ATTEMPT, charger_id=BAY, started_at=START, authorised=False, reason=Reason.VEHICLE_SUSPENDED
     ),
+    access.SessionStopRequested(
+        attempt_id=ATTEMPT,
+        charger_id=BAY,
+        transaction_id="tx-1",
+        cause=access.StopCause.WINDOW_START,
+        requested_at=START,
+    ),
     access.PinsLockedOut(
         charger_id=ChargerId("bay-1"),
         depot_id=DepotId("north"),

@@ -20,6 +20,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.DenialNotHonoured,
     access.OfflineStartReported,
     access.PinsLockedOut,
+    access.SessionStopRequested,
     access.TransactionOpened,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,

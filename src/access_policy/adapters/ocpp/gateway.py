@@ -185,6 +185,9 @@ class OcppGateway:
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
 
+    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+        return await mode_switch.stop_session(self._connection(key), transaction_id)
+
     async def clear_cache(self, key: ChargerKey) -> str:
         return await mode_switch.clear_cache(self._connection(key))
 

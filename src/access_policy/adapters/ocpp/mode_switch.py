@@ -39,6 +39,17 @@ async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[Ac
             return _mode_of(value, switch), f"{component}.{variable}={value}"
 
 
+async def stop_session(connection: ChargerConnection, transaction_id: str) -> str:
+    """OCPP 1.6 RemoteStopTransaction (5.12), 2.x RequestStopTransaction (F03)."""
+    of_v16 = connection.version is OcppVersion.V16
+    action = "RemoteStopTransaction" if of_v16 else "RequestStopTransaction"
+    try:
+        answer = await _call(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
+    except SwitchRefused as refusal:
+        return refusal.detail
+    return str(answer.get("status", "no status"))
+
+
 async def clear_cache(connection: ChargerConnection) -> str:
     try:
         answer = await _call(connection, "ClearCache", {})

@@ -57,6 +57,24 @@ def obj(payload: Payload, name: str) -> Payload:
     return value if isinstance(value, dict) else {}
 
 
+def objects(payload: Payload, name: str) -> list[Payload]:
+    """The objects of a list; what else is in it is left out."""
+    values = payload.get(name)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def decimal(payload: Payload, name: str) -> float | None:
+    """A number written as text, as OCPP 1.6 does, or as a number; None for anything else."""
+    value = payload.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if abs(read) <= 2**53 else None  # what is no number is neither greater nor smaller
+
+
 def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
     """The charger's time in UTC; a time without offset is UTC (OCPP 1.6, 3.12). Ours where its cannot be meant."""
     value = payload.get(name)

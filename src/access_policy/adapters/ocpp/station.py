@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from access_policy.application.capability_profiles import CapabilityProfile, Cap
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.live import ChargerKey
-from access_policy.application.decisions.questions import Decided
+from access_policy.application.decisions.questions import Decided, EnergyReport
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.clock import Clock
@@ -20,6 +20,7 @@ HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again
 OFFLINE_AFTER = timedelta(seconds=60)  # a start this much older than the connection was made while it could not ask
 
+EnergySeen = Callable[[EnergyReport], Awaitable[None]]
 ModeHint = Callable[[ChargerKey, str], None]
 
 
@@ -43,6 +44,7 @@ class Desks:
     desk: AccessDesk
     sessions: Sessions
     conditions: ChargerConditions
+    energy: EnergySeen
     profiles: CapabilityProfiles
     clock: Clock
     mode_hint: ModeHint

@@ -11,11 +11,20 @@ from datetime import timedelta
 from typing import Any
 
 from access_policy.adapters.ocpp.denial_signals import StatusOnly
-from access_policy.adapters.ocpp.payloads import Payload, instant, number, required_text, rfc3339, text
+from access_policy.adapters.ocpp.payloads import (
+    Payload,
+    decimal,
+    instant,
+    number,
+    objects,
+    required_text,
+    rfc3339,
+    text,
+)
 from access_policy.adapters.ocpp.station import HEARTBEAT_S, OFFLINE_AFTER, Desks, Station
 from access_policy.adapters.ocpp.tags import read_tag
 from access_policy.application.decisions.attempt_ids import numeric_transaction_id
-from access_policy.application.decisions.questions import Ask, Decided, EndReport, StartReport
+from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, StartReport
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 
 PROTOCOL = "ocpp1.6"
@@ -39,7 +48,7 @@ class Ocpp16:
             "StartTransaction": self.start_transaction,
             "StopTransaction": self.stop_transaction,
             "StatusNotification": self.status,
-            "MeterValues": _acknowledge,
+            "MeterValues": self.meter_values,
             "DataTransfer": _data_transfer,
             "DiagnosticsStatusNotification": _acknowledge,
             "FirmwareStatusNotification": _acknowledge,
@@ -120,6 +129,21 @@ class Ocpp16:
         )
         return {}
 
+    async def meter_values(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        transaction_id = number(payload, "transactionId")
+        await self._desks.energy(
+            EnergyReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=number(payload, "connectorId"),
+                transaction_id=None if transaction_id is None else str(transaction_id),
+                energy_wh=energy_wh(payload),
+                charging=False,
+                at=self._desks.clock.now(),
+            )
+        )
+        return {}
+
     async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
         error_code = text(payload, "errorCode")
         is_error = error_code not in (None, "NoError") or payload.get("status") == "Faulted"
@@ -131,6 +155,18 @@ class Ocpp16:
             info=text(payload, "info") or None,
             at=instant(payload, "timestamp", now=self._desks.clock.now()),
         )
+        if payload.get("status") == "Charging":
+            await self._desks.energy(
+                EnergyReport(
+                    tenant_id=station.key[0],
+                    charger_id=station.key[1],
+                    connector_id=number(payload, "connectorId"),
+                    transaction_id=None,
+                    energy_wh=None,
+                    charging=True,
+                    at=self._desks.clock.now(),
+                )
+            )
         return {}
 
     def _tag_info(self, decided: Decided) -> dict[str, str]:
@@ -139,6 +175,17 @@ class Ocpp16:
                 return {"status": "Accepted", "expiryDate": rfc3339(self._desks.holds_until(decided))}
             case AccessDenied(signal=signal):
                 return {"status": signal.status if signal is not None else "Invalid"}
+
+
+def energy_wh(payload: Payload) -> int | None:
+    """The latest imported energy register of a MeterValues, in Wh (1.6, 7.27 and 7.31; values are texts)."""
+    samples = [sample for value in objects(payload, "meterValue") for sample in objects(value, "sampledValue")]
+    for sample in reversed(samples):
+        measured = sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register"
+        reading = decimal(sample, "value") if measured and sample.get("phase") is None else None
+        if reading is not None:
+            return int(reading * (1000 if sample.get("unit") == "kWh" else 1))
+    return None
 
 
 def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:

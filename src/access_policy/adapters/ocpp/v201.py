@@ -17,6 +17,7 @@ from access_policy.adapters.ocpp.payloads import (
     instant,
     number,
     obj,
+    objects,
     required_object,
     required_text,
     rfc3339,
@@ -24,7 +25,7 @@ from access_policy.adapters.ocpp.payloads import (
 )
 from access_policy.adapters.ocpp.station import HEARTBEAT_S, Desks, Station
 from access_policy.adapters.ocpp.tags import NO_AUTHORIZATION, read_token
-from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
+from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, Started, StartReport
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
 
 Answer = dict[str, Any]
@@ -94,7 +95,22 @@ class Ocpp201:
             answer["idTokenInfo"] = await self._token_of_running(station, token, message_id)
         if payload.get("eventType") == "Ended":
             await self._end(station, payload, transaction_id)
+        else:
+            await self._energy(station, payload, transaction_id)
         return answer
+
+    async def _energy(self, station: Station, payload: Payload, transaction_id: str) -> None:
+        await self._desks.energy(
+            EnergyReport(
+                tenant_id=station.key[0],
+                charger_id=station.key[1],
+                connector_id=number(obj(payload, "evse"), "id"),
+                transaction_id=transaction_id,
+                energy_wh=energy_wh(payload),
+                charging=_charges(payload),
+                at=self._desks.clock.now(),
+            )
+        )
 
     def _is_start(self, station: Station, payload: Payload, transaction_id: str, token: Payload) -> bool:
         """A transaction begins for us with its token, or with energy that flows without any (E02: cable first)."""
@@ -195,7 +211,7 @@ class Ocpp201:
 
 def energy_wh(payload: Payload) -> int | None:
     """The latest imported energy register of a TransactionEvent, in Wh (2.0.1, MeterValueType; default unit Wh)."""
-    samples = [sample for value in _objects(payload, "meterValue") for sample in _objects(value, "sampledValue")]
+    samples = [sample for value in objects(payload, "meterValue") for sample in objects(value, "sampledValue")]
     for sample in reversed(samples):
         reading = sample.get("value")
         measured = sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register"
@@ -206,11 +222,6 @@ def energy_wh(payload: Payload) -> int | None:
         scale = 1000 if unit.get("unit") == "kWh" else 1
         return int(reading * scale * 10 ** min(max(exponent, -6), 6))
     return None
-
-
-def _objects(payload: Payload, name: str) -> list[Payload]:
-    values = payload.get(name)
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _charges(payload: Payload) -> bool:

@@ -145,6 +145,7 @@ ACCESS_LOG = _table(
             "transaction_id",
             "session_decision",
             "session_end_reason",
+            "stop_cause",
             "error_shown",
         )
     ),
@@ -157,6 +158,7 @@ ACCESS_LOG = _table(
             "session_started_at",
             "session_ended_at",
             "denial_not_honoured_at",
+            "stop_requested_at",
             "error_shown_at",
         )
     ),

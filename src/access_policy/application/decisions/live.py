@@ -46,6 +46,8 @@ class Session:
     started_at: datetime
     meter_start_wh: int | None
     version: int = 0
+    not_honoured: bool = False  # refused, and seen to draw energy
+    judged_in: datetime | None = None  # the start of the managed window in which it was judged last
 
 
 class LiveAttempts:
@@ -83,6 +85,17 @@ class LiveAttempts:
 
     def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
         return self._sessions.get(charger, {}).get(transaction_id)
+
+    def session_of(self, charger: ChargerKey, transaction_id: str | None, connector_id: int | None) -> Session | None:
+        """By its transaction or, where that is not told, the latest one on the connector."""
+        sessions = self._sessions.get(charger, {})
+        if transaction_id is not None:
+            return sessions.get(transaction_id)
+        on_connector = [each for each in sessions.values() if each.connector_id == connector_id]
+        return max(on_connector, key=lambda each: each.started_at, default=None)
+
+    def all_sessions(self) -> list[tuple[ChargerKey, Session]]:
+        return [(charger, each) for charger, sessions in self._sessions.items() for each in sessions.values()]
 
     def sessions_at(self, charger: ChargerKey) -> tuple[Session, ...]:
         return tuple(self._sessions.get(charger, {}).values())

@@ -84,6 +84,20 @@ class EndReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyReport:
+    """A charge draws energy, or may: `energy_wh` is the meter's reading, `charging` what the charger says it does.
+    `transaction_id` None: not told, the one on the connector is meant."""
+
+    tenant_id: TenantId
+    charger_id: ChargerId
+    connector_id: int | None
+    transaction_id: str | None
+    energy_wh: int | None
+    charging: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """The recorded decision. `redelivered`: the attempt had been decided before and is answered the same. `position` is
     where the log had it first at the latest; 0: long ago."""

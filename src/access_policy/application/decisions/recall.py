@@ -41,6 +41,7 @@ def _session(row: Row) -> Session:
         started_at=row["session_started_at"],
         meter_start_wh=row["meter_start_wh"],
         version=0,
+        not_honoured=bool(row["denial_not_honoured"]),
     )
 
 

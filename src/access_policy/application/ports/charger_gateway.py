@@ -57,3 +57,14 @@ class ChargerGateway(Protocol):
         """Let the charger forget earlier permissions; returns its answer's status. A refusal is fine: there may be no
         cache. Raises `ChargerDidNotAnswer`."""
         ...
+
+
+class ChargesUnderWay(Protocol):
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        """As of `ChargerGateway`."""
+        ...
+
+    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+        """Ask the charger to end a charge; returns its answer's status, which is no proof that it ends. Raises
+        `ChargerDidNotAnswer`."""
+        ...

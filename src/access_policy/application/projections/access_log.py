@@ -15,6 +15,7 @@ from access_policy.domain.access.events import (
     DecisionLineage,
     DenialNotHonoured,
     OfflineStartReported,
+    SessionStopRequested,
 )
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.identifiers import IdentifierRef
@@ -148,6 +149,8 @@ def _afterwards(event: object) -> dict[str, Any]:
             }
         case OfflineStartReported():
             return {"offline": True, "offline_authorised": event.authorised}
+        case SessionStopRequested():
+            return {"stop_requested_at": event.requested_at, "stop_cause": event.cause.value}
         case DenialNotHonoured():
             return {"denial_not_honoured": True, "denial_not_honoured_at": event.seen_at}
         case _:
@@ -164,6 +167,7 @@ ACCESS_LOG = Projection(
         ChargingEnded,
         OfflineStartReported,
         DenialNotHonoured,
+        SessionStopRequested,
         ConnectorFaulted,
     ),
     fold,

@@ -138,6 +138,23 @@ class DenialNotHonoured:
     energy_wh: int | None
 
 
+class StopCause(StrEnum):
+    DENIAL_NOT_HONOURED = "denial_not_honoured"  # it was refused and draws energy all the same
+    WINDOW_START = "window_start"  # managed access began, and the charger's policy stops who may not charge then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopRequested:
+    """The charger is asked to stop the charge, again and again until it has ended; recorded the first time."""
+
+    TYPE: ClassVar = "access.session_stop_requested.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    transaction_id: str
+    cause: StopCause
+    requested_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinsLockedOut:
     """Too many wrong PINs came from `source` at the charger: none is accepted there in `[since, until)`. `attempt_id` is
@@ -162,4 +179,12 @@ class TransactionOpened:
     attempt_id: AttemptId
 
 
-AccessEvent = AccessAllowed | AccessDenied | ChargingStarted | ChargingEnded | OfflineStartReported | DenialNotHonoured
+AccessEvent = (
+    AccessAllowed
+    | AccessDenied
+    | ChargingStarted
+    | ChargingEnded
+    | OfflineStartReported
+    | DenialNotHonoured
+    | SessionStopRequested
+)

@@ -207,6 +207,10 @@ def _attempt(row: Row) -> dict[str, Any]:
         if row["signal_status"] is None
         else {"status": row["signal_status"], "message": row["signal_message"]},
         "error_shown": row["error_shown"],
+        "denial_not_honoured": bool(row["denial_not_honoured"]),
+        "stop_requested": None
+        if row["stop_requested_at"] is None
+        else {"at": instant(row["stop_requested_at"]), "cause": row["stop_cause"]},
         "session": None
         if row["session_started_at"] is None
         else {

@@ -1,0 +1,273 @@
+"""A refused charge that draws energy is stopped and recorded; charges that run into a managed window go by the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from access_policy.application.decisions.follow_up import ENERGY_TOLERATED_WH, FollowUp
+from access_policy.application.decisions.questions import EndReport, EnergyReport, StartReport
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.streams import attempt_stream, policy_stream
+from access_policy.domain.access.events import DenialNotHonoured, SessionStopRequested, StopCause
+from access_policy.domain.access_mode import Enforcement, OnWindowStart
+from access_policy.domain.identifiers import Identifier
+from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, STRANGER, TENANT, DepotInMemory
+from tests.support.stores import memory_store
+
+KEY: ChargerKey = (TENANT, BAY)
+
+
+@dataclass
+class AskedToStop:
+    """What the gateway is asked; `epoch` None: the charger is away."""
+
+    epoch: int | None = 1
+    silent: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        return self.epoch
+
+    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+        self.asked.append(transaction_id)
+        if self.silent:
+            raise ChargerDidNotAnswer("nothing came")
+        return "Accepted"
+
+
+@dataclass
+class Yard:
+    depot: DepotInMemory
+    gateway: AskedToStop
+    follow_up: FollowUp
+
+    async def started(self, presented: Identifier | None, transaction_id: str = "101") -> str:
+        report = StartReport(
+            tenant_id=TENANT,
+            charger_id=BAY,
+            connector_id=1,
+            identifier=presented,
+            anonymous=presented is None,
+            transaction_ids=(transaction_id,),
+            started_at=self.depot.clock.now(),
+            meter_start_wh=1_000,
+            offline=False,
+            protocol="ocpp1.6",
+            message_id=f"s-{transaction_id}",
+            signals=None,
+        )
+        return (await self.depot.sessions.start(report)).attempt_id
+
+    async def energy(self, wh: int | None, *, charging: bool = False, transaction_id: str | None = "101") -> None:
+        await self.follow_up.energy(
+            EnergyReport(
+                tenant_id=TENANT,
+                charger_id=BAY,
+                connector_id=1,
+                transaction_id=transaction_id,
+                energy_wh=wh,
+                charging=charging,
+                at=self.depot.clock.now(),
+            )
+        )
+
+    async def facts(self, attempt_id: str) -> list[object]:
+        history = await self.depot.store.load(attempt_stream(TENANT, attempt_id))
+        return [each.event for each in history if isinstance(each.event, DenialNotHonoured | SessionStopRequested)]
+
+    async def policy(self, **changes: object) -> None:
+        policy = self.depot.view.charger(*KEY).policy
+        enforcement = changes.pop("enforcement", policy.enforcement)
+        put = policy.put(replace(policy.settings, **changes), enforcement)  # type: ignore[arg-type]
+        await self.depot.record(policy_stream(*KEY), policy.version, put)
+
+
+@pytest.fixture
+async def yard() -> Yard:
+    return await yard_over(memory_store())
+
+
+async def yard_over(store, **more) -> Yard:
+    depot = DepotInMemory(store, **more)
+    await (depot.follow() if more else depot.opened())
+    gateway = AskedToStop()
+    follow_up = FollowUp(depot.view, depot.desk, depot.live, store, depot.commits, gateway, depot.clock)
+    return Yard(depot, gateway, follow_up)
+
+
+# --- energy after a refusal -------------------------------------------------------------------------------------------
+
+
+async def test_energy_after_a_refusal_is_recorded_once_and_the_charge_is_stopped(yard: Yard) -> None:
+    attempt = await yard.started(STRANGER)
+
+    for wh in (1_000, 1_400, 2_000):
+        await yard.energy(wh)
+    await yard.follow_up.look()
+
+    seen, stop = await yard.facts(attempt)
+    assert isinstance(seen, DenialNotHonoured)
+    assert seen.energy_wh == 400
+    assert isinstance(stop, SessionStopRequested)
+    assert stop.cause is StopCause.DENIAL_NOT_HONOURED
+    assert yard.gateway.asked == ["101"]
+
+
+async def test_what_a_charger_counts_while_it_takes_the_refusal_in_is_tolerated(yard: Yard) -> None:
+    attempt = await yard.started(STRANGER)
+
+    await yard.energy(1_000 + ENERGY_TOLERATED_WH)
+    await yard.energy(None, charging=True)
+
+    assert await yard.facts(attempt) == []
+
+
+async def test_a_charger_that_says_it_charges_long_after_the_refusal_is_believed(yard: Yard) -> None:
+    attempt = await yard.started(STRANGER)
+    yard.depot.clock.forward(seconds=16)
+
+    await yard.energy(None, charging=True, transaction_id=None)
+
+    assert [type(each) for each in await yard.facts(attempt)] == [DenialNotHonoured]
+
+
+async def test_energy_of_an_allowed_charge_is_nothing_to_follow_up(yard: Yard) -> None:
+    attempt = await yard.started(BUS)
+
+    await yard.energy(9_000)
+    await yard.follow_up.look()
+
+    assert await yard.facts(attempt) == []
+    assert yard.gateway.asked == []
+
+
+async def test_a_charge_that_has_ended_is_not_stopped(yard: Yard) -> None:
+    await yard.started(STRANGER)
+    await yard.energy(2_000)
+    end = EndReport(
+        tenant_id=TENANT,
+        charger_id=BAY,
+        transaction_id="101",
+        ended_at=NIGHT + timedelta(minutes=1),
+        meter_stop_wh=2_000,
+        reason="DeAuthorized",
+    )
+    await yard.depot.sessions.end(end)
+
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == []
+
+
+async def test_the_end_finds_its_place_after_what_was_followed_up(yard: Yard) -> None:
+    attempt = await yard.started(STRANGER)
+    await yard.energy(2_000)
+    await yard.follow_up.look()
+    end = EndReport(
+        tenant_id=TENANT,
+        charger_id=BAY,
+        transaction_id="101",
+        ended_at=NIGHT + timedelta(minutes=1),
+        meter_stop_wh=2_000,
+        reason="Remote",
+    )
+
+    assert await yard.depot.sessions.end(end) is not None
+
+    history = await yard.depot.store.load(attempt_stream(TENANT, attempt))
+    assert [each.event.TYPE for each in history][-3:] == [
+        "access.denial_not_honoured.v1",
+        "access.session_stop_requested.v1",
+        "access.charging_ended.v1",
+    ]
+
+
+async def test_a_charger_that_is_away_is_asked_when_it_is_back(yard: Yard) -> None:
+    await yard.started(STRANGER)
+    yard.gateway.epoch = None
+    await yard.energy(2_000)
+    await yard.follow_up.look()
+    assert yard.gateway.asked == []
+
+    yard.gateway.epoch = 2
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == ["101"]
+
+
+async def test_a_charger_that_does_not_answer_is_asked_again_later_and_recorded_once(yard: Yard, monkeypatch) -> None:
+    attempt = await yard.started(STRANGER)
+    yard.gateway.silent = True
+    await yard.energy(2_000)
+
+    await yard.follow_up.look()
+    await yard.follow_up.look()  # not at once
+    assert yard.gateway.asked == ["101"]
+    for stop in yard.follow_up._stops.values():
+        stop.due = 0.0
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == ["101", "101"]
+    assert len(await yard.facts(attempt)) == 2
+
+
+# --- charges that run into a managed window ---------------------------------------------------------------------------
+
+
+async def test_by_default_a_charge_goes_on_over_the_start_of_a_managed_window(yard: Yard) -> None:
+    yard.depot.clock.set(DAY)
+    await yard.started(STRANGER)
+    yard.depot.clock.set(NIGHT)
+
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == []
+
+
+async def test_where_the_policy_stops_the_unauthorised_only_they_are_stopped(yard: Yard) -> None:
+    await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
+    yard.depot.clock.set(DAY)
+    anonymous = await yard.started(None, "101")
+    await yard.started(STRANGER, "102")
+    await yard.started(BUS, "103")
+    await yard.follow_up.look()
+    assert yard.gateway.asked == []
+    yard.depot.clock.set(NIGHT)
+
+    await yard.follow_up.look()
+
+    assert sorted(yard.gateway.asked) == ["101", "102"]
+    (stop,) = await yard.facts(anonymous)
+    assert isinstance(stop, SessionStopRequested)
+    assert stop.cause is StopCause.WINDOW_START
+
+
+async def test_an_anonymous_start_in_a_managed_window_is_stopped_by_the_same_policy(yard: Yard) -> None:
+    await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
+    await yard.started(None)
+
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == ["101"]
+
+
+async def test_under_observe_nobody_is_stopped(yard: Yard) -> None:
+    await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED, enforcement=Enforcement.OBSERVE)
+    await yard.started(None)
+
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == []
+
+
+async def test_a_charge_that_was_judged_once_in_a_window_is_not_judged_again_in_it(yard: Yard) -> None:
+    await yard.started(None)
+    await yard.follow_up.look()
+    await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
+
+    await yard.follow_up.look()
+
+    assert yard.gateway.asked == []
