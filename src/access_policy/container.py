@@ -167,7 +167,7 @@ class Container(containers.DeclarativeContainer):
         clock,
     )
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
-    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, clock)
+    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, conditions, clock)
     mode_controller = providers.Singleton(
         lambda hints, view, reconciler, clock, s: hints.to(
             ModeController(view, reconciler, clock, Pace(resync_s=s.mode_resync_s))

@@ -68,7 +68,9 @@ class Charger201(ChargePoint201):
     @on("GetVariables")
     async def get(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
         asked = get_variable_data[0]
-        answer = {"attribute_status": "Accepted", "attribute_value": self.enabled, **asked}
+        known = asked["variable"]["name"] == "Enabled"
+        told = {"attribute_status": "Accepted", "attribute_value": self.enabled}
+        answer = {**(told if known else {"attribute_status": "UnknownVariable"}), **asked}
         return result201.GetVariables(get_variable_result=[answer])
 
     @on("SetVariables")

@@ -192,6 +192,13 @@ SAMPLES: tuple[object, ...] = (
     condition.ChargerBooted(charger_id=BAY, vendor="Acme", model="X1", firmware="1.2.3", booted_at=START),
     condition.ChargerConnected(charger_id=BAY, protocol="ocpp1.6", connected_at=START),
     condition.ChargerDisconnected(charger_id=BAY, reason="1006", disconnected_at=START),
+    condition.OfflineStartsSet(
+        charger_id=BAY,
+        offline_starts=OfflineStarts.LIST,
+        in_force=(condition.SettingTold("LocalAuthorizeOffline", "true"),),
+        refused=(condition.SettingTold("AllowOfflineTxForUnknownId", "not there"),),
+        seen_at=START,
+    ),
     condition.ConnectorFaulted(
         charger_id=BAY,
         connector_id=1,

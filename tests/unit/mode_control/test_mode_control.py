@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.view import TYPES
 from access_policy.application.follower import Follower
 from access_policy.application.mode_control.backoff import Backoff
@@ -19,13 +20,14 @@ from access_policy.application.mode_control.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
+    SettingsSeen,
     Switch,
     SwitchRefused,
     Written,
 )
 from access_policy.application.ports.event_store import VersionConflict
-from access_policy.application.streams import policy_stream
-from access_policy.domain.access_mode import AccessMode
+from access_policy.application.streams import condition_stream, policy_stream
+from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy.events import (
     ChargerAmended,
     ModeApplicationFailed,
@@ -33,6 +35,7 @@ from access_policy.domain.charger_access_policy.events import (
     ModeChangeRequested,
     ModeDriftDetected,
 )
+from access_policy.domain.charger_condition.events import OfflineStartsSet, SettingTold
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
@@ -52,6 +55,7 @@ class ScriptedCharger:
     loses_the_answer: bool = False
     writes: list[AccessMode] = field(default_factory=list)
     cache_cleared: int = 0
+    made_safe: list[OfflineStarts] = field(default_factory=list)
     before_write: Callable[[], None] = lambda: None
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
@@ -76,6 +80,13 @@ class ScriptedCharger:
     async def clear_cache(self, key: ChargerKey) -> str:
         self.cache_cleared += 1
         return "Accepted"
+
+    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
+        self._answer()
+        self.made_safe.append(offline)
+        return SettingsSeen(
+            in_force={"LocalPreAuthorize": "false"}, refused={"AllowOfflineTxForUnknownId": "not there"}
+        )
 
     def _answer(self) -> None:
         if self.silent:
@@ -121,7 +132,9 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         self._following = asyncio.create_task(follower.run())
         facts = ModeFacts(depot.commits, follower, depot.clock)
         charger = ScriptedCharger()
-        return Yard(depot, charger, Reconciler(depot.view, facts, charger, ProfileCatalogue.packaged(), depot.clock))
+        profiles = ProfileCatalogue.packaged()
+        conditions = ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock)
+        return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, depot.clock))
 
     async def __aexit__(self, *_: object) -> None:
         self._following.cancel()
@@ -316,3 +329,64 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> No
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  states of several objects, none of which tells
             await asyncio.sleep(0.005)
+
+
+# --- permissions that the charger keeps -------------------------------------------------------------------------------
+
+
+async def told(yard: Yard) -> list[OfflineStartsSet]:
+    recorded = await yard.depot.store.load(condition_stream(*KEY))
+    return [each.event for each in recorded if isinstance(each.event, OfflineStartsSet)]
+
+
+async def test_who_may_start_without_asking_is_set_once_a_connection_and_recorded(yard: Yard):
+    await yard.look()
+    await yard.look()
+
+    assert yard.charger.made_safe == [OfflineStarts.LIST]
+    (seen,) = await told(yard)
+    assert seen.in_force == (SettingTold("LocalPreAuthorize", "false"),)
+    assert seen.refused == (SettingTold("AllowOfflineTxForUnknownId", "not there"),)
+
+
+async def test_it_is_set_again_after_a_boot_and_recorded_only_where_it_differs(yard: Yard):
+    await yard.look()
+    yard.charger.epoch = 2
+    await yard.look()
+
+    assert len(yard.charger.made_safe) == 2
+    assert len(await told(yard)) == 1
+
+
+async def test_a_changed_policy_for_offline_starts_is_followed(yard: Yard):
+    await yard.look()
+    policy = yard.depot.view.charger(*KEY).policy
+    closed = policy.put(replace(policy.settings, offline_starts=OfflineStarts.CLOSED), policy.enforcement)
+    await yard.depot.record(policy_stream(*KEY), policy.version, closed)
+    await yard.look()
+
+    assert yard.charger.made_safe == [OfflineStarts.LIST, OfflineStarts.CLOSED]
+
+
+async def test_the_cache_is_cleared_at_the_start_of_each_managed_window_and_not_in_freevend(yard: Yard):
+    yard.depot.clock.set(DAY)
+    await yard.look()
+    assert yard.charger.cache_cleared == 0
+    yard.depot.clock.set(NIGHT)
+    await yard.look()
+    await yard.look()
+    assert yard.charger.cache_cleared == 1
+    yard.depot.clock.set(DAY + timedelta(days=1))
+    await yard.look()
+    yard.depot.clock.set(NIGHT + timedelta(days=1))
+    await yard.look()
+
+    assert yard.charger.cache_cleared == 2
+
+
+async def test_a_charger_that_always_asks_has_its_cache_cleared_as_well():
+    async with yard_of("ocpp16-central") as yard:
+        await yard.look()
+
+        assert yard.charger.cache_cleared == 1
+        assert yard.charger.made_safe == [OfflineStarts.LIST]

@@ -29,6 +29,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     condition.ChargerDisconnected,
     condition.ConnectorFaulted,
     condition.ConnectorRecovered,
+    condition.OfflineStartsSet,
     enrolment.EnrolmentArmed,
     enrolment.EnrolmentCancelled,
     depot.DepotAmended,

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp import mode_switch
+from access_policy.adapters.ocpp import mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
@@ -23,10 +23,16 @@ from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.v16 import Ocpp16
 from access_policy.adapters.ocpp.v201 import Ocpp201
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, Switch, Written
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ChargerKey,
+    SettingsSeen,
+    Switch,
+    Written,
+)
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.secrets import ChargerCredentials
-from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.ids import ChargePointId
 
 log = logging.getLogger(__name__)
@@ -184,6 +190,9 @@ class OcppGateway:
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
+
+    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
+        return await offline_settings.make_safe(self._connection(key), offline)
 
     async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
         return await mode_switch.stop_session(self._connection(key), transaction_id)

@@ -44,7 +44,7 @@ async def stop_session(connection: ChargerConnection, transaction_id: str) -> st
     of_v16 = connection.version is OcppVersion.V16
     action = "RemoteStopTransaction" if of_v16 else "RequestStopTransaction"
     try:
-        answer = await _call(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
+        answer = await call(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
     except SwitchRefused as refusal:
         return refusal.detail
     return str(answer.get("status", "no status"))
@@ -52,7 +52,7 @@ async def stop_session(connection: ChargerConnection, transaction_id: str) -> st
 
 async def clear_cache(connection: ChargerConnection) -> str:
     try:
-        answer = await _call(connection, "ClearCache", {})
+        answer = await call(connection, "ClearCache", {})
     except SwitchRefused as refusal:
         return refusal.detail
     return str(answer.get("status", "no status"))
@@ -78,7 +78,7 @@ async def _read_keys(
     connection: ChargerConnection, keys: list[str], *, missing_allowed: list[str] | None = None
 ) -> dict[str, str]:
     """Values by lower-case key. Raises `SwitchRefused('not_supported')` for a key that the charger does not have."""
-    answer = await _call(connection, "GetConfiguration", {"key": keys})
+    answer = await call(connection, "GetConfiguration", {"key": keys})
     entries = answer.get("configurationKey")
     found = {
         str(entry["key"]).lower(): str(entry.get("value") or "")
@@ -92,7 +92,7 @@ async def _read_keys(
 
 
 async def _change(connection: ChargerConnection, key: str, value: str) -> Written:
-    status = (await _call(connection, "ChangeConfiguration", {"key": key, "value": value})).get("status")
+    status = (await call(connection, "ChangeConfiguration", {"key": key, "value": value})).get("status")
     match status:
         case "Accepted":
             return Written.IN_FORCE
@@ -110,7 +110,7 @@ async def _change(connection: ChargerConnection, key: str, value: str) -> Writte
 async def _write_variable(connection: ChargerConnection, switch: DeviceVariable, mode: AccessMode) -> Written:
     wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
     entry = {**_address(switch), "attributeValue": wanted}
-    result = _single(await _call(connection, "SetVariables", {"setVariableData": [entry]}), "setVariableResult")
+    result = _single(await call(connection, "SetVariables", {"setVariableData": [entry]}), "setVariableResult")
     match result.get("attributeStatus"):
         case "Accepted":
             return Written.IN_FORCE
@@ -121,7 +121,7 @@ async def _write_variable(connection: ChargerConnection, switch: DeviceVariable,
 
 
 async def _read_variable(connection: ChargerConnection, switch: DeviceVariable) -> str:
-    answer = await _call(connection, "GetVariables", {"getVariableData": [_address(switch)]})
+    answer = await call(connection, "GetVariables", {"getVariableData": [_address(switch)]})
     result = _single(answer, "getVariableResult")
     if result.get("attributeStatus") != "Accepted":
         raise _variable_refused(switch, result.get("attributeStatus"))
@@ -161,7 +161,8 @@ def _spoken_here(connection: ChargerConnection, switch: Switch) -> None:
         )
 
 
-async def _call(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
+async def call(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
+    """Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none."""
     try:
         return await connection.call(action, payload, timeout_s=CALL_TIMEOUT_S)
     except CallRejected as rejection:

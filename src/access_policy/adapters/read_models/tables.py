@@ -81,8 +81,16 @@ CHARGER_STATUS = _table(
     ),
     *(
         Column(name, Instant)
-        for name in ("applied_due_at", "applied_at", "connected_at", "disconnected_at", "retired_at")
+        for name in (
+            "applied_due_at",
+            "applied_at",
+            "connected_at",
+            "disconnected_at",
+            "retired_at",
+            "permissions_seen_at",
+        )
     ),
+    *(Column(name, JSON) for name in ("permissions_in_force", "permissions_refused")),
     *(Column(name, Integer) for name in ("connectors", "generation", "version")),
     *(Column(name, Boolean) for name in ("connected", "drifted")),
     Column("applied_late_s", Float),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from access_policy.application.capability_profiles import CapabilityProfiles
@@ -10,9 +11,11 @@ from access_policy.application.context import SYSTEM, Context, enveloped, new_id
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, EventStore, VersionConflict
 from access_policy.application.streams import condition_stream
+from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.charger_condition.events import (
     ChargerBooted,
     ChargerConnected,
@@ -20,6 +23,8 @@ from access_policy.domain.charger_condition.events import (
     ConditionEvent,
     ConnectorFaulted,
     ConnectorRecovered,
+    OfflineStartsSet,
+    SettingTold,
 )
 from access_policy.domain.ids import AttemptId
 
@@ -46,6 +51,7 @@ class ChargerConditions:
         self._clock = clock
         self._versions: dict[ChargerKey, int] = {}
         self._booted: dict[ChargerKey, bool] = {}
+        self._settings: dict[ChargerKey, tuple[object, object]] = {}
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
     async def connected(self, key: ChargerKey, protocol: str) -> None:
@@ -62,6 +68,21 @@ class ChargerConditions:
         event = ChargerBooted(charger_id=key[1], vendor=vendor, model=model, firmware=firmware, booted_at=now)
         await self._record(key, event, now)
         self._booted[key] = True
+
+    async def offline_starts_set(self, key: ChargerKey, offline: OfflineStarts, seen: SettingsSeen) -> None:
+        """Recorded when it differs from what was recorded last in this process."""
+        now = self._clock.now()
+        event = OfflineStartsSet(
+            charger_id=key[1],
+            offline_starts=offline,
+            in_force=_told(seen.in_force),
+            refused=_told(seen.refused),
+            seen_at=now,
+        )
+        if self._settings.get(key) == (event.in_force, event.refused):
+            return
+        await self._record(key, event, now)
+        self._settings[key] = (event.in_force, event.refused)
 
     async def has_booted(self, key: ChargerKey) -> bool:
         """The charger's boot was accepted at some time: what holds for its identity, also after our own restart.
@@ -143,3 +164,7 @@ class ChargerConditions:
             else:
                 return
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
+
+
+def _told(settings: Mapping[str, str]) -> tuple[SettingTold, ...]:
+    return tuple(sorted(SettingTold(name, value) for name, value in settings.items()))

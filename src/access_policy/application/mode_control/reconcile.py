@@ -14,6 +14,7 @@ from access_policy.application.capability_profiles import (
     ControlWithoutSwitch,
     mode_control_name,
 )
+from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.ports.charger_gateway import (
@@ -25,7 +26,7 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.clock import Clock
-from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy import mode_control
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.mode_schedule.timeline import Segment
@@ -49,13 +50,25 @@ class Verified:
     generation: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """What was done about permissions that the charger keeps: in which connection, by which policy, and at which
+    generation the cache was cleared (-1: it is not under managed access)."""
+
+    epoch: int
+    offline: OfflineStarts
+    managed_since: int
+
+
 @dataclass(slots=True)
 class Reconciler:
     view: DecisionView
     facts: ModeFacts
     gateway: ChargerGateway
     profiles: CapabilityProfiles
+    conditions: ChargerConditions
     clock: Clock
+    _safe: dict[ChargerKey, Safe] = field(default_factory=dict)
     _verified: dict[ChargerKey, Verified] = field(default_factory=dict)
 
     async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> Outcome:
@@ -72,11 +85,15 @@ class Reconciler:
         epoch = self.gateway.serving_epoch(key)
         if epoch is None:
             return Outcome.UNREACHABLE
-        if isinstance(profile.mode_control, ControlWithoutSwitch):
-            await self._decide_centrally(charger, profile, trigger)
-            return Outcome.SETTLED
         try:
-            return await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
+            if isinstance(profile.mode_control, ControlWithoutSwitch):
+                await self._decide_centrally(charger, profile, trigger)
+                outcome = Outcome.SETTLED
+            else:
+                outcome = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
+            if outcome is Outcome.SETTLED:
+                await self._make_safe(key, charger, epoch)
+            return outcome
         except ChargerDidNotAnswer as silence:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
@@ -126,11 +143,26 @@ class Reconciler:
         if found is not expected.mode:
             await self._record_failure(charger, "read_back_differs", f"accepted the write, but reads {evidence}")
             return Outcome.FAILED
-        if expected.mode is AccessMode.MANAGED:
-            log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
         await self.facts.append(charger, self._applied(charger, expected, due_at, f"{evidence} read back"))
         self._verified[key] = Verified(epoch, charger.policy.application.generation)
         return Outcome.SETTLED
+
+    # --- permissions that the charger keeps ----------------------------------------------------------------------------
+
+    async def _make_safe(self, key: ChargerKey, charger: ChargerView, epoch: int) -> None:
+        """At the start of each managed window the cache is cleared; at each connection and boot, and when the policy says
+        otherwise, who may start without asking is set anew. Raises `ChargerDidNotAnswer`."""
+        application = charger.policy.application
+        offline = charger.policy.settings.offline_starts
+        wanted = Safe(epoch, offline, application.generation if application.applied_mode is AccessMode.MANAGED else -1)
+        known = self._safe.get(key)
+        if known == wanted:
+            return
+        if wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since):
+            log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
+        if known is None or (known.epoch, known.offline) != (epoch, offline):
+            await self.conditions.offline_starts_set(key, offline, await self.gateway.make_safe(key, offline))
+        self._safe[key] = wanted
 
     async def _request(
         self, charger: ChargerView, expected: Segment, due_at: datetime, switch: Switch, trigger: str

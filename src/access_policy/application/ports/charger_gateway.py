@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
-from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.ids import ChargerId, TenantId
 
 ChargerKey = tuple[TenantId, ChargerId]
@@ -18,6 +20,14 @@ class Written(StrEnum):
 
     IN_FORCE = "in_force"
     AFTER_REBOOT = "after_reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSeen:
+    """A charger's own settings, by the protocol's names: those that read as they should, and those that do not, with why."""
+
+    in_force: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 class SwitchRefused(Exception):
@@ -51,6 +61,11 @@ class ChargerGateway(Protocol):
 
         Raises `SwitchRefused` or `ChargerDidNotAnswer`.
         """
+        ...
+
+    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
+        """Set who may start without asking us: nobody while the charger can ask, and by `offline` while it cannot. Raises
+        `ChargerDidNotAnswer`."""
         ...
 
     async def clear_cache(self, key: ChargerKey) -> str:

@@ -28,7 +28,12 @@ from access_policy.domain.charger_access_policy.events import (
     ModeScheduled,
     ModeScheduleWithdrawn,
 )
-from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
+from access_policy.domain.charger_condition.events import (
+    ChargerBooted,
+    ChargerConnected,
+    ChargerDisconnected,
+    OfflineStartsSet,
+)
 
 TABLE = "charger_status"
 
@@ -50,7 +55,9 @@ def fold(recorded: Recorded) -> list[RowChange]:
         registered = {**_settings(event.settings), "enforcement": event.enforcement.value, "version": recorded.version}
         return [Put(TABLE, key, registered, at_first={"connected": False, "drifted": False})]
     values = _values(event)
-    by_command = not isinstance(event, ApplicationEvent | ChargerConnected | ChargerDisconnected | ChargerBooted)
+    by_command = not isinstance(
+        event, ApplicationEvent | ChargerConnected | ChargerDisconnected | ChargerBooted | OfflineStartsSet
+    )
     if by_command:
         values = {**values, "version": recorded.version}
     return [Change(TABLE, key, values)] if values else []
@@ -94,6 +101,12 @@ def _condition(event: object) -> dict[str, Any]:
             return {"connected": True, "protocol": event.protocol, "connected_at": event.connected_at}
         case ChargerDisconnected():
             return {"connected": False, "disconnected_at": event.disconnected_at, "disconnected_because": event.reason}
+        case OfflineStartsSet():
+            return {
+                "permissions_seen_at": event.seen_at,
+                "permissions_in_force": {each.name: each.value for each in event.in_force},
+                "permissions_refused": {each.name: each.value for each in event.refused},
+            }
         case ChargerBooted():
             return {"vendor": event.vendor, "model": event.model, "firmware": event.firmware}
         case _:
@@ -130,6 +143,7 @@ CHARGER_STATUS = Projection(
         ChargerConnected,
         ChargerDisconnected,
         ChargerBooted,
+        OfflineStartsSet,
     ),
     fold,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.ids import AttemptId, ChargerId
 
 
@@ -63,4 +64,27 @@ class ConnectorRecovered:
     recovered_at: datetime
 
 
-ConditionEvent = ChargerConnected | ChargerDisconnected | ChargerBooted | ConnectorFaulted | ConnectorRecovered
+@dataclass(frozen=True, slots=True, order=True)
+class SettingTold:
+    """A setting of the charger, by the protocol's name: its value, or why it is not as it should be."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineStartsSet:
+    """Who may start without asking was set on the charger: settings by the protocol's names that read as they should, and
+    those that do not, with why."""
+
+    TYPE: ClassVar = "charger_condition.offline_starts_set.v1"
+    charger_id: ChargerId
+    offline_starts: OfflineStarts
+    in_force: tuple[SettingTold, ...]
+    refused: tuple[SettingTold, ...]
+    seen_at: datetime
+
+
+ConditionEvent = (
+    ChargerConnected | ChargerDisconnected | ChargerBooted | ConnectorFaulted | ConnectorRecovered | OfflineStartsSet
+)

@@ -137,6 +137,13 @@ def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, 
         "evidence": row["evidence"],
         "sync": sync_of(policy, profile, expected.mode, connected=connected),
         "failure": None if row["failure"] is None else {"reason": row["failure"], "detail": row["failure_detail"]},
+        "kept_permissions": None
+        if row["permissions_seen_at"] is None
+        else {
+            "seen_at": instant(row["permissions_seen_at"]),
+            "in_force": row["permissions_in_force"],
+            "refused": row["permissions_refused"],
+        },
         "next_transition": None if upcoming is None else {"at": instant(upcoming.start), "mode": upcoming.mode},
         "version": policy.changed_at,
     }
