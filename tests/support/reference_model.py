@@ -1,12 +1,11 @@
 """What design.md 3.2-3.3 and api.md say about who may charge when, once more and as plainly as can be.
 
-Written from those pages alone and sharing nothing with the code under test: days are walked, windows listed, rows gone
-through. It refuses no command: it is told only of those that were taken.
+Written from those pages, sharing nothing with the code: days are walked, windows listed, rows gone through. It refuses
+no command: it is told only of those that were taken.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -15,11 +14,10 @@ from zoneinfo import ZoneInfo
 TEN_MINUTES, DAY = timedelta(minutes=10), timedelta(days=1)
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 Identifier = tuple[str, str]  # kind and a name for the value, however it was spelt
-Window = tuple[datetime, datetime]
 
 
 def instant(on: date, at: time, zone: str) -> datetime:
-    """A time in a gap with the offset before it, an ambiguous one as its first occurrence: what `fold=0` means."""
+    """A time in a gap with the offset before it, an ambiguous one as its first: what `fold=0` means."""
     return datetime.combine(on, at, ZoneInfo(zone)).astimezone(UTC)
 
 
@@ -41,7 +39,7 @@ class Rule:
     def dates(self, last: date) -> set[date]:
         """The local dates up to `last` on which a window starts."""
         parts = dict(part.split("=") for part in self.recurrence.split(";"))
-        until = date.fromisoformat(parts["UNTIL"]) if "UNTIL" in parts else date.max
+        until = date.fromisoformat(parts.get("UNTIL", "99991231"))
         walked = (self.anchor + DAY * n for n in range((min(last, until) - self.anchor).days + 1))
         found = [day for day in walked if self._recurs(parts, day)]
         counted = found[: int(parts["COUNT"])] if "COUNT" in parts else found
@@ -61,25 +59,20 @@ class Rule:
                 length = ((day.replace(day=1) + 32 * DAY).replace(day=1) - DAY).day
                 if day.day not in month_days and day.day - length - 1 not in month_days:
                     return False
-        weekdays = weekdays or default
-        return due % interval == 0 and (weekdays is None or WEEKDAYS[day.weekday()] in weekdays.split(","))
+        on = weekdays or default
+        return due % interval == 0 and (on is None or WEEKDAYS[day.weekday()] in on.split(","))
 
 
-def _edge(edge: date | datetime | None, zone: str, default: datetime) -> datetime:
-    if edge is None:
-        return default
-    return edge if isinstance(edge, datetime) else instant(edge, time(0), zone)
+def _edge(edge: date | datetime | None, zone: str, default: date) -> datetime:
+    return edge if isinstance(edge, datetime) else instant(edge or default, time(0), zone)
 
 
 @lru_cache(10_000)
-def windows(rule: Rule, last: date) -> list[Window]:
+def windows(rule: Rule, last: date) -> list[tuple[datetime, datetime]]:
     """All windows that start by `last`, cut to the applicability period."""
-    begins = _edge(rule.applies_from, rule.zone, datetime.min.replace(tzinfo=UTC))
-    ends = _edge(rule.applies_until, rule.zone, datetime.max.replace(tzinfo=UTC))
-    whole = [
-        (instant(day, rule.start, rule.zone), instant(day + DAY * rule.end_day_offset, rule.end, rule.zone))
-        for day in rule.dates(last)
-    ]
+    begins, ends = _edge(rule.applies_from, rule.zone, date(1000, 1, 1)), _edge(rule.applies_until, rule.zone, date(9999, 1, 1))
+    days = [(day, day + DAY * rule.end_day_offset) for day in rule.dates(last)]
+    whole = [(instant(day, rule.start, rule.zone), instant(end, rule.end, rule.zone)) for day, end in days]
     return [(max(start, begins), min(end, ends)) for start, end in whole]
 
 
@@ -104,9 +97,8 @@ class Charger:
                 return mode
         horizon = (at.date() + 3 * DAY).replace(day=1) + 40 * DAY  # far enough, and the same for a month
         ruling = [r for r in self.rules.values() if any(start <= at < end for start, end in windows(r, horizon))]
-        if ruling:
-            return max(ruling, key=lambda rule: (rule.priority, rule.mode == "managed")).mode
-        return self.baseline
+        ranked = sorted(ruling, key=lambda rule: (rule.priority, rule.mode == "managed"))
+        return ranked[-1].mode if ranked else self.baseline
 
     def pins_locked(self, at: datetime) -> bool:
         """Five wrong PINs within ten minutes, for ten minutes from the fifth."""
@@ -192,10 +184,10 @@ class Model:
         elsewhere = any(who == identifier and where != charger_id for where, who in self.charging.values())
         if identifier[0] == "mac" and elsewhere:
             return "identifier_in_use"
+        if (vehicle.valid_from or at) > at or (vehicle.valid_until is not None and vehicle.valid_until <= at):
+            return "vehicle_not_valid"  # of whatever class: api.md gives every vehicle a validity of its own
         if vehicle.access_class == "own":
-            begun = vehicle.valid_from is None or vehicle.valid_from <= at
-            over = vehicle.valid_until is not None and vehicle.valid_until <= at
-            return "own_vehicle" if begun and not over else "vehicle_not_valid"
+            return "own_vehicle"
         return self._agreement_row(charger_id, charger, self.agreements[vehicle.agreement or ""], at)
 
     def _agreement_row(self, charger_id: str, charger: Charger, agreement: Agreement, at: datetime) -> str:

@@ -252,6 +252,18 @@ def a_session(ref: IdentifierRef) -> Session:
     )
 
 
+async def test_the_fifth_wrong_pin_delivered_again_is_the_same_attempt_although_pins_are_locked_out_now(
+    depot: DepotInMemory,
+):
+    wrong = identifier(IdentifierKind.PIN, "0000")
+    first = [await depot.desk.authorize(depot.ask(wrong, message_id=f"w{n}")) for n in range(5)]
+
+    again = await depot.desk.authorize(depot.ask(wrong, message_id="w4"))
+
+    assert again.redelivered
+    assert again.event == first[4].event
+
+
 async def test_an_attempt_that_cannot_be_recorded_is_an_error_and_no_denial(depot: DepotInMemory, monkeypatch):
     async def fails(_: object) -> int:
         raise StoreUnavailable("the disk is full")

@@ -304,12 +304,14 @@ def _id_taken(attempt_id: AttemptId) -> AttemptIdTaken:
 
 
 def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | AccessDenied, now: datetime) -> bool:
-    """The message came before: not long ago, and nothing has changed since that would decide it otherwise.
+    """The message came before: not long ago, and nothing has changed since that would decide it otherwise, but for the
+    lock that the attempt itself began as the last of too many wrong PINs.
 
     A charger that numbers its messages from 1 after a boot must not be answered with a permission that was revoked.
     """
     recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
-    return recent and type(earlier) is type(again) and earlier.reason is again.reason
+    locked_by_itself = (earlier.reason, again.reason) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
+    return recent and type(earlier) is type(again) and (earlier.reason is again.reason or locked_by_itself)
 
 
 def _managed_until(timeline: Timeline, at: datetime) -> datetime | None:

@@ -1,0 +1,129 @@
+"""Commands and the decision path together over one store in memory, as the service has them, and restarted at will."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from access_policy.adapters.read_models.runner import ReadModels
+from access_policy.adapters.read_models.views import SqlViews
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
+from access_policy.application.decisions.recall import recall
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.view import TYPES, DecisionView
+from access_policy.application.follower import Follower
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ChargerId
+from tests.support.depot_in_memory import SettableClock
+from tests.support.office import ACME, Office
+from tests.support.stores import inline_memory_store, pseudonyms
+
+Answer = TypeVar("Answer")
+
+
+class ServiceInMemory:
+    """Every call runs to its end, and what it recorded is known to the decision path before the next.
+
+    `restart` throws away all that is kept in memory and builds it anew from the log, as a start of the service does.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.store = inline_memory_store()
+        self.clock = SettableClock(now)
+        self.office = Office(self.store, self.clock)
+        self._directory = tempfile.TemporaryDirectory()
+        self._models: ReadModels | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
+        self.view, self.live, commits = DecisionView(), LiveAttempts(), GroupCommit(self.store)
+        self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)
+        self.desk = AccessDesk(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
+        self._sessions = Sessions(
+            self.desk, self.live, self.store, commits, self.office.policies, self.clock, lambda key, evidence: None
+        )
+
+    def run(self, call: Coroutine[Any, Any, Answer]) -> Answer:
+        return self.loop.run_until_complete(call)
+
+    def do(self, command: object) -> Any:
+        """The command's answer. Raises what it is refused with."""
+
+        async def done() -> Any:
+            answer = await self.office.run(command)
+            await self._follower.catch_up()
+            return answer
+
+        return self.run(done())
+
+    def restart(self) -> None:
+        async def restarted() -> None:
+            if self._models is None:
+                self._models = ReadModels(Path(self._directory.name) / "views.sqlite")
+            models = self._models
+            follower = Follower("models", self.store, models.follow, models.followed_to, types=models.types)
+            await follower.resume()
+            await follower.catch_up()
+            self._open()
+            await self._follower.catch_up()
+            await recall(self.live, SqlViews(models.engine), self.store, now=self.clock.now())
+
+        self.run(restarted())
+
+    def close(self) -> None:
+        if self._models is not None:
+            self.run(self._models.close())
+        self.run(self.store.close())
+        self.loop.close()
+        self._directory.cleanup()
+
+    # --- what chargers do ------------------------------------------------------------------------------------------
+
+    def authorize(self, charger: str, presented: Identifier | None, message_id: str) -> Decided:
+        ask = Ask(
+            tenant_id=ACME,
+            charger_id=ChargerId(charger),
+            connector_id=None,
+            identifier=presented,
+            protocol="ocpp1.6",
+            message_id=message_id,
+            signals=None,
+        )
+        return self.run(self.desk.authorize(ask))
+
+    def start(self, charger: str, presented: Identifier | None, transaction_id: str) -> Started:
+        report = StartReport(
+            tenant_id=ACME,
+            charger_id=ChargerId(charger),
+            connector_id=1,
+            identifier=presented,
+            anonymous=False,
+            transaction_ids=(transaction_id,),
+            started_at=self.clock.now(),
+            meter_start_wh=None,
+            offline=False,
+            protocol="ocpp2.0.1",
+            message_id=transaction_id,
+            signals=None,
+        )
+        return self.run(self._sessions.start(report))
+
+    def end(self, charger: str, transaction_id: str) -> None:
+        report = EndReport(
+            tenant_id=ACME,
+            charger_id=ChargerId(charger),
+            transaction_id=transaction_id,
+            ended_at=self.clock.now(),
+            meter_stop_wh=None,
+            reason="Local",
+        )
+        self.run(self._sessions.end(report))
