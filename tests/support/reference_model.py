@@ -46,7 +46,6 @@ class Rule:
         return (set(counted) - self.except_dates) | self.extra_dates
 
     def _recurs(self, parts: dict[str, str], day: date) -> bool:
-        interval, weekdays = int(parts.get("INTERVAL", 1)), parts.get("BYDAY")
         match parts["FREQ"]:
             case "DAILY":
                 due, default = (day - self.anchor).days, None
@@ -59,8 +58,8 @@ class Rule:
                 length = ((day.replace(day=1) + 32 * DAY).replace(day=1) - DAY).day
                 if day.day not in month_days and day.day - length - 1 not in month_days:
                     return False
-        on = weekdays or default
-        return due % interval == 0 and (on is None or WEEKDAYS[day.weekday()] in on.split(","))
+        on = parts.get("BYDAY", default)
+        return due % int(parts.get("INTERVAL", 1)) == 0 and (on is None or WEEKDAYS[day.weekday()] in on.split(","))
 
 
 def _edge(edge: date | datetime | None, zone: str, default: date) -> datetime:
@@ -195,7 +194,7 @@ class Model:
             return "agreement_not_started"
         if any(end is not None and end <= at for end in (agreement.valid_until, agreement.ended_at)):
             return "agreement_ended"
-        named = agreement.chargers or agreement.depots
-        if named and charger_id not in agreement.chargers and charger.depot not in agreement.depots:
+        places = agreement.chargers | agreement.depots
+        if places and not places & {charger_id, charger.depot}:
             return "agreement_not_here"
         return "agreement_vehicle" if agreement.covers_hour(at, charger.zone) else "agreement_not_now"

@@ -131,6 +131,7 @@ def test_the_edges_are_all_instants_at_which_the_hours_begin_or_end() -> None:
         ({"hours": (hours(),) * (HOURS_MAX + 1)}, AgreementInvalid, "/hours"),
         ({"hours": (hours(), hours(days=()))}, AgreementInvalid, "/hours/1/days"),
         ({"hours": (hours(days=("Monday",)),)}, AgreementInvalid, "/hours/0/days"),
+        ({"hours": (hours(days=("MO", "TU", "MO")),)}, AgreementInvalid, "/hours/0/days"),
     ],
 )
 def test_an_agreement_that_cannot_be_is_refused(

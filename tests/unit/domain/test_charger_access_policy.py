@@ -402,7 +402,13 @@ def test_an_override_lifted_before_it_begins_leaves_no_trace(now: datetime) -> N
     policy = given(*history).when(lambda p: p.lift_override(VISIT, now=now)).then(lifted(now))
 
     assert policy.overrides == {}
-    given(*history, lifted(now)).when(lambda p: p.lift_override(VISIT, now=now)).then_refused(errors.OverrideUnknown)
+
+
+def test_an_override_lifted_before_it_begins_is_lifted_once_as_well() -> None:
+    history = (registered(), overridden(NOON, NOON + 2 * HOUR), lifted(NOON - HOUR))
+
+    given(*history).when(lambda p: p.lift_override(VISIT, now=NOON - HOUR)).then_nothing()
+    given(*history).when(lambda p: p.lift_override(VISIT, now=NOON + DAY)).then_nothing()
 
 
 def test_an_unknown_override_is_not_lifted() -> None:

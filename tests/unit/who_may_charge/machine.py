@@ -570,11 +570,9 @@ class WhoMayCharge(RuleBasedStateMachine):
         assert started.decided is not None
         asked_at, before = self.open.pop((charger, key), (self.now, None))
         joined = before is not None and self.now - asked_at <= START_WITHIN
-        stands = joined and before is not None and (before.allowed, before.reason) == (expected.allowed, expected.reason)
-        if not stands:
-            self._same(charger, key, expected, started.decided)
+        self._same(charger, key, expected, started.decided, stands=joined)
+        if not joined or before != expected:
             self.model.decided(charger, key, self.now, expected)
-        assert (started.decided.allowed, started.decided.event.reason) == (expected.allowed, expected.reason)
         if expected.allowed and key is not None:
             self.model.charging[transaction] = (charger, key)
 
@@ -598,7 +596,16 @@ class WhoMayCharge(RuleBasedStateMachine):
 
     # --- the same, here and there ----------------------------------------------------------------------------------
 
-    def _same(self, charger: str, key: model.Identifier | None, expected: model.Verdict, decided: Decided) -> None:
+    def _same(
+        self,
+        charger: str,
+        key: model.Identifier | None,
+        expected: model.Verdict,
+        decided: Decided,
+        *,
+        stands: bool = False,
+    ) -> None:
+        """`stands`: the decision may be one that was made before, and be told with what was known then."""
         event = decided.event
         would_deny = event.would_deny if isinstance(event, AccessAllowed) else None
         told = model.Verdict(
@@ -607,7 +614,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         assert told == expected, f"{charger}, {key} at {self.now}: told {told}, expected {expected}"
         enforcement = self.model.chargers[charger].enforcement
         self.hits[expected.would_deny or expected.reason, enforcement] += 1
-        if isinstance(event, AccessAllowed):
+        if isinstance(event, AccessAllowed) and not stands:
             assert self.now < event.valid_until <= self.now + DAY
             if self.hits.total() % CHECKED_AHEAD == 0:
                 self._holds(charger, key, event.valid_until)

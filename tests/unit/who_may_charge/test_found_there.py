@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from tests.support.depot_in_memory import NIGHT
 from tests.support.office import putting_charger, putting_depot
 from tests.support.presented import presented
@@ -34,3 +39,37 @@ def test_wrong_pins_count_where_nothing_is_enforced_and_still_do_after_a_restart
 
     assert five == [Reason.UNKNOWN_IDENTIFIER] * 5
     assert (sixth, seventh) == (Reason.PIN_LOCKED_OUT, Reason.PIN_LOCKED_OUT)
+
+
+def test_a_start_tells_anew_what_enforcement_would_have_done(service: ServiceInMemory):
+    card = presented("rfid", "DEADBEEF")
+    asked = service.authorize("bay-1", card, "m-1")
+    service.do(put_vehicle("van-1", ("rfid", "DEADBEEF")))
+    service.do(SuspendVehicle(vehicle_id=VehicleId("van-1"), reason="accident"))
+
+    started = service.start("bay-1", card, "t-1")
+
+    assert asked.event.would_deny is Reason.UNKNOWN_IDENTIFIER
+    assert started.decided.event.would_deny is Reason.VEHICLE_SUSPENDED
+    assert started.attempt_id == asked.attempt_id
+
+
+def test_an_attempt_that_was_given_up_for_a_later_one_is_not_joined_after_a_restart(service: ServiceInMemory):
+    card = presented("rfid", "DEADBEEF")
+    given_up = service.authorize("bay-1", card, "m-1")
+    joined = service.authorize("bay-1", card, "m-2")
+    first = service.start("bay-1", card, "t-1")
+    service.restart()
+
+    second = service.start("bay-1", card, "t-2")
+
+    assert first.attempt_id == joined.attempt_id
+    assert second.attempt_id not in (given_up.attempt_id, joined.attempt_id)
+
+
+def put_vehicle(vehicle_id: str, *identifiers: tuple[str, str]) -> PutVehicle:
+    return PutVehicle(
+        vehicle_id=VehicleId(vehicle_id),
+        description=VehicleDescription(name=vehicle_id, access_class=AccessClass.OWN),
+        identifiers=[(IdentifierKind(kind), value) for kind, value in identifiers],
+    )

@@ -25,7 +25,7 @@ from access_policy.application.streams import attempt_stream, pin_lockout_stream
 from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal, PinsLockedOut
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin
+from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin, row_of
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
@@ -310,8 +310,8 @@ def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | 
     A charger that numbers its messages from 1 after a boot must not be answered with a permission that was revoked.
     """
     recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
-    locked_by_itself = (earlier.reason, again.reason) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
-    return recent and type(earlier) is type(again) and (earlier.reason is again.reason or locked_by_itself)
+    locked_by_itself = (row_of(earlier), row_of(again)) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
+    return recent and type(earlier) is type(again) and (row_of(earlier) is row_of(again) or locked_by_itself)
 
 
 def _managed_until(timeline: Timeline, at: datetime) -> datetime | None:

@@ -26,7 +26,9 @@ async def recall(live: LiveAttempts, past: RecentPast, store: EventStore, *, now
     span = max(START_WITHIN, WITHIN + LOCKED_FOR, timedelta(minutes=20))
     for row in await past.attempts_since(now - span):
         _recall_denial(live, row)
-        if row["session_started_at"] is None and now - row["decided_for"] <= START_WITHIN:
+        if row["session_started_at"] is not None:
+            live.take_open(_charger(row), _ref(row), now)  # one asked before it was given up for this one
+        elif now - row["decided_for"] <= START_WITHIN:
             await _recall_open(live, store, row)
 
 

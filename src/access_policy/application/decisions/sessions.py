@@ -28,6 +28,7 @@ from access_policy.domain.access.events import (
     Stage,
     TransactionOpened,
 )
+from access_policy.domain.access.refusals import row_of
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId, TenantId
@@ -137,7 +138,7 @@ class Sessions:
         if opened is None:
             return _Judged(attempt_id, 0, ref, decision, True)
         version = opened.version or len(await self._store.load(attempt_stream(report.tenant_id, attempt_id)))
-        stands = type(decision) is type(opened.decided) and decision.reason is opened.decided.reason
+        stands = type(decision) is type(opened.decided) and row_of(decision) is row_of(opened.decided)
         return _Judged(attempt_id, version, ref, opened.decided if stands else decision, not stands)
 
     async def _record_start(

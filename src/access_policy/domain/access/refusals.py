@@ -14,6 +14,11 @@ def refused_for(decided: Decided) -> Reason | None:
     return decided.would_deny if isinstance(decided, AccessAllowed) else decided.reason
 
 
+def row_of(decided: Decided) -> Reason:
+    """The row of the table that answered: under `observe` the one that would have denied."""
+    return refused_for(decided) or decided.reason
+
+
 def is_wrong_pin(decided: Decided) -> bool:
     identifier = decided.lineage.identifier
     is_pin = identifier is not None and identifier.kind is IdentifierKind.PIN

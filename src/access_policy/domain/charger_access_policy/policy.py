@@ -61,6 +61,7 @@ class ChargerAccessPolicy:
     rules: Mapping[RuleId, ModeRule] = field(default_factory=dict)
     exceptions: Mapping[ExceptionId, ModeException] = field(default_factory=dict)
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
+    never_begun: frozenset[OverrideId] = frozenset()  # overrides lifted before their time
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     version: int = 0  # the number of events folded, which is the stream's version
@@ -223,9 +224,11 @@ class ChargerAccessPolicy:
         )
 
     def lift_override(self, override_id: OverrideId, *, now: datetime) -> tuple[PolicyEvent, ...]:
-        """End an override now. One that is over already stays as it was: lifting it changes nothing."""
+        """End an override now. One that is over or lifted already stays as it was: lifting it changes nothing."""
         self._must_be_in_service()
         match self.overrides.get(override_id):
+            case None if override_id in self.never_begun:
+                return ()
             case None:
                 raise errors.OverrideUnknown(f"This charger has no override {override_id}.")
             case Override(ends_at=ends) if ends <= now:
@@ -324,7 +327,9 @@ def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPoli
             )
             return replace(policy, overrides={**policy.overrides, made.override_id: made})
         case ModeOverrideLifted():
-            return replace(policy, overrides=_lifted(policy.overrides, event))
+            overrides = _lifted(policy.overrides, event)
+            unbegun = policy.never_begun if event.override_id in overrides else policy.never_begun | {event.override_id}
+            return replace(policy, overrides=overrides, never_begun=unbegun)
         case ModeChangeRequested() | ModeApplied() | ModeApplicationFailed() | ModeDriftDetected():
             return replace(policy, application=policy.application.after(event))
         case _:  # pragma: no cover (ChargerRegistered is handled by evolve)

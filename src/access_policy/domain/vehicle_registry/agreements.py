@@ -20,7 +20,8 @@ HOURS_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementHours:
-    """Local hours `[start, end)` on weekdays such as `("MO", "TU")`; `end` not after `start` means the next day."""
+    """Local hours `[start, end)` on weekdays such as `("MO", "TU")`; `end` not after `start` means the next day, so that
+    equal ones mean a whole day."""
 
     days: tuple[str, ...]
     start: time
@@ -112,3 +113,5 @@ class Agreement:
                 raise AgreementInvalid(
                     f"days takes weekdays of {', '.join(WEEKDAYS)}; name at least one.", pointer=f"/hours/{index}/days"
                 )
+            if len(set(hours.days)) < len(hours.days):
+                raise AgreementInvalid("days names a weekday twice; name it once.", pointer=f"/hours/{index}/days")

@@ -13,6 +13,7 @@ from fastapi import Header, Query
 from fastapi.responses import Response
 
 from access_policy.application.commands import Done
+from access_policy.application.errors import ANY_VERSION
 from access_policy.application.ports.views import PAGE_MAX, Page, Row
 from access_policy.entrypoints.http.problems import ApiProblem
 
@@ -20,7 +21,10 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items of a page")]
 Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")]
-IfMatch = Annotated[str | None, Header(alias="If-Match", description='A version such as "3", from an ETag')]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description='A version such as "3", from an ETag; "*": it must be there')
+]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description='"*": it must not be there yet')]
 
 
 def answer(
@@ -44,14 +48,25 @@ def page(found: Page, shown: Callable[[Row], Mapping[str, Any]]) -> Response:
     return answer({"items": [shown(row) for row in found.items], "next_cursor": found.next_cursor})
 
 
-def expected_version(if_match: str | None) -> int | None:
-    """The version in `If-Match`; `*` and no header expect nothing."""
-    if if_match is None or if_match.strip() == "*":
+def expected_version(if_match: str | None, if_none_match: str | None = None) -> int | None:
+    """The version in `If-Match`, `ANY_VERSION` for its `*`, 0 for `If-None-Match: *`; None where there is neither."""
+    if if_none_match is not None:
+        return _not_there_yet(if_match, if_none_match)
+    if if_match is None:
         return None
+    if if_match.strip() == "*":
+        return ANY_VERSION
     match = _ETAG.fullmatch(if_match.strip())
     if match is None:
         raise ApiProblem(HTTPStatus.BAD_REQUEST, "bad-if-match", 'If-Match takes one version such as "3".')
     return int(match[1])
+
+
+def _not_there_yet(if_match: str | None, if_none_match: str) -> int:
+    if if_none_match.strip() != "*" or if_match is not None:
+        detail = "If-None-Match takes * and no If-Match beside it: put only what is not there yet."
+        raise ApiProblem(HTTPStatus.BAD_REQUEST, "bad-if-none-match", detail)
+    return 0
 
 
 def instant(at: datetime | None) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import Response
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from access_policy import __version__
+from access_policy.entrypoints.http.addresses import address_must_be_understood
 from access_policy.entrypoints.http.answers import answer
 from access_policy.entrypoints.http.auth import Services
 from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore
@@ -59,7 +60,7 @@ def create_app(services: HttpServices) -> FastAPI:
     app.state.services = services
     app.include_router(health)
     for module in (depots, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
-        app.include_router(module.router, prefix="/v1")
+        app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=SentBefore())
     app.add_middleware(BodyLimit)

@@ -122,5 +122,6 @@ def _again(earlier: StoredAnswer, fingerprint: str) -> Response:
 
 
 async def _what_is_asked(request: Request) -> bytes:
-    parts = (request.method, request.url.path, request.url.query, request.headers.get("If-Match", ""))
+    preconditions = (request.headers.get(name, "") for name in ("If-Match", "If-None-Match"))
+    parts = (request.method, request.url.path, request.url.query, *preconditions)
     return "\n".join(parts).encode("utf-8", "surrogatepass") + b"\n" + await request.body()

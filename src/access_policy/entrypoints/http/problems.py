@@ -85,7 +85,10 @@ def _kind(error: Refused) -> type[Refused]:
 
 async def _version_mismatch(request: Request, error: Exception) -> Response:
     assert isinstance(error, VersionMismatch)
-    detail = f"If-Match names version {error.expected}, the current one is {error.current}; read it again first."
+    if error.current == 0:
+        return problem(412, "version-mismatch", "If-Match names what is not there; leave it out to make it anew.")
+    expected = "nothing" if error.expected == 0 else f"version {error.expected}"
+    detail = f"The request expects {expected} here, the current version is {error.current}; read it again first."
     return problem(412, "version-mismatch", detail, headers={"ETag": f'"{error.current}"'})
 
 

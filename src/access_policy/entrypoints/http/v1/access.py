@@ -15,6 +15,7 @@ from access_policy.application.queries.explained_attempt import ExplainedDecisio
 from access_policy.domain.access.decision import Step
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
 from access_policy.domain.access.trace import trace
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Invalid
 from access_policy.domain.identifiers import identifier
 from access_policy.domain.ids import AttemptId, ChargerId
@@ -32,6 +33,10 @@ PROTOCOL = "http"
 
 class OnlyDryRun(Invalid):
     code = "only-with-dry-run"
+
+
+class NoSuchConnector(Invalid):
+    code = "no-such-connector"
 
 
 @router.post("/access-decisions", operation_id="decide_access")
@@ -53,6 +58,7 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
         stage=Stage.REQUEST,
         actor=caller.subject,
     )
+    _must_have(services.decision_view.charger(caller.tenant_id, ask.charger_id).policy, body.connector_id)
     if body.dry_run:
         event, steps = services.desk.preview(ask, at=body.at or services.clock.now())
         return answer(_decision(event, steps, attempt_id=None))
@@ -60,6 +66,15 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
     decided = await services.desk.authorize(ask, attempt_id=chosen)
     await services.settled(decided.position)
     return answer(_decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id))
+
+
+def _must_have(charger: ChargerAccessPolicy, connector_id: int | None) -> None:
+    connectors = charger.settings.connectors
+    if connector_id is not None and connector_id > connectors:
+        raise NoSuchConnector(
+            f"Charger {charger.charger_id} has {connectors} connector(s), and none with the number {connector_id}.",
+            pointer="/connector_id",
+        )
 
 
 def _decision(

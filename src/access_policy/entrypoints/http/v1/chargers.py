@@ -20,6 +20,7 @@ from access_policy.domain.mode_schedule.timeline import expected_at, next_transi
 from access_policy.entrypoints.http.answers import (
     Cursor,
     IfMatch,
+    IfNoneMatch,
     Limit,
     answer,
     done,
@@ -37,7 +38,13 @@ router = APIRouter(tags=["chargers"])
 
 @router.put("/chargers/{charger_id}", operation_id="put_charger")
 async def put_charger(
-    request: Request, caller: Caller, services: Services, charger_id: str, body: ChargerBody, if_match: IfMatch = None
+    request: Request,
+    caller: Caller,
+    services: Services,
+    charger_id: str,
+    body: ChargerBody,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     command = PutCharger(
         charger_id=ChargerId(charger_id),
@@ -51,7 +58,7 @@ async def put_charger(
         on_store_outage=body.on_store_outage,
         offline_starts=body.offline_starts,
         password=body.password,
-        expected_version=expected_version(if_match),
+        expected_version=expected_version(if_match, if_none_match),
     )
     result = await services.put_charger(context_of(request, caller), command)
     await services.settled(result.position)

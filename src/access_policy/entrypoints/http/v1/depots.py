@@ -14,6 +14,7 @@ from access_policy.domain.ids import DepotId
 from access_policy.entrypoints.http.answers import (
     Cursor,
     IfMatch,
+    IfNoneMatch,
     Limit,
     answer,
     done,
@@ -29,7 +30,13 @@ router = APIRouter(tags=["depots"])
 
 @router.put("/depots/{depot_id}", operation_id="put_depot")
 async def put_depot(
-    request: Request, caller: Caller, services: Services, depot_id: str, body: DepotBody, if_match: IfMatch = None
+    request: Request,
+    caller: Caller,
+    services: Services,
+    depot_id: str,
+    body: DepotBody,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     command = PutDepot(
         depot_id=DepotId(depot_id),
@@ -41,7 +48,7 @@ async def put_depot(
             identifier_kinds=body.identifier_kinds,
             exclusive_kinds=body.exclusive_kinds,
         ),
-        expected_version=expected_version(if_match),
+        expected_version=expected_version(if_match, if_none_match),
     )
     result = await services.put_depot(context_of(request, caller), command)
     await services.settled(result.position)

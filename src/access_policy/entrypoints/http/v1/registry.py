@@ -22,6 +22,7 @@ from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.entrypoints.http.answers import (
     Cursor,
     IfMatch,
+    IfNoneMatch,
     Limit,
     answer,
     done,
@@ -45,13 +46,19 @@ SEES_VALUES = frozenset({Role.OPERATOR, Role.ADMIN})
 
 @router.put("/vehicles/{vehicle_id}", operation_id="put_vehicle")
 async def put_vehicle(
-    request: Request, caller: Caller, services: Services, vehicle_id: str, body: VehicleBody, if_match: IfMatch = None
+    request: Request,
+    caller: Caller,
+    services: Services,
+    vehicle_id: str,
+    body: VehicleBody,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     command = PutVehicle(
         vehicle_id=VehicleId(vehicle_id),
         description=body.description(),
         identifiers=body.presented(),
-        expected_version=expected_version(if_match),
+        expected_version=expected_version(if_match, if_none_match),
     )
     result = await services.put_vehicle(context_of(request, caller), command)
     await services.settled(result.position)
@@ -225,9 +232,10 @@ async def put_agreement(
     agreement_id: str,
     body: AgreementBody,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     command = PutAgreement(
-        agreement=body.agreement(AgreementId(agreement_id)), expected_version=expected_version(if_match)
+        agreement=body.agreement(AgreementId(agreement_id)), expected_version=expected_version(if_match, if_none_match)
     )
     result = await services.put_agreement(context_of(request, caller), command)
     await services.settled(result.position)
