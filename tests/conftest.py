@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+TOLD = ("steps", "decision table", "answers to schemathesis")
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How often each row of the decision table was come to, and by how many steps."""
-    told: dict[str, Counter[str]] = {"steps": Counter(), "decision table": Counter()}
+    """How often each row of the decision table was come to and by how many steps; what schemathesis was answered."""
+    told: dict[str, Counter[str]] = {name: Counter() for name in TOLD}
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             if name in told:

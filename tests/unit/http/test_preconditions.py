@@ -55,10 +55,17 @@ async def test_what_is_not_there_is_made_where_it_must_not_be(api: HttpApi, path
 
 
 @pytest.mark.parametrize(
-    "headers", [{"If-None-Match": '"3"'}, {"If-None-Match": "*", "If-Match": '"1"'}, {"If-Match": "3"}]
+    ("headers", "status"),
+    [
+        ({"If-None-Match": '"3"'}, 400),
+        ({"If-Match": "3"}, 400),
+        ({"If-None-Match": "*", "If-Match": '"1"'}, 412),
+    ],
 )
-async def test_a_precondition_that_means_nothing_is_a_bad_request(api: HttpApi, headers: dict[str, str]):
-    assert (await api.send("PUT", "/v1/depots/north", DEPOT, headers=headers)).status_code == 400
+async def test_a_precondition_that_cannot_hold_or_means_nothing_is_refused(
+    api: HttpApi, headers: dict[str, str], status: int
+):
+    assert (await api.send("PUT", "/v1/depots/north", DEPOT, headers=headers)).status_code == status
 
 
 async def test_a_part_of_what_is_not_there_is_not_found_whatever_was_expected(api: HttpApi):

@@ -67,6 +67,19 @@ def test_an_attempt_that_was_given_up_for_a_later_one_is_not_joined_after_a_rest
     assert second.attempt_id not in (given_up.attempt_id, joined.attempt_id)
 
 
+def test_a_start_in_freevend_is_of_the_vehicle_that_has_the_card_by_then(service: ServiceInMemory):
+    service.do(putting_charger(baseline_mode=AccessMode.FREEVEND))
+    card = presented("rfid", "DEADBEEF")
+    asked = service.authorize("bay-1", card, "m-1")
+    service.do(put_vehicle("van-1", ("rfid", "DEADBEEF")))
+
+    started = service.start("bay-1", card, "t-1")
+
+    assert asked.event.lineage.vehicle_id is None
+    assert started.decided.event.lineage.vehicle_id == "van-1"
+    assert (asked.event.reason, started.decided.event.reason) == (Reason.FREEVEND, Reason.FREEVEND)
+
+
 def put_vehicle(vehicle_id: str, *identifiers: tuple[str, str]) -> PutVehicle:
     return PutVehicle(
         vehicle_id=VehicleId(vehicle_id),

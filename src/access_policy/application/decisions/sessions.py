@@ -138,7 +138,7 @@ class Sessions:
         if opened is None:
             return _Judged(attempt_id, 0, ref, decision, True)
         version = opened.version or len(await self._store.load(attempt_stream(report.tenant_id, attempt_id)))
-        stands = type(decision) is type(opened.decided) and row_of(decision) is row_of(opened.decided)
+        stands = _says_the_same(decision, opened.decided)
         return _Judged(attempt_id, version, ref, opened.decided if stands else decision, not stands)
 
     async def _record_start(
@@ -321,6 +321,16 @@ def _is_same_start(recorded: ChargingStarted, report: StartReport) -> bool:
     given_by_charger = len(report.transaction_ids) == 1
     return given_by_charger or (
         recorded.started_at == report.started_at and recorded.connector_id == report.connector_id
+    )
+
+
+def _says_the_same(now: AccessAllowed | AccessDenied, before: AccessAllowed | AccessDenied) -> bool:
+    """For the same reason and of the same vehicle, which in freevend can be another without anything being refused."""
+    return (type(now), row_of(now), now.lineage.vehicle_id, now.lineage.access_class) == (
+        type(before),
+        row_of(before),
+        before.lineage.vehicle_id,
+        before.lineage.access_class,
     )
 
 

@@ -13,7 +13,8 @@ from access_policy.entrypoints.http.addresses import address_must_be_understood
 from access_policy.entrypoints.http.answers import answer
 from access_policy.entrypoints.http.auth import Services
 from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore
-from access_policy.entrypoints.http.problems import MEDIA_TYPE, register_problems
+from access_policy.entrypoints.http.openapi import document
+from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.http.v1 import (
     access,
@@ -28,8 +29,6 @@ from access_policy.entrypoints.http.v1 import (
 )
 
 health = APIRouter(tags=["health"])
-
-_PROBLEMS = {400, 401, 403, 404, 409, 412, 413, 422, 500, 503}
 
 
 @health.get("/healthz", operation_id="healthz")
@@ -51,10 +50,6 @@ def create_app(services: HttpServices) -> FastAPI:
         title="access_policy",
         version=__version__,
         description="Who may charge when at a depot's chargers.",
-        responses={
-            status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
-            for status in sorted(_PROBLEMS)
-        },
         redirect_slashes=False,
     )
     app.state.services = services
@@ -62,26 +57,8 @@ def create_app(services: HttpServices) -> FastAPI:
     for module in (depots, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)
+    document(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=SentBefore())
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     return app
-
-
-_PROBLEM_SCHEMA = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-    },
-}

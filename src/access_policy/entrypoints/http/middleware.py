@@ -84,8 +84,9 @@ class SentBefore:
         key = request.headers.get("Idempotency-Key")
         if key is None or request.method not in _COMMANDS:
             return await call_next(request)
-        if not 1 <= len(key) <= KEY_MAX or not key.isprintable():
-            return problem(400, "bad-idempotency-key", f"Idempotency-Key takes 1 to {KEY_MAX} printable characters.")
+        if not 1 <= len(key) <= KEY_MAX or not (key.isascii() and key.isprintable()):
+            detail = f"Idempotency-Key takes 1 to {KEY_MAX} printable characters of ASCII."
+            return problem(400, "bad-idempotency-key", detail)
         try:
             tenant_id = authenticated(request).tenant_id
         except ApiProblem:

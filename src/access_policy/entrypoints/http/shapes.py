@@ -1,0 +1,369 @@
+"""The shapes of answers, for the OpenAPI document only: endpoints encode plain dictionaries, tests hold them against these."""
+
+from __future__ import annotations
+
+import datetime as dt
+from datetime import datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from access_policy.application.queries.charger_sync import Sync
+from access_policy.domain.access.events import SessionDecision, Stage
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import (
+    AccessMode,
+    CauseKind,
+    Enforcement,
+    OfflineStarts,
+    OnStoreOutage,
+    OnWindowStart,
+)
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.vehicle_registry.events import AccessClass
+
+Item = TypeVar("Item")
+Version = Annotated[int, Field(ge=1, description="What If-Match is compared with")]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Shape, Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Problem(BaseModel):
+    """RFC 9457. `errors` points at what is wrong in the request, where one part of it is."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Annotated[list[ProblemPointer], Field(default_factory=list)]
+
+
+class ProblemPointer(Shape):
+    pointer: str
+    message: str
+
+
+class Health(Shape):
+    status: Literal["ok"]
+
+
+class Readiness(Shape):
+    ready: bool
+    parts: dict[str, bool]
+    tzdata: str
+    version: str
+
+
+# --- depots and chargers -----------------------------------------------------------------------------------------------
+
+
+class Depot(Shape):
+    depot_id: str
+    name: str
+    time_zone: str
+    language: str
+    longest_override_days: int
+    version: Version
+
+
+class CauseShown(Shape):
+    kind: CauseKind
+    id: str | None
+    name: str
+
+
+class Transition(Shape):
+    at: datetime
+    mode: AccessMode
+
+
+class RuleSettings(Shape):
+    rule_id: str
+    name: str
+    mode: AccessMode
+    recurrence: str
+    start: str
+    end: str
+    end_day_offset: int | None
+    time_zone: str | None
+    applies_from: str | None
+    applies_until: str | None
+    priority: int
+    except_dates: list[dt.date]
+    extra_dates: list[dt.date]
+
+
+class Rule(RuleSettings):
+    """`version` is the charger's."""
+
+    version: Version
+
+
+class ExceptionSettings(Shape):
+    exception_id: str
+    date: dt.date
+    until_date: dt.date
+    mode: AccessMode
+    reason: str
+
+
+class ModeExceptionMade(ExceptionSettings):
+    version: Version
+
+
+class OverrideMade(Shape):
+    override_id: str
+    mode: AccessMode
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    reason: str
+    version: Version
+
+
+class OverrideSettings(Shape):
+    override_id: str
+    mode: AccessMode
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    reason: str
+    made_by: str
+
+
+class ChargerSettings(Shape):
+    charger_id: str
+    charge_point_id: str
+    depot_id: str
+    time_zone: str
+    profile: str
+    baseline_mode: AccessMode
+    enforcement: Enforcement
+    connectors: int
+    on_window_start: OnWindowStart
+    on_store_outage: OnStoreOutage
+    offline_starts: OfflineStarts
+    retired_at: datetime | None
+    expected_mode: AccessMode
+    expected_cause: CauseShown
+    applied_mode: AccessMode | None
+    applied_at: datetime | None
+    next_transition: Transition | None
+    version: Version
+
+
+class Failure(Shape):
+    reason: str
+    detail: str | None
+
+
+class ChargerStatus(ChargerSettings):
+    connected: bool
+    protocol: str | None
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    applied_late_s: float | None
+    evidence: str | None
+    sync: Sync
+    failure: Failure | None
+
+
+class Charger(ChargerStatus):
+    mode_rules: list[RuleSettings]
+    exceptions: list[ExceptionSettings]
+    overrides: list[OverrideSettings]
+
+
+class ChargerAsOf(ChargerSettings):
+    as_of: datetime
+    mode_rules: list[RuleSettings]
+    exceptions: list[ExceptionSettings]
+    overrides: list[OverrideSettings]
+
+
+class ChargerNowOrThen(RootModel[Charger | ChargerAsOf]):
+    """The latter with `as_of`."""
+
+
+class RefusedRule(Shape):
+    code: str
+    detail: str
+
+
+class RuleForOne(Shape):
+    """`rule_id` where it was made, `problem` where it was refused."""
+
+    charger_id: str
+    ok: bool
+    rule_id: Annotated[str | None, Field(default=None)]
+    problem: Annotated[RefusedRule, Field(default=None)]
+
+
+class RulesForMany(Shape):
+    dry_run: bool
+    results: list[RuleForOne]
+
+
+class TimelineSegment(Shape):
+    start: datetime
+    end: datetime
+    start_local: datetime
+    end_local: datetime
+    mode: AccessMode
+    cause: CauseShown
+
+
+class Timeline(Shape):
+    charger_id: str
+    time_zone: str
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    segments: list[TimelineSegment]
+
+
+class Profile(Shape):
+    name: str
+    title: str
+    protocols: list[str]
+    mode_control: str
+    personal_message: bool
+    source: str
+
+
+# --- the registry ------------------------------------------------------------------------------------------------------
+
+
+class IdentifierShown(Shape):
+    """`value` for operators and admins, as long as it is not forgotten; never a PIN's."""
+
+    kind: IdentifierKind
+    masked: str
+    value: Annotated[str | None, Field(default=None)]
+
+
+class Vehicle(Shape):
+    vehicle_id: str
+    name: str
+    access_class: AccessClass
+    agreement_id: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    suspended: bool
+    suspended_because: str | None
+    identifiers: list[IdentifierShown]
+    version: Version
+
+
+class Hours(Shape):
+    days: list[str]
+    start: str
+    end: str
+
+
+class Agreement(Shape):
+    agreement_id: str
+    name: str
+    fleet: str
+    valid_from: datetime
+    valid_until: datetime | None
+    ended_at: datetime | None
+    charger_ids: list[str]
+    depot_ids: list[str]
+    hours: list[Hours]
+    version: Version
+
+
+# --- access ------------------------------------------------------------------------------------------------------------
+
+
+class ExplainedRow(Shape):
+    rule: str
+    decided: bool
+    reason: Reason | None
+
+
+class Decision(Shape):
+    """`attempt_id` is null in a dry run."""
+
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    access_class: AccessClass
+    vehicle_id: str | None
+    agreement_id: str | None
+    expected_mode: AccessMode
+    cause: CauseShown
+    would_deny: Reason | None
+    valid_until: datetime | None
+    decided_for: datetime
+    attempt_id: str | None
+    explanation: list[ExplainedRow]
+
+
+class IdentifierMasked(Shape):
+    kind: IdentifierKind
+    masked: str
+
+
+class Signal(Shape):
+    status: str
+    message: str | None
+
+
+class Charge(Shape):
+    started_at: datetime
+    ended_at: datetime | None
+    energy_wh: int | None
+
+
+class AccessEvent(Shape):
+    attempt_id: str
+    occurred_at: datetime
+    depot_id: str
+    charger_id: str
+    connector_id: int | None
+    decision: Literal["allowed", "denied", "none"]
+    reason: Reason | None
+    access_class: AccessClass | None
+    vehicle_id: str | None
+    agreement_id: str | None
+    identifier: IdentifierMasked | None
+    expected_mode: AccessMode
+    cause: CauseShown | None
+    would_deny: Reason | None
+    offline: bool
+    denial_signal: Signal | None
+    error_shown: str | None
+    session: Charge | None
+
+
+class Lineage(Shape):
+    stage: Stage | None
+    protocol: str | None
+    message_id: str | None
+    enforcement: Enforcement | None
+    policy_version: int | None
+    registry_version: int | None
+    transaction_id: str | None
+    session_decision: SessionDecision | None
+    session_end_reason: str | None
+
+
+class AccessEventInFull(AccessEvent):
+    valid_until: datetime | None
+    lineage: Lineage
+
+
+class Fault(Shape):
+    occurred_at: datetime
+    charger_id: str
+    connector_id: int | None
+    error_code: str
+    vendor_error_code: str | None
+    info: str | None
+    cleared_at: datetime | None
