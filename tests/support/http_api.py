@@ -14,6 +14,7 @@ import httpx
 from dependency_injector import providers
 from fastapi import FastAPI
 
+from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.decisions.live import ChargerKey
 from access_policy.application.ports.identity import Role
 from access_policy.container import Container
@@ -75,11 +76,14 @@ class HttpApi:
 
 
 @asynccontextmanager
-async def http_api(directory: Path, **replaced: Any) -> AsyncIterator[HttpApi]:
-    """`replaced`: other services than these, by the names of `HttpServices`."""
+async def http_api(
+    directory: Path, *, store: RecorderEventStore | None = None, **replaced: Any
+) -> AsyncIterator[HttpApi]:
+    """`store` in place of one in memory, and closed at the end; `replaced`: other services than these, by the names of
+    `HttpServices`."""
     container = Container(settings=Settings(data=directory))
     container.clock.override(providers.Object(SettableClock(NOON)))
-    container.store.override(providers.Object(memory_store()))
+    container.store.override(providers.Object(store or memory_store()))
     connected: set[ChargerKey] = set()
     disconnected: list[ChargerKey] = []
 
