@@ -46,20 +46,29 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "get_agreement": {200: shapes.Agreement},
     "list_agreements": {200: shapes.Page[shapes.Agreement]},
     "end_agreement": {204: None},
-    "put_vehicle": {200: shapes.Vehicle, 201: shapes.Vehicle},
+    "put_vehicle": {200: shapes.VehiclePut, 201: shapes.VehiclePut},
     "get_vehicle": {200: shapes.Vehicle},
-    "list_vehicles": {200: shapes.Page[shapes.Vehicle]},
+    "list_vehicles": {200: shapes.VehiclesFound},
     "remove_vehicle": {204: None},
     "suspend_vehicle": {200: shapes.Vehicle},
     "reinstate_vehicle": {200: shapes.Vehicle},
     "decide_access": {200: shapes.Decision},
     "list_access_events": {200: shapes.Page[shapes.AccessEvent]},
     "get_access_event": {200: shapes.AccessEventInFull},
+    "list_pin_lockouts": {200: shapes.Page[shapes.PinLockout]},
+    "list_denied_identifiers": {200: shapes.Page[shapes.DeniedIdentifier]},
+    "enrol_identifier": {201: shapes.Vehicle},
+    "arm_enrolment": {201: shapes.EnrolmentSession},
+    "get_enrolment_session": {200: shapes.EnrolmentSession},
+    "cancel_enrolment": {204: None},
+    "ask_what_if": {200: shapes.WhatIf},
+    "report_access": {200: shapes.AccessReport},
     "list_faults": {200: shapes.Page[shapes.Fault]},
     "list_profiles": {200: shapes.Page[shapes.Profile]},
 }
 
-_ALSO_NOT_FOUND = frozenset({"decide_access"})  # names a charger in its body
+_ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
+_ALSO_CSV = frozenset({"report_access"})  # with `Accept: text/csv`
 _REQUEST_ID = {
     "X-Request-Id": {"description": "The caller's, or a new one", "required": True, "schema": {"type": "string"}}
 }
@@ -123,9 +132,13 @@ def _describe(path: str, method: str, operation: dict[str, Any], refs: dict[type
     if method in COMMANDS:
         parameters.append(_IDEMPOTENCY_KEY)
     problems = _problems(path, method, operation) - answers.keys()
+    if operation["operationId"] in _ALSO_CSV:
+        operation["parameters"] = [each for each in parameters if each["name"] != "accept"]
     operation["responses"] = {
         str(status): _answer(status, shape, refs) for status, shape in answers.items()
     } | {str(status): _problem(status, refs) for status in sorted(problems)}
+    if operation["operationId"] in _ALSO_CSV:
+        operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access.events import SessionDecision, Stage
 from access_policy.domain.access.reasons import Reason
@@ -19,7 +20,7 @@ from access_policy.domain.access_mode import (
     OnStoreOutage,
     OnWindowStart,
 )
-from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.identifiers import Assurance, IdentifierKind
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 Item = TypeVar("Item")
@@ -70,6 +71,8 @@ class Depot(Shape):
     time_zone: str
     language: str
     longest_override_days: int
+    identifier_kinds: list[IdentifierKind]
+    exclusive_kinds: list[IdentifierKind]
     version: Version
 
 
@@ -244,6 +247,8 @@ class IdentifierShown(Shape):
 
     kind: IdentifierKind
     masked: str
+    assurance: Assurance
+    verified_at: datetime | None
     value: Annotated[str | None, Field(default=None)]
 
 
@@ -258,6 +263,28 @@ class Vehicle(Shape):
     suspended_because: str | None
     identifiers: list[IdentifierShown]
     version: Version
+
+
+class HintAt(Shape):
+    pointer: str
+    message: str
+
+
+class VehiclePut(Vehicle):
+    """`hints`: what may have been overlooked in the identifiers."""
+
+    hints: list[HintAt]
+
+
+class HintOf(Shape):
+    vehicle_id: str
+    message: str
+
+
+class VehiclesFound(Page[Vehicle]):
+    """`hints`: vehicles that have the identifier looked for with its bytes in the other order."""
+
+    hints: list[HintOf]
 
 
 class Hours(Shape):
@@ -276,6 +303,7 @@ class Agreement(Shape):
     charger_ids: list[str]
     depot_ids: list[str]
     hours: list[Hours]
+    identifier_kinds: list[IdentifierKind]
     version: Version
 
 
@@ -286,6 +314,7 @@ class ExplainedRow(Shape):
     rule: str
     decided: bool
     reason: Reason | None
+    text: str
 
 
 class Decision(Shape):
@@ -354,9 +383,155 @@ class Lineage(Shape):
     session_end_reason: str | None
 
 
+class ChangedSince(Shape):
+    policy: bool
+    vehicle: bool
+    agreement: bool
+
+
+class SignalSent(Signal):
+    language: str | None
+
+
+class ExplainedDecision(Shape):
+    """`cause_as_it_was`: the rule, exception or override as it read then."""
+
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    would_deny: Reason | None
+    valid_until: datetime | None
+    denial_signal: SignalSent | None
+    stage: Stage
+    protocol: str
+    message_id: str
+    decided_for: datetime
+    recorded_at: datetime
+    actor: str
+    expected_mode: AccessMode
+    cause: CauseShown
+    cause_as_it_was: RuleSettings | ExceptionSettings | OverrideSettings | None
+    enforcement: Enforcement
+    access_class: AccessClass
+    vehicle_id: str | None
+    agreement_id: str | None
+    policy_version: int
+    registry_version: int
+    changed_since: ChangedSince
+    explanation: list[ExplainedRow]
+
+
 class AccessEventInFull(AccessEvent):
+    """`decisions` in the order in which they were made; `explanation` is the latest one's."""
+
     valid_until: datetime | None
     lineage: Lineage
+    decisions: list[ExplainedDecision]
+    explanation: list[ExplainedRow]
+
+
+class PinLockout(Shape):
+    locked_at: datetime
+    locked_until: datetime
+    charger_id: str
+    depot_id: str
+    source: str
+    attempt_id: str
+
+
+class DeniedIdentifier(Shape):
+    """`value` for those who may enrol it; null once it is not kept any more."""
+
+    denied_id: str
+    kind: IdentifierKind
+    masked: str
+    attempts: int
+    first_seen: datetime
+    last_seen: datetime
+    last_attempt_id: str
+    charger_ids: list[str]
+    byte_reversed_vehicle_id: str | None
+    value: Annotated[str | None, Field(default=None)]
+
+
+class OfferedIdentifier(Shape):
+    denied_id: str
+    kind: IdentifierKind
+    masked: str
+    seen_at: datetime
+    attempt_id: str
+
+
+class EnrolmentSession(Shape):
+    session_id: str
+    charger_id: str
+    state: Literal["armed", "offered", "enrolled", "expired", "cancelled"]
+    armed_at: datetime
+    armed_by: str
+    expires_at: datetime
+    offered: OfferedIdentifier | None
+    denied_id: str | None
+    vehicle_id: str | None
+
+
+# --- reports -----------------------------------------------------------------------------------------------------------
+
+
+class Outcome(Shape):
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    would_deny: Reason | None
+
+
+class OutcomesCounted(Shape):
+    before: Outcome
+    after: Outcome
+    count: int
+
+
+class DifferentAttempt(Shape):
+    attempt_id: str
+    occurred_at: datetime
+    charger_id: str
+    vehicle_id: str | None
+    identifier: IdentifierMasked | None
+    recorded: Outcome
+    before: Outcome
+    after: Outcome
+
+
+class WhatIf(Shape):
+    attempts: int
+    complete: bool
+    different: int
+    newly_denied: int
+    newly_allowed: int
+    counts: list[OutcomesCounted]
+    examples: list[DifferentAttempt]
+
+
+class AccessCount(Shape):
+    """The columns that are grouped by, and the counts."""
+
+    day: Annotated[dt.date, Field(default=None)]
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str, Field(default=None)]
+    access_class: Annotated[AccessClass | None, Field(default=None)]
+    reason: Annotated[Reason | None, Field(default=None)]
+    would_deny: Annotated[Reason | None, Field(default=None)]
+    decision: Annotated[Literal["allowed", "denied", "none"], Field(default=None)]
+    attempts: int
+    allowed: int
+    denied: int
+    would_deny_count: int
+    sessions: int
+    energy_wh: int
+
+
+class AccessReport(Shape):
+    group_by: list[GroupBy]
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    rows: list[AccessCount]
 
 
 class Fault(Shape):
