@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_sync import Sync
-from access_policy.domain.access.events import SessionDecision, Stage
+from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import (
     AccessMode,
@@ -350,6 +350,11 @@ class Charge(Shape):
     energy_wh: int | None
 
 
+class StopRequested(Shape):
+    at: datetime
+    cause: StopCause
+
+
 class AccessEvent(Shape):
     attempt_id: str
     occurred_at: datetime
@@ -368,6 +373,8 @@ class AccessEvent(Shape):
     offline: bool
     denial_signal: Signal | None
     error_shown: str | None
+    denial_not_honoured: bool
+    stop_requested: StopRequested | None
     session: Charge | None
 
 
