@@ -165,6 +165,14 @@ class Failure(Shape):
     detail: str | None
 
 
+class KeptPermissions(Shape):
+    """The charger's settings for who may start without asking: those in force, and those that are not, with why."""
+
+    seen_at: datetime
+    in_force: dict[str, str]
+    refused: dict[str, str]
+
+
 class ChargerStatus(ChargerSettings):
     connected: bool
     protocol: str | None
@@ -175,6 +183,7 @@ class ChargerStatus(ChargerSettings):
     evidence: str | None
     sync: Sync
     failure: Failure | None
+    kept_permissions: KeptPermissions | None
 
 
 class Charger(ChargerStatus):
