@@ -454,7 +454,8 @@ async def judge(
         both.create_task(send(ws, frames, grammar))
         while last not in received:
             frame = json.loads(await ws.recv(decode=False))
-            received[frame[1]].append(RESULT if frame[0] == 3 else frame[2])
+            if frame[0] != 2:  # a request of the service is no answer
+                received[frame[1]].append(RESULT if frame[0] == 3 else frame[2])
     del received[last]
     findings.answers += sum(map(len, received.values()))
     due: dict[str, list[tuple[str, bytes, frozenset[str]]]] = defaultdict(list)
