@@ -13,6 +13,7 @@ from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.station import Desks
+from access_policy.adapters.ocpp.tls import TlsFiles
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
@@ -72,6 +73,12 @@ def open_data_directory(settings: Settings) -> Keys:
     are lost must not be opened with others."""
     settings.data.mkdir(parents=True, exist_ok=True)
     return open_keys(settings.data / "keys", may_create=not settings.store_file.exists())
+
+
+def _tls_files(settings: Settings) -> TlsFiles | None:
+    if settings.ocpp_tls_certificate is None or settings.ocpp_tls_key is None:
+        return None
+    return TlsFiles(settings.ocpp_tls_certificate, settings.ocpp_tls_key, settings.ocpp_tls_client_ca)
 
 
 def _asks_for_passwords(address: str) -> bool:
@@ -149,6 +156,7 @@ class Container(containers.DeclarativeContainer):
         profiles=profiles,
         clock=clock,
     )
+    tls = providers.Singleton(_tls_files, settings)
     gateway = providers.Singleton(
         lambda desks, credentials, s: OcppGateway(desks, credentials, asks_for_passwords=_asks_for_passwords(s.ocpp)),
         desks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,6 +17,13 @@ class Settings(BaseSettings):
     data: Path = Field(default=Path("data"), description="Directory of the SQLite files and keys")
     http: str = Field(default="127.0.0.1:8000", description="Where the HTTP API listens, HOST:PORT")
     ocpp: str = Field(default="127.0.0.1:9000", description="Where chargers connect, HOST:PORT")
+    ocpp_tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM): chargers connect by TLS, security profile 2"
+    )
+    ocpp_tls_key: Path | None = Field(default=None, description="Private key of the certificate (PEM)")
+    ocpp_tls_client_ca: Path | None = Field(
+        default=None, description="CA of the chargers' certificates (PEM): they present one, security profile 3"
+    )
     store_url: str = Field(default="", description="Event store; empty: SQLite in the data directory")
     read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -33,6 +40,14 @@ class Settings(BaseSettings):
         if not separator or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
             raise ValueError(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8000")
         return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Settings:
+        if (self.ocpp_tls_certificate is None) is not (self.ocpp_tls_key is None):
+            raise ValueError("ocpp_tls_certificate and ocpp_tls_key go together; give both or none")
+        if self.ocpp_tls_client_ca is not None and self.ocpp_tls_certificate is None:
+            raise ValueError("ocpp_tls_client_ca needs ocpp_tls_certificate and ocpp_tls_key")
+        return self
 
     @field_validator("log_level")
     @classmethod

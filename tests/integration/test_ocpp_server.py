@@ -38,7 +38,9 @@ class Passwords:
         self.is_open = asyncio.Event()
         self.is_open.set()
 
-    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
+    async def admit(
+        self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
+    ) -> Admitted | Refused:
         self.asked.append((charge_point_id, password, source))
         await self.is_open.wait()
         if PASSWORDS.get(charge_point_id) != password:
@@ -47,7 +49,9 @@ class Passwords:
 
 
 class Everyone:
-    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
+    async def admit(
+        self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
+    ) -> Admitted | Refused:
         return Admitted()
 
 
@@ -219,7 +223,9 @@ async def test_the_number_of_connections_is_bounded() -> None:
 
 async def test_an_admission_that_fails_lets_nobody_in_and_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
-        async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
+        async def admit(
+            self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
+        ) -> Admitted | Refused:
             if charge_point_id == "CP1":
                 raise OSError("store away")
             return Admitted()

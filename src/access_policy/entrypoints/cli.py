@@ -156,12 +156,13 @@ def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
 
     from access_policy.adapters.event_stores.sqlite import NotDurable
     from access_policy.adapters.identity.embedded import KeyFileUnsafe
+    from access_policy.adapters.ocpp.tls import TlsUnusable
     from access_policy.adapters.secrets.key_files import KeyFileUnusable
     from access_policy.entrypoints.service import NotAllowed
 
     try:
         return asyncio.run(work)
-    except* (NotAllowed, KeyFileUnsafe, KeyFileUnusable, NotDurable, PersistenceError, OSError) as group:
+    except* (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, NotDurable, PersistenceError, OSError) as group:
         _refuse(_first(group))
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 import uvicorn
 
 from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
 from access_policy.application.decisions.recall import recall
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
@@ -28,6 +29,7 @@ HTTP_STOP_S = 5  # how long requests under way may take when the service stops
 SETTLE_S = 2.0  # how long a command waits for its change to be visible
 CAUGHT_UP_LAG = 5_000  # positions
 FORGET_EVERY_S = 3600.0
+RENEWAL_CHECK_S = 60.0
 
 
 class NotAllowed(Exception):
@@ -44,6 +46,7 @@ class Service:
         self._http: _Uvicorn | None = None
         self._ocpp: OcppServer | None = None
         self._stopping = asyncio.Event()
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def http_port(self) -> int:
@@ -65,7 +68,7 @@ class Service:
         self._spare_collections()
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
             closing.push_async_callback(close_files, self.container)
-            followers = [
+            self._background = [
                 tasks.create_task(self.container.decision_follower().run(), name="decision view"),
                 tasks.create_task(self.container.read_models_follower().run(), name="read models"),
                 tasks.create_task(self.container.mode_controller().run(), name="mode control"),
@@ -79,8 +82,8 @@ class Service:
                 yield self
             finally:
                 await self._close_ports()
-                for follower in followers:
-                    follower.cancel()
+                for task in self._background:
+                    task.cancel()
                 await self.container.view_keeper().save()
 
     @staticmethod
@@ -148,7 +151,10 @@ class Service:
 
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
         host, port = host_and_port(self.settings.ocpp)
-        self._ocpp = self.container.gateway().server(host, port)
+        tls = self.container.tls()
+        self._ocpp = self.container.gateway().server(host, port, None if tls is None else tls.context())
+        if tls is not None:
+            self._background.append(tasks.create_task(self._renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
         host, port = host_and_port(self.settings.http)
         app = create_app(http_services(self.container, self.settled, self.readiness))
@@ -166,6 +172,16 @@ class Service:
         tasks.create_task(self._http.serve(sockets=[listening]), name="http")
         while not self._http.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.01)
+
+    async def _renew_certificate(self, tls: TlsFiles) -> None:
+        """Until cancelled; a certificate that cannot be used leaves the one before it in use."""
+        while True:
+            await asyncio.sleep(RENEWAL_CHECK_S)
+            try:
+                if tls.reload():
+                    log.info("the certificate for chargers was renewed")
+            except TlsUnusable as trouble:
+                log.error("the certificate for chargers is not renewed: %s", trouble)
 
     # --- ending ------------------------------------------------------------------------------------------------------
 

@@ -32,8 +32,11 @@ class Refused:
 
 
 class Admission(Protocol):
-    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
-        """Decide before the upgrade. `password` is the raw bytes of HTTP Basic (a 1.6 AuthorizationKey is not text),
+    async def admit(
+        self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
+    ) -> Admitted | Refused:
+        """Decide before the upgrade. `certified` are the names of a client certificate that TLS has verified (security
+        profile 3), None without one. `password` is the raw bytes of HTTP Basic (a 1.6 AuthorizationKey is not text),
         None when none was presented; the user name has been compared already. `source` is the peer's address.
 
         An exception counts as "not now": the charger gets a 500 and comes again.

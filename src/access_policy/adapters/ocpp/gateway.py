@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import ssl
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from access_policy.adapters.ocpp.admission import Admitted, Refused
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.framing import Call
+from access_policy.adapters.ocpp.guessing import GuessLimit
 from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.v16 import Ocpp16
@@ -62,6 +64,7 @@ class OcppGateway:
         self._desks = desks
         self._credentials = credentials
         self._asks_for_passwords = asks_for_passwords
+        self._guesses = GuessLimit()
         self._handlers = {
             OcppVersion.V16: Ocpp16(desks).handlers,
             OcppVersion.V201: Ocpp201(desks).handlers,
@@ -70,7 +73,7 @@ class OcppGateway:
         self._epochs = itertools.count(1)
         self._records: set[asyncio.Task[None]] = set()
 
-    def server(self, host: str, port: int) -> OcppServer:
+    def server(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> OcppServer:
         return OcppServer(
             self,
             self._dispatcher,
@@ -79,22 +82,34 @@ class OcppGateway:
             versions=tuple(self._handlers),
             on_open=self._opened,
             on_close=self._closed,
+            tls=tls,
         )
 
     # --- who comes in ------------------------------------------------------------------------------------------------
 
-    async def admit(self, charge_point_id: str, password: bytes | None, source: str) -> Admitted | Refused:
-        """An unknown identity and a wrong password are told the same where passwords are asked for."""
+    async def admit(
+        self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
+    ) -> Admitted | Refused:
+        """An unknown identity and a wrong password are told the same where passwords are asked for. A certificate stands
+        for a password (profile 3)."""
         identity = ChargePointId(charge_point_id)
+        if (wait_s := self._guesses.retry_after_s(source, charge_point_id)) is not None:
+            return Refused(HTTPStatus.UNAUTHORIZED, wait_s)
         verified = await self._credentials.verify(identity, password)
         key = self._desks.view.owner_of(identity)
-        if key is None:
-            return Refused(HTTPStatus.UNAUTHORIZED if self._asks_for_passwords else HTTPStatus.NOT_FOUND)
-        if verified is None and not self._asks_for_passwords:
+        if certified is not None:
+            verified = charge_point_id in certified
+        elif verified is None and not self._asks_for_passwords:
             verified = True
-        if not verified:
-            log.warning("charge point %s was refused: wrong or no password, from %s", charge_point_id, source)
+        if key is None and not self._asks_for_passwords:
+            return Refused(HTTPStatus.NOT_FOUND)
+        if key is None or not verified:
+            self._guesses.failed(source, charge_point_id)
+            log.warning(
+                "charge point %s was refused: unknown, or wrong credentials, from %s", charge_point_id[:64], source
+            )
             return Refused(HTTPStatus.UNAUTHORIZED)
+        self._guesses.let_in(source, charge_point_id)
         accepted = await self._desks.conditions.has_booted(key)
         return Admitted(
             Station(

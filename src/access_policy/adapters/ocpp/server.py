@@ -31,6 +31,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection, Connection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.framing import FRAME_BYTES_MAX
 from access_policy.adapters.ocpp.outgoing import Counters
+from access_policy.adapters.ocpp.tls import certified_names
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,8 @@ class OcppServer:
             return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED))
         self._admissions += 1
         try:
-            verdict = await self._admission.admit(charge_point_id, password, _address(ws))
+            certified = certified_names(ws.transport.get_extra_info("ssl_object"))
+            verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
         finally:
             self._admissions -= 1
         if isinstance(verdict, Refused):
