@@ -41,4 +41,4 @@ def test_the_table_has_every_setting_with_its_default_and_meaning() -> None:
     rows = re.findall(r"^\| `ACCESS_POLICY_(\w+)` \| (?:`([^`]*)`)? ?\| (.*) \|$", README, re.MULTILINE)
 
     listed = {name.lower(): (default, meaning) for name, default, meaning in rows}
-    assert listed == {name: (str(field.default), field.description) for name, field in Settings.model_fields.items()}
+    assert listed == {name: (str(field.default or ""), field.description) for name, field in Settings.model_fields.items()}
