@@ -1,10 +1,9 @@
-"""The command line: `serve`, `token`, `rebuild` and the demo. Exit status 0: done, 1: refused, 2: usage."""
+"""`serve`, `token`, `rebuild` and the demo: what runs on the machine of the service itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +22,7 @@ from access_policy.settings import Settings
 
 Answer = TypeVar("Answer")
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
-)
+app = typer.Typer()
 
 Data = Annotated[Path | None, typer.Option(help="Directory of the SQLite files and keys [default: ./data]")]
 Http = Annotated[str | None, typer.Option(help="Where the HTTP API listens [default: 127.0.0.1:8000]")]
@@ -67,7 +62,7 @@ def token(
     settings = _settings(data=data)
     try:
         tokens = open_embedded_tokens(settings.data / "keys", SystemClock())
-        print(tokens.issue(tenant, role, subject=subject, ttl=_span(ttl)))
+        print(tokens.issue(tenant, role, subject=subject, ttl=span_of(ttl)))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
         _refuse(error)
 
@@ -97,6 +92,20 @@ def demo_once(
     _log_to_terminal(settings, quiet=True)
     if not _run(run_once(settings, Console(), keep=data is not None)):
         raise typer.Exit(1)
+
+
+def signed_token(data: Path, tenant: str) -> str:
+    """An admin's token for some minutes, for who can read the installation's keys. Ends the command where there is none."""
+    from access_policy.adapters.clock import SystemClock
+    from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
+
+    if not (data / "keys").is_dir():
+        _refuse(ValueError(f"there are no keys in {data / 'keys'}; name the service's directory with --keys-of"))
+    try:
+        tokens = open_embedded_tokens(data / "keys", SystemClock())
+        return tokens.issue(tenant, Role.ADMIN, subject="cli", ttl=timedelta(minutes=10))
+    except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
+        _refuse(error)
 
 
 async def _serve(settings: Settings) -> None:
@@ -139,7 +148,7 @@ def _settings(**flags: object) -> Settings:
         raise typer.Exit(2) from error
 
 
-def _span(text: str) -> timedelta:
+def span_of(text: str) -> timedelta:
     """`90s`, `30m`, `1h`, `7d` or an ISO 8601 duration. Raises `ValueError`."""
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:].lower())
     if unit is not None and text[:-1].isdigit():
@@ -185,7 +194,3 @@ def _log_to_terminal(settings: Settings, *, quiet: bool) -> None:
 def _refuse(error: Exception) -> NoReturn:
     typer.echo(f"access-policy: {error}", err=True)
     raise typer.Exit(1) from error
-
-
-if __name__ == "__main__":
-    sys.exit(app())

@@ -1,0 +1,69 @@
+"""The command line: everything an operator does, over the HTTP API, and what starts the service.
+
+Exit status 0: done, 1: refused or failed, 2: usage, 130: interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from access_policy.entrypoints.cli import access, chargers, depots, enrolment, fleet, registry, running, schedule
+from access_policy.entrypoints.cli.session import Session
+
+_ANYWHERE = ("--json",)  # people write it last, scripts first
+
+
+class _Root(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        hoisted = [each for each in args if each in _ANYWHERE]
+        return super().parse_args(ctx, [*hoisted, *(each for each in args if each not in _ANYWHERE)])
+
+
+app = typer.Typer(
+    cls=_Root,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
+)
+
+
+@app.callback()
+def connect(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Option(envvar="ACCESS_POLICY_URL", help="Of the service")] = "http://127.0.0.1:8000",
+    token: Annotated[
+        str | None, typer.Option(envvar="ACCESS_POLICY_TOKEN", help="Bearer token", show_default=False)
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--as-tenant", envvar="ACCESS_POLICY_TENANT", help="Without a token: sign one for it")
+    ] = None,
+    data: Annotated[
+        str, typer.Option("--keys-of", envvar="ACCESS_POLICY_DATA", help="Directory with the keys to sign it with")
+    ] = "data",
+    time_zone: Annotated[
+        str | None,
+        typer.Option(envvar="ACCESS_POLICY_TIME_ZONE", help="Of times without an offset [default: the depot's]"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the API's answers, for scripts; anywhere in the line")
+    ] = False,
+) -> None:
+    ctx.obj = Session(url=url, token=token, tenant=tenant, data=data, time_zone=time_zone, as_json=as_json)
+
+
+for module in (running, access, schedule):
+    app.registered_commands += module.app.registered_commands
+app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
+app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
+app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
+app.add_typer(schedule.rules, name="rules", help="Recurring windows of a mode")
+app.add_typer(schedule.exceptions, name="exceptions", help="Whole days with another mode")
+app.add_typer(fleet.agreements, name="agreements", help="Contracts of other fleets with the depot owner")
+app.add_typer(fleet.vehicles, name="vehicles", help="The vehicle registry")
+app.add_typer(registry.app, name="registry", help="Import and export of the registry as CSV")
+app.add_typer(enrolment.denied, name="denied", help="Identifiers that nobody has, refused lately")
+app.add_typer(enrolment.app, name="enrolment", help="Arm a charger: its next unknown identifier is offered")
+app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and what came of them")

@@ -1,0 +1,149 @@
+"""`access-policy chargers`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from access_policy.entrypoints.cli.depots import IfMatch, Limit
+from access_policy.entrypoints.cli.printing import detail, document, done, field, given, local, session_of, table
+from access_policy.entrypoints.cli.session import Session, part
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("put")
+def put_charger(
+    ctx: typer.Context,
+    charger_id: str,
+    charge_point_id: Annotated[str, typer.Option(help="The identity it connects with")],
+    depot_id: Annotated[str, typer.Option("--depot")],
+    profile: Annotated[str, typer.Option(help="Capability profile; see: access-policy profiles")],
+    baseline_mode: Annotated[str, typer.Option(help="freevend or managed")],
+    enforcement: Annotated[str | None, typer.Option(help="enforce or observe")] = None,
+    connectors: Annotated[int | None, typer.Option()] = None,
+    on_window_start: Annotated[str | None, typer.Option(help="let_finish or stop_unauthorised")] = None,
+    on_store_outage: Annotated[str | None, typer.Option(help="spool or refuse")] = None,
+    offline_starts: Annotated[str | None, typer.Option(help="closed, list or open")] = None,
+    password: Annotated[str | None, typer.Option(envvar="ACCESS_POLICY_CHARGER_PASSWORD", help="HTTP Basic")] = None,
+    if_match: IfMatch = None,
+) -> None:
+    """Register a charger, or set it anew."""
+    session = session_of(ctx)
+    body = given(
+        charge_point_id=charge_point_id,
+        depot_id=depot_id,
+        profile=profile,
+        baseline_mode=baseline_mode,
+        enforcement=enforcement,
+        connectors=connectors,
+        on_window_start=on_window_start,
+        on_store_outage=on_store_outage,
+        offline_starts=offline_starts,
+        password=password,
+    )
+    answer = session.command("PUT", f"/v1/chargers/{part(charger_id)}", body, if_match=if_match)
+    done(session, answer, f"charger {charger_id} is set")
+
+
+@app.command("list")
+def list_chargers(
+    ctx: typer.Context,
+    depot_id: Annotated[str | None, typer.Option("--depot")] = None,
+    sync: Annotated[
+        str | None, typer.Option(help="in_sync, pending, unreachable, failed, unsupported, drifted")
+    ] = None,
+    limit: Limit = None,
+) -> None:
+    """Chargers as they are now."""
+    session = session_of(ctx)
+    rows = session.pages("/v1/chargers", limit, depot_id=depot_id, sync=sync)
+    table(
+        session,
+        rows,
+        [
+            ("charger", field("charger_id")),
+            ("depot", field("depot_id")),
+            ("connected", field("connected")),
+            ("expected", field("expected_mode")),
+            ("applied", field("applied_mode")),
+            ("sync", field("sync")),
+            ("because", lambda row: _cause(row["expected_cause"])),
+            ("next", lambda row: _next(session, row)),
+        ],
+        nothing="no chargers",
+    )
+
+
+@app.command("show")
+def show_charger(
+    ctx: typer.Context,
+    charger_id: str,
+    as_of: Annotated[str | None, typer.Option(help="As it was recorded at this time")] = None,
+) -> None:
+    session = session_of(ctx)
+    path = f"/v1/chargers/{part(charger_id)}"
+    detail(session, session.get(path, as_of=session.instant(as_of, zone_of(session, charger_id, as_of))))
+
+
+@app.command("retire")
+def retire_charger(ctx: typer.Context, charger_id: str, if_match: IfMatch = None) -> None:
+    session = session_of(ctx)
+    answer = session.command("DELETE", f"/v1/chargers/{part(charger_id)}", if_match=if_match)
+    done(session, answer, f"charger {charger_id} is retired")
+
+
+@app.command("copy-policy")
+def copy_policy(
+    ctx: typer.Context,
+    charger_id: str,
+    to: Annotated[list[str], typer.Argument(help="Chargers, or 'all' of the depot")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Keep what the other chargers have besides")] = False,
+) -> None:
+    """Give other chargers the rules, exceptions and baseline mode of this one."""
+    session = session_of(ctx)
+    body = {"charger_ids": "all" if to == ["all"] else to, "dry_run": dry_run, "replace": not add}
+    results(session, session.command("POST", f"/v1/chargers/{part(charger_id)}/copy-policy", body))
+
+
+def results(session: Session, answer: Any) -> None:
+    """One line a charger of a command for many."""
+    if document(session, answer):
+        return
+    for each in answer["results"]:
+        problem = each.get("problem")
+        said = problem["detail"] if problem else _changes(session, each) or each.get("rule_id") or "as it should be"
+        session.out.print(f"{each['charger_id']}: {said}", markup=False)
+    if any(each.get("problem") for each in answer["results"]):
+        raise typer.Exit(1)
+
+
+def _changes(session: Session, each: Any) -> str:
+    zone = session.zone()
+    return "; ".join(
+        f"{local(change['start'], zone)} to {local(change['end'], zone)}: {change['before']} becomes {change['after']}"
+        if isinstance(change.get("before"), str)
+        else str(change)
+        for change in each.get("changes") or []
+    )
+
+
+def zone_of(session: Session, charger_id: str, needed: str | None) -> str | None:
+    """The zone of the charger's depot, where a time without an offset was given."""
+    if needed is None or session.time_zone is not None:
+        return None
+    zone: str = session.get(f"/v1/chargers/{part(charger_id)}")["time_zone"]
+    return zone
+
+
+def _cause(cause: Any) -> str:
+    return str(cause["kind"]) if cause["id"] is None else f"{cause['kind']} {cause['name']}"
+
+
+def _next(session: Session, row: Any) -> str:
+    upcoming = row["next_transition"]
+    if upcoming is None:
+        return ""
+    return f"{upcoming['mode']} at {local(upcoming['at'], session.zone(row['time_zone']))}"

@@ -1,0 +1,133 @@
+"""`access-policy registry`: plan an import, look at it, apply exactly the plan; export."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from access_policy.entrypoints.cli.printing import Column, document, done, field, session_of, shown, table
+from access_policy.entrypoints.cli.session import Session, part
+
+app = typer.Typer(no_args_is_help=True)
+
+ROWS_SHOWN = 50
+ASK_EVERY_S = 0.5
+
+Partial = Annotated[bool, typer.Option("--partial", help="Leave out the rows with errors and apply the others")]
+Removals = Annotated[int | None, typer.Option("--confirm-removals", help="The exact number, where many are removed")]
+
+
+@app.command("import")
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Remove the vehicles that the file does not have")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply it without asking")] = False,
+    partial: Partial = False,
+    confirm_removals: Removals = None,
+) -> None:
+    """Plan an import of a CSV file, show what it would change, and apply it when told to."""
+    session = session_of(ctx)
+    plan = session.ask(
+        "POST",
+        "/v1/registry/imports",
+        content=file.read_bytes(),
+        headers={"Content-Type": "text/csv"},
+        query={"mode": "replace" if replace else "merge"},
+    ).json()
+    if not apply and (session.as_json or not sys.stdin.isatty()):
+        _show(session, plan)
+        if not session.as_json:
+            session.err.print(f"nothing is changed yet; apply it with: access-policy registry apply {plan['plan_id']}")
+        return
+    if not session.as_json:
+        _show(session, plan)
+    if apply or typer.confirm("Apply exactly this?", err=True):
+        _apply(session, plan["plan_id"], partial, confirm_removals)
+
+
+@app.command("plan")
+def show_plan(ctx: typer.Context, plan_id: str) -> None:
+    """A plan as it stands."""
+    session = session_of(ctx)
+    _show(session, session.get(f"/v1/registry/imports/{part(plan_id)}"))
+
+
+@app.command("apply")
+def apply_plan(ctx: typer.Context, plan_id: str, partial: Partial = False, confirm_removals: Removals = None) -> None:
+    """Apply exactly the plan; again after a crash it goes on where it stood."""
+    _apply(session_of(ctx), plan_id, partial, confirm_removals)
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
+    excel: Annotated[bool, typer.Option("--excel", help="Begin with the mark by which Excel knows UTF-8")] = False,
+) -> None:
+    """All vehicles as a CSV file that imports as all-unchanged. It holds the values of identifiers."""
+    session = session_of(ctx)
+    content = session.ask("GET", "/v1/registry/export", query={"bom": "true" if excel else None}).content
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    output.write_bytes(content)
+    rows = max(0, len(content.splitlines()) - 1)
+    session.err.print(f"{output}: {rows} lines", markup=False)
+
+
+def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
+    path = f"/v1/registry/imports/{part(plan_id)}"
+    body: dict[str, Any] = {"partial": partial}
+    if confirm_removals is not None:
+        body["confirm_removals"] = confirm_removals
+    answer = session.command("POST", f"{path}/apply", body)
+    with Progress(console=session.err, transient=True, disable=session.as_json) as progress:
+        task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
+        while answer["state"] == "applying":
+            time.sleep(ASK_EVERY_S)
+            answer = session.get(path, action="error")
+            progress.update(task, total=answer["of"], completed=answer["done"])
+    if answer["state"] != "applied":
+        session.refuse(f"the import is {answer['state']}: {answer['error'] or 'see its plan'}")
+    applied = answer["result"]["applied"]
+    done(
+        session,
+        answer,
+        "applied: " + (", ".join(f"{count} {action}" for action, count in applied.items()) or "nothing"),
+    )
+
+
+def _show(session: Session, plan: Any) -> None:
+    if document(session, plan):
+        return
+    counts = ", ".join(f"{count} {action}" for action, count in plan["counts"].items() if count) or "no rows"
+    session.out.print(f"plan {plan['plan_id']}: {counts}", markup=False)
+    telling = [row for row in plan["rows"] if row["action"] != "unchanged"]
+    telling.sort(key=lambda row: row["action"] != "error")
+    layout: list[Column] = [
+        ("line", field("line")),
+        ("action", field("action")),
+        ("vehicle", field("vehicle_id")),
+        ("what", _what),
+    ]
+    table(session, telling[:ROWS_SHOWN], layout, nothing="nothing would change")
+    if len(telling) > ROWS_SHOWN:
+        session.out.print(f"… and {len(telling) - ROWS_SHOWN} more rows; --json shows all of them")
+    if plan.get("confirm_removals"):
+        session.err.print(f"many vehicles would go: confirm with --confirm-removals {plan['confirm_removals']}")
+
+
+def _what(row: Any) -> str:
+    if row["errors"]:
+        return "; ".join(f"{each['column']}: {each['message']}" for each in row["errors"])
+    changes = row["changes"] or {}
+    return "; ".join(
+        f"{name}: {shown(change.get('before')) or 'nothing'} becomes {shown(change.get('after')) or 'nothing'}"
+        for name, change in changes.items()
+    )

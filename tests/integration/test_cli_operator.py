@@ -1,0 +1,198 @@
+"""What an operator does on the command line, against a service in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from access_policy.entrypoints.cli import app
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    data = tmp_path_factory.mktemp("data")
+    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)]
+    with subprocess.Popen(
+        [*command, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = re.search(r":(\d+)/v1", process.stdout.readline())
+        assert port is not None
+        yield f"http://127.0.0.1:{port[1]}", data
+        process.terminate()
+
+
+@pytest.fixture
+def cli(service: tuple[str, Path], request: pytest.FixtureRequest) -> Cli:
+    """Each test is a tenant of its own, with a depot and a charger."""
+    tenant = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60]
+
+    def run(*arguments: str, status: int = 0, stdin: str | None = None) -> Result:
+        environment = {"ACCESS_POLICY_TENANT": tenant, "ACCESS_POLICY_DATA": str(service[1]), "COLUMNS": "200"}
+        result = CliRunner().invoke(app, ["--url", service[0], *arguments], input=stdin, env=environment)
+        assert result.exit_code == status, result.output
+        return result
+
+    run("depots", "put", "north", "--name", "North", "--time-zone", "Europe/Berlin")
+    charger = ("--charge-point-id", f"CP-{tenant}"[:60], "--depot", "north", "--profile", "ocpp16-central")
+    run("chargers", "put", "bay-1", *charger, "--baseline-mode", "managed")
+    return run
+
+
+def answer(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+NIGHTS = ("--name", "Nights", "--mode", "managed", "--recurrence", "FREQ=DAILY", "--start", "22:00", "--end", "06:00")
+
+
+def test_a_charger_is_scheduled_shown_and_overridden(cli: Cli) -> None:
+    rule_id = answer(cli("rules", "add", "bay-1", *NIGHTS, "--json"))["rule_id"]
+    cli("rules", "amend", "bay-1", rule_id, "--start", "21:00")
+    override_id = answer(cli("override", "bay-1", "freevend", "--reason", "visit", "--for", "2h", "--json"))[
+        "override_id"
+    ]
+
+    picture = cli("timeline", "bay-1").stdout
+    rules = answer(cli("rules", "list", "bay-1", "--json"))["items"]
+
+    assert "override 'visit'" in picture
+    assert "times of Europe/Berlin" in picture
+    assert [(each["start"], each["end"], each["end_day_offset"]) for each in rules] == [("21:00", "06:00", 1)]
+    cli("lift", "bay-1", override_id)
+    cli("rules", "withdraw", "bay-1", rule_id)
+    assert "no rules" in cli("rules", "list", "bay-1").stderr
+
+
+def test_local_times_are_those_of_the_depot(cli: Cli) -> None:
+    made = answer(
+        cli(
+            *("override", "bay-1", "freevend", "--reason", "visit", "--json"),
+            *("--from", "2030-01-10 08:00", "--until", "2030-01-10 10:00"),
+        )
+    )
+
+    shown = answer(cli("overrides", "bay-1", "--json"))["items"][0]
+    assert (shown["from"], shown["until"]) == ("2030-01-10T07:00:00Z", "2030-01-10T09:00:00Z")
+    assert made["override_id"] == shown["override_id"]
+    assert "2030-01-10 08:00:00 CET" in cli("overrides", "bay-1").stdout
+
+
+def test_vehicles_are_registered_found_suspended_and_forgotten(cli: Cli) -> None:
+    cli(
+        "agreements",
+        "put",
+        "couriers",
+        "--name",
+        "C",
+        "--fleet",
+        "City",
+        "--valid-from",
+        "2026-01-01",
+        "--hours",
+        "MO,TU 08:00-18:00",
+    )
+    cli("vehicles", "put", "bus-1", "--name", "Bus 1", "--rfid", "04:A1:B2:C3:D4:E5:F6", "--plate", "B-AB 1")
+    cli("vehicles", "put", "van-1", "--name", "Van 1", "--agreement", "couriers", "--mac", "1A2B3C4D5E6F")
+
+    assert "bus-1" in cli("vehicles", "find", "04a1b2c3d4e5f6").stdout
+    cli("vehicles", "suspend", "bus-1", "--reason", "lost card")
+    assert answer(cli("vehicles", "show", "bus-1", "--json"))["suspended_because"] == "lost card"
+    cli("vehicles", "reinstate", "bus-1", "--reason", "found")
+    cli("vehicles", "remove", "bus-1")
+    assert [each["vehicle_id"] for each in answer(cli("vehicles", "list", "--json"))["items"]] == ["van-1"]
+    cli("agreements", "end", "couriers")
+
+
+def test_a_decision_is_explained_and_a_refused_identifier_enrolled(cli: Cli) -> None:
+    dry = cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF").stdout
+    assert "denied: unknown_identifier" in dry
+    assert "=> No vehicle had it" in dry
+    assert "no attempts" in cli("attempts", "list").stderr
+
+    cli("enrolment", "arm", "bay-1", "--minutes", "2")
+    attempt_id = answer(cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record", "--json"))["attempt_id"]
+    assert answer(cli("enrolment", "show", "bay-1", "--json"))["state"] == "offered"
+    denied_id = answer(cli("denied", "list", "--json"))["items"][0]["denied_id"]
+    cli("denied", "enrol", denied_id, "--vehicle", "lorry-1", "--own")
+
+    assert "allowed: own_vehicle" in cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF").stdout
+    assert "=> No vehicle had it" in cli("attempts", "show", attempt_id).stdout
+    assert "unknown_identifier" in cli("report", "--by", "reason").stdout
+
+
+def test_a_proposal_is_weighed(cli: Cli, tmp_path: Path) -> None:
+    cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record")
+    changes = tmp_path / "changes.json"
+    changes.write_text('{"baseline_mode": "freevend"}')
+
+    assert "1 newly allowed" in cli("what-if", str(changes)).stdout
+    changes.write_text("{")
+    assert "changes.json" in cli("what-if", str(changes), status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("chargers", "show", "none"), "There is no charger none"),
+        (("override", "bay-1", "freevend", "--reason", "x", "--for", "soon"), "ISO 8601"),
+        (("override", "bay-1", "freevend", "--reason", "x"), "exactly one of until"),
+        (("rules", "add", "bay-1", *NIGHTS[:-1], "never"), "/end"),
+        (("rules", "amend", "bay-1", "none", "--name", "x"), "no rule none"),
+        (("timeline", "bay-1", "--from", "yesterday"), "no time"),
+        (("--time-zone", "Mars/Olympus", "attempts", "list"), "no time zone"),
+        (("vehicles", "put", "v", "--name", "V", "--rfid", "12"), "RFID UID"),
+    ],
+)
+def test_a_refusal_is_readable_and_the_exit_status_one(cli: Cli, arguments: tuple[str, ...], says: str) -> None:
+    refused = cli(*arguments, status=1)
+
+    assert says in refused.stderr
+    assert refused.stderr.startswith("access-policy: ")
+    assert refused.stdout == ""
+
+
+def test_usage_is_status_two(cli: Cli) -> None:
+    cli("rules", "add", "bay-1", status=2)
+    cli("nonsense", status=2)
+
+
+def test_a_problem_is_json_where_json_was_asked_for(cli: Cli) -> None:
+    problem = json.loads(cli("chargers", "show", "none", "--json", status=1).stderr)
+
+    assert problem["status"] == 404
+
+
+def test_lists_for_pipes_have_tabs_and_all_rows(cli: Cli) -> None:
+    for number in range(3):
+        cli("vehicles", "put", f"bus-{number}", "--name", f"Bus {number}")
+
+    header, *rows = cli("vehicles", "list").stdout.splitlines()
+
+    assert header.split("\t")[0] == "vehicle_id"
+    assert [row.split("\t")[0] for row in rows] == ["bus-0", "bus-1", "bus-2"]
+    assert len(answer(cli("vehicles", "list", "--limit", "2", "--json"))["items"]) == 2
+
+
+def test_without_a_service_or_a_token_one_is_told_what_to_do(service: tuple[str, Path], tmp_path: Path) -> None:
+    runner = CliRunner()
+    nowhere = runner.invoke(app, ["--url", "http://127.0.0.1:9", "--token", "x", "status"])
+    nobody = runner.invoke(app, ["--url", service[0], "status"], env={"ACCESS_POLICY_TENANT": ""})
+    keyless = runner.invoke(app, ["--url", service[0], "--as-tenant", "t", "--keys-of", str(tmp_path), "status"])
+    stale = runner.invoke(app, ["--url", service[0], "--token", "not-a-token", "chargers", "list"])
+
+    assert [each.exit_code for each in (nowhere, nobody, keyless, stale)] == [1, 1, 1, 1]
+    assert "access-policy serve" in nowhere.stderr
+    assert "--as-tenant" in nobody.stderr
+    assert "--keys-of" in keyless.stderr
+    assert "get a new one" in stale.stderr
