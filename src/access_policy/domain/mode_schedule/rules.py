@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
 from itertools import groupby, islice, pairwise
+from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import AccessMode
@@ -22,7 +25,12 @@ SEARCH_YEARS = 40  # a rule that has no window within this time of its anchor is
 OVERLAP_CHECK_DATES = 1_000
 DATES_MAX = 1_000  # exception dates, and extra dates
 
+BLOCK_DAYS = 32  # local dates whose windows are computed and kept together
+BLOCKS_KEPT = 8_192  # at most 5 KiB each: some 30 different rules over 400 days, or thousands over some days
+
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=366)
+_START, _END = attrgetter("start"), attrgetter("end")
 
 
 class RuleInvalid(Invalid):
@@ -59,8 +67,7 @@ class Edge:
         return self.on
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """`[start, end)` in UTC, from the local date on which it began."""
 
     start: datetime
@@ -92,7 +99,7 @@ class ModeRule:
     except_dates: frozenset[date] = field(default_factory=frozenset)
     extra_dates: frozenset[date] = field(default_factory=frozenset)
 
-    def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Window]:
+    def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> list[Window]:
         """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
         without any real time is left out."""
         opens = self.applies_from.instant(zone) if self.applies_from else None
@@ -100,14 +107,29 @@ class ModeRule:
         earliest = start if opens is None else max(start, opens)
         latest = end if closes is None else min(end, closes)
         if latest <= earliest:
-            return
-        lasts = timedelta(days=self.end_day_offset)
-        first = earliest.astimezone(zone).date() - lasts - _DAY
-        for began_on in self.dates(first, latest.astimezone(zone).date() + _DAY):
-            begins = local_instant(began_on, self.start, zone)
-            ends = local_instant(began_on + lasts, self.end, zone)
-            if begins < ends and begins < latest and ends > earliest:
-                yield Window(max(begins, opens or begins), min(ends, closes or ends), began_on)
+            return []
+        first = earliest.astimezone(zone).date() - timedelta(days=self.end_day_offset) - _DAY
+        found = self._begun(zone, first, latest.astimezone(zone).date() + _DAY)
+        found = found[bisect_right(found, earliest, key=_END) : bisect_left(found, latest, key=_START)]
+        if opens is not None and found and found[0].start < opens:
+            found = [w if w.start >= opens else w._replace(start=opens) for w in found]
+        if closes is not None and found and found[-1].end > closes:
+            found = [w if w.end <= closes else w._replace(end=closes) for w in found]
+        return found
+
+    def _begun(self, zone: ZoneInfo, first: date, last: date) -> list[Window]:
+        """At least the windows that begin on the dates in `[first, last]`, whole ones, by start and by end."""
+        found: list[Window] = []
+        for block in range(first.toordinal() // BLOCK_DAYS, last.toordinal() // BLOCK_DAYS + 1):
+            found += _windows(self.recurrence, self.anchor, self.start, self.end, self.end_day_offset, zone, block)
+        if self.except_dates:
+            found = [w for w in found if w.began_on not in self.except_dates]
+        if self.extra_dates:
+            known = {w.began_on for w in found}
+            extra = (d for d in self.extra_dates if first <= d <= last and d not in known)
+            found += filter(None, (_window(d, self.start, self.end, self.end_day_offset, zone) for d in extra))
+            found.sort()
+        return found
 
     def dates(self, first: date, last: date) -> Iterator[date]:
         """The local dates in `[first, last]` on which a window starts, ascending."""
@@ -187,12 +209,20 @@ class ModeRule:
     def _check_occurs(self, zone: ZoneInfo) -> None:
         horizon = datetime.combine(self._search_end(), time(), UTC)
         begin = datetime.combine(min({self.anchor, *self.extra_dates}), time(), UTC) - timedelta(days=2)
-        if next(self.windows(zone, begin, horizon), None) is None:
+        if not self._has_window(zone, begin, horizon):
             raise RuleNeverOccurs(
                 "The rule never occurs: its recurrence, period and exception dates leave no window "
                 f"within {SEARCH_YEARS} years of {self.anchor}. Correct the recurrence or the period.",
                 pointer="/recurrence",
             )
+
+    def _has_window(self, zone: ZoneInfo, begin: datetime, horizon: datetime) -> bool:
+        """Looks a year further each time: most rules occur soon."""
+        while begin < horizon:
+            if self.windows(zone, begin, min(begin + _YEAR, horizon)):
+                return True
+            begin += _YEAR
+        return False
 
     def _check_overlap(self) -> None:
         begin = min({self.anchor, *self.extra_dates})
@@ -219,6 +249,23 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """The UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5): a time that a clock change skips is read
     with the offset before the gap, a time that occurs twice is its first occurrence."""
     return datetime.combine(day, clock, zone).astimezone(UTC)  # fold=0 means exactly these two readings (PEP 495)
+
+
+@lru_cache(maxsize=BLOCKS_KEPT)
+def _windows(
+    recurrence: str, anchor: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo, block: int
+) -> tuple[Window, ...]:
+    """The windows that begin in one block of local dates. Rules alike share them, whatever chargers they belong to."""
+    first = date.fromordinal(block * BLOCK_DAYS)
+    dates = parsed(recurrence).dates(anchor, start=first, end=first + timedelta(days=BLOCK_DAYS - 1))
+    return tuple(filter(None, (_window(day, start, end, end_day_offset, zone) for day in dates)))
+
+
+def _window(began_on: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo) -> Window | None:
+    """None for one that a clock change leaves without any real time."""
+    begins = local_instant(began_on, start, zone)
+    ends = local_instant(began_on + timedelta(days=end_day_offset), end, zone)
+    return Window(begins, ends, began_on) if begins < ends else None
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from access_policy.domain.mode_schedule.rules import ModeRule, local_instant
 
 HORIZON_MAX = timedelta(days=400)
 _LOOK_AHEAD = timedelta(days=4)
+_DAY = timedelta(days=1)
 
 Rank = tuple[int, int, int, str]
 
@@ -49,8 +50,7 @@ class Override:
     made: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """In `[start, end)` the charger's mode is `mode`, because of `cause`. Instants are UTC."""
 
     start: datetime
@@ -99,7 +99,7 @@ class Timeline:
 
 def timeline(plan: ModePlan, start: datetime, end: datetime) -> Timeline:
     """The timeline of `plan` over `[start, end)`, UTC instants with `start < end`."""
-    return Timeline(list(_merged(_sweep(_spans(plan, start, end), plan.baseline, start, end))))
+    return Timeline(_swept(_layers(plan, start, end), plan.baseline, start, end))
 
 
 def expected_at(plan: ModePlan, at: datetime) -> Segment:
@@ -118,62 +118,98 @@ def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZO
         reach *= 5
 
 
-class _Span(NamedTuple):
-    start: datetime
-    end: datetime
+class _Layer(NamedTuple):
+    """All spans of time in which one rule, exception or override would have its way."""
+
     rank: Rank
     mode: AccessMode
     cause: Cause
+    spans: Sequence[tuple[datetime, datetime]]
 
 
-def _spans(plan: ModePlan, start: datetime, end: datetime) -> Iterator[_Span]:
+def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
+    """Highest rank first. Only spans that meet `[start, end)`, so that what is long over costs next to nothing."""
     zone = ZoneInfo(plan.time_zone)
-    for rule in plan.rules.values():
-        rank: Rank = (1, rule.priority, int(rule.mode is AccessMode.MANAGED), rule.rule_id)
-        cause = Cause(CauseKind.RULE, rule.rule_id, rule.name)
-        rule_zone = ZoneInfo(rule.time_zone) if rule.time_zone else zone
-        for window in rule.windows(rule_zone, start, end):
-            yield _Span(window.start, window.end, rank, rule.mode, cause)
+    layers = [
+        *(_of_rule(rule, zone, start, end) for rule in plan.rules.values()),
+        *_of_exceptions(plan, zone, start, end),
+        *(_of_override(each) for each in plan.overrides.values() if each.starts_at < end and each.ends_at > start),
+    ]
+    layers.sort(key=lambda layer: layer.rank, reverse=True)
+    return layers
+
+
+def _of_rule(rule: ModeRule, zone: ZoneInfo, start: datetime, end: datetime) -> _Layer:
+    windows = rule.windows(ZoneInfo(rule.time_zone) if rule.time_zone else zone, start, end)
+    rank = (1, rule.priority, int(rule.mode is AccessMode.MANAGED), rule.rule_id)
+    cause = Cause(CauseKind.RULE, rule.rule_id, rule.name)
+    return _Layer(rank, rule.mode, cause, [(begins, ends) for begins, ends, _ in windows])
+
+
+def _of_exceptions(plan: ModePlan, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[_Layer]:
+    first, last = start.date() - 2 * _DAY, end.date() + 2 * _DAY  # in any zone
     for exception in plan.exceptions.values():
-        first = local_instant(exception.first, time(), zone)
-        last = local_instant(exception.last + timedelta(days=1), time(), zone)
-        cause = Cause(CauseKind.EXCEPTION, exception.exception_id, exception.reason)
-        yield _Span(first, last, (2, exception.made, 0, exception.exception_id), exception.mode, cause)
-    for override in plan.overrides.values():
-        cause = Cause(CauseKind.OVERRIDE, override.override_id, override.reason)
-        rank = (3, override.made, 0, override.override_id)
-        yield _Span(override.starts_at, override.ends_at, rank, override.mode, cause)
+        if exception.first <= last and exception.last >= first:
+            begins = local_instant(exception.first, time(), zone)
+            ends = local_instant(exception.last + _DAY, time(), zone)
+            cause = Cause(CauseKind.EXCEPTION, exception.exception_id, exception.reason)
+            rank = (2, exception.made, 0, exception.exception_id)
+            yield _Layer(rank, exception.mode, cause, [(begins, ends)])
 
 
-def _sweep(spans: Iterable[_Span], baseline: AccessMode, start: datetime, end: datetime) -> Iterator[Segment]:
-    """Go through all boundaries in order; between two of them the open span of the highest rank holds."""
-    waiting = sorted((span for span in spans if span.start < end and span.end > start), key=lambda span: span.start)
-    boundaries = sorted({start, *(t for span in waiting for t in (span.start, span.end) if start < t < end)})
-    places = {rank: place for place, rank in enumerate(sorted({span.rank for span in waiting}, reverse=True))}
-    opened: list[tuple[int, int, _Span]] = []  # a heap, the highest rank first
-    arrived = 0
-    for index, begin in enumerate(boundaries):
-        while arrived < len(waiting) and waiting[arrived].start <= begin:
-            heapq.heappush(opened, (places[waiting[arrived].rank], arrived, waiting[arrived]))
-            arrived += 1
-        while opened and opened[0][2].end <= begin:
-            heapq.heappop(opened)
-        until = boundaries[index + 1] if index + 1 < len(boundaries) else end
-        if opened:
-            yield Segment(begin, until, opened[0][2].mode, opened[0][2].cause)
+def _of_override(override: Override) -> _Layer:
+    cause = Cause(CauseKind.OVERRIDE, override.override_id, override.reason)
+    rank = (3, override.made, 0, override.override_id)
+    return _Layer(rank, override.mode, cause, [(override.starts_at, override.ends_at)])
+
+
+def _swept(layers: Sequence[_Layer], baseline: AccessMode, start: datetime, end: datetime) -> list[Segment]:
+    """Go through all spans by their start. `held` is the layer that has its way from `since` on, up to `until` unless a
+    higher one begins before; `opened` are the spans below it that are still open (a heap, the highest layer first)."""
+    held_by = [*((layer.mode, layer.cause) for layer in layers), (baseline, BASELINE_CAUSE)]
+    below_all = len(layers)
+    held, since, until = below_all, start, end
+    opened: list[tuple[int, datetime]] = []
+    drawn = _Drawing(held_by)
+    arriving = [(begins, place, ends) for place, layer in enumerate(layers) for begins, ends in layer.spans]
+    arriving.sort()
+    arriving.append((end, below_all, end))
+    for begins, place, ends in arriving:
+        if ends <= start or begins > end:
+            continue
+        while until <= begins and held != below_all:
+            drawn.add(since, until, held)
+            since = until
+            while opened and opened[0][1] <= since:
+                heapq.heappop(opened)
+            held, until = heapq.heappop(opened) if opened else (below_all, end)
+        if place < held:
+            drawn.add(since, begins, held)
+            if held != below_all:
+                heapq.heappush(opened, (held, until))
+            held, since, until = place, max(begins, start), ends
+        elif place != below_all:
+            heapq.heappush(opened, (place, ends))
+    drawn.add(since, end, held)
+    return drawn.segments
+
+
+class _Drawing:
+    """Segments in order; those that touch with the same mode and cause become one."""
+
+    __slots__ = ("_held_by", "_last", "segments")
+
+    def __init__(self, held_by: Sequence[tuple[AccessMode, Cause]]) -> None:
+        self.segments: list[Segment] = []
+        self._held_by = held_by
+        self._last: tuple[AccessMode, Cause] | None = None
+
+    def add(self, start: datetime, end: datetime, held: int) -> None:
+        if start >= end:
+            return
+        holder = self._held_by[held]
+        if holder == self._last:
+            self.segments[-1] = self.segments[-1]._replace(end=end)
         else:
-            yield Segment(begin, until, baseline, BASELINE_CAUSE)
-
-
-def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
-    pending: Segment | None = None
-    for segment in segments:
-        if pending is None:
-            pending = segment
-        elif pending.mode is segment.mode and pending.cause == segment.cause:
-            pending = Segment(pending.start, segment.end, pending.mode, pending.cause)
-        else:
-            yield pending
-            pending = segment
-    if pending is not None:
-        yield pending
+            self.segments.append(Segment(start, end, *holder))
+            self._last = holder

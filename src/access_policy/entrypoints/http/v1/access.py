@@ -23,8 +23,7 @@ from access_policy.entrypoints.http.answers import Cursor, Limit, answer, instan
 from access_policy.entrypoints.http.auth import Caller, Services
 from access_policy.entrypoints.http.bodies import DecisionBody, Instant
 from access_policy.entrypoints.http.problems import ApiProblem
-from access_policy.entrypoints.http.v1.chargers import cause
-from access_policy.entrypoints.http.v1.planned import cause_as_it_was
+from access_policy.entrypoints.http.v1.planned import cause, cause_as_it_was
 
 router = APIRouter(tags=["access"])
 

@@ -12,7 +12,6 @@ from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.retire_charger import RetireCharger
 from access_policy.application.ports.views import PAGE_MAX, Row
 from access_policy.application.queries.charger_sync import Sync, sync_of
-from access_policy.domain.access_mode import Cause
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, TenantId
@@ -31,7 +30,7 @@ from access_policy.entrypoints.http.answers import (
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.bodies import ChargerBody, Instant
 from access_policy.entrypoints.http.services import HttpServices
-from access_policy.entrypoints.http.v1.planned import exceptions_of, overrides_of, rules_of
+from access_policy.entrypoints.http.v1.planned import cause, exceptions_of, overrides_of, rules_of
 
 router = APIRouter(tags=["chargers"])
 
@@ -193,7 +192,3 @@ async def _as_of(services: HttpServices, tenant_id: TenantId, charger_id: Charge
         "overrides": overrides_of(policy),
         "version": policy.changed_at,
     }
-
-
-def cause(of: Cause) -> dict[str, str | None]:
-    return {"kind": of.kind, "id": of.id, "name": of.name}

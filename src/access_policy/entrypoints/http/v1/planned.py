@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import Cause, CauseKind
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.entrypoints.http.answers import instant
 
 
@@ -57,6 +60,28 @@ def overrides_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
         }
         for each in policy.overrides.values()
     ]
+
+
+def segments_shown(made: Timeline, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Instants in UTC and beside them as a clock at the charger shows them."""
+    boundaries = [*(segment.start for segment in made.segments), made.end]
+    shown = [(instant(at), at.astimezone(zone).isoformat()) for at in boundaries]
+    causes = {segment.cause: cause(segment.cause) for segment in made.segments}
+    return [
+        {
+            "start": start,
+            "end": end,
+            "start_local": start_local,
+            "end_local": end_local,
+            "mode": segment.mode,
+            "cause": causes[segment.cause],
+        }
+        for segment, ((start, start_local), (end, end_local)) in zip(made.segments, pairwise(shown), strict=True)
+    ]
+
+
+def cause(of: Cause) -> dict[str, str | None]:
+    return {"kind": of.kind, "id": of.id, "name": of.name}
 
 
 def cause_as_it_was(cause: Cause, policy: ChargerAccessPolicy | None) -> dict[str, Any] | None:

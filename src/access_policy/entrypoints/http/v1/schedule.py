@@ -22,11 +22,11 @@ from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Invalid, Refused
 from access_policy.domain.ids import ChargerId, DepotId, ExceptionId, OverrideId, RuleId
-from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, Segment, timeline
+from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
 from access_policy.entrypoints.http.answers import IfMatch, answer, done, expected_version, instant, nothing_left
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.bodies import ExceptionBody, Instant, ManyRulesBody, OverrideBody, RuleBody
-from access_policy.entrypoints.http.v1.chargers import cause
+from access_policy.entrypoints.http.v1.planned import segments_shown
 
 router = APIRouter(tags=["schedule"])
 
@@ -204,15 +204,17 @@ async def get_timeline(
             pointer="/until",
         )
     policy = await _policy(services, caller, ChargerId(charger_id), as_of)
-    segments = (await asyncio.to_thread(timeline, policy.plan, start, end)).segments
-    zone = ZoneInfo(policy.settings.time_zone)
+    return await asyncio.to_thread(_timeline_shown, charger_id, policy, start, end)
+
+
+def _timeline_shown(charger_id: str, policy: ChargerAccessPolicy, start: datetime, end: datetime) -> Response:
     return answer(
         {
             "charger_id": charger_id,
             "time_zone": policy.settings.time_zone,
             "from": instant(start),
             "until": instant(end),
-            "segments": [_segment(segment, zone) for segment in segments],
+            "segments": segments_shown(timeline(policy.plan, start, end), ZoneInfo(policy.settings.time_zone)),
         },
         version=policy.changed_at,
     )
@@ -227,14 +229,3 @@ async def _policy(
     if policy is None:
         raise ChargerUnknown(f"There was no charger {charger_id[:64]} at {instant(as_of)}.")
     return policy
-
-
-def _segment(segment: Segment, zone: ZoneInfo) -> dict[str, Any]:
-    return {
-        "start": instant(segment.start),
-        "end": instant(segment.end),
-        "start_local": segment.start.astimezone(zone).isoformat(),
-        "end_local": segment.end.astimezone(zone).isoformat(),
-        "mode": segment.mode,
-        "cause": cause(segment.cause),
-    }
