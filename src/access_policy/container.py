@@ -28,14 +28,17 @@ from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.lift_override import LiftOverrideHandler
+from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.commands.override_mode import OverrideModeHandler
 from access_policy.application.commands.put_agreement import PutAgreementHandler
+from access_policy.application.commands.put_calendar import PutCalendarHandler
 from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.put_depot import PutDepotHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
+from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireChargerHandler
@@ -193,8 +196,14 @@ class Container(containers.DeclarativeContainer):
     registries = providers.Singleton(VehicleRegistries, store, decision_view)
     change_policy = providers.Singleton(ChangePolicy, policies, clock)
     change_registry = providers.Singleton(ChangeRegistry, registries, clock)
-    put_depot = providers.Singleton(
-        retrying, providers.Singleton(PutDepotHandler, depots, policies, decision_view, clock)
+    chargers_follow = providers.Singleton(ChargersFollow, depots, policies, decision_view, clock)
+    put_depot = providers.Singleton(retrying, providers.Singleton(PutDepotHandler, depots, chargers_follow, clock))
+    put_calendar = providers.Singleton(
+        retrying, providers.Singleton(PutCalendarHandler, depots, chargers_follow, clock)
+    )
+    remove_calendar = providers.Singleton(
+        retrying,
+        providers.Singleton(RemoveCalendarHandler, depots, policies, decision_view, chargers_follow, clock),
     )
     put_charger = providers.Singleton(
         retrying, providers.Singleton(PutChargerHandler, policies, depots, claims, profiles, credentials, clock)

@@ -14,6 +14,7 @@ from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import (
     ActorId,
     AgreementId,
+    CalendarId,
     ChargePointId,
     ChargerId,
     DepotId,
@@ -22,6 +23,7 @@ from access_policy.domain.ids import (
     RuleId,
     VehicleId,
 )
+from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import ModeRule
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -32,6 +34,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 BAY = ChargerId("bay-1")
 NORTH = DepotId("north")
 NIGHTS = RuleId("nights")
+BAVARIA = CalendarId("bavaria")
 HOLIDAY = ExceptionId("holiday")
 VISIT = OverrideId("visit")
 ANNA = ActorId("anna")
@@ -183,3 +186,32 @@ def identifier_added(pseudonym: str = "p1", vehicle_id: VehicleId = VAN) -> regi
 
 def agreement_recorded(**changes: Any) -> registry_events.AgreementRecorded:
     return registry_events.AgreementRecorded(agreement=agreement(**changes))
+
+
+# --- holiday calendars ------------------------------------------------------------------------------------------------
+
+
+def calendar(*days: str, calendar_id: CalendarId = BAVARIA, name: str = "Bavaria") -> HolidayCalendar:
+    """`calendar("2026-12-25 Christmas", "2026-12-28..2026-12-31 Plant closed")`."""
+    return HolidayCalendar.of(calendar_id, name, [holiday(each) for each in days or ("2026-12-25 Christmas",)])
+
+
+def holiday(text: str) -> Holiday:
+    when, _, reason = text.partition(" ")
+    first, _, last = when.partition("..")
+    return Holiday(first=date.fromisoformat(first), last=date.fromisoformat(last or first), reason=reason)
+
+
+def taken(*days: str, **changes: Any) -> policy_events.HolidayCalendarTaken:
+    return policy_events.HolidayCalendarTaken(charger_id=BAY, calendar=calendar(*days, **changes))
+
+
+def excepted_by_calendar(**changes: Any) -> policy_events.ModeCalendarExceptionAdded:
+    values: dict[str, Any] = {
+        "charger_id": BAY,
+        "exception_id": HOLIDAY,
+        "calendar_id": BAVARIA,
+        "mode": MANAGED,
+        "reason": "closed on holidays",
+    }
+    return policy_events.ModeCalendarExceptionAdded(**(values | changes))

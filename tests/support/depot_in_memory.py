@@ -97,7 +97,7 @@ class DepotInMemory:
         )
         for charger in (BAY, OTHER_BAY):
             registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
-            scheduled = policies.fold(registered).schedule(managed_nights())  # type: ignore[union-attr]
+            scheduled = policies.fold(registered).schedule(managed_nights(), now=self.clock.now())  # type: ignore[union-attr]
             await self.record(policy_stream(TENANT, charger), 0, (*registered, *scheduled))
         registry = VehicleRegistry()
         added = registry.put_vehicle(

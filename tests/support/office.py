@@ -18,10 +18,12 @@ from access_policy.application.commands import (
     lift_override,
     override_mode,
     put_agreement,
+    put_calendar,
     put_charger,
     put_depot,
     put_vehicle,
     reinstate_vehicle,
+    remove_calendar,
     remove_exception,
     remove_vehicle,
     retire_charger,
@@ -30,6 +32,7 @@ from access_policy.application.commands import (
     suspend_vehicle,
     withdraw_mode_rule,
 )
+from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.commands.rule_drafts import RuleDraft
@@ -153,9 +156,14 @@ class Office:
         self.registries = VehicleRegistries(store, DecisionView())
         chargers = ChargersInTheLog(store, self.policies)
         policy, registry = ChangePolicy(self.policies, clock), ChangeRegistry(self.registries, clock)
+        follow = ChargersFollow(self.depots, self.policies, chargers, clock)
         schedule = schedule_mode.ScheduleModeHandler(policy)
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
-            put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, self.policies, chargers, clock),
+            put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, follow, clock),
+            put_calendar.PutCalendar: put_calendar.PutCalendarHandler(self.depots, follow, clock),
+            remove_calendar.RemoveCalendar: remove_calendar.RemoveCalendarHandler(
+                self.depots, self.policies, chargers, follow, clock
+            ),
             put_charger.PutCharger: put_charger.PutChargerHandler(
                 self.policies, self.depots, self.claims, ProfileCatalogue.packaged(), self.passwords, clock
             ),
@@ -169,6 +177,7 @@ class Office:
             amend_mode_rule.AmendModeRule: amend_mode_rule.AmendModeRuleHandler(policy),
             withdraw_mode_rule.WithdrawModeRule: withdraw_mode_rule.WithdrawModeRuleHandler(policy),
             add_exception.AddException: add_exception.AddExceptionHandler(policy),
+            add_exception.AddCalendarException: add_exception.AddExceptionHandler(policy),
             remove_exception.RemoveException: remove_exception.RemoveExceptionHandler(policy),
             override_mode.OverrideMode: override_mode.OverrideModeHandler(policy, self.depots),
             lift_override.LiftOverride: lift_override.LiftOverrideHandler(policy),

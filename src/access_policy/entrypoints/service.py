@@ -255,6 +255,8 @@ def http_services(
         unknown_identifiers=c.unknown_identifiers(),
         unknown_identifiers_kept_for=timedelta(days=c.settings().unknown_identifier_days),
         put_depot=c.put_depot(),
+        put_calendar=c.put_calendar(),
+        remove_calendar=c.remove_calendar(),
         put_charger=c.put_charger(),
         retire_charger=c.retire_charger(),
         schedule_mode=c.schedule_mode(),

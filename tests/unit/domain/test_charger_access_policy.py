@@ -115,7 +115,7 @@ def test_a_charger_is_retired_once() -> None:
     "command",
     [
         lambda p: p.put(settings(connectors=2), OBSERVE),
-        lambda p: p.schedule(rule(rule_id=RuleId("new"))),
+        lambda p: p.schedule(rule(rule_id=RuleId("new")), now=NOON),
         lambda p: p.amend_rule(rule(name="other")),
         lambda p: p.withdraw_rule(NIGHTS),
         lambda p: add_exception(p),
@@ -140,15 +140,15 @@ def test_a_retired_charger_takes_no_commands(command: Any) -> None:
 
 
 def test_a_rule_is_scheduled_and_shows_in_the_policy() -> None:
-    policy = given(registered()).when(lambda p: p.schedule(rule())).then(scheduled())
+    policy = given(registered()).when(lambda p: p.schedule(rule(), now=NOON)).then(scheduled())
 
     assert policy.rules == {NIGHTS: rule()}
     assert policy.plan.rules == policy.rules
 
 
 def test_the_same_rule_scheduled_twice_is_one_and_another_of_its_id_is_refused() -> None:
-    given(registered(), scheduled()).when(lambda p: p.schedule(rule())).then_nothing()
-    given(registered(), scheduled()).when(lambda p: p.schedule(rule(name="other"))).then_refused(errors.IdTaken)
+    given(registered(), scheduled()).when(lambda p: p.schedule(rule(), now=NOON)).then_nothing()
+    given(registered(), scheduled()).when(lambda p: p.schedule(rule(name="other"), now=NOON)).then_refused(errors.IdTaken)
 
 
 @pytest.mark.parametrize(
@@ -166,23 +166,23 @@ def test_the_same_rule_scheduled_twice_is_one_and_another_of_its_id_is_refused()
 def test_a_rule_that_means_nothing_is_neither_scheduled_nor_amended_to(
     changes: dict[str, Any], error: type[Refused], pointer: str
 ) -> None:
-    given(registered()).when(lambda p: p.schedule(rule(**changes))).then_refused(error, pointer=pointer)
+    given(registered()).when(lambda p: p.schedule(rule(**changes), now=NOON)).then_refused(error, pointer=pointer)
     given(registered(), scheduled()).when(lambda p: p.amend_rule(rule(**changes))).then_refused(error, pointer=pointer)
 
 
 def test_a_rule_is_checked_in_its_own_zone_or_the_chargers() -> None:
-    in_the_gap = {"recurrence": "FREQ=DAILY;COUNT=1", "anchor": date(2026, 3, 29), "start": "02:30", "end": "03:00"}
+    in_the_gap = {"recurrence": "FREQ=DAILY;COUNT=1", "anchor": date(2027, 3, 28), "start": "02:30", "end": "03:00"}
 
-    given(registered()).when(lambda p: p.schedule(rule(**in_the_gap))).then_refused(RuleNeverOccurs)
+    given(registered()).when(lambda p: p.schedule(rule(**in_the_gap), now=NOON)).then_refused(RuleNeverOccurs)
     in_utc = rule(**in_the_gap, time_zone="UTC")
-    given(registered()).when(lambda p: p.schedule(in_utc)).then(scheduled(in_utc))
+    given(registered()).when(lambda p: p.schedule(in_utc, now=NOON)).then(scheduled(in_utc))
 
 
 def test_a_charger_has_a_limited_number_of_rules() -> None:
     full = [scheduled(rule(rule_id=RuleId(f"r{i}"))) for i in range(RULES_MAX)]
 
-    given(registered(), *full[:-1]).when(lambda p: p.schedule(full[-1].rule)).then(full[-1])
-    given(registered(), *full).when(lambda p: p.schedule(rule())).then_refused(errors.TooManyRules)
+    given(registered(), *full[:-1]).when(lambda p: p.schedule(full[-1].rule, now=NOON)).then(full[-1])
+    given(registered(), *full).when(lambda p: p.schedule(rule(), now=NOON)).then_refused(errors.TooManyRules)
 
 
 def test_a_rule_is_amended_in_everything_but_its_id() -> None:
@@ -440,7 +440,7 @@ def test_a_rule_that_was_withdrawn_may_come_back_under_its_id() -> None:
     withdrawn = events.ModeScheduleWithdrawn(charger_id=BAY, rule_id=NIGHTS)
     again = replace(rule(), name="again")
 
-    given(registered(), scheduled(), withdrawn).when(lambda p: p.schedule(again)).then(scheduled(again))
+    given(registered(), scheduled(), withdrawn).when(lambda p: p.schedule(again, now=NOON)).then(scheduled(again))
 
 
 def test_an_exception_may_have_another_id_on_the_same_day() -> None:

@@ -39,7 +39,7 @@ def policy_commands(draw: st.DrawFn) -> PolicyCommand:
     commands: list[PolicyCommand] = [
         lambda p, now: p.put(settings(connectors=n), enforcement),
         lambda p, now: p.move_to_time_zone("Europe/Madrid"),
-        lambda p, now: p.schedule(a_rule),
+        lambda p, now: p.schedule(a_rule, now=now),
         lambda p, now: p.amend_rule(a_rule),
         lambda p, now: p.withdraw_rule(RuleId(name)),
         lambda p, now: p.add_exception(

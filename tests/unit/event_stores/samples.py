@@ -26,6 +26,7 @@ from access_policy.domain.ids import (
     ActorId,
     AgreementId,
     AttemptId,
+    CalendarId,
     ChargePointId,
     ChargerId,
     DepotId,
@@ -36,6 +37,7 @@ from access_policy.domain.ids import (
     TenantId,
     VehicleId,
 )
+from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
@@ -106,6 +108,15 @@ MODE_RULE = ModeRule(
     priority=10,
     except_dates=frozenset({date(2026, 12, 24), date(2026, 12, 31)}),
     extra_dates=frozenset({date(2026, 8, 1)}),
+)
+
+CALENDAR = HolidayCalendar(
+    calendar_id=CalendarId("bavaria"),
+    name="Bavaria",
+    days=(
+        Holiday(first=date(2026, 1, 6), last=date(2026, 1, 6), reason="Epiphany"),
+        Holiday(first=date(2026, 12, 24), last=date(2026, 12, 27), reason="Plant closed"),
+    ),
 )
 
 DESCRIPTION = registry.VehicleDescription(
@@ -257,6 +268,17 @@ SAMPLES: tuple[object, ...] = (
         mode=AccessMode.FREEVEND,
         reason="holidays",
     ),
+    policy.ModeCalendarExceptionAdded(
+        charger_id=BAY,
+        exception_id=EXCEPTION,
+        calendar_id=CALENDAR.calendar_id,
+        mode=AccessMode.FREEVEND,
+        reason="Open house",
+    ),
+    policy.HolidayCalendarTaken(charger_id=BAY, calendar=CALENDAR),
+    policy.HolidayCalendarDropped(charger_id=BAY, calendar_id=CALENDAR.calendar_id),
+    depot.HolidayCalendarPut(depot_id=DEPOT, calendar=CALENDAR),
+    depot.HolidayCalendarRemoved(depot_id=DEPOT, calendar_id=CALENDAR.calendar_id),
     policy.ModeExceptionRemoved(charger_id=BAY, exception_id=EXCEPTION),
     policy.ModeOverridden(
         charger_id=BAY,

@@ -1,4 +1,4 @@
-"""Give a charger a mode on whole local days."""
+"""Give a charger a mode on whole local days: dates of its own, or all days of a holiday calendar."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.context import Context, new_id
 from access_policy.domain.access_mode import AccessMode
-from access_policy.domain.ids import ChargerId, ExceptionId
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.ids import CalendarId, ChargerId, ExceptionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +24,35 @@ class AddException:
     expected_version: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddCalendarException:
+    charger_id: ChargerId
+    calendar_id: CalendarId
+    mode: AccessMode
+    reason: str
+    expected_version: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AddExceptionHandler:
     change: ChangePolicy
 
-    async def __call__(self, context: Context, command: AddException) -> Done:
+    async def __call__(self, context: Context, command: AddException | AddCalendarException) -> Done:
         exception_id = ExceptionId(new_id()[:16])
-        return await self.change(
-            context,
-            command,
-            lambda policy: policy.add_exception(
+        now = self.change.clock.now()
+
+        def add(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
+            if isinstance(command, AddCalendarException):
+                return policy.add_calendar_exception(
+                    exception_id, calendar_id=command.calendar_id, mode=command.mode, reason=command.reason
+                )
+            return policy.add_exception(
                 exception_id,
                 first=command.first,
                 last=command.last,
                 mode=command.mode,
                 reason=command.reason,
-                now=self.change.clock.now(),
-            ),
-            exception_id,
-        )
+                now=now,
+            )
+
+        return await self.change(context, command, add, exception_id)

@@ -20,6 +20,7 @@ from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.errors import SettingsInvalid
 from access_policy.domain.charger_access_policy.events import ChargerSettings
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, checked_id
 
 CHARGE_POINT_ID_MAX = 64  # characters; OCPP 2.0.1 allows 48, chargers exceed it
@@ -56,11 +57,14 @@ class PutChargerHandler:
         checked_id(command.charger_id, "charger_id")
         policy = await self.policies.find(context.tenant_id, command.charger_id)
         check_version(command.expected_version, 0 if policy is None else policy.changed_at)
-        settings = await self._settings(context, command, policy)
+        depot = await self._depot(context, command)
+        settings = self._settings(command, depot, policy)
         if policy is None:
-            events = policies.register(command.charger_id, settings, command.enforcement or Enforcement.ENFORCE)
+            events = policies.register(
+                command.charger_id, settings, command.enforcement or Enforcement.ENFORCE, depot.calendars
+            )
         else:
-            events = policy.put(settings, command.enforcement or policy.enforcement)
+            events = policy.put(settings, command.enforcement or policy.enforcement, depot.calendars)
         now = self.clock.now()
         version = 0 if policy is None else policy.version
         claims = await self._claims(context, command, policy, now=now)
@@ -71,12 +75,13 @@ class PutChargerHandler:
         changed_at = done.version if events or policy is None else policy.changed_at
         return Done(version=changed_at, position=done.position, created=policy is None)
 
-    async def _settings(
-        self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None
-    ) -> ChargerSettings:
+    async def _depot(self, context: Context, command: PutCharger) -> Depot:
         depot = await self.depots.find(context.tenant_id, command.depot_id)
         if depot is None:
             raise SettingsInvalid(f"There is no depot {command.depot_id}; put it first.", pointer="/depot_id")
+        return depot
+
+    def _settings(self, command: PutCharger, depot: Depot, policy: ChargerAccessPolicy | None) -> ChargerSettings:
         if not self.profiles.knows(command.profile):
             raise SettingsInvalid(
                 f"There is no capability profile {command.profile[:64]!r}; GET /v1/profiles lists all.",

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import RuleId
+from access_policy.domain.ids import CalendarId, RuleId
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 
@@ -28,6 +28,8 @@ class RuleDraft:
     priority: int = 0
     except_dates: frozenset[date] = field(default_factory=frozenset)
     extra_dates: frozenset[date] = field(default_factory=frozenset)
+    except_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
+    extra_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
 
     def rule(
         self, rule_id: RuleId, policy: ChargerAccessPolicy, *, now: datetime, made_on: date | None = None
@@ -56,4 +58,6 @@ class RuleDraft:
             priority=self.priority,
             except_dates=self.except_dates,
             extra_dates=self.extra_dates,
+            except_calendars=self.except_calendars,
+            extra_calendars=self.extra_calendars,
         )

@@ -26,5 +26,8 @@ class ScheduleModeHandler:
         rule_id = RuleId(new_id()[:16])
         now = self.change.clock.now()
         return await self.change(
-            context, command, lambda policy: policy.schedule(command.draft.rule(rule_id, policy, now=now)), rule_id
+            context,
+            command,
+            lambda policy: policy.schedule(command.draft.rule(rule_id, policy, now=now), now=now),
+            rule_id,
         )

@@ -60,7 +60,8 @@ class ScheduleModeForManyHandler:
                 raise ChargerUnknown(f"There is no charger {charger_id} in service at this depot.")
             if command.dry_run:
                 policy = await self.policies.get(context.tenant_id, charger_id)
-                policy.schedule(command.draft.rule(RuleId("dry-run"), policy, now=self.clock.now()))
+                now = self.clock.now()
+                policy.schedule(command.draft.rule(RuleId("dry-run"), policy, now=now), now=now)
                 return ForOneCharger(charger_id=charger_id)
             done = await retrying(self.schedule)(context, ScheduleMode(charger_id=charger_id, draft=command.draft))
         except (Refused, TooBusy) as refusal:

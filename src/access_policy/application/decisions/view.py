@@ -151,8 +151,8 @@ class DecisionView:
         self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
         for each in state.tenants:
             chargers = (
-                ChargerView(each.tenant_id, kept.policy, ZoneInfo(kept.policy.settings.time_zone), kept.plan_seen_at)
-                for kept in each.chargers
+                ChargerView(each.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
+                for policy, plan_seen_at in ((c.policy.sharing_calendars(), c.plan_seen_at) for c in each.chargers)
             )
             self._tenants[each.tenant_id] = TenantView(
                 registry=each.registry.registry(),
@@ -180,12 +180,16 @@ class DecisionView:
         elif isinstance(event, _REGISTRY):
             self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
-            tenant = self._tenant(tenant_of(recorded.stream))
-            tenant.depots[event.depot_id] = depots.evolve(tenant.depots.get(event.depot_id), event)
+            self._fold_depot(tenant_of(recorded.stream), event, recorded.version)
         elif isinstance(event, ChargePointClaimed):
             self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
         elif isinstance(event, ChargePointReleased):
             self._owners.pop(event.charge_point_id, None)
+
+    def _fold_depot(self, tenant_id: TenantId, event: depots.DepotEvent, version: int) -> None:
+        known = self.depot(tenant_id, event.depot_id)
+        if version == (known.version if known else 0) + 1:  # else it is delivered again
+            self._tenant(tenant_id).depots[event.depot_id] = depots.evolve(known, event)
 
     def _fold_policy(self, tenant_id: TenantId, event: policy_events.PolicyEvent, recorded: Recorded) -> None:
         chargers = self._tenant(tenant_id).chargers

@@ -91,7 +91,7 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
     rule_zone = zone(change.draft.time_zone or policy.settings.time_zone)
     made_on = since.astimezone(rule_zone).date()
     rule = change.draft.rule(named or RuleId("proposed"), policy, now=since, made_on=made_on)
-    rule.check(rule_zone)
+    policy.check_rule(rule)
     event = ModeScheduled if named is None else ModeScheduleAmended
     return evolve(policy, event(charger_id=policy.charger_id, rule=rule))
 

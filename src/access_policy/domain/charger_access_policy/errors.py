@@ -35,6 +35,16 @@ class ExceptionInvalid(Invalid):
     code = "mode-exception-invalid"
 
 
+class CalendarUnknown(Invalid):
+    """A rule or an exception names a holiday calendar that the charger's depot does not have."""
+
+    code = "holiday-calendar-unknown"
+
+
+class CalendarInUse(Conflict):
+    code = "holiday-calendar-in-use"
+
+
 class OverrideInvalid(Invalid):
     code = "override-invalid"
 

@@ -7,7 +7,17 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
-from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import (
+    ActorId,
+    CalendarId,
+    ChargePointId,
+    ChargerId,
+    DepotId,
+    ExceptionId,
+    OverrideId,
+    RuleId,
+)
+from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import ModeRule
 
 
@@ -94,10 +104,40 @@ class ModeExceptionAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModeCalendarExceptionAdded:
+    """On all days of the calendar, as it reads at any time, the charger has `mode`. `ModeExceptionRemoved` ends it."""
+
+    TYPE: ClassVar = "charger_access_policy.mode_calendar_exception_added.v1"
+    charger_id: ChargerId
+    exception_id: ExceptionId
+    calendar_id: CalendarId
+    mode: AccessMode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModeExceptionRemoved:
     TYPE: ClassVar = "charger_access_policy.mode_exception_removed.v1"
     charger_id: ChargerId
     exception_id: ExceptionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayCalendarTaken:
+    """The depot's calendar reads like this; the charger's policy keeps its own copy (ADR 0013)."""
+
+    TYPE: ClassVar = "charger_access_policy.holiday_calendar_taken.v1"
+    charger_id: ChargerId
+    calendar: HolidayCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayCalendarDropped:
+    """The charger's depot has no such calendar any more."""
+
+    TYPE: ClassVar = "charger_access_policy.holiday_calendar_dropped.v1"
+    charger_id: ChargerId
+    calendar_id: CalendarId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +231,9 @@ PolicyEvent = (
     | ModeScheduleWithdrawn
     | ModeExceptionAdded
     | ModeExceptionRemoved
+    | ModeCalendarExceptionAdded
+    | HolidayCalendarTaken
+    | HolidayCalendarDropped
     | ModeOverridden
     | ModeOverrideLifted
     | ModeChangeRequested

@@ -20,8 +20,11 @@ from access_policy.domain.charger_access_policy.events import (
     ChargerRetired,
     ChargerSettings,
     EnforcementChanged,
+    HolidayCalendarDropped,
+    HolidayCalendarTaken,
     ModeApplicationFailed,
     ModeApplied,
+    ModeCalendarExceptionAdded,
     ModeChangeRequested,
     ModeDriftDetected,
     ModeExceptionAdded,
@@ -35,6 +38,7 @@ from access_policy.domain.charger_access_policy.events import (
 )
 from access_policy.domain.ids import (
     ActorId,
+    CalendarId,
     ChargerId,
     ExceptionId,
     OverrideId,
@@ -44,12 +48,20 @@ from access_policy.domain.ids import (
     checked_name,
 )
 from access_policy.domain.instants import checked_year, utc, zone
+from access_policy.domain.mode_schedule.calendars import HolidayCalendar, shared
 from access_policy.domain.mode_schedule.rules import ModeRule
-from access_policy.domain.mode_schedule.timeline import ModeException, ModePlan, Override, next_transition
+from access_policy.domain.mode_schedule.timeline import (
+    CalendarException,
+    ModeException,
+    ModePlan,
+    Override,
+    next_transition,
+)
 
 CONNECTORS_MAX = 100
 RULES_MAX = 200
 REASON_LENGTH_MAX = 500
+_NO_CALENDARS: Mapping[CalendarId, HolidayCalendar] = {}
 LONGEST_OVERRIDE = timedelta(days=7)  # unless the depot says otherwise
 
 
@@ -62,6 +74,8 @@ class ChargerAccessPolicy:
     exceptions: Mapping[ExceptionId, ModeException] = field(default_factory=dict)
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
     never_begun: frozenset[OverrideId] = frozenset()  # overrides lifted before their time
+    calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
+    calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)  # the depot's, copied
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     version: int = 0  # the number of events folded, which is the stream's version
@@ -75,20 +89,38 @@ class ChargerAccessPolicy:
             rules=self.rules,
             exceptions=self.exceptions,
             overrides=self.overrides,
+            calendar_exceptions=self.calendar_exceptions,
+            calendars=self.calendars,
         )
 
     # --- the charger itself ---------------------------------------------------------------------------------------
 
-    def put(self, settings: ChargerSettings, enforcement: Enforcement) -> tuple[PolicyEvent, ...]:
-        """Set everything that an operator sets of a charger; what is as it was makes no event."""
+    def put(
+        self,
+        settings: ChargerSettings,
+        enforcement: Enforcement,
+        calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
+    ) -> tuple[PolicyEvent, ...]:
+        """Set everything that an operator sets of a charger, `calendars` being its depot's; what is as it was makes no
+        event. Raises `CalendarInUse` for a move to a depot without a calendar that the charger uses."""
         self._must_be_in_service()
         check_settings(settings)
+        if settings.depot_id != self.settings.depot_id:
+            self._must_find_its_calendars(calendars)
         changes: list[PolicyEvent] = []
         if settings != self.settings:
             changes.append(ChargerAmended(charger_id=self.charger_id, settings=settings))
         if enforcement is not self.enforcement:
             changes.append(EnforcementChanged(charger_id=self.charger_id, enforcement=enforcement))
-        return tuple(changes)
+        return (*changes, *self.follow_calendars(calendars))
+
+    def _must_find_its_calendars(self, calendars: Mapping[CalendarId, HolidayCalendar]) -> None:
+        if missing := sorted(self.plan.calendars_in_use - calendars.keys()):
+            raise errors.CalendarInUse(
+                f"This charger uses {', '.join(missing)}, which the other depot does not have; put such a calendar there "
+                "first, or take it out of the charger's rules and exceptions.",
+                pointer="/depot_id",
+            )
 
     def move_to_time_zone(self, time_zone: str) -> tuple[PolicyEvent, ...]:
         """The depot's zone was corrected; rules without a zone of their own and exceptions follow it."""
@@ -96,6 +128,25 @@ class ChargerAccessPolicy:
             return ()
         zone(time_zone)
         return (ChargerAmended(charger_id=self.charger_id, settings=replace(self.settings, time_zone=time_zone)),)
+
+    def follow_calendars(self, of_depot: Mapping[CalendarId, HolidayCalendar]) -> tuple[PolicyEvent, ...]:
+        """The depot's calendars are these; one that reads as before makes no event. One that the depot has no more stays
+        while this charger uses it: what was planned with it goes on."""
+        if self.retired_at is not None:
+            return ()
+        gone = [each for each in self.calendars if each not in of_depot and each not in self.plan.calendars_in_use]
+        return (
+            *(HolidayCalendarDropped(charger_id=self.charger_id, calendar_id=each) for each in gone),
+            *(
+                HolidayCalendarTaken(charger_id=self.charger_id, calendar=calendar)
+                for calendar_id, calendar in of_depot.items()
+                if self.calendars.get(calendar_id) != calendar
+            ),
+        )
+
+    def sharing_calendars(self) -> ChargerAccessPolicy:
+        """The same policy, holding its calendars in common with others that have equal ones."""
+        return replace(self, calendars={key: shared(each) for key, each in self.calendars.items()})
 
     def retire(self, *, now: datetime) -> tuple[PolicyEvent, ...]:
         """Retiring twice changes nothing."""
@@ -105,21 +156,23 @@ class ChargerAccessPolicy:
 
     # --- rules ----------------------------------------------------------------------------------------------------
 
-    def schedule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
-        """The same rule again changes nothing. Raises `IdTaken` for another rule of the same id."""
+    def schedule(self, rule: ModeRule, *, now: datetime) -> tuple[PolicyEvent, ...]:
+        """The same rule again changes nothing. Raises `IdTaken` for another rule of the same id, and `RuleNeverOccurs` for
+        one that lies wholly in the past (amending a rule to lie there ends it and is allowed)."""
         self._must_be_in_service()
         if rule.rule_id in self.rules:
             return self._repeated(self.rules[rule.rule_id] == rule, rule.rule_id)
         if len(self.rules) >= RULES_MAX:
             raise errors.TooManyRules(f"This charger has {RULES_MAX} mode rules already; withdraw or merge some.")
-        self._check_rule(rule)
+        self.check_rule(rule)
+        rule.check_occurs_after(now, self._zone_of(rule), self._holidays_of(rule))
         return (ModeScheduled(charger_id=self.charger_id, rule=rule),)
 
     def amend_rule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
         """Replace the rule of the same id; the same rule again changes nothing."""
         self._must_be_in_service()
         current = self.rule(rule.rule_id)
-        self._check_rule(rule)
+        self.check_rule(rule)
         if rule == current:
             return ()
         return (ModeScheduleAmended(charger_id=self.charger_id, rule=rule),)
@@ -135,9 +188,26 @@ class ChargerAccessPolicy:
             raise errors.RuleUnknown(f"This charger has no mode rule {rule_id}; its timeline names those it has.")
         return self.rules[rule_id]
 
-    def _check_rule(self, rule: ModeRule) -> None:
+    def check_rule(self, rule: ModeRule) -> None:
+        """Raises what makes the rule impossible at this charger."""
+        self._check_calendars(rule.except_calendars, "/except_calendars")
+        self._check_calendars(rule.extra_calendars, "/extra_calendars")
         checked_name(rule.name)
-        rule.check(zone(rule.time_zone or self.settings.time_zone))
+        rule.check(self._zone_of(rule), self._holidays_of(rule))
+
+    def _zone_of(self, rule: ModeRule) -> ZoneInfo:
+        return zone(rule.time_zone or self.settings.time_zone)
+
+    def _holidays_of(self, rule: ModeRule) -> Mapping[CalendarId, Mapping[date, str]]:
+        return {each: self.calendars[each].reasons() for each in rule.calendars}
+
+    def _check_calendars(self, named: Iterable[CalendarId], pointer: str) -> None:
+        for calendar_id in sorted(named):
+            if calendar_id not in self.calendars:
+                raise errors.CalendarUnknown(
+                    f"The depot {self.settings.depot_id} has no holiday calendar {calendar_id[:64]}; put it first.",
+                    pointer=pointer,
+                )
 
     # --- exceptions -----------------------------------------------------------------------------------------------
 
@@ -164,9 +234,26 @@ class ChargerAccessPolicy:
             ),
         )
 
+    def add_calendar_exception(
+        self, exception_id: ExceptionId, *, calendar_id: CalendarId, mode: AccessMode, reason: str
+    ) -> tuple[PolicyEvent, ...]:
+        """All days of the calendar, also those it will get later. The same exception again changes nothing."""
+        self._must_be_in_service()
+        if (known := self.calendar_exceptions.get(exception_id)) is not None:
+            return self._repeated(
+                (known.calendar_id, known.mode, known.reason) == (calendar_id, mode, reason), exception_id
+            )
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        self._check_calendars([calendar_id], "/calendar_id")
+        return (
+            ModeCalendarExceptionAdded(
+                charger_id=self.charger_id, exception_id=exception_id, calendar_id=calendar_id, mode=mode, reason=reason
+            ),
+        )
+
     def remove_exception(self, exception_id: ExceptionId) -> tuple[PolicyEvent, ...]:
         self._must_be_in_service()
-        if exception_id not in self.exceptions:
+        if exception_id not in self.exceptions and exception_id not in self.calendar_exceptions:
             raise errors.ExceptionUnknown(f"This charger has no exception {exception_id}.")
         return (ModeExceptionRemoved(charger_id=self.charger_id, exception_id=exception_id),)
 
@@ -259,10 +346,19 @@ class ChargerAccessPolicy:
             raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and takes no commands.")
 
 
-def register(charger_id: ChargerId, settings: ChargerSettings, enforcement: Enforcement) -> tuple[PolicyEvent, ...]:
+def register(
+    charger_id: ChargerId,
+    settings: ChargerSettings,
+    enforcement: Enforcement,
+    calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
+) -> tuple[PolicyEvent, ...]:
+    """`calendars` are the depot's."""
     checked_id(charger_id, "charger_id")
     check_settings(settings)
-    return (ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),)
+    return (
+        ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),
+        *(HolidayCalendarTaken(charger_id=charger_id, calendar=each) for each in calendars.values()),
+    )
 
 
 def check_settings(settings: ChargerSettings) -> None:
@@ -313,8 +409,25 @@ def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPoli
                 made=policy.version,
             )
             return replace(policy, exceptions={**policy.exceptions, added.exception_id: added})
+        case ModeCalendarExceptionAdded(exception_id=exception_id):
+            by_calendar = CalendarException(
+                exception_id=exception_id,
+                calendar_id=event.calendar_id,
+                mode=event.mode,
+                reason=event.reason,
+                made=policy.version,
+            )
+            return replace(policy, calendar_exceptions={**policy.calendar_exceptions, exception_id: by_calendar})
         case ModeExceptionRemoved(exception_id=exception_id):
-            return replace(policy, exceptions={k: v for k, v in policy.exceptions.items() if k != exception_id})
+            return replace(
+                policy,
+                exceptions={k: v for k, v in policy.exceptions.items() if k != exception_id},
+                calendar_exceptions={k: v for k, v in policy.calendar_exceptions.items() if k != exception_id},
+            )
+        case HolidayCalendarTaken(calendar=calendar):
+            return replace(policy, calendars={**policy.calendars, calendar.calendar_id: shared(calendar)})
+        case HolidayCalendarDropped(calendar_id=calendar_id):
+            return replace(policy, calendars={k: v for k, v in policy.calendars.items() if k != calendar_id})
         case ModeOverridden():
             made = Override(
                 override_id=event.override_id,

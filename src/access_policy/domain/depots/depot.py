@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from access_policy.domain.errors import Invalid, Unknown
+from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import DepotId, checked_id, checked_name
+from access_policy.domain.ids import CalendarId, DepotId, checked_id, checked_name
 from access_policy.domain.instants import zone
+from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 
 LANGUAGES = ("en", "de", "fr", "es", "nl")
 EXCLUSIVE_KINDS = frozenset({IdentifierKind.MAC})  # unless the depot says otherwise
 OVERRIDE_DAYS_MAX = 366
+CALENDARS_MAX = 50
 
 
 class DepotUnknown(Unknown):
@@ -23,6 +26,14 @@ class DepotUnknown(Unknown):
 
 class DepotInvalid(Invalid):
     code = "depot-invalid"
+
+
+class CalendarUnknown(Unknown):
+    code = "holiday-calendar-not-found"
+
+
+class TooManyCalendars(Conflict):
+    code = "too-many-holiday-calendars"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +68,40 @@ class DepotAmended:
     settings: DepotSettings
 
 
-DepotEvent = DepotRegistered | DepotAmended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayCalendarPut:
+    """The depot's calendar of this id reads like this from now on."""
+
+    TYPE: ClassVar = "depot.holiday_calendar_put.v1"
+    depot_id: DepotId
+    calendar: HolidayCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayCalendarRemoved:
+    TYPE: ClassVar = "depot.holiday_calendar_removed.v1"
+    depot_id: DepotId
+    calendar_id: CalendarId
+
+
+DepotEvent = DepotRegistered | DepotAmended | HolidayCalendarPut | HolidayCalendarRemoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depot:
+    """`version` is the stream's; `changed_at` and `calendar_changed_at` are it at the last change of the settings and of each
+    calendar, which is what callers compare (ADR 0011)."""
+
     depot_id: DepotId
     settings: DepotSettings
     version: int
+    changed_at: int
+    calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
+    calendar_changed_at: Mapping[CalendarId, int] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return zone(self.settings.time_zone)
 
     @property
     def longest_override(self) -> timedelta:
@@ -73,6 +110,24 @@ class Depot:
     def put(self, settings: DepotSettings) -> tuple[DepotEvent, ...]:
         check(settings)
         return () if settings == self.settings else (DepotAmended(depot_id=self.depot_id, settings=settings),)
+
+    def put_calendar(self, calendar: HolidayCalendar) -> tuple[DepotEvent, ...]:
+        """`calendar` was made by `HolidayCalendar.of`. One that reads as before changes nothing."""
+        if self.calendars.get(calendar.calendar_id) == calendar:
+            return ()
+        if calendar.calendar_id not in self.calendars and len(self.calendars) >= CALENDARS_MAX:
+            raise TooManyCalendars(f"This depot has {CALENDARS_MAX} holiday calendars already; remove one.")
+        return (HolidayCalendarPut(depot_id=self.depot_id, calendar=calendar),)
+
+    def remove_calendar(self, calendar_id: CalendarId) -> tuple[DepotEvent, ...]:
+        self.calendar(calendar_id)
+        return (HolidayCalendarRemoved(depot_id=self.depot_id, calendar_id=calendar_id),)
+
+    def calendar(self, calendar_id: CalendarId) -> HolidayCalendar:
+        """Raises `CalendarUnknown`."""
+        if calendar_id not in self.calendars:
+            raise CalendarUnknown(f"Depot {self.depot_id} has no holiday calendar {calendar_id[:64]}.")
+        return self.calendars[calendar_id]
 
 
 def register(depot_id: DepotId, settings: DepotSettings) -> tuple[DepotEvent, ...]:
@@ -93,7 +148,27 @@ def check(settings: DepotSettings) -> None:
 
 
 def evolve(depot: Depot | None, event: DepotEvent) -> Depot:
-    return Depot(depot_id=event.depot_id, settings=event.settings, version=(depot.version if depot else 0) + 1)
+    if isinstance(event, DepotRegistered):
+        return Depot(depot_id=event.depot_id, settings=event.settings, version=1, changed_at=1)
+    assert depot is not None, "a depot's first event is DepotRegistered"
+    version = depot.version + 1
+    match event:
+        case DepotAmended(settings=settings):
+            return replace(depot, settings=settings, version=version, changed_at=version)
+        case HolidayCalendarPut(calendar=calendar):
+            return replace(
+                depot,
+                version=version,
+                calendars={**depot.calendars, calendar.calendar_id: calendar},
+                calendar_changed_at={**depot.calendar_changed_at, calendar.calendar_id: version},
+            )
+        case HolidayCalendarRemoved(calendar_id=gone):
+            return replace(
+                depot,
+                version=version,
+                calendars={key: each for key, each in depot.calendars.items() if key != gone},
+                calendar_changed_at={key: at for key, at in depot.calendar_changed_at.items() if key != gone},
+            )
 
 
 def fold(events: Iterable[DepotEvent]) -> Depot | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.errors import Invalid
-from access_policy.domain.ids import RuleId
+from access_policy.domain.ids import CalendarId, RuleId
 from access_policy.domain.instants import checked_year, utc
 from access_policy.domain.mode_schedule.recurrence import Recurrence
 
@@ -24,12 +24,16 @@ PRIORITY_MAX = 1_000_000
 SEARCH_YEARS = 40  # a rule that has no window within this time of its anchor is taken never to occur
 OVERLAP_CHECK_DATES = 1_000
 DATES_MAX = 1_000  # exception dates, and extra dates
+CALENDARS_MAX = 20  # of each kind
 
 BLOCK_DAYS = 32  # local dates whose windows are computed and kept together
 BLOCKS_KEPT = 8_192  # at most 5 KiB each: some 30 different rules over 400 days, or thousands over some days
 
 _DAY = timedelta(days=1)
 _YEAR = timedelta(days=366)
+DatesOf = Mapping[CalendarId, Collection[date]]  # the local days of calendars
+
+_NO_CALENDARS: DatesOf = {}
 _START, _END = attrgetter("start"), attrgetter("end")
 
 
@@ -98,6 +102,27 @@ class ModeRule:
     priority: int = 0
     except_dates: frozenset[date] = field(default_factory=frozenset)
     extra_dates: frozenset[date] = field(default_factory=frozenset)
+    except_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
+    extra_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
+
+    @property
+    def calendars(self) -> frozenset[CalendarId]:
+        return self.except_calendars | self.extra_calendars
+
+    def on_days_of(self, calendars: DatesOf) -> ModeRule:
+        """The rule with the days of its calendars as dates. Its own dates count more than those of calendars, and of the
+        same kind an extra day counts more than an exception."""
+        if not self.calendars:
+            return self
+        except_days = frozenset[date]().union(*(calendars[each] for each in self.except_calendars))
+        extra_days = frozenset[date]().union(*(calendars[each] for each in self.extra_calendars))
+        return replace(
+            self,
+            except_dates=self.except_dates | except_days,
+            extra_dates=self.extra_dates | (extra_days - self.except_dates),
+            except_calendars=frozenset(),
+            extra_calendars=frozenset(),
+        )
 
     def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> list[Window]:
         """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
@@ -141,17 +166,31 @@ class ModeRule:
         extra = sorted(d for d in self.extra_dates if first <= d <= last)
         return (d for d, _ in groupby(merge(recurring, extra)))
 
-    def check(self, zone: ZoneInfo) -> None:
+    def check(self, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> None:
         """Raises when the rule could never do what its author meant: it ends before it starts, overlaps itself, never
         occurs, or names extra dates outside its own period; or when it holds a number, a date or an instant that no
-        schedule can mean."""
+        schedule can mean. `calendars` has all that the rule names."""
         parsed(self.recurrence)
         self._check_limits()
         self._check_times()
         self._check_period(zone)
         self._check_extra_dates(zone)
-        self._check_occurs(zone)
-        self._check_overlap()
+        self._check_extra_calendars(zone, calendars)
+        resolved = self.on_days_of(calendars)
+        resolved._check_occurs(zone)
+        resolved._check_overlap()
+
+    def check_occurs_after(self, now: datetime, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> None:
+        """Raises `RuleNeverOccurs` for a rule that lies wholly in the past: it would change nothing but what is shown
+        of days that are over."""
+        resolved = self.on_days_of(calendars)
+        begin = max(now, resolved._search_begin())
+        if not resolved._has_window(zone, begin, begin + SEARCH_YEARS * _YEAR):
+            raise RuleNeverOccurs(
+                f"The rule lies wholly in the past: it has no window from now on, {now:%Y-%m-%d %H:%M} UTC. "
+                "Correct its period, its recurrence or its dates.",
+                pointer="/applies_until" if self.applies_until is not None else "/recurrence",
+            )
 
     def _check_limits(self) -> None:
         if not 0 <= self.end_day_offset <= END_DAY_OFFSET_MAX:
@@ -162,6 +201,9 @@ class ModeRule:
             raise RuleInvalid(
                 f"priority takes a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}.", pointer="/priority"
             )
+        for name, named in (("except_calendars", self.except_calendars), ("extra_calendars", self.extra_calendars)):
+            if len(named) > CALENDARS_MAX:
+                raise RuleInvalid(f"{name} takes at most {CALENDARS_MAX} calendars; give fewer.", pointer=f"/{name}")
         for name, dates in (("except_dates", self.except_dates), ("extra_dates", self.extra_dates)):
             if len(dates) > DATES_MAX:
                 raise RuleInvalid(f"{name} takes at most {DATES_MAX} dates; give fewer.", pointer=f"/{name}")
@@ -193,23 +235,32 @@ class ModeRule:
 
     def _check_extra_dates(self, zone: ZoneInfo) -> None:
         for extra in sorted(self.extra_dates):
-            ends = local_instant(extra + timedelta(days=self.end_day_offset), self.end, zone)
-            before = self.applies_from is not None and ends <= self.applies_from.instant(zone)
-            after = (
-                self.applies_until is not None
-                and local_instant(extra, self.start, zone) >= self.applies_until.instant(zone)
-            )
-            if before or after:
+            if not self._lies_in_period(extra, zone):
                 raise RuleNeverOccurs(
                     f"The extra date {extra} lies outside the period in which the rule applies and would be lost; "
                     "widen the period or leave the date out.",
                     pointer="/extra_dates",
                 )
 
+    def _check_extra_calendars(self, zone: ZoneInfo, calendars: DatesOf) -> None:
+        for calendar_id in sorted(self.extra_calendars):
+            if not any(self._lies_in_period(day, zone) for day in calendars[calendar_id]):
+                raise RuleNeverOccurs(
+                    f"No day of calendar {calendar_id} lies in the period in which the rule applies: all would be lost; "
+                    "widen the period or leave the calendar out.",
+                    pointer="/extra_calendars",
+                )
+
+    def _lies_in_period(self, extra: date, zone: ZoneInfo) -> bool:
+        ends = local_instant(extra + timedelta(days=self.end_day_offset), self.end, zone)
+        starts = local_instant(extra, self.start, zone)
+        return (self.applies_from is None or ends > self.applies_from.instant(zone)) and (
+            self.applies_until is None or starts < self.applies_until.instant(zone)
+        )
+
     def _check_occurs(self, zone: ZoneInfo) -> None:
         horizon = datetime.combine(self._search_end(), time(), UTC)
-        begin = datetime.combine(min({self.anchor, *self.extra_dates}), time(), UTC) - timedelta(days=2)
-        if not self._has_window(zone, begin, horizon):
+        if not self._has_window(zone, self._search_begin(), horizon):
             raise RuleNeverOccurs(
                 "The rule never occurs: its recurrence, period and exception dates leave no window "
                 f"within {SEARCH_YEARS} years of {self.anchor}. Correct the recurrence or the period.",
@@ -228,8 +279,8 @@ class ModeRule:
         begin = min({self.anchor, *self.extra_dates})
         self._must_not_overlap(islice(self.dates(begin, self._search_end()), OVERLAP_CHECK_DATES))
         reach = timedelta(days=self.end_day_offset + 1)
-        for extra in sorted(self.extra_dates):
-            self._must_not_overlap(self.dates(extra - reach, extra + reach))
+        for first, last in _stretches(self.extra_dates):
+            self._must_not_overlap(self.dates(first - reach, last + reach))
 
     def _must_not_overlap(self, dates: Iterator[date]) -> None:
         length = timedelta(days=self.end_day_offset) + (_since_midnight(self.end) - _since_midnight(self.start))
@@ -240,6 +291,9 @@ class ModeRule:
                     "shorten the window or let it start less often.",
                     pointer="/end_day_offset",
                 )
+
+    def _search_begin(self) -> datetime:
+        return datetime.combine(min({self.anchor, *self.extra_dates}), time(), UTC) - timedelta(days=2)
 
     def _search_end(self) -> date:
         return date(self.anchor.year + SEARCH_YEARS, self.anchor.month, min(self.anchor.day, 28))
@@ -271,6 +325,15 @@ def _window(began_on: date, start: time, end: time, end_day_offset: int, zone: Z
 @lru_cache(maxsize=4096)
 def parsed(recurrence: str) -> Recurrence:
     return Recurrence.parse(recurrence)
+
+
+def _stretches(days: Collection[date]) -> Iterator[tuple[date, date]]:
+    """First and last of those days that lie no more than a year apart each: what is expanded at once."""
+    ascending = sorted(days)
+    ends = [index for index, (day, following) in enumerate(pairwise(ascending)) if following - day > _YEAR]
+    for begin, end in pairwise([-1, *ends, len(ascending) - 1]):
+        if end > begin:
+            yield ascending[begin + 1], ascending[end]
 
 
 def _since_midnight(clock: time) -> timedelta:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
-from access_policy.domain.ids import ActorId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import ModeRule, local_instant
 
 HORIZON_MAX = timedelta(days=400)
@@ -32,6 +33,17 @@ class ModeException:
     exception_id: ExceptionId
     first: date
     last: date
+    mode: AccessMode
+    reason: str
+    made: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarException:
+    """All days of a holiday calendar, as it reads now, in the charger's zone. `made` as in `ModeException`."""
+
+    exception_id: ExceptionId
+    calendar_id: CalendarId
     mode: AccessMode
     reason: str
     made: int
@@ -68,6 +80,14 @@ class ModePlan:
     rules: Mapping[RuleId, ModeRule] = field(default_factory=dict)
     exceptions: Mapping[ExceptionId, ModeException] = field(default_factory=dict)
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
+    calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
+    calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
+
+    @property
+    def calendars_in_use(self) -> frozenset[CalendarId]:
+        """Those that a rule or an exception names."""
+        by_rules = (rule.calendars for rule in self.rules.values())
+        return frozenset(each.calendar_id for each in self.calendar_exceptions.values()).union(*by_rules)
 
 
 class Timeline:
@@ -130,9 +150,11 @@ class _Layer(NamedTuple):
 def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
     """Highest rank first. Only spans that meet `[start, end)`, so that what is long over costs next to nothing."""
     zone = ZoneInfo(plan.time_zone)
+    holidays = {calendar_id: plan.calendars[calendar_id].reasons() for calendar_id in plan.calendars_in_use}
     layers = [
-        *(_of_rule(rule, zone, start, end) for rule in plan.rules.values()),
+        *(_of_rule(rule.on_days_of(holidays), zone, start, end) for rule in plan.rules.values()),
         *_of_exceptions(plan, zone, start, end),
+        *_of_calendar_exceptions(plan, holidays, zone, start, end),
         *(_of_override(each) for each in plan.overrides.values() if each.starts_at < end and each.ends_at > start),
     ]
     layers.sort(key=lambda layer: layer.rank, reverse=True)
@@ -155,6 +177,22 @@ def _of_exceptions(plan: ModePlan, zone: ZoneInfo, start: datetime, end: datetim
             cause = Cause(CauseKind.EXCEPTION, exception.exception_id, exception.reason)
             rank = (2, exception.made, 0, exception.exception_id)
             yield _Layer(rank, exception.mode, cause, [(begins, ends)])
+
+
+def _of_calendar_exceptions(
+    plan: ModePlan, holidays: Mapping[CalendarId, Mapping[date, str]], zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[_Layer]:
+    """A layer for each reason, since the cause names it."""
+    first, last = start.date() - 2 * _DAY, end.date() + 2 * _DAY
+    for exception in plan.calendar_exceptions.values():
+        rank = (2, exception.made, 0, exception.exception_id)
+        days: dict[str, list[tuple[datetime, datetime]]] = {}
+        for day, reason in holidays[exception.calendar_id].items():
+            if first <= day <= last:
+                span = (local_instant(day, time(), zone), local_instant(day + _DAY, time(), zone))
+                days.setdefault(reason, []).append(span)
+        for reason, spans in days.items():
+            yield _Layer(rank, exception.mode, Cause(CauseKind.EXCEPTION, exception.exception_id, reason), spans)
 
 
 def _of_override(override: Override) -> _Layer:

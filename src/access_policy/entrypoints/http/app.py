@@ -18,6 +18,7 @@ from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.http.v1 import (
     access,
+    calendars,
     chargers,
     depots,
     enrolment,
@@ -54,7 +55,7 @@ def create_app(services: HttpServices) -> FastAPI:
     )
     app.state.services = services
     app.include_router(health)
-    for module in (depots, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
+    for module in (depots, calendars, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)
     document(app)

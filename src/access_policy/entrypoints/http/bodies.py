@@ -13,10 +13,11 @@ from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineSta
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import AgreementId, ChargerId, DepotId
+from access_policy.domain.ids import AgreementId, CalendarId, ChargerId, DepotId
 from access_policy.domain.instants import utc
+from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX, Holiday
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
-from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, PRIORITY_MAX, Edge
+from access_policy.domain.mode_schedule.rules import CALENDARS_MAX, END_DAY_OFFSET_MAX, PRIORITY_MAX, Edge
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 
@@ -99,6 +100,23 @@ class ChargerBody(Body):
     password: Annotated[str, StringConstraints(min_length=8, max_length=64), AfterValidator(_no_controls)] | None = None
 
 
+class HolidayBody(Body):
+    date: Day
+    until_date: Day | None = None
+    reason: Text
+
+    def holiday(self) -> Holiday:
+        return Holiday(first=self.date, last=self.until_date or self.date, reason=self.reason)
+
+
+class CalendarBody(Body):
+    name: Name
+    days: Annotated[list[HolidayBody], Field(min_length=1, max_length=ENTRIES_MAX)]
+
+
+CalendarIds = Annotated[list[Text], Field(max_length=CALENDARS_MAX)]
+
+
 class RuleBody(Body):
     name: Name
     mode: AccessMode
@@ -112,6 +130,8 @@ class RuleBody(Body):
     priority: Annotated[int, Field(strict=True, ge=-PRIORITY_MAX, le=PRIORITY_MAX)] = 0
     except_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
     extra_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
+    except_calendars: CalendarIds = []
+    extra_calendars: CalendarIds = []
 
     def draft(self) -> RuleDraft:
         return RuleDraft(
@@ -127,6 +147,8 @@ class RuleBody(Body):
             priority=self.priority,
             except_dates=frozenset(self.except_dates),
             extra_dates=frozenset(self.extra_dates),
+            except_calendars=frozenset(CalendarId(each) for each in self.except_calendars),
+            extra_calendars=frozenset(CalendarId(each) for each in self.extra_calendars),
         )
 
 
@@ -137,10 +159,21 @@ class ManyRulesBody(Body):
 
 
 class ExceptionBody(Body):
-    date: Day
+    """The days `date` to `until_date`, or all days of the depot's calendar `calendar_id`."""
+
+    date: Day | None = None
     until_date: Day | None = None
+    calendar_id: Text | None = None
     mode: AccessMode
     reason: Text
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ExceptionBody:
+        if (self.date is None) is (self.calendar_id is None):
+            raise ValueError("give date or calendar_id, one of the two")
+        if self.calendar_id is not None and self.until_date is not None:
+            raise ValueError("until_date goes with date; a calendar has its own days")
+        return self
 
 
 class OverrideBody(Body):

@@ -53,6 +53,8 @@ class HttpServices:
     unknown_identifiers: UnknownIdentifiers
     unknown_identifiers_kept_for: timedelta
     put_depot: Handler
+    put_calendar: Handler
+    remove_calendar: Handler
     put_charger: Handler
     retire_charger: Handler
     schedule_mode: Handler

@@ -28,6 +28,8 @@ def rule_shown(rule: ModeRule) -> dict[str, Any]:
         "priority": rule.priority,
         "except_dates": sorted(each.isoformat() for each in rule.except_dates),
         "extra_dates": sorted(each.isoformat() for each in rule.extra_dates),
+        "except_calendars": sorted(rule.except_calendars),
+        "extra_calendars": sorted(rule.extra_calendars),
     }
 
 
@@ -36,16 +38,30 @@ def rules_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
 
 
 def exceptions_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:
-    return [
+    """`date` and `until_date` are null for an exception on all days of a calendar, `calendar_id` for all others."""
+    dated = [
         {
             "exception_id": each.exception_id,
             "date": each.first.isoformat(),
             "until_date": each.last.isoformat(),
+            "calendar_id": None,
             "mode": each.mode,
             "reason": each.reason,
         }
         for each in policy.exceptions.values()
     ]
+    by_calendar = [
+        {
+            "exception_id": each.exception_id,
+            "date": None,
+            "until_date": None,
+            "calendar_id": each.calendar_id,
+            "mode": each.mode,
+            "reason": each.reason,
+        }
+        for each in policy.calendar_exceptions.values()
+    ]
+    return dated + by_calendar
 
 
 def overrides_of(policy: ChargerAccessPolicy) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from access_policy.application.commands.add_exception import AddException
+from access_policy.application.commands.add_exception import AddCalendarException, AddException
 from access_policy.application.commands.amend_mode_rule import AmendModeRule
 from access_policy.application.commands.lift_override import LiftOverride
 from access_policy.application.commands.override_mode import OverrideMode
@@ -21,7 +21,7 @@ from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRu
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Invalid, Refused
-from access_policy.domain.ids import ChargerId, DepotId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import CalendarId, ChargerId, DepotId, ExceptionId, OverrideId, RuleId
 from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
 from access_policy.entrypoints.http.answers import IfMatch, answer, done, expected_version, instant, nothing_left
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
@@ -113,18 +113,32 @@ def _for_one(result: ForOneCharger) -> dict[str, Any]:
 async def add_exception(
     request: Request, caller: Caller, services: Services, charger_id: str, body: ExceptionBody, if_match: IfMatch = None
 ) -> Response:
-    command = AddException(
-        charger_id=ChargerId(charger_id),
+    command = _adding(ChargerId(charger_id), body, expected_version(if_match))
+    result = await services.add_exception(context_of(request, caller), command)
+    await services.settled(result.position)
+    shown = body.model_dump(mode="json")
+    shown["until_date"] = shown["until_date"] or shown["date"]
+    return done(result, {"exception_id": result.created_id, **shown}, status=201)
+
+
+def _adding(charger_id: ChargerId, body: ExceptionBody, version: int | None) -> AddException | AddCalendarException:
+    if body.calendar_id is not None:
+        return AddCalendarException(
+            charger_id=charger_id,
+            calendar_id=CalendarId(body.calendar_id),
+            mode=body.mode,
+            reason=body.reason,
+            expected_version=version,
+        )
+    assert body.date is not None  # one of the two is given
+    return AddException(
+        charger_id=charger_id,
         first=body.date,
         last=body.until_date or body.date,
         mode=body.mode,
         reason=body.reason,
-        expected_version=expected_version(if_match),
+        expected_version=version,
     )
-    result = await services.add_exception(context_of(request, caller), command)
-    await services.settled(result.position)
-    shown = {**body.model_dump(mode="json"), "until_date": (body.until_date or body.date).isoformat()}
-    return done(result, {"exception_id": result.created_id, **shown}, status=201)
 
 
 @router.delete("/chargers/{charger_id}/exceptions/{exception_id}", operation_id="remove_exception", status_code=204)

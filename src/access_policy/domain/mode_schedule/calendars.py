@@ -1,0 +1,73 @@
+"""A holiday calendar: named local days, each with the reason why it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from access_policy.domain.errors import Invalid
+from access_policy.domain.ids import CalendarId, checked_id, checked_name
+from access_policy.domain.instants import checked_year
+
+ENTRIES_MAX = 1_000
+DATES_MAX = 4_000  # of one calendar, all its entries together
+
+
+class CalendarInvalid(Invalid):
+    code = "holiday-calendar-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Holiday:
+    """Local days `first` to `last`, both included."""
+
+    first: date
+    last: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayCalendar:
+    """Of a depot, shared by its chargers (ADR 0013). `days` ascend (see `of`); on a day of two entries the first counts."""
+
+    calendar_id: CalendarId
+    name: str
+    days: tuple[Holiday, ...]
+
+    @staticmethod
+    def of(calendar_id: CalendarId, name: str, days: Collection[Holiday]) -> HolidayCalendar:
+        """Raises `CalendarInvalid`, `InvalidId`, `InvalidName` or `InstantOutOfRange`."""
+        checked_id(calendar_id, "calendar_id")
+        checked_name(name)
+        if not 1 <= len(days) <= ENTRIES_MAX:
+            raise CalendarInvalid(f"A calendar has 1 to {ENTRIES_MAX} entries, this one {len(days)}.", pointer="/days")
+        for index, day in enumerate(days):
+            _check(day, f"/days/{index}")
+        calendar = HolidayCalendar(calendar_id=calendar_id, name=name, days=tuple(sorted(set(days))))
+        if (count := sum((day.last - day.first).days + 1 for day in calendar.days)) > DATES_MAX:
+            raise CalendarInvalid(f"A calendar has at most {DATES_MAX} days, this one {count}.", pointer="/days")
+        return calendar
+
+    def reasons(self) -> Mapping[date, str]:
+        """The reason of each day."""
+        reasons: dict[date, str] = {}
+        for each in self.days:
+            for offset in range((each.last - each.first).days + 1):
+                reasons.setdefault(each.first + timedelta(days=offset), each.reason)
+        return reasons
+
+
+def _check(day: Holiday, pointer: str) -> None:
+    checked_year(day.first.year, f"{pointer[1:]}/date")
+    checked_year(day.last.year, f"{pointer[1:]}/until_date")
+    if day.last < day.first:
+        raise CalendarInvalid(f"{day.reason!r} would end on {day.last}, before it starts on {day.first}.", pointer=pointer)
+    checked_name(day.reason, f"{pointer[1:]}/reason")
+
+
+@lru_cache(maxsize=256)
+def shared(calendar: HolidayCalendar) -> HolidayCalendar:
+    """`calendar`, or an equal one: the chargers of a depot hold the same one in memory, not a copy each."""
+    return calendar
