@@ -133,7 +133,8 @@ def _read(
     event: Event, text: str, zone: ZoneInfo, reach: tuple[date, date], replaced: dict[str, set[date]]
 ) -> list[Holiday]:
     if event.errors:
-        raise IcsInvalid(f"{_name(event, text)} cannot be read: {_where(str(event.errors[0][1]), text)}")
+        prop, message = event.errors[0]
+        raise IcsInvalid(f"{_name(event, text)} cannot be read: {prop or ''} {_where(str(message), text)}")
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return []
     reason = _one_line(event.get("SUMMARY"))
@@ -150,17 +151,23 @@ def _read(
     return [each for each in holidays if each.last >= reach[0] and each.first <= reach[1]]
 
 
-def _moment(event: Event, prop: str, text: str) -> date | datetime:
+def _value(event: Event, prop: str, text: str) -> Any:
+    """Of a property that an event has once."""
     value: Any = event.get(prop)
+    if value is None or isinstance(value, list):
+        raise IcsInvalid(f"{_name(event, text)} needs exactly one {prop}.")
     try:
-        if value is None or isinstance(value, list):
-            raise IcsInvalid(f"{_name(event, text)} needs exactly one {prop}.")
-        moment = value.dt
-        if isinstance(moment, datetime) and moment.tzinfo is None and "TZID" in value.params:
-            tzid = str(value.params["TZID"])[:64]
-            raise IcsInvalid(f"{_name(event, text)} has {prop} in the time zone {tzid!r}, which nobody knows.")
-    except BrokenCalendarProperty as error:
-        raise IcsInvalid(f"{_name(event, text)} has a {prop} that is no date: {str(error)[:200]}") from error
+        found = value.dt
+    except (BrokenCalendarProperty, AttributeError) as error:
+        raise IcsInvalid(f"{_name(event, text)} has a {prop} that cannot be read.") from error
+    if isinstance(found, datetime) and found.tzinfo is None and "TZID" in value.params:
+        tzid = str(value.params["TZID"])[:64]
+        raise IcsInvalid(f"{_name(event, text)} has a {prop} in the time zone {tzid!r}, which nobody knows.")
+    return found
+
+
+def _moment(event: Event, prop: str, text: str) -> date | datetime:
+    moment = _value(event, prop, text)
     if not isinstance(moment, date):
         raise IcsInvalid(f"{_name(event, text)} has a {prop} that is no date.")
     return moment
@@ -183,11 +190,7 @@ def _length(event: Event, start: date | datetime, text: str) -> timedelta:
 
 
 def _duration(event: Event, text: str) -> timedelta:
-    duration: Any = event["DURATION"]
-    try:
-        lasts = duration.dt
-    except (BrokenCalendarProperty, AttributeError) as error:
-        raise IcsInvalid(f"{_name(event, text)} has a DURATION that cannot be read.") from error
+    lasts = _value(event, "DURATION", text)
     if not isinstance(lasts, timedelta):
         raise IcsInvalid(f"{_name(event, text)} has a DURATION that cannot be read.")
     return lasts
