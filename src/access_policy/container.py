@@ -25,6 +25,7 @@ from access_policy.adapters.view_snapshots import FileViewSnapshots
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
+from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.lift_override import LiftOverrideHandler
@@ -220,6 +221,7 @@ class Container(containers.DeclarativeContainer):
         decision_view,
         clock,
     )
+    copy_policy = providers.Singleton(CopyPolicyHandler, change_policy, decision_view)
     amend_mode_rule = providers.Singleton(retrying, providers.Singleton(AmendModeRuleHandler, change_policy))
     withdraw_mode_rule = providers.Singleton(retrying, providers.Singleton(WithdrawModeRuleHandler, change_policy))
     add_exception = providers.Singleton(retrying, providers.Singleton(AddExceptionHandler, change_policy))

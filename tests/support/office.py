@@ -14,6 +14,7 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.commands import (
     add_exception,
     amend_mode_rule,
+    copy_policy,
     end_agreement,
     lift_override,
     override_mode,
@@ -174,6 +175,7 @@ class Office:
             schedule_mode_for_many.ScheduleModeForMany: schedule_mode_for_many.ScheduleModeForManyHandler(
                 schedule, self.policies, self.depots, chargers, clock
             ),
+            copy_policy.CopyPolicy: copy_policy.CopyPolicyHandler(policy, chargers),
             amend_mode_rule.AmendModeRule: amend_mode_rule.AmendModeRuleHandler(policy),
             withdraw_mode_rule.WithdrawModeRule: withdraw_mode_rule.WithdrawModeRuleHandler(policy),
             add_exception.AddException: add_exception.AddExceptionHandler(policy),

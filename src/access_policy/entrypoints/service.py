@@ -261,6 +261,7 @@ def http_services(
         retire_charger=c.retire_charger(),
         schedule_mode=c.schedule_mode(),
         schedule_mode_for_many=c.schedule_mode_for_many(),
+        copy_policy=c.copy_policy(),
         amend_mode_rule=c.amend_mode_rule(),
         withdraw_mode_rule=c.withdraw_mode_rule(),
         add_exception=c.add_exception(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from access_policy.application.commands.previews import Horizon, Preview
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.commands.schedule_mode import ScheduleMode, ScheduleModeHandler
 from access_policy.application.context import Context
@@ -20,12 +22,15 @@ from access_policy.domain.ids import ChargerId, DepotId, RuleId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleModeForMany:
-    """`charger_ids` None: all chargers in service at the depot. `dry_run`: check and record nothing."""
+    """`charger_ids` None: all chargers in service at the depot. `dry_run`: record nothing and show the timelines over
+    `[start, end)` before and after."""
 
     depot_id: DepotId
     charger_ids: tuple[ChargerId, ...] | None
     draft: RuleDraft
     dry_run: bool = False
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class ForOneCharger:
     charger_id: ChargerId
     rule_id: str | None = None
     refusal: Refused | TooBusy | None = None
+    preview: Preview | None = None
     position: int = 0
 
 
@@ -50,19 +56,27 @@ class ScheduleModeForManyHandler:
         await self.depots.get(context.tenant_id, command.depot_id)
         at_depot = await self.chargers.charger_ids(context.tenant_id, command.depot_id)
         wanted = at_depot if command.charger_ids is None else dict.fromkeys(command.charger_ids)
-        return [await self._one(context, command, charger_id, set(at_depot)) for charger_id in wanted]
+        horizon = None
+        if command.dry_run:
+            horizon = Horizon.of(command.start, command.end, chargers=len(wanted), now=self.clock.now())
+        return [await self._one(context, command, charger_id, set(at_depot), horizon) for charger_id in wanted]
 
     async def _one(
-        self, context: Context, command: ScheduleModeForMany, charger_id: ChargerId, at_depot: set[ChargerId]
+        self,
+        context: Context,
+        command: ScheduleModeForMany,
+        charger_id: ChargerId,
+        at_depot: set[ChargerId],
+        horizon: Horizon | None,
     ) -> ForOneCharger:
         try:
             if charger_id not in at_depot:
                 raise ChargerUnknown(f"There is no charger {charger_id} in service at this depot.")
-            if command.dry_run:
+            if horizon is not None:
                 policy = await self.policies.get(context.tenant_id, charger_id)
                 now = self.clock.now()
-                policy.schedule(command.draft.rule(RuleId("dry-run"), policy, now=now), now=now)
-                return ForOneCharger(charger_id=charger_id)
+                events = policy.schedule(command.draft.rule(RuleId("dry-run"), policy, now=now), now=now)
+                return ForOneCharger(charger_id=charger_id, preview=Preview.of(policy, events, horizon))
             done = await retrying(self.schedule)(context, ScheduleMode(charger_id=charger_id, draft=command.draft))
         except (Refused, TooBusy) as refusal:
             return ForOneCharger(charger_id=charger_id, refusal=refusal)

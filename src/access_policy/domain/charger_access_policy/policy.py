@@ -49,7 +49,7 @@ from access_policy.domain.ids import (
 )
 from access_policy.domain.instants import checked_year, utc, zone
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar, shared
-from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.mode_schedule.rules import ModeRule, RuleNeverOccurs
 from access_policy.domain.mode_schedule.timeline import (
     CalendarException,
     ModeException,
@@ -165,7 +165,12 @@ class ChargerAccessPolicy:
         if len(self.rules) >= RULES_MAX:
             raise errors.TooManyRules(f"This charger has {RULES_MAX} mode rules already; withdraw or merge some.")
         self.check_rule(rule)
-        rule.check_occurs_after(now, self._zone_of(rule), self._holidays_of(rule))
+        if not self.occurs_after(rule, now):
+            raise RuleNeverOccurs(
+                f"The rule lies wholly in the past: it has no window from now on, {now:%Y-%m-%d %H:%M} UTC. "
+                "Correct its period, its recurrence or its dates.",
+                pointer="/applies_until" if rule.applies_until is not None else "/recurrence",
+            )
         return (ModeScheduled(charger_id=self.charger_id, rule=rule),)
 
     def amend_rule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
@@ -194,6 +199,10 @@ class ChargerAccessPolicy:
         self._check_calendars(rule.extra_calendars, "/extra_calendars")
         checked_name(rule.name)
         rule.check(self._zone_of(rule), self._holidays_of(rule))
+
+    def occurs_after(self, rule: ModeRule, now: datetime) -> bool:
+        """Whether the rule, which names calendars of this charger's only, has a window at `now` or later."""
+        return rule.occurs_after(now, self._zone_of(rule), self._holidays_of(rule))
 
     def _zone_of(self, rule: ModeRule) -> ZoneInfo:
         return zone(rule.time_zone or self.settings.time_zone)

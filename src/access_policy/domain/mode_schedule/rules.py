@@ -180,17 +180,11 @@ class ModeRule:
         resolved._check_occurs(zone)
         resolved._check_overlap()
 
-    def check_occurs_after(self, now: datetime, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> None:
-        """Raises `RuleNeverOccurs` for a rule that lies wholly in the past: it would change nothing but what is shown
-        of days that are over."""
+    def occurs_after(self, now: datetime, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> bool:
+        """Whether a window is open now or opens later; not for a rule that lies wholly in the past."""
         resolved = self.on_days_of(calendars)
         begin = max(now, resolved._search_begin())
-        if not resolved._has_window(zone, begin, begin + SEARCH_YEARS * _YEAR):
-            raise RuleNeverOccurs(
-                f"The rule lies wholly in the past: it has no window from now on, {now:%Y-%m-%d %H:%M} UTC. "
-                "Correct its period, its recurrence or its dates.",
-                pointer="/applies_until" if self.applies_until is not None else "/recurrence",
-            )
+        return resolved._has_window(zone, begin, begin + SEARCH_YEARS * _YEAR)
 
     def _check_limits(self) -> None:
         if not 0 <= self.end_day_offset <= END_DAY_OFFSET_MAX:

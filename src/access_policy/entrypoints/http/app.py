@@ -22,6 +22,7 @@ from access_policy.entrypoints.http.v1 import (
     chargers,
     depots,
     enrolment,
+    for_many,
     profiles,
     registry,
     reports,
@@ -55,7 +56,7 @@ def create_app(services: HttpServices) -> FastAPI:
     )
     app.state.services = services
     app.include_router(health)
-    for module in (depots, calendars, chargers, schedule, registry, access, enrolment, what_if, reports, profiles):
+    for module in (depots, calendars, chargers, schedule, for_many, registry, access, enrolment, what_if, reports, profiles):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)
     document(app)

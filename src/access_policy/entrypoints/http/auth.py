@@ -34,6 +34,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "amend_mode_rule": OPERATORS,
     "withdraw_mode_rule": OPERATORS,
     "schedule_mode_for_many": OPERATORS,
+    "copy_policy": OPERATORS,
     "add_exception": OPERATORS,
     "remove_exception": OPERATORS,
     "override_mode": OPERATORS,

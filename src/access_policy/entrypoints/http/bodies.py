@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.charger_access_policy.copying import Parts
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
@@ -152,10 +153,51 @@ class RuleBody(Body):
         )
 
 
-class ManyRulesBody(Body):
+class DryRunBody(Body):
+    """What a dry run shows is `[from, until)`; without `dry_run` there is nothing to show."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
     charger_ids: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | Literal["all"]
-    rule: RuleBody
     dry_run: bool = False
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _shown_in_a_dry_run(self) -> DryRunBody:
+        if not self.dry_run and (self.from_ is not None or self.until is not None):
+            raise ValueError("from and until say what a dry run shows; give dry_run as well, or leave them out")
+        return self
+
+    def chosen(self) -> tuple[ChargerId, ...] | None:
+        return None if self.charger_ids == "all" else tuple(ChargerId(each) for each in self.charger_ids)
+
+
+class ManyRulesBody(DryRunBody):
+    rule: RuleBody
+
+
+class PartsBody(Body):
+    rules: bool = True
+    exceptions: bool = True
+    baseline_mode: bool = True
+    enforcement: bool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> PartsBody:
+        if not (self.rules or self.exceptions or self.baseline_mode or self.enforcement):
+            raise ValueError("names nothing to copy")
+        return self
+
+    def parts(self) -> Parts:
+        return Parts(**self.model_dump())
+
+
+class CopyPolicyBody(DryRunBody):
+    """`replace`: what the other chargers have besides goes."""
+
+    what: PartsBody = PartsBody()
+    replace: bool = True
 
 
 class ExceptionBody(Body):

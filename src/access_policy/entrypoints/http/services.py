@@ -9,6 +9,7 @@ from typing import Any
 
 from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.commands import Done
+from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.context import Context
 from access_policy.application.decisions.desk import AccessDesk
@@ -59,6 +60,7 @@ class HttpServices:
     retire_charger: Handler
     schedule_mode: Handler
     schedule_mode_for_many: ScheduleModeForManyHandler
+    copy_policy: CopyPolicyHandler
     amend_mode_rule: Handler
     withdraw_mode_rule: Handler
     add_exception: Handler

@@ -14,7 +14,7 @@ from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.remove_exception import RemoveException
 from access_policy.application.commands.retire_charger import RetireCharger
 from access_policy.application.commands.schedule_mode import ScheduleMode
-from access_policy.application.commands.schedule_mode_for_many import ForOneCharger, ScheduleModeForMany
+from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForMany
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule
 from access_policy.application.errors import VersionMismatch
 from access_policy.domain.charger_access_policy import errors
@@ -159,7 +159,8 @@ async def test_what_one_charger_refuses_others_take(two_bays: Office) -> None:
 async def test_a_dry_run_says_what_would_be_and_records_nothing(two_bays: Office) -> None:
     good = await two_bays.do(ScheduleModeForMany(depot_id=NORTH, charger_ids=None, draft=draft(), dry_run=True))
     assert good.events == []
-    assert good.done == [ForOneCharger(charger_id=BAY), ForOneCharger(charger_id=BAY_2)]
+    assert [(one.charger_id, one.rule_id, one.refusal) for one in good.done] == [(BAY, None, None), (BAY_2, None, None)]
+    assert all(one.preview.before.segments != one.preview.after.segments for one in good.done)
 
     bad = await two_bays.do(
         ScheduleModeForMany(depot_id=NORTH, charger_ids=(BAY,), draft=draft(recurrence="FREQ=HOURLY"), dry_run=True)

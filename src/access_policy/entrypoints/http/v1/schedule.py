@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
@@ -16,16 +16,15 @@ from access_policy.application.commands.lift_override import LiftOverride
 from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.remove_exception import RemoveException
 from access_policy.application.commands.schedule_mode import ScheduleMode
-from access_policy.application.commands.schedule_mode_for_many import ForOneCharger, ScheduleModeForMany
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.errors import Invalid, Refused
-from access_policy.domain.ids import CalendarId, ChargerId, DepotId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.errors import Invalid
+from access_policy.domain.ids import CalendarId, ChargerId, ExceptionId, OverrideId, RuleId
 from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
 from access_policy.entrypoints.http.answers import IfMatch, answer, done, expected_version, instant, nothing_left
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
-from access_policy.entrypoints.http.bodies import ExceptionBody, Instant, ManyRulesBody, OverrideBody, RuleBody
+from access_policy.entrypoints.http.bodies import ExceptionBody, Instant, OverrideBody, RuleBody
 from access_policy.entrypoints.http.v1.planned import segments_shown
 
 router = APIRouter(tags=["schedule"])
@@ -83,27 +82,6 @@ async def withdraw_mode_rule(
     result = await services.withdraw_mode_rule(context_of(request, caller), command)
     await services.settled(result.position)
     return nothing_left(result)
-
-
-@router.post("/depots/{depot_id}/mode-rules", operation_id="schedule_mode_for_many")
-async def schedule_mode_for_many(
-    request: Request, caller: Caller, services: Services, depot_id: str, body: ManyRulesBody
-) -> Response:
-    """A result for each charger: a rule's id, or the problem that kept it from being made."""
-    wanted = None if body.charger_ids == "all" else tuple(ChargerId(each) for each in body.charger_ids)
-    command = ScheduleModeForMany(
-        depot_id=DepotId(depot_id), charger_ids=wanted, draft=body.rule.draft(), dry_run=body.dry_run
-    )
-    results = await services.schedule_mode_for_many(context_of(request, caller), command)
-    await services.settled(max((each.position for each in results), default=0))
-    return answer({"dry_run": body.dry_run, "results": [_for_one(each) for each in results]})
-
-
-def _for_one(result: ForOneCharger) -> dict[str, Any]:
-    if result.refusal is None:
-        return {"charger_id": result.charger_id, "ok": True, "rule_id": result.rule_id}
-    code = result.refusal.code if isinstance(result.refusal, Refused) else "too-busy"
-    return {"charger_id": result.charger_id, "ok": False, "problem": {"code": code, "detail": str(result.refusal)}}
 
 
 # --- exceptions and overrides ----------------------------------------------------------------------------------------

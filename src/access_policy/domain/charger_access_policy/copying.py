@@ -1,0 +1,113 @@
+"""Copying one charger's policy to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.ids import ExceptionId
+from access_policy.domain.mode_schedule.timeline import CalendarException, ModeException
+
+AnyException = ModeException | CalendarException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which parts of a policy are copied. Overrides never are: one says what a person decided for this charger for this
+    while, with a reason that is true of it alone, and where it is needed at others it is quickly made there."""
+
+    rules: bool = True
+    exceptions: bool = True
+    baseline_mode: bool = True
+    enforcement: bool = False
+
+
+def copy_policy(
+    source: ChargerAccessPolicy, target: ChargerAccessPolicy, parts: Parts, *, replaces: bool, now: datetime
+) -> tuple[PolicyEvent, ...]:
+    """What makes `target` read like `source` in `parts`. Copies keep their ids, so that copying again changes nothing, and
+    copying after the source was amended amends. With `replaces`, what `target` has besides goes. What is over already is
+    left alone on both sides. Raises what makes a part impossible at the target, and `ChargerRetired`."""
+    target.must_be_in_service()
+    draft = _Draft(target)
+    settings = target.settings
+    if parts.baseline_mode:
+        settings = replace(settings, baseline_mode=source.settings.baseline_mode)
+    enforcement = source.enforcement if parts.enforcement else target.enforcement
+    draft.add(target.put(settings, enforcement, target.calendars))
+    if parts.rules:
+        _copy_rules(source, draft, replaces=replaces, now=now)
+    if parts.exceptions:
+        _copy_exceptions(source, draft, replaces=replaces, now=now)
+    return tuple(draft.events)
+
+
+class _Draft:
+    """The target as it becomes."""
+
+    def __init__(self, policy: ChargerAccessPolicy) -> None:
+        self.policy = policy
+        self.events: list[PolicyEvent] = []
+
+    def add(self, events: Iterable[PolicyEvent]) -> None:
+        for event in events:
+            self.policy = evolve(self.policy, event)
+            self.events.append(event)
+
+
+def _copy_rules(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool, now: datetime) -> None:
+    wanted = [rule for rule in source.rules.values() if source.occurs_after(rule, now)]
+    if replaces:
+        kept = {rule.rule_id for rule in wanted}
+        for rule in tuple(draft.policy.rules.values()):
+            if rule.rule_id not in kept and draft.policy.occurs_after(rule, now):
+                draft.add(draft.policy.withdraw_rule(rule.rule_id))
+    for rule in wanted:
+        known = rule.rule_id in draft.policy.rules
+        draft.add(draft.policy.amend_rule(rule) if known else draft.policy.schedule(rule, now=now))
+
+
+def _copy_exceptions(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool, now: datetime) -> None:
+    """In the order of their making, which is their precedence."""
+    wanted = sorted(_to_come(source, now).values(), key=lambda each: each.made)
+    of_target = _to_come(draft.policy, now)
+    kept = {each.exception_id for each in wanted}
+    for exception_id, theirs in of_target.items():
+        mine = next((each for each in wanted if each.exception_id == exception_id), None)
+        if (replaces and exception_id not in kept) or (mine is not None and not _alike(mine, theirs)):
+            draft.add(draft.policy.remove_exception(exception_id))
+    for each in wanted:
+        if each.exception_id not in _all(draft.policy):
+            draft.add(_added(draft.policy, each, now))
+
+
+def _added(policy: ChargerAccessPolicy, exception: AnyException, now: datetime) -> tuple[PolicyEvent, ...]:
+    if isinstance(exception, CalendarException):
+        return policy.add_calendar_exception(
+            exception.exception_id, calendar_id=exception.calendar_id, mode=exception.mode, reason=exception.reason
+        )
+    return policy.add_exception(
+        exception.exception_id,
+        first=exception.first,
+        last=exception.last,
+        mode=exception.mode,
+        reason=exception.reason,
+        now=now,
+    )
+
+
+def _all(policy: ChargerAccessPolicy) -> dict[ExceptionId, AnyException]:
+    return {**policy.exceptions, **policy.calendar_exceptions}
+
+
+def _to_come(policy: ChargerAccessPolicy, now: datetime) -> dict[ExceptionId, AnyException]:
+    today = now.astimezone(ZoneInfo(policy.settings.time_zone)).date()
+    return {k: e for k, e in _all(policy).items() if isinstance(e, CalendarException) or e.last >= today}
+
+
+def _alike(one: AnyException, other: AnyException) -> bool:
+    return replace(one, made=0) == replace(other, made=0)

@@ -1,0 +1,29 @@
+"""Where two timelines differ: what a change of the policy would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from access_policy.domain.mode_schedule.timeline import Segment, Timeline
+
+
+class Difference(NamedTuple):
+    """In `[start, end)` another mode or another cause holds; `before` and `after` are the segments that hold there."""
+
+    start: datetime
+    end: datetime
+    before: Segment
+    after: Segment
+
+
+def differences(before: Timeline, after: Timeline) -> Iterator[Difference]:
+    """In order, of two timelines over the same `[start, end)`."""
+    olds, news = iter(before.segments), iter(after.segments)
+    old, new = next(olds, None), next(news, None)
+    while old is not None and new is not None:
+        start, end = max(old.start, new.start), min(old.end, new.end)
+        if (old.mode, old.cause) != (new.mode, new.cause):
+            yield Difference(start, end, old, new)
+        old, new = (next(olds, None) if old.end == end else old), (next(news, None) if new.end == end else new)
