@@ -203,7 +203,7 @@ async def test_a_body_that_is_no_json_or_of_another_kind_is_refused(api: HttpApi
     no_json = await api.send("PUT", PATH, content=b"{", headers={"Content-Type": "application/json"})
     other = await api.send("PUT", PATH, content=b"a,b", headers={"Content-Type": "text/csv"})
 
-    assert (no_json.status_code, other.status_code) == (400, 415)
+    assert (no_json.status_code, other.status_code) == (400, 422)
     assert CalendarBody.model_validate(BODY).name == "Bavaria"
 
 

@@ -61,6 +61,9 @@ THERE = {
     "applies_until": None,
     "except_dates": [],
     "extra_dates": [],
+    "except_calendars": [],
+    "extra_calendars": ["bavaria"],
+    "years": "2026-2028",
     "valid_from": "2026-01-01T00:00:00Z",
     "valid_until": None,
     "hours": [],
@@ -79,6 +82,12 @@ THERE = {
 }
 ONE_END = {"for": "PT2H", "until": None, "until_next_transition": False, "from": None}
 MADE_FIRST = (
+    (
+        "PUT",
+        "/v1/depots/north/calendars/bavaria",
+        {"name": "Bavaria", "days": [{"date": "2026-12-25", "reason": "Christmas"}]},
+        "calendar_id",
+    ),
     ("POST", "/v1/chargers/bay-1/mode-rules", NIGHTS, "rule_id"),
     ("POST", "/v1/chargers/bay-1/overrides", {"mode": "freevend", "for": "PT2H", "reason": "visit"}, "override_id"),
     (
@@ -159,6 +168,8 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str,
     part |= {name: there[name] for name in part if name in there}
     if case.operation.definition.raw["operationId"] == "override_mode" and location is ParameterLocation.BODY:
         part |= ONE_END
+    if case.operation.definition.raw["operationId"] == "add_exception" and location is ParameterLocation.BODY:
+        part["calendar_id"] = None  # it is for dates or for a calendar
     if case.meta.generation.mode is GenerationMode.POSITIVE:  # else a wrong header may be what is asked about
         for header in ("If-Match", "If-None-Match"):
             case.headers.pop(header, None)

@@ -101,6 +101,8 @@ class RuleSettings(Shape):
     priority: int
     except_dates: list[dt.date]
     extra_dates: list[dt.date]
+    except_calendars: list[str]
+    extra_calendars: list[str]
 
 
 class Rule(RuleSettings):
@@ -110,9 +112,12 @@ class Rule(RuleSettings):
 
 
 class ExceptionSettings(Shape):
+    """Dates, or all days of a calendar: the other is null."""
+
     exception_id: str
-    date: dt.date
-    until_date: dt.date
+    date: dt.date | None
+    until_date: dt.date | None
+    calendar_id: str | None
     mode: AccessMode
     reason: str
 
@@ -208,18 +213,88 @@ class RefusedRule(Shape):
     detail: str
 
 
-class RuleForOne(Shape):
-    """`rule_id` where it was made, `problem` where it was refused."""
+class ModeThen(Shape):
+    mode: AccessMode
+    cause: CauseShown
+
+
+class TimelineChange(Shape):
+    start: datetime
+    end: datetime
+    start_local: datetime
+    end_local: datetime
+    before: ModeThen
+    after: ModeThen
+
+
+class ForOneCharger(Shape):
+    """`problem` where it was refused; the timeline before and after in a dry run."""
 
     charger_id: str
     ok: bool
-    rule_id: Annotated[str | None, Field(default=None)]
     problem: Annotated[RefusedRule, Field(default=None)]
+    time_zone: Annotated[str, Field(default=None)]
+    from_: Annotated[datetime, Field(alias="from", default=None)]
+    until: Annotated[datetime, Field(default=None)]
+    before: Annotated[list[TimelineSegment], Field(default=None)]
+    after: Annotated[list[TimelineSegment], Field(default=None)]
+    changes: Annotated[list[TimelineChange], Field(default=None)]
+
+
+class RuleForOne(ForOneCharger):
+    """`rule_id` where it was made."""
+
+    rule_id: Annotated[str | None, Field(default=None)]
 
 
 class RulesForMany(Shape):
     dry_run: bool
     results: list[RuleForOne]
+
+
+class CopiedToOne(ForOneCharger):
+    """`change_count`: of what was changed, or would be."""
+
+    change_count: Annotated[int, Field(default=None)]
+
+
+class PolicyCopied(Shape):
+    dry_run: bool
+    results: list[CopiedToOne]
+
+
+class HolidayShown(Shape):
+    date: dt.date
+    until_date: dt.date
+    reason: str
+
+
+class CalendarSettings(Shape):
+    depot_id: str
+    calendar_id: str
+    name: str
+    days: list[HolidayShown]
+    version: Version
+
+
+class CalendarPut(CalendarSettings):
+    """`left_out` counts the events of an .ics file without a day in the years that were asked for."""
+
+    left_out: int
+
+
+class Calendar(CalendarSettings):
+    """`used_by` are chargers."""
+
+    used_by: list[str]
+
+
+class CalendarSummary(Shape):
+    depot_id: str
+    calendar_id: str
+    name: str
+    day_count: int
+    version: Version
 
 
 class TimelineSegment(Shape):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -17,10 +16,9 @@ from access_policy.application.commands.remove_calendar import RemoveCalendar
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import CalendarId, DepotId, TenantId
 from access_policy.domain.mode_schedule.calendars import CalendarInvalid, HolidayCalendar
-from access_policy.entrypoints.http.answers import IfMatch, answer, done, expected_version, nothing_left
+from access_policy.entrypoints.http.answers import IfMatch, IfNoneMatch, answer, done, expected_version, nothing_left
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.bodies import CalendarBody, HolidayBody, Text
-from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.services import HttpServices
 
 router = APIRouter(tags=["calendars"])
@@ -65,6 +63,7 @@ async def put_calendar(
     name: CalendarName = None,
     years: Years = None,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """As JSON, or an .ics file as `text/calendar`: its events become days, with the summary as the reason; what recurs is
     expanded over `years`. `left_out` counts the events that have no day in these years."""
@@ -80,8 +79,7 @@ async def put_calendar(
             body = _body(content)
             called, days = body.name, tuple(each.holiday() for each in body.days)
         case _:
-            detail = "Send application/json, or an .ics file as text/calendar."
-            raise ApiProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+            raise CalendarInvalid("Send application/json, or an .ics file as text/calendar.", pointer="/Content-Type")
     if called is None:
         raise CalendarInvalid("The file has no X-WR-CALNAME; say what the calendar is called as ?name=.", pointer="/name")
     command = PutCalendar(
@@ -89,7 +87,7 @@ async def put_calendar(
         calendar_id=CalendarId(calendar_id),
         name=called,
         days=days,
-        expected_version=expected_version(if_match),
+        expected_version=expected_version(if_match, if_none_match),
     )
     result = await services.put_calendar(context_of(request, caller), command)
     await services.settled(result.position)
