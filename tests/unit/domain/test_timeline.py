@@ -72,6 +72,16 @@ def test_a_rule_holds_from_its_first_instant_up_to_not_including_its_last() -> N
     assert mode_at(nightly, berlin("2026-11-20 06:00")) is FREEVEND
 
 
+def test_an_exception_on_a_day_that_the_zone_skipped_never_holds() -> None:
+    apia = fold([registered(time_zone="Pacific/Apia"), excepted("2011-12-30"), scheduled(rule(anchor=date(2011, 1, 1)))])
+    assert apia is not None
+
+    made = timeline(apia.plan, utc("2011-12-29 00:00"), utc("2012-01-02 00:00")).segments
+
+    assert {segment.cause.kind for segment in made} == {CauseKind.RULE, CauseKind.BASELINE}
+    assert all(segment.start < segment.end for segment in made)
+
+
 def test_an_exception_holds_for_whole_local_days_its_last_one_included() -> None:
     holiday = plan(excepted("2026-12-24", "2026-12-26"))
 

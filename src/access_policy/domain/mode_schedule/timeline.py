@@ -139,7 +139,7 @@ def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZO
 
 
 class _Layer(NamedTuple):
-    """All spans of time in which one rule, exception or override would have its way."""
+    """The spans of time that meet the horizon, in which one rule, exception or override would have its way."""
 
     rank: Rank
     mode: AccessMode
@@ -169,30 +169,33 @@ def _of_rule(rule: ModeRule, zone: ZoneInfo, start: datetime, end: datetime) -> 
 
 
 def _of_exceptions(plan: ModePlan, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[_Layer]:
-    first, last = start.date() - 2 * _DAY, end.date() + 2 * _DAY  # in any zone
     for exception in plan.exceptions.values():
-        if exception.first <= last and exception.last >= first:
-            begins = local_instant(exception.first, time(), zone)
-            ends = local_instant(exception.last + _DAY, time(), zone)
+        if spans := _days(exception.first, exception.last, zone, start, end):
             cause = Cause(CauseKind.EXCEPTION, exception.exception_id, exception.reason)
             rank = (2, exception.made, 0, exception.exception_id)
-            yield _Layer(rank, exception.mode, cause, [(begins, ends)])
+            yield _Layer(rank, exception.mode, cause, spans)
 
 
 def _of_calendar_exceptions(
     plan: ModePlan, holidays: Mapping[CalendarId, Mapping[date, str]], zone: ZoneInfo, start: datetime, end: datetime
 ) -> Iterator[_Layer]:
     """A layer for each reason, since the cause names it."""
-    first, last = start.date() - 2 * _DAY, end.date() + 2 * _DAY
     for exception in plan.calendar_exceptions.values():
         rank = (2, exception.made, 0, exception.exception_id)
-        days: dict[str, list[tuple[datetime, datetime]]] = {}
+        by_reason: dict[str, list[tuple[datetime, datetime]]] = {}
         for day, reason in holidays[exception.calendar_id].items():
-            if first <= day <= last:
-                span = (local_instant(day, time(), zone), local_instant(day + _DAY, time(), zone))
-                days.setdefault(reason, []).append(span)
-        for reason, spans in days.items():
+            by_reason.setdefault(reason, []).extend(_days(day, day, zone, start, end))
+        for reason, spans in by_reason.items():
             yield _Layer(rank, exception.mode, Cause(CauseKind.EXCEPTION, exception.exception_id, reason), spans)
+
+
+def _days(first: date, last: date, zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """The one span of the local days `first` to `last`, both included; none if it lies outside `[start, end)`, or if the
+    zone skipped them."""
+    if first > end.date() + _DAY or last < start.date() - _DAY:  # in any zone
+        return []
+    begins, ends = local_instant(first, time(), zone), local_instant(last + _DAY, time(), zone)
+    return [(begins, ends)] if max(begins, start) < min(ends, end) else []
 
 
 def _of_override(override: Override) -> _Layer:
@@ -204,50 +207,44 @@ def _of_override(override: Override) -> _Layer:
 def _swept(layers: Sequence[_Layer], baseline: AccessMode, start: datetime, end: datetime) -> list[Segment]:
     """Go through all spans by their start. `held` is the layer that has its way from `since` on, up to `until` unless a
     higher one begins before; `opened` are the spans below it that are still open (a heap, the highest layer first)."""
-    held_by = [*((layer.mode, layer.cause) for layer in layers), (baseline, BASELINE_CAUSE)]
     below_all = len(layers)
     held, since, until = below_all, start, end
     opened: list[tuple[int, datetime]] = []
-    drawn = _Drawing(held_by)
+    drawn: list[tuple[datetime, int]] = []  # who has its way from when on
     arriving = [(begins, place, ends) for place, layer in enumerate(layers) for begins, ends in layer.spans]
     arriving.sort()
     arriving.append((end, below_all, end))
     for begins, place, ends in arriving:
-        if ends <= start or begins > end:
-            continue
         while until <= begins and held != below_all:
-            drawn.add(since, until, held)
+            drawn.append((since, held))
             since = until
             while opened and opened[0][1] <= since:
                 heapq.heappop(opened)
             held, until = heapq.heappop(opened) if opened else (below_all, end)
         if place < held:
-            drawn.add(since, begins, held)
+            if since < begins:
+                drawn.append((since, held))
+                since = begins
             if held != below_all:
                 heapq.heappush(opened, (held, until))
-            held, since, until = place, max(begins, start), ends
+            held, until = place, ends
         elif place != below_all:
             heapq.heappush(opened, (place, ends))
-    drawn.add(since, end, held)
-    return drawn.segments
+    if since < end:
+        drawn.append((since, held))
+    holders = [*((layer.mode, layer.cause) for layer in layers), (baseline, BASELINE_CAUSE)]
+    return _merged(drawn, holders, end)
 
 
-class _Drawing:
-    """Segments in order; those that touch with the same mode and cause become one."""
-
-    __slots__ = ("_held_by", "_last", "segments")
-
-    def __init__(self, held_by: Sequence[tuple[AccessMode, Cause]]) -> None:
-        self.segments: list[Segment] = []
-        self._held_by = held_by
-        self._last: tuple[AccessMode, Cause] | None = None
-
-    def add(self, start: datetime, end: datetime, held: int) -> None:
-        if start >= end:
-            return
-        holder = self._held_by[held]
-        if holder == self._last:
-            self.segments[-1] = self.segments[-1]._replace(end=end)
-        else:
-            self.segments.append(Segment(start, end, *holder))
-            self._last = holder
+def _merged(
+    drawn: Sequence[tuple[datetime, int]], holders: Sequence[tuple[AccessMode, Cause]], end: datetime
+) -> list[Segment]:
+    """Segments that touch with the same mode and cause become one."""
+    segments: list[Segment] = []
+    since, held = drawn[0]
+    for begins, place in drawn:
+        if place != held and holders[place] != holders[held]:
+            segments.append(Segment(since, begins, *holders[held]))
+            since, held = begins, place
+    segments.append(Segment(since, end, *holders[held]))
+    return segments
