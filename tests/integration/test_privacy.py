@@ -82,10 +82,13 @@ async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
     token = open_embedded_tokens(data / "keys", SystemClock()).issue(
         ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1)
     )
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[0]}", timeout=20, trust_env=False) as client:
-        yield Running(client, f"ws://127.0.0.1:{ports[1]}/ocpp/CP-1", token)
-    process.terminate()
-    assert await process.wait() == 0
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[0]}", timeout=20, trust_env=False) as client:
+            yield Running(client, f"ws://127.0.0.1:{ports[1]}/ocpp/CP-1", token)
+    finally:
+        process.terminate()
+        ended = await process.wait()
+    assert ended == 0
 
 
 async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(tmp_path: Path) -> None:
