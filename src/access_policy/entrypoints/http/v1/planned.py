@@ -82,7 +82,6 @@ def segments_shown(made: Timeline, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Instants in UTC and beside them as a clock at the charger shows them."""
     boundaries = [*(segment.start for segment in made.segments), made.end]
     shown = [(instant(at), at.astimezone(zone).isoformat()) for at in boundaries]
-    causes = {segment.cause: cause(segment.cause) for segment in made.segments}
     return [
         {
             "start": start,
@@ -90,7 +89,7 @@ def segments_shown(made: Timeline, zone: ZoneInfo) -> list[dict[str, Any]]:
             "start_local": start_local,
             "end_local": end_local,
             "mode": segment.mode,
-            "cause": causes[segment.cause],
+            "cause": segment.cause,
         }
         for segment, ((start, start_local), (end, end_local)) in zip(made.segments, pairwise(shown), strict=True)
     ]
