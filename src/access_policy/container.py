@@ -10,6 +10,7 @@ from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
+from access_policy.adapters.import_plans import SqliteImportPlans
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.station import Desks
@@ -62,6 +63,9 @@ from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reconcile import Reconciler
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.registry_import.applying import PlanApplier
+from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -112,6 +116,9 @@ class Container(containers.DeclarativeContainer):
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
     idempotency = providers.Singleton(
         lambda keys, s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite", keys.vault), keys, settings
+    )
+    import_plans = providers.Singleton(
+        lambda keys, s: SqliteImportPlans(s.data / "import_plans.sqlite", keys.vault), keys, settings
     )
 
     # --- the read side -----------------------------------------------------------------------------------------------
@@ -231,6 +238,11 @@ class Container(containers.DeclarativeContainer):
     put_vehicle = providers.Singleton(
         retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock)
     )
+    plan_applier = providers.Singleton(PlanApplier, registries, store, import_plans, vault, clock)
+    registry_imports = providers.Singleton(
+        RegistryImports, registries, import_plans, pseudonyms, plan_applier, clock
+    )
+    registry_export = providers.Singleton(RegistryExport, views, vault)
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
     reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))

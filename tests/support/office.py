@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 from typing import Any, TypeVar
@@ -75,6 +75,16 @@ class Vault:
         if self.forgetting_fails:
             raise OSError("the vault is away")
         self.keys[tenant_id, vehicle_id] += 1
+
+    async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
+        return [await self.seal(tenant_id, vehicle_id, value) for vehicle_id, value in values]
+
+    async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
+        return [await self.unseal(tenant_id, vehicle_id, text) for vehicle_id, text in sealed]
+
+    async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
+        for vehicle_id in vehicle_ids:
+            await self.forget(tenant_id, vehicle_id)
 
 
 @dataclass

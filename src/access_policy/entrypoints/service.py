@@ -77,6 +77,7 @@ class Service:
                 tasks.create_task(self._forget_old_identifiers(), name="forget old identifiers"),
             ]
             await self._note_restart()
+            await self.container.registry_imports().resume()
             try:
                 await self._open_ports(tasks)
                 yield self
@@ -128,8 +129,9 @@ class Service:
                 gone = await self.container.unknown_identifiers().forget_old(now=self.container.clock().now())
                 if gone:
                     log.info("the values of %d unknown identifiers reached the end of their retention", gone)
+                await self.container.registry_imports().forget_old()
             except StoreUnavailable as trouble:
-                log.warning("old unknown identifiers are not deleted: %s", trouble)
+                log.warning("old unknown identifiers and import plans are not deleted: %s", trouble)
             await asyncio.sleep(FORGET_EVERY_S)
 
     # --- beginning ---------------------------------------------------------------------------------------------------
@@ -195,7 +197,8 @@ class Service:
 
 
 async def close_files(container: Container) -> None:
-    """Everything of the container that holds a file open."""
+    """Everything of the container that holds a file open; imports under way go on at the next start."""
+    await container.registry_imports().close()
     for resource in (
         container.store(),
         container.read_models(),
@@ -203,6 +206,7 @@ async def close_files(container: Container) -> None:
         container.credentials(),
         container.unknown_identifiers(),
         container.idempotency(),
+        container.import_plans(),
     ):
         await resource.close()
 
@@ -247,6 +251,8 @@ def http_services(
         desk=c.desk(),
         explained_attempts=c.explained_attempts(),
         what_if=c.what_if(),
+        registry_imports=c.registry_imports(),
+        registry_export=c.registry_export(),
         access_reports=c.access_reports(),
         policies=c.policies(),
         profiles=c.profiles(),

@@ -57,6 +57,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     registry.AgreementAmended,
     registry.AgreementEnded,
     registry.AgreementRecorded,
+    registry.RegistryImportApplied,
     registry.VehicleIdentifierAdded,
     registry.VehicleIdentifierRemoved,
     registry.VehicleReclassified,

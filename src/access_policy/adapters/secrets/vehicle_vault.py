@@ -8,6 +8,8 @@ import binascii
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,25 +51,46 @@ class SqliteVehicleVault:
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
         """Raises `StoreUnavailable`."""
         key = await self._file.run(lambda connection: self._key_made(connection, tenant_id, vehicle_id))
-        sealed = _encrypt(key.cipher, value.encode(), _bound_to(tenant_id, vehicle_id))
-        return f"{FORMAT}.{key.key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
+        return _sealed(key, value, _bound_to(tenant_id, vehicle_id))
+
+    async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
+        """One transaction for all keys that are new. Raises `StoreUnavailable`."""
+
+        def seal(connection: sqlite3.Connection) -> list[str]:
+            with _transaction(connection):
+                keys = {each: self._key_made(connection, tenant_id, each) for each in dict.fromkeys(v for v, _ in values)}
+            return [_sealed(keys[each], value, _bound_to(tenant_id, each)) for each, value in values]
+
+        return await self._file.run(seal)
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
         """None also for a value of an earlier vehicle of the same id, which was forgotten. Raises `SealBroken`,
         `StoreUnavailable`."""
-        key_id, ciphertext = _parsed(sealed)
         key = await self._file.run(lambda connection: self._key(connection, tenant_id, vehicle_id))
-        if key is None or key.key_id != key_id:
-            return None
-        return _decrypt(key.cipher, ciphertext, _bound_to(tenant_id, vehicle_id)).decode()
+        return _opened(key, sealed, _bound_to(tenant_id, vehicle_id))
+
+    async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
+        """Raises `SealBroken`, `StoreUnavailable`."""
+
+        def unseal(connection: sqlite3.Connection) -> list[str | None]:
+            keys = {each: self._key(connection, tenant_id, each) for each in dict.fromkeys(v for v, _ in sealed)}
+            return [_opened(keys[each], text, _bound_to(tenant_id, each)) for each, text in sealed]
+
+        return await self._file.run(unseal)
 
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
         """Raises `StoreUnavailable`: forget again."""
+        await self.forget_many(tenant_id, [vehicle_id])
+
+    async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
+        """All or none. Raises `StoreUnavailable`: forget again."""
 
         def delete(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM vehicle_key WHERE tenant_id = ? AND vehicle_id = ?", (tenant_id, vehicle_id)
-            )
+            with _transaction(connection):
+                connection.executemany(
+                    "DELETE FROM vehicle_key WHERE tenant_id = ? AND vehicle_id = ?",
+                    [(tenant_id, vehicle_id) for vehicle_id in vehicle_ids],
+                )
             wipe_deleted(connection)
 
         await self._file.run(delete)
@@ -100,6 +123,31 @@ class SqliteVehicleVault:
             return None
         key_id, wrapped = row
         return _VehicleKey(key_id, AESGCM(_decrypt(self._master, wrapped, _bound_to(tenant_id, vehicle_id, key_id))))
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _sealed(key: _VehicleKey, value: str, bound_to: bytes) -> str:
+    ciphertext = _encrypt(key.cipher, value.encode(), bound_to)
+    return f"{FORMAT}.{key.key_id}.{base64.urlsafe_b64encode(ciphertext).decode()}"
+
+
+def _opened(key: _VehicleKey | None, sealed: str, bound_to: bytes) -> str | None:
+    """Raises `SealBroken`."""
+    key_id, ciphertext = _parsed(sealed)
+    if key is None or key.key_id != key_id:
+        return None
+    return _decrypt(key.cipher, ciphertext, bound_to).decode()
 
 
 def _bound_to(*parts: str) -> bytes:

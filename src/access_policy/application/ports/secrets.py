@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from access_policy.domain.identifiers import Identifier, IdentifierRef
@@ -28,6 +29,16 @@ class VehicleVault(Protocol):
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
         """Destroy the vehicle's key. Forgetting twice is fine."""
         ...
+
+    async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
+        """As `seal` for each, at the cost of few; hand over some thousands at most."""
+        ...
+
+    async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
+        """As `unseal` for each, at the cost of few."""
+        ...
+
+    async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
 
 
 class ChargerCredentials(Protocol):

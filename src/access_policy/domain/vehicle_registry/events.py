@@ -110,6 +110,23 @@ class AgreementEnded:
     ended_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryImportApplied:
+    """A planned import was applied as a whole. What it did lies behind `after_version` of the registry, up to this event;
+    `left_out` rows had errors or had moved on since they were planned."""
+
+    TYPE: ClassVar = "vehicle_registry.registry_import_applied.v1"
+    plan_id: str
+    file_sha256: str
+    mode: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    left_out: int
+    after_version: int
+
+
 RegistryEvent = (
     VehicleRegistered
     | VehicleReclassified
@@ -121,4 +138,5 @@ RegistryEvent = (
     | AgreementRecorded
     | AgreementAmended
     | AgreementEnded
+    | RegistryImportApplied
 )

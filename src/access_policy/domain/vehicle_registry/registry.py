@@ -87,7 +87,7 @@ class VehicleRegistry:
         An identifier that stays keeps the sealed value it was added with; the one given here is not looked at.
         """
         checked_id(vehicle_id, "vehicle_id")
-        self._check_description(description)
+        self.check_description(description)
         self._check_identifiers(vehicle_id, identifiers)
         current = self.vehicles.get(vehicle_id)
         events: list[RegistryEvent] = []
@@ -141,7 +141,8 @@ class VehicleRegistry:
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
-    def _check_description(self, description: VehicleDescription) -> None:
+    def check_description(self, description: VehicleDescription) -> None:
+        """Raises `VehicleInvalid`, `AgreementNotThere`, `InvalidName` or what `utc` raises; the pointer names the part."""
         checked_name(description.name)
         starts = None if description.valid_from is None else utc(description.valid_from, "valid_from")
         ends = None if description.valid_until is None else utc(description.valid_until, "valid_until")

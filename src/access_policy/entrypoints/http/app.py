@@ -25,6 +25,7 @@ from access_policy.entrypoints.http.v1 import (
     for_many,
     profiles,
     registry,
+    registry_imports,
     reports,
     schedule,
     what_if,
@@ -56,7 +57,20 @@ def create_app(services: HttpServices) -> FastAPI:
     )
     app.state.services = services
     app.include_router(health)
-    for module in (depots, calendars, chargers, schedule, for_many, registry, access, enrolment, what_if, reports, profiles):
+    for module in (
+        depots,
+        calendars,
+        chargers,
+        schedule,
+        for_many,
+        registry,
+        registry_imports,
+        access,
+        enrolment,
+        what_if,
+        reports,
+        profiles,
+    ):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)
     document(app)

@@ -61,6 +61,10 @@ ROLES: dict[str, frozenset[Role]] = {
     "arm_enrolment": OPERATORS,
     "get_enrolment_session": READERS,
     "cancel_enrolment": OPERATORS,
+    "plan_registry_import": OPERATORS,
+    "get_registry_import": OPERATORS,
+    "apply_registry_import": OPERATORS,
+    "export_registry": OPERATORS,
     "list_profiles": READERS,
 }
 

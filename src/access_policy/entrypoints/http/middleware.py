@@ -14,7 +14,10 @@ from access_policy.application.ports.idempotency import StoredAnswer
 from access_policy.entrypoints.http.auth import authenticated, services_of
 from access_policy.entrypoints.http.problems import ApiProblem, problem
 
-BODY_MAX = 1024 * 1024  # bytes
+MIB = 1024 * 1024
+BODY_MAX = MIB  # bytes
+IMPORT_PATH = "/v1/registry/imports"
+IMPORT_MAX = 32 * MIB
 KEY_MAX = 200  # characters
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _COMMANDS = frozenset({"POST", "PUT", "DELETE", "PATCH"})
@@ -46,7 +49,8 @@ class RequestIds:
 
 
 class BodyLimit:
-    """Reads a body up to `BODY_MAX`; a longer one is refused before it is kept."""
+    """Reads a body up to `BODY_MAX`, a file to import up to `IMPORT_MAX`; a longer one is refused before it is kept, and
+    where its length is told, before it is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -55,22 +59,46 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body, more = b"", True
+        request = Request(scope)
+        limit = _limit(request)
+        if (told := request.headers.get("Content-Length", "")).isdecimal() and int(told[:20]) > limit:
+            await _too_large(limit)(scope, receive, send)
+            return
+        body, more = bytearray(), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > BODY_MAX:
-                await problem(413, "body-too-large", f"A body has at most {BODY_MAX} bytes.")(scope, receive, send)
+            if len(body) > limit:
+                await _too_large(limit)(scope, receive, send)
                 return
-        replay: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        replay: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def receive_again() -> Message:
             return replay.pop() if replay else await receive()
 
         await self._app(scope, receive_again, send)
+
+
+def _limit(request: Request) -> int:
+    """Only who may call at all may make the service keep a large body."""
+    if request.method != "POST" or request.url.path != IMPORT_PATH:
+        return BODY_MAX
+    try:
+        authenticated(request)
+    except ApiProblem:
+        return BODY_MAX
+    return IMPORT_MAX
+
+
+def _too_large(limit: int) -> Response:
+    if limit == IMPORT_MAX:
+        return problem(
+            413, "body-too-large", f"A file to import has at most {limit // MIB} MiB; split it and import the parts in turn."
+        )
+    return problem(413, "body-too-large", f"A body has at most {limit} bytes.")
 
 
 class SentBefore:

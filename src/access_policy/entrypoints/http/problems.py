@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.registry_import.errors import ImportRowsRefused
 from access_policy.domain.errors import Conflict, Invalid, Refused, Unknown
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def problem(
     code: str,
     detail: str,
     *,
-    errors: list[dict[str, str]] | None = None,
+    errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     document: dict[str, Any] = {
@@ -59,6 +60,7 @@ def problem(
 def register_problems(app: FastAPI) -> None:
     app.add_exception_handler(ApiProblem, _api_problem)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(ImportRowsRefused, _rows_refused)
     app.add_exception_handler(VersionMismatch, _version_mismatch)
     app.add_exception_handler(TooBusy, _unavailable)
     app.add_exception_handler(StoreUnavailable, _unavailable)
@@ -77,6 +79,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     status = {Invalid: 422, Conflict: 409, Unknown: 404}[_kind(error)]
     errors = None if error.pointer is None else [{"pointer": error.pointer, "message": error.detail}]
     return problem(status, error.code, error.detail, errors=errors)
+
+
+async def _rows_refused(request: Request, error: Exception) -> Response:
+    """`line` and `vehicle_id` say which row of the file is meant: it is not part of this request's body."""
+    assert isinstance(error, ImportRowsRefused)
+    errors = [
+        {"pointer": "", "message": row.message, "line": row.line, "vehicle_id": row.vehicle_id} for row in error.rows
+    ]
+    return problem(409, error.code, error.detail, errors=errors)
 
 
 def _kind(error: Refused) -> type[Refused]:

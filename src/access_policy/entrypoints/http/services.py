@@ -23,6 +23,8 @@ from access_policy.application.ports.unknown_identifiers import UnknownIdentifie
 from access_policy.application.ports.views import Views
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.what_if.replay import WhatIf
 
@@ -46,6 +48,8 @@ class HttpServices:
     desk: AccessDesk
     explained_attempts: ExplainedAttempts
     what_if: WhatIf
+    registry_imports: RegistryImports
+    registry_export: RegistryExport
     access_reports: AccessReports
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles

@@ -1,0 +1,86 @@
+"""The registry as a CSV file that imports as all-unchanged, page by page."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from access_policy.application.ports.secrets import VehicleVault
+from access_policy.application.ports.views import PAGE_MAX, Row, Views
+from access_policy.application.registry_import.cells import KINDS, guarded
+from access_policy.application.registry_import.csv_file import COLUMNS
+from access_policy.domain.identifiers import VID_PREFIX
+from access_policy.domain.ids import TenantId, VehicleId
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryExport:
+    views: Views
+    vault: VehicleVault
+
+    async def __call__(self, tenant_id: TenantId) -> AsyncIterator[str]:
+        """Vehicles by id, each as it is when its page is read. PINs, and values that cannot be unsealed, are masked.
+        Identifiers of kind `other` have no column. Raises `StoreUnavailable`."""
+        yield _lines([COLUMNS])
+        cursor: str | None = None
+        while True:
+            page = await self.views.vehicles(tenant_id, cursor=cursor, limit=PAGE_MAX)
+            values = await self._values(tenant_id, page.items)
+            yield _lines([_cells(vehicle, values) for vehicle in page.items])
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def _values(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> dict[str, str | None]:
+        """By what was sealed."""
+        sealed = [
+            (VehicleId(vehicle["vehicle_id"]), each["sealed"])
+            for vehicle in vehicles
+            for each in vehicle["identifiers"]
+            if each["sealed"]
+        ]
+        opened = await self.vault.unseal_many(tenant_id, sealed) if sealed else []
+        return {text: value for (_, text), value in zip(sealed, opened, strict=True)}
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def _cells(vehicle: Row, values: dict[str, str | None]) -> list[str]:
+    cells = {
+        "vehicle_id": guarded(vehicle["vehicle_id"]),
+        "name": guarded(vehicle["name"]),
+        "access_class": vehicle["access_class"],
+        "agreement_id": guarded(vehicle["agreement_id"] or ""),
+        "valid_from": _instant(vehicle["valid_from"]),
+        "valid_until": _instant(vehicle["valid_until"]),
+    }
+    for column, kind in KINDS.items():
+        shown = [_shown(each, values) for each in vehicle["identifiers"] if each["kind"] == kind]
+        cells[column] = ";".join(shown)
+    return [cells[column] for column in COLUMNS]
+
+
+def _shown(identifier: Row, values: dict[str, str | None]) -> str:
+    """In a spelling of which no spreadsheet makes a number."""
+    value = values.get(identifier["sealed"])
+    match identifier["kind"]:
+        case _ if value is None:
+            return str(identifier["masked"])
+        case "rfid":
+            return ":".join(value[begin : begin + 2] for begin in range(0, len(value), 2))
+        case "mac":
+            return VID_PREFIX + value
+        case _:
+            return value
+
+
+def _instant(at: Any) -> str:
+    return at.isoformat().replace("+00:00", "Z") if isinstance(at, datetime) else ""

@@ -1,0 +1,205 @@
+"""What a row's cells mean, each by itself: values, "as it was", "empty", or what is wrong with them and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from access_policy.application.registry_import.csv_file import COLUMNS, Row
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
+from access_policy.domain.ids import AgreementId, VehicleId, checked_id
+from access_policy.domain.instants import utc
+from access_policy.domain.vehicle_registry.events import AccessClass
+
+CLEAR = "-"
+KINDS = {
+    "rfid": IdentifierKind.RFID,
+    "mac": IdentifierKind.MAC,
+    "emaid": IdentifierKind.EMAID,
+    "pin": IdentifierKind.PIN,
+    "plate": IdentifierKind.PLATE,
+}
+assert set(KINDS) < set(COLUMNS)
+
+# Spreadsheets run cells that begin like this as formulas (OWASP, CSV injection); an apostrophe before them is the guard.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
+_FRACTION = re.compile(r"[0-9]+[.,]0+")
+_DIGITS = re.compile(r"[0-9]+")
+_MASK = re.compile(r"[*•]+|….{0,8}")
+_SPREADSHEET = "Make the column's format 'Text' in the spreadsheet and enter the value again."
+_MADE_A_NUMBER = f"A spreadsheet made a number of the value and lost digits. {_SPREADSHEET}"
+_DIGITS_KEPT = 15  # of a number, by spreadsheets
+_LENGTHS = {IdentifierKind.RFID: (8, 14, 20), IdentifierKind.MAC: (12, 16), IdentifierKind.PIN: (4,)}
+_ZEROS_LOST_MAX = 2
+
+RefOf = Callable[[Identifier], IdentifierRef]
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """`column` is None where the row as a whole is wrong."""
+
+    column: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """`value` is None for a PIN, which nobody keeps."""
+
+    ref: IdentifierRef
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierCell:
+    """The vehicle has exactly these identifiers of the kind: those spelled, and of its own those that look like a mask."""
+
+    spelled: tuple[Spelled, ...] = ()
+    masks: tuple[str, ...] = ()
+
+    def keeps(self, ref: IdentifierRef) -> bool:
+        return any(mask == ref.masked or not mask.strip("*•") for mask in self.masks)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A column that is missing is as it was; None empties it."""
+
+    line: int
+    vehicle_id: VehicleId | None
+    values: Mapping[str, str | AccessClass | datetime | None] = field(default_factory=dict)
+    identifiers: Mapping[IdentifierKind, IdentifierCell] = field(default_factory=dict)
+    errors: tuple[CellError, ...] = ()
+
+
+def read_rows(rows: Iterable[Row], ref_of: RefOf) -> list[ReadRow]:
+    return [_read(row, ref_of) for row in rows]
+
+
+def _read(row: Row, ref_of: RefOf) -> ReadRow:
+    if row.wrong is not None:
+        return ReadRow(row.line, None, errors=(CellError(None, row.wrong),))
+    errors: list[CellError] = []
+    values: dict[str, str | AccessClass | datetime | None] = {}
+    identifiers: dict[IdentifierKind, IdentifierCell] = {}
+    for column, cell in row.cells.items():
+        content = cell.strip()
+        if not content or column == "vehicle_id":
+            continue
+        try:
+            if column in KINDS:
+                identifiers[KINDS[column]] = _identifiers(KINDS[column], content, ref_of)
+            else:
+                values[column] = None if content == CLEAR else _VALUES[column](cell)
+        except Refused as refusal:
+            errors.append(CellError(column, refusal.detail))
+        except ValueError as wrong:
+            errors.append(CellError(column, str(wrong)))
+    vehicle_id = _vehicle_id(row.cells["vehicle_id"], errors)
+    return ReadRow(row.line, vehicle_id, values, identifiers, tuple(errors))
+
+
+def guarded(text: str) -> str:
+    """`text` so that no spreadsheet runs it; `unguarded` gives it back."""
+    return f"'{text}" if _needs_guard(text) else text
+
+
+def unguarded(text: str) -> str:
+    return text[1:] if text.startswith("'") and _needs_guard(text[1:]) else text
+
+
+def _needs_guard(text: str) -> bool:
+    return text.startswith(_FORMULA) or _EXPONENT.fullmatch(text) is not None
+
+
+def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
+    try:
+        return VehicleId(_id(cell, "vehicle_id"))
+    except Refused as refusal:
+        errors.insert(0, CellError("vehicle_id", refusal.detail))
+    except ValueError as wrong:
+        errors.insert(0, CellError("vehicle_id", str(wrong)))
+    return None
+
+
+def _id(cell: str, column: str) -> str:
+    text = cell.strip()
+    if _EXPONENT.fullmatch(text):
+        raise ValueError(_MADE_A_NUMBER)
+    return checked_id(unguarded(text), column)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def _access_class(text: str) -> AccessClass:
+    chosen = text.strip().lower()
+    if chosen not in ("own", "agreement"):
+        raise ValueError("access_class takes 'own' or 'agreement'.")
+    return AccessClass(chosen)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        if not _INSTANT.fullmatch(text.strip()):
+            raise ValueError("the form")
+        return utc(datetime.fromisoformat(text.strip()))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            "This is no instant; write it in UTC as 2026-11-20T06:00:00Z, or with an offset such as +01:00."
+        ) from error
+
+
+_VALUES: Mapping[str, Callable[[str], str | AccessClass | datetime]] = {
+    "name": unguarded,
+    "access_class": _access_class,
+    "agreement_id": lambda cell: AgreementId(_id(cell, "agreement_id")),
+    "valid_from": _instant,
+    "valid_until": _instant,
+}
+
+
+# --- identifiers -----------------------------------------------------------------------------------------------------
+
+
+def _identifiers(kind: IdentifierKind, content: str, ref_of: RefOf) -> IdentifierCell:
+    if content == CLEAR:
+        return IdentifierCell()
+    spelled: dict[IdentifierRef, Spelled] = {}
+    masks: dict[str, None] = {}
+    for part in (each.strip() for each in content.split(";")):
+        if _MASK.fullmatch(part):
+            masks[part] = None
+        elif part:
+            found = _identifier(kind, part)
+            ref = ref_of(found)
+            spelled[ref] = Spelled(ref, None if kind is IdentifierKind.PIN else found.value)
+    return IdentifierCell(tuple(spelled.values()), tuple(masks))
+
+
+def _identifier(kind: IdentifierKind, text: str) -> Identifier:
+    """Raises `ValueError` for what a spreadsheet made of the value, `IdentifierInvalid` for what it cannot be otherwise."""
+    if _EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
+        raise ValueError(_MADE_A_NUMBER)
+    if _DIGITS.fullmatch(text) and kind in _LENGTHS:
+        if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
+            raise ValueError(
+                f"All digits beyond the {_DIGITS_KEPT}th are 0, as when a spreadsheet makes a number of the value. "
+                f"{_SPREADSHEET} If the value is right, write it with colons."
+            )
+        if _zeros_lost(kind, text):
+            raise ValueError(f"The value is too short, as when a spreadsheet drops leading zeros. {_SPREADSHEET}")
+    return identifier(kind, text)
+
+
+def _zeros_lost(kind: IdentifierKind, digits: str) -> bool:
+    lengths = _LENGTHS[kind]
+    if kind is IdentifierKind.PIN:
+        return len(digits) < lengths[0]
+    return any(0 < length - len(digits) <= _ZEROS_LOST_MAX for length in lengths)

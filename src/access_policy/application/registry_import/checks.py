@@ -1,0 +1,157 @@
+"""May this plan be applied now? What has errors or has moved on since, and what depends on it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from access_policy.application.registry_import.errors import (
+    ImportHasErrors,
+    ImportPlanStale,
+    RefusedRow,
+    RemovalsNotConfirmed,
+)
+from access_policy.application.registry_import.plan import Action, ImportPlan, PlanRow
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
+
+REMOVALS_FREE = 5  # as many need no confirmation,
+REMOVALS_FREE_SHARE = 0.1  # nor does this share of the registry
+ROWS_NAMED = 100  # in a refusal
+_ANEW = "plan the file anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """`partial`: apply what can be applied. `confirm_removals`: how many vehicles the caller knows will be removed."""
+
+    partial: bool = False
+    confirm_removals: int | None = None
+
+
+def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: ApplyOptions) -> tuple[RefusedRow, ...]:
+    """The rows that are not applied; without `partial` there are none. Raises `ImportHasErrors`, `ImportPlanStale` or
+    `RemovalsNotConfirmed`."""
+    wrong = tuple(_refused(row, _said(row)) for row in plan.rows if row.action is Action.ERROR)
+    if wrong and not options.partial:
+        raise ImportHasErrors(
+            f"{len(wrong)} rows have errors: correct them and plan the file anew, or apply the others with partial.",
+            wrong[:ROWS_NAMED],
+        )
+    moved = {row.vehicle_id: _refused(row, said) for row in plan.rows if (said := _moved(row, registry))}
+    gone = _kept_back_removals(plan) if options.partial else {}
+    refused = _with_dependents(plan, registry, {**gone, **moved})
+    if refused and not options.partial:
+        raise ImportPlanStale(
+            f"{len(refused)} rows do not fit any more: vehicles were changed since the plan was made; {_ANEW}.",
+            tuple(refused.values())[:ROWS_NAMED],
+        )
+    _check_removals(plan, registry, refused, options)
+    return (*wrong, *refused.values())
+
+
+def left_out_midway(
+    plan: ImportPlan, registry: VehicleRegistry, before: tuple[RefusedRow, ...], touched_by_others: set[VehicleId]
+) -> tuple[RefusedRow, ...]:
+    """The rows that have to be left out besides `before`, since others changed their vehicles while the plan was applied."""
+    known = {row.vehicle_id for row in before}
+    said = "was changed by others while the import was under way"
+    moved: dict[VehicleId | None, RefusedRow] = {
+        row.touched: _refused(row, f"{row.vehicle_id} {said}")
+        for row in plan.rows
+        if row.touched in touched_by_others and row.touched not in known and not row.is_so(registry)
+    }
+    out: dict[VehicleId | None, RefusedRow] = {
+        VehicleId(row.vehicle_id): row for row in before if row.vehicle_id is not None
+    }
+    all_out = _with_dependents(plan, registry, {**out, **moved})
+    return tuple(row for vehicle_id, row in all_out.items() if vehicle_id not in out)
+
+
+def rows_to_apply(plan: ImportPlan, left_out: tuple[RefusedRow, ...]) -> dict[VehicleId, PlanRow]:
+    out = {row.vehicle_id for row in left_out}
+    return {row.touched: row for row in plan.rows if row.touched is not None and row.touched not in out}
+
+
+def gives_up(rows: Mapping[VehicleId, PlanRow], vehicle_id: VehicleId, key: IdentifierKey) -> bool:
+    row = rows.get(vehicle_id)
+    return row is not None and not row.has(key)
+
+
+def _moved(row: PlanRow, registry: VehicleRegistry) -> str | None:
+    if row.touched is None:
+        return None
+    current = registry.vehicles.get(row.touched)
+    if current is None:
+        return None if row.base_version == 0 else f"{row.touched} was removed since; {_ANEW}."
+    if row.base_version == 0:
+        return f"{row.touched} was registered since; {_ANEW}."
+    if current.changed_at != row.base_version:
+        return (
+            f"{row.touched} was changed since (version {current.changed_at}, planned at {row.base_version}); {_ANEW}."
+        )
+    return None
+
+
+def _with_dependents(
+    plan: ImportPlan, registry: VehicleRegistry, out: Mapping[VehicleId | None, RefusedRow]
+) -> dict[VehicleId | None, RefusedRow]:
+    """A row that takes an identifier from a vehicle which does not give it up is out as well, and so on."""
+    refused = dict(out)
+    rows = {row.touched: row for row in plan.rows if row.touched is not None and row.touched not in refused}
+    found = True
+    while found:
+        found = False
+        for vehicle_id, row in list(rows.items()):
+            if said := _taken(row, registry, rows):
+                refused[vehicle_id] = _refused(row, said)
+                del rows[vehicle_id]
+                found = True
+    return refused
+
+
+def _taken(row: PlanRow, registry: VehicleRegistry, rows: Mapping[VehicleId, PlanRow]) -> str | None:
+    for each in row.identifiers:
+        key = (each.ref.kind, each.ref.pseudonym)
+        holder = registry.holders.get(key)
+        if holder is not None and holder != row.vehicle_id and not gives_up(rows, holder, key):
+            return f"{each.ref.masked} belongs to vehicle {holder}, which does not give it up; {_ANEW}."
+    return None
+
+
+def _kept_back_removals(plan: ImportPlan) -> dict[VehicleId | None, RefusedRow]:
+    """Where a row does not say which vehicle it is about, a vehicle that seems absent may be that one."""
+    if all(row.vehicle_id is not None for row in plan.rows):
+        return {}
+    said = "A row with errors does not say its vehicle, and could be this one's; correct it and plan the file anew."
+    return {row.vehicle_id: _refused(row, said) for row in plan.rows if row.action is Action.REMOVE}
+
+
+def _check_removals(
+    plan: ImportPlan,
+    registry: VehicleRegistry,
+    refused: Mapping[VehicleId | None, RefusedRow],
+    options: ApplyOptions,
+) -> None:
+    removals = sum(row.action is Action.REMOVE and row.vehicle_id not in refused for row in plan.rows)
+    many = needs_confirmation(removals, len(registry.vehicles))
+    if options.confirm_removals is None and not many:
+        return
+    if options.confirm_removals != removals:
+        raise RemovalsNotConfirmed(
+            f"{removals} of {len(registry.vehicles)} vehicles would be removed; if that is meant, send "
+            f'"confirm_removals": {removals}.',
+            pointer="/confirm_removals",
+        )
+
+
+def needs_confirmation(removals: int, vehicles: int) -> bool:
+    return removals > REMOVALS_FREE and removals > REMOVALS_FREE_SHARE * vehicles
+
+
+def _said(row: PlanRow) -> str:
+    return " ".join(f"{error.column}: {error.message}" if error.column else error.message for error in row.errors)
+
+
+def _refused(row: PlanRow, message: str) -> RefusedRow:
+    return RefusedRow(line=row.line, vehicle_id=row.vehicle_id, message=message)

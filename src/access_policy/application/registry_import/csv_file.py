@@ -1,0 +1,153 @@
+"""From the bytes of a CSV file to rows of text, each with the line on which it begins."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from access_policy.application.registry_import.errors import ImportFileUnreadable
+
+COLUMNS = (
+    "vehicle_id",
+    "name",
+    "access_class",
+    "agreement_id",
+    "valid_from",
+    "valid_until",
+    "rfid",
+    "mac",
+    "emaid",
+    "pin",
+    "plate",
+)
+ROWS_MAX = 250_000
+
+_KNOWN = f"Known columns are {', '.join(COLUMNS)}."
+_OTHER_FILES = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "a gzip archive",
+}
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`cells` by column, as they are written. `wrong` says what keeps the cells from being told apart."""
+
+    line: int
+    cells: Mapping[str, str]
+    wrong: str | None = None
+
+
+def rows_of(file: bytes) -> Iterator[Row]:
+    """Rows without any content are left out. Raises `ImportFileUnreadable`, as the reading comes to it."""
+    lines = _Lines(_text(file))
+    header = next(lines, None)
+    if header is None:
+        raise _unreadable(f"The file is empty. Its first line names the columns. {_KNOWN}")
+    if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=," as Excel writes and wants it
+        header = next(lines, (header[0], []))
+    columns = _columns(*header)
+    number = 0
+    for line, cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        number += 1
+        if number > ROWS_MAX:
+            raise _unreadable(f"The file has more than {ROWS_MAX:,} rows; split it and import the parts in turn.")
+        yield Row(line, dict(zip(columns, cells, strict=False)), _wrong_count(len(columns), cells))
+    if number == 0:
+        raise _unreadable("The file has a header and no rows; there is nothing to import.")
+
+
+def _wrong_count(expected: int, cells: list[str]) -> str | None:
+    if len(cells) == expected:
+        return None
+    hint = "put a value that holds a comma in double quotes" if len(cells) > expected else "is a comma missing?"
+    return f"The row has {len(cells)} cells and the header {expected}; {hint}."
+
+
+class _Lines:
+    """The file's records with the lines on which they begin; a quoted line break does not begin one."""
+
+    def __init__(self, text: str) -> None:
+        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        begins = self._reader.line_num + 1
+        try:
+            return begins, next(self._reader)
+        except csv.Error as error:
+            raise _unreadable(
+                f"The quotes of the row on line {begins} do not fit ({error}): a quoted value ends with a quote before the "
+                "next comma, and a quote within it is written twice."
+            ) from error
+
+
+# --- characters ------------------------------------------------------------------------------------------------------
+
+
+def _text(file: bytes) -> str:
+    for magic, name in _OTHER_FILES.items():
+        if file.startswith(magic):
+            raise _unreadable(f"This is {name} and not a CSV file; save the table as 'CSV UTF-8 (comma delimited)'.")
+    text = _utf_16(file) if file.startswith(_UTF_16) else _utf_8(file)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise _unreadable(f"Line {line} holds a NUL byte: the file is damaged, or not UTF-8. Save it as 'CSV UTF-8'.")
+    return text
+
+
+def _utf_8(file: bytes) -> str:
+    try:
+        return file.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.count(b"\n", 0, error.start) + 1
+        raise _unreadable(
+            f"Line {line} is not UTF-8; the file was saved with other characters (Windows-1252, say). Save it as 'CSV UTF-8'."
+        ) from error
+
+
+def _utf_16(file: bytes) -> str:
+    try:
+        return file.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise _unreadable("The file begins as UTF-16 and does not go on so; save it as 'CSV UTF-8'.") from error
+
+
+# --- the header ------------------------------------------------------------------------------------------------------
+
+
+def _columns(line: int, cells: list[str]) -> list[str]:
+    names = [cell.strip().lower() for cell in cells]
+    unknown = [cell for cell, name in zip(cells, names, strict=True) if name not in COLUMNS]
+    if len(unknown) == len(names):
+        raise _unreadable(_no_header(line, cells))
+    if unknown:
+        shown = ", ".join(repr(cell[:40]) for cell in unknown[:10])
+        raise _unreadable(f"The file has columns that are not known here: {shown}. {_KNOWN}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise _unreadable(f"The header names a column twice: {', '.join(twice)}.")
+    if "vehicle_id" not in names:
+        raise _unreadable("The header has no column vehicle_id, which says which vehicle a row is about.")
+    return names
+
+
+def _no_header(line: int, cells: list[str]) -> str:
+    for separator, name in _SEPARATORS.items():
+        if len(cells) == 1 and any(part.strip(' "').lower() in COLUMNS for part in cells[0].split(separator)):
+            return f"This file is separated by {name}; save it with commas ('CSV UTF-8, comma delimited')."
+    return f"Line {line} is no header: its cells are no names of columns. {_KNOWN}"
+
+
+def _unreadable(detail: str) -> ImportFileUnreadable:
+    return ImportFileUnreadable(detail)

@@ -1,0 +1,55 @@
+"""Why an import is refused as a whole. What is wrong with a row is said in the plan's row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from access_policy.domain.errors import Conflict, Invalid, Unknown
+
+
+class ImportFileUnreadable(Invalid):
+    """The file is no table that could be planned; the message says where and what to do."""
+
+    code = "import-file-unreadable"
+
+
+class ImportPlanUnknown(Unknown):
+    code = "import-plan-not-found"
+
+
+class RemovalsNotConfirmed(Conflict):
+    code = "import-removals-not-confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have."""
+
+    line: int | None
+    vehicle_id: str | None
+    message: str
+
+
+class ImportRowsRefused(Conflict):
+    """Rows keep the plan from being applied."""
+
+    def __init__(self, detail: str, rows: Sequence[RefusedRow]) -> None:
+        super().__init__(detail)
+        self.rows = tuple(rows)
+
+
+class ImportPlanStale(ImportRowsRefused):
+    """Vehicles of the plan were changed since it was made. Nothing was applied."""
+
+    code = "import-plan-stale"
+
+
+class ImportHasErrors(ImportRowsRefused):
+    code = "import-has-errors"
+
+
+class ImportFailed(ImportRowsRefused):
+    """The plan ended half-way, since others changed its vehicles meanwhile; `rows` are those."""
+
+    code = "import-failed"

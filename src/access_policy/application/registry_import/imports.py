@@ -1,0 +1,235 @@
+"""The imports of all tenants: planned, looked at, applied by tasks that this object holds until they end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from access_policy.application.context import Context
+from access_policy.application.errors import TooBusy
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.import_plans import ImportPlans
+from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.registry_import.applying import PlanApplier
+from access_policy.application.registry_import.cells import ReadRow, read_rows
+from access_policy.application.registry_import.checks import ApplyOptions
+from access_policy.application.registry_import.csv_file import rows_of
+from access_policy.application.registry_import.errors import ImportFailed, ImportPlanUnknown
+from access_policy.application.registry_import.plan import (
+    Action,
+    ImportMode,
+    ImportPlan,
+    PlanRecord,
+    PlanRow,
+    PlanState,
+    plan_id_of,
+)
+from access_policy.application.registry_import.planning import plan_rows
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.domain.errors import Refused
+from access_policy.domain.ids import TenantId
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+
+log = logging.getLogger(__name__)
+
+PLANS_KEPT = timedelta(days=7)
+_ENDED = frozenset({PlanState.APPLIED, PlanState.FAILED})
+
+PlanKey = tuple[TenantId, str]
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """`task` is set as soon as there is one."""
+
+    task: asyncio.Task[PlanRecord] | None = None
+    done: int = 0
+    of: int = 0
+
+    def progress(self, done: int, of: int) -> None:
+        self.done, self.of = done, of
+
+
+class RegistryImports:
+    """What the endpoints ask. Tasks that apply plans are held here: `resume` starts those that a former process left,
+    `close` ends all, and what they did not come to is left to the next `resume`."""
+
+    def __init__(
+        self,
+        registries: VehicleRegistries,
+        plans: ImportPlans,
+        pseudonyms: Pseudonyms,
+        applier: PlanApplier,
+        clock: Clock,
+    ) -> None:
+        self._registries = registries
+        self._plans = plans
+        self._pseudonyms = pseudonyms
+        self._applier = applier
+        self._clock = clock
+        self._under_way: dict[PlanKey, _UnderWay] = {}
+
+    # --- planning ----------------------------------------------------------------------------------------------------
+
+    async def plan(self, tenant_id: TenantId, file: bytes, mode: ImportMode) -> tuple[PlanRecord, ImportPlan]:
+        """The plan of the file, kept for a week; the file itself is not kept. Changes nothing in the registry. Raises
+        `ImportFileUnreadable`, `StoreUnavailable`."""
+        now = self._clock.now()
+        await self._plans.forget_old(now=now)
+        read, sha256 = await asyncio.to_thread(self._read, tenant_id, file)
+        async with self._registries.locked(tenant_id) as registry:
+            plan = await asyncio.to_thread(_planned, registry, read, tenant_id, mode, sha256)
+        for generation in range(1, 1_000):
+            known = await self._plans.find(tenant_id, plan.plan_id, now=now)
+            if known is None:
+                break
+            if known.state not in _ENDED:
+                return self._live(known), plan
+            plan = replace(plan, plan_id=plan_id_of(tenant_id, mode, sha256, plan.rows, generation))
+        counts = plan.counts()
+        record = PlanRecord(
+            tenant_id=tenant_id,
+            plan_id=plan.plan_id,
+            mode=mode,
+            file_sha256=sha256,
+            state=PlanState.PLANNED,
+            registry_version=plan.registry_version,
+            vehicles=plan.vehicles,
+            counts=counts,
+            created_at=now,
+            expires_at=now + PLANS_KEPT,
+            of=counts[Action.ADD] + counts[Action.CHANGE] + counts[Action.REMOVE],
+        )
+        await self._plans.keep(record, plan)
+        return record, plan
+
+    def _read(self, tenant_id: TenantId, file: bytes) -> tuple[list[ReadRow], str]:
+        sha256 = hashlib.sha256(file).hexdigest()
+        return read_rows(rows_of(file), lambda found: self._pseudonyms.ref(tenant_id, found)), sha256
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    async def find(self, tenant_id: TenantId, plan_id: str) -> PlanRecord:
+        """Raises `ImportPlanUnknown`, `StoreUnavailable`."""
+        record = await self._plans.find(tenant_id, plan_id, now=self._clock.now())
+        if record is None:
+            days = PLANS_KEPT.days
+            raise ImportPlanUnknown(f"There is no such import plan; a plan that is not applied is kept {days} days.")
+        return self._live(record)
+
+    async def rows(self, record: PlanRecord) -> Sequence[PlanRow]:
+        """None of a plan that has ended."""
+        plan = None if record.state in _ENDED else await self._plans.rows(record)
+        return () if plan is None else plan.rows
+
+    async def log_position(self) -> int:
+        return await self._applier.store.last_position()
+
+    async def forget_old(self) -> int:
+        """Delete plans that have expired. Raises `StoreUnavailable`."""
+        return await self._plans.forget_old(now=self._clock.now())
+
+    def _live(self, record: PlanRecord) -> PlanRecord:
+        under_way = self._under_way.get((record.tenant_id, record.plan_id))
+        if under_way is None or record.state is not PlanState.APPLYING:
+            return record
+        return replace(record, done=under_way.done, of=under_way.of or record.of)
+
+    # --- applying ----------------------------------------------------------------------------------------------------
+
+    async def apply(self, context: Context, plan_id: str, options: ApplyOptions, *, wait_s: float) -> PlanRecord:
+        """The record of the applied plan; or, if that takes longer than `wait_s`, of the plan that is being applied.
+
+        A plan that was applied is answered with its result. Raises `ImportPlanUnknown`, `ImportHasErrors`,
+        `ImportPlanStale`, `RemovalsNotConfirmed`, `ImportFailed`, `TooBusy` or `StoreUnavailable`.
+        """
+        record = await self.find(context.tenant_id, plan_id)
+        if record.state is PlanState.APPLIED:
+            return record
+        if record.state is PlanState.FAILED:
+            raise ImportFailed(record.error or "The plan has failed.", ())
+        task = self._task(context, record, options)
+        await asyncio.wait({task}, timeout=wait_s)
+        if task.done():
+            return task.result()
+        return replace(await self.find(context.tenant_id, plan_id), state=PlanState.APPLYING)
+
+    async def resume(self) -> None:
+        """Go on with what was being applied when an earlier process ended. Raises `StoreUnavailable`."""
+        for record in await self._plans.unfinished():
+            if record.application is not None:
+                log.info("import %s goes on", record.plan_id)
+                context = Context(
+                    tenant_id=record.tenant_id,
+                    actor=record.application.actor,
+                    correlation_id=record.application.correlation_id,
+                )
+                self._task(context, record, ApplyOptions(partial=record.application.partial))
+
+    async def close(self) -> None:
+        tasks = [under_way.task for under_way in self._under_way.values() if under_way.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _task(self, context: Context, record: PlanRecord, options: ApplyOptions) -> asyncio.Task[PlanRecord]:
+        key = (record.tenant_id, record.plan_id)
+        known = self._under_way.get(key)
+        if known is not None and known.task is not None:
+            return known.task
+        under_way = self._under_way[key] = _UnderWay(of=record.of)
+        task = under_way.task = asyncio.create_task(
+            self._applied(context, record, options, under_way), name=f"import {record.plan_id}"
+        )
+        task.add_done_callback(lambda ended: self._ended(key, ended))
+        return task
+
+    def _ended(self, key: PlanKey, task: asyncio.Task[PlanRecord]) -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # noted in the plan already, and raised to who waits
+
+    async def _applied(
+        self, context: Context, record: PlanRecord, options: ApplyOptions, under_way: _UnderWay
+    ) -> PlanRecord:
+        try:
+            plan = await self._plans.rows(record)
+            if plan is None:  # it ended between the question and this task
+                return await self.find(record.tenant_id, record.plan_id)
+            return await self._applier(context, record, plan, options, under_way.progress)
+        except (Refused, TooBusy, StoreUnavailable) as trouble:
+            await self._note(record, str(trouble))
+            raise
+        except Exception:
+            log.exception("import %s failed", record.plan_id)
+            await self._note(record, "An error of the service stopped the import; apply it again to go on.")
+            raise
+
+    async def _note(self, record: PlanRecord, trouble: str) -> None:
+        try:
+            now = await self._plans.find(record.tenant_id, record.plan_id, now=self._clock.now())
+            if now is not None and now.state not in _ENDED:
+                await self._plans.update(replace(now, error=trouble))
+        except StoreUnavailable as unavailable:
+            log.warning("import %s: %s; and that is not noted: %s", record.plan_id, trouble, unavailable)
+
+
+def _planned(
+    registry: VehicleRegistry, read: Sequence[ReadRow], tenant_id: TenantId, mode: ImportMode, sha256: str
+) -> ImportPlan:
+    version, vehicles = registry.version, len(registry.vehicles)
+    rows = plan_rows(registry, read, mode)
+    return ImportPlan(
+        tenant_id=tenant_id,
+        plan_id=plan_id_of(tenant_id, mode, sha256, rows, 0),
+        mode=mode,
+        file_sha256=sha256,
+        registry_version=version,
+        vehicles=vehicles,
+        rows=rows,
+    )

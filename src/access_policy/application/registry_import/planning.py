@@ -1,0 +1,239 @@
+"""Planning: read rows beside the registry make a plan. Pure; it reads the registry and changes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow
+from access_policy.application.registry_import.plan import Action, Change, ImportMode, PlannedIdentifier, PlanRow, Shown
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, IdentifierKey, Vehicle, VehicleRegistry
+
+_DESCRIBED = ("name", "access_class", "agreement_id", "valid_from", "valid_until")
+_KIND_COLUMNS = ("rfid", "mac", "emaid", "pin", "plate")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A row on its way to a plan row; `errors` grow."""
+
+    row: ReadRow
+    current: Vehicle | None
+    description: VehicleDescription | None = None
+    identifiers: dict[IdentifierKey, PlannedIdentifier] = field(default_factory=dict)
+    errors: list[CellError] = field(default_factory=list)
+
+    @property
+    def had(self) -> tuple[IdentifierRef, ...]:
+        return () if self.current is None else self.current.identifiers
+
+
+def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMode) -> tuple[PlanRow, ...]:
+    """A plan row for each row of the file in its order; in `replace` then the vehicles to remove, by id."""
+    drafts = [_draft(registry, row) for row in rows]
+    _refuse_double_vehicles(drafts)
+    by_vehicle = {draft.row.vehicle_id: draft for draft in drafts if draft.row.vehicle_id is not None}
+    _refuse_double_identifiers(drafts)
+    _refuse_taken(registry, drafts, by_vehicle, mode)
+    planned = [_planned(draft) for draft in drafts]
+    if mode is ImportMode.REPLACE:
+        planned += _removals(registry, by_vehicle.keys())
+    return tuple(planned)
+
+
+def _removals(registry: VehicleRegistry, named: Iterable[VehicleId | None]) -> Iterator[PlanRow]:
+    for vehicle_id in sorted(set(registry.vehicles) - set(named)):
+        vehicle = registry.vehicles[vehicle_id]
+        changes = {"name": Change(vehicle.description.name, None)}
+        yield PlanRow(
+            line=None, action=Action.REMOVE, vehicle_id=vehicle_id, base_version=vehicle.changed_at, changes=changes
+        )
+
+
+# --- one row ---------------------------------------------------------------------------------------------------------
+
+
+def _draft(registry: VehicleRegistry, row: ReadRow) -> _Draft:
+    current = None if row.vehicle_id is None else registry.vehicles.get(row.vehicle_id)
+    draft = _Draft(row, current, errors=list(row.errors))
+    if row.vehicle_id is not None:
+        _describe(registry, draft)
+        _identify(draft)
+    return draft
+
+
+def _describe(registry: VehicleRegistry, draft: _Draft) -> None:
+    wrong = {error.column for error in draft.errors}
+    values = dict.fromkeys(_DESCRIBED) if draft.current is None else _described(draft.current.description)
+    values.update(draft.row.values)
+    for column in ("name", "access_class"):
+        if values[column] is None and column not in wrong:
+            draft.errors.append(CellError(column, f"A vehicle needs {column}; fill in the cell."))
+            wrong.add(column)
+    if values["access_class"] is AccessClass.OWN and "agreement_id" not in draft.row.values:
+        values["agreement_id"] = None  # a vehicle that becomes an own one leaves its agreement
+    if wrong & {"name", "access_class"}:
+        return
+    draft.description = VehicleDescription(**values)
+    if draft.current is not None and draft.description == draft.current.description:
+        return
+    try:
+        registry.check_description(draft.description)
+    except Refused as refusal:
+        column = (refusal.pointer or "/name").strip("/")
+        if column not in wrong:
+            draft.errors.append(CellError(column, refusal.detail))
+
+
+def _described(description: VehicleDescription) -> dict[str, object]:
+    return {column: getattr(description, column) for column in _DESCRIBED}
+
+
+def _identify(draft: _Draft) -> None:
+    cells = draft.row.identifiers
+    for ref in draft.had:
+        cell = cells.get(ref.kind)
+        if cell is None or cell.keeps(ref):
+            draft.identifiers[_key(ref)] = PlannedIdentifier(ref)
+    had = {_key(ref) for ref in draft.had}
+    for kind, cell in cells.items():
+        if wrong := _mask_of_nothing(draft, kind, cell):
+            draft.errors.append(CellError(kind.value, wrong))
+        for spelled in cell.spelled:
+            key = _key(spelled.ref)
+            value = None if key in had else spelled.value
+            draft.identifiers.setdefault(key, PlannedIdentifier(spelled.ref, value))
+    if len(draft.identifiers) > IDENTIFIERS_MAX:
+        draft.errors.append(CellError(None, f"A vehicle has at most {IDENTIFIERS_MAX} identifiers."))
+
+
+def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) -> str | None:
+    """A mask stands for what the vehicle has. Stars do so also where it has nothing: then nothing stays."""
+    if not cell.masks:
+        return None
+    if draft.current is None:
+        return "The value is masked, as in an export, and the vehicle is new here; enter the value or empty the cell."
+    masked = {ref.masked for ref in draft.had if ref.kind is kind}
+    if any(mask.strip("*•") and mask not in masked for mask in cell.masks):
+        return "The value is masked and fits none that the vehicle has; enter the whole value or empty the cell."
+    return None
+
+
+# --- rows beside each other ------------------------------------------------------------------------------------------
+
+
+def _refuse_double_vehicles(drafts: Sequence[_Draft]) -> None:
+    rows: defaultdict[VehicleId, list[_Draft]] = defaultdict(list)
+    for draft in drafts:
+        if draft.row.vehicle_id is not None:
+            rows[draft.row.vehicle_id].append(draft)
+    for vehicle_id, twins in rows.items():
+        for draft in twins if len(twins) > 1 else ():
+            lines = _lines(twins, draft)
+            draft.errors.append(CellError("vehicle_id", f"{vehicle_id} is also on {lines}; keep one of the rows."))
+
+
+def _refuse_double_identifiers(drafts: Sequence[_Draft]) -> None:
+    claims: defaultdict[IdentifierKey, list[_Draft]] = defaultdict(list)
+    for draft in drafts:
+        had = {_key(ref) for ref in draft.had}
+        for key in draft.identifiers.keys() - had:
+            claims[key].append(draft)
+    for key, claimants in claims.items():
+        for draft in claimants if len(claimants) > 1 else ():
+            masked = draft.identifiers[key].ref.masked
+            message = f"{masked} is also on {_lines(claimants, draft)}; an identifier belongs to one vehicle."
+            draft.errors.append(CellError(key[0].value, message))
+
+
+def _lines(drafts: Sequence[_Draft], but: _Draft) -> str:
+    others = [str(draft.row.line) for draft in drafts if draft is not but]
+    return f"line {', '.join(others[:5])}" + (" and more" if len(others) > 5 else "")
+
+
+def _refuse_taken(
+    registry: VehicleRegistry, drafts: Sequence[_Draft], by_vehicle: dict[VehicleId, _Draft], mode: ImportMode
+) -> None:
+    """An identifier that another vehicle has can come here only if that one loses it in the same plan; a row with errors
+    loses nothing, so that one error can make others."""
+    found = True
+    while found:
+        found = False
+        for draft in drafts:
+            if draft.errors or draft.row.vehicle_id is None:
+                continue
+            for key, planned in draft.identifiers.items():
+                holder = registry.holders.get(key)
+                if holder is None or holder == draft.row.vehicle_id:
+                    continue
+                if message := _keeps(holder, key, planned.ref, by_vehicle.get(holder), mode):
+                    draft.errors.append(CellError(key[0].value, message))
+                    found = True
+
+
+def _keeps(
+    holder: VehicleId, key: IdentifierKey, ref: IdentifierRef, draft: _Draft | None, mode: ImportMode
+) -> str | None:
+    if draft is None:
+        if mode is ImportMode.REPLACE:
+            return None
+        return f"{ref.masked} belongs to vehicle {holder}; remove it there first, or leave it out here."
+    if draft.errors:
+        return f"{ref.masked} belongs to vehicle {holder}, whose row on line {draft.row.line} has errors."
+    if key in draft.identifiers:
+        return f"{ref.masked} belongs to vehicle {holder}, which keeps it on line {draft.row.line}."
+    return None
+
+
+# --- the plan row ----------------------------------------------------------------------------------------------------
+
+
+def _planned(draft: _Draft) -> PlanRow:
+    row, current = draft.row, draft.current
+    if draft.errors or draft.description is None:
+        return PlanRow(line=row.line, action=Action.ERROR, vehicle_id=row.vehicle_id, errors=tuple(draft.errors))
+    changes = _changes(draft, draft.description)
+    if current is not None and not changes:
+        return PlanRow(line=row.line, action=Action.UNCHANGED, vehicle_id=row.vehicle_id)
+    return PlanRow(
+        line=row.line,
+        action=Action.ADD if current is None else Action.CHANGE,
+        vehicle_id=row.vehicle_id,
+        base_version=0 if current is None else current.changed_at,
+        description=draft.description,
+        identifiers=tuple(draft.identifiers.values()),
+        changes=changes,
+    )
+
+
+def _changes(draft: _Draft, description: VehicleDescription) -> dict[str, Change]:
+    before = {} if draft.current is None else _described(draft.current.description)
+    after = _described(description)
+    changes = {
+        column: Change(_shown(before.get(column)), _shown(after[column]))
+        for column in _DESCRIBED
+        if before.get(column) != after[column]
+    }
+    had = {_key(ref): ref for ref in draft.had}
+    for kind in {key[0] for key in had.keys() ^ draft.identifiers.keys()}:
+        changes[kind.value] = Change(
+            tuple(ref.masked for key, ref in had.items() if key[0] is kind),
+            tuple(each.ref.masked for key, each in draft.identifiers.items() if key[0] is kind),
+        )
+    return {column: changes[column] for column in (*_DESCRIBED, *_KIND_COLUMNS) if column in changes}
+
+
+def _shown(value: object) -> Shown:
+    if value is None:
+        return None
+    isoformat = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else str(isoformat()).replace("+00:00", "Z")
+
+
+def _key(ref: IdentifierRef) -> IdentifierKey:
+    return (ref.kind, ref.pseudonym)

@@ -1,0 +1,116 @@
+"""Putting many vehicles at once: an identifier may move from one of them to another.
+
+Each identifier that moves is released and taken in the same tuple of events, so that whoever appends them together leaves
+no instant at which nobody has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import VehicleId, checked_id
+from access_policy.domain.vehicle_registry.errors import IdentifierTaken
+from access_policy.domain.vehicle_registry.events import (
+    RegistryEvent,
+    VehicleDescription,
+    VehicleIdentifier,
+    VehicleIdentifierAdded,
+    VehicleIdentifierRemoved,
+    VehicleReclassified,
+    VehicleRegistered,
+    VehicleRemoved,
+)
+from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
+
+GivesUp = Callable[[VehicleId, IdentifierKey], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedVehicle:
+    """The vehicle is to read like this and to have exactly these identifiers; no description: it is to be gone."""
+
+    vehicle_id: VehicleId
+    description: VehicleDescription | None
+    identifiers: tuple[VehicleIdentifier, ...] = ()
+
+
+def put_vehicles(
+    registry: VehicleRegistry, wanted: Iterable[WantedVehicle], gives_up: GivesUp
+) -> tuple[RegistryEvent, ...]:
+    """What makes them so, in order; what is so already makes no event.
+
+    An identifier that another vehicle has moves here if `gives_up(vehicle, identifier)` says that this vehicle is to lose it
+    (now or in a later call). Raises `IdentifierTaken` otherwise, and what `check_description` raises.
+    """
+    steps = _Steps(registry, gives_up)
+    for each in wanted:
+        steps.put(each)
+    return tuple(steps.events)
+
+
+class _Steps:
+    """The events so far, and what they change about who holds what."""
+
+    def __init__(self, registry: VehicleRegistry, gives_up: GivesUp) -> None:
+        self.events: list[RegistryEvent] = []
+        self._registry = registry
+        self._gives_up = gives_up
+        self._holders: dict[IdentifierKey, VehicleId | None] = {}
+
+    def put(self, wanted: WantedVehicle) -> None:
+        if wanted.description is None:
+            self._remove(wanted.vehicle_id)
+            return
+        checked_id(wanted.vehicle_id, "vehicle_id")
+        self._registry.check_description(wanted.description)
+        self._describe(wanted.vehicle_id, wanted.description)
+        keys = {_key(identifier.ref) for identifier in wanted.identifiers}
+        for ref in self._held_by(wanted.vehicle_id):
+            if _key(ref) not in keys:
+                self._release(wanted.vehicle_id, ref)
+        for identifier in wanted.identifiers:
+            self._take(wanted.vehicle_id, identifier)
+
+    def _describe(self, vehicle_id: VehicleId, description: VehicleDescription) -> None:
+        current = self._registry.vehicles.get(vehicle_id)
+        if current is None:
+            self.events.append(VehicleRegistered(vehicle_id=vehicle_id, description=description))
+        elif current.description != description:
+            self.events.append(VehicleReclassified(vehicle_id=vehicle_id, description=description))
+
+    def _take(self, vehicle_id: VehicleId, identifier: VehicleIdentifier) -> None:
+        key = _key(identifier.ref)
+        holder = self._holder(key)
+        if holder == vehicle_id:
+            return
+        if holder is not None:
+            if not self._gives_up(holder, key):
+                raise IdentifierTaken(holder, identifier.ref.masked, pointer="/identifiers")
+            self._release(holder, identifier.ref)
+        self._holders[key] = vehicle_id
+        self.events.append(VehicleIdentifierAdded(vehicle_id=vehicle_id, identifier=identifier))
+
+    def _release(self, vehicle_id: VehicleId, ref: IdentifierRef) -> None:
+        self._holders[_key(ref)] = None
+        self.events.append(VehicleIdentifierRemoved(vehicle_id=vehicle_id, ref=ref))
+
+    def _remove(self, vehicle_id: VehicleId) -> None:
+        if vehicle_id not in self._registry.vehicles:
+            return
+        for ref in self._held_by(vehicle_id):
+            self._holders[_key(ref)] = None
+        self.events.append(VehicleRemoved(vehicle_id=vehicle_id))
+
+    def _held_by(self, vehicle_id: VehicleId) -> list[IdentifierRef]:
+        current = self._registry.vehicles.get(vehicle_id)
+        refs = () if current is None else current.identifiers
+        return [ref for ref in refs if self._holder(_key(ref)) == vehicle_id]
+
+    def _holder(self, key: IdentifierKey) -> VehicleId | None:
+        return self._holders[key] if key in self._holders else self._registry.holders.get(key)
+
+
+def _key(ref: IdentifierRef) -> IdentifierKey:
+    return (ref.kind, ref.pseudonym)
