@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,11 +19,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from access_policy.adapters.secrets.sqlite_file import SecretsFile, wipe_deleted
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanState
+from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanRow, PlanState
 from access_policy.domain.ids import TenantId
 
 TIMEOUT_S: Final = 30.0  # the rows of a large file are some 20 MB
 NONCE_BYTES: Final = 12
+CHUNK: Final = 200  # rows encoded or decoded in one call: while it lasts, no other thread gets a turn
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS import_plan (
@@ -40,6 +42,7 @@ class SqliteImportPlans:
         self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
         self._records = msgspec.json.Decoder(PlanRecord)
         self._plans = msgspec.json.Decoder(ImportPlan)
+        self._rows = msgspec.json.Decoder(tuple[PlanRow, ...])
 
     async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
         def write(connection: sqlite3.Connection) -> None:
@@ -117,13 +120,22 @@ class SqliteImportPlans:
 
     def _encrypted(self, plan: ImportPlan) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        plain = zlib.compress(msgspec.json.encode(plan), 1)
+        lines = [msgspec.json.encode(replace(plan, rows=()))]
+        lines += [msgspec.json.encode(chunk) for chunk in _chunks(plan.rows)]
+        plain = zlib.compress(b"\n".join(lines), 1)
         return nonce + self._cipher.encrypt(nonce, plain, _bound_to(plan.tenant_id, plan.plan_id))
 
     def _decrypted(self, record: PlanRecord, sealed: bytes) -> ImportPlan:
         bound_to = _bound_to(record.tenant_id, record.plan_id)
         plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
-        return self._plans.decode(zlib.decompress(plain))
+        lines = zlib.decompress(plain).split(b"\n")
+        rows = tuple(row for line in lines[1:] for row in self._rows.decode(line))
+        return replace(self._plans.decode(lines[0]), rows=rows)
+
+
+def _chunks(rows: tuple[PlanRow, ...]) -> Iterator[tuple[PlanRow, ...]]:
+    for begin in range(0, len(rows), CHUNK):
+        yield rows[begin : begin + CHUNK]
 
 
 def _columns(record: PlanRecord) -> tuple[str, str, str, str, bytes]:

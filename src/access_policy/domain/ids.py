@@ -43,7 +43,7 @@ def checked_id(value: str, name: str) -> str:
         raise InvalidId(f"{name} is empty; give 1 to {ID_LENGTH_MAX} characters.", pointer=pointer)
     if len(value) > ID_LENGTH_MAX:
         raise InvalidId(f"{name} has {len(value)} characters; at most {ID_LENGTH_MAX} are allowed.", pointer=pointer)
-    if value != value.strip() or any(c in "/?#" or not _is_printable(c) for c in value):
+    if value != value.strip() or any(c in "/?#" for c in value) or not _is_printable(value):
         raise InvalidId(
             f"{name} holds a character that an id cannot have; use letters, digits, '-', '_', '.' or ':'.",
             pointer=pointer,
@@ -53,7 +53,7 @@ def checked_id(value: str, name: str) -> str:
 
 def checked_charge_point_id(value: str) -> ChargePointId:
     """`value` itself, if a charger can present it: 1 to 64 printable characters. Raises `InvalidId`."""
-    if not 1 <= len(value) <= ID_LENGTH_MAX or not all(_is_printable(c) for c in value) or value != value.strip():
+    if not 1 <= len(value) <= ID_LENGTH_MAX or not _is_printable(value) or value != value.strip():
         raise InvalidId(
             f"charge_point_id has 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
             pointer="/charge_point_id",
@@ -67,10 +67,11 @@ def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGT
         raise InvalidName(f"{name} is empty; say what people shall read.", pointer=f"/{name}")
     if len(value) > length_max:
         raise InvalidName(f"{name} has {len(value)} characters; at most {length_max} are allowed.", pointer=f"/{name}")
-    if not all(_is_printable(c) for c in value):
+    if not _is_printable(value):
         raise InvalidName(f"{name} holds a control character; remove it.", pointer=f"/{name}")
     return value
 
 
-def _is_printable(character: str) -> bool:
-    return not unicodedata.category(character).startswith("C")
+def _is_printable(text: str) -> bool:
+    """No control characters and the like; line and paragraph separators may be in it, which Python calls unprintable."""
+    return text.isprintable() or not any(unicodedata.category(character).startswith("C") for character in text)

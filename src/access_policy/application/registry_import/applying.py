@@ -109,7 +109,7 @@ class PlanApplier:
         plan: ImportPlan,
         options: ApplyOptions,
     ) -> PlanRecord:
-        left_out = left_out_at_start(plan, registry, options)
+        left_out = await asyncio.to_thread(left_out_at_start, plan, registry, options)
         application = Application(
             actor=context.actor,
             correlation_id=context.correlation_id,
@@ -130,7 +130,7 @@ class PlanApplier:
         plan: ImportPlan,
         others: set[VehicleId],
     ) -> PlanRecord:
-        moved = left_out_midway(plan, registry, application.left_out, others)
+        moved = await asyncio.to_thread(left_out_midway, plan, registry, application.left_out, others)
         if not moved:
             return record
         application = replace(application, left_out=(*application.left_out, *moved))
@@ -197,7 +197,7 @@ class _Run:
             causation_id=self.record.plan_id,
         )
         rows = rows_to_apply(self.plan, application.left_out)
-        todo = [row for row in rows.values() if not row.is_so(registry)]
+        todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.is_so(registry)])
         begin = batches = 0
         self.progress(len(rows) - len(todo), len(rows))
         while begin < len(todo):

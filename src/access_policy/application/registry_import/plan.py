@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -34,16 +34,6 @@ class Action(StrEnum):
 
 TOUCHING = frozenset({Action.ADD, Action.CHANGE, Action.REMOVE})
 
-Shown = str | tuple[str, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """As people may see it: identifiers are masked."""
-
-    before: Shown
-    after: Shown
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedIdentifier:
@@ -57,7 +47,8 @@ class PlannedIdentifier:
 class PlanRow:
     """`base_version` is the vehicle's version that the row was planned against, 0 of a new one. The vehicle is to read like
     `description` (None: it is to be removed) and to have exactly `identifiers`; both say nothing of a row that touches
-    nothing. `line` is None for a vehicle that the file does not have."""
+    nothing. `before` and `had` are what it was when the row was planned. `line` is None for a vehicle that the file does
+    not have."""
 
     line: int | None
     action: Action
@@ -65,7 +56,8 @@ class PlanRow:
     base_version: int = 0
     description: VehicleDescription | None = None
     identifiers: tuple[PlannedIdentifier, ...] = ()
-    changes: Mapping[str, Change] = field(default_factory=dict)
+    before: VehicleDescription | None = None
+    had: tuple[IdentifierRef, ...] = ()
     errors: tuple[CellError, ...] = ()
 
     @property

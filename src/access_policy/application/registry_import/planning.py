@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow
-from access_policy.application.registry_import.plan import Action, Change, ImportMode, PlannedIdentifier, PlanRow, Shown
+from access_policy.application.registry_import.changes import DESCRIBED, described
+from access_policy.application.registry_import.plan import Action, ImportMode, PlannedIdentifier, PlanRow
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, IdentifierKey, Vehicle, VehicleRegistry
-
-_DESCRIBED = ("name", "access_class", "agreement_id", "valid_from", "valid_until")
-_KIND_COLUMNS = ("rfid", "mac", "emaid", "pin", "plate")
 
 
 @dataclass(slots=True)
@@ -49,9 +47,13 @@ def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMo
 def _removals(registry: VehicleRegistry, named: Iterable[VehicleId | None]) -> Iterator[PlanRow]:
     for vehicle_id in sorted(set(registry.vehicles) - set(named)):
         vehicle = registry.vehicles[vehicle_id]
-        changes = {"name": Change(vehicle.description.name, None)}
         yield PlanRow(
-            line=None, action=Action.REMOVE, vehicle_id=vehicle_id, base_version=vehicle.changed_at, changes=changes
+            line=None,
+            action=Action.REMOVE,
+            vehicle_id=vehicle_id,
+            base_version=vehicle.changed_at,
+            before=vehicle.description,
+            had=vehicle.identifiers,
         )
 
 
@@ -67,9 +69,13 @@ def _draft(registry: VehicleRegistry, row: ReadRow) -> _Draft:
     return draft
 
 
+def _is_as_it_was(draft: _Draft, current: Vehicle) -> bool:
+    return draft.description == current.description and draft.identifiers.keys() == {_key(ref) for ref in draft.had}
+
+
 def _describe(registry: VehicleRegistry, draft: _Draft) -> None:
     wrong = {error.column for error in draft.errors}
-    values = dict.fromkeys(_DESCRIBED) if draft.current is None else _described(draft.current.description)
+    values = dict.fromkeys(DESCRIBED) if draft.current is None else described(draft.current.description)
     values.update(draft.row.values)
     for column in ("name", "access_class"):
         if values[column] is None and column not in wrong:
@@ -88,10 +94,6 @@ def _describe(registry: VehicleRegistry, draft: _Draft) -> None:
         column = (refusal.pointer or "/name").strip("/")
         if column not in wrong:
             draft.errors.append(CellError(column, refusal.detail))
-
-
-def _described(description: VehicleDescription) -> dict[str, object]:
-    return {column: getattr(description, column) for column in _DESCRIBED}
 
 
 def _identify(draft: _Draft) -> None:
@@ -197,8 +199,7 @@ def _planned(draft: _Draft) -> PlanRow:
     row, current = draft.row, draft.current
     if draft.errors or draft.description is None:
         return PlanRow(line=row.line, action=Action.ERROR, vehicle_id=row.vehicle_id, errors=tuple(draft.errors))
-    changes = _changes(draft, draft.description)
-    if current is not None and not changes:
+    if current is not None and _is_as_it_was(draft, current):
         return PlanRow(line=row.line, action=Action.UNCHANGED, vehicle_id=row.vehicle_id)
     return PlanRow(
         line=row.line,
@@ -207,32 +208,9 @@ def _planned(draft: _Draft) -> PlanRow:
         base_version=0 if current is None else current.changed_at,
         description=draft.description,
         identifiers=tuple(draft.identifiers.values()),
-        changes=changes,
+        before=None if current is None else current.description,
+        had=draft.had,
     )
-
-
-def _changes(draft: _Draft, description: VehicleDescription) -> dict[str, Change]:
-    before = {} if draft.current is None else _described(draft.current.description)
-    after = _described(description)
-    changes = {
-        column: Change(_shown(before.get(column)), _shown(after[column]))
-        for column in _DESCRIBED
-        if before.get(column) != after[column]
-    }
-    had = {_key(ref): ref for ref in draft.had}
-    for kind in {key[0] for key in had.keys() ^ draft.identifiers.keys()}:
-        changes[kind.value] = Change(
-            tuple(ref.masked for key, ref in had.items() if key[0] is kind),
-            tuple(each.ref.masked for key, each in draft.identifiers.items() if key[0] is kind),
-        )
-    return {column: changes[column] for column in (*_DESCRIBED, *_KIND_COLUMNS) if column in changes}
-
-
-def _shown(value: object) -> Shown:
-    if value is None:
-        return None
-    isoformat = getattr(value, "isoformat", None)
-    return str(value) if isoformat is None else str(isoformat()).replace("+00:00", "Z")
 
 
 def _key(ref: IdentifierRef) -> IdentifierKey:

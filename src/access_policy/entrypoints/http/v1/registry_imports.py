@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from access_policy.application.registry_import.changes import changes_of
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
 from access_policy.application.registry_import.errors import RefusedRow
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
@@ -48,7 +51,7 @@ async def plan_registry_import(
     """
     _refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await services.registry_imports.plan(caller.tenant_id, await request.body(), mode)
-    return answer(_shown(record, plan.rows), status=201)
+    return await _answer_with_rows(record, plan.rows, status=201)
 
 
 @router.get("/registry/imports/{plan_id}", operation_id="get_registry_import")
@@ -61,7 +64,7 @@ async def get_registry_import(
     """The plan, how far it is applied, and its result. The rows are deleted when it has been applied."""
     record = await services.registry_imports.find(caller.tenant_id, plan_id)
     rows = await services.registry_imports.rows(record)
-    return answer(_shown(record, [row for row in rows if not action or row.action in action]))
+    return await _answer_with_rows(record, [row for row in rows if not action or row.action in action])
 
 
 @router.post("/registry/imports/{plan_id}/apply", operation_id="apply_registry_import")
@@ -110,8 +113,14 @@ def _refuse_other_types(content_type: str) -> None:
         )
 
 
-def _shown(record: PlanRecord, rows: Sequence[PlanRow]) -> dict[str, Any]:
-    return {**_head(record), "rows": [_row(row) for row in rows]}
+async def _answer_with_rows(record: PlanRecord, rows: Sequence[PlanRow], *, status: int = 200) -> Response:
+    """Row by row and on a thread: there may be hundreds of thousands."""
+
+    def encoded() -> bytes:
+        shown = b",".join(msgspec.json.encode(_row(row)) for row in rows)
+        return msgspec.json.encode(_head(record))[:-1] + b',"rows":[' + shown + b"]}"
+
+    return Response(await asyncio.to_thread(encoded), status, media_type="application/json")
 
 
 def _head(record: PlanRecord) -> dict[str, Any]:
@@ -153,6 +162,8 @@ def _row(row: PlanRow) -> dict[str, Any]:
         "line": row.line,
         "action": row.action.value,
         "vehicle_id": row.vehicle_id,
-        "changes": {column: {"before": change.before, "after": change.after} for column, change in row.changes.items()},
+        "changes": {
+            column: {"before": change.before, "after": change.after} for column, change in changes_of(row).items()
+        },
         "errors": [{"column": error.column, "message": error.message} for error in row.errors],
     }
