@@ -21,6 +21,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleRemoved,
 )
 from access_policy.entrypoints.http.middleware import IMPORT_MAX
+from access_policy.entrypoints.http.v1 import registry_imports
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
 
@@ -171,6 +172,41 @@ async def test_applying_again_answers_the_first_result_and_changes_nothing_twice
     assert (await api.get(f"/v1/registry/imports/{made['plan_id']}")).json()["rows"] == []
 
 
+async def test_an_import_that_takes_long_is_answered_with_its_progress_and_ends_by_itself(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_imports, "WAIT_S", 0.0)
+    made = await planned(api, TRAM, "bus-7,Bus seven,,,,,,,,,")
+
+    answer = await apply(api, made["plan_id"])
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == f"import {made['plan_id']}"))
+    shown = (await api.get(f"/v1/registry/imports/{made['plan_id']}")).json()
+
+    assert answer.status_code == 202
+    assert (answer.json()["state"], answer.json()["of"]) == ("applying", 2)
+    assert (shown["state"], shown["done"], shown["of"]) == ("applied", 2, 2)
+
+
+async def test_a_command_on_the_registry_waits_for_an_import_and_is_then_done(api: HttpApi) -> None:
+    made = await planned(api, TRAM)
+
+    applied, suspended = await asyncio.gather(
+        apply(api, made["plan_id"]), api.send("POST", "/v1/vehicles/bus-7/suspend", {"reason": "sold"})
+    )
+
+    assert (applied.status_code, suspended.status_code) == (200, 200)
+
+
+async def test_a_refused_plan_says_why_until_it_is_applied(api: HttpApi) -> None:
+    made = await planned(api, TRAM, "cab-1,,own,,,,,,,,")
+    await apply(api, made["plan_id"])
+
+    shown = (await api.get(f"/v1/registry/imports/{made['plan_id']}")).json()
+
+    assert shown["state"] == "planned"
+    assert "1 rows have errors" in shown["error"]
+
+
 async def test_five_that_apply_one_plan_at_once_get_one_result(api: HttpApi) -> None:
     made = await planned(api, TRAM)
     before = await api.position()
@@ -267,8 +303,16 @@ async def test_an_identifier_moves_from_one_vehicle_to_another_within_a_file(api
 
 async def test_two_vehicles_swap_their_identifiers(api: HttpApi) -> None:
     await api.recorded(
-        ("PUT", "/v1/vehicles/a", {"name": "A", "access_class": "own", "identifiers": [{"kind": "rfid", "value": "04AAAAAA"}]}),
-        ("PUT", "/v1/vehicles/b", {"name": "B", "access_class": "own", "identifiers": [{"kind": "rfid", "value": "04BBBBBB"}]}),
+        (
+            "PUT",
+            "/v1/vehicles/a",
+            {"name": "A", "access_class": "own", "identifiers": [{"kind": "rfid", "value": "04AAAAAA"}]},
+        ),
+        (
+            "PUT",
+            "/v1/vehicles/b",
+            {"name": "B", "access_class": "own", "identifiers": [{"kind": "rfid", "value": "04BBBBBB"}]},
+        ),
     )
     made = await planned(api, "a,04BBBBBB", "b,04AAAAAA", header="vehicle_id,rfid")
 

@@ -159,3 +159,45 @@ async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path
         other.execute("ROLLBACK")
     other.close()
     await vault.close()
+
+
+# --- many at once ----------------------------------------------------------------------------------------------------
+
+
+async def test_many_values_are_sealed_each_with_its_vehicles_key_and_opened_again(vault: SqliteVehicleVault) -> None:
+    values = [(VAN, VALUE), (TRUCK, "B-AB 1234"), (VAN, "")]
+
+    sealed = await vault.seal_many(ACME, values)
+
+    assert await vault.unseal_many(ACME, [(who, text) for (who, _), text in zip(values, sealed, strict=True)]) == [
+        VALUE,
+        "B-AB 1234",
+        "",
+    ]
+    assert await vault.unseal(ACME, VAN, sealed[0]) == VALUE
+    assert sealed[0].split(".")[1] == sealed[2].split(".")[1] != sealed[1].split(".")[1]
+
+
+async def test_sealing_many_keeps_the_key_that_a_vehicle_has(vault: SqliteVehicleVault) -> None:
+    first = await vault.seal(ACME, VAN, VALUE)
+    (second,) = await vault.seal_many(ACME, [(VAN, VALUE)])
+
+    assert first.split(".")[1] == second.split(".")[1]
+
+
+async def test_forgetting_many_leaves_the_others(vault: SqliteVehicleVault) -> None:
+    kept, gone = await vault.seal_many(ACME, [(VAN, VALUE), (TRUCK, VALUE)])
+
+    await vault.forget_many(ACME, [TRUCK, VehicleId("never-there")])
+
+    assert await vault.unseal_many(ACME, [(VAN, kept), (TRUCK, gone)]) == [VALUE, None]
+
+
+async def test_of_many_a_value_of_another_vehicle_does_not_open(vault: SqliteVehicleVault) -> None:
+    sealed, _ = await vault.seal_many(ACME, [(VAN, VALUE), (TRUCK, VALUE)])
+
+    assert await vault.unseal_many(ACME, [(TRUCK, sealed)]) == [None]
+
+
+async def test_nothing_is_nothing(vault: SqliteVehicleVault) -> None:
+    assert (await vault.seal_many(ACME, []), await vault.unseal_many(ACME, [])) == ([], [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -21,7 +21,6 @@ from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.registry_import.checks import (
     ROWS_NAMED,
     ApplyOptions,
-    gives_up,
     left_out_at_start,
     left_out_midway,
     rows_to_apply,
@@ -40,8 +39,8 @@ from access_policy.application.repositories.vehicle_registries import VehicleReg
 from access_policy.application.streams import registry_stream
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import RegistryImportApplied, VehicleIdentifier
-from access_policy.domain.vehicle_registry.many_vehicles import WantedVehicle, put_vehicles
-from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+from access_policy.domain.vehicle_registry.many_vehicles import Moves, WantedVehicle, put_vehicles
+from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
 BATCH_EVENTS = 1_000
 BATCHES_A_NOTE = 10  # after so many the record says how far it is
@@ -198,11 +197,12 @@ class _Run:
         )
         rows = rows_to_apply(self.plan, application.left_out)
         todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.is_so(registry)])
+        moves = await asyncio.to_thread(lambda: dict(_moves(registry, todo)))
         begin = batches = 0
         self.progress(len(rows) - len(todo), len(rows))
         while begin < len(todo):
             batch = self._next_batch(todo, begin)
-            await self._write(registry, batch, rows)
+            await self._write(registry, batch, moves)
             begin += len(batch)
             batches += 1
             done = len(rows) - len(todo) + begin
@@ -219,14 +219,12 @@ class _Run:
             end += 1
         return todo[begin:end]
 
-    async def _write(
-        self, registry: VehicleRegistry, batch: Sequence[PlanRow], rows: Mapping[VehicleId, PlanRow]
-    ) -> None:
+    async def _write(self, registry: VehicleRegistry, batch: Sequence[PlanRow], moves: Moves) -> None:
         """Raises `VersionConflict` also where the registry has moved on by others' changes: then look again at all."""
         wanted = await self._sealed(batch)
         if registry.version != self.version:
             raise VersionConflict("others changed the registry meanwhile")
-        events = put_vehicles(registry, wanted, lambda vehicle_id, key: gives_up(rows, vehicle_id, key))
+        events = put_vehicles(registry, wanted, moves)
         await self.applier.registries.record(self.context, registry, events, now=self.applier.clock.now())
         for event in events:
             self.version += 1
@@ -277,3 +275,12 @@ class _Run:
             registry_stream(self.record.tenant_id), after_version=committed.version - 1
         )
         return await self.applier._ended(self.record, recorded[0])
+
+
+def _moves(registry: VehicleRegistry, rows: Iterable[PlanRow]) -> Iterator[tuple[IdentifierKey, VehicleId]]:
+    """What the rows take from other vehicles, which give it up by rows of their own."""
+    for row in rows:
+        for each in row.identifiers:
+            key = (each.ref.kind, each.ref.pseudonym)
+            if row.vehicle_id is not None and registry.holders.get(key) not in (None, row.vehicle_id):
+                yield key, row.vehicle_id

@@ -143,8 +143,9 @@ def _columns(line: int, cells: list[str]) -> list[str]:
 
 
 def _no_header(line: int, cells: list[str]) -> str:
-    for separator, name in _SEPARATORS.items():
-        if len(cells) == 1 and any(part.strip(' "').lower() in COLUMNS for part in cells[0].split(separator)):
+    for separator, name in _SEPARATORS.items() if len(cells) == 1 else ():
+        parts = [part.strip(' "').lower() for part in cells[0].split(separator)]
+        if parts == ["sep=", ""] or any(part in COLUMNS for part in parts):
             return f"This file is separated by {name}; save it with commas ('CSV UTF-8, comma delimited')."
     return f"Line {line} is no header: its cells are no names of columns. {_KNOWN}"
 

@@ -1,12 +1,12 @@
 """Putting many vehicles at once: an identifier may move from one of them to another.
 
-Each identifier that moves is released and taken in the same tuple of events, so that whoever appends them together leaves
-no instant at which nobody has it.
+An identifier that moves stays with its holder until the other vehicle is put, and is released and taken in the same tuple
+of events: whoever appends them together leaves no instant at which nobody has it, whatever the order and the parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from access_policy.domain.identifiers import IdentifierRef
@@ -24,7 +24,7 @@ from access_policy.domain.vehicle_registry.events import (
 )
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
-GivesUp = Callable[[VehicleId, IdentifierKey], bool]
+Moves = Mapping[IdentifierKey, VehicleId]  # identifiers that move from one vehicle to another, and to which
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +36,13 @@ class WantedVehicle:
     identifiers: tuple[VehicleIdentifier, ...] = ()
 
 
-def put_vehicles(
-    registry: VehicleRegistry, wanted: Iterable[WantedVehicle], gives_up: GivesUp
-) -> tuple[RegistryEvent, ...]:
+def put_vehicles(registry: VehicleRegistry, wanted: Iterable[WantedVehicle], moves: Moves) -> tuple[RegistryEvent, ...]:
     """What makes them so, in order; what is so already makes no event.
 
-    An identifier that another vehicle has moves here if `gives_up(vehicle, identifier)` says that this vehicle is to lose it
-    (now or in a later call). Raises `IdentifierTaken` otherwise, and what `check_description` raises.
+    An identifier that another vehicle has is taken only if `moves` says so; the caller puts both vehicles, in one call or in
+    several, and removes vehicles last. Raises `IdentifierTaken` otherwise, and what `check_description` raises.
     """
-    steps = _Steps(registry, gives_up)
+    steps = _Steps(registry, moves)
     for each in wanted:
         steps.put(each)
     return tuple(steps.events)
@@ -53,10 +51,10 @@ def put_vehicles(
 class _Steps:
     """The events so far, and what they change about who holds what."""
 
-    def __init__(self, registry: VehicleRegistry, gives_up: GivesUp) -> None:
+    def __init__(self, registry: VehicleRegistry, moves: Moves) -> None:
         self.events: list[RegistryEvent] = []
         self._registry = registry
-        self._gives_up = gives_up
+        self._moves = moves
         self._holders: dict[IdentifierKey, VehicleId | None] = {}
 
     def put(self, wanted: WantedVehicle) -> None:
@@ -68,7 +66,7 @@ class _Steps:
         self._describe(wanted.vehicle_id, wanted.description)
         keys = {_key(identifier.ref) for identifier in wanted.identifiers}
         for ref in self._held_by(wanted.vehicle_id):
-            if _key(ref) not in keys:
+            if _key(ref) not in keys and _key(ref) not in self._moves:
                 self._release(wanted.vehicle_id, ref)
         for identifier in wanted.identifiers:
             self._take(wanted.vehicle_id, identifier)
@@ -86,7 +84,7 @@ class _Steps:
         if holder == vehicle_id:
             return
         if holder is not None:
-            if not self._gives_up(holder, key):
+            if self._moves.get(key) != vehicle_id:
                 raise IdentifierTaken(holder, identifier.ref.masked, pointer="/identifiers")
             self._release(holder, identifier.ref)
         self._holders[key] = vehicle_id
