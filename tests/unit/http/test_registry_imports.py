@@ -187,6 +187,20 @@ async def test_an_import_that_takes_long_is_answered_with_its_progress_and_ends_
     assert (shown["state"], shown["done"], shown["of"]) == ("applied", 2, 2)
 
 
+async def test_the_key_of_a_command_that_was_under_way_asks_for_its_end(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = await planned(api, TRAM), {"Idempotency-Key": "k"}
+    monkeypatch.setattr(registry_imports, "WAIT_S", 0.0)
+    first = await apply(api, made["plan_id"], headers=key)
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == f"import {made['plan_id']}"))
+
+    second, third = [await apply(api, made["plan_id"], headers=key) for _ in range(2)]
+
+    assert [answer.status_code for answer in (first, second, third)] == [202, 200, 200]
+    assert third.headers["Idempotent-Replayed"] == "true"
+
+
 async def test_a_command_on_the_registry_waits_for_an_import_and_is_then_done(api: HttpApi) -> None:
     made = await planned(api, TRAM)
 

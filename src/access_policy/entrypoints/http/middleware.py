@@ -21,6 +21,7 @@ IMPORT_MAX = 32 * MIB
 KEY_MAX = 200  # characters
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _COMMANDS = frozenset({"POST", "PUT", "DELETE", "PATCH"})
+_NOT_THE_ANSWER = (202, 401, 403)  # under way still, or not let in
 _KEPT_HEADERS = ("etag", "content-type", "location")
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -136,7 +137,7 @@ class SentBefore:
         response = await call_next(request)
         body = b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-        if response.status_code < 500 and response.status_code not in (401, 403):
+        if response.status_code < 500 and response.status_code not in _NOT_THE_ANSWER:
             services = services_of(request)
             kept = StoredAnswer(fingerprint, response.status_code, headers, body)
             await services.idempotency.keep(tenant_id, key, kept, now=services.clock.now())
