@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import sqlite3
 import zlib
@@ -14,9 +15,8 @@ from typing import Final
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.secrets.sqlite_file import SecretsFile, wipe_deleted
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanRow, PlanState
@@ -37,12 +37,15 @@ class SqliteImportPlans:
     """Implements `ImportPlans`. Rows written by a program of another shape cannot be applied: `StoreUnavailable` says so."""
 
     def __init__(self, path: Path, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"access-policy import plans").derive(master_key)
-        self._cipher = AESGCM(derived)
+        self._cipher = AESGCM(derived_key(master_key, "import plans"))
+        self._fingerprint_key = derived_key(master_key, "import fingerprints")
         self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
         self._records = msgspec.json.Decoder(PlanRecord)
         self._plans = msgspec.json.Decoder(ImportPlan)
         self._rows = msgspec.json.Decoder(tuple[PlanRow, ...])
+
+    def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
+        return hmac.digest(self._fingerprint_key, f"{tenant_id}\0".encode() + file, "sha256").hex()
 
     async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
         def write(connection: sqlite3.Connection) -> None:

@@ -298,7 +298,7 @@ SAMPLES: tuple[object, ...] = (
     registry.AgreementRecorded(agreement=AGREEMENT_TERMS),
     registry.RegistryImportApplied(
         plan_id="0123456789abcdef0123456789abcdef",
-        file_sha256="ab" * 32,
+        file_fingerprint="ab" * 32,
         mode="merge",
         added=3,
         changed=2,

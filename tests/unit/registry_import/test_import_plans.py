@@ -54,13 +54,13 @@ ROWS = (
     PlanRow(line=None, action=Action.REMOVE, vehicle_id=VehicleId("bus"), base_version=3),
 )
 PLAN = ImportPlan(
-    tenant_id=ACME, plan_id="p", mode=ImportMode.REPLACE, file_sha256="f", registry_version=9, vehicles=2, rows=ROWS
+    tenant_id=ACME, plan_id="p", mode=ImportMode.REPLACE, file_fingerprint="f", registry_version=9, vehicles=2, rows=ROWS
 )
 RECORD = PlanRecord(
     tenant_id=ACME,
     plan_id="p",
     mode=ImportMode.REPLACE,
-    file_sha256="f",
+    file_fingerprint="f",
     state=PlanState.PLANNED,
     registry_version=9,
     vehicles=2,
@@ -147,6 +147,19 @@ async def test_what_has_expired_is_deleted(plans: SqliteImportPlans) -> None:
     assert await plans.forget_old(now=NOON + WEEK - timedelta(seconds=1)) == 0
     assert await plans.forget_old(now=NOON + WEEK) == 1
     assert await plans.rows(RECORD) is None
+
+
+async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key(
+    plans: SqliteImportPlans, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = opened(tmp_path / "other", bytes(32))
+    file, tenant = b"vehicle_id\na\n", TenantId("rival")
+    found = [plans.fingerprint_of(ACME, file), plans.fingerprint_of(tenant, file), other.fingerprint_of(ACME, file)]
+    await other.close()
+
+    assert len(set(found)) == 3
+    assert plans.fingerprint_of(ACME, file) == found[0]
 
 
 async def test_plans_are_there_after_the_file_was_opened_again(tmp_path: Path) -> None:

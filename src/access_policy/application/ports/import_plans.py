@@ -14,6 +14,11 @@ class ImportPlans(Protocol):
     """Rows hold what a file said, identifiers among it: they are kept encrypted, and no longer than needed. All methods
     raise `StoreUnavailable`."""
 
+    def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
+        """Equal for equal files of a tenant. Keyed: it goes into the log for ever, and a plain hash of a short file would
+        tell a forgotten identifier to whoever tries them all. Of any thread."""
+        ...
+
     async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
         """Whatever was kept under the same tenant and id is replaced."""
         ...

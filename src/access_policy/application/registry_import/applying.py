@@ -259,7 +259,7 @@ class _Run:
         counts = Counter(row.action for row in rows.values())
         event = RegistryImportApplied(
             plan_id=self.record.plan_id,
-            file_sha256=self.record.file_sha256,
+            file_fingerprint=self.record.file_fingerprint,
             mode=self.record.mode.value,
             added=counts[Action.ADD],
             changed=counts[Action.CHANGE],

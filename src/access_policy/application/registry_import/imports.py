@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -81,22 +80,22 @@ class RegistryImports:
         `ImportFileUnreadable`, `StoreUnavailable`."""
         now = self._clock.now()
         await self._plans.forget_old(now=now)
-        read, sha256 = await asyncio.to_thread(self._read, tenant_id, file)
+        read, fingerprint = await asyncio.to_thread(self._read, tenant_id, file)
         async with self._registries.locked(tenant_id) as registry:
-            plan = await asyncio.to_thread(_planned, registry, read, tenant_id, mode, sha256)
+            plan = await asyncio.to_thread(_planned, registry, read, tenant_id, mode, fingerprint)
         for generation in range(1, 1_000):
             known = await self._plans.find(tenant_id, plan.plan_id, now=now)
             if known is None:
                 break
             if known.state not in _ENDED:
                 return self._live(known), plan
-            plan = replace(plan, plan_id=plan_id_of(tenant_id, mode, sha256, plan.rows, generation))
+            plan = replace(plan, plan_id=plan_id_of(tenant_id, mode, fingerprint, plan.rows, generation))
         counts = plan.counts()
         record = PlanRecord(
             tenant_id=tenant_id,
             plan_id=plan.plan_id,
             mode=mode,
-            file_sha256=sha256,
+            file_fingerprint=fingerprint,
             state=PlanState.PLANNED,
             registry_version=plan.registry_version,
             vehicles=plan.vehicles,
@@ -109,8 +108,8 @@ class RegistryImports:
         return record, plan
 
     def _read(self, tenant_id: TenantId, file: bytes) -> tuple[list[ReadRow], str]:
-        sha256 = hashlib.sha256(file).hexdigest()
-        return read_rows(rows_of(file), lambda found: self._pseudonyms.ref(tenant_id, found)), sha256
+        read = read_rows(rows_of(file), lambda found: self._pseudonyms.ref(tenant_id, found))
+        return read, self._plans.fingerprint_of(tenant_id, file)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -220,15 +219,15 @@ class RegistryImports:
 
 
 def _planned(
-    registry: VehicleRegistry, read: Sequence[ReadRow], tenant_id: TenantId, mode: ImportMode, sha256: str
+    registry: VehicleRegistry, read: Sequence[ReadRow], tenant_id: TenantId, mode: ImportMode, fingerprint: str
 ) -> ImportPlan:
     version, vehicles = registry.version, len(registry.vehicles)
     rows = plan_rows(registry, read, mode)
     return ImportPlan(
         tenant_id=tenant_id,
-        plan_id=plan_id_of(tenant_id, mode, sha256, rows, 0),
+        plan_id=plan_id_of(tenant_id, mode, fingerprint, rows, 0),
         mode=mode,
-        file_sha256=sha256,
+        file_fingerprint=fingerprint,
         registry_version=version,
         vehicles=vehicles,
         rows=rows,

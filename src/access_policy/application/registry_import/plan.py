@@ -83,7 +83,7 @@ class ImportPlan:
     tenant_id: TenantId
     plan_id: str
     mode: ImportMode
-    file_sha256: str
+    file_fingerprint: str
     registry_version: int
     vehicles: int
     rows: tuple[PlanRow, ...]
@@ -129,7 +129,7 @@ class PlanRecord:
     tenant_id: TenantId
     plan_id: str
     mode: ImportMode
-    file_sha256: str
+    file_fingerprint: str
     state: PlanState
     registry_version: int
     vehicles: int
@@ -144,11 +144,11 @@ class PlanRecord:
 
 
 def plan_id_of(
-    tenant_id: TenantId, mode: ImportMode, file_sha256: str, rows: Iterable[PlanRow], generation: int
+    tenant_id: TenantId, mode: ImportMode, file_fingerprint: str, rows: Iterable[PlanRow], generation: int
 ) -> str:
     """Equal for the same file and mode against the same versions of the vehicles that it touches. `generation` tells the
     plan from an earlier one like it that was applied already."""
-    digest = hashlib.sha256(f"{PLAN_FORMAT}\0{tenant_id}\0{mode}\0{file_sha256}\0{generation}".encode())
+    digest = hashlib.sha256(f"{PLAN_FORMAT}\0{tenant_id}\0{mode}\0{file_fingerprint}\0{generation}".encode())
     for row in rows:
         base = row.base_version if row.action in TOUCHING else ""
         said = "\0".join(f"{error.column}:{error.message}" for error in row.errors)

@@ -113,11 +113,12 @@ class AgreementEnded:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImportApplied:
     """A planned import was applied as a whole. What it did lies behind `after_version` of the registry, up to this event;
-    `left_out` rows had errors or had moved on since they were planned."""
+    `left_out` rows had errors or had moved on since they were planned. `file_fingerprint` is a keyed hash of the file, which
+    is not kept."""
 
     TYPE: ClassVar = "vehicle_registry.registry_import_applied.v1"
     plan_id: str
-    file_sha256: str
+    file_fingerprint: str
     mode: str
     added: int
     changed: int

@@ -55,6 +55,10 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "get_vehicle": {200: shapes.Vehicle},
     "list_vehicles": {200: shapes.VehiclesFound},
     "remove_vehicle": {204: None},
+    "plan_registry_import": {201: shapes.RegistryImportPlan},
+    "get_registry_import": {200: shapes.RegistryImportPlan},
+    "apply_registry_import": {200: shapes.RegistryImport, 202: shapes.RegistryImport},
+    "export_registry": {200: None},
     "suspend_vehicle": {200: shapes.Vehicle},
     "reinstate_vehicle": {200: shapes.Vehicle},
     "decide_access": {200: shapes.Decision},
@@ -73,7 +77,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
 }
 
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
-_ALSO_CSV = frozenset({"report_access"})  # with `Accept: text/csv`
+_CSV = frozenset({"report_access", "export_registry"})  # the first with `Accept: text/csv`
 _REQUEST_ID = {
     "X-Request-Id": {"description": "The caller's, or a new one", "required": True, "schema": {"type": "string"}}
 }
@@ -137,13 +141,13 @@ def _describe(path: str, method: str, operation: dict[str, Any], refs: dict[type
     if method in COMMANDS:
         parameters.append(_IDEMPOTENCY_KEY)
     problems = _problems(path, method, operation) - answers.keys()
-    if operation["operationId"] in _ALSO_CSV:
+    if operation["operationId"] in _CSV:
         operation["parameters"] = [each for each in parameters if each["name"] != "accept"]
     operation["responses"] = {
         str(status): _answer(status, shape, refs) for status, shape in answers.items()
     } | {str(status): _problem(status, refs) for status in sorted(problems)}
-    if operation["operationId"] in _ALSO_CSV:
-        operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if operation["operationId"] in _CSV:
+        operation["responses"]["200"].setdefault("content", {})["text/csv"] = {"schema": {"type": "string"}}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

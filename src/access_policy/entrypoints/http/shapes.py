@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_sync import Sync
+from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import (
@@ -47,8 +48,12 @@ class Problem(BaseModel):
 
 
 class ProblemPointer(Shape):
+    """`line` and `vehicle_id` say which row of an imported file is meant."""
+
     pointer: str
     message: str
+    line: int | None = None
+    vehicle_id: str | None = None
 
 
 class Health(Shape):
@@ -562,6 +567,74 @@ class EnrolmentSession(Shape):
     offered: OfferedIdentifier | None
     denied_id: str | None
     vehicle_id: str | None
+
+
+# --- imports -----------------------------------------------------------------------------------------------------------
+
+
+class RegistryImportCounts(Shape):
+    add: int
+    change: int
+    remove: int
+    unchanged: int
+    error: int
+
+
+class RegistryImportLeftOut(Shape):
+    line: int | None
+    vehicle_id: str | None
+    message: str
+
+
+class RegistryImportResult(Shape):
+    applied: dict[Literal["add", "change", "remove"], int]
+    left_out: list[RegistryImportLeftOut]
+    registry_version: int
+    applied_at: datetime
+
+
+class RegistryImport(Shape):
+    """`done` of `of` rows are applied; `confirm_removals` has to be sent along where it is a number."""
+
+    plan_id: str
+    state: PlanState
+    mode: ImportMode
+    file_fingerprint: str
+    counts: RegistryImportCounts
+    confirm_removals: int | None
+    registry_version: int
+    created_at: datetime
+    expires_at: datetime
+    done: int
+    of: int
+    error: str | None
+    result: RegistryImportResult | None
+
+
+class RegistryImportChange(Shape):
+    """Identifiers are masked, and a list."""
+
+    before: str | list[str] | None
+    after: str | list[str] | None
+
+
+class RegistryImportError(Shape):
+    column: str | None
+    message: str
+
+
+class RegistryImportRow(Shape):
+    """`line` is null for a vehicle that the file does not have."""
+
+    line: int | None
+    action: Action
+    vehicle_id: str | None
+    changes: dict[str, RegistryImportChange]
+    errors: list[RegistryImportError]
+
+
+class RegistryImportPlan(RegistryImport):
+    rows: list[RegistryImportRow]
 
 
 # --- reports -----------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def _head(record: PlanRecord) -> dict[str, Any]:
         "plan_id": record.plan_id,
         "state": record.state.value,
         "mode": record.mode.value,
-        "file_sha256": record.file_sha256,
+        "file_fingerprint": record.file_fingerprint,
         "counts": record.counts,
         "confirm_removals": removals if needs_confirmation(removals, record.vehicles) else None,
         "registry_version": record.registry_version,
