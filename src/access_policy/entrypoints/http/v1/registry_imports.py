@@ -60,11 +60,12 @@ async def get_registry_import(
     services: Services,
     plan_id: str,
     action: Annotated[list[Action] | None, Query(description="Only rows of these actions")] = None,
+    rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
 ) -> Response:
     """The plan, how far it is applied, and its result. The rows are deleted when it has been applied."""
     record = await services.registry_imports.find(caller.tenant_id, plan_id)
-    rows = await services.registry_imports.rows(record)
-    return await _answer_with_rows(record, [row for row in rows if not action or row.action in action])
+    found = await services.registry_imports.rows(record) if rows else ()
+    return await _answer_with_rows(record, [row for row in found if not action or row.action in action])
 
 
 @router.post("/registry/imports/{plan_id}/apply", operation_id="apply_registry_import")
