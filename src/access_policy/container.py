@@ -242,7 +242,7 @@ class Container(containers.DeclarativeContainer):
     registry_imports = providers.Singleton(
         RegistryImports, registries, import_plans, pseudonyms, plan_applier, clock
     )
-    registry_export = providers.Singleton(RegistryExport, views, vault)
+    registry_export = providers.Singleton(RegistryExport, views, vault, store, read_models.provided.followed_to)
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
     reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from access_policy.domain.vehicle_registry.events import (
 from access_policy.entrypoints.http.middleware import IMPORT_MAX
 from access_policy.entrypoints.http.v1 import registry_imports
 from tests.support.builders import NOON
-from tests.support.http_api import HttpApi
+from tests.support.http_api import HttpApi, http_api
 
 HEADER = "vehicle_id,name,access_class,agreement_id,valid_from,valid_until,rfid,mac,emaid,pin,plate"
 TRAM = "tram-1,Tram 1,own,,,,04-11-22-33-44-55-66,,,,"
@@ -497,6 +498,21 @@ async def test_a_name_that_a_spreadsheet_would_run_is_guarded_and_comes_back(api
 
     assert "'=HYPERLINK" in file
     assert (await plan(api, file)).json()["counts"]["unchanged"] == 3
+
+
+async def test_an_export_waits_for_all_that_is_stored_and_is_refused_where_that_does_not_come(
+    tmp_path: Path, api: HttpApi
+) -> None:
+    async def never(position: int) -> None:
+        pass
+
+    async with http_api(tmp_path / "behind", settled=never) as behind:
+        position = await behind.position()
+        await behind.send("PUT", "/v1/depots/north", {"name": "North", "time_zone": "Europe/Berlin"})
+        assert await behind.position() > position
+        answer = await behind.get("/v1/registry/export")
+
+    assert answer.status_code == 503
 
 
 async def test_an_empty_registry_exports_its_header(empty_api: HttpApi) -> None:

@@ -30,7 +30,7 @@ from access_policy.domain.vehicle_registry.events import (
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import agreement
 from tests.support.office import Vault
-from tests.support.stores import pseudonyms
+from tests.support.stores import memory_store, pseudonyms
 
 ACME = TenantId("acme")
 REFS = pseudonyms()
@@ -269,6 +269,10 @@ class ViewsOf:
         return Page(self._rows[begin : begin + 2], str(begin + 2) if more else None)
 
 
+async def _nowhere() -> int:
+    return 0
+
+
 def _accepted(check: Any) -> Any:
     def accepts(text: str) -> bool:
         try:
@@ -337,7 +341,7 @@ async def test_whatever_is_registered_an_export_of_it_imports_as_all_unchanged(
     if some_are_forgotten:
         await vault.forget(ACME, VehicleId(vehicles[0]["vehicle_id"]))
 
-    export = RegistryExport(ViewsOf(known, sealed), vault)  # type: ignore[arg-type]
+    export = RegistryExport(ViewsOf(known, sealed), vault, memory_store(), _nowhere)  # type: ignore[arg-type]
     file = "".join([lines async for lines in export(ACME)])
 
     for mode in ImportMode:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
 from access_policy.application.registry_import.cells import KINDS, guarded
@@ -16,11 +17,27 @@ from access_policy.application.registry_import.csv_file import COLUMNS
 from access_policy.domain.identifiers import VID_PREFIX
 from access_policy.domain.ids import TenantId, VehicleId
 
+WAITS = 15  # each as long as a command waits to be visible
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryExport:
+    """`followed_to` is the log position up to which the views have been brought."""
+
     views: Views
     vault: VehicleVault
+    store: EventStore
+    followed_to: Callable[[], Awaitable[int]]
+
+    async def ready(self, settled: Callable[[int], Awaitable[None]]) -> None:
+        """Wait until the views have all that is stored now: an export that is behind, imported with `replace`, would remove
+        what it lacks. Raises `StoreUnavailable` if that takes too long."""
+        position = await self.store.last_position()
+        for _ in range(WAITS):
+            await settled(position)
+            if await self.followed_to() >= position:
+                return
+        raise StoreUnavailable("the read models are behind, as after a large import; export again in a moment")
 
     async def __call__(self, tenant_id: TenantId) -> AsyncIterator[str]:
         """Vehicles by id, each as it is when its page is read. PINs, and values that cannot be unsealed, are masked.

@@ -91,6 +91,7 @@ async def export_registry(
     bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel knows UTF-8")] = False,
 ) -> Response:
     """All vehicles as a CSV file with their identifiers; imported, it leaves all unchanged. PINs are masked."""
+    await services.registry_export.ready(services.settled)
     lines = services.registry_export(caller.tenant_id)
     header = await anext(lines)
     first_page = await anext(lines, "")  # what cannot be read is a problem document now, and a broken-off answer later
