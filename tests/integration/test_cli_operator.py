@@ -131,6 +131,47 @@ def test_a_decision_is_explained_and_a_refused_identifier_enrolled(cli: Cli) -> 
     assert "unknown_identifier" in cli("report", "--by", "reason").stdout
 
 
+def test_many_chargers_get_a_rule_a_calendar_and_a_copy(cli: Cli, tmp_path: Path) -> None:
+    charger = ("--charge-point-id", "CP-of-many", "--depot", "north", "--profile", "ocpp16-central")
+    cli("chargers", "put", "bay-2", *charger, "--baseline-mode", "freevend")
+    days = ("2030-12-24..2030-12-26=Christmas", "2031-01-01=New Year")
+    cli("calendars", "put", "north", "holidays", *days, "--name", "Holidays")
+    assert "Christmas" in cli("calendars", "show", "north", "holidays").stdout
+
+    dry = cli("rules", "add-many", "north", *NIGHTS, "--except-calendar", "holidays", "--dry-run").stdout
+    assert "bay-1: would change no mode" in dry
+    assert "freevend becomes managed" in dry
+    cli("rules", "add", "bay-1", *NIGHTS, "--except-calendar", "holidays")
+    assert "bay-2: would change" in cli("chargers", "copy-policy", "bay-1", "bay-2", "--dry-run").stdout
+    cli("chargers", "copy-policy", "bay-1", "all")
+    cli("exceptions", "add", "bay-2", "freevend", "--reason", "closed", "--calendar", "holidays")
+
+    shown = answer(cli("chargers", "show", "bay-2", "--json"))
+    assert [each["name"] for each in shown["mode_rules"]] == ["Nights"]
+    assert shown["baseline_mode"] == "managed"
+    in_use = cli("calendars", "remove", "north", "holidays", status=1).stderr
+    assert "bay-1" in in_use
+
+
+def test_a_registry_is_imported_by_its_plan_and_exported(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_text("vehicle_id,name,access_class,rfid\nbus-1,Bus 1,own,04A1B2C3D4E5F6\nbus-2,Bus 2,own,4.12E+12\n")
+
+    planned = cli("registry", "import", str(file))
+    assert "1 add, 1 error" in planned.stdout
+    assert "rfid:" in planned.stdout
+    plan_id = re.search(r"registry apply (\S+)", planned.stderr)
+    assert plan_id is not None
+    assert "partial" in cli("registry", "apply", plan_id[1], status=1).stderr
+    assert "1 add" in cli("registry", "apply", plan_id[1], "--partial").stdout
+    cli("registry", "export", "-o", str(tmp_path / "export.csv"))
+
+    again = cli("registry", "import", str(tmp_path / "export.csv"), "--apply", "--json")
+    assert answer(again)["state"] == "applied"
+    assert "bus-1" in (tmp_path / "export.csv").read_text()
+    assert "1 unchanged" in cli("registry", "import", str(tmp_path / "export.csv")).stdout
+
+
 def test_a_proposal_is_weighed(cli: Cli, tmp_path: Path) -> None:
     cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record")
     changes = tmp_path / "changes.json"

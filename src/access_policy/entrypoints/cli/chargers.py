@@ -120,14 +120,23 @@ def results(session: Session, answer: Any) -> None:
         raise typer.Exit(1)
 
 
+CHANGES_SHOWN = 5
+
+
 def _changes(session: Session, each: Any) -> str:
-    zone = session.zone()
-    return "; ".join(
-        f"{local(change['start'], zone)} to {local(change['end'], zone)}: {change['before']} becomes {change['after']}"
-        if isinstance(change.get("before"), str)
-        else str(change)
-        for change in each.get("changes") or []
-    )
+    """What a dry run found, or how many changes were made."""
+    if "changes" not in each:
+        count = each.get("change_count")
+        return "" if count is None else f"{count} changes"
+    zone = session.zone(each["time_zone"])
+    told = [
+        f"{local(change['start'], zone)} to {local(change['end'], zone)}: "
+        f"{change['before']['mode']} becomes {change['after']['mode']}"
+        for change in each["changes"]
+        if change["before"]["mode"] != change["after"]["mode"]
+    ]
+    more = [f"and {len(told) - CHANGES_SHOWN} more"] if len(told) > CHANGES_SHOWN else []
+    return "\n  ".join(["would change", *told[:CHANGES_SHOWN], *more]) if told else "would change no mode"
 
 
 def zone_of(session: Session, charger_id: str, needed: str | None) -> str | None:
