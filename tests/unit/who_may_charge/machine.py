@@ -136,6 +136,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         self.service = ServiceInMemory(self.begins)
         self.model = model.Model()
         self.messages = 0
+        self.made_on: dict[str, date] = {}  # rules, on local dates
         self.open: dict[tuple[str, model.Identifier | None], tuple[datetime, model.Verdict]] = {}
         self.last: tuple[str, Any, str, Decided] | None = None
 
@@ -336,11 +337,11 @@ class WhoMayCharge(RuleBasedStateMachine):
             **dates,
         )
         command: object = ScheduleMode(charger_id=ChargerId(charger), draft=theirs)
-        anchor = today
+        made_on = today
         if amended is not None:
             command = AmendModeRule(charger_id=ChargerId(charger), rule_id=RuleId(amended), draft=theirs)
-            if ours.rules[amended].applies_from is None:
-                anchor = ours.rules[amended].anchor
+            made_on = self.made_on[amended]
+        anchor = made_on
         match edge["applies_from"]:
             case datetime() as at:
                 anchor = at.astimezone(ZoneInfo(zone)).date()
@@ -352,6 +353,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             self.steps[f"refused: {refusal.code}"] += 1
             return
         rule_id = amended or done.created_id
+        self.made_on[rule_id] = made_on
         ours.rules[rule_id] = model.Rule(
             zone=zone, end_day_offset=offset, anchor=anchor, **edge, **dates, **plain | {"mode": draft["mode"].value}
         )

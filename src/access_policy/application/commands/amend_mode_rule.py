@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
@@ -28,8 +28,8 @@ class AmendModeRuleHandler:
     async def __call__(self, context: Context, command: AmendModeRule) -> Done:
         def amend(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
             current = policy.rule(command.rule_id)
-            made_on = current.anchor if current.applies_from is None else None
-            now = self.change.clock.now()
-            return policy.amend_rule(command.draft.rule(command.rule_id, policy, now=now, made_on=made_on))
+            made_on = current.made_on or (current.anchor if current.applies_from is None else None)
+            rule = command.draft.rule(command.rule_id, policy, now=self.change.clock.now(), made_on=made_on)
+            return policy.amend_rule(replace(rule, made_on=current.made_on))
 
         return await self.change(context, command, amend)

@@ -38,11 +38,8 @@ class RuleDraft:
         rule was made (`made_on`, None: today). Raises `UnknownTimeZone`."""
         rule_zone = zone(self.time_zone or policy.settings.time_zone)
         offset = self.end_day_offset
-        anchor = (
-            self.applies_from.local_date(rule_zone)
-            if self.applies_from is not None
-            else made_on or now.astimezone(rule_zone).date()
-        )
+        made_on = made_on or now.astimezone(rule_zone).date()
+        anchor = made_on if self.applies_from is None else self.applies_from.local_date(rule_zone)
         return ModeRule(
             rule_id=rule_id,
             name=self.name,
@@ -52,6 +49,7 @@ class RuleDraft:
             end=self.end,
             end_day_offset=int(self.end <= self.start) if offset is None else offset,
             anchor=anchor,
+            made_on=made_on,
             time_zone=self.time_zone,
             applies_from=self.applies_from,
             applies_until=self.applies_until,

@@ -96,6 +96,7 @@ class ModeRule:
     end: time
     end_day_offset: int
     anchor: date
+    made_on: date | None = None  # the local date on which it was made; not told of rules from before this was kept
     time_zone: str | None = None
     applies_from: Edge | None = None
     applies_until: Edge | None = None

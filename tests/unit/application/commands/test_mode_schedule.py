@@ -90,6 +90,15 @@ async def test_an_amended_rule_keeps_its_id_and_the_date_it_was_made_on(office: 
     )
 
 
+async def test_a_rule_whose_period_loses_its_beginning_is_counted_from_the_date_it_was_made_on(office: Office) -> None:
+    made = await scheduled(office, applies_from=Edge(on=date(2026, 12, 1)))
+    office.clock.forward(days=3)
+    amended = await office.do(AmendModeRule(charger_id=BAY, rule_id=made.rule_id, draft=draft()))
+
+    (event,) = amended.events
+    assert (event.rule.anchor, event.rule.applies_from) == (TODAY, None)
+
+
 async def test_a_rule_amended_to_what_it_is_makes_no_event(office: Office) -> None:
     made = await scheduled(office)
     office.clock.forward(days=3)
