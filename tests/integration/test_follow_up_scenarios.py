@@ -21,7 +21,16 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.support.builders import HOUR
-from tests.support.chargers import OCPP16, OCPP201, Behaviour, ChargerSpec, Identifier, SimulatedCharger, Vehicle
+from tests.support.chargers import (
+    OCPP16,
+    OCPP21,
+    OCPP201,
+    Behaviour,
+    ChargerSpec,
+    Identifier,
+    SimulatedCharger,
+    Vehicle,
+)
 
 ACME = TenantId("acme")
 BAY = ChargerId("bay-1")
@@ -41,7 +50,7 @@ async def depot_with(path: Path, protocol: str, baseline: AccessMode, behaviour:
             charger_id=BAY,
             charge_point_id=ChargePointId("CP-1"),
             depot_id=DepotId("north"),
-            profile="ocpp16-central" if protocol == OCPP16 else "ocpp201-central",
+            profile={OCPP16: "ocpp16-central", OCPP201: "ocpp201-central", OCPP21: "ocpp21-central"}[protocol],
             baseline_mode=baseline,
             on_window_start=OnWindowStart.STOP_UNAUTHORISED,
         )
@@ -64,7 +73,7 @@ async def until_shown(service: Service, fits: Callable[[Any], bool]) -> Any:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
+@pytest.mark.parametrize("protocol", [OCPP16, OCPP201, OCPP21])
 async def test_a_charger_that_ignores_the_refusal_is_stopped_remotely(tmp_path: Path, protocol: str) -> None:
     ignores = Behaviour(ignores_refusal=True, skips_authorize=True)
     async with depot_with(tmp_path, protocol, AccessMode.MANAGED, ignores) as (service, charger):
@@ -80,7 +89,7 @@ async def test_a_charger_that_ignores_the_refusal_is_stopped_remotely(tmp_path: 
         assert not charger.connector(1).charging
 
 
-@pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
+@pytest.mark.parametrize("protocol", [OCPP16, OCPP201, OCPP21])
 async def test_a_charge_nobody_may_have_ends_when_managed_access_begins(tmp_path: Path, protocol: str) -> None:
     async with depot_with(tmp_path, protocol, AccessMode.FREEVEND, Behaviour()) as (service, charger):
         await charger.plug_in(1, Vehicle())

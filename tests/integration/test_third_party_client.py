@@ -14,6 +14,9 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
@@ -62,8 +65,11 @@ class Charger16(ChargePoint16):
         return result16.ClearCache(status="Rejected")
 
 
-class Charger201(ChargePoint201):
+class WithEnabled:
+    """A station of OCPP 2.x that has `AuthCtrlr.Enabled`, in freevend when it leaves the factory, and no other variable."""
+
     enabled = "false"
+    results: Any = result201
 
     @on("GetVariables")
     async def get(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
@@ -71,18 +77,26 @@ class Charger201(ChargePoint201):
         known = asked["variable"]["name"] == "Enabled"
         told = {"attribute_status": "Accepted", "attribute_value": self.enabled}
         answer = {**(told if known else {"attribute_status": "UnknownVariable"}), **asked}
-        return result201.GetVariables(get_variable_result=[answer])
+        return self.results.GetVariables(get_variable_result=[answer])
 
     @on("SetVariables")
     async def set(self, set_variable_data: list[dict[str, Any]], **_: Any) -> Any:
         asked = set_variable_data[0]
         self.enabled = asked["attribute_value"]
         address = {"component": asked["component"], "variable": asked["variable"]}
-        return result201.SetVariables(set_variable_result=[{"attribute_status": "Accepted", **address}])
+        return self.results.SetVariables(set_variable_result=[{"attribute_status": "Accepted", **address}])
 
     @on("ClearCache")
     async def clear(self, **_: Any) -> Any:
-        return result201.ClearCache(status="Accepted")
+        return self.results.ClearCache(status="Accepted")
+
+
+class Charger201(WithEnabled, ChargePoint201):
+    pass
+
+
+class Charger21(WithEnabled, ChargePoint21):
+    results = result21
 
 
 @pytest.fixture
@@ -91,7 +105,11 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     async with Service(settings).running() as service:
         c = service.container
         await c.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC")))
-        for charger_id, profile in (("C16", "microocpp-1.6"), ("C201", "ocpp201-authctrlr")):
+        for charger_id, profile in (
+            ("C16", "microocpp-1.6"),
+            ("C201", "ocpp201-authctrlr"),
+            ("C21", "ocpp21-authctrlr"),
+        ):
             command = PutCharger(
                 charger_id=ChargerId(charger_id),
                 charge_point_id=ChargePointId(charger_id),
@@ -129,11 +147,18 @@ def now() -> str:
 
 
 def visit(
-    event: str, trigger: str, seq_no: int, state: str, *, wh: int | None = None, id_token: dict[str, str] | None = None
-) -> call201.TransactionEvent:
+    calls: Any,
+    event: str,
+    trigger: str,
+    seq_no: int,
+    state: str,
+    *,
+    wh: int | None = None,
+    id_token: dict[str, str] | None = None,
+) -> Any:
     """One message of a visit that begins with the cable and goes on with the card."""
     read = {"timestamp": now(), "sampled_value": [{"value": wh}]}
-    return call201.TransactionEvent(
+    return calls.TransactionEvent(
         event_type=event,
         timestamp=now(),
         trigger_reason=trigger,
@@ -198,24 +223,33 @@ async def test_a_charger_of_ocpp_16_is_switched_and_its_visits_are_decided(servi
         assert await recorded(service, "C16") == [("denied", None), ("allowed", 900)]
 
 
-async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(service: Service) -> None:
-    async with connected(service, Charger201, "C201", "ocpp2.0.1") as charger:
+@pytest.mark.parametrize(
+    ("cls", "calls", "identity", "protocol"),
+    [(Charger201, call201, "C201", "ocpp2.0.1"), (Charger21, call21, "C21", "ocpp2.1")],
+    ids=["2.0.1", "2.1"],
+)
+async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(
+    service: Service, cls: type[Any], calls: Any, identity: str, protocol: str
+) -> None:
+    async with connected(service, cls, identity, protocol) as charger:
         station = {"model": "M", "vendor_name": "V"}
-        await charger.call(call201.BootNotification(charging_station=station, reason="PowerUp"), suppress=False)
+        await charger.call(calls.BootNotification(charging_station=station, reason="PowerUp"), suppress=False)
         unknown = await charger.call(
-            call201.Authorize(id_token={"id_token": "DEADBEEF", "type": "ISO14443"}), suppress=False
+            calls.Authorize(id_token={"id_token": "DEADBEEF", "type": "ISO14443"}), suppress=False
         )
-        await charger.call(call201.Heartbeat(), suppress=False)
+        await charger.call(calls.Heartbeat(), suppress=False)
         await charger.call(
-            call201.StatusNotification(timestamp=now(), connector_status="Occupied", evse_id=1, connector_id=1),
+            calls.StatusNotification(timestamp=now(), connector_status="Occupied", evse_id=1, connector_id=1),
             suppress=False,
         )
-        await charger.call(visit("Started", "CablePluggedIn", 0, "EVConnected", wh=1000), suppress=False)
+        await charger.call(visit(calls, "Started", "CablePluggedIn", 0, "EVConnected", wh=1000), suppress=False)
         token = {"id_token": KNOWN, "type": "ISO14443"}
-        started = await charger.call(visit("Updated", "Authorized", 1, "EVConnected", id_token=token), suppress=False)
-        await charger.call(visit("Updated", "ChargingStateChanged", 2, "Charging"), suppress=False)
-        await charger.call(visit("Ended", "EVDeparted", 3, "Idle", wh=3500), suppress=False)
-        mode = await applied(service, "C201")
+        started = await charger.call(
+            visit(calls, "Updated", "Authorized", 1, "EVConnected", id_token=token), suppress=False
+        )
+        await charger.call(visit(calls, "Updated", "ChargingStateChanged", 2, "Charging"), suppress=False)
+        await charger.call(visit(calls, "Ended", "EVDeparted", 3, "Idle", wh=3500), suppress=False)
+        mode = await applied(service, identity)
 
         assert unknown.id_token_info["status"] == "Unknown"
         assert "not registered" in unknown.id_token_info["personal_message"]["content"]
@@ -223,7 +257,7 @@ async def test_a_charger_of_ocpp_201_is_switched_and_tells_the_driver_why(servic
         assert started.id_token_info["cache_expiry_date_time"]
         assert mode == "managed"
         assert charger.enabled == "true"
-        assert await recorded(service, "C201") == [("allowed", 2500), ("denied", None)]
+        assert await recorded(service, identity) == [("allowed", 2500), ("denied", None)]
 
 
 @pytest.mark.parametrize(("identity", "password", "status"), [("C16", "wrong", 401), ("NOBODY", PASSWORD, 404)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from access_policy.entrypoints.demo.simulated_charger import (
     EVERYTHING,
     OCPP16,
+    OCPP21,
     OCPP201,
     AfterRefusal,
     Behaviour,
@@ -31,6 +32,7 @@ from access_policy.entrypoints.demo.simulated_charger import (
 __all__ = [
     "EVERYTHING",
     "OCPP16",
+    "OCPP21",
     "OCPP201",
     "AfterRefusal",
     "Behaviour",

@@ -11,6 +11,7 @@ from access_policy.domain.access.events import DenialSignal
 from access_policy.domain.access.reasons import Reason
 
 PERSONAL_MESSAGE_MAX = 512  # characters, OCPP 2.0.1 MessageContentType
+PERSONAL_MESSAGE_MAX_21 = 1024  # OCPP 2.1
 
 # OCPP 1.6 knows three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
 # unknown one.
@@ -40,6 +41,7 @@ STATUS_2X = {
     Reason.AGREEMENT_NOT_NOW: "NotAtThisTime",
 }
 
+
 class StatusOnly:
     """OCPP 1.6: a status, and no text (ocpp-access-control part C)."""
 
@@ -53,11 +55,12 @@ class StatusAndMessage:
 
     profiles: CapabilityProfiles
     texts: DriverTexts
+    message_max: int = PERSONAL_MESSAGE_MAX
 
     def signal(self, denial: Denial) -> DenialSignal:
         profile = self.profiles.get(denial.profile)
         status = STATUS_2X[denial.reason]
         if profile is None or not profile.personal_message:
             return DenialSignal(status=status)
-        message, language = self.texts.denial(denial, length_max=PERSONAL_MESSAGE_MAX)
+        message, language = self.texts.denial(denial, length_max=self.message_max)
         return DenialSignal(status=status, message=message, language=language)

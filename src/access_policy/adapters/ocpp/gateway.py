@@ -24,6 +24,7 @@ from access_policy.adapters.ocpp.guessing import GuessLimit
 from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.v16 import Ocpp16
+from access_policy.adapters.ocpp.v21 import Ocpp21
 from access_policy.adapters.ocpp.v201 import Ocpp201
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
@@ -68,6 +69,7 @@ class OcppGateway:
         self._handlers = {
             OcppVersion.V16: Ocpp16(desks).handlers,
             OcppVersion.V201: Ocpp201(desks).handlers,
+            OcppVersion.V21: Ocpp21(desks).handlers,
         }
         self._lines: dict[ChargerKey, _Line] = {}
         self._epochs = itertools.count(1)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from access_policy.adapters.ocpp.denial_signals import StatusAndMessage
+from access_policy.adapters.ocpp.denial_signals import PERSONAL_MESSAGE_MAX, StatusAndMessage
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.payloads import (
     Payload,
@@ -37,18 +37,18 @@ WAITING_MAX = 20  # transactions of one charger that began without a token and m
 class Ocpp201:
     """Handlers by action. Each takes the station, the payload and the message id."""
 
-    def __init__(self, desks: Desks) -> None:
+    def __init__(self, desks: Desks, *, message_max: int = PERSONAL_MESSAGE_MAX) -> None:
         self._desks = desks
-        self._signals = StatusAndMessage(desks.profiles, DriverTexts.packaged())
+        self._signals = StatusAndMessage(desks.profiles, DriverTexts.packaged(), message_max)
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
             "Heartbeat": self.heartbeat,
             "Authorize": self.authorize,
             "TransactionEvent": self.transaction_event,
             "StatusNotification": self.status,
-            "MeterValues": _acknowledge,
+            "MeterValues": acknowledge,
             "DataTransfer": _data_transfer,
-            **dict.fromkeys(_ONLY_ACKNOWLEDGED, _acknowledge),
+            **dict.fromkeys(_ONLY_ACKNOWLEDGED, acknowledge),
         }
 
     async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
@@ -228,7 +228,8 @@ def _charges(payload: Payload) -> bool:
     return obj(payload, "transactionInfo").get("chargingState") == "Charging"
 
 
-def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+def acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+    """The empty answer to a message that only informs."""
     return {}
 
 

@@ -10,6 +10,7 @@ from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, L
 from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Frame, Outcome, Verdict
 from access_policy.entrypoints.demo.simulated_charger.spec import (
     OCPP16,
+    OCPP21,
     OCPP201,
     ChargerSpec,
     FreevendKey,
@@ -22,6 +23,7 @@ from access_policy.entrypoints.demo.simulated_charger.spec import (
 __all__ = [
     "EVERYTHING",
     "OCPP16",
+    "OCPP21",
     "OCPP201",
     "AfterRefusal",
     "Behaviour",

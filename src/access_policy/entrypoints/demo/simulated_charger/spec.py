@@ -14,6 +14,7 @@ Payload = dict[str, Any]
 
 OCPP16 = "ocpp1.6"
 OCPP201 = "ocpp2.0.1"
+OCPP21 = "ocpp2.1"
 
 
 class IdentifierKind(StrEnum):

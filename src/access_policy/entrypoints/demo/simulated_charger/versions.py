@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from access_policy.entrypoints.demo.simulated_charger.link import Answer
-from access_policy.entrypoints.demo.simulated_charger.spec import OCPP16, OCPP201, Payload
+from access_policy.entrypoints.demo.simulated_charger.spec import OCPP16, OCPP21, OCPP201, Payload
 from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
 from access_policy.entrypoints.demo.simulated_charger.v16 import DialectV16
 from access_policy.entrypoints.demo.simulated_charger.v16_commands import CommandsV16
@@ -30,7 +30,11 @@ class Version:
     commands: Callable[[SimulatedCharger], Commands]
 
 
-VERSIONS = {OCPP16: Version(DialectV16, CommandsV16), OCPP201: Version(DialectV201, CommandsV201)}
+VERSIONS = {
+    OCPP16: Version(DialectV16, CommandsV16),
+    OCPP201: Version(DialectV201, CommandsV201),
+    OCPP21: Version(DialectV201, CommandsV201),  # the same in all that this charger does
+}
 
 
 def version(protocol: str) -> Version:
