@@ -44,6 +44,7 @@ from access_policy.application.commands.remove_calendar import RemoveCalendarHan
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireChargerHandler
+from access_policy.application.commands.rotate_password import RotatePasswordHandler
 from access_policy.application.commands.schedule_mode import ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
@@ -219,6 +220,7 @@ class Container(containers.DeclarativeContainer):
     retire_charger = providers.Singleton(
         retrying, providers.Singleton(RetireChargerHandler, policies, claims, credentials, clock)
     )
+    rotate_password = providers.Singleton(RotatePasswordHandler, policies, credentials, gateway, conditions)
     schedule_mode = providers.Singleton(retrying, providers.Singleton(ScheduleModeHandler, change_policy))
     schedule_mode_for_many = providers.Singleton(
         ScheduleModeForManyHandler,
@@ -239,9 +241,7 @@ class Container(containers.DeclarativeContainer):
         retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock)
     )
     plan_applier = providers.Singleton(PlanApplier, registries, store, import_plans, vault, clock)
-    registry_imports = providers.Singleton(
-        RegistryImports, registries, import_plans, pseudonyms, plan_applier, clock
-    )
+    registry_imports = providers.Singleton(RegistryImports, registries, import_plans, pseudonyms, plan_applier, clock)
     registry_export = providers.Singleton(RegistryExport, views, vault, store, read_models.provided.followed_to)
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
     reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))

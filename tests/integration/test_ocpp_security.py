@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -14,9 +15,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
+from access_policy.adapters.ocpp.gateway import SETTLE_MIN_S
 from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
+from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword
 from access_policy.application.context import Context
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotSettings
@@ -76,11 +79,18 @@ async def status_of(service: Service, *arguments: Any, **how: Any) -> int:
     """101 where the charger is let in."""
     try:
         async with charger(service, *arguments, **how) as ws:
-            await ws.send('[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
-            assert '"Accepted"' in str(await asyncio.wait_for(ws.recv(), 10))
+            await boot(ws)
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
+
+
+async def boot(ws: ClientConnection) -> None:
+    await ws.send('[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+    async with asyncio.timeout(10):
+        while (frame := json.loads(await ws.recv()))[1] != "b":
+            await ws.send(json.dumps([4, frame[1], "NotImplemented", "", {}]))
+    assert frame[2]["status"] == "Accepted"
 
 
 # --- profile 2 --------------------------------------------------------------------------------------------------------
@@ -183,3 +193,57 @@ async def test_who_guesses_a_password_has_to_wait_and_another_charger_at_the_sam
         assert refused.value.response.status_code == 401
         assert 0 < int(refused.value.response.headers["Retry-After"]) <= 600
         assert await status_of(service, "CP-2") == 101
+
+
+# --- rotation ---------------------------------------------------------------------------------------------------------
+
+
+async def rotated(service: Service, ws: ClientConnection, answer: str) -> str | None:
+    """The password that the charger is given; None where it was not taken."""
+    command = RotatePassword(charger_id=ChargerId("bay-1"))
+    rotating = asyncio.create_task(service.container.rotate_password()(CONTEXT, command))
+    given = None
+    while not rotating.done():
+        try:
+            frame = json.loads(await asyncio.wait_for(ws.recv(), 0.2))
+        except TimeoutError:
+            continue
+        if frame[2] == "ChangeConfiguration" and frame[3]["key"] == "AuthorizationKey":
+            given = frame[3]["value"]
+            await ws.send(json.dumps([3, frame[1], {"status": answer}]))
+        else:
+            await ws.send(json.dumps([4, frame[1], "NotImplemented", "", {}]))
+    return None if isinstance(rotating.exception(), PasswordNotTaken) else given
+
+
+@asynccontextmanager
+async def booted(service: Service) -> AsyncIterator[ClientConnection]:
+    async with charger(service) as ws:
+        await boot(ws)
+        await asyncio.sleep(SETTLE_MIN_S + 0.1)
+        yield ws
+
+
+async def test_a_charger_gets_a_new_password_and_the_old_one_ends_with_its_first_use(tmp_path: Path) -> None:
+    async with serving(tmp_path) as service:
+        async with booted(service) as ws:
+            given = await rotated(service, ws, "Accepted")
+        assert given is not None
+
+        assert await status_of(service) == 101
+        assert await status_of(service, password=given) == 101
+        assert await status_of(service) == 401
+
+
+async def test_a_charger_that_refuses_keeps_its_password(tmp_path: Path) -> None:
+    async with serving(tmp_path) as service:
+        async with booted(service) as ws:
+            assert await rotated(service, ws, "Rejected") is None
+
+        assert await status_of(service) == 101
+
+
+async def test_a_charger_that_is_away_is_not_given_a_password(tmp_path: Path) -> None:
+    async with serving(tmp_path) as service:
+        with pytest.raises(PasswordNotTaken, match="not connected"):
+            await service.container.rotate_password()(CONTEXT, RotatePassword(charger_id=ChargerId("bay-1")))

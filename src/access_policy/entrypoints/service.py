@@ -265,6 +265,7 @@ def http_services(
         remove_calendar=c.remove_calendar(),
         put_charger=c.put_charger(),
         retire_charger=c.retire_charger(),
+        rotate_password=c.rotate_password(),
         schedule_mode=c.schedule_mode(),
         schedule_mode_for_many=c.schedule_mode_for_many(),
         copy_policy=c.copy_policy(),

@@ -210,6 +210,7 @@ SAMPLES: tuple[object, ...] = (
         refused=(condition.SettingTold("AllowOfflineTxForUnknownId", "not there"),),
         seen_at=START,
     ),
+    condition.PasswordSent(charger_id=BAY, sent_at=START),
     condition.ConnectorFaulted(
         charger_id=BAY,
         connector_id=1,

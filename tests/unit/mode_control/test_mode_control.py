@@ -390,3 +390,11 @@ async def test_a_charger_that_always_asks_has_its_cache_cleared_as_well():
 
         assert yard.charger.cache_cleared == 1
         assert yard.charger.made_safe == [OfflineStarts.LIST]
+
+
+async def test_a_charger_in_its_mode_that_does_not_answer_is_asked_again_and_has_not_failed():
+    async with yard_of("ocpp16-central") as yard:
+        yard.charger.silent = True
+
+        assert await yard.look() is Outcome.FAILED
+        assert await yard.kinds() == [ModeChangeRequested, ModeApplied]

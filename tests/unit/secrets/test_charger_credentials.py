@@ -112,3 +112,36 @@ async def test_the_same_password_of_two_chargers_is_not_recognisable(tmp_path: P
 
     assert len(set(rows)) == 2
     await credentials.close()
+
+
+async def test_a_proposed_password_holds_beside_the_old_one_and_alone_once_it_was_used(
+    credentials: SqliteChargerCredentials,
+) -> None:
+    await credentials.set_password(CP, TEXT)
+    await credentials.propose(CP, HEX)
+
+    assert await credentials.verify(CP, TEXT.encode()) is True
+    assert await credentials.verify(CP, bytes.fromhex(HEX)) is True
+    assert await credentials.verify(CP, TEXT.encode()) is False
+    assert await credentials.verify(CP, HEX.encode()) is True
+
+
+async def test_a_proposal_can_be_withdrawn_or_replaced_and_goes_with_the_rest(
+    credentials: SqliteChargerCredentials,
+) -> None:
+    await credentials.set_password(CP, TEXT)
+    await credentials.propose(CP, HEX)
+    await credentials.propose(CP, "another-proposal-of-length")
+    assert await credentials.verify(CP, HEX.encode()) is False
+    await credentials.withdraw(CP)
+    assert await credentials.verify(CP, b"another-proposal-of-length") is False
+    await credentials.propose(CP, HEX)
+    await credentials.clear(CP)
+    assert await credentials.verify(CP, HEX.encode()) is None
+
+
+async def test_a_password_that_is_set_ends_a_proposal(credentials: SqliteChargerCredentials) -> None:
+    await credentials.propose(CP, HEX)
+    await credentials.set_password(CP, TEXT)
+
+    assert await credentials.verify(CP, HEX.encode()) is False

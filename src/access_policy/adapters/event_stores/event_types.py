@@ -30,6 +30,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     condition.ConnectorFaulted,
     condition.ConnectorRecovered,
     condition.OfflineStartsSet,
+    condition.PasswordSent,
     enrolment.EnrolmentArmed,
     enrolment.EnrolmentCancelled,
     depot.DepotAmended,

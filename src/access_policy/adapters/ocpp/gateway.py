@@ -211,6 +211,9 @@ class OcppGateway:
     async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
         return await offline_settings.make_safe(self._connection(key), offline)
 
+    async def set_password(self, key: ChargerKey, password: str) -> None:
+        await mode_switch.set_password(self._connection(key), password)
+
     async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
         return await mode_switch.stop_session(self._connection(key), transaction_id)
 

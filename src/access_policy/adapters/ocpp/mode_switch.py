@@ -39,6 +39,21 @@ async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[Ac
             return _mode_of(value, switch), f"{component}.{variable}={value}"
 
 
+async def set_password(connection: ChargerConnection, password: str) -> None:
+    """OCPP 1.6 AuthorizationKey (security whitepaper 4.3), 2.x BasicAuthPassword (A01). A charger may ask for a reboot."""
+    if connection.version is OcppVersion.V16:
+        await _change(connection, "AuthorizationKey", password)
+        return
+    item = {
+        "component": {"name": "SecurityCtrlr"},
+        "variable": {"name": "BasicAuthPassword"},
+        "attributeValue": password,
+    }
+    result = _single(await call(connection, "SetVariables", {"setVariableData": [item]}), "setVariableResult")
+    if result.get("attributeStatus") not in ("Accepted", "RebootRequired"):
+        raise SwitchRefused("rejected", f"the charger answered {str(result.get('attributeStatus'))[:40]!r}")
+
+
 async def stop_session(connection: ChargerConnection, transaction_id: str) -> str:
     """OCPP 1.6 RemoteStopTransaction (5.12), 2.x RequestStopTransaction (F03)."""
     of_v16 = connection.version is OcppVersion.V16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,12 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS charger_password (
     charge_point_id TEXT PRIMARY KEY, of_text BLOB NOT NULL, of_bytes BLOB NOT NULL)
 """
+_SCHEMA_OF_PROPOSED: Final = """
+CREATE TABLE IF NOT EXISTS proposed_password (
+    charge_point_id TEXT PRIMARY KEY, of_text BLOB NOT NULL, of_bytes BLOB NOT NULL)
+"""
+_CURRENT: Final = "SELECT of_text, of_bytes FROM charger_password WHERE charge_point_id = ?"
+_PROPOSED: Final = "SELECT of_text, of_bytes FROM proposed_password WHERE charge_point_id = ?"
 _NOTHING: Final = (b"", b"")
 
 # OCPP 1.6's AuthorizationKey: 20 bytes, written as 40 hex digits. Chargers present the bytes or the digits.
@@ -26,40 +33,77 @@ class SqliteChargerCredentials:
 
     def __init__(self, path: Path, key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._key = key
-        self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
+        self._file = SecretsFile(path, _SCHEMA, _SCHEMA_OF_PROPOSED, timeout_s=timeout_s)
 
     async def set_password(self, charge_point_id: ChargePointId, password: str) -> None:
         """Text as it is presented, or 40 hex digits, then also accepted as the 20 bytes they spell."""
-        as_text = password.encode()
-        as_bytes = bytes.fromhex(password) if _AUTHORIZATION_KEY.fullmatch(password) else as_text
-        row = (charge_point_id, self._hash(charge_point_id, as_text), self._hash(charge_point_id, as_bytes))
+        row = self._row(charge_point_id, password)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO charger_password VALUES (?, ?, ?)", row)
+            connection.execute("DELETE FROM proposed_password WHERE charge_point_id = ?", (charge_point_id,))
+
+        await self._file.run(write)
+
+    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
+        row = self._row(charge_point_id, password)
         await self._file.run(
-            lambda connection: connection.execute("INSERT OR REPLACE INTO charger_password VALUES (?, ?, ?)", row)
+            lambda connection: connection.execute("INSERT OR REPLACE INTO proposed_password VALUES (?, ?, ?)", row)
         )
 
-    async def clear(self, charge_point_id: ChargePointId) -> None:
+    async def withdraw(self, charge_point_id: ChargePointId) -> None:
         await self._file.run(
             lambda connection: connection.execute(
-                "DELETE FROM charger_password WHERE charge_point_id = ?", (charge_point_id,)
+                "DELETE FROM proposed_password WHERE charge_point_id = ?", (charge_point_id,)
             )
         )
 
+    async def clear(self, charge_point_id: ChargePointId) -> None:
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM charger_password WHERE charge_point_id = ?", (charge_point_id,))
+            connection.execute("DELETE FROM proposed_password WHERE charge_point_id = ?", (charge_point_id,))
+
+        await self._file.run(delete)
+
     async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
-        """An unknown charger takes as long as a wrong password."""
-        row = await self._file.run(
-            lambda connection: connection.execute(
-                "SELECT of_text, of_bytes FROM charger_password WHERE charge_point_id = ?", (charge_point_id,)
-            ).fetchone()
+        """An unknown charger takes as long as a wrong password. A proposed password that is used takes the old one's place."""
+        current, proposed = await self._file.run(
+            lambda connection: (
+                connection.execute(_CURRENT, (charge_point_id,)).fetchone(),
+                connection.execute(_PROPOSED, (charge_point_id,)).fetchone(),
+            )
         )
-        of_text, of_bytes = row or _NOTHING
         hashed = self._hash(charge_point_id, presented or b"")
-        fits = hmac.compare_digest(hashed, of_text) | hmac.compare_digest(hashed, of_bytes)
-        if row is None:
+        fits = _fits(hashed, current or _NOTHING)
+        fits_proposed = _fits(hashed, proposed or _NOTHING) and presented is not None
+        if fits_proposed:
+            await self._promote(charge_point_id)
+        if current is None and proposed is None:
             return None
-        return fits and presented is not None
+        return fits_proposed or (fits and presented is not None)
+
+    async def _promote(self, charge_point_id: ChargePointId) -> None:
+        def promote(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO charger_password SELECT * FROM proposed_password WHERE charge_point_id = ?",
+                (charge_point_id,),
+            )
+            connection.execute("DELETE FROM proposed_password WHERE charge_point_id = ?", (charge_point_id,))
+
+        await self._file.run(promote)
+
+    def _row(self, charge_point_id: ChargePointId, password: str) -> tuple[str, bytes, bytes]:
+        as_text = password.encode()
+        as_bytes = bytes.fromhex(password) if _AUTHORIZATION_KEY.fullmatch(password) else as_text
+        return (charge_point_id, self._hash(charge_point_id, as_text), self._hash(charge_point_id, as_bytes))
 
     async def close(self) -> None:
         await self._file.close()
 
     def _hash(self, charge_point_id: ChargePointId, password: bytes) -> bytes:
         return hmac.digest(self._key, charge_point_id.encode() + b"\0" + password, "sha256")
+
+
+def _fits(hashed: bytes, known: tuple[bytes, bytes]) -> bool:
+    of_text, of_bytes = known
+    return hmac.compare_digest(hashed, of_text) | hmac.compare_digest(hashed, of_bytes)

@@ -17,9 +17,9 @@ _Answer = TypeVar("_Answer")
 
 
 class SecretsFile:
-    """Opens the file, or makes it for its owner alone, with the tables of `schema`. Raises `sqlite3.Error`."""
+    """Opens the file, or makes it for its owner alone, with the tables of `schemas`. Raises `sqlite3.Error`."""
 
-    def __init__(self, path: Path, schema: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, path: Path, *schemas: str, timeout_s: float = TIMEOUT_S) -> None:
         self._path = path
         self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
@@ -28,7 +28,8 @@ class SecretsFile:
         try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
-            self._connection.execute(schema)
+            for schema in schemas:
+                self._connection.execute(schema)
         except sqlite3.Error:
             self._connection.close()
             raise

@@ -24,9 +24,10 @@ from access_policy.domain.charger_condition.events import (
     ConnectorFaulted,
     ConnectorRecovered,
     OfflineStartsSet,
+    PasswordSent,
     SettingTold,
 )
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.ids import ActorId, AttemptId
 
 APPEND_TRIES = 5
 
@@ -83,6 +84,10 @@ class ChargerConditions:
             return
         await self._record(key, event, now)
         self._settings[key] = (event.in_force, event.refused)
+
+    async def password_sent(self, key: ChargerKey, *, actor: ActorId) -> None:
+        now = self._clock.now()
+        await self._record(key, PasswordSent(charger_id=key[1], sent_at=now), now, actor=actor)
 
     async def has_booted(self, key: ChargerKey) -> bool:
         """The charger's boot was accepted at some time: what holds for its identity, also after our own restart.
@@ -145,9 +150,9 @@ class ChargerConditions:
             return None
         return self._live.recent_denial(key, connector_id, now, timedelta(seconds=profile.denial_window_s))
 
-    async def _record(self, key: ChargerKey, event: ConditionEvent, now: datetime) -> None:
+    async def _record(self, key: ChargerKey, event: ConditionEvent, now: datetime, *, actor: ActorId = SYSTEM) -> None:
         stream = condition_stream(*key)
-        context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=new_id())
+        context = Context(tenant_id=key[0], actor=actor, correlation_id=new_id())
         events = enveloped(context, (event,), now=now)
         for _ in range(APPEND_TRIES):
             if key not in self._versions:

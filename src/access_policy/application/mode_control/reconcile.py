@@ -91,9 +91,7 @@ class Reconciler:
                 outcome = Outcome.SETTLED
             else:
                 outcome = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
-            if outcome is Outcome.SETTLED:
-                await self._make_safe(key, charger, epoch)
-            return outcome
+            return outcome if outcome is Outcome.FAILED else await self._made_safe(key, charger, epoch)
         except ChargerDidNotAnswer as silence:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
@@ -148,6 +146,15 @@ class Reconciler:
         return Outcome.SETTLED
 
     # --- permissions that the charger keeps ----------------------------------------------------------------------------
+
+    async def _made_safe(self, key: ChargerKey, charger: ChargerView, epoch: int) -> Outcome:
+        """A charger that does not answer here is in its mode all the same: it is asked again, and nothing is recorded."""
+        try:
+            await self._make_safe(key, charger, epoch)
+        except ChargerDidNotAnswer as silence:
+            log.info("who may start without asking at %s is set later: %s", key[1], silence)
+            return Outcome.FAILED
+        return Outcome.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, epoch: int) -> None:
         """At the start of each managed window the cache is cleared; at each connection and boot, and when the policy says

@@ -83,3 +83,13 @@ class ChargesUnderWay(Protocol):
         """Ask the charger to end a charge; returns its answer's status, which is no proof that it ends. Raises
         `ChargerDidNotAnswer`."""
         ...
+
+
+class PasswordsOnChargers(Protocol):
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        """As of `ChargerGateway`."""
+        ...
+
+    async def set_password(self, key: ChargerKey, password: str) -> None:
+        """Write the charger's password, 40 hex digits, on the charger. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
+        ...

@@ -46,6 +46,14 @@ class ChargerCredentials(Protocol):
 
     async def set_password(self, charge_point_id: ChargePointId, password: str) -> None: ...
 
+    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
+        """A second password that holds beside the one there is, and alone once it was used. Another proposal replaces it."""
+        ...
+
+    async def withdraw(self, charge_point_id: ChargePointId) -> None:
+        """Forget a proposed password that was not used."""
+        ...
+
     async def clear(self, charge_point_id: ChargePointId) -> None: ...
 
     async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:

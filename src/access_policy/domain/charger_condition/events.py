@@ -64,6 +64,15 @@ class ConnectorRecovered:
     recovered_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordSent:
+    """The charger took a new password, which holds alone once it has connected with it."""
+
+    TYPE: ClassVar = "charger_condition.password_sent.v1"
+    charger_id: ChargerId
+    sent_at: datetime
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SettingTold:
     """A setting of the charger, by the protocol's name: its value, or why it is not as it should be."""
@@ -86,5 +95,11 @@ class OfflineStartsSet:
 
 
 ConditionEvent = (
-    ChargerConnected | ChargerDisconnected | ChargerBooted | ConnectorFaulted | ConnectorRecovered | OfflineStartsSet
+    ChargerConnected
+    | ChargerDisconnected
+    | ChargerBooted
+    | ConnectorFaulted
+    | ConnectorRecovered
+    | OfflineStartsSet
+    | PasswordSent
 )

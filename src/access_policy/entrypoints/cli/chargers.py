@@ -94,6 +94,14 @@ def retire_charger(ctx: typer.Context, charger_id: str, if_match: IfMatch = None
     done(session, answer, f"charger {charger_id} is retired")
 
 
+@app.command("rotate-password")
+def rotate_password(ctx: typer.Context, charger_id: str) -> None:
+    """Give a connected charger a new password; the old one holds until it has used it."""
+    session = session_of(ctx)
+    answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/rotate-password")
+    done(session, answer, f"charger {charger_id} has a new password")
+
+
 @app.command("copy-policy")
 def copy_policy(
     ctx: typer.Context,

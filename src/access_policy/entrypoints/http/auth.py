@@ -29,6 +29,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "get_charger": READERS,
     "list_chargers": READERS,
     "retire_charger": ADMINS,
+    "rotate_password": ADMINS,
     "get_timeline": READERS,
     "schedule_mode": OPERATORS,
     "amend_mode_rule": OPERATORS,

@@ -37,6 +37,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "get_charger": {200: shapes.ChargerNowOrThen},
     "list_chargers": {200: shapes.Page[shapes.ChargerStatus]},
     "retire_charger": {204: None},
+    "rotate_password": {204: None},
     "get_timeline": {200: shapes.Timeline},
     "schedule_mode": {201: shapes.Rule},
     "amend_mode_rule": {200: shapes.Rule},
@@ -143,9 +144,9 @@ def _describe(path: str, method: str, operation: dict[str, Any], refs: dict[type
     problems = _problems(path, method, operation) - answers.keys()
     if operation["operationId"] in _CSV:
         operation["parameters"] = [each for each in parameters if each["name"] != "accept"]
-    operation["responses"] = {
-        str(status): _answer(status, shape, refs) for status, shape in answers.items()
-    } | {str(status): _problem(status, refs) for status in sorted(problems)}
+    operation["responses"] = {str(status): _answer(status, shape, refs) for status, shape in answers.items()} | {
+        str(status): _problem(status, refs) for status in sorted(problems)
+    }
     if operation["operationId"] in _CSV:
         operation["responses"]["200"].setdefault("content", {})["text/csv"] = {"schema": {"type": "string"}}
 
@@ -170,9 +171,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     return statuses
 
 
-def _answer(
-    status: int, shape: type[BaseModel] | None, refs: dict[type[BaseModel], dict[str, Any]]
-) -> dict[str, Any]:
+def _answer(status: int, shape: type[BaseModel] | None, refs: dict[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": {**_REQUEST_ID, **_ETAG}}
     if shape is not None:
         described["content"] = {"application/json": {"schema": refs[shape]}}

@@ -62,6 +62,7 @@ class HttpServices:
     remove_calendar: Handler
     put_charger: Handler
     retire_charger: Handler
+    rotate_password: Handler
     schedule_mode: Handler
     schedule_mode_for_many: ScheduleModeForManyHandler
     copy_policy: CopyPolicyHandler

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.retire_charger import RetireCharger
+from access_policy.application.commands.rotate_password import RotatePassword
 from access_policy.application.ports.views import PAGE_MAX, Row
 from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
@@ -102,6 +103,14 @@ async def retire_charger(
     await services.settled(result.position)
     services.disconnect((caller.tenant_id, ChargerId(charger_id)))
     return nothing_left(result)
+
+
+@router.post("/chargers/{charger_id}/rotate-password", operation_id="rotate_password", status_code=204)
+async def rotate_password(request: Request, caller: Caller, services: Services, charger_id: str) -> Response:
+    """Give the charger a new password over its connection. The old one holds until the charger has used the new one, which
+    nobody is told."""
+    await services.rotate_password(context_of(request, caller), RotatePassword(charger_id=ChargerId(charger_id)))
+    return Response(status_code=204)
 
 
 async def charger_as_shown(services: HttpServices, tenant_id: TenantId, charger_id: ChargerId) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Give a charger a new password over its own connection. The old one holds until the charger has used the new one."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from access_policy.application.commands import Done
+from access_policy.application.context import Context
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ChargerKey,
+    PasswordsOnChargers,
+    SwitchRefused,
+)
+from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.domain.errors import Conflict
+from access_policy.domain.ids import ChargerId
+
+PASSWORD_BYTES = 20  # as many as OCPP 1.6 takes; written as 40 hex digits, which 2.x takes as text
+
+
+class PasswordNotTaken(Conflict):
+    code = "password-not-taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotatePassword:
+    charger_id: ChargerId
+
+
+@dataclass(frozen=True, slots=True)
+class RotatePasswordHandler:
+    policies: ChargerAccessPolicies
+    credentials: ChargerCredentials
+    chargers: PasswordsOnChargers
+    conditions: ChargerConditions
+
+    async def __call__(self, context: Context, command: RotatePassword) -> Done:
+        """Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`, `StoreUnavailable`.
+
+        A charger that did not answer may have taken it: then both hold, and asking again makes another new one.
+        """
+        policy = await self.policies.get(context.tenant_id, command.charger_id)
+        policy.must_be_in_service()
+        key: ChargerKey = (context.tenant_id, command.charger_id)
+        charge_point_id = policy.settings.charge_point_id
+        if self.chargers.serving_epoch(key) is None:
+            raise PasswordNotTaken(f"Charger {command.charger_id} is not connected; rotate its password when it is.")
+        password = secrets.token_bytes(PASSWORD_BYTES).hex()
+        await self.credentials.propose(charge_point_id, password)
+        try:
+            await self.chargers.set_password(key, password)
+        except SwitchRefused as refusal:
+            await self.credentials.withdraw(charge_point_id)
+            raise PasswordNotTaken(f"Charger {command.charger_id} did not take it: {refusal.detail}.") from refusal
+        except ChargerDidNotAnswer as silence:
+            raise PasswordNotTaken(
+                f"Charger {command.charger_id} did not answer ({silence}); the old and the new password hold both."
+            ) from silence
+        await self.conditions.password_sent(key, actor=context.actor)
+        return Done(version=policy.changed_at, position=0)
