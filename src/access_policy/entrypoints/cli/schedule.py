@@ -101,8 +101,30 @@ Dates = Annotated[list[str] | None, typer.Option(help="Local date")]
 Calendars = Annotated[list[str] | None, typer.Option(help="Holiday calendar of the depot")]
 
 
-def _rule(**fields: Any) -> dict[str, Any]:
-    return given(**fields)
+_FIELDS = {
+    "rule_time_zone": "time_zone",
+    "except_date": "except_dates",
+    "extra_date": "extra_dates",
+    "except_calendar": "except_calendars",
+    "extra_calendar": "extra_calendars",
+}
+_AS_THEY_ARE = (
+    "name",
+    "mode",
+    "recurrence",
+    "start",
+    "end",
+    "end_day_offset",
+    "applies_from",
+    "applies_until",
+    "priority",
+)
+
+
+def _rule(ctx: typer.Context) -> dict[str, Any]:
+    """The fields of a rule that were given as options of the command."""
+    fields = {**{name: name for name in _AS_THEY_ARE}, **_FIELDS}
+    return given(**{field: ctx.params.get(option) for option, field in fields.items()})
 
 
 @rules.command("add")
@@ -127,22 +149,7 @@ def add_rule(
 ) -> None:
     """Schedule a mode in recurring windows."""
     session = session_of(ctx)
-    body = _rule(
-        name=name,
-        mode=mode,
-        recurrence=recurrence,
-        start=start,
-        end=end,
-        end_day_offset=end_day_offset,
-        time_zone=rule_time_zone,
-        applies_from=applies_from,
-        applies_until=applies_until,
-        priority=priority,
-        except_dates=except_date,
-        extra_dates=extra_date,
-        except_calendars=except_calendar,
-        extra_calendars=extra_calendar,
-    )
+    body = _rule(ctx)
     answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/mode-rules", body, if_match=if_match)
     done(session, answer, f"rule {answer['rule_id']} on {charger_id}")
 
@@ -170,22 +177,7 @@ def add_rule_to_many(
 ) -> None:
     """The same rule for many chargers of a depot."""
     session = session_of(ctx)
-    rule = _rule(
-        name=name,
-        mode=mode,
-        recurrence=recurrence,
-        start=start,
-        end=end,
-        end_day_offset=end_day_offset,
-        time_zone=rule_time_zone,
-        applies_from=applies_from,
-        applies_until=applies_until,
-        priority=priority,
-        except_dates=except_date,
-        extra_dates=extra_date,
-        except_calendars=except_calendar,
-        extra_calendars=extra_calendar,
-    )
+    rule = _rule(ctx)
     body = {"charger_ids": charger or "all", "rule": rule, "dry_run": dry_run}
     results(session, session.command("POST", f"/v1/depots/{part(depot_id)}/mode-rules", body))
 
@@ -216,22 +208,7 @@ def amend_rule(
     kept = next((each for each in _rules(session, charger_id) if each["rule_id"] == rule_id), None)
     if kept is None:
         session.refuse(f"charger {charger_id} has no rule {rule_id}; see: access-policy rules list {charger_id}")
-    changes = _rule(
-        name=name,
-        mode=mode,
-        recurrence=recurrence,
-        start=start,
-        end=end,
-        end_day_offset=end_day_offset,
-        time_zone=rule_time_zone,
-        applies_from=applies_from,
-        applies_until=applies_until,
-        priority=priority,
-        except_dates=except_date,
-        extra_dates=extra_date,
-        except_calendars=except_calendar,
-        extra_calendars=extra_calendar,
-    )
+    changes = _rule(ctx)
     if end_day_offset is None and (start is not None or end is not None):
         kept = {**kept, "end_day_offset": None}  # follows from the new times
     body = {key: value for key, value in {**kept, **changes}.items() if key != "rule_id"}
