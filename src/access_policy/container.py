@@ -59,6 +59,7 @@ from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import TYPES, DecisionView
 from access_policy.application.decisions.view_keeper import ViewKeeper
 from access_policy.application.follower import Follower
+from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reconcile import Reconciler
@@ -186,6 +187,7 @@ class Container(containers.DeclarativeContainer):
         gateway,
         clock,
     )
+    local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, clock)
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
     reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, conditions, clock)
     mode_controller = providers.Singleton(

@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Any] = {
     "limit": 100,
     "columns": ("tenant_id", "transaction_id"),
     "by_quarter": False,
+    "pseudonyms": ("pseudonym of acme", "pseudonym of rival"),
     "within": ReportFilter(since=NOON - DAY, until=NOON + DAY),
 }
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_")]

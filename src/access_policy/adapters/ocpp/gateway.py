@@ -7,14 +7,14 @@ import asyncio
 import itertools
 import logging
 import ssl
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp import mode_switch, offline_settings
+from access_policy.adapters.ocpp import local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
@@ -34,8 +34,10 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargePointId
 
 log = logging.getLogger(__name__)
@@ -213,6 +215,22 @@ class OcppGateway:
 
     async def set_password(self, key: ChargerKey, password: str) -> None:
         await mode_switch.set_password(self._connection(key), password)
+
+    def connected_chargers(self) -> list[ChargerKey]:
+        return list(self._lines)
+
+    async def list_state(self, key: ChargerKey) -> ListState:
+        return await local_list.list_state(self._connection(key))
+
+    async def send_list(
+        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
+    ) -> Sent:
+        return await local_list.send_list(self._connection(key), state, version, identifiers)
+
+    async def remove_from_list(
+        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
+    ) -> int:
+        return await local_list.remove_from_list(self._connection(key), state, version, identifiers)
 
     async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
         return await mode_switch.stop_session(self._connection(key), transaction_id)

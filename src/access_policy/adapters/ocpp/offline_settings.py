@@ -34,9 +34,15 @@ _OFFLINE: Final[Mapping[OfflineStarts, tuple[str, str]]] = {  # starts of known 
 def wanted_settings(version: OcppVersion, offline: OfflineStarts) -> Wanted:
     known, unknown = _OFFLINE[offline]
     if version is OcppVersion.V16:
-        return {**_ALWAYS_16, "LocalAuthorizeOffline": known, "AllowOfflineTxForUnknownId": unknown}
+        return {
+            **_ALWAYS_16,
+            "LocalAuthListEnabled": known,
+            "LocalAuthorizeOffline": known,
+            "AllowOfflineTxForUnknownId": unknown,
+        }
     return {
         **_ALWAYS_2X,
+        "LocalAuthListCtrlr.Enabled": known,
         "AuthCtrlr.LocalAuthorizeOffline": known,
         "AuthCtrlr.OfflineTxForUnknownIdEnabled": unknown,
     }

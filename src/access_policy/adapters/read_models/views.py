@@ -49,6 +49,7 @@ from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId,
 Answer = TypeVar("Answer")
 
 CURSOR_LENGTH_MAX: Final = 500
+PSEUDONYMS_AT_ONCE: Final = 500
 POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
@@ -212,6 +213,15 @@ class SqlViews:
             return Page(_with_identifiers(connection, tenant_id, page.items), page.next_cursor)
 
         return await self._answer(read)
+
+    async def sealed_identifiers(self, tenant_id: TenantId, pseudonyms: Collection[str]) -> list[Row]:
+        wanted = list(pseudonyms)
+        found: list[Row] = []
+        for begin in range(0, len(wanted), PSEUDONYMS_AT_ONCE):
+            part = wanted[begin : begin + PSEUDONYMS_AT_ONCE]
+            query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.pseudonym.in_(part))
+            found += await self._all(query)
+        return found
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None:
         return await self._one(_of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))

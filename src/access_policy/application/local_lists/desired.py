@@ -1,0 +1,72 @@
+"""Which identifiers belong on a charger's local list: those that would be allowed there now under managed access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from access_policy.application.decisions.desk import kind_counts
+from access_policy.application.decisions.view import ChargerView
+from access_policy.domain.access.decision import Facts, reason_for
+from access_policy.domain.access.reasons import ALLOWING
+from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
+from access_policy.domain.depots.depot import Depot
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
+
+LISTED_KINDS = frozenset({IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID})  # what a list can hold
+
+Entry = tuple[VehicleId, IdentifierRef]
+
+
+def candidates(registry: VehicleRegistry) -> list[Vehicle]:
+    """Vehicles that may be listed anywhere: own ones first, then by id."""
+    known = (each for each in registry.vehicles.values() if each.suspended_because is None and each.identifiers)
+    return sorted(known, key=lambda each: (each.description.access_class is not AccessClass.OWN, each.vehicle_id))
+
+
+def desired_entries(
+    charger: ChargerView,
+    depot: Depot | None,
+    registry: VehicleRegistry,
+    vehicles: list[Vehicle],
+    *,
+    capacity: int,
+    now: datetime,
+) -> list[Entry]:
+    """At most `capacity`, in the order of `vehicles`."""
+    found: list[Entry] = []
+    for entry in _allowed(charger, depot, registry, vehicles, now):
+        if len(found) >= capacity:
+            break
+        found.append(entry)
+    return found
+
+
+def _allowed(
+    charger: ChargerView, depot: Depot | None, registry: VehicleRegistry, vehicles: list[Vehicle], now: datetime
+) -> Iterator[Entry]:
+    managed = Segment(now, now, AccessMode.MANAGED, BASELINE_CAUSE)
+    for vehicle in vehicles:
+        agreement_id = vehicle.description.agreement_id
+        agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
+        for ref in vehicle.identifiers:
+            if ref.kind not in LISTED_KINDS:
+                continue
+            facts = Facts(
+                at=now,
+                charger_id=charger.policy.charger_id,
+                depot_id=charger.policy.settings.depot_id,
+                zone=charger.zone,
+                expected=managed,
+                enforcement=Enforcement.ENFORCE,
+                identifier=ref,
+                vehicle=vehicle,
+                agreement=agreement,
+                kind_counts=kind_counts(ref.kind, depot, agreement),
+            )
+            if reason_for(facts) in ALLOWING:
+                yield vehicle.vehicle_id, ref
