@@ -38,7 +38,12 @@ def cli(service: tuple[str, Path], request: pytest.FixtureRequest) -> Cli:
     tenant = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60]
 
     def run(*arguments: str, status: int = 0, stdin: str | None = None) -> Result:
-        environment = {"ACCESS_POLICY_TENANT": tenant, "ACCESS_POLICY_DATA": str(service[1]), "COLUMNS": "200"}
+        environment = {
+            "ACCESS_POLICY_TENANT": tenant,
+            "ACCESS_POLICY_DATA": str(service[1]),
+            "ACCESS_POLICY_ROLE": "admin",
+            "COLUMNS": "200",
+        }
         result = CliRunner().invoke(app, ["--url", service[0], *arguments], input=stdin, env=environment)
         assert result.exit_code == status, result.output
         return result

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import httpx
 import typer
 from typer.core import TyperGroup
 
+from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import access, chargers, depots, enrolment, fleet, registry, running, schedule
 from access_policy.entrypoints.cli.session import Session
 
@@ -18,8 +20,16 @@ _ANYWHERE = ("--json",)  # people write it last, scripts first
 
 class _Root(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        hoisted = [each for each in args if each in _ANYWHERE]
-        return super().parse_args(ctx, [*hoisted, *(each for each in args if each not in _ANYWHERE)])
+        options = args[: args.index("--")] if "--" in args else args
+        hoisted = [each for each in options if each in _ANYWHERE]
+        kept = [each for each in options if each not in _ANYWHERE]
+        return super().parse_args(ctx, [*hoisted, *kept, *args[len(options) :]])
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, typer.Abort):  # also at a question, which click answers with an Abort
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(
@@ -38,11 +48,18 @@ def connect(
         str | None, typer.Option(envvar="ACCESS_POLICY_TOKEN", help="Bearer token", show_default=False)
     ] = None,
     tenant: Annotated[
-        str | None, typer.Option("--as-tenant", envvar="ACCESS_POLICY_TENANT", help="Without a token: sign one for it")
+        str | None,
+        typer.Option("--as-tenant", "--tenant", envvar="ACCESS_POLICY_TENANT", help="Without a token: sign one for it"),
     ] = None,
     data: Annotated[
-        str, typer.Option("--keys-of", envvar="ACCESS_POLICY_DATA", help="Directory with the keys to sign it with")
+        str,
+        typer.Option(
+            "--keys-of", "--data", envvar="ACCESS_POLICY_DATA", help="Directory with the keys to sign it with"
+        ),
     ] = "data",
+    role: Annotated[
+        Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Of the token that is signed")
+    ] = Role.OPERATOR,
     time_zone: Annotated[
         str | None,
         typer.Option(envvar="ACCESS_POLICY_TIME_ZONE", help="Of times without an offset [default: the depot's]"),
@@ -51,7 +68,20 @@ def connect(
         bool, typer.Option("--json", help="Print the API's answers, for scripts; anywhere in the line")
     ] = False,
 ) -> None:
-    ctx.obj = Session(url=url, token=token, tenant=tenant, data=data, time_zone=time_zone, as_json=as_json)
+    session = Session(
+        url=url,
+        token=token,
+        tenant=tenant,
+        data=data,
+        time_zone=time_zone,
+        as_json=as_json,
+        role=role,
+        transport=ctx.obj if isinstance(ctx.obj, httpx.BaseTransport) else None,
+    )
+    ctx.call_on_close(session.close)
+    if time_zone is not None:
+        session.zone()  # refused where there is none of that name
+    ctx.obj = session
 
 
 for module in (running, access, schedule):

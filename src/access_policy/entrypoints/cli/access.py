@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from access_policy.entrypoints.cli.chargers import zone_of
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.printing import (
     Column,
@@ -20,6 +19,7 @@ from access_policy.entrypoints.cli.printing import (
     document,
     field,
     given,
+    in_local_times,
     local,
     session_of,
     shown,
@@ -61,9 +61,11 @@ def list_attempts(
         would_deny=would_deny,
         charger_id=charger,
         depot_id=depot,
-        **{"from": session.instant(begin), "until": session.instant(until)},
+        **_period(session, begin, until, charger=charger, depot=depot),
     )
-    table(session, rows, _layout(session), nothing="no attempts")
+    table(session, rows, _LAYOUT, nothing="no attempts")
+    if session.has_more:
+        session.err.print(f"these are the newest {limit}; --limit shows more")
 
 
 @attempts.command("show")
@@ -73,10 +75,11 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
     answer = session.get(f"/v1/access-events/{part(attempt_id)}")
     if document(session, answer):
         return
-    for name, of in _layout(session):
+    answer = in_local_times(session, answer)
+    for name, of in _LAYOUT:
         session.out.print(f"{name.ljust(10)} ", styled(of(answer)))
     for each in answer["decisions"]:
-        session.out.print(f"\ndecided at {local(each['decided_for'], session.zone())} ({each['stage']}):", markup=False)
+        session.out.print(f"\ndecided at {each['decided_for']} ({each['stage']}):", markup=False)
         _explanation(session, each["explanation"])
         changed = [name for name, since in each["changed_since"].items() if since]
         if changed:
@@ -89,15 +92,13 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
 def follow_attempts(ctx: typer.Context, charger: ChargerOption = None, depot: DepotOption = None) -> None:
     """Attempts as they come, until Ctrl-C."""
     session = session_of(ctx)
-    try:
-        for row in _new_attempts(session, charger, depot):
-            if session.as_json:
-                sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
-                sys.stdout.flush()
-            else:
-                session.out.print("  ".join(shown(of(row)) for _, of in _layout(session)), markup=False)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    for row in _new_attempts(session, charger, depot):
+        if session.as_json:
+            sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            told = in_local_times(session, row)
+            session.out.print("  ".join(shown(of(told)) for _, of in _LAYOUT), markup=False)
 
 
 def _new_attempts(session: Session, charger: str | None, depot: str | None) -> Iterator[Any]:
@@ -115,20 +116,32 @@ def _new_attempts(session: Session, charger: str | None, depot: str | None) -> I
         time.sleep(FOLLOW_EVERY_S)
 
 
-def _layout(session: Session) -> list[Column]:
-    zone = session.zone()
-    return [
-        ("when", lambda row: local(row["occurred_at"], zone)),
-        ("charger", field("charger_id")),
-        ("decision", field("decision")),
-        (
-            "reason",
-            lambda row: (row["would_deny"] and f"{row['reason']} (would be {row['would_deny']})") or row["reason"],
-        ),
-        ("vehicle", field("vehicle_id")),
-        ("identifier", lambda row: row["identifier"] and f"{row['identifier']['kind']} {row['identifier']['masked']}"),
-        ("attempt", field("attempt_id")),
-    ]
+def _reason(row: Any) -> str:
+    return f"{row['reason']} (would be {row['would_deny']})" if row["would_deny"] else shown(row["reason"])
+
+
+def _identifier(row: Any) -> str:
+    return "" if row["identifier"] is None else f"{row['identifier']['kind']} {row['identifier']['masked']}"
+
+
+_LAYOUT: list[Column] = [
+    ("when", field("occurred_at")),
+    ("charger", field("charger_id")),
+    ("decision", field("decision")),
+    ("reason", _reason),
+    ("vehicle", field("vehicle_id")),
+    ("identifier", _identifier),
+    ("attempt", field("attempt_id")),
+]
+
+
+def _period(
+    session: Session, begin: str | None, until: str | None, *, charger: str | None = None, depot: str | None = None
+) -> dict[str, str | None]:
+    return {
+        "from": session.instant(begin, charger=charger, depot=depot),
+        "until": session.instant(until, charger=charger, depot=depot),
+    }
 
 
 @app.command()
@@ -142,7 +155,7 @@ def decide(
 ) -> None:
     """May this identifier charge here, and why? Records nothing unless told to."""
     session = session_of(ctx)
-    body = given(charger_id=charger_id, at=session.instant(at, zone_of(session, charger_id, at)))
+    body = given(charger_id=charger_id, at=session.instant(at, charger=charger_id))
     body |= {"identifier": {"kind": kind, "value": value}, "dry_run": not record}
     answer = session.command("POST", "/v1/access-decisions", body)
     if document(session, answer):
@@ -150,7 +163,8 @@ def decide(
     session.out.print(styled(answer["decision"]), f": {answer['reason']}", sep="")
     _explanation(session, answer["explanation"])
     if answer["valid_until"] is not None:
-        session.out.print(f"holds until {local(answer['valid_until'], session.zone())}", markup=False)
+        until = local(answer["valid_until"], session.zones.of({"charger_id": charger_id}))
+        session.out.print(f"holds until {until}", markup=False)
 
 
 def _explanation(session: Session, steps: list[Any]) -> None:
@@ -218,8 +232,8 @@ def report(
         "group_by": by,
         "charger_id": charger,
         "depot_id": depot,
-        "from": session.instant(begin) or _text(now - timedelta(days=30)),
-        "until": session.instant(until) or _text(now),
+        "from": session.instant(begin, charger=charger, depot=depot) or _text(now - timedelta(days=30)),
+        "until": session.instant(until, charger=charger, depot=depot) or _text(now),
     }
     accept = "text/csv" if csv else "application/json"
     answered = session.ask("GET", "/v1/reports/access", query=query, headers={"Accept": accept})
@@ -236,7 +250,7 @@ def faults(
 ) -> None:
     """Charger faults, without those that only showed a denial."""
     session = session_of(ctx)
-    query = {"from": session.instant(begin), "until": session.instant(until)}
+    query = _period(session, begin, until, charger=charger)
     rows = session.pages("/v1/faults", limit, charger_id=charger, **query)
     names = ("occurred_at", "charger_id", "connector_id", "error_code", "vendor_error_code", "info", "cleared_at")
     table(session, rows, columns(*names), nothing="no faults")
@@ -248,7 +262,7 @@ def lockouts(
 ) -> None:
     """Where too many wrong PINs were typed."""
     session = session_of(ctx)
-    query = {"from": session.instant(begin), "until": session.instant(until)}
+    query = _period(session, begin, until, charger=charger)
     rows = session.pages("/v1/pin-lockouts", limit, charger_id=charger, **query)
     table(
         session,
@@ -269,7 +283,11 @@ def profiles(ctx: typer.Context) -> None:
 def status(ctx: typer.Context) -> None:
     """Is the service ready, and are the chargers in their modes?"""
     session = session_of(ctx)
-    ready = session.get("/readyz")
+    ready = session.ready()
+    if not ready["ready"]:
+        if not document(session, ready):
+            session.out.print(f"not ready: {shown(ready['parts'])}", markup=False)
+        raise typer.Exit(1)
     chargers = list(session.pages("/v1/chargers", None))
     counted: dict[str, int] = {}
     for charger in chargers:

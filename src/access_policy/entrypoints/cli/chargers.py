@@ -70,7 +70,7 @@ def list_chargers(
             ("applied", field("applied_mode")),
             ("sync", field("sync")),
             ("because", lambda row: _cause(row["expected_cause"])),
-            ("next", lambda row: _next(session, row)),
+            ("next", _next),
         ],
         nothing="no chargers",
     )
@@ -84,7 +84,7 @@ def show_charger(
 ) -> None:
     session = session_of(ctx)
     path = f"/v1/chargers/{part(charger_id)}"
-    detail(session, session.get(path, as_of=session.instant(as_of, zone_of(session, charger_id, as_of))))
+    detail(session, session.get(path, as_of=session.instant(as_of, charger=charger_id)))
 
 
 @app.command("retire")
@@ -147,20 +147,10 @@ def _changes(session: Session, each: Any) -> str:
     return "\n  ".join(["would change", *told[:CHANGES_SHOWN], *more]) if told else "would change no mode"
 
 
-def zone_of(session: Session, charger_id: str, needed: str | None) -> str | None:
-    """The zone of the charger's depot, where a time without an offset was given."""
-    if needed is None or session.time_zone is not None:
-        return None
-    zone: str = session.get(f"/v1/chargers/{part(charger_id)}")["time_zone"]
-    return zone
-
-
 def _cause(cause: Any) -> str:
     return str(cause["kind"]) if cause["id"] is None else f"{cause['kind']} {cause['name']}"
 
 
-def _next(session: Session, row: Any) -> str:
+def _next(row: Any) -> str:
     upcoming = row["next_transition"]
-    if upcoming is None:
-        return ""
-    return f"{upcoming['mode']} at {local(upcoming['at'], session.zone(row['time_zone']))}"
+    return "" if upcoming is None else f"{upcoming['mode']} at {upcoming['at']}"

@@ -85,24 +85,27 @@ def import_calendar(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
     name: Annotated[str | None, typer.Option(help="[default: the file's own]")] = None,
     years: Annotated[str | None, typer.Option(help="For which its repeating days are taken, such as 2026-2028")] = None,
+    if_match: IfMatch = None,
 ) -> None:
     """Set a calendar's days from an .ics file."""
     session = session_of(ctx)
-    answer = session.ask(
+    answer = session.command(
         "PUT",
         _address(depot_id, calendar_id),
-        content=file.read_bytes(),
-        headers={"Content-Type": "text/calendar"},
-        query={"name": name, "years": years},
-    ).json()
+        file=file.read_bytes(),
+        file_type="text/calendar",
+        if_match=if_match,
+        name=name,
+        years=years,
+    )
     done(session, answer, f"calendar {calendar_id} has {len(answer.get('days', []))} entries")
 
 
 @calendars.command("list")
 def list_calendars(ctx: typer.Context, depot_id: str) -> None:
     session = session_of(ctx)
-    shown = columns("calendar_id", "name")
-    table(session, session.pages(f"/v1/depots/{part(depot_id)}/calendars", None), shown)
+    answer = session.get(f"/v1/depots/{part(depot_id)}/calendars")
+    table(session, answer["items"], columns("calendar_id", "name", "day_count"), nothing="no calendars")
 
 
 @calendars.command("show")

@@ -18,13 +18,12 @@ app = typer.Typer(no_args_is_help=True)
 def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
     """Identifiers that nobody has, the latest first."""
     session = session_of(ctx)
-    zone = session.zone()
     shown = [
         ("id", field("denied_id")),
         ("kind", field("kind")),
         ("value", lambda row: row.get("value") or row["masked"]),
         ("attempts", field("attempts")),
-        ("last seen", lambda row: local(row["last_seen"], zone)),
+        ("last seen", field("last_seen")),
         ("chargers", field("charger_ids")),
         ("bytes reversed", field("byte_reversed_vehicle_id")),
     ]
@@ -53,7 +52,8 @@ def arm(ctx: typer.Context, charger_id: str, minutes: Annotated[int, typer.Optio
     """For some minutes: the next unknown identifier presented at the charger is offered."""
     session = session_of(ctx)
     answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/enrolment-session", {"minutes": minutes})
-    done(session, answer, f"{charger_id} is armed until {local(answer['expires_at'], session.zone())}")
+    until = local(answer["expires_at"], session.zones.of({"charger_id": charger_id}))
+    done(session, answer, f"{charger_id} is armed until {until}")
 
 
 @app.command("show")

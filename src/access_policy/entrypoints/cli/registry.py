@@ -27,19 +27,14 @@ def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     replace: Annotated[bool, typer.Option("--replace", help="Remove the vehicles that the file does not have")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Apply it without asking")] = False,
+    apply: Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply it without asking")] = False,
     partial: Partial = False,
     confirm_removals: Removals = None,
 ) -> None:
     """Plan an import of a CSV file, show what it would change, and apply it when told to."""
     session = session_of(ctx)
-    plan = session.ask(
-        "POST",
-        "/v1/registry/imports",
-        content=file.read_bytes(),
-        headers={"Content-Type": "text/csv"},
-        query={"mode": "replace" if replace else "merge"},
-    ).json()
+    mode = "replace" if replace else "merge"
+    plan = session.command("POST", "/v1/registry/imports", file=file.read_bytes(), file_type="text/csv", mode=mode)
     if not apply and (session.as_json or not sys.stdin.isatty()):
         _show(session, plan)
         if not session.as_json:
@@ -47,8 +42,25 @@ def import_file(
         return
     if not session.as_json:
         _show(session, plan)
-    if apply or typer.confirm("Apply exactly this?", err=True):
-        _apply(session, plan["plan_id"], partial, confirm_removals)
+    if not apply:
+        confirm_removals = _agreed(session, plan, partial, confirm_removals)
+    _apply(session, plan["plan_id"], partial, confirm_removals)
+
+
+def _agreed(session: Session, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
+    """The person's word for it, and the number of removals where that is to be typed; else the command ends."""
+    counts = plan["counts"]
+    if counts["error"] and not partial:
+        session.refuse("nothing is changed: correct the rows with errors, or leave them out with --partial")
+    if not counts["add"] + counts["change"] + counts["remove"]:
+        raise typer.Exit(0)
+    if not typer.confirm("Apply exactly this?", err=True):
+        session.err.print("nothing is changed")
+        raise typer.Exit(0)
+    if plan.get("confirm_removals") and confirm_removals is None:
+        typed: int = typer.prompt("Many vehicles would be removed. Type how many", type=int, err=True)
+        return typed
+    return confirm_removals
 
 
 @app.command("plan")
@@ -87,11 +99,13 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
     if confirm_removals is not None:
         body["confirm_removals"] = confirm_removals
     answer = session.command("POST", f"{path}/apply", body)
-    with Progress(console=session.err, transient=True, disable=session.as_json) as progress:
+    with Progress(
+        console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
+    ) as progress:
         task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
         while answer["state"] == "applying":
             time.sleep(ASK_EVERY_S)
-            answer = session.get(path, action="error")
+            answer = session.get(path, rows="false")
             progress.update(task, total=answer["of"], completed=answer["done"])
     if answer["state"] != "applied":
         session.refuse(f"the import is {answer['state']}: {answer['error'] or 'see its plan'}")

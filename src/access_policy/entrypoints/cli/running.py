@@ -94,8 +94,8 @@ def demo_once(
         raise typer.Exit(1)
 
 
-def signed_token(data: Path, tenant: str) -> str:
-    """An admin's token for some minutes, for who can read the installation's keys. Ends the command where there is none."""
+def signed_token(data: Path, tenant: str, role: Role) -> str:
+    """A token for some minutes, for who can read the installation's keys. Ends the command where there is none."""
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
 
@@ -103,7 +103,7 @@ def signed_token(data: Path, tenant: str) -> str:
         _refuse(ValueError(f"there are no keys in {data / 'keys'}; name the service's directory with --keys-of"))
     try:
         tokens = open_embedded_tokens(data / "keys", SystemClock())
-        return tokens.issue(tenant, Role.ADMIN, subject="cli", ttl=timedelta(minutes=10))
+        return tokens.issue(tenant, role, subject="cli", ttl=timedelta(minutes=10))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
         _refuse(error)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.chargers import results, zone_of
+from access_policy.entrypoints.cli.chargers import results
 from access_policy.entrypoints.cli.depots import IfMatch
-from access_policy.entrypoints.cli.printing import columns, document, done, given, local, session_of, table
+from access_policy.entrypoints.cli.printing import columns, document, done, given, session_of, table
 from access_policy.entrypoints.cli.session import Session, part
 from access_policy.entrypoints.cli.week import draw
 
@@ -33,15 +33,15 @@ def timeline(
     charger = session.get(f"/v1/chargers/{part(charger_id)}")
     zone = session.zone(charger["time_zone"])
     today = datetime.combine(datetime.now(zone).date(), time(), zone)
-    starts = session.instant(begin, charger["time_zone"]) or _text(today)
+    starts = session.instant(begin, charger=charger_id) or _text(today)
     first = datetime.fromisoformat(starts).astimezone(zone)
     week = datetime.combine(first.date() + timedelta(days=7), time(), zone)
     answer = session.get(
         f"/v1/chargers/{part(charger_id)}/timeline",
         **{
             "from": starts,
-            "until": session.instant(until, charger["time_zone"]) or _text(week),
-            "as_of": session.instant(as_of, charger["time_zone"]),
+            "until": session.instant(until, charger=charger_id) or _text(week),
+            "as_of": session.instant(as_of, charger=charger_id),
         },
     )
     if document(session, answer):
@@ -65,24 +65,40 @@ def override(
 ) -> None:
     """Put a charger into a mode for a while, whatever its schedule says."""
     session = session_of(ctx)
-    zone = zone_of(session, charger_id, begin or until)
     body = given(
         mode=mode,
         reason=reason,
-        until=session.instant(until, zone),
+        until=session.instant(until, charger=charger_id),
         until_next_transition=until_next_transition or None,
     )
-    body |= given(**{"from": session.instant(begin, zone), "for": session.span(lasts)})
+    body |= given(**{"from": session.instant(begin, charger=charger_id), "for": session.span(lasts)})
     answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/overrides", body, if_match=if_match)
     done(session, answer, f"override {answer['override_id']} on {charger_id}")
 
 
 @app.command()
-def lift(ctx: typer.Context, charger_id: Charger, override_id: str, if_match: IfMatch = None) -> None:
+def lift(
+    ctx: typer.Context,
+    charger_id: Charger,
+    override_id: Annotated[str | None, typer.Argument(help="[default: the one there is]")] = None,
+    if_match: IfMatch = None,
+) -> None:
     """End an override now."""
     session = session_of(ctx)
+    override_id = override_id or _only_override(session, charger_id)
     path = f"/v1/chargers/{part(charger_id)}/overrides/{part(override_id)}"
     done(session, session.command("DELETE", path, if_match=if_match), f"override {override_id} is lifted")
+
+
+def _only_override(session: Session, charger_id: str) -> str:
+    now = datetime.now(UTC)
+    overrides = session.get(f"/v1/chargers/{part(charger_id)}")["overrides"]
+    live: list[str] = [each["override_id"] for each in overrides if datetime.fromisoformat(each["until"]) > now]
+    if not live:
+        session.refuse(f"charger {charger_id} has no override that could be lifted")
+    if len(live) > 1:
+        session.refuse(f"charger {charger_id} has several overrides, name one of them: {', '.join(live)}")
+    return live[0]
 
 
 # --- rules -------------------------------------------------------------------------------------------------------------
@@ -278,14 +294,8 @@ def list_overrides(ctx: typer.Context, charger_id: Charger) -> None:
     """Overrides of a charger, past ones too."""
     session = session_of(ctx)
     charger = session.get(f"/v1/chargers/{part(charger_id)}")
-    zone = session.zone(charger["time_zone"])
-    shown = [
-        *columns("override_id", "mode"),
-        ("from", lambda row: local(row["from"], zone)),
-        ("until", lambda row: local(row["until"], zone)),
-        *columns("reason", "made_by"),
-    ]
-    table(session, charger["overrides"], shown, nothing="no overrides")
+    shown = columns("override_id", "mode", "from", "until", "reason", "made_by")
+    table(session, charger["overrides"], shown, about=charger, nothing="no overrides")
 
 
 def _text(at: datetime) -> str:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 import typer
 from rich.console import Console
 
+from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.running import signed_token, span_of
+from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 
 TIMEOUT_S = 60.0
 PAGE = 200
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 Document = Any
+
+
+def harmless(text: str) -> str:
+    """What a charger or a file sent, without what would steer the terminal."""
+    return CONTROL.sub("\ufffd", text)
 
 
 def part(identity: str) -> str:
@@ -38,26 +49,54 @@ class Session:
     data: str
     time_zone: str | None
     as_json: bool
+    role: Role = Role.OPERATOR
     transport: httpx.BaseTransport | None = None
+    timeout_s: float = TIMEOUT_S
 
     def __post_init__(self) -> None:
         self.out = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
         self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.signed = self.has_more = False
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def get(self, path: str, **query: Any) -> Document:
-        return self.ask("GET", path, query=query).json()
+        return self._document(self.ask("GET", path, query=query))
+
+    def ready(self) -> Document:
+        """What `/readyz` says, also where the service is not ready."""
+        answered = self._send("GET", "/readyz", None, None, self._headers({}), {})
+        if answered.status_code != httpx.codes.SERVICE_UNAVAILABLE and not answered.is_success:
+            self._refused(answered)
+        found = self._document(answered)
+        if not isinstance(found, dict) or "parts" not in found:
+            self._refused(answered)
+        return found
+
+    def find(self, path: str, **query: Any) -> Document | None:
+        """None where it is not there, or not for who asks."""
+        answered = self._send("GET", path, None, None, self._headers({}), query)
+        return self._document(answered) if answered.is_success else None
 
     def command(
-        self, method: str, path: str, body: Document = None, *, if_match: str | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Document = None,
+        *,
+        file: bytes | None = None,
+        file_type: str = "",
+        if_match: str | None = None,
+        **query: Any,
     ) -> Document:
-        """Each command has a key of its own, so that one whose answer was lost is not done twice."""
+        """With an idempotency key of its own, so that the service does it once however often the network delivers it."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if file is not None:
+            headers["Content-Type"] = file_type
         if if_match is not None:
             headers["If-Match"] = f'"{if_match.strip(chr(34))}"'
-        answered = self.ask(method, path, body=body, headers=headers, query=query)
-        return answered.json() if answered.content else {}
+        answered = self.ask(method, path, body=body, content=file, headers=headers, query=query)
+        return self._document(answered) if answered.content else {}
 
     def ask(
         self,
@@ -70,23 +109,51 @@ class Session:
         query: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
         """Ends the command with one line where the service is not there or refuses."""
-        asked = {name: str(value) for name, value in (query or {}).items() if value is not None}
-        all_headers = {"Authorization": f"Bearer {self._bearer()}", **(headers or {})}
-        try:
-            with httpx.Client(transport=self.transport, timeout=TIMEOUT_S, trust_env=False) as client:
-                answered = client.request(
-                    method, self.url.rstrip("/") + path, params=asked, json=body, content=content, headers=all_headers
-                )
-        except httpx.ConnectError:
-            self.refuse(f"nothing answers at {self.url}; is the service running? Start it with: access-policy serve")
-        except (httpx.HTTPError, httpx.InvalidURL) as trouble:
-            self.refuse(f"{self.url}: {str(trouble) or type(trouble).__name__}")
-        if answered.is_error:
+        answered = self._send(method, path, body, content, self._headers(headers or {}), query or {})
+        if not answered.is_success:
             self._refused(answered)
         return answered
 
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Document,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any],
+    ) -> httpx.Response:
+        asked = {name: str(value) for name, value in query.items() if value is not None}
+        address = self.url.rstrip("/") + path
+        try:
+            return self._client.request(method, address, params=asked, json=body, content=content, headers=headers)
+        except httpx.ConnectError:
+            self.refuse(f"nothing answers at {self.url}; is the service running? Start it with: access-policy serve")
+        except httpx.TimeoutException:
+            self.refuse(f"{self.url} did not answer within {self.timeout_s:g} s; what was asked may still be done")
+        except (httpx.HTTPError, httpx.InvalidURL) as trouble:
+            self.refuse(f"{self.url}: {str(trouble) or type(trouble).__name__}")
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        return httpx.Client(transport=self.transport, timeout=self.timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    def _document(self, answered: httpx.Response) -> Document:
+        try:
+            return answered.json()
+        except ValueError:
+            self.refuse(f"what answers at {self.url} is not this service: it sent no JSON")
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._bearer()}", **headers}
+
     def pages(self, path: str, limit: int | None, **query: Any) -> Iterator[Document]:
-        """All items, or the first `limit`."""
+        """All items, or the first `limit`; `has_more` says afterwards whether there are others."""
+        self.has_more = False
         cursor: str | None = None
         left = limit
         while left is None or left > 0:
@@ -97,27 +164,33 @@ class Session:
             if cursor is None:
                 return
             left = None if left is None else left - len(page["items"])
+        self.has_more = True
 
     def _bearer(self) -> str:
         if self.token is not None:
             return self.token
         if self.tenant is None:
             self.refuse("who asks? Give --token, or on the service's own machine --as-tenant (and --keys-of DIRECTORY)")
-        self.token = signed_token(Path(self.data), self.tenant)
+        self.token = signed_token(Path(self.data), self.tenant, self.role)
+        self.signed = True
         return self.token
 
     def _refused(self, answered: httpx.Response) -> NoReturn:
         try:
             problem = msgspec.json.decode(answered.content, type=dict[str, Any])
         except msgspec.DecodeError:
-            problem = {"detail": f"the service answered {answered.status_code}"}
+            problem = {
+                "detail": f"{self.url} answered {answered.status_code} {answered.reason_phrase}: is it this service?"
+            }
         if self.as_json:
             self.err.print_json(data=problem)
             raise typer.Exit(1)
         detail = str(problem.get("detail") or problem.get("title"))
-        more = [f"{each['pointer']}: {each['message']}" for each in problem.get("errors", [])]
+        more = [": ".join(filter(None, (each["pointer"], each["message"]))) for each in problem.get("errors", [])]
         lines = [detail, *(each for each in more if detail not in each)][:20]
-        self.refuse("\n  ".join(lines))
+        if answered.status_code == httpx.codes.FORBIDDEN and self.signed:
+            lines.append(f"this was asked as {self.role}; another role is chosen with --role")
+        self.refuse("\n  ".join(map(harmless, lines)))
 
     def refuse(self, reason: str) -> NoReturn:
         self.err.print(f"access-policy: {reason}", markup=False)
@@ -125,12 +198,20 @@ class Session:
 
     # --- times -------------------------------------------------------------------------------------------------------
 
-    def zone(self, of_depot: str | None = None) -> ZoneInfo:
-        name = self.time_zone or of_depot or "UTC"
+    @cached_property
+    def zones(self) -> Zones:
         try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
-            self.refuse(f"there is no time zone {name!r}; write it like Europe/Berlin")
+            return Zones(self.time_zone, self._depots, lambda charger_id: self.find(f"/v1/chargers/{part(charger_id)}"))
+        except NoSuchZone as error:  # of --time-zone
+            self.refuse(str(error))
+
+    def _depots(self) -> Iterator[Document]:
+        """None where they are not for who asks."""
+        return self.pages("/v1/depots", None) if self.find("/v1/depots", limit=1) is not None else iter(())
+
+    def zone(self, of_depot: str | None = None) -> ZoneInfo:
+        """Of a depot whose zone is known."""
+        return self.zones.of({"time_zone": of_depot or "UTC"})
 
     def span(self, text: str | None) -> str | None:
         """`2h`, `90m`, `7d` or ISO 8601, as ISO 8601."""
@@ -141,13 +222,17 @@ class Session:
         except ValueError as error:
             self.refuse(str(error))
 
-    def instant(self, text: str | None, of_depot: str | None = None) -> str | None:
-        """`2026-11-20T06:00:00Z`, or a local time such as `2026-11-20 06:00`, in RFC 3339."""
+    def instant(self, text: str | None, *, charger: str | None = None, depot: str | None = None) -> str | None:
+        """`2026-11-20T06:00:00Z`, or a time of the depot such as `2026-11-20 06:00` or `2026-11-20`, in RFC 3339."""
         if text is None:
             return None
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
             self.refuse(f"{text!r} is no time; write 2026-11-20 06:00, or 2026-11-20T06:00:00Z")
-        local = at if at.tzinfo is not None else at.replace(tzinfo=self.zone(of_depot))
-        return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if at.tzinfo is None:
+            zone = self.zones.typed(charger=charger, depot=depot)
+            if zone is None:
+                self.refuse(f"of which time zone is {text!r}? Give --time-zone, or write it like 2026-11-20T06:00:00Z")
+            at = at.replace(tzinfo=zone)
+        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
