@@ -5,6 +5,8 @@ Exit status 0: done, 1: refused or failed, 2: usage, 130: interrupted.
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated, Any
 
 import httpx
@@ -68,6 +70,9 @@ def connect(
         bool, typer.Option("--json", help="Print the API's answers, for scripts; anywhere in the line")
     ] = False,
 ) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     session = Session(
         url=url,
         token=token,

@@ -47,7 +47,7 @@ def session_of(ctx: typer.Context) -> Session:
 def document(session: Session, answer: Any) -> bool:
     """Printed as JSON if that was asked for; then nothing else is to be printed."""
     if session.as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
+        typer.echo(msgspec.json.format(msgspec.json.encode(answer)))  # bytes: JSON is UTF-8, whatever the terminal is
     return session.as_json
 
 

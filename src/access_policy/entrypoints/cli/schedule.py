@@ -11,7 +11,7 @@ from access_policy.entrypoints.cli.chargers import results
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, document, done, given, session_of, table
 from access_policy.entrypoints.cli.session import Session, part
-from access_policy.entrypoints.cli.week import draw
+from access_policy.entrypoints.cli.week import PLAIN, draw
 
 app = typer.Typer()
 rules = typer.Typer(no_args_is_help=True)
@@ -47,8 +47,8 @@ def timeline(
     if document(session, answer):
         return
     session.out.print(f"{charger_id}, times of {zone.key}", markup=False)
-    for line in draw(answer["segments"], zone, now=datetime.now(UTC)):
-        session.out.print(line)
+    for line in draw(answer["segments"], zone, now=datetime.now(UTC), columns=session.out.width):
+        session.out.print(line if session.out.encoding.startswith("utf") else line.plain.translate(PLAIN), markup=False)
 
 
 @app.command()

@@ -1,80 +1,137 @@
 """A charger's timeline as a picture: a line a local day, a cell a quarter or half of an hour.
 
-Reads without colour as well: freevend is a thin line, managed access a solid block. A day of a clock change is as long as
-it is, so its line is shorter or longer; what is written above the cells are the hours of an ordinary day.
+Reads without colour as well: freevend is a line, managed access a block, each in another form for an override and for an
+exception. A day of a clock change is as long as it is and has a scale of its own above it: each cell stands below its hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
 CELL = timedelta(minutes=30)
-FREE, MANAGED, NOTHING, NOW = "─", "█", " ", "┃"
+FINE_CELL = timedelta(minutes=15)
+FINE_FROM_COLUMNS = 120
+FREE, MANAGED, NOTHING, NOW, BOTH = "─", "█", " ", "┃", "▚"
+PLAIN = str.maketrans("─═┄█▓▒┃▚…", "-=.#%+|/~")  # for terminals that have no such characters
+
+_FORMS = {
+    ("freevend", "override"): "═",
+    ("freevend", "exception"): "┄",
+    ("managed", "override"): "▓",
+    ("managed", "exception"): "▒",
+}
 _STYLE = {"freevend": "green", "managed": "blue"}
-_MARKS = {"override": "!", "exception": "x"}
+_MARGIN = 15
+_A_DAY = timedelta(days=1)
 
 Segments = Sequence[Mapping[str, Any]]
 
 
-def draw(segments: Segments, zone: ZoneInfo, *, now: datetime) -> Iterator[Text]:
+@dataclass(frozen=True)
+class _Span:
+    start: datetime
+    end: datetime
+    mode: str
+    cause: Mapping[str, Any]
+
+    @property
+    def form(self) -> str:
+        return _FORMS.get((self.mode, self.cause["kind"]), MANAGED if self.mode == "managed" else FREE)
+
+
+def draw(segments: Segments, zone: ZoneInfo, *, now: datetime, columns: int = 80) -> Iterator[Text]:
     """Hours, days, and what the marks mean."""
     if not segments:
         return
-    spans = [(_at(each["start"]), _at(each["end"]), each) for each in segments]
-    begin, end = spans[0][0], spans[-1][1]
-    yield Text(" " * 15 + "".join(f"{hour:02d}:00".ljust(12) for hour in range(0, 24, 6)))
-    day = begin.astimezone(zone).date()
-    while (starts := _midnight(day, zone)) < end:
-        yield _line(day.strftime("%a %Y-%m-%d"), starts, _midnight(day + timedelta(days=1), zone), spans, now)
-        day += timedelta(days=1)
+    spans = [_Span(_at(each["start"]), _at(each["end"]), each["mode"], each["cause"]) for each in segments]
+    cell = FINE_CELL if columns >= FINE_FROM_COLUMNS else CELL
+    end = spans[-1].end
+    day, scale_above, changes_within = spans[0].start.astimezone(zone).date(), "", False
+    while _midnight(day, zone) < end:
+        starts, ends = _midnight(day, zone), _midnight(day + _A_DAY, zone)
+        scale = _scale(starts, ends, zone, cell)
+        if scale != scale_above:
+            yield Text(" " * _MARGIN + scale)
+            scale_above = scale
+        line = _line(day, starts, ends, [each for each in spans if each.start < ends and each.end > starts], now, cell)
+        changes_within = changes_within or BOTH in line.plain
+        yield line
+        day += _A_DAY
     yield Text("")
-    yield Text.assemble((FREE * 2, "green"), " freevend   ", (MANAGED * 2, "blue"), " managed access   ", NOW, " now")
+    if spans[0].start <= now < end:
+        yield Text(f"{NOW}  now, {now.astimezone(zone):%a %H:%M}")
+    if changes_within:
+        yield Text.assemble((BOTH, "yellow"), "  the mode changes within")
     yield from _causes(spans, zone)
 
 
-def _line(
-    name: str, starts: datetime, ends: datetime, spans: Sequence[tuple[datetime, datetime, Any]], now: datetime
-) -> Text:
-    line = Text(f"{name} ")
-    at = starts
-    while at < ends:
-        following = min(at + CELL, ends)
-        middle = at + (following - at) / 2
-        found = next((each for begins, over, each in spans if begins <= middle < over), None)
+def _scale(starts: datetime, ends: datetime, zone: ZoneInfo, cell: timedelta) -> str:
+    """Every third hour above its cell; of an hour that comes twice, the first."""
+    marks, told, last = "", set[int](), -1
+    for place, at in enumerate(_cells(starts, ends, cell)):
+        hour = at.astimezone(zone).hour
+        first = hour != last and hour not in told and hour % 3 == 0
+        last = hour
+        if first and len(marks) <= place:
+            marks = marks.ljust(place) + f"{hour:02d}"
+            told.add(hour)
+    return marks
+
+
+def _line(day: date, starts: datetime, ends: datetime, spans: Sequence[_Span], now: datetime, cell: timedelta) -> Text:
+    line = Text(f"{day:%a %Y-%m-%d} ")
+    for at in _cells(starts, ends, cell):
+        following = min(at + cell, ends)
+        within = [each for each in spans if each.start < following and each.end > at]
         if at <= now < following:
             line.append(NOW, "bold")
-        elif found is None:
+        elif not within:
             line.append(NOTHING)
+        elif len({each.mode for each in within}) > 1:
+            line.append(BOTH, "yellow")
         else:
-            managed = found["mode"] == "managed"
-            mark = _MARKS.get(found["cause"]["kind"])
-            line.append(mark if mark and not managed else MANAGED if managed else FREE, _STYLE[found["mode"]])
-        at = following
+            longest = max(within, key=lambda each: min(each.end, following) - max(each.start, at))
+            line.append(longest.form, _STYLE[longest.mode])
+    if ends - starts != _A_DAY:
+        line.append(f" {(ends - starts) / timedelta(hours=1):g} h", "bold")
     return line
 
 
-def _causes(spans: Sequence[tuple[datetime, datetime, Any]], zone: ZoneInfo) -> Iterator[Text]:
-    """Each cause once, with when it holds first."""
-    seen: dict[tuple[str, str | None], tuple[datetime, datetime, Any]] = {}
+def _cells(starts: datetime, ends: datetime, cell: timedelta) -> Iterator[datetime]:
+    at = starts
+    while at < ends:
+        yield at
+        at += cell
+
+
+def _causes(spans: Sequence[_Span], zone: ZoneInfo) -> Iterator[Text]:
+    """Each once, with when it holds first."""
+    seen: dict[tuple[str, str, str | None], list[_Span]] = {}
     for span in spans:
-        seen.setdefault((span[2]["cause"]["kind"], span[2]["cause"]["id"]), span)
-    for begins, over, each in seen.values():
-        cause = each["cause"]
-        named = cause["kind"] if cause["id"] is None else f"{cause['kind']} {cause['name']!r} ({cause['id']})"
-        when = f"{_clock(begins, zone)} to {_clock(over, zone)}"
-        yield Text.assemble((f"{each['mode']:9}", _STYLE[each["mode"]]), f" {named}: first {when}")
+        seen.setdefault((span.mode, span.cause["kind"], span.cause["id"]), []).append(span)
+    for (mode, kind, cause_id), found in seen.items():
+        said = kind
+        if cause_id is not None:
+            start, end = (each.astimezone(zone) for each in (found[0].start, found[0].end))
+            when = f"{len(found)} times, first {start:%a %d %b %H:%M}" if len(found) > 1 else _period(start, end)
+            said = f"{kind} {found[0].cause['name']!r} ({cause_id}), {when}"
+        yield Text.assemble((found[0].form * 2, _STYLE[mode]), f" {mode:8}  {said}")
 
 
-def _clock(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%a %d %b %H:%M")
+def _period(start: datetime, end: datetime) -> str:
+    if start.time() == end.time() == time():
+        last = end.date() - _A_DAY
+        return f"{start:%a %d %b}" if last == start.date() else f"{start:%a %d %b} to {last:%a %d %b}"
+    return f"{start:%a %d %b %H:%M} to " + (f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a %d %b %H:%M}")
 
 
-def _midnight(day: Any, zone: ZoneInfo) -> datetime:
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
