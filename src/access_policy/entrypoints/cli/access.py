@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from access_policy.entrypoints.cli.completion import Charger, chargers, depots
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.printing import (
     Column,
@@ -35,8 +36,8 @@ FOLLOW_EVERY_S = 1.0
 
 Since = Annotated[str | None, typer.Option("--from")]
 Until = Annotated[str | None, typer.Option()]
-ChargerOption = Annotated[str | None, typer.Option("--charger")]
-DepotOption = Annotated[str | None, typer.Option("--depot")]
+ChargerOption = Annotated[str | None, typer.Option("--charger", autocompletion=chargers)]
+DepotOption = Annotated[str | None, typer.Option("--depot", autocompletion=depots)]
 
 
 @attempts.command("list")
@@ -147,7 +148,7 @@ def _period(
 @app.command()
 def decide(
     ctx: typer.Context,
-    charger_id: Annotated[str, typer.Argument(metavar="CHARGER")],
+    charger_id: Charger,
     kind: Annotated[str, typer.Argument(help="rfid, mac, emaid, pin, plate or other")],
     value: str,
     at: Annotated[str | None, typer.Option(help="[default: now]")] = None,
@@ -175,38 +176,70 @@ def _explanation(session: Session, steps: list[Any]) -> None:
 @app.command("what-if")
 def what_if(
     ctx: typer.Context,
-    changes: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON: the changes of POST /v1/what-if")],
+    changes: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON: the changes of POST /v1/what-if")
+    ] = None,
+    enforcement: Annotated[str | None, typer.Option(help="Of all chargers: enforce or observe")] = None,
+    baseline_mode: Annotated[str | None, typer.Option(help="Of all chargers: freevend or managed")] = None,
+    suspend: Annotated[list[str] | None, typer.Option(help="Vehicle, as if it were suspended")] = None,
+    end_agreement: Annotated[list[str] | None, typer.Option(help="As if it had ended")] = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: a week ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: Annotated[list[str] | None, typer.Option(help="[default: all]")] = None,
 ) -> None:
-    """What would have been decided differently under proposed changes."""
+    """What would have been decided differently under proposed changes: those of the file and of the options."""
     session = session_of(ctx)
     now = _next_second()
-    try:
-        proposed = msgspec.json.decode(changes.read_bytes())
-    except msgspec.DecodeError as error:
-        session.refuse(f"{changes}: {error}")
+    proposed = _proposed(session, changes)
+    proposed |= given(enforcement=enforcement, baseline_mode=baseline_mode)
+    for name, more in (
+        ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspend or []]),
+        ("agreements", [{"agreement_id": each, "end": True} for each in end_agreement or []]),
+    ):
+        if more:
+            proposed[name] = [*proposed.get(name, []), *more]
+    if not proposed:
+        raise typer.BadParameter("propose something: a FILE, or an option such as --enforcement")
+    only = charger[0] if charger and len(charger) == 1 else None
     body = given(charger_ids=charger) | {
-        "from": session.instant(begin) or _text(now - timedelta(days=7)),
-        "until": session.instant(until) or _text(now),
+        "from": session.instant(begin, charger=only) or _text(now - timedelta(days=7)),
+        "until": session.instant(until, charger=only) or _text(now),
         "changes": proposed,
     }
     answer = session.ask("POST", "/v1/what-if", body=body).json()
-    if document(session, answer):
-        return
+    if not document(session, answer):
+        _differences(session, answer)
+
+
+def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, OSError) as error:
+        session.refuse(f"{file}: {error}")
+
+
+def _differences(session: Session, answer: Any) -> None:
     counts = f"{answer['newly_denied']} newly denied, {answer['newly_allowed']} newly allowed"
     session.out.print(
         f"{answer['attempts']} attempts, {answer['different']} decided differently: {counts}", markup=False
     )
     if not answer["complete"]:
         session.err.print("only the newest attempts of this period were looked at; ask for a shorter one")
-    layout: list[Column] = [
+    change: list[Column] = [
         ("before", lambda row: _outcome(row["before"])),
         ("after", lambda row: _outcome(row["after"])),
-        ("count", field("count")),
     ]
-    table(session, answer["counts"], layout, nothing="nothing would change")
+    table(session, answer["counts"], [*change, ("count", field("count"))], nothing="nothing would change")
+    if answer["examples"]:
+        session.out.print("\nfor example")
+        about: list[Column] = [
+            ("when", field("occurred_at")),
+            ("charger", field("charger_id")),
+            ("identifier", _identifier),
+        ]
+        table(session, answer["examples"], [*about, *change, ("attempt", field("attempt_id"))])
 
 
 def _outcome(outcome: Any) -> str:

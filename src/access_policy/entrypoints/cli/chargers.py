@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import detail, document, done, field, given, local, session_of, table
 from access_policy.entrypoints.cli.session import Session, part
@@ -79,7 +80,7 @@ def list_chargers(
 @app.command("show")
 def show_charger(
     ctx: typer.Context,
-    charger_id: str,
+    charger_id: Charger,
     as_of: Annotated[str | None, typer.Option(help="As it was recorded at this time")] = None,
 ) -> None:
     session = session_of(ctx)
@@ -88,7 +89,7 @@ def show_charger(
 
 
 @app.command("retire")
-def retire_charger(ctx: typer.Context, charger_id: str, if_match: IfMatch = None) -> None:
+def retire_charger(ctx: typer.Context, charger_id: Charger, if_match: IfMatch = None) -> None:
     session = session_of(ctx)
     answer = session.command("DELETE", f"/v1/chargers/{part(charger_id)}", if_match=if_match)
     done(session, answer, f"charger {charger_id} is retired")
@@ -105,7 +106,7 @@ def rotate_password(ctx: typer.Context, charger_id: str) -> None:
 @app.command("copy-policy")
 def copy_policy(
     ctx: typer.Context,
-    charger_id: str,
+    charger_id: Charger,
     to: Annotated[list[str], typer.Argument(help="Chargers, or 'all' of the depot")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
     add: Annotated[bool, typer.Option("--add", help="Keep what the other chargers have besides")] = False,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.printing import columns, detail, document, done, given, session_of, table
 from access_policy.entrypoints.cli.session import part
 
@@ -53,7 +54,7 @@ def list_depots(ctx: typer.Context, limit: Limit = None) -> None:
 
 
 @app.command("show")
-def show_depot(ctx: typer.Context, depot_id: str) -> None:
+def show_depot(ctx: typer.Context, depot_id: Depot) -> None:
     session = session_of(ctx)
     detail(session, session.get(f"/v1/depots/{part(depot_id)}"))
 
@@ -64,7 +65,7 @@ def show_depot(ctx: typer.Context, depot_id: str) -> None:
 @calendars.command("put")
 def put_calendar(
     ctx: typer.Context,
-    depot_id: str,
+    depot_id: Depot,
     calendar_id: str,
     day: Annotated[list[str], typer.Argument(help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'")],
     name: Annotated[str, typer.Option()],
@@ -80,7 +81,7 @@ def put_calendar(
 @calendars.command("import")
 def import_calendar(
     ctx: typer.Context,
-    depot_id: str,
+    depot_id: Depot,
     calendar_id: str,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
     name: Annotated[str | None, typer.Option(help="[default: the file's own]")] = None,
@@ -102,14 +103,14 @@ def import_calendar(
 
 
 @calendars.command("list")
-def list_calendars(ctx: typer.Context, depot_id: str) -> None:
+def list_calendars(ctx: typer.Context, depot_id: Depot) -> None:
     session = session_of(ctx)
     answer = session.get(f"/v1/depots/{part(depot_id)}/calendars")
     table(session, answer["items"], columns("calendar_id", "name", "day_count"), nothing="no calendars")
 
 
 @calendars.command("show")
-def show_calendar(ctx: typer.Context, depot_id: str, calendar_id: str) -> None:
+def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None:
     session = session_of(ctx)
     answer = session.get(_address(depot_id, calendar_id))
     if not document(session, answer):
@@ -118,7 +119,7 @@ def show_calendar(ctx: typer.Context, depot_id: str, calendar_id: str) -> None:
 
 
 @calendars.command("remove")
-def remove_calendar(ctx: typer.Context, depot_id: str, calendar_id: str, if_match: IfMatch = None) -> None:
+def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str, if_match: IfMatch = None) -> None:
     session = session_of(ctx)
     answer = session.command("DELETE", _address(depot_id, calendar_id), if_match=if_match)
     done(session, answer, f"calendar {calendar_id} is gone")

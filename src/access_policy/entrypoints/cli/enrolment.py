@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.printing import columns, detail, done, field, given, local, session_of, table
 from access_policy.entrypoints.cli.session import part
@@ -48,7 +49,7 @@ def enrol(
 
 
 @app.command("arm")
-def arm(ctx: typer.Context, charger_id: str, minutes: Annotated[int, typer.Option()] = 5) -> None:
+def arm(ctx: typer.Context, charger_id: Charger, minutes: Annotated[int, typer.Option()] = 5) -> None:
     """For some minutes: the next unknown identifier presented at the charger is offered."""
     session = session_of(ctx)
     answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/enrolment-session", {"minutes": minutes})
@@ -57,7 +58,7 @@ def arm(ctx: typer.Context, charger_id: str, minutes: Annotated[int, typer.Optio
 
 
 @app.command("show")
-def show(ctx: typer.Context, charger_id: str) -> None:
+def show(ctx: typer.Context, charger_id: Charger) -> None:
     session = session_of(ctx)
     answer = session.get(f"/v1/chargers/{part(charger_id)}/enrolment-session")
     detail(
@@ -68,7 +69,7 @@ def show(ctx: typer.Context, charger_id: str) -> None:
 
 
 @app.command("cancel")
-def cancel(ctx: typer.Context, charger_id: str) -> None:
+def cancel(ctx: typer.Context, charger_id: Charger) -> None:
     session = session_of(ctx)
     answer = session.command("DELETE", f"/v1/chargers/{part(charger_id)}/enrolment-session")
     done(session, answer, f"{charger_id} is not armed any more")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.chargers import results
+from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, document, done, given, session_of, table
 from access_policy.entrypoints.cli.session import Session, part
@@ -16,8 +17,6 @@ from access_policy.entrypoints.cli.week import PLAIN, draw
 app = typer.Typer()
 rules = typer.Typer(no_args_is_help=True)
 exceptions = typer.Typer(no_args_is_help=True)
-
-Charger = Annotated[str, typer.Argument(metavar="CHARGER")]
 
 
 @app.command()
@@ -173,7 +172,7 @@ def add_rule(
 @rules.command("add-many")
 def add_rule_to_many(
     ctx: typer.Context,
-    depot_id: str,
+    depot_id: Depot,
     name: Name,
     mode: Mode,
     recurrence: Recurrence,

@@ -1,0 +1,61 @@
+"""What the shell offers for an argument: ids that the service knows, and nothing where it cannot be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.cli.session import Session
+
+TIMEOUT_S = 1.0  # a person waits at the prompt
+OFFERED = 200
+
+Complete = Callable[[typer.Context, str], list[str]]
+
+
+def _offers(path: str, name: str) -> Complete:
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        session = _session(ctx)
+        if session is None:
+            return []
+        try:
+            found = session.find(path, limit=OFFERED)
+        except typer.Exit:
+            return []
+        finally:
+            session.close()
+        return [] if found is None else [each[name] for each in found["items"] if each[name].startswith(incomplete)]
+
+    return complete
+
+
+def _session(ctx: typer.Context) -> Session | None:
+    """As the command itself would have it, but silent. None where nobody can be asked."""
+    given = ctx.find_root().params
+    if given["token"] is None and (given["tenant"] is None or not (Path(given["data"]) / "keys").is_dir()):
+        return None
+    session = Session(
+        url=given["url"],
+        token=given["token"],
+        tenant=given["tenant"],
+        data=given["data"],
+        time_zone=None,
+        as_json=False,
+        role=Role.VIEWER,
+        timeout_s=TIMEOUT_S,
+    )
+    session.err = Console(file=StringIO())
+    return session
+
+
+chargers = _offers("/v1/chargers", "charger_id")
+depots = _offers("/v1/depots", "depot_id")
+
+Charger = Annotated[str, typer.Argument(metavar="CHARGER", autocompletion=chargers)]
+Depot = Annotated[str, typer.Argument(metavar="DEPOT", autocompletion=depots)]
