@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,8 +64,17 @@ def list_attempts(
         depot_id=depot,
         **_period(session, begin, until, charger=charger, depot=depot),
     )
-    table(session, rows, _LAYOUT, nothing="no attempts")
-    if session.has_more:
+    _newest(session, rows, _LAYOUT, limit, nothing="no attempts")
+
+
+def _newest(
+    session: Session, rows: Iterator[Any], layout: Sequence[Column], limit: int | None, *, nothing: str
+) -> None:
+    """A list that has no end, as far as was asked for; says so where there is more."""
+    found = list(rows)
+    has_more = session.has_more
+    table(session, found, layout, nothing=nothing)
+    if has_more:
         session.err.print(f"these are the newest {limit}; --limit shows more")
 
 
@@ -206,7 +215,7 @@ def what_if(
         "until": session.instant(until, charger=only) or _text(now),
         "changes": proposed,
     }
-    answer = session.ask("POST", "/v1/what-if", body=body).json()
+    answer = session.document(session.ask("POST", "/v1/what-if", body=body))
     if not document(session, answer):
         _differences(session, answer)
 
@@ -271,9 +280,11 @@ def report(
     accept = "text/csv" if csv else "application/json"
     answered = session.ask("GET", "/v1/reports/access", query=query, headers={"Accept": accept})
     if csv:
-        sys.stdout.write(answered.text)
-    elif not document(session, answered.json()):
-        rows = answered.json()["rows"]
+        typer.echo(answered.content, nl=False)
+        return
+    answer = session.document(answered)
+    if not document(session, answer):
+        rows = answer["rows"]
         table(session, rows, columns(*(rows[0] if rows else ())), nothing="no attempts in this period")
 
 
@@ -286,7 +297,7 @@ def faults(
     query = _period(session, begin, until, charger=charger)
     rows = session.pages("/v1/faults", limit, charger_id=charger, **query)
     names = ("occurred_at", "charger_id", "connector_id", "error_code", "vendor_error_code", "info", "cleared_at")
-    table(session, rows, columns(*names), nothing="no faults")
+    _newest(session, rows, columns(*names), limit, nothing="no faults")
 
 
 @app.command()
@@ -297,12 +308,8 @@ def lockouts(
     session = session_of(ctx)
     query = _period(session, begin, until, charger=charger)
     rows = session.pages("/v1/pin-lockouts", limit, charger_id=charger, **query)
-    table(
-        session,
-        rows,
-        columns("locked_at", "locked_until", "charger_id", "source", "attempt_id"),
-        nothing="no lock-outs",
-    )
+    names = ("locked_at", "locked_until", "charger_id", "source", "attempt_id")
+    _newest(session, rows, columns(*names), limit, nothing="no lock-outs")
 
 
 @app.command()

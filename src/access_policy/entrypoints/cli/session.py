@@ -61,14 +61,14 @@ class Session:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def get(self, path: str, **query: Any) -> Document:
-        return self._document(self.ask("GET", path, query=query))
+        return self.document(self.ask("GET", path, query=query))
 
     def ready(self) -> Document:
         """What `/readyz` says, also where the service is not ready."""
         answered = self._send("GET", "/readyz", None, None, self._headers({}), {})
         if answered.status_code != httpx.codes.SERVICE_UNAVAILABLE and not answered.is_success:
             self._refused(answered)
-        found = self._document(answered)
+        found = self.document(answered)
         if not isinstance(found, dict) or "parts" not in found:
             self._refused(answered)
         return found
@@ -76,7 +76,7 @@ class Session:
     def find(self, path: str, **query: Any) -> Document | None:
         """None where it is not there, or not for who asks."""
         answered = self._send("GET", path, None, None, self._headers({}), query)
-        return self._document(answered) if answered.is_success else None
+        return self.document(answered) if answered.is_success else None
 
     def command(
         self,
@@ -96,7 +96,7 @@ class Session:
         if if_match is not None:
             headers["If-Match"] = f'"{if_match.strip(chr(34))}"'
         answered = self.ask(method, path, body=body, content=file, headers=headers, query=query)
-        return self._document(answered) if answered.content else {}
+        return self.document(answered) if answered.content else {}
 
     def ask(
         self,
@@ -142,7 +142,7 @@ class Session:
         if "_client" in self.__dict__:
             self._client.close()
 
-    def _document(self, answered: httpx.Response) -> Document:
+    def document(self, answered: httpx.Response) -> Document:
         try:
             return answered.json()
         except ValueError:

@@ -1,0 +1,66 @@
+"""The command line against the whole API over stores in memory, in one process: the clock stands still at noon of the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from typer.testing import CliRunner, Result
+
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.cli import app
+from tests.support.http_api import HttpApi, http_api
+
+
+class ToTheApp(httpx.BaseTransport):
+    """Lets the command line, which waits for each answer, ask an application that does not. Remembers what was asked."""
+
+    def __init__(self, runner: asyncio.Runner, api: HttpApi) -> None:
+        self.api = api
+        self.asked: list[httpx.Request] = []
+        self._runner = runner
+        self._transport = httpx.ASGITransport(app=api.app, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return self._runner.run(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        answered = await self._transport.handle_async_request(
+            httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        )
+        return httpx.Response(answered.status_code, headers=answered.headers, content=await answered.aread())
+
+
+class Cli:
+    """Runs commands with this token; each must end with `status`."""
+
+    def __init__(self, transport: httpx.BaseTransport, token: str = "t") -> None:
+        self.transport = transport
+        self.environment = {"ACCESS_POLICY_URL": "http://api", "ACCESS_POLICY_TOKEN": token, "COLUMNS": "200"}
+        self.charset = "utf-8"
+
+    def __call__(self, *arguments: str, status: int = 0, stdin: str | None = None) -> Result:
+        result = CliRunner(charset=self.charset).invoke(
+            app, arguments, input=stdin, env=self.environment, obj=self.transport
+        )
+        assert result.exit_code == status, f"{result.output}\n{result.exception!r}"
+        return result
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json").stdout)
+
+
+@contextmanager
+def cli_in_memory(directory: Path, role: Role = Role.ADMIN) -> Iterator[tuple[Cli, ToTheApp]]:
+    with asyncio.Runner() as runner:
+        opened = http_api(directory)
+        api = runner.run(opened.__aenter__())
+        transport = ToTheApp(runner, api)
+        yield Cli(transport, api.token(role)), transport
+        runner.run(opened.__aexit__(None, None, None))

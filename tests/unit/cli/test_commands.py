@@ -1,0 +1,134 @@
+"""What people and scripts get from commands, over the whole API in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_in_memory import Cli, ToTheApp
+
+NIGHTS = ("--name", "Nights", "--mode", "managed", "--recurrence", "FREQ=DAILY", "--start", "22:00", "--end", "06:00")
+ICS = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//test//test//EN
+BEGIN:VEVENT
+UID:1
+DTSTAMP:20260101T000000Z
+DTSTART;VALUE=DATE:20261225
+SUMMARY:Christmas
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_every_command_that_writes_carries_an_idempotency_key_of_its_own(
+    cli: Cli, asked: ToTheApp, tmp_path: Path
+) -> None:
+    ics, csv = tmp_path / "days.ics", tmp_path / "fleet.csv"
+    ics.write_text(ICS.replace("\n", "\r\n"))
+    csv.write_text("vehicle_id,name,access_class\nbus-1,Bus 1,own\n")
+    cli("calendars", "import", "north", "holidays", str(ics), "--name", "Holidays")
+    cli("rules", "add", "bay-1", *NIGHTS)
+    cli("override", "bay-1", "freevend", "--reason", "visit", "--for", "2h")
+    cli("vehicles", "put", "bus-2", "--name", "Bus 2")
+    cli("vehicles", "suspend", "bus-2", "--reason", "lost")
+    cli("vehicles", "remove", "bus-2")
+    cli("registry", "import", str(csv), "--yes")
+
+    writes = [each for each in asked.asked if each.method != "GET"]
+    keys = [each.headers["Idempotency-Key"] for each in writes]
+    assert len(writes) == 8
+    assert len(set(keys)) == 8
+
+
+def test_if_match_is_sent_and_refused_when_the_version_has_moved_on(cli: Cli) -> None:
+    version = cli.json("chargers", "show", "bay-1")["version"]
+
+    cli("rules", "add", "bay-1", *NIGHTS, "--if-match", str(version))
+    refused = cli("chargers", "retire", "bay-1", "--if-match", str(version), status=1)
+
+    assert refused.stderr.startswith("access-policy: ")
+
+
+def test_calendars_are_listed_with_how_many_days_they_have(cli: Cli) -> None:
+    assert "no calendars" in cli("calendars", "list", "north").stderr
+    cli("calendars", "put", "north", "holidays", "2026-12-25..2026-12-26=Christmas", "--name", "Holidays")
+
+    assert cli("calendars", "list", "north").stdout.splitlines()[1] == "holidays\tHolidays\t2"
+
+
+def test_json_is_one_document_of_all_pages_and_nothing_else(cli: Cli) -> None:
+    for number in range(3):
+        cli("vehicles", "put", f"bus-{number}", "--name", f"Büs {number}")
+
+    everything = cli("vehicles", "list", "--json")
+    some = cli("--json", "vehicles", "list", "--limit", "2")
+
+    assert [each["name"] for each in json.loads(everything.stdout)["items"]] == ["Büs 0", "Büs 1", "Büs 2"]
+    assert len(json.loads(some.stdout)["items"]) == 2
+    assert everything.stderr == ""
+
+
+def test_what_stands_after_two_dashes_is_no_option(cli: Cli) -> None:
+    cli("vehicles", "put", "bus-1", "--name", "Bus 1")
+
+    assert cli("vehicles", "show", "--", "--json", status=1).stderr == "access-policy: There is no such vehicle.\n"
+
+
+def test_the_newest_attempts_are_said_to_be_some(cli: Cli) -> None:
+    for number in range(3):
+        cli("decide", "bay-1", "rfid", f"04FFFFFFFFFF0{number}", "--record")
+
+    assert "the newest 2" in cli("attempts", "list", "--limit", "2").stderr
+    assert cli("attempts", "list", "--limit", "3").stderr == ""
+
+
+def test_the_only_override_is_lifted_without_its_name_and_one_of_several_is_to_be_named(cli: Cli) -> None:
+    assert "no override" in cli("lift", "bay-1", status=1).stderr
+    for reason in ("one", "two"):
+        cli("override", "bay-1", "freevend", "--reason", reason, "--from", "2027-06-01 08:00", "--for", "2h")
+    several = cli("lift", "bay-1", status=1).stderr
+
+    first, second = (each["override_id"] for each in cli.json("overrides", "bay-1")["items"])
+    assert first in several
+    assert second in several
+    cli("lift", "bay-1", first)
+    assert f"override {second} is lifted" in cli("lift", "bay-1").stdout
+
+
+def test_a_proposal_needs_no_file_and_shows_examples(cli: Cli) -> None:
+    cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record")
+    period = ("--from", "2026-11-18 00:00", "--until", "2026-11-19 00:00")
+
+    shown = cli("what-if", "--baseline-mode", "freevend", *period).stdout
+
+    assert "1 newly allowed" in shown
+    assert "for example" in shown
+    assert "2026-11-18 13:00:00 CET\tbay-1\trfid …FFFF\tdenied unknown_identifier\tallowed freevend" in shown
+    cli("what-if", *period, status=2)
+
+
+def test_a_service_that_is_not_ready_is_shown_so_with_status_one(cli: Cli, asked: ToTheApp) -> None:
+    assert cli("status").stdout.startswith("ready: ")
+    asked.api.app.state.services = replace(asked.api.services, readiness=_store_is_away)
+
+    assert "not ready: store no" in cli("status", status=1).stdout
+    assert json.loads(cli("status", "--json", status=1).stdout)["ready"] is False
+
+
+async def _store_is_away() -> dict[str, bool]:
+    return {"store": False}
+
+
+@pytest.mark.parametrize("mode", ["", "--apply"])
+def test_rows_with_errors_are_shown_with_line_and_column(cli: Cli, tmp_path: Path, mode: str) -> None:
+    csv = tmp_path / "fleet.csv"
+    csv.write_text("vehicle_id,name,access_class,rfid\nbus-1,Bus 1,own,4.12E+12\n")
+
+    shown = cli("registry", "import", str(csv), *filter(None, [mode]), status=1 if mode else 0)
+
+    assert "2\terror\tbus-1\trfid: " in shown.stdout
+    assert " : " not in shown.stderr
