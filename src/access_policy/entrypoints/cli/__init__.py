@@ -14,7 +14,18 @@ import typer
 from typer.core import TyperGroup
 
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.cli import access, chargers, depots, enrolment, fleet, registry, running, schedule
+from access_policy.entrypoints.cli import (
+    access,
+    chargers,
+    depots,
+    enrolment,
+    fleet,
+    overview,
+    registry,
+    running,
+    schedule,
+    what_if,
+)
 from access_policy.entrypoints.cli.session import Session
 
 _ANYWHERE = ("--json",)  # people write it last, scripts first
@@ -89,7 +100,7 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, access, schedule):
+for module in (running, overview, access, what_if, schedule):
     app.registered_commands += module.app.registered_commands
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")

@@ -1,0 +1,106 @@
+"""`access-policy status`, `profiles`, `faults`, `lockouts` and `report`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from access_policy.entrypoints.cli.depots import Limit
+from access_policy.entrypoints.cli.past import (
+    ChargerOption,
+    DepotOption,
+    Since,
+    Until,
+    newest,
+    next_second,
+    period,
+    text_of,
+)
+from access_policy.entrypoints.cli.printing import columns, document, session_of, shown, table
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    by: Annotated[
+        str, typer.Option(help="Some of day, depot, charger, access_class, reason, would_deny, decision")
+    ] = "day",
+    begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
+) -> None:
+    """Attempts counted."""
+    session = session_of(ctx)
+    now = next_second()
+    query = {
+        "group_by": by,
+        "charger_id": charger,
+        "depot_id": depot,
+        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=30)),
+        "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
+    }
+    accept = "text/csv" if csv else "application/json"
+    answered = session.ask("GET", "/v1/reports/access", query=query, headers={"Accept": accept})
+    if csv:
+        typer.echo(answered.content, nl=False)
+        return
+    answer = session.document(answered)
+    if not document(session, answer):
+        rows = answer["rows"]
+        table(session, rows, columns(*(rows[0] if rows else ())), nothing="no attempts in this period")
+
+
+@app.command()
+def faults(
+    ctx: typer.Context, charger: ChargerOption = None, begin: Since = None, until: Until = None, limit: Limit = 50
+) -> None:
+    """Charger faults, without those that only showed a denial."""
+    session = session_of(ctx)
+    query = period(session, begin, until, charger=charger)
+    rows = session.pages("/v1/faults", limit, charger_id=charger, **query)
+    names = ("occurred_at", "charger_id", "connector_id", "error_code", "vendor_error_code", "info", "cleared_at")
+    newest(session, rows, columns(*names), limit, nothing="no faults")
+
+
+@app.command()
+def lockouts(
+    ctx: typer.Context, charger: ChargerOption = None, begin: Since = None, until: Until = None, limit: Limit = 50
+) -> None:
+    """Where too many wrong PINs were typed."""
+    session = session_of(ctx)
+    query = period(session, begin, until, charger=charger)
+    rows = session.pages("/v1/pin-lockouts", limit, charger_id=charger, **query)
+    names = ("locked_at", "locked_until", "charger_id", "source", "attempt_id")
+    newest(session, rows, columns(*names), limit, nothing="no lock-outs")
+
+
+@app.command()
+def profiles(ctx: typer.Context) -> None:
+    """Capability profiles that chargers can be given."""
+    session = session_of(ctx)
+    table(session, session.get("/v1/profiles")["items"], columns("name", "title", "protocols", "mode_control"))
+
+
+@app.command()
+def status(ctx: typer.Context) -> None:
+    """Is the service ready, and are the chargers in their modes?"""
+    session = session_of(ctx)
+    ready = session.ready()
+    if not ready["ready"]:
+        if not document(session, ready):
+            session.out.print(f"not ready: {shown(ready['parts'])}", markup=False)
+        raise typer.Exit(1)
+    chargers = list(session.pages("/v1/chargers", None))
+    counted: dict[str, int] = {}
+    for charger in chargers:
+        counted[charger["sync"]] = counted.get(charger["sync"], 0) + 1
+    if document(session, {**ready, "chargers": counted}):
+        return
+    session.out.print(f"ready: {shown(ready['parts'])}", markup=False)
+    session.out.print(f"{len(chargers)} chargers: {shown(counted) or 'none'}", markup=False)

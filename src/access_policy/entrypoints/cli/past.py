@@ -1,0 +1,49 @@
+"""Options and answers of commands about what has happened: a period, a charger or depot, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from access_policy.entrypoints.cli.completion import chargers, depots
+from access_policy.entrypoints.cli.printing import Column, table
+from access_policy.entrypoints.cli.session import Session
+
+Since = Annotated[str | None, typer.Option("--from")]
+Until = Annotated[str | None, typer.Option()]
+ChargerOption = Annotated[str | None, typer.Option("--charger", autocompletion=chargers)]
+DepotOption = Annotated[str | None, typer.Option("--depot", autocompletion=depots)]
+
+
+def period(
+    session: Session, begin: str | None, until: str | None, *, charger: str | None = None, depot: str | None = None
+) -> dict[str, str | None]:
+    return {
+        "from": session.instant(begin, charger=charger, depot=depot),
+        "until": session.instant(until, charger=charger, depot=depot),
+    }
+
+
+def newest(session: Session, rows: Iterator[Any], layout: Sequence[Column], limit: int | None, *, nothing: str) -> None:
+    """A list that has no end, as far as was asked for; says so where there is more."""
+    found = list(rows)
+    has_more = session.has_more
+    table(session, found, layout, nothing=nothing)
+    if has_more:
+        session.err.print(f"these are the newest {limit}; --limit shows more")
+
+
+def identifier(row: Any) -> str:
+    return "" if row["identifier"] is None else f"{row['identifier']['kind']} {row['identifier']['masked']}"
+
+
+def next_second() -> datetime:
+    """So that what has just happened is in a period that ends now."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+
+
+def text_of(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,89 @@
+"""`access-policy what-if`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from access_policy.entrypoints.cli.past import identifier, next_second, text_of
+from access_policy.entrypoints.cli.printing import Column, document, field, given, session_of, table
+from access_policy.entrypoints.cli.session import Session
+
+app = typer.Typer()
+
+
+@app.command("what-if")
+def what_if(
+    ctx: typer.Context,
+    changes: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON: the changes of POST /v1/what-if")
+    ] = None,
+    enforcement: Annotated[str | None, typer.Option(help="Of all chargers: enforce or observe")] = None,
+    baseline_mode: Annotated[str | None, typer.Option(help="Of all chargers: freevend or managed")] = None,
+    suspend: Annotated[list[str] | None, typer.Option(help="Vehicle, as if it were suspended")] = None,
+    end_agreement: Annotated[list[str] | None, typer.Option(help="As if it had ended")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="[default: a week ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    charger: Annotated[list[str] | None, typer.Option(help="[default: all]")] = None,
+) -> None:
+    """What would have been decided differently under proposed changes: those of the file and of the options."""
+    session = session_of(ctx)
+    now = next_second()
+    proposed = _proposed(session, changes)
+    proposed |= given(enforcement=enforcement, baseline_mode=baseline_mode)
+    for name, more in (
+        ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspend or []]),
+        ("agreements", [{"agreement_id": each, "end": True} for each in end_agreement or []]),
+    ):
+        if more:
+            proposed[name] = [*proposed.get(name, []), *more]
+    if not proposed:
+        raise typer.BadParameter("propose something: a FILE, or an option such as --enforcement")
+    only = charger[0] if charger and len(charger) == 1 else None
+    body = given(charger_ids=charger) | {
+        "from": session.instant(begin, charger=only) or text_of(now - timedelta(days=7)),
+        "until": session.instant(until, charger=only) or text_of(now),
+        "changes": proposed,
+    }
+    answer = session.document(session.ask("POST", "/v1/what-if", body=body))
+    if not document(session, answer):
+        _differences(session, answer)
+
+
+def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, OSError) as error:
+        session.refuse(f"{file}: {error}")
+
+
+def _differences(session: Session, answer: Any) -> None:
+    counts = f"{answer['newly_denied']} newly denied, {answer['newly_allowed']} newly allowed"
+    session.out.print(
+        f"{answer['attempts']} attempts, {answer['different']} decided differently: {counts}", markup=False
+    )
+    if not answer["complete"]:
+        session.err.print("only the newest attempts of this period were looked at; ask for a shorter one")
+    change: list[Column] = [
+        ("before", lambda row: _outcome(row["before"])),
+        ("after", lambda row: _outcome(row["after"])),
+    ]
+    table(session, answer["counts"], [*change, ("count", field("count"))], nothing="nothing would change")
+    if answer["examples"]:
+        session.out.print("\nfor example")
+        about: list[Column] = [
+            ("when", field("occurred_at")),
+            ("charger", field("charger_id")),
+            ("identifier", identifier),
+        ]
+        table(session, answer["examples"], [*about, *change, ("attempt", field("attempt_id"))])
+
+
+def _outcome(outcome: Any) -> str:
+    return f"{outcome['decision']} {outcome['would_deny'] or outcome['reason']}"
