@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -22,51 +23,46 @@ LISTED_KINDS = frozenset({IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKin
 Entry = tuple[VehicleId, IdentifierRef]
 
 
-def candidates(registry: VehicleRegistry) -> list[Vehicle]:
-    """Vehicles that may be listed anywhere: own ones first, then by id."""
-    known = (each for each in registry.vehicles.values() if each.suspended_because is None and each.identifiers)
-    return sorted(known, key=lambda each: (each.description.access_class is not AccessClass.OWN, each.vehicle_id))
+AT_A_TIME = 200  # vehicles, before decisions get their turn
 
 
-def desired_entries(
-    charger: ChargerView,
-    depot: Depot | None,
-    registry: VehicleRegistry,
-    vehicles: list[Vehicle],
-    *,
-    capacity: int,
-    now: datetime,
+async def desired_entries(
+    charger: ChargerView, depot: Depot | None, registry: VehicleRegistry, *, capacity: int, now: datetime
 ) -> list[Entry]:
-    """At most `capacity`, in the order of `vehicles`."""
+    """At most `capacity`: of own vehicles first, and of those that were registered first."""
     found: list[Entry] = []
-    for entry in _allowed(charger, depot, registry, vehicles, now):
-        if len(found) >= capacity:
-            break
-        found.append(entry)
-    return found
+    vehicles = list(registry.vehicles.values())
+    for wants_own in (True, False):
+        for number, vehicle in enumerate(vehicles):
+            if len(found) >= capacity:
+                return found[:capacity]
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            if (vehicle.description.access_class is AccessClass.OWN) is wants_own:
+                found += _allowed(charger, depot, registry, vehicle, now)
+    return found[:capacity]
 
 
 def _allowed(
-    charger: ChargerView, depot: Depot | None, registry: VehicleRegistry, vehicles: list[Vehicle], now: datetime
+    charger: ChargerView, depot: Depot | None, registry: VehicleRegistry, vehicle: Vehicle, now: datetime
 ) -> Iterator[Entry]:
     managed = Segment(now, now, AccessMode.MANAGED, BASELINE_CAUSE)
-    for vehicle in vehicles:
-        agreement_id = vehicle.description.agreement_id
-        agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
-        for ref in vehicle.identifiers:
-            if ref.kind not in LISTED_KINDS:
-                continue
-            facts = Facts(
-                at=now,
-                charger_id=charger.policy.charger_id,
-                depot_id=charger.policy.settings.depot_id,
-                zone=charger.zone,
-                expected=managed,
-                enforcement=Enforcement.ENFORCE,
-                identifier=ref,
-                vehicle=vehicle,
-                agreement=agreement,
-                kind_counts=kind_counts(ref.kind, depot, agreement),
-            )
-            if reason_for(facts) in ALLOWING:
-                yield vehicle.vehicle_id, ref
+    agreement_id = vehicle.description.agreement_id
+    agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
+    for ref in vehicle.identifiers:
+        if ref.kind not in LISTED_KINDS:
+            continue
+        facts = Facts(
+            at=now,
+            charger_id=charger.policy.charger_id,
+            depot_id=charger.policy.settings.depot_id,
+            zone=charger.zone,
+            expected=managed,
+            enforcement=Enforcement.ENFORCE,
+            identifier=ref,
+            vehicle=vehicle,
+            agreement=agreement,
+            kind_counts=kind_counts(ref.kind, depot, agreement),
+        )
+        if reason_for(facts) in ALLOWING:
+            yield vehicle.vehicle_id, ref

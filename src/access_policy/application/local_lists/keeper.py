@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from access_policy.application.decisions.view import DecisionView
-from access_policy.application.local_lists.desired import Entry, candidates, desired_entries
+from access_policy.application.local_lists.desired import Entry, desired_entries
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.clock import Clock
@@ -24,7 +24,6 @@ from access_policy.application.ports.views import Views
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import TenantId
-from access_policy.domain.vehicle_registry.registry import Vehicle
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +46,6 @@ class _Kept:
 
 
 @dataclass(slots=True)
-class _Candidates:
-    registry_version: int
-    vehicles: list[Vehicle]
-
-
-@dataclass(slots=True)
 class LocalListKeeper:
     view: DecisionView
     lists: LocalLists
@@ -60,7 +53,6 @@ class LocalListKeeper:
     vault: VehicleVault
     clock: Clock
     _kept: dict[ChargerKey, _Kept] = field(default_factory=dict)
-    _candidates: dict[TenantId, _Candidates] = field(default_factory=dict)
     _seen: dict[ChargerKey, tuple[int, int, int, float]] = field(default_factory=dict)
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
     _later: dict[ChargerKey, tuple[float, Backoff]] = field(default_factory=dict)
@@ -107,21 +99,18 @@ class LocalListKeeper:
                 kept.asked, kept.entries, kept.version = [], [], 0  # it has another list than ours
         else:
             state = None
-        wanted = self._wanted(key, kept.capacity)
+        wanted = await self._wanted(key, kept.capacity)
         if kept.version and wanted == kept.asked:
             return
         await self._bring(key, kept, wanted, state or await self.lists.list_state(key))
 
-    def _wanted(self, key: ChargerKey, capacity: int) -> list[Entry]:
+    async def _wanted(self, key: ChargerKey, capacity: int) -> list[Entry]:
         charger = self.view.charger(*key)
         if charger.policy.settings.offline_starts is OfflineStarts.CLOSED:
             return []
         registry = self.view.registry(key[0])
-        known = self._candidates.get(key[0])
-        if known is None or known.registry_version != registry.version:
-            known = self._candidates[key[0]] = _Candidates(registry.version, candidates(registry))
         depot = self.view.depot(key[0], charger.policy.settings.depot_id)
-        return desired_entries(charger, depot, registry, known.vehicles, capacity=capacity, now=self.clock.now())
+        return await desired_entries(charger, depot, registry, capacity=capacity, now=self.clock.now())
 
     async def _bring(self, key: ChargerKey, kept: _Kept, wanted: list[Entry], state: ListState) -> None:
         version = max(state.version + 1, int(self.clock.now().timestamp()))
@@ -163,7 +152,7 @@ class LocalListKeeper:
         if later is not None and later[0] > time.monotonic():
             return True
         epoch = self.lists.serving_epoch(key)
-        if epoch is None:
+        if epoch is None or self.view.known_policy(*key) is None:
             return True
         seen = self._seen.get(key)
         now = self._moment(key, epoch)
