@@ -62,6 +62,7 @@ from access_policy.application.follower import Follower
 from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.mode_control.reboots import Reboots
 from access_policy.application.mode_control.reconcile import Reconciler
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
@@ -189,7 +190,8 @@ class Container(containers.DeclarativeContainer):
     )
     local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, clock)
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
-    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, conditions, clock)
+    reboots = providers.Singleton(Reboots, gateway, conditions, live)
+    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, conditions, reboots, clock)
     mode_controller = providers.Singleton(
         lambda hints, view, reconciler, clock, s: hints.to(
             ModeController(view, reconciler, clock, Pace(resync_s=s.mode_resync_s))

@@ -11,11 +11,13 @@ import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.live import Session
 from access_policy.application.decisions.view import TYPES
 from access_policy.application.follower import Follower
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.mode_control.reboots import REBOOTS_MAX, Reboots
 from access_policy.application.mode_control.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
@@ -27,6 +29,7 @@ from access_policy.application.ports.charger_gateway import (
 )
 from access_policy.application.ports.event_store import VersionConflict
 from access_policy.application.streams import condition_stream, policy_stream
+from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy.events import (
     ChargerAmended,
@@ -36,6 +39,7 @@ from access_policy.domain.charger_access_policy.events import (
     ModeDriftDetected,
 )
 from access_policy.domain.charger_condition.events import OfflineStartsSet, SettingTold
+from access_policy.domain.ids import AttemptId
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
@@ -53,6 +57,8 @@ class ScriptedCharger:
     silent: bool = False
     lies: bool = False
     loses_the_answer: bool = False
+    after_reboot: bool = False
+    reboots: int = 0
     writes: list[AccessMode] = field(default_factory=list)
     cache_cleared: int = 0
     made_safe: list[OfflineStarts] = field(default_factory=list)
@@ -71,11 +77,16 @@ class ScriptedCharger:
             self.mode = mode
         if self.loses_the_answer:
             raise ChargerDidNotAnswer("the answer was lost")
-        return Written.IN_FORCE
+        return Written.AFTER_REBOOT if self.after_reboot else Written.IN_FORCE
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         self._answer()
         return self.mode, f"switch={self.mode}"
+
+    async def reboot(self, key: ChargerKey) -> str:
+        self._answer()
+        self.reboots += 1
+        return "Accepted"
 
     async def clear_cache(self, key: ChargerKey) -> str:
         self.cache_cleared += 1
@@ -101,6 +112,12 @@ class Yard:
 
     async def look(self, trigger: str = "test", *, read_back: bool = False) -> Outcome:
         return await self.reconciler.reconcile(KEY, trigger, read_back=read_back)
+
+    async def boot(self) -> None:
+        self.depot.clock.set(self.depot.clock.now() + timedelta(seconds=30))
+        await self.reconciler.conditions.booted(KEY, vendor="V", model="M", firmware=None)
+        assert self.charger.epoch is not None
+        self.charger.epoch += 1
 
     async def facts(self) -> list[object]:
         """What mode control recorded, in order."""
@@ -134,7 +151,8 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         charger = ScriptedCharger()
         profiles = ProfileCatalogue.packaged()
         conditions = ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock)
-        return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, depot.clock))
+        reboots = Reboots(charger, conditions, depot.live)
+        return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, reboots, depot.clock))
 
     async def __aexit__(self, *_: object) -> None:
         self._following.cancel()
@@ -249,6 +267,83 @@ async def test_a_charger_that_forgot_its_mode_at_a_boot_is_seen_and_switched_bac
         ModeChangeRequested, ModeApplied, ModeDriftDetected, ModeChangeRequested, ModeApplied
     ]  # fmt: skip
     assert yard.charger.mode is MANAGED
+
+
+# --- values that a charger takes with a reboot -------------------------------------------------------------------------
+
+
+async def test_a_value_that_needs_a_reboot_is_believed_after_one(yard: Yard) -> None:
+    yard.charger.after_reboot = True
+    assert await yard.look() is Outcome.WAITING
+    assert await yard.look("retry") is Outcome.WAITING  # reads as wanted, and is not in force yet
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed]
+    assert (yard.charger.reboots, yard.charger.writes) == (1, [MANAGED])
+
+    await yard.boot()
+
+    assert await yard.look("boot") is Outcome.SETTLED
+    assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
+
+
+async def test_a_lost_connection_is_no_reboot(yard: Yard) -> None:
+    yard.charger.after_reboot = True
+    await yard.look()
+    yard.charger.silent = True
+    yard.charger.epoch = 2
+    await yard.look("connected")
+    yard.charger.silent = False
+
+    assert await yard.look("retry") is Outcome.WAITING
+    assert ModeApplied not in await yard.kinds()
+
+
+async def test_nobody_is_cut_off_by_a_reboot(yard: Yard) -> None:
+    yard.charger.after_reboot = True
+    yard.depot.live.started(KEY, session("tx-1"))
+    assert [await yard.look() for _ in range(3)] == [Outcome.WAITING] * 3
+    assert yard.charger.reboots == 0
+
+    yard.depot.live.ended(KEY, "tx-1")
+    await yard.look("retry")
+
+    assert yard.charger.reboots == 1
+
+
+async def test_a_charger_that_forgets_at_each_boot_is_not_rebooted_for_ever(yard: Yard) -> None:
+    yard.charger.after_reboot = True
+    outcomes = []
+    for _ in range(REBOOTS_MAX + 2):
+        outcomes.append(await yard.look())
+        yard.charger.mode = FREEVEND
+        await yard.boot()
+
+    assert yard.charger.reboots == REBOOTS_MAX
+    assert outcomes == [Outcome.WAITING] * REBOOTS_MAX + [Outcome.FAILED] * 2
+    assert yard.depot.view.charger(*KEY).policy.application.failure == "reboot_in_vain"
+
+
+async def test_a_request_that_is_no_longer_wanted_is_not_rebooted_for(yard: Yard) -> None:
+    yard.charger.after_reboot = True
+    yard.depot.live.started(KEY, session("tx-1"))
+    await yard.look()
+    yard.depot.clock.set(DAY + timedelta(days=1))
+    yard.charger.after_reboot = False
+
+    assert await yard.look("transition") is Outcome.SETTLED
+    assert yard.charger.writes == [MANAGED, FREEVEND]
+
+
+def session(transaction_id: str) -> Session:
+    return Session(
+        attempt_id=AttemptId("a-1"),
+        transaction_id=transaction_id,
+        connector_id=1,
+        identifier=None,
+        vehicle_id=None,
+        decision=SessionDecision.ALLOWED,
+        started_at=NIGHT,
+        meter_start_wh=0,
+    )
 
 
 async def test_a_sign_of_drift_makes_it_read_the_charger_even_on_the_same_connection(yard: Yard) -> None:

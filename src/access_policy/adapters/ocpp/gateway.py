@@ -210,6 +210,9 @@ class OcppGateway:
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
 
+    async def reboot(self, key: ChargerKey) -> str:
+        return await mode_switch.reboot(self._connection(key))
+
     async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
         return await offline_settings.make_safe(self._connection(key), offline)
 

@@ -65,6 +65,15 @@ async def stop_session(connection: ChargerConnection, transaction_id: str) -> st
     return str(answer.get("status", "no status"))
 
 
+async def reboot(connection: ChargerConnection) -> str:
+    """OCPP 1.6 Reset Soft (5.14), 2.x Reset OnIdle (B12). Soft ends charges that are under way, so ask when idle only."""
+    kind = "Soft" if connection.version is OcppVersion.V16 else "OnIdle"
+    status = str((await call(connection, "Reset", {"type": kind})).get("status"))
+    if status not in ("Accepted", "Scheduled"):
+        raise SwitchRefused("reboot_refused", f"the charger answered {status[:40]!r} to Reset {kind}")
+    return status
+
+
 async def clear_cache(connection: ChargerConnection) -> str:
     try:
         answer = await call(connection, "ClearCache", {})

@@ -51,7 +51,7 @@ class ChargerConditions:
         self._profiles = profiles
         self._clock = clock
         self._versions: dict[ChargerKey, int] = {}
-        self._booted: dict[ChargerKey, bool] = {}
+        self._booted: dict[ChargerKey, datetime | None] = {}  # the latest boot known
         self._settings: dict[ChargerKey, tuple[object, object]] = {}
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
@@ -68,7 +68,7 @@ class ChargerConditions:
         now = self._clock.now()
         event = ChargerBooted(charger_id=key[1], vendor=vendor, model=model, firmware=firmware, booted_at=now)
         await self._record(key, event, now)
-        self._booted[key] = True
+        self._booted[key] = now
 
     async def offline_starts_set(self, key: ChargerKey, offline: OfflineStarts, seen: SettingsSeen) -> None:
         """Recorded when it differs from what was recorded last in this process."""
@@ -97,10 +97,15 @@ class ChargerConditions:
         if key not in self._booted:
             history = await self._store.load(condition_stream(*key))
             self._versions[key] = len(history)
-            self._booted[key] = any(isinstance(recorded.event, ChargerBooted) for recorded in history)
+            boots = [recorded.event.booted_at for recorded in history if isinstance(recorded.event, ChargerBooted)]
+            self._booted[key] = boots[-1] if boots else None
             for recorded in history:
                 self._note_error(key, recorded.event)
-        return self._booted[key]
+        return self._booted[key] is not None
+
+    def booted_at(self, key: ChargerKey) -> datetime | None:
+        """The latest boot; known from the charger's connection on."""
+        return self._booted.get(key)
 
     def _note_error(self, key: ChargerKey, event: ConditionEvent) -> None:
         match event:

@@ -35,6 +35,7 @@ class Pace:
     depot_per_s: float = 20.0
     depot_burst: int = 100
     deadline_s: float = 120.0
+    waiting_s: float = 15.0
     backoff_first_s: float = 1.0
     backoff_longest_s: float = 300.0
     clock_jump_s: float = 2.0
@@ -140,6 +141,8 @@ class ModeController:
             outcome = Outcome.FAILED
         if outcome is Outcome.FAILED:
             self._later[key] = time.monotonic() + self._backoffs[key].next_s()
+        elif outcome is Outcome.WAITING:
+            self._later[key] = time.monotonic() + self.pace.waiting_s
         else:
             self._backoffs.pop(key, None)
             self._later.pop(key, None)

@@ -11,12 +11,14 @@ from enum import StrEnum
 from access_policy.application.capability_profiles import (
     CapabilityProfile,
     CapabilityProfiles,
+    ConfigurationKey,
     ControlWithoutSwitch,
     mode_control_name,
 )
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.mode_control.facts import ModeFacts
+from access_policy.application.mode_control.reboots import Reboots
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerGateway,
@@ -28,6 +30,7 @@ from access_policy.application.ports.charger_gateway import (
 from access_policy.application.ports.clock import Clock
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.mode_schedule.timeline import Segment
 
@@ -39,6 +42,7 @@ CENTRAL_EVIDENCE = "the charger always asks; decided here"
 class Outcome(StrEnum):
     SETTLED = "settled"  # nothing to do until something changes
     UNREACHABLE = "unreachable"  # connecting will bring it up again
+    WAITING = "waiting"  # for a reboot once nobody charges: look again after a while
     FAILED = "failed"  # try again after a backoff
 
 
@@ -67,6 +71,7 @@ class Reconciler:
     gateway: ChargerGateway
     profiles: CapabilityProfiles
     conditions: ChargerConditions
+    reboots: Reboots
     clock: Clock
     _safe: dict[ChargerKey, Safe] = field(default_factory=dict)
     _verified: dict[ChargerKey, Verified] = field(default_factory=dict)
@@ -91,7 +96,7 @@ class Reconciler:
                 outcome = Outcome.SETTLED
             else:
                 outcome = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
-            return outcome if outcome is Outcome.FAILED else await self._made_safe(key, charger, epoch)
+            return await self._made_safe(key, charger, epoch) if outcome is Outcome.SETTLED else outcome
         except ChargerDidNotAnswer as silence:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
@@ -130,13 +135,17 @@ class Reconciler:
                 self._verified[key] = Verified(epoch, charger.policy.application.generation)
                 return Outcome.SETTLED
             await self._record_drift(charger, found, evidence)
+        elif self._awaits_reboot(key, charger, expected):
+            await self.reboots.ask(key, charger.policy.application.generation)
+            return Outcome.WAITING
         await self._request(charger, expected, due_at, switch, trigger)
         found, evidence = await self.gateway.read_switch(key, switch)
         if found is not expected.mode:
             written = await self.gateway.write_switch(key, switch, expected.mode)
-            if written is Written.AFTER_REBOOT:
-                await self._record_failure(charger, "reboot_required", "the charger takes the value after a reboot")
-                return Outcome.FAILED
+            if written is Written.AFTER_REBOOT or (isinstance(switch, ConfigurationKey) and switch.needs_reboot):
+                await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
+                await self.reboots.ask(key, charger.policy.application.generation)
+                return Outcome.WAITING
             found, evidence = await self.gateway.read_switch(key, switch)
         if found is not expected.mode:
             await self._record_failure(charger, "read_back_differs", f"accepted the write, but reads {evidence}")
@@ -144,6 +153,10 @@ class Reconciler:
         await self.facts.append(charger, self._applied(charger, expected, due_at, f"{evidence} read back"))
         self._verified[key] = Verified(epoch, charger.policy.application.generation)
         return Outcome.SETTLED
+
+    def _awaits_reboot(self, key: ChargerKey, charger: ChargerView, expected: Segment) -> bool:
+        application = charger.policy.application
+        return application.requested_mode is expected.mode and self.reboots.awaited(key, application)
 
     # --- permissions that the charger keeps ----------------------------------------------------------------------------
 
@@ -199,7 +212,10 @@ class Reconciler:
     async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:
         """Once for each reason of a generation: a charger that stays silent must not fill its stream."""
         application = charger.policy.application
-        if application.failure == reason or application.requested_mode is None:
+        known = application.failure == reason and (
+            reason != REBOOT_REQUIRED or self.reboots.awaited((charger.tenant_id, charger.policy.charger_id), application)
+        )
+        if known or application.requested_mode is None:
             return
         log.warning("charger %s is not in %s: %s", charger.policy.charger_id, application.requested_mode, detail)
         failed = mode_control.record_failed(

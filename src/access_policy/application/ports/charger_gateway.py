@@ -63,6 +63,11 @@ class ChargerGateway(Protocol):
         """
         ...
 
+    async def reboot(self, key: ChargerKey) -> str:
+        """Ask the charger to reboot without ending a charge; returns its answer's status, which is no boot yet. Raises
+        `SwitchRefused` or `ChargerDidNotAnswer`."""
+        ...
+
     async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
         """Set who may start without asking us: nobody while the charger can ask, and by `offline` while it cannot. Raises
         `ChargerDidNotAnswer`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import (
@@ -13,13 +14,16 @@ from access_policy.domain.charger_access_policy.events import (
     ModeDriftDetected,
 )
 
+REBOOT_REQUIRED: Final = "reboot_required"  # why a mode that was written is not in force yet
+
 ApplicationEvent = ModeChangeRequested | ModeApplied | ModeApplicationFailed | ModeDriftDetected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplication:
     """`generation` is that of the latest request; `applied_*` what was last verified; `failure` why the latest request
-    has not been verified yet; `drift_found` the mode the charger was seen in instead of the applied one."""
+    has not been verified yet; `drift_found` the mode the charger was seen in instead of the applied one. A boot after
+    `reboot_awaited_since` brings into force what was written: what the charger reads as before it proves nothing."""
 
     generation: int = 0
     requested_mode: AccessMode | None = None
@@ -30,11 +34,15 @@ class ModeApplication:
     failure: str | None = None
     failures: int = 0
     drift_found: AccessMode | None = None
+    reboot_awaited_since: datetime | None = None
 
     def after(self, event: ApplicationEvent) -> ModeApplication:
         match event:
             case ModeChangeRequested():
-                return replace(self, generation=event.generation, requested_mode=event.mode)
+                awaited = self.reboot_awaited_since if event.mode is self.requested_mode else None
+                return replace(
+                    self, generation=event.generation, requested_mode=event.mode, reboot_awaited_since=awaited
+                )
             case ModeApplied():
                 return ModeApplication(
                     generation=event.generation,
@@ -45,6 +53,9 @@ class ModeApplication:
                     evidence=event.evidence,
                 )
             case ModeApplicationFailed():
-                return replace(self, failure=event.reason, failures=self.failures + 1)
+                awaited = event.failed_at if event.reason == REBOOT_REQUIRED else self.reboot_awaited_since
+                return replace(
+                    self, failure=event.reason, failures=self.failures + 1, reboot_awaited_since=awaited
+                )
             case ModeDriftDetected():
                 return replace(self, drift_found=event.found)

@@ -1,0 +1,60 @@
+"""Reboots of chargers that take a new switch position only with one: when nobody charges, and never in a loop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.ports.charger_gateway import ChargerGateway, ChargerKey, SwitchRefused
+from access_policy.domain.charger_access_policy.application import ModeApplication
+
+log = logging.getLogger(__name__)
+
+REBOOTS_MAX = 3  # for one request; some chargers forget what they were told with each boot
+BOOTS_WITHIN_S = 300.0  # a charger that was asked and has not booted by then is asked again
+
+
+@dataclass(slots=True)
+class _Asked:
+    generation: int
+    times: int = 0
+    at: float = 0.0  # monotonic
+    boot_before: datetime | None = None
+
+    def just_now(self, last_boot: datetime | None) -> bool:
+        """No boot came yet, and there is time left for it."""
+        return self.times > 0 and last_boot == self.boot_before and time.monotonic() - self.at < BOOTS_WITHIN_S
+
+
+@dataclass(slots=True)
+class Reboots:
+    gateway: ChargerGateway
+    conditions: ChargerConditions
+    live: LiveAttempts
+    _asked: dict[ChargerKey, _Asked] = field(default_factory=dict)
+
+    def awaited(self, key: ChargerKey, application: ModeApplication) -> bool:
+        """A value was written that only a boot brings into force, and the charger has not booted since."""
+        since = application.reboot_awaited_since
+        booted = self.conditions.booted_at(key)
+        return since is not None and (booted is None or booted <= since)
+
+    async def ask(self, key: ChargerKey, generation: int) -> None:
+        """Ask for the boot, unless a charge is under way or it was asked a moment ago: come again then.
+
+        Raises `SwitchRefused` (`reboot_in_vain` after `REBOOTS_MAX`) or `ChargerDidNotAnswer`.
+        """
+        asked = self._asked.get(key)
+        if asked is None or asked.generation != generation:
+            asked = self._asked[key] = _Asked(generation)
+        last_boot = self.conditions.booted_at(key)
+        if self.live.sessions_at(key) or asked.just_now(last_boot):
+            return
+        if asked.times >= REBOOTS_MAX:
+            raise SwitchRefused("reboot_in_vain", f"{REBOOTS_MAX} reboots did not bring the mode into force")
+        asked.times, asked.at, asked.boot_before = asked.times + 1, time.monotonic(), last_boot
+        log.info("charger %s is asked to reboot: %s", key[1], await self.gateway.reboot(key))
