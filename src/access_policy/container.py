@@ -64,6 +64,7 @@ from access_policy.application.mode_control.controller import ModeController, Pa
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reboots import Reboots
 from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.mode_control.remote_starts import RemoteStarts
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.registry_export import RegistryExport
@@ -158,10 +159,16 @@ class Container(containers.DeclarativeContainer):
     # --- mode control and chargers -----------------------------------------------------------------------------------
     mode_hints = providers.Singleton(lambda: ModeHints())
     sessions = providers.Singleton(
-        Sessions, desk, live, store, commits, policies, clock, mode_hints.provided.freevend_seen
+        Sessions, desk, live, store, commits, policies, clock, mode_hints.provided.drift_seen
     )
     desks = providers.Singleton(
-        lambda hints, **parts: Desks(**parts, mode_hint=hints.look_at, energy=hints.energy_seen),
+        lambda hints, **parts: Desks(
+            **parts,
+            mode_hint=hints.look_at,
+            switch_moved=hints.drift_seen,
+            energy=hints.energy_seen,
+            plug_seen=hints.plug_seen,
+        ),
         mode_hints,
         view=decision_view,
         desk=desk,
@@ -185,6 +192,15 @@ class Container(containers.DeclarativeContainer):
         live,
         store,
         commits,
+        gateway,
+        clock,
+    )
+    remote_starts = providers.Singleton(
+        lambda hints, *parts: hints.started_by(RemoteStarts(*parts)),
+        mode_hints,
+        decision_view,
+        live,
+        profiles,
         gateway,
         clock,
     )
@@ -266,16 +282,25 @@ class Container(containers.DeclarativeContainer):
 
 
 class ModeHints:
-    """Breaks the circle between the gateway, which gives hints, and those who take them and use it: the mode controller
-    and the follow-up."""
+    """Breaks the circle between the gateway, which gives hints, and those who take them and use it: the mode controller,
+    the follow-up and the starts from afar."""
 
     def __init__(self) -> None:
         self._controller: ModeController | None = None
         self._follow_up: FollowUp | None = None
+        self._remote_starts: RemoteStarts | None = None
 
     def followed_up_by(self, follow_up: FollowUp) -> FollowUp:
         self._follow_up = follow_up
         return follow_up
+
+    def started_by(self, remote_starts: RemoteStarts) -> RemoteStarts:
+        self._remote_starts = remote_starts
+        return remote_starts
+
+    def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
+        if self._remote_starts is not None:
+            self._remote_starts.plug_seen(key, connector_id, plugged_in)
 
     async def energy_seen(self, report: EnergyReport) -> None:
         if self._follow_up is not None:
@@ -289,6 +314,6 @@ class ModeHints:
         if self._controller is not None:
             self._controller.hint(key, trigger)
 
-    def freevend_seen(self, key: ChargerKey, evidence: str) -> None:
+    def drift_seen(self, key: ChargerKey, evidence: str) -> None:
         if self._controller is not None:
             self._controller.hint(key, evidence, read_back=True)

@@ -57,7 +57,8 @@ class CapabilityProfile:
     model shows a refusal; one that follows a denial on the same connector within `denial_window_s` seconds is no fault.
 
     `tags_are` says how a bare tag is read: `rfid`, `pin` or `other` (a `VID:` prefix always makes it a `mac`).
-    `personal_message`: the model takes a text for the driver in the answer.
+    `personal_message`: the model takes a text for the driver in the answer. `pending_at_boot`: it may be kept Pending after
+    a boot until its mode is in force, and leaves that state well.
     """
 
     name: str
@@ -66,6 +67,7 @@ class CapabilityProfile:
     mode_control: ModeControl
     tags_are: str = "rfid"
     personal_message: bool = False
+    pending_at_boot: bool = False
     denial_error_codes: frozenset[str] = field(default_factory=frozenset)
     denial_window_s: float = 30.0
     settle_s: float = 0.0

@@ -74,6 +74,7 @@ class Service:
                 tasks.create_task(self.container.mode_controller().run(), name="mode control"),
                 tasks.create_task(self.container.view_keeper().run(), name="view keeper"),
                 tasks.create_task(self.container.follow_up().run(), name="follow-up"),
+                tasks.create_task(self.container.remote_starts().run(), name="remote starts"),
                 tasks.create_task(self.container.local_lists().run(), name="local lists"),
                 tasks.create_task(self._forget_old_identifiers(), name="forget old identifiers"),
             ]

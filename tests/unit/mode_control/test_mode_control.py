@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.live import Session
 from access_policy.application.decisions.view import TYPES
@@ -59,6 +60,8 @@ class ScriptedCharger:
     loses_the_answer: bool = False
     after_reboot: bool = False
     reboots: int = 0
+    let_go: int = 0
+    watched: list[DeviceVariable] = field(default_factory=list)
     writes: list[AccessMode] = field(default_factory=list)
     cache_cleared: int = 0
     made_safe: list[OfflineStarts] = field(default_factory=list)
@@ -66,6 +69,12 @@ class ScriptedCharger:
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return self.epoch
+
+    def configurable_epoch(self, key: ChargerKey) -> int | None:
+        return self.epoch
+
+    async def let_serve(self, key: ChargerKey) -> None:
+        self.let_go += 1
 
     async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
         self.before_write()
@@ -82,6 +91,11 @@ class ScriptedCharger:
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         self._answer()
         return self.mode, f"switch={self.mode}"
+
+    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
+        self._answer()
+        self.watched.append(switch)
+        return "Accepted"
 
     async def reboot(self, key: ChargerKey) -> str:
         self._answer()
@@ -451,6 +465,16 @@ async def test_it_is_set_again_after_a_boot_and_recorded_only_where_it_differs(y
 
     assert len(yard.charger.made_safe) == 2
     assert len(await told(yard)) == 1
+
+
+async def test_a_variable_is_watched_from_each_connection_on() -> None:
+    async with yard_of("ocpp201-authctrlr") as yard:
+        await yard.look()
+        await yard.look(read_back=True)
+        yard.charger.epoch = 2
+        await yard.look("connected")
+
+        assert [switch.variable for switch in yard.charger.watched] == ["Enabled", "Enabled"]
 
 
 async def test_a_changed_policy_for_offline_starts_is_followed(yard: Yard):

@@ -17,20 +17,23 @@ from websockets.frames import CloseCode
 from access_policy.adapters.ocpp import local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
+from access_policy.adapters.ocpp.boots import ASKED_FOR_WHILE_PENDING
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.guessing import GuessLimit
 from access_policy.adapters.ocpp.server import OcppServer
-from access_policy.adapters.ocpp.station import Desks, Station
+from access_policy.adapters.ocpp.station import REMOTE_START_TAG, Desks, Station
 from access_policy.adapters.ocpp.v16 import Ocpp16
 from access_policy.adapters.ocpp.v21 import Ocpp21
 from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
     SettingsSeen,
     Switch,
+    SwitchRefused,
     Written,
 )
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -75,6 +78,7 @@ class OcppGateway:
         }
         self._lines: dict[ChargerKey, _Line] = {}
         self._epochs = itertools.count(1)
+        self._start_ids = itertools.count(int(desks.clock.now().timestamp()) % 2**30)  # not again soon after a restart
         self._records: set[asyncio.Task[None]] = set()
 
     def server(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> OcppServer:
@@ -176,7 +180,8 @@ class OcppGateway:
             handler = handlers.get(call.action)
             if handler is None:
                 raise not_handled(connection.version, call.action)
-            if not station.accepted and call.action != BOOT:
+            asked_for = station.pending_since is not None and call.action in ASKED_FOR_WHILE_PENDING
+            if not (station.accepted or asked_for or call.action == BOOT):
                 raise SecurityError("BootNotification was not accepted yet")
             if call.action == BOOT:
                 return self._boot(station, handler(station, call.payload, call.message_id))
@@ -186,9 +191,11 @@ class OcppGateway:
         return dispatch
 
     async def _boot(self, station: Station, handling: Answer | Awaitable[Answer]) -> Answer:
+        """A charger that was Pending and is accepted now has been looked at: its epoch stays."""
+        was_pending = station.pending_since is not None
         answer = handling if isinstance(handling, dict) else await handling
         line = self._lines.get(station.key)
-        if line is not None and line.station is station:
+        if line is not None and line.station is station and not was_pending:
             profile = self._desks.profile(station.key)
             settle_s = max(SETTLE_MIN_S, profile.settle_s if profile is not None else 0.0)
             loop = asyncio.get_running_loop()
@@ -200,15 +207,37 @@ class OcppGateway:
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         line = self._lines.get(key)
-        if line is None or not line.station.accepted or asyncio.get_running_loop().time() < line.settled_at:
+        return line.epoch if line is not None and line.station.accepted and self._has_settled(line) else None
+
+    def configurable_epoch(self, key: ChargerKey) -> int | None:
+        line = self._lines.get(key)
+        if line is None or not self._has_settled(line):
             return None
-        return line.epoch
+        return line.epoch if line.station.accepted or line.station.pending_since is not None else None
+
+    @staticmethod
+    def _has_settled(line: _Line) -> bool:
+        return asyncio.get_running_loop().time() >= line.settled_at
+
+    async def let_serve(self, key: ChargerKey) -> None:
+        """OCPP 1.6 TriggerMessage (5.17), 2.x F06; a charger that does not know it asks again by itself."""
+        line = self._lines.get(key)
+        if line is None or line.station.pending_since is None or line.station.is_safe:
+            return
+        line.station.is_safe = True
+        try:
+            await mode_switch.call(line.connection, "TriggerMessage", {"requestedMessage": BOOT})
+        except (SwitchRefused, ChargerDidNotAnswer) as refusal:
+            log.info("charger %s comes to be accepted by itself: %s", key[1], refusal)
 
     async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
         return await mode_switch.write_switch(self._connection(key), switch, mode)
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
+
+    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
+        return await mode_switch.watch_switch(self._connection(key), switch)
 
     async def reboot(self, key: ChargerKey) -> str:
         return await mode_switch.reboot(self._connection(key))
@@ -237,6 +266,13 @@ class OcppGateway:
 
     async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
         return await mode_switch.stop_session(self._connection(key), transaction_id)
+
+    async def start_freely(self, key: ChargerKey, connector_id: int) -> str:
+        tag, start_id = self._desks.freevend_tag(key) or REMOTE_START_TAG, next(self._start_ids)
+        return await mode_switch.start_freely(self._connection(key), connector_id, tag, start_id)
+
+    async def ask_for_statuses(self, key: ChargerKey) -> str:
+        return await mode_switch.ask_for_statuses(self._connection(key))
 
     async def clear_cache(self, key: ChargerKey) -> str:
         return await mode_switch.clear_cache(self._connection(key))

@@ -17,6 +17,7 @@ from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer,
 from access_policy.domain.access_mode import AccessMode
 
 CALL_TIMEOUT_S = 20.0
+WATCH_SEVERITY = 3  # critical: low enough to be kept while the charger is offline (N07.FR.04)
 
 
 async def write_switch(connection: ChargerConnection, switch: Switch, mode: AccessMode) -> Written:
@@ -39,6 +40,17 @@ async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[Ac
             return _mode_of(value, switch), f"{component}.{variable}={value}"
 
 
+async def watch_switch(connection: ChargerConnection, switch: DeviceVariable) -> str:
+    """SetVariableMonitoring, type Delta: on a variable that is no number every change is told (2.x, N04.FR.17). The same
+    monitor again is a `Duplicate` (N04.FR.10), so it may be asked for at each connection."""
+    monitor = {"value": 1, "type": "Delta", "severity": WATCH_SEVERITY, **_address(switch)}
+    try:
+        answer = await call(connection, "SetVariableMonitoring", {"setMonitoringData": [monitor]})
+        return str(_single(answer, "setMonitoringResult").get("status", "no status"))
+    except SwitchRefused as refusal:
+        return refusal.detail
+
+
 async def set_password(connection: ChargerConnection, password: str) -> None:
     """OCPP 1.6 AuthorizationKey (security whitepaper 4.3), 2.x BasicAuthPassword (A01). A charger may ask for a reboot."""
     if connection.version is OcppVersion.V16:
@@ -54,15 +66,26 @@ async def set_password(connection: ChargerConnection, password: str) -> None:
         raise SwitchRefused("rejected", f"the charger answered {str(result.get('attributeStatus'))[:40]!r}")
 
 
+async def start_freely(connection: ChargerConnection, connector_id: int, tag: str, start_id: int) -> str:
+    """OCPP 1.6 RemoteStartTransaction (5.11), 2.x RequestStartTransaction (F01, F02) with a token of ours."""
+    if connection.version is OcppVersion.V16:
+        action, asked = "RemoteStartTransaction", {"connectorId": connector_id, "idTag": tag}
+    else:
+        token = {"idToken": tag, "type": "Central"}
+        action, asked = "RequestStartTransaction", {"evseId": connector_id, "remoteStartId": start_id, "idToken": token}
+    return await _status_of(connection, action, asked)
+
+
+async def ask_for_statuses(connection: ChargerConnection) -> str:
+    """TriggerMessage of StatusNotification for all connectors (1.6, 5.17; 2.x, F06)."""
+    return await _status_of(connection, "TriggerMessage", {"requestedMessage": "StatusNotification"})
+
+
 async def stop_session(connection: ChargerConnection, transaction_id: str) -> str:
     """OCPP 1.6 RemoteStopTransaction (5.12), 2.x RequestStopTransaction (F03)."""
     of_v16 = connection.version is OcppVersion.V16
     action = "RemoteStopTransaction" if of_v16 else "RequestStopTransaction"
-    try:
-        answer = await call(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
-    except SwitchRefused as refusal:
-        return refusal.detail
-    return str(answer.get("status", "no status"))
+    return await _status_of(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
 
 
 async def reboot(connection: ChargerConnection) -> str:
@@ -75,8 +98,13 @@ async def reboot(connection: ChargerConnection) -> str:
 
 
 async def clear_cache(connection: ChargerConnection) -> str:
+    return await _status_of(connection, "ClearCache", {})
+
+
+async def _status_of(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> str:
+    """The answer's status, or the error in its place. Raises `ChargerDidNotAnswer`."""
     try:
-        answer = await call(connection, "ClearCache", {})
+        answer = await call(connection, action, payload)
     except SwitchRefused as refusal:
         return refusal.detail
     return str(answer.get("status", "no status"))

@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from access_policy.application.capability_profiles import CapabilityProfile, CapabilityProfiles, ConfigurationKey
+from access_policy.application.capability_profiles import (
+    CapabilityProfile,
+    CapabilityProfiles,
+    ConfigurationKey,
+    ControlWithoutSwitch,
+)
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.live import ChargerKey
@@ -15,11 +20,15 @@ from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.domain.access.events import AccessAllowed
+from access_policy.domain.access_mode import AccessMode
 
 HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again
 OFFLINE_AFTER = timedelta(seconds=60)  # a start this much older than the connection was made while it could not ask
 
+REMOTE_START_TAG = "FREEVEND"  # of charges that we start at plug-in; no card's, since those are hexadecimal
+
+PlugSeen = Callable[[ChargerKey, int, bool], None]
 EnergySeen = Callable[[EnergyReport], Awaitable[None]]
 ModeHint = Callable[[ChargerKey, str], None]
 
@@ -27,12 +36,15 @@ ModeHint = Callable[[ChargerKey, str], None]
 @dataclass(slots=True)
 class Station:
     """`accepted`: its BootNotification was accepted, on this connection or an earlier one (OCPP-J gates on the identity,
-    not on the connection: a reconnect without reboot brings no new one)."""
+    not on the connection: a reconnect without reboot brings no new one). `pending_since`: it was told Pending, at this loop
+    time; `is_safe`: its mode is in force, so that it is accepted when it asks again."""
 
     key: ChargerKey
     protocol: str
     connected_at: datetime
     accepted: bool
+    pending_since: float | None = None
+    is_safe: bool = False
     waiting: dict[str, dict[str, object]] = field(default_factory=dict)  # 2.x transactions that nobody authorised yet
 
 
@@ -48,15 +60,29 @@ class Desks:
     profiles: CapabilityProfiles
     clock: Clock
     mode_hint: ModeHint
+    switch_moved: ModeHint
+    plug_seen: PlugSeen
 
     def profile(self, key: ChargerKey) -> CapabilityProfile | None:
         return self.profiles.get(self.view.charger(*key).policy.settings.profile)
 
     def freevend_tag(self, key: ChargerKey) -> str | None:
-        """The tag that the charger's own freevend sessions carry, by its profile."""
+        """The tag that the charger's freevend sessions carry, by its profile."""
         profile = self.profile(key)
         control = profile.mode_control if profile is not None else None
+        if control is ControlWithoutSwitch.REMOTE_START:
+            return REMOTE_START_TAG
         return control.tag if isinstance(control, ConfigurationKey) else None
+
+    def is_freevend_tag(self, key: ChargerKey, tag: str) -> bool:
+        expected = self.freevend_tag(key)
+        return expected is not None and tag.strip().upper() == expected.upper()
+
+    def lets_all_in(self, key: ChargerKey, tag: str) -> bool:
+        """A charger asks about its own freevend tag while freevend is expected: nobody's attempt, and nothing to record."""
+        return self.is_freevend_tag(key, tag) and (
+            self.view.charger(*key).expected(self.clock.now()).mode is AccessMode.FREEVEND
+        )
 
     def holds_until(self, decided: Decided) -> datetime:
         """The expiry of an Accepted: never past the first instant at which the attempt could be refused, and soon."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from access_policy.adapters.ocpp.boots import Boots
 from access_policy.adapters.ocpp.denial_signals import StatusOnly
 from access_policy.adapters.ocpp.payloads import (
     Payload,
@@ -21,7 +22,7 @@ from access_policy.adapters.ocpp.payloads import (
     rfc3339,
     text,
 )
-from access_policy.adapters.ocpp.station import HEARTBEAT_S, OFFLINE_AFTER, Desks, Station
+from access_policy.adapters.ocpp.station import OFFLINE_AFTER, Desks, Station
 from access_policy.adapters.ocpp.tags import read_tag
 from access_policy.application.decisions.attempt_ids import numeric_transaction_id
 from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, StartReport
@@ -41,6 +42,7 @@ class Ocpp16:
 
     def __init__(self, desks: Desks) -> None:
         self._desks = desks
+        self._boots = Boots(desks)
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
             "Heartbeat": self.heartbeat,
@@ -58,20 +60,20 @@ class Ocpp16:
         }
 
     async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        await self._desks.conditions.booted(
-            station.key,
+        return await self._boots.answer(
+            station,
             vendor=required_text(payload, "chargePointVendor")[:100],
             model=required_text(payload, "chargePointModel")[:100],
             firmware=text(payload, "firmwareVersion"),
         )
-        station.accepted = True
-        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": HEARTBEAT_S, "status": "Accepted"}
 
     def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
         return {"currentTime": rfc3339(self._desks.clock.now())}
 
     async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
         tag = required_text(payload, "idTag")
+        if self._desks.lets_all_in(station.key, tag):
+            return {"idTagInfo": self._accepted_for_now()}
         decided = await self._desks.desk.authorize(
             Ask(
                 tenant_id=station.key[0],
@@ -90,14 +92,13 @@ class Ocpp16:
         tag = text(payload, "idTag") or ""
         started_at = instant(payload, "timestamp", now=now)
         connector_id, meter_start_wh = number(payload, "connectorId"), number(payload, "meterStart")
-        freevend_tag = self._desks.freevend_tag(station.key)
         started = await self._desks.sessions.start(
             StartReport(
                 tenant_id=station.key[0],
                 charger_id=station.key[1],
                 connector_id=connector_id,
                 identifier=read_tag(tag, self._desks.profile(station.key)),
-                anonymous=freevend_tag is not None and tag.strip().upper() == freevend_tag.upper(),
+                anonymous=self._desks.is_freevend_tag(station.key, tag),
                 transaction_ids=tuple(
                     str(numeric_transaction_id(n, *station.key, str(connector_id), tag, rfc3339(started_at)))
                     for n in range(TRANSACTION_ID_TRIES)
@@ -110,9 +111,7 @@ class Ocpp16:
                 signals=_SIGNALS,
             )
         )
-        info = {"status": "Accepted"} if started.decided is None else self._tag_info(started.decided)
-        if started.decided is None:
-            info["expiryDate"] = rfc3339(now + timedelta(minutes=1))
+        info = self._accepted_for_now() if started.decided is None else self._tag_info(started.decided)
         return {"transactionId": int(started.transaction_id), "idTagInfo": info}
 
     async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
@@ -155,6 +154,7 @@ class Ocpp16:
             info=text(payload, "info") or None,
             at=instant(payload, "timestamp", now=self._desks.clock.now()),
         )
+        self._note_plug(station, payload)
         if payload.get("status") == "Charging":
             await self._desks.energy(
                 EnergyReport(
@@ -168,6 +168,15 @@ class Ocpp16:
                 )
             )
         return {}
+
+    def _note_plug(self, station: Station, payload: Payload) -> None:
+        """Preparing: a vehicle waits (or a card was shown); Available: none is there (1.6, 4.9)."""
+        connector_id = number(payload, "connectorId")
+        if connector_id and payload.get("status") in ("Preparing", "Available"):
+            self._desks.plug_seen(station.key, connector_id, payload["status"] == "Preparing")
+
+    def _accepted_for_now(self) -> dict[str, str]:
+        return {"status": "Accepted", "expiryDate": rfc3339(self._desks.clock.now() + timedelta(minutes=1))}
 
     def _tag_info(self, decided: Decided) -> dict[str, str]:
         match decided.event:

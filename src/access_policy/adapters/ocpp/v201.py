@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from access_policy.adapters.ocpp.boots import Boots
 from access_policy.adapters.ocpp.denial_signals import PERSONAL_MESSAGE_MAX, StatusAndMessage
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.payloads import (
@@ -23,8 +24,9 @@ from access_policy.adapters.ocpp.payloads import (
     rfc3339,
     text,
 )
-from access_policy.adapters.ocpp.station import HEARTBEAT_S, Desks, Station
+from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.tags import NO_AUTHORIZATION, read_token
+from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, Started, StartReport
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
 
@@ -39,6 +41,7 @@ class Ocpp201:
 
     def __init__(self, desks: Desks, *, message_max: int = PERSONAL_MESSAGE_MAX) -> None:
         self._desks = desks
+        self._boots = Boots(desks)
         self._signals = StatusAndMessage(desks.profiles, DriverTexts.packaged(), message_max)
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
@@ -47,20 +50,19 @@ class Ocpp201:
             "TransactionEvent": self.transaction_event,
             "StatusNotification": self.status,
             "MeterValues": acknowledge,
+            "NotifyEvent": self.notify_event,
             "DataTransfer": _data_transfer,
             **dict.fromkeys(_ONLY_ACKNOWLEDGED, acknowledge),
         }
 
     async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
         charging_station = required_object(payload, "chargingStation")
-        await self._desks.conditions.booted(
-            station.key,
+        return await self._boots.answer(
+            station,
             vendor=required_text(charging_station, "vendorName")[:100],
             model=required_text(charging_station, "model")[:100],
             firmware=text(charging_station, "firmwareVersion"),
         )
-        station.accepted = True
-        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": HEARTBEAT_S, "status": "Accepted"}
 
     def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
         return {"currentTime": rfc3339(self._desks.clock.now())}
@@ -68,6 +70,8 @@ class Ocpp201:
     async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
         token = required_object(payload, "idToken")
         value, token_type = required_text(token, "idToken"), required_text(token, "type")
+        if self._desks.lets_all_in(station.key, value):
+            return {"idTokenInfo": self._accepted_for_now()}
         decided = await self._desks.desk.authorize(
             Ask(
                 tenant_id=station.key[0],
@@ -128,7 +132,8 @@ class Ocpp201:
     ) -> Started:
         began = station.waiting.pop(transaction_id, payload)
         token_type = text(token, "type") or NO_AUTHORIZATION
-        anonymous = token_type == NO_AUTHORIZATION
+        value = text(token, "idToken") or ""
+        anonymous = token_type == NO_AUTHORIZATION or self._desks.is_freevend_tag(station.key, value)
         return await self._desks.sessions.start(
             StartReport(
                 tenant_id=station.key[0],
@@ -136,7 +141,7 @@ class Ocpp201:
                 connector_id=number(obj(payload, "evse"), "id") or number(obj(began, "evse"), "id"),
                 identifier=None
                 if anonymous
-                else read_token(text(token, "idToken") or "", token_type, self._desks.profile(station.key)),
+                else read_token(value, token_type, self._desks.profile(station.key)),
                 anonymous=anonymous,
                 transaction_ids=(transaction_id,),
                 started_at=instant(payload, "timestamp", now=self._desks.clock.now()),
@@ -186,6 +191,19 @@ class Ocpp201:
             error_code="Faulted" if faulted else None,
             at=instant(payload, "timestamp", now=self._desks.clock.now()),
         )
+        evse_id = number(payload, "evseId")
+        if evse_id and payload.get("connectorStatus") in ("Occupied", "Available"):
+            self._desks.plug_seen(station.key, evse_id, payload["connectorStatus"] == "Occupied")
+        return {}
+
+    def notify_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        """The charger tells that a monitored variable changed (N07): of its switch it is read, since a message may be late."""
+        profile = self._desks.profile(station.key)
+        switch = profile.mode_control if profile is not None else None
+        for told in objects(payload, "eventData"):
+            names = (text(obj(told, "component"), "name"), text(obj(told, "variable"), "name"))
+            if isinstance(switch, DeviceVariable) and names == (switch.component, switch.variable):
+                self._desks.switch_moved(station.key, f"{switch.component}.{switch.variable} changed")
         return {}
 
     def _info_of(self, started: Started) -> dict[str, Any]:
@@ -241,7 +259,6 @@ def _data_transfer(station: Station, payload: Payload, message_id: str) -> Answe
 _ONLY_ACKNOWLEDGED = (
     "FirmwareStatusNotification",
     "LogStatusNotification",
-    "NotifyEvent",
     "NotifyMonitoringReport",
     "NotifyReport",
     "NotifyDisplayMessages",

@@ -13,6 +13,7 @@ from access_policy.application.capability_profiles import (
     CapabilityProfiles,
     ConfigurationKey,
     ControlWithoutSwitch,
+    DeviceVariable,
     mode_control_name,
 )
 from access_policy.application.decisions.condition import ChargerConditions
@@ -36,7 +37,10 @@ from access_policy.domain.mode_schedule.timeline import Segment
 
 log = logging.getLogger(__name__)
 
-CENTRAL_EVIDENCE = "the charger always asks; decided here"
+EVIDENCE_WITHOUT_SWITCH = {
+    ControlWithoutSwitch.CENTRAL: "the charger always asks; decided here",
+    ControlWithoutSwitch.REMOTE_START: "the charger always asks; started from here at plug-in in freevend",
+}
 
 
 class Outcome(StrEnum):
@@ -87,16 +91,19 @@ class Reconciler:
             return Outcome.SETTLED
         if profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
             return Outcome.SETTLED
-        epoch = self.gateway.serving_epoch(key)
+        epoch = self.gateway.configurable_epoch(key)
         if epoch is None:
             return Outcome.UNREACHABLE
         try:
             if isinstance(profile.mode_control, ControlWithoutSwitch):
-                await self._decide_centrally(charger, profile, trigger)
+                await self._decide_here(charger, profile.mode_control, trigger)
                 outcome = Outcome.SETTLED
             else:
                 outcome = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
-            return await self._made_safe(key, charger, epoch) if outcome is Outcome.SETTLED else outcome
+            if outcome is Outcome.SETTLED:
+                outcome = await self._made_safe(key, charger, profile, epoch)
+                await self.gateway.let_serve(key)
+            return outcome
         except ChargerDidNotAnswer as silence:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
@@ -105,19 +112,20 @@ class Reconciler:
 
     # --- chargers without a switch -----------------------------------------------------------------------------------
 
-    async def _decide_centrally(self, charger: ChargerView, profile: CapabilityProfile, trigger: str) -> None:
+    async def _decide_here(self, charger: ChargerView, control: ControlWithoutSwitch, trigger: str) -> None:
         expected, due_at = self._expected(charger)
         requested = mode_control.request_mode(
             charger.policy,
             mode=expected.mode,
             cause=expected.cause,
             due_at=due_at,
-            mode_control=mode_control_name(profile.mode_control),
+            mode_control=mode_control_name(control),
             trigger=trigger,
         )
         if requested:
             await self.facts.append(charger, requested)
-            await self.facts.append(charger, self._applied(charger, expected, due_at, CENTRAL_EVIDENCE))
+            evidence = EVIDENCE_WITHOUT_SWITCH[control]
+            await self.facts.append(charger, self._applied(charger, expected, due_at, evidence))
 
     # --- chargers with one -------------------------------------------------------------------------------------------
 
@@ -160,18 +168,23 @@ class Reconciler:
 
     # --- permissions that the charger keeps ----------------------------------------------------------------------------
 
-    async def _made_safe(self, key: ChargerKey, charger: ChargerView, epoch: int) -> Outcome:
+    async def _made_safe(
+        self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int
+    ) -> Outcome:
         """A charger that does not answer here is in its mode all the same: it is asked again, and nothing is recorded."""
         try:
-            await self._make_safe(key, charger, epoch)
+            await self._make_safe(key, charger, profile, epoch)
         except ChargerDidNotAnswer as silence:
             log.info("who may start without asking at %s is set later: %s", key[1], silence)
             return Outcome.FAILED
         return Outcome.SETTLED
 
-    async def _make_safe(self, key: ChargerKey, charger: ChargerView, epoch: int) -> None:
-        """At the start of each managed window the cache is cleared; at each connection and boot, and when the policy says
-        otherwise, who may start without asking is set anew. Raises `ChargerDidNotAnswer`."""
+    async def _make_safe(
+        self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int
+    ) -> None:
+        """At the start of each managed window the cache is cleared; at each connection and boot the charger is asked to
+        tell changes of its switch; then, and when the policy says otherwise, who may start without asking is set anew.
+        Raises `ChargerDidNotAnswer`."""
         application = charger.policy.application
         offline = charger.policy.settings.offline_starts
         wanted = Safe(epoch, offline, application.generation if application.applied_mode is AccessMode.MANAGED else -1)
@@ -180,6 +193,8 @@ class Reconciler:
             return
         if wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since):
             log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
+        if (known is None or known.epoch != epoch) and isinstance(profile.mode_control, DeviceVariable):
+            log.debug("switch of %s watched: %s", key[1], await self.gateway.watch_switch(key, profile.mode_control))
         if known is None or (known.epoch, known.offline) != (epoch, offline):
             await self.conditions.offline_starts_set(key, offline, await self.gateway.make_safe(key, offline))
         self._safe[key] = wanted

@@ -52,6 +52,14 @@ class ChargerGateway(Protocol):
         booted, or still settling after a boot."""
         ...
 
+    def configurable_epoch(self, key: ChargerKey) -> int | None:
+        """As `serving_epoch`, and also while a booted charger is kept from serving until its mode is in force."""
+        ...
+
+    async def let_serve(self, key: ChargerKey) -> None:
+        """Its mode is in force: a charger kept from serving is let go. Nothing happens to any other."""
+        ...
+
     async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
         """Ask the charger to be in `mode`. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
         ...
@@ -61,6 +69,11 @@ class ChargerGateway(Protocol):
 
         Raises `SwitchRefused` or `ChargerDidNotAnswer`.
         """
+        ...
+
+    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
+        """Ask the charger to tell every change of the switch by itself; returns its answer's status. A refusal is fine:
+        the switch is read from time to time. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def reboot(self, key: ChargerKey) -> str:
@@ -87,6 +100,21 @@ class ChargesUnderWay(Protocol):
     async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
         """Ask the charger to end a charge; returns its answer's status, which is no proof that it ends. Raises
         `ChargerDidNotAnswer`."""
+        ...
+
+
+class StartsCharges(Protocol):
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        """As of `ChargerGateway`."""
+        ...
+
+    async def start_freely(self, key: ChargerKey, connector_id: int) -> str:
+        """Ask the charger to start a charge that nobody is named for; returns its answer's status. Raises
+        `ChargerDidNotAnswer`."""
+        ...
+
+    async def ask_for_statuses(self, key: ChargerKey) -> str:
+        """Ask the charger to say again what is at its connectors. Raises `ChargerDidNotAnswer`."""
         ...
 
 

@@ -66,6 +66,7 @@ class _Profile(_Strict):
     mode_control: _ModeControl
     tags_are: Literal["rfid", "pin", "emaid", "other"] = "rfid"
     personal_message: bool = False
+    pending_at_boot: bool = False
     denial_error_codes: list[str] = []
     denial_window_s: float = Field(default=30.0, ge=0, le=600)
     settle_s: float = Field(default=0.0, ge=0, le=600)
@@ -79,6 +80,7 @@ class _Profile(_Strict):
             mode_control=self.mode_control.build(),
             tags_are=self.tags_are,
             personal_message=self.personal_message,
+            pending_at_boot=self.pending_at_boot,
             denial_error_codes=frozenset(self.denial_error_codes),
             denial_window_s=self.denial_window_s,
             settle_s=self.settle_s,

@@ -1,0 +1,114 @@
+"""Freevend for chargers without a switch, by starting them from here when a vehicle is plugged in (design 3.5, `remote_start`).
+
+The vehicle's own identification goes first: it is waited for a moment, so that a known vehicle's charge is known as its own.
+Level-triggered: a look every second at the vehicles that are plugged in and have no charge; so a vehicle that came in the
+managed window is started when freevend begins. One plug-in is started once, and tried a few times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from access_policy.application.capability_profiles import CapabilityProfiles, ControlWithoutSwitch
+from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, StartsCharges
+from access_policy.application.ports.clock import Clock
+from access_policy.domain.access.events import SessionDecision
+from access_policy.domain.access_mode import AccessMode
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 4.0  # for the vehicle's own identification
+AGAIN_AFTER_S = 20.0  # an accepted start that brings no charge, or a refused one, is tried again
+TRIES = 3
+TICK_S = 1.0
+
+_Spot = tuple[ChargerKey, int]
+
+
+@dataclass(slots=True)
+class _PluggedIn:
+    """`due` is a monotonic instant; `served`: it has had its charge, and ends with the plug."""
+
+    due: float
+    tries: int = 0
+    served: bool = False
+
+
+@dataclass(slots=True)
+class RemoteStarts:
+    view: DecisionView
+    live: LiveAttempts
+    profiles: CapabilityProfiles
+    gateway: StartsCharges
+    clock: Clock
+    monotonic: Callable[[], float] = time.monotonic
+    _plugged: dict[_Spot, _PluggedIn] = field(default_factory=dict)
+    _known_since: dict[ChargerKey, int] = field(default_factory=dict)  # the epoch in which statuses were asked for
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Exception:  # the edge of the loop: one charger's trouble must not end it
+                log.exception("starting from afar failed and goes on")
+            await asyncio.sleep(TICK_S)
+
+    def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
+        """A connector says that a vehicle waits at it, or that none is there any more."""
+        if not self._starts_from_afar(key):
+            return
+        if plugged_in:
+            self._plugged.setdefault((key, connector_id), _PluggedIn(due=self.monotonic() + PATIENCE_S))
+        else:
+            self._plugged.pop((key, connector_id), None)
+
+    async def look(self) -> None:
+        """Once at all vehicles that are plugged in; chargers that are slow to answer hold up nobody else's."""
+        await self._ask_who_is_there()
+        due = [(spot, waiting) for spot, waiting in self._plugged.items() if self._is_to_start(spot, waiting)]
+        await asyncio.gather(*(self._start(*each) for each in due))
+
+    def _is_to_start(self, spot: _Spot, waiting: _PluggedIn) -> bool:
+        key, connector_id = spot
+        session = self.live.session_of(key, None, connector_id)
+        if session is not None and session.decision is not SessionDecision.DENIED:
+            waiting.served = True
+        if waiting.served or waiting.tries >= TRIES or waiting.due > self.monotonic():
+            return False
+        charger = self.view.charger(*key)
+        if charger.policy.retired_at is not None or self.gateway.serving_epoch(key) is None:
+            return False
+        return charger.expected(self.clock.now()).mode is AccessMode.FREEVEND
+
+    async def _start(self, spot: _Spot, waiting: _PluggedIn) -> None:
+        key, connector_id = spot
+        waiting.tries += 1
+        waiting.due = self.monotonic() + AGAIN_AFTER_S
+        try:
+            answer = await self.gateway.start_freely(key, connector_id)
+        except ChargerDidNotAnswer as silence:
+            answer = str(silence)
+        log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
+
+    async def _ask_who_is_there(self) -> None:
+        """Once a connection: a charger that comes back says by itself only what has changed."""
+        for charger in self.view.chargers():
+            key = (charger.tenant_id, charger.policy.charger_id)
+            epoch = self.gateway.serving_epoch(key) if self._starts_from_afar(key) else None
+            if epoch is not None and self._known_since.get(key) != epoch:
+                self._known_since[key] = epoch
+                try:
+                    await self.gateway.ask_for_statuses(key)
+                except ChargerDidNotAnswer as silence:
+                    log.info("charger %s does not say who is plugged in: %s", key[1], silence)
+
+    def _starts_from_afar(self, key: ChargerKey) -> bool:
+        profile = self.profiles.get(self.view.charger(*key).policy.settings.profile)
+        return profile is not None and profile.mode_control is ControlWithoutSwitch.REMOTE_START
