@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -87,8 +86,8 @@ async def yard_with(profile: str) -> Yard:
 
 
 @pytest.fixture
-async def yard() -> AsyncIterator[Yard]:
-    yield await yard_with("ocpp16-remote-start")
+async def yard() -> Yard:
+    return await yard_with("ocpp16-remote-start")
 
 
 async def test_the_vehicle_has_a_moment_to_say_who_it_is(yard: Yard) -> None:
