@@ -21,19 +21,23 @@ ApplicationEvent = ModeChangeRequested | ModeApplied | ModeApplicationFailed | M
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplication:
-    """`generation` is that of the latest request; `applied_*` what was last verified; `failure` why the latest request
-    has not been verified yet; `drift_found` the mode the charger was seen in instead of the applied one. A boot after
-    `reboot_awaited_since` brings into force what was written: what the charger reads as before it proves nothing."""
+    """`generation` is that of the latest request, `due_at` when its mode was due; `applied_*` what was last verified;
+    `failure` why the latest request has not been verified yet; `drift_found` the mode the charger was seen in instead of the
+    applied one. A boot after `reboot_awaited_since` brings into force what was written: what the charger reads as before it
+    proves nothing."""
 
     generation: int = 0
     requested_mode: AccessMode | None = None
+    due_at: datetime | None = None
     applied_mode: AccessMode | None = None
     applied_at: datetime | None = None
     applied_due_at: datetime | None = None
     evidence: str = ""
     failure: str | None = None
+    failed_at: datetime | None = None
     failures: int = 0
     drift_found: AccessMode | None = None
+    drift_detected_at: datetime | None = None
     reboot_awaited_since: datetime | None = None
 
     def after(self, event: ApplicationEvent) -> ModeApplication:
@@ -41,12 +45,17 @@ class ModeApplication:
             case ModeChangeRequested():
                 awaited = self.reboot_awaited_since if event.mode is self.requested_mode else None
                 return replace(
-                    self, generation=event.generation, requested_mode=event.mode, reboot_awaited_since=awaited
+                    self,
+                    generation=event.generation,
+                    requested_mode=event.mode,
+                    due_at=event.due_at,
+                    reboot_awaited_since=awaited,
                 )
             case ModeApplied():
                 return ModeApplication(
                     generation=event.generation,
                     requested_mode=event.mode,
+                    due_at=event.due_at,
                     applied_mode=event.mode,
                     applied_at=event.applied_at,
                     applied_due_at=event.due_at,
@@ -55,7 +64,11 @@ class ModeApplication:
             case ModeApplicationFailed():
                 awaited = event.failed_at if event.reason == REBOOT_REQUIRED else self.reboot_awaited_since
                 return replace(
-                    self, failure=event.reason, failures=self.failures + 1, reboot_awaited_since=awaited
+                    self,
+                    failure=event.reason,
+                    failed_at=event.failed_at,
+                    failures=self.failures + 1,
+                    reboot_awaited_since=awaited,
                 )
             case ModeDriftDetected():
-                return replace(self, drift_found=event.found)
+                return replace(self, drift_found=event.found, drift_detected_at=event.detected_at)

@@ -9,6 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from access_policy.application.queries.access_report import GroupBy
+from access_policy.application.queries.charger_conditions import Is
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
@@ -183,6 +184,17 @@ class KeptPermissions(Shape):
     refused: dict[str, str]
 
 
+class ConditionShown(Shape):
+    """`generation` counts the requests to switch the charger."""
+
+    type: Literal["Ready", "Reachable", "Applied", "Drifted", "Stalled"]
+    status: Is
+    reason: str
+    message: str
+    since: datetime | None
+    generation: int
+
+
 class ChargerStatus(ChargerSettings):
     connected: bool
     protocol: str | None
@@ -193,6 +205,7 @@ class ChargerStatus(ChargerSettings):
     evidence: str | None
     sync: Sync
     failure: Failure | None
+    conditions: list[ConditionShown]
     kept_permissions: KeptPermissions | None
 
 

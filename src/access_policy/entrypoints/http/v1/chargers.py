@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.retire_charger import RetireCharger
 from access_policy.application.commands.rotate_password import RotatePassword
 from access_policy.application.ports.views import PAGE_MAX, Row
+from access_policy.application.queries.charger_conditions import Link, conditions_of
 from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -152,6 +154,12 @@ def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, 
         "evidence": row["evidence"],
         "sync": sync_of(policy, profile, expected.mode, connected=connected),
         "failure": None if row["failure"] is None else {"reason": row["failure"], "detail": row["failure_detail"]},
+        "conditions": [
+            {**asdict(each), "since": instant(each.since)}
+            for each in conditions_of(
+                policy, profile, expected.mode, _link(row, connected), failure_detail=row["failure_detail"], now=now
+            )
+        ],
         "kept_permissions": None
         if row["permissions_seen_at"] is None
         else {
@@ -162,6 +170,12 @@ def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, 
         "next_transition": None if upcoming is None else {"at": instant(upcoming.start), "mode": upcoming.mode},
         "version": policy.changed_at,
     }
+
+
+def _link(row: Row, connected: bool) -> Link:
+    """A charger that is connected here may not have been seen to be by the read model yet, and the other way round."""
+    changed_at = row["connected_at"] if connected else row["disconnected_at"]
+    return Link(connected=connected, changed_at=changed_at, why=row["disconnected_because"])
 
 
 def _settings(policy: ChargerAccessPolicy) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""How a charger stands, as conditions with reasons (the shape of Kubernetes' status conditions; reliability, part 3).
+
+`Reachable`, `Applied`, `Drifted` and `Stalled` are told apart, since one word (`sync`) hides that a charger may be away and
+drifted, or reachable and stuck; `Ready` follows from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.mode_control import is_applied
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+
+STALLED_AFTER: Final = timedelta(minutes=10)
+
+
+class Is(StrEnum):
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """`since` is when it last changed, as far as that is known; `generation` the request that it was seen at."""
+
+    type: str
+    status: Is
+    reason: str
+    message: str
+    since: datetime | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The charger's connection; `changed_at` None: it has never been connected."""
+
+    connected: bool
+    changed_at: datetime | None
+    why: str | None = None
+
+
+def conditions_of(
+    policy: ChargerAccessPolicy,
+    profile: CapabilityProfile | None,
+    expected: AccessMode,
+    link: Link,
+    *,
+    failure_detail: str | None,
+    now: datetime,
+) -> tuple[Condition, ...]:
+    told = _Teller(policy, profile, expected, link, failure_detail, now)
+    reachable, applied, drifted, stalled = told.reachable(), told.applied(), told.drifted(), told.stalled()
+    return told.ready(reachable, applied, drifted), reachable, applied, drifted, stalled
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    policy: ChargerAccessPolicy
+    profile: CapabilityProfile | None
+    expected: AccessMode
+    link: Link
+    failure_detail: str | None
+    now: datetime
+
+    def reachable(self) -> Condition:
+        if self.link.connected:
+            return self._tell("Reachable", Is.TRUE, "connected", "", self.link.changed_at)
+        if self.link.changed_at is None:
+            return self._tell("Reachable", Is.FALSE, "never_connected", "It has not connected since it was put.", None)
+        return self._tell("Reachable", Is.FALSE, "disconnected", self.link.why or "", self.link.changed_at)
+
+    def applied(self) -> Condition:
+        application = self.policy.application
+        if self._is_unsupported():
+            text = "Its profile has no way to switch it, so nobody can say which mode it is in."
+            return self._tell("Applied", Is.UNKNOWN, "unsupported", text, None)
+        if is_applied(self.policy, self.expected):
+            return self._tell("Applied", Is.TRUE, "verified", application.evidence, application.applied_at)
+        if application.drift_found is not None and application.failure is None:
+            text = f"It was seen in {application.drift_found} and is being switched back."
+            return self._tell("Applied", Is.FALSE, "drifted", text, application.drift_detected_at)
+        if application.requested_mode is not self.expected:
+            return self._tell("Applied", Is.UNKNOWN, "not_requested", f"{self.expected} is expected.", None)
+        if application.failure is not None:
+            status = Is.UNKNOWN if application.failure == "no_answer" else Is.FALSE
+            return self._tell("Applied", status, application.failure, self.failure_detail or "", application.failed_at)
+        return self._tell("Applied", Is.FALSE, "requested", f"{self.expected} was requested.", application.due_at)
+
+    def drifted(self) -> Condition:
+        application = self.policy.application
+        if application.drift_found is None:
+            return self._tell("Drifted", Is.FALSE, "as_applied", "", application.applied_at)
+        text = f"It was seen in {application.drift_found}."
+        return self._tell("Drifted", Is.TRUE, "seen_in_other_mode", text, application.drift_detected_at)
+
+    def stalled(self) -> Condition:
+        """Reachable, and not in the mode that was due a while ago."""
+        application = self.policy.application
+        due_at = application.due_at
+        waits = self.link.connected and application.requested_mode is self.expected and due_at is not None
+        if not waits or self._is_unsupported() or is_applied(self.policy, self.expected):
+            return self._tell("Stalled", Is.FALSE, "nothing_waits", "", None)
+        assert due_at is not None
+        if self.now - due_at <= STALLED_AFTER:
+            return self._tell("Stalled", Is.FALSE, "in_progress", "", due_at)
+        reason = application.failure or "no_progress"
+        return self._tell("Stalled", Is.TRUE, reason, self.failure_detail or "", due_at + STALLED_AFTER)
+
+    def ready(self, reachable: Condition, applied: Condition, drifted: Condition) -> Condition:
+        for each, wanted in ((applied, Is.TRUE), (drifted, Is.FALSE), (reachable, Is.TRUE)):
+            if each.status is not wanted:
+                status = Is.UNKNOWN if each.status is Is.UNKNOWN else Is.FALSE
+                return self._tell("Ready", status, each.reason, each.message, each.since)
+        return self._tell("Ready", Is.TRUE, "in_expected_mode", applied.message, applied.since)
+
+    def _is_unsupported(self) -> bool:
+        return self.profile is None or self.profile.mode_control is ControlWithoutSwitch.UNSUPPORTED
+
+    def _tell(self, kind: str, status: Is, reason: str, message: str, since: datetime | None) -> Condition:
+        generation = self.policy.application.generation
+        return Condition(
+            type=kind, status=status, reason=reason, message=message, since=since, generation=generation
+        )

@@ -1,0 +1,72 @@
+"""The conditions of a charger, each with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.queries.charger_conditions import STALLED_AFTER, Is, Link, conditions_of
+from access_policy.domain.charger_access_policy.events import ModeDriftDetected
+from access_policy.domain.charger_access_policy.policy import fold
+from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
+from tests.support.switching import applied, failed, requested
+
+HERE = Link(connected=True, changed_at=NOON)
+AWAY = Link(connected=False, changed_at=NOON, why="connection closed")
+DRIFTED = ModeDriftDetected(
+    charger_id=BAY, expected=MANAGED, found=FREEVEND, evidence="seen", detected_at=NOON + 2 * MINUTE
+)
+
+
+def told(*events: Any, link: Link = HERE, profile: str = "ocpp201-authctrlr", later: timedelta = MINUTE) -> Any:
+    """Status and reason by type."""
+    policy = fold((registered(), *events))
+    assert policy is not None
+    found = conditions_of(
+        policy, ProfileCatalogue.packaged().get(profile), MANAGED, link, failure_detail="why", now=NOON + later
+    )
+    return {each.type: (each.status, each.reason) for each in found}
+
+
+def test_a_charger_seen_in_its_mode_is_ready() -> None:
+    assert told(requested(), applied()) == {
+        "Ready": (Is.TRUE, "in_expected_mode"),
+        "Reachable": (Is.TRUE, "connected"),
+        "Applied": (Is.TRUE, "verified"),
+        "Drifted": (Is.FALSE, "as_applied"),
+        "Stalled": (Is.FALSE, "nothing_waits"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("events", "link", "kind", "expected"),
+    [
+        ((), Link(connected=False, changed_at=None), "Reachable", (Is.FALSE, "never_connected")),
+        ((requested(), applied()), AWAY, "Ready", (Is.FALSE, "disconnected")),
+        ((), HERE, "Applied", (Is.UNKNOWN, "not_requested")),
+        ((requested(),), HERE, "Applied", (Is.FALSE, "requested")),
+        ((requested(), failed()), HERE, "Applied", (Is.FALSE, "rejected")),
+        ((requested(), failed(reason="no_answer")), HERE, "Applied", (Is.UNKNOWN, "no_answer")),
+        ((requested(), applied(), DRIFTED), HERE, "Drifted", (Is.TRUE, "seen_in_other_mode")),
+        ((requested(), applied(), DRIFTED), HERE, "Ready", (Is.FALSE, "drifted")),
+        ((requested(), applied(mode=MANAGED)), HERE, "Stalled", (Is.FALSE, "nothing_waits")),
+    ],
+)
+def test_what_is_not_as_it_should_be_has_its_reason(events: Any, link: Link, kind: str, expected: Any) -> None:
+    assert told(*events, link=link)[kind] == expected
+
+
+def test_a_charger_that_is_there_and_does_not_get_on_is_stalled_after_a_while() -> None:
+    assert told(requested(), failed(), later=STALLED_AFTER)["Stalled"] == (Is.FALSE, "in_progress")
+    assert told(requested(), failed(), later=STALLED_AFTER + MINUTE)["Stalled"] == (Is.TRUE, "rejected")
+    assert told(requested(), failed(), link=AWAY, later=2 * STALLED_AFTER)["Stalled"] == (Is.FALSE, "nothing_waits")
+
+
+def test_an_unsupported_charger_is_not_pretended_to_be_ready() -> None:
+    found = told(profile="unsupported")
+
+    assert found["Ready"] == (Is.UNKNOWN, "unsupported")
+    assert found["Stalled"] == (Is.FALSE, "nothing_waits")
