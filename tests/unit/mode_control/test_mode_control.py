@@ -23,7 +23,9 @@ from access_policy.application.mode_control.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
+    NoLongerWanted,
     SettingsSeen,
+    StillWanted,
     Switch,
     SwitchRefused,
     Written,
@@ -76,8 +78,12 @@ class ScriptedCharger:
     async def let_serve(self, key: ChargerKey) -> None:
         self.let_go += 1
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
+    async def write_switch(
+        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
+    ) -> Written:
         self.before_write()
+        if not wanted():
+            raise NoLongerWanted("its turn came too late")
         self._answer()
         if self.refuses is not None:
             raise SwitchRefused(self.refuses, "no")
@@ -192,6 +198,15 @@ async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> N
     await yard.look()
 
     assert seen == [1]
+
+
+async def test_a_write_that_waited_until_its_mode_went_out_of_date_is_not_sent(yard: Yard) -> None:
+    yard.charger.before_write = lambda: yard.depot.clock.set(DAY + timedelta(days=1))
+
+    assert await yard.look() is Outcome.FAILED
+    assert yard.charger.writes == []
+    assert await yard.look("retry") is Outcome.SETTLED
+    assert yard.charger.mode is FREEVEND
 
 
 async def test_looking_again_changes_nothing(yard: Yard) -> None:

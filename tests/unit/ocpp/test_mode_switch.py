@@ -33,7 +33,7 @@ async def test_a_switch_of_another_version_is_refused_without_a_word_to_the_char
     with pytest.raises(SwitchRefused, match=version.subprotocol) as read:
         await read_switch(connection, switch)
     with pytest.raises(SwitchRefused, match=version.subprotocol) as written:
-        await write_switch(connection, switch, AccessMode.MANAGED)
+        await write_switch(connection, switch, AccessMode.MANAGED, lambda: True)
 
     assert read.value.reason == written.value.reason == "not_supported"
     assert pipe.heard == []

@@ -32,6 +32,7 @@ from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
     SettingsSeen,
+    StillWanted,
     Switch,
     SwitchRefused,
     Written,
@@ -230,8 +231,10 @@ class OcppGateway:
         except (SwitchRefused, ChargerDidNotAnswer) as refusal:
             log.info("charger %s comes to be accepted by itself: %s", key[1], refusal)
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
-        return await mode_switch.write_switch(self._connection(key), switch, mode)
+    async def write_switch(
+        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
+    ) -> Written:
+        return await mode_switch.write_switch(self._connection(key), switch, mode, wanted)
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)

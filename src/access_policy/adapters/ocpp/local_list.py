@@ -13,6 +13,7 @@ from typing import Any, Final
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call
+from access_policy.adapters.ocpp.outgoing import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
 from access_policy.domain.identifiers import VID_PREFIX, Identifier, IdentifierKind
@@ -140,7 +141,7 @@ async def _variable(connection: ChargerConnection, name: str, attribute: str) ->
 
 async def _ask(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
     try:
-        return await call(connection, action, payload)
+        return await call(connection, action, payload, urgency=Urgency.LIST)
     except SwitchRefused as refusal:
         raise ListNotKept(refusal.detail) from refusal
 

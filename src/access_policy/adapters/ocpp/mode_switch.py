@@ -11,22 +11,29 @@ from typing import Any
 
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing import CallFailed, CallRejected
+from access_policy.adapters.ocpp.outgoing import CallFailed, CallObsolete, CallRejected, Urgency
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, Switch, SwitchRefused, Written
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    NoLongerWanted,
+    StillWanted,
+    Switch,
+    SwitchRefused,
+    Written,
+)
 from access_policy.domain.access_mode import AccessMode
 
 CALL_TIMEOUT_S = 20.0
 WATCH_SEVERITY = 3  # critical: low enough to be kept while the charger is offline (N07.FR.04)
 
 
-async def write_switch(connection: ChargerConnection, switch: Switch, mode: AccessMode) -> Written:
+async def write_switch(connection: ChargerConnection, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
     _spoken_here(connection, switch)
     match switch:
         case ConfigurationKey():
-            return await _write_key(connection, switch, mode)
+            return await _write_key(connection, switch, mode, wanted)
         case DeviceVariable():
-            return await _write_variable(connection, switch, mode)
+            return await _write_variable(connection, switch, mode, wanted)
 
 
 async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[AccessMode | None, str]:
@@ -73,7 +80,7 @@ async def start_freely(connection: ChargerConnection, connector_id: int, tag: st
     else:
         token = {"idToken": tag, "type": "Central"}
         action, asked = "RequestStartTransaction", {"evseId": connector_id, "remoteStartId": start_id, "idToken": token}
-    return await _status_of(connection, action, asked)
+    return await _status_of(connection, action, asked, Urgency.CHARGE)
 
 
 async def ask_for_statuses(connection: ChargerConnection) -> str:
@@ -85,7 +92,8 @@ async def stop_session(connection: ChargerConnection, transaction_id: str) -> st
     """OCPP 1.6 RemoteStopTransaction (5.12), 2.x RequestStopTransaction (F03)."""
     of_v16 = connection.version is OcppVersion.V16
     action = "RemoteStopTransaction" if of_v16 else "RequestStopTransaction"
-    return await _status_of(connection, action, {"transactionId": int(transaction_id) if of_v16 else transaction_id})
+    asked = {"transactionId": int(transaction_id) if of_v16 else transaction_id}
+    return await _status_of(connection, action, asked, Urgency.CHARGE)
 
 
 async def reboot(connection: ChargerConnection) -> str:
@@ -101,10 +109,12 @@ async def clear_cache(connection: ChargerConnection) -> str:
     return await _status_of(connection, "ClearCache", {})
 
 
-async def _status_of(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> str:
+async def _status_of(
+    connection: ChargerConnection, action: str, payload: dict[str, Any], urgency: Urgency = Urgency.ASK
+) -> str:
     """The answer's status, or the error in its place. Raises `ChargerDidNotAnswer`."""
     try:
-        answer = await call(connection, action, payload)
+        answer = await call(connection, action, payload, urgency=urgency)
     except SwitchRefused as refusal:
         return refusal.detail
     return str(answer.get("status", "no status"))
@@ -113,7 +123,9 @@ async def _status_of(connection: ChargerConnection, action: str, payload: dict[s
 # --- OCPP 1.6 --------------------------------------------------------------------------------------------------------
 
 
-async def _write_key(connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode) -> Written:
+async def _write_key(
+    connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode, wanted_still: StillWanted
+) -> Written:
     """The tag first, so that no freevend session carries another one; then the switch in the charger's own spelling."""
     wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
     tag_keys = [switch.tag_key] if switch.tag_key is not None and switch.tag is not None else []
@@ -121,16 +133,16 @@ async def _write_key(connection: ChargerConnection, switch: ConfigurationKey, mo
     for tag_key in tag_keys:
         current = present.get(tag_key.lower())
         if mode is AccessMode.FREEVEND and current is not None and current != switch.tag:
-            await _change(connection, tag_key, switch.tag or "")
+            await _change(connection, tag_key, switch.tag or "", wanted_still)
     spelled = _spelled_like(present[switch.key.lower()], wanted)
-    return await _change(connection, switch.key, spelled)
+    return await _change(connection, switch.key, spelled, wanted_still)
 
 
 async def _read_keys(
     connection: ChargerConnection, keys: list[str], *, missing_allowed: list[str] | None = None
 ) -> dict[str, str]:
     """Values by lower-case key. Raises `SwitchRefused('not_supported')` for a key that the charger does not have."""
-    answer = await call(connection, "GetConfiguration", {"key": keys})
+    answer = await call(connection, "GetConfiguration", {"key": keys}, urgency=Urgency.MODE)
     entries = answer.get("configurationKey")
     found = {
         str(entry["key"]).lower(): str(entry.get("value") or "")
@@ -143,8 +155,10 @@ async def _read_keys(
     return found
 
 
-async def _change(connection: ChargerConnection, key: str, value: str) -> Written:
-    status = (await call(connection, "ChangeConfiguration", {"key": key, "value": value})).get("status")
+async def _change(connection: ChargerConnection, key: str, value: str, wanted: StillWanted | None = None) -> Written:
+    asked = {"key": key, "value": value}
+    answer = await call(connection, "ChangeConfiguration", asked, urgency=Urgency.MODE, wanted=wanted)
+    status = answer.get("status")
     match status:
         case "Accepted":
             return Written.IN_FORCE
@@ -159,10 +173,13 @@ async def _change(connection: ChargerConnection, key: str, value: str) -> Writte
 # --- OCPP 2.x --------------------------------------------------------------------------------------------------------
 
 
-async def _write_variable(connection: ChargerConnection, switch: DeviceVariable, mode: AccessMode) -> Written:
+async def _write_variable(
+    connection: ChargerConnection, switch: DeviceVariable, mode: AccessMode, wanted_still: StillWanted
+) -> Written:
     wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
-    entry = {**_address(switch), "attributeValue": wanted}
-    result = _single(await call(connection, "SetVariables", {"setVariableData": [entry]}), "setVariableResult")
+    asked = {"setVariableData": [{**_address(switch), "attributeValue": wanted}]}
+    answer = await call(connection, "SetVariables", asked, urgency=Urgency.MODE, wanted=wanted_still)
+    result = _single(answer, "setVariableResult")
     match result.get("attributeStatus"):
         case "Accepted":
             return Written.IN_FORCE
@@ -173,7 +190,7 @@ async def _write_variable(connection: ChargerConnection, switch: DeviceVariable,
 
 
 async def _read_variable(connection: ChargerConnection, switch: DeviceVariable) -> str:
-    answer = await call(connection, "GetVariables", {"getVariableData": [_address(switch)]})
+    answer = await call(connection, "GetVariables", {"getVariableData": [_address(switch)]}, urgency=Urgency.MODE)
     result = _single(answer, "getVariableResult")
     if result.get("attributeStatus") != "Accepted":
         raise _variable_refused(switch, result.get("attributeStatus"))
@@ -213,10 +230,23 @@ def _spoken_here(connection: ChargerConnection, switch: Switch) -> None:
         )
 
 
-async def call(connection: ChargerConnection, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
-    """Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none."""
+async def call(
+    connection: ChargerConnection,
+    action: str,
+    payload: dict[str, Any],
+    *,
+    urgency: Urgency = Urgency.ASK,
+    wanted: StillWanted | None = None,
+) -> Mapping[str, Any]:
+    """Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none, and `NoLongerWanted` when
+    `wanted` says so once it is this call's turn."""
+    obsolete = None if wanted is None else lambda: not wanted()
     try:
-        return await connection.call(action, payload, timeout_s=CALL_TIMEOUT_S)
+        return await connection.call(
+            action, payload, timeout_s=CALL_TIMEOUT_S, priority=urgency.value, obsolete=obsolete
+        )
+    except CallObsolete as obsolete_now:
+        raise NoLongerWanted(action) from obsolete_now
     except CallRejected as rejection:
         raise SwitchRefused("rejected", f"{action}: {rejection}") from rejection
     except CallFailed as failure:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call
+from access_policy.adapters.ocpp.outgoing import Urgency
 from access_policy.application.ports.charger_gateway import SettingsSeen, SwitchRefused
 from access_policy.domain.access_mode import OfflineStarts
 
@@ -90,7 +91,7 @@ class _Keys:
 
     async def _ask(self, action: str, payload: dict[str, Any]) -> Mapping[str, Any]:
         try:
-            return await call(self._connection, action, payload)
+            return await call(self._connection, action, payload, urgency=Urgency.SETTINGS)
         except SwitchRefused as refusal:
             return {"status": refusal.detail}
 
@@ -116,7 +117,7 @@ class _Variables:
 
     async def _one(self, action: str, field: str, results: str, item: dict[str, Any]) -> Mapping[str, Any]:
         try:
-            answer = await call(self._connection, action, {field: [item]})
+            answer = await call(self._connection, action, {field: [item]}, urgency=Urgency.SETTINGS)
         except SwitchRefused as refusal:
             return {"attributeStatus": refusal.detail}
         told = answer.get(results)

@@ -9,12 +9,23 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Final
 
 from access_policy.adapters.ocpp.errors import ErrorCode
 from access_policy.adapters.ocpp.framing import CallError, CallResult, Unreadable, encode_call
 
 _EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs by which a late answer is told from an unsolicited one
+
+
+class Urgency(IntEnum):
+    """Which of the CALLs that wait for one charger goes first. A list of a thousand entries must not hold up a switch."""
+
+    CHARGE = 0  # to begin or end a charge
+    MODE = 1
+    ASK = 2
+    SETTINGS = 3
+    LIST = 4
 
 
 class CallFailed(Exception):

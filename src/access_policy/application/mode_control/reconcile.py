@@ -24,6 +24,7 @@ from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerGateway,
     ChargerKey,
+    NoLongerWanted,
     Switch,
     SwitchRefused,
     Written,
@@ -108,6 +109,10 @@ class Reconciler:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
             await self._record_failure(charger, refusal.reason, refusal.detail)
+        except NoLongerWanted as late:
+            log.info(
+                "charger %s was to be %s, and no more: %s", key[1], charger.policy.application.requested_mode, late
+            )
         return Outcome.FAILED
 
     # --- chargers without a switch -----------------------------------------------------------------------------------
@@ -149,7 +154,9 @@ class Reconciler:
         await self._request(charger, expected, due_at, switch, trigger)
         found, evidence = await self.gateway.read_switch(key, switch)
         if found is not expected.mode:
-            written = await self.gateway.write_switch(key, switch, expected.mode)
+            written = await self.gateway.write_switch(
+                key, switch, expected.mode, lambda: self._expected(self.view.charger(*key))[0].mode is expected.mode
+            )
             if written is Written.AFTER_REBOOT or (isinstance(switch, ConfigurationKey) and switch.needs_reboot):
                 await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
                 await self.reboots.ask(key, charger.policy.application.generation)
@@ -179,9 +186,7 @@ class Reconciler:
             return Outcome.FAILED
         return Outcome.SETTLED
 
-    async def _make_safe(
-        self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int
-    ) -> None:
+    async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
         """At the start of each managed window the cache is cleared; at each connection and boot the charger is asked to
         tell changes of its switch; then, and when the policy says otherwise, who may start without asking is set anew.
         Raises `ChargerDidNotAnswer`."""
@@ -228,7 +233,8 @@ class Reconciler:
         """Once for each reason of a generation: a charger that stays silent must not fill its stream."""
         application = charger.policy.application
         known = application.failure == reason and (
-            reason != REBOOT_REQUIRED or self.reboots.awaited((charger.tenant_id, charger.policy.charger_id), application)
+            reason != REBOOT_REQUIRED
+            or self.reboots.awaited((charger.tenant_id, charger.policy.charger_id), application)
         )
         if known or application.requested_mode is None:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +13,9 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 ChargerKey = tuple[TenantId, ChargerId]
 Switch = DeviceVariable | ConfigurationKey
+
+
+StillWanted = Callable[[], bool]
 
 
 class Written(StrEnum):
@@ -42,6 +45,10 @@ class SwitchRefused(Exception):
         self.detail = detail
 
 
+class NoLongerWanted(Exception):
+    """While the write waited for its turn its mode went out of date; nothing was sent."""
+
+
 class ChargerDidNotAnswer(Exception):
     """The connection was lost or no answer came in time. Whether a write took effect is not known: read back."""
 
@@ -60,8 +67,11 @@ class ChargerGateway(Protocol):
         """Its mode is in force: a charger kept from serving is let go. Nothing happens to any other."""
         ...
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
-        """Ask the charger to be in `mode`. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
+    async def write_switch(
+        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
+    ) -> Written:
+        """Ask the charger to be in `mode`, if that is still `wanted` when it is the write's turn. Raises `SwitchRefused`,
+        `ChargerDidNotAnswer` or `NoLongerWanted`."""
         ...
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
