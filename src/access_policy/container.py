@@ -22,6 +22,7 @@ from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
 from access_policy.adapters.secrets.unknown_identifiers import SqliteUnknownIdentifiers
 from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.adapters.spool import SqliteSpool
 from access_policy.adapters.view_snapshots import FileViewSnapshots
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
@@ -56,6 +57,7 @@ from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.questions import EnergyReport
 from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.spooled_commits import SpooledCommits
 from access_policy.application.decisions.view import TYPES, DecisionView
 from access_policy.application.decisions.view_keeper import ViewKeeper
 from access_policy.application.follower import Follower
@@ -149,17 +151,23 @@ class Container(containers.DeclarativeContainer):
     )
     live = providers.Singleton(LiveAttempts)
     commits = providers.Singleton(GroupCommit, store)
+    spool = providers.Singleton(lambda s: SqliteSpool(s.data / "spool.sqlite"), settings)
+    spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
-    desk = providers.Singleton(AccessDesk, decision_view, live, store, commits, pseudonyms, clock, unknown_identifiers)
+    desk = providers.Singleton(
+        AccessDesk, decision_view, live, spooled_commits, spooled_commits, pseudonyms, clock, unknown_identifiers
+    )
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
     what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock)
-    conditions = providers.Singleton(ChargerConditions, decision_view, live, store, commits, profiles, clock)
+    conditions = providers.Singleton(
+        ChargerConditions, decision_view, live, spooled_commits, spooled_commits, profiles, clock
+    )
 
     # --- mode control and chargers -----------------------------------------------------------------------------------
     mode_hints = providers.Singleton(lambda: ModeHints())
     sessions = providers.Singleton(
-        Sessions, desk, live, store, commits, policies, clock, mode_hints.provided.drift_seen
+        Sessions, desk, live, spooled_commits, spooled_commits, policies, clock, mode_hints.provided.drift_seen
     )
     desks = providers.Singleton(
         lambda hints, **parts: Desks(
@@ -190,8 +198,8 @@ class Container(containers.DeclarativeContainer):
         decision_view,
         desk,
         live,
-        store,
-        commits,
+        spooled_commits,
+        spooled_commits,
         gateway,
         clock,
     )

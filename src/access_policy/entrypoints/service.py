@@ -73,6 +73,7 @@ class Service:
                 tasks.create_task(self.container.read_models_follower().run(), name="read models"),
                 tasks.create_task(self.container.mode_controller().run(), name="mode control"),
                 tasks.create_task(self.container.view_keeper().run(), name="view keeper"),
+                tasks.create_task(self.container.spooled_commits().run(), name="spool"),
                 tasks.create_task(self.container.follow_up().run(), name="follow-up"),
                 tasks.create_task(self.container.remote_starts().run(), name="remote starts"),
                 tasks.create_task(self.container.local_lists().run(), name="local lists"),
@@ -118,8 +119,10 @@ class Service:
         except Exception as trouble:  # noqa: BLE001  whatever it is, the service is not ready
             log.warning("not ready: %r", trouble)
             store_up = False
+        commits = self.container.spooled_commits()
         return {
-            "store": store_up,
+            "store": store_up and commits.is_up,
+            "spool": commits.backlog == 0,
             "projections": store_up and lag <= CAUGHT_UP_LAG,
             "serving": not self._stopping.is_set(),
         }
@@ -140,6 +143,7 @@ class Service:
 
     async def _catch_up(self) -> None:
         await self.container.view_keeper().restore()
+        await self.container.spooled_commits().drain()
         for follower in (self.container.decision_follower(), self.container.read_models_follower()):
             await follower.resume()
             await follower.catch_up()
@@ -203,6 +207,7 @@ async def close_files(container: Container) -> None:
     await container.registry_imports().close()
     for resource in (
         container.store(),
+        container.spool(),
         container.read_models(),
         container.vault(),
         container.credentials(),

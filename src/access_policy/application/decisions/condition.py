@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.context import SYSTEM, Context, enveloped, new_id
-from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, EventStore, VersionConflict
+from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.streams import condition_stream
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.charger_condition.events import (
@@ -29,6 +30,8 @@ from access_policy.domain.charger_condition.events import (
 )
 from access_policy.domain.ids import ActorId, AttemptId
 
+log = logging.getLogger(__name__)
+
 APPEND_TRIES = 5
 
 
@@ -39,8 +42,8 @@ class ChargerConditions:
         self,
         view: DecisionView,
         live: LiveAttempts,
-        store: EventStore,
-        commits: GroupCommit,
+        store: Streams,
+        commits: Commits,
         profiles: CapabilityProfiles,
         clock: Clock,
     ) -> None:
@@ -92,10 +95,15 @@ class ChargerConditions:
     async def has_booted(self, key: ChargerKey) -> bool:
         """The charger's boot was accepted at some time: what holds for its identity, also after our own restart.
 
-        Asked at each connection, so the errors that were open then are known again as well.
+        Asked at each connection, so the errors that were open then are known again as well. While the store is down a
+        charger that is not known yet is taken to have booted: one that has would not do it again for us.
         """
         if key not in self._booted:
-            history = await self._store.load(condition_stream(*key))
+            try:
+                history = await self._store.load(condition_stream(*key))
+            except StoreUnavailable as outage:
+                log.warning("charger %s is taken to have booted, since the store is down: %s", key[1], outage)
+                return True
             self._versions[key] = len(history)
             boots = [recorded.event.booted_at for recorded in history if isinstance(recorded.event, ChargerBooted)]
             self._booted[key] = boots[-1] if boots else None

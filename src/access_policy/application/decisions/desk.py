@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decisions.attempt_ids import derived_attempt_id
-from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, OpenAttempt
 from access_policy.application.decisions.questions import Ask, Decided, Denial
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable, VersionConflict
+from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.streams import attempt_stream, pin_lockout_stream
@@ -52,8 +52,8 @@ class AccessDesk:
         self,
         view: DecisionView,
         live: LiveAttempts,
-        store: EventStore,
-        commits: GroupCommit,
+        store: Streams,
+        commits: Commits,
         pseudonyms: Pseudonyms,
         clock: Clock,
         unknown: UnknownIdentifiers | None = None,

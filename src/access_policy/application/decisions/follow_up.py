@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
 from access_policy.application.decisions.questions import Ask, EnergyReport
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable, VersionConflict
+from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.decision import reason_for
 from access_policy.domain.access.events import (
@@ -59,8 +59,8 @@ class FollowUp:
         view: DecisionView,
         desk: AccessDesk,
         live: LiveAttempts,
-        store: EventStore,
-        commits: GroupCommit,
+        store: Streams,
+        commits: Commits,
         gateway: ChargesUnderWay,
         clock: Clock,
     ) -> None:

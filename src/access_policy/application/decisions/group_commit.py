@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from access_policy.application.ports.event_store import Append, EventStore, StoreUnavailable
+from access_policy.application.ports.event_store import Append, Appends, StoreUnavailable
 
 GROUP_MAX = 512  # appends in one commit
 WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
+
+
+class Commits(Protocol):
+    async def append(self, *appends: Append) -> int:
+        """All or none; durable when it returns the log's position. Raises `VersionConflict` or `StoreUnavailable`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -24,7 +31,7 @@ class GroupCommit:
     The store has a deadline for each commit; a caller waits for the one under way and for its own.
     """
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: Appends) -> None:
         self._store = store
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None

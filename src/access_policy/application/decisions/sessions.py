@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decisions.attempt_ids import derived_attempt_id
 from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
 from access_policy.application.decisions.questions import CHARGER, Ask, Decided, EndReport, Started, StartReport
 from access_policy.application.decisions.view import ChargerView
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, EventStore, Recorded, VersionConflict
+from access_policy.application.ports.event_store import Append, Recorded, Streams, VersionConflict
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import attempt_stream, transaction_stream
 from access_policy.domain.access.events import (
@@ -66,8 +66,8 @@ class Sessions:
         self,
         desk: AccessDesk,
         live: LiveAttempts,
-        store: EventStore,
-        commits: GroupCommit,
+        store: Streams,
+        commits: Commits,
         policies: ChargerAccessPolicies,
         clock: Clock,
         freevend_seen: FreevendSeen,

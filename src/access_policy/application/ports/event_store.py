@@ -67,9 +67,7 @@ class StoreUnavailable(Exception):
     the events' own ids before deciding anything again."""
 
 
-class EventStore(Protocol):
-    """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
-
+class Appends(Protocol):
     async def append(self, appends: Sequence[Append]) -> int:
         """Write all appends durably in one transaction; returns the position of the last event.
 
@@ -77,9 +75,15 @@ class EventStore(Protocol):
         """
         ...
 
+
+class Streams(Protocol):
     async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
         """The stream's events with a version greater than `after_version`, in order; empty for a stream never seen."""
         ...
+
+
+class EventStore(Appends, Streams, Protocol):
+    """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
 
     async def read_log(
         self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None

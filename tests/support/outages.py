@@ -1,0 +1,47 @@
+"""An event store that fails when it is told to: before it writes, or after, when nobody hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from access_policy.application.ports.event_store import Append, EventStore, Recorded, StoreUnavailable, StreamId
+
+
+class FailingStore:
+    """`down`: nothing is read or written. `loses_answers`: what is appended is written, and its caller is told nothing.
+    `failures` counts the appends that failed, by which a test knows that its fault has happened."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.down = False
+        self.loses_answers = False
+        self.failures = 0
+
+    async def append(self, appends: Sequence[Append]) -> int:
+        if self.loses_answers:
+            await self._store.append(appends)
+        if self.down or self.loses_answers:
+            self.failures += 1
+            raise StoreUnavailable("told to fail")
+        return await self._store.append(appends)
+
+    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+        self._answer()
+        return await self._store.load(stream, after_version=after_version)
+
+    async def read_log(
+        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+    ) -> list[Recorded]:
+        self._answer()
+        return await self._store.read_log(after=after, limit=limit, types=types, up_to=up_to)
+
+    async def last_position(self) -> int:
+        self._answer()
+        return await self._store.last_position()
+
+    def on_appended(self, listener: Callable[[frozenset[str]], None]) -> None:
+        self._store.on_appended(listener)
+
+    def _answer(self) -> None:
+        if self.down:
+            raise StoreUnavailable("told to fail")
