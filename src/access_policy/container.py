@@ -15,6 +15,7 @@ from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.station import Desks
 from access_policy.adapters.ocpp.tls import TlsFiles
+from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
@@ -55,6 +56,8 @@ from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
+from access_policy.application.decisions.other_gateways import TYPES as other_gateways_types  # noqa: N811
+from access_policy.application.decisions.other_gateways import OtherGateways
 from access_policy.application.decisions.questions import EnergyReport
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.spooled_commits import SpooledCommits
@@ -81,12 +84,20 @@ from access_policy.application.retrying import retrying
 from access_policy.application.what_if.replay import WhatIf
 from access_policy.settings import Settings, host_and_port, is_loopback
 
+ALONE_POLL_S = 0.25
+SHARED_POLL_S = 0.1  # a change of policy or registry is to be known to every gateway in a quarter of a second
+
 
 def open_data_directory(settings: Settings) -> Keys:
     """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
     are lost must not be opened with others."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.own_data.mkdir(parents=True, exist_ok=True)
     return open_keys(settings.data / "keys", may_create=not settings.store_file.exists())
+
+
+def _poll_s(settings: Settings) -> float:
+    """How often the log is looked at for what other processes append; what this one appends is heard of at once."""
+    return ALONE_POLL_S if settings.is_alone else SHARED_POLL_S
 
 
 def _tls_files(settings: Settings) -> TlsFiles | None:
@@ -130,6 +141,7 @@ class Container(containers.DeclarativeContainer):
     # --- the read side -----------------------------------------------------------------------------------------------
     read_models = providers.Singleton(lambda s: ReadModels(s.read_models_file), settings)
     views = providers.Singleton(lambda models: SqlViews(models.engine), read_models)
+    read_models_elsewhere = providers.Singleton(ReadModelsElsewhere, store, read_models)
     read_models_follower = providers.Singleton(
         lambda store, models: Follower("read models", store, models.follow, models.followed_to, types=models.types),
         store,
@@ -139,19 +151,22 @@ class Container(containers.DeclarativeContainer):
     # --- the decision path -------------------------------------------------------------------------------------------
     decision_view = providers.Singleton(DecisionView)
     decision_follower = providers.Singleton(
-        lambda store, view: Follower("decision view", store, view.follow, view.followed_to, types=TYPES),
+        lambda store, view, s: Follower(
+            "decision view", store, view.follow, view.followed_to, types=TYPES, poll_s=_poll_s(s)
+        ),
         store,
         decision_view,
+        settings,
     )
     view_keeper = providers.Singleton(
-        lambda view, store, s: ViewKeeper(view, store, FileViewSnapshots(s.data / "view.snapshot")),
+        lambda view, store, s: ViewKeeper(view, store, FileViewSnapshots(s.own_data / "view.snapshot")),
         decision_view,
         store,
         settings,
     )
     live = providers.Singleton(LiveAttempts)
     commits = providers.Singleton(GroupCommit, store)
-    spool = providers.Singleton(lambda s: SqliteSpool(s.data / "spool.sqlite"), settings)
+    spool = providers.Singleton(lambda s: SqliteSpool(s.own_data / "spool.sqlite"), settings)
     spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     desk = providers.Singleton(
@@ -161,7 +176,14 @@ class Container(containers.DeclarativeContainer):
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
     what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock)
     conditions = providers.Singleton(
-        ChargerConditions, decision_view, live, spooled_commits, spooled_commits, profiles, clock
+        lambda *parts, s: ChargerConditions(*parts, gateway=s.instance),
+        decision_view,
+        live,
+        spooled_commits,
+        spooled_commits,
+        profiles,
+        clock,
+        s=settings,
     )
 
     # --- mode control and chargers -----------------------------------------------------------------------------------
@@ -190,6 +212,25 @@ class Container(containers.DeclarativeContainer):
         lambda desks, credentials, s: OcppGateway(desks, credentials, asks_for_passwords=_asks_for_passwords(s.ocpp)),
         desks,
         credentials,
+        settings,
+    )
+    other_gateways = providers.Singleton(
+        lambda live, gateway, s: OtherGateways(s.instance, live, gateway.connected, gateway.connected_elsewhere),
+        live,
+        gateway,
+        settings,
+    )
+    other_gateways_follower = providers.Singleton(
+        lambda store, others, s: Follower(
+            "other gateways",
+            store,
+            others.follow,
+            others.followed_to,
+            types=other_gateways_types,
+            poll_s=_poll_s(s),
+        ),
+        store,
+        other_gateways,
         settings,
     )
     follow_up = providers.Singleton(

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ProcessRole(StrEnum):
+    API = "api"
+    GATEWAY = "gateway"
+    PROJECTOR = "projector"
 
 
 class Settings(BaseSettings):
@@ -26,6 +33,19 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(default="", description="Event store; empty: SQLite in the data directory")
     read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
+    roles: str = Field(
+        default="api,gateway,projector",
+        description="What this process does: api (HTTP), gateway (chargers), projector (read models)",
+    )
+    instance: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,39})?$",
+        description="Name of this process among several on one store; it keeps its own files in a directory of that name",
+    )
+    peers: str = Field(
+        default="",
+        description="NAME=URL,… of the HTTP APIs of other gateways, to which what needs a charger's connection is passed",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
     unknown_identifier_days: int = Field(
@@ -62,6 +82,44 @@ class Settings(BaseSettings):
         if value and not value.startswith("sqlite:///"):
             raise ValueError("only sqlite:///FILE is supported so far")
         return value
+
+    @field_validator("roles")
+    @classmethod
+    def _roles(cls, value: str) -> str:
+        asked = [name.strip() for name in value.split(",") if name.strip()]
+        if not asked or (unknown := set(asked) - {role.value for role in ProcessRole}):
+            known = ", ".join(ProcessRole)
+            raise ValueError(f"roles takes some of {known}, separated by commas; not {sorted(unknown) if asked else value!r}")
+        return ",".join(asked)
+
+    @field_validator("peers")
+    @classmethod
+    def _peers(cls, value: str) -> str:
+        for peer in filter(None, value.split(",")):
+            name, separator, url = peer.strip().partition("=")
+            if not separator or not name or not url.startswith(("http://", "https://")):
+                raise ValueError(f"{peer!r} is not NAME=URL, such as gateway-2=http://127.0.0.1:8002")
+        return value
+
+    @property
+    def process_roles(self) -> frozenset[ProcessRole]:
+        return frozenset(ProcessRole(name) for name in self.roles.split(","))
+
+    @property
+    def is_alone(self) -> bool:
+        """One process does everything: nobody else can hold a charger's connection or write the read models."""
+        return not self.instance and self.process_roles == frozenset(ProcessRole)
+
+    @property
+    def peer_urls(self) -> dict[str, str]:
+        """URL by name of the instance."""
+        pairs = (peer.strip().partition("=") for peer in self.peers.split(",") if peer.strip())
+        return {name: url.rstrip("/") for name, _, url in pairs}
+
+    @property
+    def own_data(self) -> Path:
+        """The directory of this process's own files."""
+        return self.data / self.instance if self.instance else self.data
 
     @property
     def store_file(self) -> Path:

@@ -87,16 +87,17 @@ async def http_api(
     connected: set[ChargerKey] = set()
     disconnected: list[ChargerKey] = []
 
-    async def settled(_: int) -> None:
+    async def settled(_: int) -> bool:
         for follower in (container.decision_follower(), container.read_models_follower()):
             await follower.catch_up()
+        return True
 
     async def readiness() -> dict[str, bool]:
         return {"store": True, "projections": True, "serving": True}
 
     services = replace(
         http_services(container, settled, readiness),
-        **{"connected": connected.__contains__, "disconnect": disconnected.append, **replaced},
+        **{"connected": lambda key, _: key in connected, **replaced},
     )
     app = create_app(services)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -1,27 +1,36 @@
-"""The service in one process: opened, caught up, serving, and ended in good order."""
+"""The service: opened, caught up, serving, and ended in good order; all of it in one process, or the roles of it in several."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
+from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
+from access_policy.application.decisions.live import ChargerKey
 from access_policy.application.decisions.recall import recall
+from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.views import Row
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
+from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.http.services import HttpServices
-from access_policy.settings import Settings, host_and_port, is_loopback
+from access_policy.settings import ProcessRole, Settings, host_and_port, is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +51,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         _refuse_unsafe(settings)
         self.settings = settings
+        self._roles = settings.process_roles
+        self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
         self.container = Container(settings=settings)
         self._http: _Uvicorn | None = None
         self._ocpp: OcppServer | None = None
@@ -64,31 +75,49 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:
         """Serving inside the block. Leaving it: not ready, no new requests, chargers told, records finished, files closed."""
+        with _alone_in(self.settings.own_data):
+            async with self._serving():
+                yield self
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
         await self._catch_up()
         self._spare_collections()
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
             closing.push_async_callback(close_files, self.container)
-            self._background = [
-                tasks.create_task(self.container.decision_follower().run(), name="decision view"),
-                tasks.create_task(self.container.read_models_follower().run(), name="read models"),
-                tasks.create_task(self.container.mode_controller().run(), name="mode control"),
-                tasks.create_task(self.container.view_keeper().run(), name="view keeper"),
-                tasks.create_task(self.container.spooled_commits().run(), name="spool"),
-                tasks.create_task(self.container.follow_up().run(), name="follow-up"),
-                tasks.create_task(self.container.remote_starts().run(), name="remote starts"),
-                tasks.create_task(self.container.local_lists().run(), name="local lists"),
-                tasks.create_task(self._forget_old_identifiers(), name="forget old identifiers"),
-            ]
-            await self._note_restart()
-            await self.container.registry_imports().resume()
+            self._background = [tasks.create_task(job, name=name) for name, job in self._jobs()]
+            if ProcessRole.GATEWAY in self._roles:
+                await self._note_restart()
+            if ProcessRole.API in self._roles:
+                await self.container.registry_imports().resume()
             try:
                 await self._open_ports(tasks)
-                yield self
+                yield
             finally:
                 await self._close_ports()
                 for task in self._background:
                     task.cancel()
-                await self.container.view_keeper().save()
+                if self._decides:
+                    await self.container.view_keeper().save()
+
+    def _jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs beside the ports until the end, by name."""
+        c = self.container
+        if ProcessRole.PROJECTOR in self._roles:
+            yield "read models", c.read_models_follower().run()
+        if self._decides:
+            yield "decision view", c.decision_follower().run()
+            yield "view keeper", c.view_keeper().run()
+            yield "spool", c.spooled_commits().run()
+        if self._decides and not self.settings.is_alone:
+            yield "other gateways", c.other_gateways_follower().run()
+        if ProcessRole.GATEWAY in self._roles:
+            yield "mode control", c.mode_controller().run()
+            yield "follow-up", c.follow_up().run()
+            yield "remote starts", c.remote_starts().run()
+            yield "local lists", c.local_lists().run()
+        if ProcessRole.API in self._roles:
+            yield "forget old identifiers", self._forget_old_identifiers()
 
     @staticmethod
     def _spare_collections() -> None:
@@ -107,15 +136,22 @@ class Service:
             await self._stopping.wait()
             log.info("stopping")
 
-    async def settled(self, position: int) -> None:
+    async def settled(self, position: int) -> bool:
         """Wait until everything up to the log position can be read, but not for ever."""
-        for follower in (self.container.decision_follower(), self.container.read_models_follower()):
-            await follower.wait_until(position, timeout_s=SETTLE_S)
+        here = await self.container.decision_follower().wait_until(position, timeout_s=SETTLE_S)
+        return await self._read_models().wait_until(position, timeout_s=SETTLE_S) and here
+
+    def _read_models(self) -> Follower | ReadModelsElsewhere:
+        if ProcessRole.PROJECTOR in self._roles:
+            return self.container.read_models_follower()
+        return self.container.read_models_elsewhere()
 
     async def readiness(self) -> dict[str, bool]:
         store_up, lag = True, 0
         try:
-            lag = max(await self.container.decision_follower().lag(), await self.container.read_models_follower().lag())
+            lag = await self._read_models().lag()
+            if self._decides:
+                lag = max(lag, await self.container.decision_follower().lag())
         except Exception as trouble:  # noqa: BLE001  whatever it is, the service is not ready
             log.warning("not ready: %r", trouble)
             store_up = False
@@ -142,14 +178,20 @@ class Service:
     # --- beginning ---------------------------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
-        await self.container.view_keeper().restore()
-        await self.container.spooled_commits().drain()
-        for follower in (self.container.decision_follower(), self.container.read_models_follower()):
-            await follower.resume()
-            await follower.catch_up()
-        await recall(
-            self.container.live(), self.container.views(), self.container.store(), now=self.container.clock().now()
-        )
+        c = self.container
+        if self._decides:
+            await c.view_keeper().restore()
+            await c.spooled_commits().drain()
+            await c.decision_follower().resume()
+            await c.decision_follower().catch_up()
+        if ProcessRole.PROJECTOR in self._roles:
+            await c.read_models_follower().resume()
+            await c.read_models_follower().catch_up()
+        elif not await c.read_models_elsewhere().has_caught_up():
+            log.warning("the read models are behind: is a process with the role projector running?")
+        if self._decides:
+            c.other_gateways().begin_after(await c.read_models().followed_to())
+            await recall(c.live(), c.views(), c.store(), now=c.clock().now())
 
     async def _note_restart(self) -> None:
         """Chargers that were connected when an earlier process ended are not any more, whether it could say so or not."""
@@ -158,12 +200,20 @@ class Service:
             await self.container.conditions().disconnected(key, "the service was restarted")
 
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
+        if ProcessRole.GATEWAY in self._roles:
+            await self._open_ocpp(tasks)
+        if ProcessRole.API in self._roles:
+            await self._open_http(tasks)
+
+    async def _open_ocpp(self, tasks: asyncio.TaskGroup) -> None:
         host, port = host_and_port(self.settings.ocpp)
         tls = self.container.tls()
         self._ocpp = self.container.gateway().server(host, port, None if tls is None else tls.context())
         if tls is not None:
             self._background.append(tasks.create_task(self._renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
+
+    async def _open_http(self, tasks: asyncio.TaskGroup) -> None:
         host, port = host_and_port(self.settings.http)
         app = create_app(http_services(self.container, self.settled, self.readiness))
         config = uvicorn.Config(
@@ -200,6 +250,21 @@ class Service:
             await self.container.gateway().finish_records()
         if self._http is not None:
             self._http.should_exit = True
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Two processes with the same files would drain the same spool and overwrite each other's snapshot. Raises
+    `NotAllowed`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "serving.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise NotAllowed(
+                f"Another process serves from {directory}. End it, or give this one a name of its own with --instance."
+            ) from taken
+        yield
 
 
 async def close_files(container: Container) -> None:
@@ -239,9 +304,16 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _connected(settings: Settings, gateway: OcppGateway) -> Callable[[ChargerKey, Row], bool]:
+    """What this process knows by itself; of the chargers of others as the read model has it."""
+    if settings.is_alone:
+        return lambda key, _: gateway.connected(key)
+    return lambda key, row: gateway.connected(key) or bool(row["connected"])
+
+
 def http_services(
     container: Container,
-    settled: Callable[[int], Awaitable[None]],
+    settled: Callable[[int], Awaitable[bool]],
     readiness: Callable[[], Awaitable[dict[str, bool]]],
 ) -> HttpServices:
     c = container
@@ -251,8 +323,8 @@ def http_services(
         idempotency=c.idempotency(),
         settled=settled,
         readiness=readiness,
-        connected=c.gateway().connected,
-        disconnect=c.gateway().disconnect,
+        connected=_connected(c.settings(), c.gateway()),
+        peers=Peers(c.gateway().connected, c.conditions().owner_of, c.settings().peer_urls),
         views=c.views(),
         decision_view=c.decision_view(),
         desk=c.desk(),

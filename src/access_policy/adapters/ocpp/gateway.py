@@ -52,12 +52,14 @@ SETTLE_MIN_S = 0.5  # the answer to the boot is out before the controller speaks
 
 @dataclass(slots=True)
 class _Line:
-    """A station on its connection. `epoch` grows with each connection and each accepted boot."""
+    """A station on its connection. `epoch` grows with each connection and each accepted boot; `claim` is the version under
+    which the connection is on the charger's record (0: not yet)."""
 
     station: Station
     connection: ChargerConnection
     epoch: int
     settled_at: float  # loop time from which the mode controller may talk to it
+    claim: int = 0
 
 
 class OcppGateway:
@@ -78,8 +80,10 @@ class OcppGateway:
             OcppVersion.V21: Ocpp21(desks).handlers,
         }
         self._lines: dict[ChargerKey, _Line] = {}
+        desks.view.on_policy_change(self._policy_changed)
         self._epochs = itertools.count(1)
         self._start_ids = itertools.count(int(desks.clock.now().timestamp()) % 2**30)  # not again soon after a restart
+        self._claims_elsewhere: dict[ChargerKey, int] = {}
         self._records: set[asyncio.Task[None]] = set()
 
     def server(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> OcppServer:
@@ -138,21 +142,40 @@ class OcppGateway:
         station = _station(connection)
         station.protocol = connection.version.subprotocol
         loop = asyncio.get_running_loop()
-        self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time())
-        self._record(self._desks.conditions.connected(station.key, station.protocol))
+        line = self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time())
+        self._record(self._claim(line))
         self._desks.mode_hint(station.key, "connected")
+
+    async def _claim(self, line: _Line) -> None:
+        key = line.station.key
+        line.claim = await self._desks.conditions.connected(key, line.station.protocol)
+        self._yield_to_newer(key)
+
+    def connected_elsewhere(self, key: ChargerKey, claim: int) -> None:
+        """Another gateway has recorded a connection of the charger under this version (ADR 0016). If it is newer than ours,
+        ours is one that the charger has left."""
+        if key in self._lines:
+            self._claims_elsewhere[key] = max(claim, self._claims_elsewhere.get(key, 0))
+            self._yield_to_newer(key)
+
+    def _yield_to_newer(self, key: ChargerKey) -> None:
+        line = self._lines.get(key)
+        if line is not None and 0 < line.claim < self._claims_elsewhere.get(key, 0):
+            log.info("charger %s has connected to another gateway", key[1])
+            self._record(line.connection.close(CloseCode.POLICY_VIOLATION, "connected elsewhere"))
 
     def _closed(self, connection: ChargerConnection) -> None:
         station = _station(connection)
         line = self._lines.get(station.key)
         if line is not None and line.connection is connection:
             del self._lines[station.key]
+            self._claims_elsewhere.pop(station.key, None)
         self._record(self._desks.conditions.disconnected(station.key, "connection closed"))
 
-    def disconnect(self, key: ChargerKey) -> None:
-        """Close the charger's connection, because it was retired or its credentials were changed."""
+    def _policy_changed(self, key: ChargerKey) -> None:
+        """A retired charger is disconnected, whichever process was told to retire it."""
         line = self._lines.get(key)
-        if line is not None:
+        if line is not None and self._desks.view.charger(*key).policy.retired_at is not None:
             self._record(line.connection.close(CloseCode.POLICY_VIOLATION, "no longer admitted"))
 
     async def finish_records(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from access_policy.application.capability_profiles import CapabilityProfiles
@@ -14,7 +14,7 @@ from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
+from access_policy.application.ports.event_store import Append, Recorded, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.streams import condition_stream
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.charger_condition.events import (
@@ -36,7 +36,10 @@ APPEND_TRIES = 5
 
 
 class ChargerConditions:
-    """Appends to the charger's condition stream; the gateway that holds the connection is the usual only writer."""
+    """Appends to the charger's condition stream; the gateway that holds the connection is the usual only writer.
+
+    `gateway` is the name of this process among several that hold connections.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,10 @@ class ChargerConditions:
         commits: Commits,
         profiles: CapabilityProfiles,
         clock: Clock,
+        *,
+        gateway: str = "",
     ) -> None:
+        self._gateway = gateway
         self._view = view
         self._live = live
         self._store = store
@@ -58,14 +64,29 @@ class ChargerConditions:
         self._settings: dict[ChargerKey, tuple[object, object]] = {}
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
-    async def connected(self, key: ChargerKey, protocol: str) -> None:
+    async def connected(self, key: ChargerKey, protocol: str) -> int:
+        """Returns the version of the record in the charger's stream: who has recorded the latest owns the charger."""
         now = self._clock.now()
-        await self._record(key, ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now), now)
+        event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
+        return await self._record(key, event, now)
 
     async def disconnected(self, key: ChargerKey, reason: str) -> None:
+        """Nothing is recorded for a charger that has connected elsewhere since."""
         now = self._clock.now()
-        event = ChargerDisconnected(charger_id=key[1], reason=reason[:200], disconnected_at=now)
-        await self._record(key, event, now)
+        event = ChargerDisconnected(
+            charger_id=key[1], reason=reason[:200], disconnected_at=now, gateway=self._gateway
+        )
+        await self._record(key, event, now, unless=self._is_elsewhere)
+
+    async def owner_of(self, key: ChargerKey) -> str | None:
+        """The gateway that recorded the charger's latest connection; None for a charger that never had one. Raises
+        `StoreUnavailable`."""
+        history = await self._store.load(condition_stream(*key))
+        return next((each.event.gateway for each in reversed(history) if isinstance(each.event, ChargerConnected)), None)
+
+    def _is_elsewhere(self, history: Sequence[Recorded]) -> bool:
+        connections = [each.event for each in history if isinstance(each.event, ChargerConnected)]
+        return bool(connections) and connections[-1].gateway != self._gateway
 
     async def booted(self, key: ChargerKey, *, vendor: str, model: str, firmware: str | None) -> None:
         now = self._clock.now()
@@ -163,13 +184,26 @@ class ChargerConditions:
             return None
         return self._live.recent_denial(key, connector_id, now, timedelta(seconds=profile.denial_window_s))
 
-    async def _record(self, key: ChargerKey, event: ConditionEvent, now: datetime, *, actor: ActorId = SYSTEM) -> None:
+    async def _record(
+        self,
+        key: ChargerKey,
+        event: ConditionEvent,
+        now: datetime,
+        *,
+        actor: ActorId = SYSTEM,
+        unless: Callable[[Sequence[Recorded]], bool] = lambda history: False,
+    ) -> int:
+        """Returns the version recorded. Where others may have written to the stream it is read again, and `unless` decides
+        whether there is still anything to record; 0 if not."""
         stream = condition_stream(*key)
         context = Context(tenant_id=key[0], actor=actor, correlation_id=new_id())
         events = enveloped(context, (event,), now=now)
         for _ in range(APPEND_TRIES):
             if key not in self._versions:
-                self._versions[key] = len(await self._store.load(stream))
+                history = await self._store.load(stream)
+                if unless(history):
+                    return 0
+                self._versions[key] = len(history)
             version = self._versions[key]
             self._versions[key] = version + 1  # whoever comes next while we wait appends after us
             try:
@@ -180,7 +214,7 @@ class ChargerConditions:
                 self._versions.pop(key, None)
                 raise
             else:
-                return
+                return version + 1
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
 
 

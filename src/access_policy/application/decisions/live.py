@@ -132,6 +132,10 @@ class LiveAttempts:
         after = self._pins[source] = before.after_wrong_pin(at)
         return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
 
+    def lock_pins_out(self, source: PinSource, until: datetime) -> None:
+        """As recorded by whoever counted them."""
+        self._pins[source] = PinLockout((), until)
+
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
         self._denials.setdefault(charger, {})[connector_id] = (at, attempt_id)
 

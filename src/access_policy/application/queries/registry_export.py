@@ -29,7 +29,7 @@ class RegistryExport:
     store: EventStore
     followed_to: Callable[[], Awaitable[int]]
 
-    async def ready(self, settled: Callable[[int], Awaitable[None]]) -> None:
+    async def ready(self, settled: Callable[[int], Awaitable[bool]]) -> None:
         """Wait until the views have all that is stored now: an export that is behind, imported with `replace`, would remove
         what it lacks. Raises `StoreUnavailable` if that takes too long."""
         position = await self.store.last_position()

@@ -12,10 +12,13 @@ from access_policy.domain.ids import AttemptId, ChargerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerConnected:
+    """`gateway` names the process that holds the connection; the latest one recorded owns the charger (ADR 0016)."""
+
     TYPE: ClassVar = "charger_condition.charger_connected.v1"
     charger_id: ChargerId
     protocol: str
     connected_at: datetime
+    gateway: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class ChargerDisconnected:
     charger_id: ChargerId
     reason: str
     disconnected_at: datetime
+    gateway: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

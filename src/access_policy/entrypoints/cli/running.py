@@ -18,7 +18,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.errors import Refused
 from access_policy.entrypoints.http.bodies import duration
-from access_policy.settings import Settings
+from access_policy.settings import ProcessRole, Settings
 
 Answer = TypeVar("Answer")
 
@@ -34,10 +34,14 @@ def serve(
     data: Data = None,
     http: Http = None,
     ocpp: Ocpp = None,
+    role: Annotated[
+        list[ProcessRole] | None, typer.Option(help="What this process does, for several on one store [default: all]")
+    ] = None,
+    instance: Annotated[str | None, typer.Option(help="Name of this process among several")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
 ) -> None:
-    """Run the service in one process until SIGTERM or Ctrl-C."""
-    settings = _settings(data=data, http=http, ocpp=ocpp)
+    """Run the service until SIGTERM or Ctrl-C: all of it in one process, or with --role a part of it."""
+    settings = _settings(data=data, http=http, ocpp=ocpp, roles=",".join(role) if role else None, instance=instance)
     _log_to_terminal(settings, quiet=demo)
     if demo:
         from access_policy.entrypoints.demo.run import serve_demo
@@ -134,8 +138,13 @@ def _say_where(service: object) -> None:
     from access_policy.entrypoints.service import Service
 
     assert isinstance(service, Service)
-    print(f"HTTP API  http://127.0.0.1:{service.http_port}/v1   (documentation: /docs)")
-    print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
+    roles = service.settings.process_roles
+    if ProcessRole.API in roles:
+        print(f"HTTP API  http://127.0.0.1:{service.http_port}/v1   (documentation: /docs)")
+    if ProcessRole.GATEWAY in roles:
+        print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
+    if roles == {ProcessRole.PROJECTOR}:
+        print("Read models are followed")
     print(f"Token     access-policy token --tenant T --role admin --data {service.settings.data}", flush=True)
 
 

@@ -19,6 +19,8 @@ from access_policy.entrypoints.http.problems import ApiProblem
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 
+LOG_POSITION = "X-Log-Position"  # of a command's answer; sent with a later request it asks to read at least that
+
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items of a page")]
 Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")]
 IfMatch = Annotated[
@@ -37,11 +39,12 @@ def answer(
 
 
 def done(result: Done, body: Mapping[str, Any], *, status: int = 200) -> Response:
-    return answer({**body, "version": result.version}, status=status, version=result.version)
+    headers = {LOG_POSITION: str(result.position)}
+    return answer({**body, "version": result.version}, status=status, version=result.version, headers=headers)
 
 
 def nothing_left(result: Done) -> Response:
-    return Response(status_code=204, headers={"ETag": f'"{result.version}"'})
+    return Response(status_code=204, headers={"ETag": f'"{result.version}"', LOG_POSITION: str(result.position)})
 
 
 def page(found: Page, shown: Callable[[Row], Mapping[str, Any]]) -> Response:

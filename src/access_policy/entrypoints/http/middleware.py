@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access_policy.application.ports.idempotency import StoredAnswer
+from access_policy.entrypoints.http.answers import LOG_POSITION
 from access_policy.entrypoints.http.auth import authenticated, services_of
 from access_policy.entrypoints.http.problems import ApiProblem, problem
 
@@ -100,6 +101,19 @@ def _too_large(limit: int) -> Response:
             413, "body-too-large", f"A file to import has at most {limit // MIB} MiB; split it and import the parts in turn."
         )
     return problem(413, "body-too-large", f"A body has at most {limit} bytes.")
+
+
+async def reads_its_writes(request: Request, call_next: Next) -> Response:
+    """`X-Log-Position` of an earlier answer, from whichever process: the request waits until that can be read here."""
+    asked = request.headers.get(LOG_POSITION)
+    if asked is None:
+        return await call_next(request)
+    if not asked.isascii() or not asked.isdecimal() or len(asked) > 18:
+        return problem(400, "bad-log-position", f"{LOG_POSITION} takes the number of an earlier answer.")
+    if not await services_of(request).settled(int(asked)):
+        detail = "What you have read or written elsewhere is not here yet; try again."
+        return problem(503, "not-caught-up", detail, headers={"Retry-After": "1"})
+    return await call_next(request)
 
 
 class SentBefore:

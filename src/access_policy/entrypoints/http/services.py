@@ -20,29 +20,30 @@ from access_policy.application.ports.idempotency import IdempotencyRecords
 from access_policy.application.ports.identity import Tokens
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
-from access_policy.application.ports.views import Views
+from access_policy.application.ports.views import Row, Views
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.what_if.replay import WhatIf
+from access_policy.entrypoints.http.peers import Peers
 
 Handler = Callable[[Context, Any], Awaitable[Done]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpServices:
-    """`settled` waits until a log position can be read; `readiness` names what the service needs and whether it is there;
-    `disconnect` ends the connection of a charger that may not come in any more."""
+    """`settled` waits until a log position can be read, False if that takes too long; `readiness` names what the service
+    needs and whether it is there; `connected` knows it of a charger by its key and its row in the read model."""
 
     clock: Clock
     tokens: Tokens
     idempotency: IdempotencyRecords
-    settled: Callable[[int], Awaitable[None]]
+    settled: Callable[[int], Awaitable[bool]]
     readiness: Callable[[], Awaitable[dict[str, bool]]]
-    connected: Callable[[ChargerKey], bool]
-    disconnect: Callable[[ChargerKey], None]
+    connected: Callable[[ChargerKey, Row], bool]
+    peers: Peers
     views: Views
     decision_view: DecisionView
     desk: AccessDesk

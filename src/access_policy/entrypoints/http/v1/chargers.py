@@ -103,7 +103,6 @@ async def retire_charger(
     command = RetireCharger(charger_id=ChargerId(charger_id), expected_version=expected_version(if_match))
     result = await services.retire_charger(context_of(request, caller), command)
     await services.settled(result.position)
-    services.disconnect((caller.tenant_id, ChargerId(charger_id)))
     return nothing_left(result)
 
 
@@ -111,6 +110,9 @@ async def retire_charger(
 async def rotate_password(request: Request, caller: Caller, services: Services, charger_id: str) -> Response:
     """Give the charger a new password over its connection. The old one holds until the charger has used the new one, which
     nobody is told."""
+    passed_on = await services.peers.answer(request, (caller.tenant_id, ChargerId(charger_id)))
+    if passed_on is not None:
+        return passed_on
     await services.rotate_password(context_of(request, caller), RotatePassword(charger_id=ChargerId(charger_id)))
     return Response(status_code=204)
 
@@ -135,7 +137,7 @@ def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, 
     charger = services.decision_view.charger(tenant_id, charger_id)
     policy = charger.policy
     expected = charger.expected(now)
-    connected = services.connected((tenant_id, charger_id))
+    connected = services.connected((tenant_id, charger_id), row)
     profile = services.profiles.get(policy.settings.profile)
     upcoming = next(charger.timeline_at(now).transitions(now), None) or next_transition(policy.plan, now)
     return {

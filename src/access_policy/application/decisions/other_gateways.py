@@ -1,0 +1,81 @@
+"""What other gateways record, as far as this one must know it: charges under way, locked-out PINs, chargers that moved.
+
+Each gateway decides from its own memory. An identifier that charges at another gateway's charger is in use all the same, a
+charger may come here in the middle of a charge, and one that has connected elsewhere is ours no more (ADR 0016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
+from access_policy.application.ports.event_store import Recorded
+from access_policy.application.streams import tenant_of
+from access_policy.domain.access.events import ChargingEnded, ChargingStarted, DenialNotHonoured, PinsLockedOut
+from access_policy.domain.charger_condition.events import ChargerConnected
+
+TYPES = frozenset(
+    event.TYPE for event in (ChargingStarted, ChargingEnded, DenialNotHonoured, PinsLockedOut, ChargerConnected)
+)
+
+
+class OtherGateways:
+    """`is_here` tells the chargers that are connected to this process: what they do is known here at once. `moved` hears of
+    each connection that another gateway has recorded, with its version."""
+
+    def __init__(
+        self,
+        name: str,
+        live: LiveAttempts,
+        is_here: Callable[[ChargerKey], bool],
+        moved: Callable[[ChargerKey, int], None],
+    ) -> None:
+        self._name = name
+        self._live = live
+        self._is_here = is_here
+        self._moved = moved
+        self._position = 0
+
+    def begin_after(self, position: int) -> None:
+        """Everything up to there is known, recalled from the read models."""
+        self._position = position
+
+    async def followed_to(self) -> int:
+        return self._position
+
+    async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
+        for recorded in batch:
+            key = (tenant_of(recorded.stream), recorded.event.charger_id)
+            if isinstance(recorded.event, ChargerConnected):
+                if recorded.event.gateway != self._name:
+                    self._moved(key, recorded.version)
+            elif not self._is_here(key):
+                self._note(key, recorded)
+        self._position = reached
+
+    def _note(self, key: ChargerKey, recorded: Recorded) -> None:
+        match recorded.event:
+            case ChargingStarted() as start:
+                self._live.started(
+                    key,
+                    Session(
+                        attempt_id=start.attempt_id,
+                        transaction_id=start.transaction_id,
+                        connector_id=start.connector_id,
+                        identifier=start.identifier,
+                        vehicle_id=start.vehicle_id,
+                        decision=start.decision,
+                        started_at=start.started_at,
+                        meter_start_wh=start.meter_start_wh,
+                    ),
+                )
+            case ChargingEnded() as end:
+                self._live.ended(key, end.transaction_id)
+            case DenialNotHonoured() as seen:
+                session = self._live.session(key, seen.transaction_id)
+                if session is not None:
+                    session.not_honoured = True
+            case PinsLockedOut() as locked:
+                self._live.lock_pins_out((key, locked.source), locked.until)
+            case _:
+                pass
