@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gen
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench lock clean
+.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ bench: $(BENCH_STAMP) ## Run the benchmarks and print their figures
 $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
+
+docs: setup ## Write the documents that are made from the code
+	$(BIN)/python -m access_policy.adapters.ocpp.profiles.document > docs/chargers.md
 
 lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench

@@ -40,6 +40,11 @@ from access_policy.application.commands.put_agreement import PutAgreementHandler
 from access_policy.application.commands.put_calendar import PutCalendarHandler
 from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_profile import (
+    OperatorsProfiles,
+    PutProfileHandler,
+    RemoveProfileHandler,
+)
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
@@ -72,6 +77,7 @@ from access_policy.application.mode_control.reconcile import Reconciler
 from access_policy.application.mode_control.remote_starts import RemoteStarts
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
@@ -129,7 +135,8 @@ class Container(containers.DeclarativeContainer):
     credentials = providers.Singleton(
         lambda keys, s: SqliteChargerCredentials(s.data / "credentials.sqlite", keys.charger_passwords), keys, settings
     )
-    profiles = providers.Singleton(ProfileCatalogue.packaged)
+    decision_view = providers.Singleton(DecisionView)
+    profiles = providers.Singleton(ProfileCatalogue.packaged, decision_view.provided.operators_profiles)
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
     idempotency = providers.Singleton(
         lambda keys, s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite", keys.vault), keys, settings
@@ -149,7 +156,6 @@ class Container(containers.DeclarativeContainer):
     )
 
     # --- the decision path -------------------------------------------------------------------------------------------
-    decision_view = providers.Singleton(DecisionView)
     decision_follower = providers.Singleton(
         lambda store, view, s: Follower(
             "decision view", store, view.follow, view.followed_to, types=TYPES, poll_s=_poll_s(s)
@@ -283,12 +289,18 @@ class Container(containers.DeclarativeContainer):
         retrying,
         providers.Singleton(RemoveCalendarHandler, depots, policies, decision_view, chargers_follow, clock),
     )
+    operators_profiles = providers.Singleton(OperatorsProfiles, store, clock)
+    put_profile = providers.Singleton(retrying, providers.Singleton(PutProfileHandler, operators_profiles, profiles))
+    remove_profile = providers.Singleton(
+        retrying, providers.Singleton(RemoveProfileHandler, operators_profiles, profiles, decision_view)
+    )
     put_charger = providers.Singleton(
         retrying, providers.Singleton(PutChargerHandler, policies, depots, claims, profiles, credentials, clock)
     )
     retire_charger = providers.Singleton(
         retrying, providers.Singleton(RetireChargerHandler, policies, claims, credentials, clock)
     )
+    probe = providers.Singleton(Probe, decision_view, profiles, gateway, views)
     rotate_password = providers.Singleton(RotatePasswordHandler, policies, credentials, gateway, conditions)
     schedule_mode = providers.Singleton(retrying, providers.Singleton(ScheduleModeHandler, change_policy))
     schedule_mode_for_many = providers.Singleton(

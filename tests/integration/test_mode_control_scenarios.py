@@ -257,3 +257,52 @@ def answers_to_calls(charger: SimulatedCharger, action: str) -> list[Any]:
     """The charger's answers to calls of ours."""
     asked = {frame.message[1] for frame in charger.frames if not frame.sent and frame.action == action}
     return [frame.message[2] for frame in charger.frames if frame.sent and frame.message[1] in asked]
+
+
+# --- which profile fits --------------------------------------------------------------------------------------------------
+
+READS = {
+    "GetConfiguration", "GetVariables", "GetLocalListVersion", "ClearCache", "SendLocalList", "SetVariableMonitoring"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("protocol", "freevend", "vendor", "proposed", "fit"),
+    [
+        (OCPP16, FreevendKey(), "MicroOcpp", "microocpp-1.6", "fits"),
+        (OCPP16, FreevendKey(key="FreeModeActive", tag_key="FreeModeRFID"), "Nobody", "vestel-evc04-1.6", "may_fit"),
+        (OCPP16, FreevendKey(readonly=True), "MicroOcpp", "ocpp16-central", "always"),
+        (OCPP16, None, "Nobody", "ocpp16-central", "always"),
+        (OCPP201, FreevendVariable(), "Nobody", "ocpp201-authctrlr", "fits"),
+        (OCPP21, None, "Nobody", "ocpp21-central", "always"),
+    ],
+)
+async def test_a_probe_reads_the_charger_and_proposes_what_fits(
+    tmp_path: Path, protocol: str, freevend: Any, vendor: str, proposed: str, fit: str
+) -> None:
+    central = {OCPP16: "ocpp16-central", OCPP201: "ocpp201-central", OCPP21: "ocpp21-central"}[protocol]
+    spec = replace(SPEC, protocol=protocol, freevend=freevend, vendor=vendor)
+    async with depot_with(tmp_path, central, AccessMode.MANAGED, spec) as (service, charger):
+        await charger.until_ready()
+        await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
+        await until(lambda: service.container.gateway().serving_epoch((ACME, BAY)) is not None)
+        settings = charger.settings_in_force
+        found = await service.container.probe()((ACME, BAY))
+
+        assert (found.candidates[0].profile.name, found.candidates[0].fit) == (proposed, fit)
+        assert charger.settings_in_force == settings
+        asked = {frame.action for frame in charger.frames if not frame.sent and frame.action}
+        assert asked <= READS | {"ChangeConfiguration", "SetVariables"}
+
+
+async def test_an_older_spelling_of_the_key_is_found_and_only_keys_that_are_there_are_written(tmp_path: Path) -> None:
+    spec = replace(SPEC, freevend=FreevendKey(key="AO_FreeVendActive", tag_key="AO_FreeVendIdTag"))
+    async with depot_with(tmp_path, "microocpp-1.6", AccessMode.FREEVEND, spec) as (service, charger):
+        await charger.until_ready()
+        await until(lambda: application(service).applied_mode is AccessMode.FREEVEND)
+
+        assert charger.freevend_active
+        assert charger.settings_in_force["AO_FreeVendIdTag"] == "FREEVEND"
+        frames = (frame for frame in charger.frames if not frame.sent and frame.action == "ChangeConfiguration")
+        written = {frame.message[3]["key"] for frame in frames}
+        assert not written & {"Cst_FreeVendActive", "Cst_FreeVendIdTag"}

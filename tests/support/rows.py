@@ -93,6 +93,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.registry_stream(tenant)
     if kind == "charger_condition":
         return streams.condition_stream(tenant, ChargerId(event.charger_id))
+    if kind == "capability_profile":
+        return streams.profile_stream(tenant, event.name)
     if kind == "enrolment_session":
         return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
     if kind == "charge_point":

@@ -52,6 +52,7 @@ class _Tenant(_Part, frozen=True):
     depots: tuple[Depot, ...]
     agreements: tuple[Agreement, ...]
     agreement_changed_at: dict[AgreementId, int]
+    profiles: dict[str, str]
 
 
 class _Vehicles(_Part, frozen=True):
@@ -86,7 +87,7 @@ class FileViewSnapshots:
             return await asyncio.to_thread(_read, self._path)
         except FileNotFoundError:
             return None
-        except (SnapshotUnreadable, msgspec.MsgspecError, OSError) as error:
+        except (SnapshotUnreadable, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
             logger.warning("%s is not used: %s", self._path.name, error)
             return None
 
@@ -132,7 +133,12 @@ def _parts(state: ViewState) -> Iterator[_Part]:
     for tenant in state.tenants:
         registry = tenant.registry
         yield _Tenant(
-            tenant.tenant_id, registry.version, tenant.depots, registry.agreements, registry.agreement_changed_at
+            tenant.tenant_id,
+            registry.version,
+            tenant.depots,
+            registry.agreements,
+            registry.agreement_changed_at,
+            tenant.profiles,
         )
         for vehicles in _batches(registry.vehicles):
             yield _Vehicles(vehicles)
@@ -197,7 +203,7 @@ def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
 
 def _tenant(head: _Tenant, vehicles: Sequence[Vehicle], chargers: Sequence[ChargerState]) -> TenantState:
     registry = RegistryState(head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at)
-    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers))
+    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), head.profiles)
 
 
 def _batches(items: tuple[_Item, ...]) -> Iterator[tuple[_Item, ...]]:

@@ -1,6 +1,6 @@
 """What a charger model can do: how freevend is switched on it, how its tags are read, what follows a refusal (design 2).
 
-Profiles are data: adapters read them from files, operators may put their own. Nothing here is protocol code.
+Profiles are data: adapters read them from files, operators put their own. Nothing here is protocol code.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from access_policy.domain.ids import TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +24,25 @@ class DeviceVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationKey:
-    """OCPP 1.6: a vendor's key. `tag_key` is the key of the tag that freevend sessions carry, `tag` what we set it to."""
+    """OCPP 1.6: a vendor's key. `tag_key` is the key of the tag that freevend sessions carry, `tag` what we set it to.
+    `also_called` and `tag_also_called` are names of the same keys in other firmwares: the one the charger has is used."""
 
     key: str
     managed_value: str
     freevend_value: str
+    also_called: tuple[str, ...] = ()
     tag_key: str | None = None
+    tag_also_called: tuple[str, ...] = ()
     tag: str | None = None
     needs_reboot: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.key, *self.also_called)
+
+    @property
+    def tag_names(self) -> tuple[str, ...]:
+        return () if self.tag_key is None else (self.tag_key, *self.tag_also_called)
 
 
 class ControlWithoutSwitch(StrEnum):
@@ -51,30 +64,38 @@ def mode_control_name(control: ModeControl) -> str:
             return control.value
 
 
+class Evidence(StrEnum):
+    STANDARD = "standard"  # OCPP itself says so
+    VERIFIED = "verified"  # the vendor's own text or source code was read
+    SECOND_HAND = "second_hand"  # somebody else's account: try it on a real charger first
+    OPERATOR = "operator"  # put by an operator
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfile:
-    """`denial_error_codes` are the error codes (1.6 errorCode or vendorErrorCode; 2.x connector status) by which this
-    model shows a refusal; one that follows a denial on the same connector within `denial_window_s` seconds is no fault.
-
-    `tags_are` says how a bare tag is read: `rfid`, `pin` or `other` (a `VID:` prefix always makes it a `mac`).
-    `personal_message`: the model takes a text for the driver in the answer. `pending_at_boot`: it may be kept Pending after
-    a boot until its mode is in force, and leaves that state well.
-    """
+    """What each field means for operators stands in the schema of profile files (`adapters.ocpp.profiles.schema`)."""
 
     name: str
     title: str
     protocols: tuple[str, ...]
     mode_control: ModeControl
+    vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
+    base32_macs: bool = False
     personal_message: bool = False
     pending_at_boot: bool = False
     denial_error_codes: frozenset[str] = field(default_factory=frozenset)
     denial_window_s: float = 30.0
     settle_s: float = 0.0
+    list_entries_max: int | None = None
+    quirks: tuple[str, ...] = ()
+    evidence: Evidence = Evidence.OPERATOR
     source: str = ""
 
 
 class CapabilityProfiles(Protocol):
-    def get(self, name: str) -> CapabilityProfile | None: ...
+    """Those that always exist, and those that operators of the tenant have put."""
 
-    def all(self) -> tuple[CapabilityProfile, ...]: ...
+    def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None: ...
+
+    def all(self, tenant_id: TenantId) -> tuple[CapabilityProfile, ...]: ...

@@ -37,6 +37,10 @@ def enrolment_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
     return StreamId(f"{tenant_id}/enrolment_session/{charger_id}")
 
 
+def profile_stream(tenant_id: TenantId, name: str) -> StreamId:
+    return StreamId(f"{tenant_id}/capability_profile/{quote(name, safe='')}")
+
+
 def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
     return StreamId(f"{tenant_id}/charger_condition/{charger_id}")
 

@@ -132,3 +132,37 @@ def test_rows_with_errors_are_shown_with_line_and_column(cli: Cli, tmp_path: Pat
 
     assert "2\terror\tbus-1\trfid: " in shown.stdout
     assert " : " not in shown.stderr
+
+
+OURS = """
+title = "Our own chargers"
+protocols = ["ocpp1.6"]
+mode_control = { kind = "configuration_key", key = "OurFree", managed_value = "off", freevend_value = "on" }
+"""
+
+
+def test_a_profile_of_ones_own_is_put_from_a_file_shown_and_removed(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text(OURS)
+    cli("profile", "put", "ours-1.6", str(file))
+
+    shown = cli.json("profile", "show", "ours-1.6")
+    assert (shown["title"], shown["control"]["key"]) == ("Our own chargers", "OurFree")
+    assert "ours-1.6" in cli("profiles").stdout
+    cli("profile", "remove", "ours-1.6")
+    assert "ours-1.6" in cli("profile", "show", "ours-1.6", status=1).stderr
+
+
+@pytest.mark.parametrize(("text", "complaint"), [("title = ", "ours.toml"), ('title = "Ours"', "protocols")])
+def test_a_profile_file_that_cannot_be_used_is_one_readable_line(
+    cli: Cli, tmp_path: Path, text: str, complaint: str
+) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text(text)
+    result = cli("profile", "put", "ours-1.6", str(file), status=2 if complaint == "ours.toml" else 1)
+
+    assert complaint in result.stderr
+
+
+def test_a_probe_of_a_charger_that_is_away_says_so(cli: Cli) -> None:
+    assert "not connected" in cli("chargers", "probe", "bay-1", status=1).stderr

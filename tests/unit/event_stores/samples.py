@@ -16,6 +16,7 @@ from access_policy.domain.access_mode import (
     OnStoreOutage,
     OnWindowStart,
 )
+from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
@@ -201,6 +202,8 @@ SAMPLES: tuple[object, ...] = (
     claims.ChargePointClaimed(charge_point_id=CHARGE_POINT, tenant_id=TENANT, charger_id=BAY),
     claims.ChargePointReleased(charge_point_id=CHARGE_POINT),
     condition.ChargerBooted(charger_id=BAY, vendor="Acme", model="X1", firmware="1.2.3", booted_at=START),
+    profile.CapabilityProfilePut(name="ours-1.6", definition='{"title":"Ours"}'),
+    profile.CapabilityProfileRemoved(name="ours-1.6"),
     condition.ChargerConnected(charger_id=BAY, protocol="ocpp1.6", connected_at=START),
     condition.ChargerDisconnected(charger_id=BAY, reason="1006", disconnected_at=START),
     condition.OfflineStartsSet(

@@ -12,6 +12,7 @@ from access_policy.application.queries.charger_conditions import STALLED_AFTER, 
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
 from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
+from tests.support.rows import ACME
 from tests.support.switching import applied, failed, requested
 
 HERE = Link(connected=True, changed_at=NOON)
@@ -25,9 +26,8 @@ def told(*events: Any, link: Link = HERE, profile: str = "ocpp201-authctrlr", la
     """Status and reason by type."""
     policy = fold((registered(), *events))
     assert policy is not None
-    found = conditions_of(
-        policy, ProfileCatalogue.packaged().get(profile), MANAGED, link, failure_detail="why", now=NOON + later
-    )
+    known = ProfileCatalogue.packaged().get(ACME, profile)
+    found = conditions_of(policy, known, MANAGED, link, failure_detail="why", now=NOON + later)
     return {each.type: (each.status, each.reason) for each in found}
 
 

@@ -14,6 +14,7 @@ from access_policy.application.decisions.questions import Denial
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.depots.depot import LANGUAGES
 from tests.support.builders import berlin
+from tests.support.rows import ACME
 
 TEXTS = DriverTexts.packaged()
 SIX = berlin("2026-11-20 06:00")
@@ -21,6 +22,7 @@ SIX = berlin("2026-11-20 06:00")
 
 def denial(reason: Reason = Reason.UNKNOWN_IDENTIFIER, language: str = "en", until: datetime | None = SIX) -> Denial:
     return Denial(
+        tenant_id=ACME,
         reason=reason,
         managed_until=until,
         agreement_ended=False,

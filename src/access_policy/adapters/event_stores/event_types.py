@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from access_policy.domain.access import events as access
+from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
@@ -37,6 +38,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     depot.DepotRegistered,
     depot.HolidayCalendarPut,
     depot.HolidayCalendarRemoved,
+    profile.CapabilityProfilePut,
+    profile.CapabilityProfileRemoved,
     policy.ChargerAmended,
     policy.ChargerRegistered,
     policy.ChargerRetired,

@@ -58,7 +58,7 @@ class StatusAndMessage:
     message_max: int = PERSONAL_MESSAGE_MAX
 
     def signal(self, denial: Denial) -> DenialSignal:
-        profile = self.profiles.get(denial.profile)
+        profile = self.profiles.get(denial.tenant_id, denial.profile)
         status = STATUS_2X[denial.reason]
         if profile is None or not profile.personal_message:
             return DenialSignal(status=status)

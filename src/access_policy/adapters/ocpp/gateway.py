@@ -8,13 +8,13 @@ import itertools
 import logging
 import ssl
 from collections.abc import Awaitable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp import local_list, mode_switch, offline_settings
+from access_policy.adapters.ocpp import inspection, local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
 from access_policy.adapters.ocpp.boots import ASKED_FOR_WHILE_PENDING
@@ -37,6 +37,7 @@ from access_policy.application.ports.charger_gateway import (
     SwitchRefused,
     Written,
 )
+from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
@@ -262,6 +263,11 @@ class OcppGateway:
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
 
+    async def inspect(
+        self, key: ChargerKey, keys: Sequence[str], variables: Sequence[DeviceVariable]
+    ) -> ChargerSettingsSeen:
+        return await inspection.inspect(self._connection(key), keys, variables)
+
     async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
         return await mode_switch.watch_switch(self._connection(key), switch)
 
@@ -278,7 +284,10 @@ class OcppGateway:
         return list(self._lines)
 
     async def list_state(self, key: ChargerKey) -> ListState:
-        return await local_list.list_state(self._connection(key))
+        state = await local_list.list_state(self._connection(key))
+        profile = self._desks.profile(key)
+        most = profile.list_entries_max if profile is not None else None
+        return state if most is None else replace(state, capacity=min(state.capacity, most))
 
     async def send_list(
         self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]

@@ -6,7 +6,7 @@ the spelling in which the charger reports them. OCPP 2.x: SetVariables and GetVa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from access_policy.adapters.ocpp.connection import ChargerConnection
@@ -39,8 +39,8 @@ async def write_switch(connection: ChargerConnection, switch: Switch, mode: Acce
 async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[AccessMode | None, str]:
     _spoken_here(connection, switch)
     match switch:
-        case ConfigurationKey(key=key):
-            value = (await _read_keys(connection, [key]))[key.lower()]
+        case ConfigurationKey():
+            key, value = _one_of(await _read_keys(connection, switch.names), switch.names)
             return _mode_of(value, switch), f"{key}={value}"
         case DeviceVariable(component=component, variable=variable):
             value = await _read_variable(connection, switch)
@@ -126,33 +126,35 @@ async def _status_of(
 async def _write_key(
     connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode, wanted_still: StillWanted
 ) -> Written:
-    """The tag first, so that no freevend session carries another one; then the switch in the charger's own spelling."""
+    """The tag first, so that no freevend session carries another one; then the switch in the charger's own spelling. Only
+    keys that the charger has are written."""
     wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
-    tag_keys = [switch.tag_key] if switch.tag_key is not None and switch.tag is not None else []
-    present = await _read_keys(connection, [switch.key, *tag_keys], missing_allowed=tag_keys)
-    for tag_key in tag_keys:
-        current = present.get(tag_key.lower())
-        if mode is AccessMode.FREEVEND and current is not None and current != switch.tag:
-            await _change(connection, tag_key, switch.tag or "", wanted_still)
-    spelled = _spelled_like(present[switch.key.lower()], wanted)
-    return await _change(connection, switch.key, spelled, wanted_still)
+    present = await _read_keys(connection, (*switch.names, *switch.tag_names))
+    key, reported = _one_of(present, switch.names)
+    tag_key = next((name for name in switch.tag_names if name.lower() in present), None)
+    sets_tag = mode is AccessMode.FREEVEND and tag_key is not None and switch.tag is not None
+    if sets_tag and tag_key is not None and present[tag_key.lower()] != switch.tag:
+        await _change(connection, tag_key, switch.tag or "", wanted_still)
+    return await _change(connection, key, _spelled_like(reported, wanted), wanted_still)
 
 
-async def _read_keys(
-    connection: ChargerConnection, keys: list[str], *, missing_allowed: list[str] | None = None
-) -> dict[str, str]:
-    """Values by lower-case key. Raises `SwitchRefused('not_supported')` for a key that the charger does not have."""
-    answer = await call(connection, "GetConfiguration", {"key": keys}, urgency=Urgency.MODE)
+async def _read_keys(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, str]:
+    """Values by lower-case key, of those that the charger has."""
+    answer = await call(connection, "GetConfiguration", {"key": list(keys)}, urgency=Urgency.MODE)
     entries = answer.get("configurationKey")
-    found = {
+    return {
         str(entry["key"]).lower(): str(entry.get("value") or "")
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict) and "key" in entry
     }
-    for key in keys:
-        if key.lower() not in found and key not in (missing_allowed or []):
-            raise SwitchRefused("not_supported", f"the charger has no configuration key {key}")
-    return found
+
+
+def _one_of(found: Mapping[str, str], names: Sequence[str]) -> tuple[str, str]:
+    """The first of `names` that was found, and its value. Raises `SwitchRefused('not_supported')` where none was."""
+    for name in names:
+        if name.lower() in found:
+            return name, found[name.lower()]
+    raise SwitchRefused("not_supported", f"the charger has no configuration key {' or '.join(names)}")
 
 
 async def _change(connection: ChargerConnection, key: str, value: str, wanted: StillWanted | None = None) -> Written:

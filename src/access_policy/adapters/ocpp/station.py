@@ -64,7 +64,7 @@ class Desks:
     plug_seen: PlugSeen
 
     def profile(self, key: ChargerKey) -> CapabilityProfile | None:
-        return self.profiles.get(self.view.charger(*key).policy.settings.profile)
+        return self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
 
     def freevend_tag(self, key: ChargerKey) -> str | None:
         """The tag that the charger's freevend sessions carry, by its profile."""

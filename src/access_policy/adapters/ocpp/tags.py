@@ -6,6 +6,8 @@ A tag that cannot be read as what its profile says is `other`, verbatim; a token
 
 from __future__ import annotations
 
+import base64
+
 from access_policy.application.capability_profiles import CapabilityProfile
 from access_policy.domain.identifiers import (
     VID_PREFIX,
@@ -14,6 +16,8 @@ from access_policy.domain.identifiers import (
     IdentifierKind,
     identifier,
 )
+
+_BYTES_BY_BASE32_LENGTH = {10: 6, 13: 8}
 
 NO_AUTHORIZATION = "NoAuthorization"  # OCPP 2.0.1, C02: a start for which nobody had to ask
 
@@ -33,8 +37,22 @@ def read_tag(tag: str, profile: CapabilityProfile | None) -> Identifier | None:
     text = tag.strip()
     if text[: len(VID_PREFIX)].upper() == VID_PREFIX:
         return _as(IdentifierKind.MAC, text)
+    if profile is not None and profile.base32_macs and (mac := _mac_in_base32(text)) is not None:
+        return mac
     bare_kind = IdentifierKind(profile.tags_are) if profile is not None else IdentifierKind.RFID
     return _as(bare_kind, text) or _as(IdentifierKind.OTHER, text)
+
+
+def _mac_in_base32(text: str) -> Identifier | None:
+    """A vehicle's own id of 6 or 8 bytes in Base32 without padding: 10 or 13 characters, as no card's UID in hex has."""
+    length = _BYTES_BY_BASE32_LENGTH.get(len(text))
+    if length is None:
+        return None
+    try:
+        value = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except ValueError:
+        return None
+    return _as(IdentifierKind.MAC, value.hex()) if len(value) == length else None
 
 
 def read_token(value: str, token_type: str, profile: CapabilityProfile | None) -> Identifier | None:

@@ -58,7 +58,7 @@ class PutChargerHandler:
         policy = await self.policies.find(context.tenant_id, command.charger_id)
         check_version(command.expected_version, 0 if policy is None else policy.changed_at)
         depot = await self._depot(context, command)
-        settings = self._settings(command, depot, policy)
+        settings = self._settings(context, command, depot, policy)
         if policy is None:
             events = policies.register(
                 command.charger_id, settings, command.enforcement or Enforcement.ENFORCE, depot.calendars
@@ -81,8 +81,10 @@ class PutChargerHandler:
             raise SettingsInvalid(f"There is no depot {command.depot_id}; put it first.", pointer="/depot_id")
         return depot
 
-    def _settings(self, command: PutCharger, depot: Depot, policy: ChargerAccessPolicy | None) -> ChargerSettings:
-        if not self.profiles.knows(command.profile):
+    def _settings(
+        self, context: Context, command: PutCharger, depot: Depot, policy: ChargerAccessPolicy | None
+    ) -> ChargerSettings:
+        if not self.profiles.knows(context.tenant_id, command.profile):
             raise SettingsInvalid(
                 f"There is no capability profile {command.profile[:64]!r}; GET /v1/profiles lists all.",
                 pointer="/profile",

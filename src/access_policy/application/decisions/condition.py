@@ -179,7 +179,7 @@ class ChargerConditions:
         self, key: ChargerKey, connector_id: int, codes: set[str | None], now: datetime
     ) -> AttemptId | None:
         """The denied attempt that this error is the sight of: by the profile's codes and window, on the connector."""
-        profile = self._profiles.get(self._view.charger(*key).policy.settings.profile)
+        profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)
         if profile is None or not codes & profile.denial_error_codes:
             return None
         return self._live.recent_denial(key, connector_id, now, timedelta(seconds=profile.denial_window_s))

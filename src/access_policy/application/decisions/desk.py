@@ -269,6 +269,7 @@ class AccessDesk:
         depot = self.view.depot(ask.tenant_id, facts.depot_id)
         return ask.signals.signal(
             Denial(
+                tenant_id=ask.tenant_id,
                 reason=decision.reason,
                 managed_until=_managed_until(charger.timeline_at(facts.at), facts.at),
                 agreement_ended=decision.reason is Reason.AGREEMENT_ENDED,

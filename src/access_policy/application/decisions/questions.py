@@ -19,6 +19,7 @@ CHARGER = ActorId("charger")
 class Denial:
     """What a driver may be told: why, until when managed access holds here, in which language and zone."""
 
+    tenant_id: TenantId
     reason: Reason
     managed_until: datetime | None
     agreement_ended: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from access_policy.application.decisions.view_state import Anchor, ChargerState, RegistryState, TenantState, ViewState
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
+from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
 from access_policy.domain.charger_access_policy import events as policy_events
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
@@ -28,8 +29,9 @@ _AHEAD_MIN = timedelta(hours=25)  # below this it is compiled anew; more than th
 _POLICY = policy_events.PolicyEvent.__args__
 _REGISTRY = registry_events.RegistryEvent.__args__
 _DEPOT = depots.DepotEvent.__args__
+_PROFILE = CapabilityProfileEvent.__args__
 TYPES: frozenset[str] = frozenset(
-    event.TYPE for event in (*_POLICY, *_REGISTRY, *_DEPOT, ChargePointClaimed, ChargePointReleased)
+    event.TYPE for event in (*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, ChargePointClaimed, ChargePointReleased)
 )
 
 ChargerKey = tuple[TenantId, ChargerId]
@@ -70,6 +72,7 @@ class TenantView:
     registry: VehicleRegistry = field(default_factory=VehicleRegistry)
     depots: dict[DepotId, Depot] = field(default_factory=dict)
     chargers: dict[ChargerId, ChargerView] = field(default_factory=dict)
+    profiles: dict[str, str] = field(default_factory=dict)  # definitions that operators have put, by name
 
 
 class DecisionView:
@@ -100,6 +103,13 @@ class DecisionView:
         for tenant in self._tenants.values():
             yield from tenant.chargers.values()
 
+    def chargers_of(self, tenant_id: TenantId) -> Iterator[ChargerView]:
+        yield from self._tenant(tenant_id).chargers.values()
+
+    def operators_profiles(self, tenant_id: TenantId) -> Mapping[str, str]:
+        """Definitions of capability profiles by name."""
+        return self._tenant(tenant_id).profiles
+
     def registry(self, tenant_id: TenantId) -> VehicleRegistry:
         """The one registry of the tenant in this process (port `RegistriesInMemory`)."""
         return self._tenant(tenant_id).registry
@@ -124,7 +134,7 @@ class DecisionView:
         ]
 
     def on_policy_change(self, listener: ChargerListener) -> None:
-        """Call `listener` after each event of a charger's policy."""
+        """Call `listener` after each event of a charger's policy, and of its profile."""
         self._on_policy_change.append(listener)
 
     # --- its state, to be kept and brought back -----------------------------------------------------------------------
@@ -139,6 +149,7 @@ class DecisionView:
                 registry=RegistryState.of(tenant.registry),
                 depots=tuple(tenant.depots.values()),
                 chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in tenant.chargers.values()),
+                profiles=dict(tenant.profiles),
             )
             for tenant_id, tenant in self._tenants.items()
         )
@@ -158,6 +169,7 @@ class DecisionView:
                 registry=each.registry.registry(),
                 depots={depot.depot_id: depot for depot in each.depots},
                 chargers={charger.policy.charger_id: charger for charger in chargers},
+                profiles=dict(each.profiles),
             )
 
     # --- following ------------------------------------------------------------------------------------------------
@@ -181,10 +193,22 @@ class DecisionView:
             self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
             self._fold_depot(tenant_of(recorded.stream), event, recorded.version)
+        elif isinstance(event, _PROFILE):
+            self._fold_profile(tenant_of(recorded.stream), event)
         elif isinstance(event, ChargePointClaimed):
             self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
         elif isinstance(event, ChargePointReleased):
             self._owners.pop(event.charge_point_id, None)
+
+    def _fold_profile(self, tenant_id: TenantId, event: CapabilityProfileEvent) -> None:
+        tenant = self._tenant(tenant_id)
+        if isinstance(event, CapabilityProfilePut):
+            tenant.profiles[event.name] = event.definition
+        else:
+            tenant.profiles.pop(event.name, None)
+        for charger_id, charger in tenant.chargers.items():
+            if charger.policy.settings.profile == event.name:
+                self._tell((tenant_id, charger_id))
 
     def _fold_depot(self, tenant_id: TenantId, event: depots.DepotEvent, version: int) -> None:
         known = self.depot(tenant_id, event.depot_id)
@@ -202,8 +226,11 @@ class DecisionView:
             chargers[event.charger_id] = ChargerView(tenant_id, policy, zone, recorded.envelope.recorded_at)
         else:
             known.evolve(event, recorded.envelope.recorded_at)
+        self._tell((tenant_id, event.charger_id))
+
+    def _tell(self, key: ChargerKey) -> None:
         for listener in self._on_policy_change:
-            listener((tenant_id, event.charger_id))
+            listener(key)
 
     def _tenant(self, tenant_id: TenantId) -> TenantView:
         view = self._tenants.get(tenant_id)

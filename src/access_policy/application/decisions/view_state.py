@@ -64,6 +64,7 @@ class TenantState:
     registry: RegistryState
     depots: tuple[Depot, ...]
     chargers: tuple[ChargerState, ...]
+    profiles: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

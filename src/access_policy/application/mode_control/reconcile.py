@@ -87,7 +87,7 @@ class Reconciler:
         Raises `VersionConflict` or `StoreUnavailable`: look again later.
         """
         charger = self.view.charger(*key)
-        profile = self.profiles.get(charger.policy.settings.profile)
+        profile = self.profiles.get(key[0], charger.policy.settings.profile)
         if charger.policy.retired_at is not None or profile is None:
             return Outcome.SETTLED
         if profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:

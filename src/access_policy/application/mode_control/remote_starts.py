@@ -110,5 +110,5 @@ class RemoteStarts:
                     log.info("charger %s does not say who is plugged in: %s", key[1], silence)
 
     def _starts_from_afar(self, key: ChargerKey) -> bool:
-        profile = self.profiles.get(self.view.charger(*key).policy.settings.profile)
+        profile = self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
         return profile is not None and profile.mode_control is ControlWithoutSwitch.REMOTE_START

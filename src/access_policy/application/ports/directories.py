@@ -16,8 +16,12 @@ class ChargersOfDepot(Protocol):
 
 
 class ProfileNames(Protocol):
-    def knows(self, name: str) -> bool:
+    def knows(self, tenant_id: TenantId, name: str) -> bool:
         """There is a capability profile of this name."""
+        ...
+
+    def always_exists(self, name: str) -> bool:
+        """The profile is the program's, not an operator's."""
         ...
 
 

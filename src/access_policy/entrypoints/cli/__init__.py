@@ -21,6 +21,7 @@ from access_policy.entrypoints.cli import (
     enrolment,
     fleet,
     overview,
+    profiles,
     registry,
     running,
     schedule,
@@ -105,6 +106,7 @@ for module in (running, overview, access, what_if, schedule):
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
 app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
+app.add_typer(profiles.app, name="profile", help="Capability profiles of your own: what a charger model can do")
 app.add_typer(schedule.rules, name="rules", help="Recurring windows of a mode")
 app.add_typer(schedule.exceptions, name="exceptions", help="Whole days with another mode")
 app.add_typer(fleet.agreements, name="agreements", help="Contracts of other fleets with the depot owner")

@@ -67,6 +67,10 @@ ROLES: dict[str, frozenset[Role]] = {
     "apply_registry_import": OPERATORS,
     "export_registry": OPERATORS,
     "list_profiles": READERS,
+    "get_profile": READERS,
+    "put_profile": ADMINS,
+    "remove_profile": ADMINS,
+    "probe_charger": OPERATORS,
 }
 
 bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a role")

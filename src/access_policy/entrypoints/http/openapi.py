@@ -75,9 +75,14 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "report_access": {200: shapes.AccessReport},
     "list_faults": {200: shapes.Page[shapes.Fault]},
     "list_profiles": {200: shapes.Page[shapes.Profile]},
+    "get_profile": {200: shapes.Profile},
+    "put_profile": {200: shapes.ProfilePut, 201: shapes.ProfilePut},
+    "remove_profile": {204: None},
+    "probe_charger": {200: shapes.ProbedCharger},
 }
 
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
+_PASSED_ON = frozenset({"rotate_password", "probe_charger"})  # to the process that holds the charger's connection
 _CSV = frozenset({"report_access", "export_registry"})  # the first with `Accept: text/csv`
 _REQUEST_ID = {
     "X-Request-Id": {"description": "The caller's, or a new one", "required": True, "schema": {"type": "string"}}
@@ -164,6 +169,8 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     statuses = {401, 403, 422, 500, 503}
     if method in COMMANDS:
         statuses |= {400, 409, 413}
+    if operation["operationId"] in _PASSED_ON:
+        statuses |= {502}
     if "{" in path or operation["operationId"] in _ALSO_NOT_FOUND:
         statuses |= {404}
     if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):

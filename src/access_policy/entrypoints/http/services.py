@@ -23,6 +23,7 @@ from access_policy.application.ports.unknown_identifiers import UnknownIdentifie
 from access_policy.application.ports.views import Row, Views
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -61,6 +62,9 @@ class HttpServices:
     put_depot: Handler
     put_calendar: Handler
     remove_calendar: Handler
+    probe: Probe
+    put_profile: Handler
+    remove_profile: Handler
     put_charger: Handler
     retire_charger: Handler
     rotate_password: Handler

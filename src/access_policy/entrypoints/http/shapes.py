@@ -8,9 +8,11 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from access_policy.application.capability_profiles import Evidence
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_conditions import Is
 from access_policy.application.queries.charger_sync import Sync
+from access_policy.application.queries.probe import Fit
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
@@ -332,13 +334,77 @@ class Timeline(Shape):
     segments: list[TimelineSegment]
 
 
+class ControlShown(Shape):
+    """The fields of its kind."""
+
+    kind: Literal["device_variable", "configuration_key", "central", "remote_start", "unsupported"]
+    component: Annotated[str, Field(default=None)]
+    variable: Annotated[str, Field(default=None)]
+    key: Annotated[str, Field(default=None)]
+    also_called: Annotated[list[str], Field(default=None)]
+    managed_value: Annotated[str, Field(default=None)]
+    freevend_value: Annotated[str, Field(default=None)]
+    tag_key: Annotated[str | None, Field(default=None)]
+    tag_also_called: Annotated[list[str], Field(default=None)]
+    tag: Annotated[str | None, Field(default=None)]
+    needs_reboot: Annotated[bool, Field(default=None)]
+
+
 class Profile(Shape):
+    """`mode_control` is the kind of `control`."""
+
     name: str
     title: str
     protocols: list[str]
     mode_control: str
+    control: ControlShown
+    vendors: list[str]
+    tags_are: str
+    base32_macs: bool
     personal_message: bool
+    pending_at_boot: bool
+    denial_error_codes: list[str]
+    denial_window_s: float
+    settle_s: float
+    list_entries_max: int | None
+    quirks: list[str]
+    evidence: Evidence
     source: str
+
+
+class ProfilePut(Profile):
+    version: int
+
+
+class ProfileCandidate(Shape):
+    profile: str
+    title: str
+    mode_control: str
+    fit: Fit
+    evidence: Evidence
+    because: list[str]
+    quirks: list[str]
+
+
+class SettingShown(Shape):
+    """`value` null: the charger keeps it to itself, or it is a secret. `writable` null: the charger does not say."""
+
+    name: str
+    value: str | None
+    writable: bool | None
+
+
+class ProbedCharger(Shape):
+    """`proposed` is the first of the candidates; `all_told`: all settings were read, not only those that profiles name."""
+
+    protocol: str
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    all_told: bool
+    proposed: str | None
+    candidates: list[ProfileCandidate]
+    settings: list[SettingShown]
 
 
 # --- the registry ------------------------------------------------------------------------------------------------------

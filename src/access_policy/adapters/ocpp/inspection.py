@@ -1,0 +1,79 @@
+"""Reads a charger's settings and writes none: GetConfiguration (1.6, 5.8), GetVariables (2.x, B06)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from access_policy.adapters.ocpp.connection import ChargerConnection
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.mode_switch import call
+from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.ports.charger_gateway import SwitchRefused
+from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
+
+KEYS_AT_ONCE: Final = 10  # chargers have told as few for GetConfigurationMaxKeys
+VARIABLES_AT_ONCE: Final = 10
+_ALWAYS_READ: Final = (
+    DeviceVariable(component="AuthCtrlr", variable="AuthorizeRemoteStart", managed_value="true", freevend_value="false"),
+    DeviceVariable(component="AuthCtrlr", variable="LocalPreAuthorize", managed_value="false", freevend_value="true"),
+)
+
+
+async def inspect(
+    connection: ChargerConnection, keys: Sequence[str], variables: Sequence[DeviceVariable]
+) -> ChargerSettingsSeen:
+    """Raises `ChargerDidNotAnswer`."""
+    protocol = connection.version.subprotocol
+    if connection.version is OcppVersion.V16:
+        found, all_told = await _all_keys(connection)
+        missing = [key for key in keys if key.lower() not in found]
+        for begin in range(0, len(missing), KEYS_AT_ONCE):  # chargers cut the whole answer short
+            found |= _entries(await _asked(connection, {"key": missing[begin : begin + KEYS_AT_ONCE]}))
+        return ChargerSettingsSeen(protocol, found, all_told)
+    return ChargerSettingsSeen(protocol, await _variables(connection, [*variables, *_ALWAYS_READ]), all_told=False)
+
+
+async def _all_keys(connection: ChargerConnection) -> tuple[dict[str, SettingSeen], bool]:
+    found = _entries(await _asked(connection, {}))
+    return found, bool(found)
+
+
+async def _asked(connection: ChargerConnection, payload: dict[str, Any]) -> Mapping[str, Any]:
+    """A charger that refuses to tell has told nothing."""
+    try:
+        return await call(connection, "GetConfiguration", payload)
+    except SwitchRefused:
+        return {}
+
+
+def _entries(answer: Mapping[str, Any]) -> dict[str, SettingSeen]:
+    entries = answer.get("configurationKey")
+    seen = {}
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str):
+            value, readonly = entry.get("value"), entry.get("readonly")
+            seen[entry["key"].lower()] = SettingSeen(
+                entry["key"][:50],
+                None if value is None else str(value)[:500],
+                None if not isinstance(readonly, bool) else not readonly,
+            )
+    return seen
+
+
+async def _variables(connection: ChargerConnection, wanted: Sequence[DeviceVariable]) -> dict[str, SettingSeen]:
+    """Whether a variable can be written stands in reports only, which are not asked for."""
+    seen: dict[str, SettingSeen] = {}
+    for begin in range(0, len(wanted), VARIABLES_AT_ONCE):
+        part = wanted[begin : begin + VARIABLES_AT_ONCE]
+        asked = [{"component": {"name": each.component}, "variable": {"name": each.variable}} for each in part]
+        try:
+            answer = await call(connection, "GetVariables", {"getVariableData": asked})
+        except SwitchRefused:
+            continue
+        results = answer.get("getVariableResult")
+        for each, result in zip(part, results if isinstance(results, list) else [], strict=False):
+            if isinstance(result, dict) and result.get("attributeStatus") == "Accepted":
+                name = f"{each.component}.{each.variable}"
+                seen[name.lower()] = SettingSeen(name, str(result.get("attributeValue") or "")[:500], None)
+    return seen

@@ -1,0 +1,141 @@
+"""Writes docs/chargers.md from the profile files and their schema (`make docs`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.adapters.ocpp.profiles.schema import ModeControlDefinition, ProfileBody
+from access_policy.application.capability_profiles import (
+    CapabilityProfile,
+    ConfigurationKey,
+    ControlWithoutSwitch,
+    DeviceVariable,
+    Evidence,
+)
+from access_policy.domain.ids import TenantId
+
+_EVIDENCE = {
+    Evidence.STANDARD: "OCPP itself",
+    Evidence.VERIFIED: "verified: the vendor's own text or source was read",
+    Evidence.SECOND_HAND: "second-hand: try it on a real charger first",
+}
+_NOT_KNOWN = (
+    "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe, and look for "
+    "names with free, vend, plug or auth",
+    "Bender and ebee (Mennekes and others): a parameter of free charging with a fixed RFID tag exists, its key is not known; "
+    "in its modes without OCPP nothing is reported",
+    "KEBA P30 and M20: authorisation is switched in the web interface; the charger then starts with a token of its own",
+    "Growatt THOR: `G_ChargerMode` is known, the meaning of its value 3 is not",
+    "Enelion, Etrel Inch: a setting at the charger, not over OCPP",
+)
+
+
+def document() -> str:
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    profiles = ProfileCatalogue.packaged().all(TenantId(""))
+    yield "# Chargers"
+    yield ""
+    yield "What the service knows of charger models. This file is made from the profile files by `make docs`; do not edit it."
+    yield ""
+    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings, writes none, and proposes one of these."
+    yield "A profile of your own is put with `access-policy profile put NAME FILE` or `PUT /v1/profiles/NAME`."
+    yield ""
+    yield "| profile | chargers | freevend is switched by | evidence |"
+    yield "|---|---|---|---|"
+    for profile in profiles:
+        evidence = profile.evidence.value.replace("_", "-")
+        yield f"| [`{profile.name}`](#{_anchor(profile.name)}) | {profile.title} | {_switched_by(profile)} | {evidence} |"
+    yield ""
+    yield "## Not switched over OCPP, as far as is known"
+    yield ""
+    yield "A charger without a profile of its own still works with a central profile, where it asks before each charge."
+    yield ""
+    yield from (f"- {line}." for line in _NOT_KNOWN)
+    for profile in profiles:
+        yield from _about(profile)
+    yield ""
+    yield "## Fields of a profile"
+    yield ""
+    yield "A profile is a TOML table or a JSON object with these fields."
+    yield ""
+    yield from _fields(ProfileBody)
+    yield ""
+    yield "`mode_control` has these:"
+    yield ""
+    yield from _fields(ModeControlDefinition)
+
+
+def _about(profile: CapabilityProfile) -> Iterator[str]:
+    yield ""
+    yield f"## {profile.name}"
+    yield ""
+    yield f"{profile.title}. {', '.join(each.removeprefix('ocpp').join(('OCPP ', '')) for each in profile.protocols)}."
+    yield ""
+    yield f"- Freevend: {_switched_by(profile)}"
+    yield from (f"- {line}" for line in _switch_details(profile))
+    told = "a status and a text in the depot's language" if profile.personal_message else "a status only"
+    yield f"- The driver is told: {told}"
+    if profile.denial_error_codes:
+        codes = ", ".join(f"`{code}`" for code in sorted(profile.denial_error_codes))
+        yield f"- Codes within {profile.denial_window_s:g} s of a denial that are no fault: {codes}"
+    if profile.list_entries_max is not None:
+        yield f"- Local list: {profile.list_entries_max} entries at most"
+    if profile.base32_macs:
+        yield "- Vehicles' own ids come in Base32"
+    if profile.pending_at_boot:
+        yield "- After a boot in a managed window it is kept Pending until its mode is in force, for a minute at most"
+    yield from (f"- {quirk}" for quirk in profile.quirks)
+    yield f"- Evidence: {_EVIDENCE[profile.evidence]} ({profile.source})"
+
+
+def _switched_by(profile: CapabilityProfile) -> str:
+    match profile.mode_control:
+        case DeviceVariable() as variable:
+            return f"`{variable.component}.{variable.variable}` = `{variable.freevend_value}`"
+        case ConfigurationKey() as key:
+            return f"`{key.key}` = `{key.freevend_value}`"
+        case ControlWithoutSwitch.CENTRAL:
+            return "answering here; the charger always asks"
+        case ControlWithoutSwitch.REMOTE_START:
+            return "a remote start at plug-in"
+        case ControlWithoutSwitch.UNSUPPORTED:
+            return "nothing; shown as unsupported"
+
+
+def _switch_details(profile: CapabilityProfile) -> Iterator[str]:
+    control = profile.mode_control
+    if isinstance(control, ControlWithoutSwitch):
+        return
+    yield f"Managed access: `{control.managed_value}`" if control.managed_value else "Managed access: no value"
+    if not isinstance(control, ConfigurationKey):
+        return
+    if control.also_called:
+        yield f"The key is also called {', '.join(f'`{name}`' for name in control.also_called)}"
+    if control.tag_key is not None:
+        others = "".join(f" or `{name}`" for name in control.tag_also_called)
+        yield f"Sessions in freevend carry the tag of `{control.tag_key}`{others}, set to `{control.tag}`"
+    if control.needs_reboot:
+        yield "A write takes effect with a reboot, which it gets when nobody charges"
+
+
+def _fields(schema: type[BaseModel]) -> Iterator[str]:
+    yield "| field | meaning |"
+    yield "|---|---|"
+    for name, field in schema.model_fields.items():
+        needed = " (needed)" if field.is_required() else ""
+        yield f"| `{name}`{needed} | {field.description} |"
+
+
+def _anchor(heading: str) -> str:
+    return heading.replace(".", "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

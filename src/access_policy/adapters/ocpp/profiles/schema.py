@@ -1,0 +1,186 @@
+"""The schema of capability profiles, for the files of this package, for `PUT /v1/profiles` and for docs/chargers.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from access_policy.application.capability_profiles import (
+    CapabilityProfile,
+    ConfigurationKey,
+    ControlWithoutSwitch,
+    DeviceVariable,
+    Evidence,
+    ModeControl,
+)
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9.\-]{0,63}$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=50)]  # CiString50 of a key, 2.x names
+Value = Annotated[str, StringConstraints(max_length=500)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+_NEEDED = {
+    "device_variable": ("component", "variable", "managed_value", "freevend_value"),
+    "configuration_key": ("key", "managed_value", "freevend_value"),
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ModeControlDefinition(_Strict):
+    kind: Literal["device_variable", "configuration_key", "central", "remote_start", "unsupported"] = Field(
+        description="How freevend is switched: a variable of the device model (2.x), a configuration key (1.6), not on the "
+        "charger, which always asks (central), by starting at plug-in (remote_start), or not at all (unsupported)"
+    )
+    component: Name | None = Field(default=None, description="Component of the variable, such as AuthCtrlr")
+    variable: Name | None = Field(default=None, description="Variable, such as Enabled")
+    key: Name | None = Field(default=None, description="The vendor's key, in the vendor's spelling")
+    also_called: list[Name] = Field(
+        default=[], max_length=5, description="Names of the same key in other firmwares; the one that is there is used"
+    )
+    managed_value: Value | None = Field(default=None, description="Value under managed access; case is the charger's own")
+    freevend_value: Value | None = Field(default=None, description="Value in freevend")
+    tag_key: Name | None = Field(default=None, description="Key of the tag that freevend sessions carry")
+    tag_also_called: list[Name] = Field(default=[], max_length=5, description="Other names of the tag's key")
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = Field(
+        default=None, description="The tag that is set, and by which a freevend session is known as nobody's attempt"
+    )
+    needs_reboot: bool = Field(
+        default=False, description="A write takes effect with the next boot, even where the charger does not say so"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> ModeControlDefinition:
+        needed = _NEEDED.get(self.kind, ())
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"mode_control of kind {self.kind} needs {', '.join(missing)}")
+        if needed and str(self.managed_value).lower() == str(self.freevend_value).lower():
+            raise ValueError("managed_value and freevend_value are the same but for case")
+        return self
+
+    def build(self) -> ModeControl:
+        match self.kind:
+            case "device_variable":
+                return DeviceVariable(
+                    component=_given(self.component),
+                    variable=_given(self.variable),
+                    managed_value=_given(self.managed_value),
+                    freevend_value=_given(self.freevend_value),
+                )
+            case "configuration_key":
+                return ConfigurationKey(
+                    key=_given(self.key),
+                    also_called=tuple(self.also_called),
+                    managed_value=_given(self.managed_value),
+                    freevend_value=_given(self.freevend_value),
+                    tag_key=self.tag_key,
+                    tag_also_called=tuple(self.tag_also_called),
+                    tag=self.tag,
+                    needs_reboot=self.needs_reboot,
+                )
+            case kind:
+                return ControlWithoutSwitch(kind)
+
+
+class ProfileBody(_Strict):
+    """A profile but for its name."""
+
+    title: Text = Field(description="What people call the chargers that it is for")
+    protocols: list[Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]] = Field(
+        min_length=1, max_length=3, description="Protocols in which it holds"
+    )
+    mode_control: ModeControlDefinition = Field(description="How freevend is switched")
+    vendors: list[Name] = Field(
+        default=[], max_length=20, description="Parts of the vendor or model that the charger boots with; a probe weighs them"
+    )
+    tags_are: Literal["rfid", "pin", "emaid", "other"] = Field(
+        default="rfid", description="How a bare tag is read; VID: always makes it a vehicle's own id"
+    )
+    base32_macs: bool = Field(default=False, description="Vehicles' own ids come in Base32 (RFC 4648) and without VID:")
+    personal_message: bool = Field(default=False, description="It shows the text for the driver that comes with the answer")
+    pending_at_boot: bool = Field(
+        default=False, description="After a boot it may be kept Pending until its mode is in force, and leaves that state well"
+    )
+    denial_error_codes: list[Name] = Field(
+        default=[], max_length=50, description="Error codes by which it shows a refusal, which is no fault then"
+    )
+    denial_window_s: float = Field(default=30.0, ge=0, le=600, description="Seconds after a denial in which they do")
+    settle_s: float = Field(default=0.0, ge=0, le=600, description="Seconds after a boot in which it is left alone")
+    list_entries_max: int | None = Field(
+        default=None, ge=0, le=100_000, description="Entries of its local list, where it holds fewer than it tells"
+    )
+    quirks: list[Text] = Field(default=[], max_length=20, description="What else to know before relying on it")
+
+    def build(self, name: str, *, evidence: Evidence, source: str) -> CapabilityProfile:
+        return CapabilityProfile(
+            name=name,
+            title=self.title,
+            protocols=tuple(self.protocols),
+            mode_control=self.mode_control.build(),
+            vendors=tuple(self.vendors),
+            tags_are=self.tags_are,
+            base32_macs=self.base32_macs,
+            personal_message=self.personal_message,
+            pending_at_boot=self.pending_at_boot,
+            denial_error_codes=frozenset(self.denial_error_codes),
+            denial_window_s=self.denial_window_s,
+            settle_s=self.settle_s,
+            list_entries_max=self.list_entries_max,
+            quirks=tuple(self.quirks),
+            evidence=evidence,
+            source=source,
+        )
+
+
+class PackagedProfile(ProfileBody):
+    name: str = Field(pattern=NAME_PATTERN)
+    evidence: Literal["standard", "verified", "second_hand"]
+    source: Text
+
+
+def body_of(profile: CapabilityProfile) -> dict[str, Any]:
+    """The profile as its schema spells it, so that what is read can be put again."""
+    return {
+        "title": profile.title,
+        "protocols": list(profile.protocols),
+        "mode_control": _control_body(profile.mode_control),
+        "vendors": list(profile.vendors),
+        "tags_are": profile.tags_are,
+        "base32_macs": profile.base32_macs,
+        "personal_message": profile.personal_message,
+        "pending_at_boot": profile.pending_at_boot,
+        "denial_error_codes": sorted(profile.denial_error_codes),
+        "denial_window_s": profile.denial_window_s,
+        "settle_s": profile.settle_s,
+        "list_entries_max": profile.list_entries_max,
+        "quirks": list(profile.quirks),
+    }
+
+
+def _control_body(control: ModeControl) -> dict[str, Any]:
+    if isinstance(control, ControlWithoutSwitch):
+        return {"kind": control.value}
+    values = {"managed_value": control.managed_value, "freevend_value": control.freevend_value}
+    match control:
+        case DeviceVariable(component=component, variable=variable):
+            return {"kind": "device_variable", "component": component, "variable": variable, **values}
+        case ConfigurationKey():
+            return {
+                "kind": "configuration_key",
+                "key": control.key,
+                "also_called": list(control.also_called),
+                "tag_key": control.tag_key,
+                "tag_also_called": list(control.tag_also_called),
+                "tag": control.tag,
+                "needs_reboot": control.needs_reboot,
+                **values,
+            }
+
+
+def _given(value: str | None) -> str:
+    assert value is not None  # `_whole` has seen to it
+    return value

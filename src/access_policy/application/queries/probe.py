@@ -1,0 +1,161 @@
+"""Which capability profile fits a connected charger: read from its settings, never written (ocpp-access-control A1.3).
+
+A profile fits when the charger has its key or variable, and best when the charger also says that it is of that vendor. What
+no switch was found for is proposed the central profile, which is safe with any charger that asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from access_policy.application.capability_profiles import (
+    CapabilityProfile,
+    CapabilityProfiles,
+    ConfigurationKey,
+    ControlWithoutSwitch,
+    DeviceVariable,
+    Evidence,
+)
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, InspectsChargers, SettingSeen
+from access_policy.application.ports.views import Views
+from access_policy.domain.errors import Conflict
+
+_SPEAKS_OF_ACCESS: Final = re.compile(r"free|vend|plug|auth|pnc", re.IGNORECASE)
+_SECRET: Final = re.compile(r"authorizationkey|password|passwd|secret|token$", re.IGNORECASE)
+
+
+class ChargerNotProbed(Conflict):
+    code = "charger-not-probed"
+
+
+class Fit(StrEnum):
+    FITS = "fits"  # the switch is there and the vendor is the profile's
+    MAY_FIT = "may_fit"  # the switch is there
+    READ_ONLY = "read_only"  # it is there and cannot be written
+    ALWAYS = "always"  # needs no switch on the charger
+
+
+_ORDER: Final = {fit: rank for rank, fit in enumerate((Fit.FITS, Fit.MAY_FIT, Fit.ALWAYS, Fit.READ_ONLY))}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`because` says in sentences what speaks for and against it."""
+
+    profile: CapabilityProfile
+    fit: Fit
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """`candidates` the best first; `settings` those that profiles name or whose names speak of access."""
+
+    protocol: str
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    all_told: bool
+    settings: tuple[SettingSeen, ...]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    view: DecisionView
+    profiles: CapabilityProfiles
+    chargers: InspectsChargers
+    views: Views
+
+    async def __call__(self, key: ChargerKey) -> Probed:
+        """Raises `ChargerUnknown`, `ChargerNotProbed` or `StoreUnavailable`."""
+        self.view.charger(*key)
+        if self.chargers.serving_epoch(key) is None:
+            raise ChargerNotProbed(f"Charger {key[1]} is not connected; probe it when it is.")
+        profiles = self.profiles.all(key[0])
+        switches = [profile.mode_control for profile in profiles]
+        keys = [name for each in switches if isinstance(each, ConfigurationKey) for name in (*each.names, *each.tag_names)]
+        variables = {each for each in switches if isinstance(each, DeviceVariable)}
+        try:
+            seen = await self.chargers.inspect(key, list(dict.fromkeys(keys)), sorted(variables, key=_name_of))
+        except ChargerDidNotAnswer as silence:
+            raise ChargerNotProbed(f"Charger {key[1]} did not answer ({silence}); try again in a moment.") from silence
+        row = await self.views.charger(*key) or {}
+        says = " ".join(str(row.get(name) or "") for name in ("vendor", "model"))
+        return Probed(
+            protocol=seen.protocol,
+            vendor=row.get("vendor"),
+            model=row.get("model"),
+            firmware=row.get("firmware"),
+            all_told=seen.all_told,
+            settings=tuple(_worth_showing(seen, keys)),
+            candidates=tuple(candidates_of(profiles, seen, says)),
+        )
+
+
+def candidates_of(profiles: Iterable[CapabilityProfile], seen: ChargerSettingsSeen, says: str) -> list[Candidate]:
+    """`says`: vendor and model as the charger boots with them."""
+    found = [
+        candidate
+        for profile in profiles
+        if seen.protocol in profile.protocols and (candidate := _candidate(profile, seen, says)) is not None
+    ]
+    return sorted(found, key=lambda each: (_ORDER[each.fit], _trust(each.profile)))
+
+
+def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str) -> Candidate | None:
+    control = profile.mode_control
+    if isinstance(control, ControlWithoutSwitch):
+        return _without_switch(profile, control, says)
+    names = control.names if isinstance(control, ConfigurationKey) else (_name_of(control),)
+    setting = next((seen.settings[name.lower()] for name in names if name.lower() in seen.settings), None)
+    if setting is None:
+        return None
+    because = [f"The charger has {setting.name}" + (f" = {setting.value}." if setting.value is not None else ".")]
+    if setting.value is not None and setting.value.lower() not in (
+        control.managed_value.lower(),
+        control.freevend_value.lower(),
+    ):
+        because.append(f"Its value is neither {control.managed_value!r} nor {control.freevend_value!r}.")
+    is_vendors = _is_of(profile, says)
+    if is_vendors:
+        because.append(f"It says that it is a {says.strip()}.")
+    if profile.evidence is Evidence.SECOND_HAND:
+        because.append("The key is known second-hand: try it with a plug-in.")
+    if setting.writable is False:
+        return Candidate(profile, Fit.READ_ONLY, (*because, "It cannot be written."))
+    return Candidate(profile, Fit.FITS if is_vendors or not profile.vendors else Fit.MAY_FIT, tuple(because))
+
+
+def _without_switch(profile: CapabilityProfile, control: ControlWithoutSwitch, says: str) -> Candidate | None:
+    """Of those without a switch the central one is proposed; a vendor's own before the standard one."""
+    if control is not ControlWithoutSwitch.CENTRAL:
+        return None
+    if profile.vendors:
+        return Candidate(profile, Fit.FITS, (f"It says that it is a {says.strip()}.",)) if _is_of(profile, says) else None
+    return Candidate(profile, Fit.ALWAYS, ("It works with every charger that asks before each charge.",))
+
+
+def _is_of(profile: CapabilityProfile, says: str) -> bool:
+    return any(vendor.lower() in says.lower() for vendor in profile.vendors)
+
+
+def _trust(profile: CapabilityProfile) -> int:
+    return (Evidence.OPERATOR, Evidence.VERIFIED, Evidence.STANDARD, Evidence.SECOND_HAND).index(profile.evidence)
+
+
+def _worth_showing(seen: ChargerSettingsSeen, named: Iterable[str]) -> Iterable[SettingSeen]:
+    asked = {name.lower() for name in named}
+    for name, setting in sorted(seen.settings.items()):
+        if name in asked or _SPEAKS_OF_ACCESS.search(name):
+            yield SettingSeen(setting.name, None, setting.writable) if _SECRET.search(name) else setting
+
+
+def _name_of(variable: DeviceVariable) -> str:
+    return f"{variable.component}.{variable.variable}"

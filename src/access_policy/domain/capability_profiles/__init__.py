@@ -1,0 +1,1 @@
+"""Capability profiles that operators have put."""
