@@ -58,6 +58,7 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicleHan
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.driver_display import DriverDisplay
 from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
@@ -88,6 +89,7 @@ from access_policy.application.repositories.enrolment_sessions import EnrolmentS
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
 from access_policy.application.what_if.replay import WhatIf
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.settings import Settings, host_and_port, is_loopback
 
 ALONE_POLL_S = 0.25
@@ -175,8 +177,17 @@ class Container(containers.DeclarativeContainer):
     spool = providers.Singleton(lambda s: SqliteSpool(s.own_data / "spool.sqlite"), settings)
     spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
+    mode_hints = providers.Singleton(lambda: ModeHints())
     desk = providers.Singleton(
-        AccessDesk, decision_view, live, spooled_commits, spooled_commits, pseudonyms, clock, unknown_identifiers
+        AccessDesk,
+        decision_view,
+        live,
+        spooled_commits,
+        spooled_commits,
+        pseudonyms,
+        clock,
+        unknown_identifiers,
+        mode_hints.provided.decided,
     )
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
@@ -193,7 +204,6 @@ class Container(containers.DeclarativeContainer):
     )
 
     # --- mode control and chargers -----------------------------------------------------------------------------------
-    mode_hints = providers.Singleton(lambda: ModeHints())
     sessions = providers.Singleton(
         Sessions, desk, live, spooled_commits, spooled_commits, policies, clock, mode_hints.provided.drift_seen
     )
@@ -257,6 +267,16 @@ class Container(containers.DeclarativeContainer):
         live,
         profiles,
         gateway,
+        clock,
+    )
+    driver_display = providers.Singleton(
+        lambda hints, *parts: hints.displayed_by(DriverDisplay(*parts)),
+        mode_hints,
+        decision_view,
+        profiles,
+        gateway,
+        spooled_commits,
+        spooled_commits,
         clock,
     )
     local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, clock)
@@ -344,16 +364,25 @@ class Container(containers.DeclarativeContainer):
 
 class ModeHints:
     """Breaks the circle between the gateway, which gives hints, and those who take them and use it: the mode controller,
-    the follow-up and the starts from afar."""
+    the follow-up, the starts from afar and the displays."""
 
     def __init__(self) -> None:
         self._controller: ModeController | None = None
         self._follow_up: FollowUp | None = None
         self._remote_starts: RemoteStarts | None = None
+        self._display: DriverDisplay | None = None
 
     def followed_up_by(self, follow_up: FollowUp) -> FollowUp:
         self._follow_up = follow_up
         return follow_up
+
+    def displayed_by(self, display: DriverDisplay) -> DriverDisplay:
+        self._display = display
+        return display
+
+    def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
+        if self._display is not None:
+            self._display.decided(key, event)
 
     def started_by(self, remote_starts: RemoteStarts) -> RemoteStarts:
         self._remote_starts = remote_starts

@@ -99,6 +99,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
+    if event.TYPE.startswith("access.driver_informed"):
+        return streams.driver_message_stream(tenant, AttemptId(event.attempt_id))
     if hasattr(event, "lineage"):
         return streams.attempt_stream(tenant, AttemptId(event.lineage.attempt_id))
     if event.TYPE.startswith("access.transaction_opened"):

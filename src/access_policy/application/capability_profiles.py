@@ -83,6 +83,7 @@ class CapabilityProfile:
     tags_are: str = "rfid"
     base32_macs: bool = False
     personal_message: bool = False
+    display_message: bool = False
     pending_at_boot: bool = False
     denial_error_codes: frozenset[str] = field(default_factory=frozenset)
     denial_window_s: float = 30.0

@@ -28,6 +28,11 @@ def transaction_stream(tenant_id: TenantId, charger_id: ChargerId, transaction_i
     return StreamId(f"{tenant_id}/transaction/{charger_id}/{quote(transaction_id, safe='')}")
 
 
+def driver_message_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
+    """What the driver of the attempt was told besides the answer."""
+    return StreamId(f"{tenant_id}/driver_message/{attempt_id}")
+
+
 def pin_lockout_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
     """Of the attempt that was one too many."""
     return StreamId(f"{tenant_id}/pin_lockout/{attempt_id}")

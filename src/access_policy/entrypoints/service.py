@@ -206,6 +206,7 @@ class Service:
             await self._open_http(tasks)
 
     async def _open_ocpp(self, tasks: asyncio.TaskGroup) -> None:
+        self.container.driver_display()  # hears of decisions from now on
         host, port = host_and_port(self.settings.ocpp)
         tls = self.container.tls()
         self._ocpp = self.container.gateway().server(host, port, None if tls is None else tls.context())
@@ -247,6 +248,7 @@ class Service:
         self._stopping.set()
         if self._ocpp is not None:
             await self._ocpp.drain(self.settings.drain_s)
+            await self.container.driver_display().finish()
             await self.container.gateway().finish_records()
         if self._http is not None:
             self._http.should_exit = True

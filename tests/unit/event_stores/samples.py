@@ -204,6 +204,15 @@ SAMPLES: tuple[object, ...] = (
     condition.ChargerBooted(charger_id=BAY, vendor="Acme", model="X1", firmware="1.2.3", booted_at=START),
     profile.CapabilityProfilePut(name="ours-1.6", definition='{"title":"Ours"}'),
     profile.CapabilityProfileRemoved(name="ours-1.6"),
+    access.DriverInformed(
+        attempt_id=AttemptId("att-1"),
+        charger_id=BAY,
+        status="Accepted",
+        message="Ask the depot office.",
+        language="en",
+        until=START,
+        informed_at=START,
+    ),
     condition.ChargerConnected(charger_id=BAY, protocol="ocpp1.6", connected_at=START),
     condition.ChargerDisconnected(charger_id=BAY, reason="1006", disconnected_at=START),
     condition.OfflineStartsSet(

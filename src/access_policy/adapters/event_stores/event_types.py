@@ -19,6 +19,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.ChargingEnded,
     access.ChargingStarted,
     access.DenialNotHonoured,
+    access.DriverInformed,
     access.OfflineStartReported,
     access.PinsLockedOut,
     access.SessionStopRequested,

@@ -9,16 +9,18 @@ import logging
 import ssl
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp import inspection, local_list, mode_switch, offline_settings
+from access_policy.adapters.ocpp import display, inspection, local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
 from access_policy.adapters.ocpp.boots import ASKED_FOR_WHILE_PENDING
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.guessing import GuessLimit
@@ -28,6 +30,7 @@ from access_policy.adapters.ocpp.v16 import Ocpp16
 from access_policy.adapters.ocpp.v21 import Ocpp21
 from access_policy.adapters.ocpp.v201 import Ocpp201
 from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.decisions.questions import Denial
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -38,6 +41,7 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
+from access_policy.application.ports.driver_displays import Displayed
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
@@ -75,6 +79,7 @@ class OcppGateway:
         self._credentials = credentials
         self._asks_for_passwords = asks_for_passwords
         self._guesses = GuessLimit()
+        self._texts = DriverTexts.packaged()
         self._handlers = {
             OcppVersion.V16: Ocpp16(desks).handlers,
             OcppVersion.V201: Ocpp201(desks).handlers,
@@ -262,6 +267,19 @@ class OcppGateway:
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return await mode_switch.read_switch(self._connection(key), switch)
+
+    async def has_display(self, key: ChargerKey) -> bool:
+        return await display.has_display(self._connection(key))
+
+    async def show_denial(
+        self, key: ChargerKey, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
+    ) -> Displayed:
+        connection = self._connection(key)
+        text, language = self._texts.denial(denial, length_max=display.text_max(connection.version))
+        return Displayed(await display.show(connection, connector_id, text, language, until, wanted), text, language)
+
+    async def clear_denial(self, key: ChargerKey, connector_id: int | None) -> str:
+        return await display.clear(self._connection(key), connector_id)
 
     async def inspect(
         self, key: ChargerKey, keys: Sequence[str], variables: Sequence[DeviceVariable]

@@ -150,6 +150,9 @@ ACCESS_LOG = _table(
             "signal_status",
             "signal_message",
             "signal_language",
+            "display_status",
+            "display_message",
+            "display_language",
             "transaction_id",
             "session_decision",
             "session_end_reason",
@@ -166,6 +169,7 @@ ACCESS_LOG = _table(
             "session_started_at",
             "session_ended_at",
             "denial_not_honoured_at",
+            "display_until",
             "stop_requested_at",
             "error_shown_at",
         )

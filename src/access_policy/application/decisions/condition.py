@@ -33,6 +33,7 @@ from access_policy.domain.ids import ActorId, AttemptId
 log = logging.getLogger(__name__)
 
 APPEND_TRIES = 5
+LATE = timedelta(seconds=60)  # a status this old was queued while the charger was offline
 
 
 class ChargerConditions:
@@ -170,19 +171,19 @@ class ChargerConditions:
                 vendor_error_code=vendor_error_code,
                 info=info,
                 faulted_at=at,
-                caused_by=self._denial_shown(key, connector_id, {error_code, vendor_error_code}, now),
+                caused_by=self._denial_shown(key, connector_id, {error_code, vendor_error_code}, _when(at, now)),
             )
         await self._record(key, event, now)
         self._note_error(key, event)
 
     def _denial_shown(
-        self, key: ChargerKey, connector_id: int, codes: set[str | None], now: datetime
+        self, key: ChargerKey, connector_id: int, codes: set[str | None], at: datetime
     ) -> AttemptId | None:
         """The denied attempt that this error is the sight of: by the profile's codes and window, on the connector."""
         profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)
         if profile is None or not codes & profile.denial_error_codes:
             return None
-        return self._live.recent_denial(key, connector_id, now, timedelta(seconds=profile.denial_window_s))
+        return self._live.recent_denial(key, connector_id, at, timedelta(seconds=profile.denial_window_s))
 
     async def _record(
         self,
@@ -216,6 +217,11 @@ class ChargerConditions:
             else:
                 return version + 1
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
+
+
+def _when(reported: datetime, arrived: datetime) -> datetime:
+    """When a status was so: as it arrived, unless it says that it has waited. Clocks of chargers are a little off."""
+    return reported if arrived - reported > LATE else arrived
 
 
 def _told(settings: Mapping[str, str]) -> tuple[SettingTold, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from access_policy.application.context import Context, enveloped
 from access_policy.application.decisions.attempt_ids import derived_attempt_id
 from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, OpenAttempt
-from access_policy.application.decisions.questions import Ask, Decided, Denial
+from access_policy.application.decisions.questions import Ask, Decided, denial_at
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
@@ -23,10 +24,16 @@ from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.streams import attempt_stream, pin_lockout_stream
 from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, DenialSignal, PinsLockedOut
+from access_policy.domain.access.events import (
+    AccessAllowed,
+    AccessDenied,
+    DecisionLineage,
+    DenialSignal,
+    PinsLockedOut,
+    Stage,
+)
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin, row_of
-from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
@@ -39,6 +46,9 @@ log = logging.getLogger(__name__)
 REDELIVERED_WITHIN = timedelta(
     minutes=10
 )  # chargers number their messages anew after a boot: later it is a new attempt
+
+
+DecisionListener = Callable[[ChargerKey, AccessAllowed | AccessDenied], None]
 
 
 class AttemptIdTaken(Conflict):
@@ -57,8 +67,10 @@ class AccessDesk:
         pseudonyms: Pseudonyms,
         clock: Clock,
         unknown: UnknownIdentifiers | None = None,
+        decided: DecisionListener | None = None,
     ) -> None:
-        """`unknown` keeps the values of identifiers that nobody has, so that they can be enrolled."""
+        """`unknown` keeps the values of identifiers that nobody has, so that they can be enrolled; `decided` hears of each
+        decision that a charger asked for, once it is recorded."""
         self.view = view
         self.live = live
         self._store = store
@@ -66,6 +78,7 @@ class AccessDesk:
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._unknown = unknown
+        self._decided = decided
         self._under_way: dict[AttemptId, asyncio.Future[Decided]] = {}
 
     # --- asking before a start ---------------------------------------------------------------------------------------
@@ -113,8 +126,14 @@ class AccessDesk:
                 attempt_id = derived_attempt_id(ask.tenant_id, ask.charger_id, "again", attempt_id, ref)
             else:
                 self.remember(ask, ref, event, version=1, at=now)
+                self.tell(ask, event)
                 await self.take_note(ask, event, at=now)
                 return Decided(attempt_id=attempt_id, event=event, position=position)
+
+    def tell(self, ask: Ask, event: AccessAllowed | AccessDenied) -> None:
+        """Of a decision that is recorded, to who shows it to the driver."""
+        if self._decided is not None and ask.signals is not None and ask.stage is not Stage.OFFLINE_START:
+            self._decided((ask.tenant_id, ask.charger_id), event)
 
     async def _append_new(
         self, ask: Ask, attempt_id: AttemptId, event: AccessAllowed | AccessDenied, now: datetime
@@ -266,18 +285,7 @@ class AccessDesk:
     def _signal(self, ask: Ask, facts: Facts, decision: Decision, charger: ChargerView) -> DenialSignal | None:
         if ask.signals is None:
             return None
-        depot = self.view.depot(ask.tenant_id, facts.depot_id)
-        return ask.signals.signal(
-            Denial(
-                tenant_id=ask.tenant_id,
-                reason=decision.reason,
-                managed_until=_managed_until(charger.timeline_at(facts.at), facts.at),
-                agreement_ended=decision.reason is Reason.AGREEMENT_ENDED,
-                language=depot.settings.language if depot is not None else "en",
-                zone=facts.zone,
-                profile=charger.policy.settings.profile,
-            )
-        )
+        return ask.signals.signal(denial_at(self.view, charger, decision.reason, facts.at))
 
 
 def kind_counts(kind: IdentifierKind, depot: Depot | None, agreement: Agreement | None) -> bool:
@@ -313,11 +321,6 @@ def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | 
     recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
     locked_by_itself = (row_of(earlier), row_of(again)) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
     return recent and type(earlier) is type(again) and (row_of(earlier) is row_of(again) or locked_by_itself)
-
-
-def _managed_until(timeline: Timeline, at: datetime) -> datetime | None:
-    """When anyone may charge again; None where that is not in sight."""
-    return next((s.start for s in timeline.transitions(at) if s.mode is AccessMode.FREEVEND), None)
 
 
 def _lineage(

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal, Stage
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId
 
@@ -26,6 +28,22 @@ class Denial:
     language: str
     zone: ZoneInfo
     profile: str
+
+
+def denial_at(view: DecisionView, charger: ChargerView, reason: Reason, at: datetime) -> Denial:
+    """What may be told of a denial at the charger, in the words and the zone of its depot."""
+    settings = charger.policy.settings
+    depot = view.depot(charger.tenant_id, settings.depot_id)
+    free_from = (each.start for each in charger.timeline_at(at).transitions(at) if each.mode is AccessMode.FREEVEND)
+    return Denial(
+        tenant_id=charger.tenant_id,
+        reason=reason,
+        managed_until=next(free_from, None),
+        agreement_ended=reason is Reason.AGREEMENT_ENDED,
+        language=depot.settings.language if depot is not None else "en",
+        zone=charger.zone,
+        profile=settings.profile,
+    )
 
 
 class DenialSignals(Protocol):

@@ -96,6 +96,7 @@ class Sessions:
             try:
                 await self._record_start(report, judged, transaction_id, events)
                 if judged.decision is not None and judged.is_new_decision:
+                    self._desk.tell(_ask(report), judged.decision)
                     await self._desk.take_note(_ask(report), judged.decision, at=self._clock.now())
             except VersionConflict:
                 earlier = await self._recorded_start(report.tenant_id, report, transaction_id)

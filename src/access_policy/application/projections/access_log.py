@@ -14,6 +14,7 @@ from access_policy.domain.access.events import (
     ChargingStarted,
     DecisionLineage,
     DenialNotHonoured,
+    DriverInformed,
     OfflineStartReported,
     SessionStopRequested,
 )
@@ -153,6 +154,13 @@ def _afterwards(event: object) -> dict[str, Any]:
             return {"stop_requested_at": event.requested_at, "stop_cause": event.cause.value}
         case DenialNotHonoured():
             return {"denial_not_honoured": True, "denial_not_honoured_at": event.seen_at}
+        case DriverInformed():
+            return {
+                "display_status": event.status,
+                "display_message": event.message,
+                "display_language": event.language,
+                "display_until": event.until,
+            }
         case _:
             raise TypeError(f"the access log has no place for {type(event).__name__}")
 
@@ -167,6 +175,7 @@ ACCESS_LOG = Projection(
         ChargingEnded,
         OfflineStartReported,
         DenialNotHonoured,
+        DriverInformed,
         SessionStopRequested,
         ConnectorFaulted,
     ),

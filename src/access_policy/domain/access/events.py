@@ -156,6 +156,21 @@ class SessionStopRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriverInformed:
+    """A text was sent to the charger's display after a denial, to stand there until `until`, exclusive. `status` is the
+    charger's word: anything but `Accepted` means that the driver has not read it."""
+
+    TYPE: ClassVar = "access.driver_informed.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    status: str
+    message: str
+    language: str
+    until: datetime
+    informed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PinsLockedOut:
     """Too many wrong PINs came from `source` at the charger: none is accepted there in `[since, until)`. `attempt_id` is
     the attempt that was one too many."""

@@ -362,6 +362,7 @@ class Profile(Shape):
     tags_are: str
     base32_macs: bool
     personal_message: bool
+    display_message: bool
     pending_at_boot: bool
     denial_error_codes: list[str]
     denial_window_s: float
@@ -512,6 +513,15 @@ class Signal(Shape):
     message: str | None
 
 
+class DisplayShown(Shape):
+    """What was sent to the charger's display; `status` is the charger's word, `Accepted` where it was shown."""
+
+    status: str
+    message: str
+    language: str
+    until: datetime
+
+
 class Charge(Shape):
     started_at: datetime
     ended_at: datetime | None
@@ -540,6 +550,7 @@ class AccessEvent(Shape):
     would_deny: Reason | None
     offline: bool
     denial_signal: Signal | None
+    display: DisplayShown | None
     error_shown: str | None
     denial_not_honoured: bool
     stop_requested: StopRequested | None

@@ -81,6 +81,7 @@ def _about(profile: CapabilityProfile) -> Iterator[str]:
     yield f"- Freevend: {_switched_by(profile)}"
     yield from (f"- {line}" for line in _switch_details(profile))
     told = "a status and a text in the depot's language" if profile.personal_message else "a status only"
+    told += ", and on the display where there is one" if profile.display_message else ""
     yield f"- The driver is told: {told}"
     if profile.denial_error_codes:
         codes = ", ".join(f"`{code}`" for code in sorted(profile.denial_error_codes))

@@ -102,6 +102,9 @@ class ProfileBody(_Strict):
     )
     base32_macs: bool = Field(default=False, description="Vehicles' own ids come in Base32 (RFC 4648) and without VID:")
     personal_message: bool = Field(default=False, description="It shows the text for the driver that comes with the answer")
+    display_message: bool = Field(
+        default=False, description="It may have a display for texts (OCPP 2.x); whether it does is read from the charger"
+    )
     pending_at_boot: bool = Field(
         default=False, description="After a boot it may be kept Pending until its mode is in force, and leaves that state well"
     )
@@ -125,6 +128,7 @@ class ProfileBody(_Strict):
             tags_are=self.tags_are,
             base32_macs=self.base32_macs,
             personal_message=self.personal_message,
+            display_message=self.display_message,
             pending_at_boot=self.pending_at_boot,
             denial_error_codes=frozenset(self.denial_error_codes),
             denial_window_s=self.denial_window_s,
@@ -152,6 +156,7 @@ def body_of(profile: CapabilityProfile) -> dict[str, Any]:
         "tags_are": profile.tags_are,
         "base32_macs": profile.base32_macs,
         "personal_message": profile.personal_message,
+        "display_message": profile.display_message,
         "pending_at_boot": profile.pending_at_boot,
         "denial_error_codes": sorted(profile.denial_error_codes),
         "denial_window_s": profile.denial_window_s,

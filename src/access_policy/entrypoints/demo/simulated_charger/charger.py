@@ -24,7 +24,7 @@ from access_policy.entrypoints.demo.simulated_charger.spec import (
     Payload,
     Vehicle,
 )
-from access_policy.entrypoints.demo.simulated_charger.station import Station, utc_now
+from access_policy.entrypoints.demo.simulated_charger.station import Station, parsed, utc_now
 from access_policy.entrypoints.demo.simulated_charger.versions import version
 from access_policy.entrypoints.demo.simulated_charger.visits import visit
 
@@ -233,7 +233,11 @@ class SimulatedCharger:
 
     @property
     def display_messages(self) -> dict[int, Payload]:
-        return dict(self.station.display or {})
+        """What stands on the display now, by id: a text goes at its end (2.0.1, O01.FR.07)."""
+        now = self.station.now()
+        shown = (self.station.display or {}).items()
+        ends = {number: parsed(message.get("endDateTime")) for number, message in shown}
+        return {number: message for number, message in shown if (end := ends[number]) is None or now < end}
 
     @property
     def unsent(self) -> int:

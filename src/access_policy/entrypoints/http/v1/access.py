@@ -220,6 +220,14 @@ def _attempt(row: Row) -> dict[str, Any]:
         "denial_signal": None
         if row["signal_status"] is None
         else {"status": row["signal_status"], "message": row["signal_message"]},
+        "display": None
+        if row["display_status"] is None
+        else {
+            "status": row["display_status"],
+            "message": row["display_message"],
+            "language": row["display_language"],
+            "until": instant(row["display_until"]),
+        },
         "error_shown": row["error_shown"],
         "denial_not_honoured": bool(row["denial_not_honoured"]),
         "stop_requested": None
