@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gen
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench docs lock clean
+.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench conformance docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 
 docs: setup ## Write the documents that are made from the code
 	$(BIN)/python -m access_policy.adapters.ocpp.profiles.document > docs/chargers.md
+
+conformance: setup ## Play the OCPP compliance test cases and write docs/conformance.md
+	$(PYTEST) -m octt --conformance docs/conformance.md
 
 lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench

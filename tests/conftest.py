@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tests.support.octt import document, ids_of
 
 TOLD = ("steps", "decision table", "answers to schemathesis")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--conformance", metavar="FILE", help="write the table of the compliance test cases that were played")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.user_properties += [("octt", each) for each in ids_of(item)]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """How often each row of the decision table was come to and by how many steps; what schemathesis was answered."""
     told: dict[str, Counter[str]] = {name: Counter() for name in TOLD}
     for report in terminalreporter.stats.get("passed", []):
@@ -19,3 +33,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if counts:
             terminalreporter.section(f"{name}: {counts.total():,}")
             terminalreporter.write_line(", ".join(f"{what} {n:,}" for what, n in sorted(counts.items())))
+    if (file := config.getoption("--conformance")) is not None:
+        Path(file).write_text(document(_played(terminalreporter)), "utf-8")
+
+
+def _played(terminalreporter: Any) -> dict[str, bool]:
+    """Of each compliance test case that was played, whether a test of it did not pass."""
+    failed: dict[str, bool] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, case in getattr(report, "user_properties", ()):
+                if name == "octt":
+                    failed[case] = failed.get(case, False) or outcome != "passed"
+    return failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import ssl
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.typing import Subprotocol
 
 from access_policy.adapters.ocpp.gateway import SETTLE_MIN_S
 from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
@@ -27,6 +29,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.support.certificates import DAY, Files, TestAuthority
+from tests.support.octt import octt
 
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="test")
 PASSWORD = "a-password-of-some-length"
@@ -96,6 +99,7 @@ async def boot(ws: ClientConnection) -> None:
 # --- profile 2 --------------------------------------------------------------------------------------------------------
 
 
+@octt("TC_A_01", "TC_A_03", "TC_085", "TC_086")
 async def test_profile_2_is_tls_with_a_password_inside(tmp_path: Path, authority: TestAuthority) -> None:
     own = authority.issue("server")
     async with serving(tmp_path, ocpp_tls_certificate=own.certificate, ocpp_tls_key=own.key) as service:
@@ -105,6 +109,7 @@ async def test_profile_2_is_tls_with_a_password_inside(tmp_path: Path, authority
             await status_of(service)
 
 
+@octt("TC_A_06")
 async def test_tls_older_than_1_2_is_not_spoken(tmp_path: Path, authority: TestAuthority) -> None:
     own = authority.issue("server")
     async with serving(tmp_path, ocpp_tls_certificate=own.certificate, ocpp_tls_key=own.key) as service:
@@ -146,6 +151,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, authority: TestAuth
 # --- profile 3 --------------------------------------------------------------------------------------------------------
 
 
+@octt("TC_A_07", "TC_087")
 async def test_profile_3_lets_in_by_the_certificate_and_without_a_password(
     tmp_path: Path, authority: TestAuthority
 ) -> None:
@@ -160,6 +166,7 @@ async def test_profile_3_lets_in_by_the_certificate_and_without_a_password(
         assert await status_of(service, "CP-2", password=PASSWORD, tls=trusting(authority, theirs)) == 401
 
 
+@octt("TC_A_08")
 async def test_profile_3_refuses_chargers_without_a_valid_certificate(tmp_path: Path, authority: TestAuthority) -> None:
     own = authority.issue("server")
     (tmp_path / "foreign").mkdir()
@@ -195,6 +202,20 @@ async def test_who_guesses_a_password_has_to_wait_and_another_charger_at_the_sam
         assert await status_of(service, "CP-2") == 101
 
 
+@octt("TC_A_02")
+async def test_the_user_name_is_the_identity(tmp_path: Path) -> None:
+    async with serving(tmp_path) as service:
+        credentials = base64.b64encode(f"CP-2:{PASSWORD}".encode()).decode()
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(
+                f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP-1",
+                subprotocols=[Subprotocol("ocpp1.6")],
+                additional_headers={"Authorization": f"Basic {credentials}"},
+            )
+
+    assert refused.value.response.status_code == 401
+
+
 # --- rotation ---------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +245,7 @@ async def booted(service: Service) -> AsyncIterator[ClientConnection]:
         yield ws
 
 
+@octt("TC_073")
 async def test_a_charger_gets_a_new_password_and_the_old_one_ends_with_its_first_use(tmp_path: Path) -> None:
     async with serving(tmp_path) as service:
         async with booted(service) as ws:

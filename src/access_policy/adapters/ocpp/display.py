@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call
+from access_policy.adapters.ocpp.mode_switch import call, read_variable
 from access_policy.adapters.ocpp.payloads import rfc3339
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
 
@@ -27,17 +27,9 @@ async def has_display(connection: ChargerConnection) -> bool:
     """DisplayMessageCtrlr is there and not switched off. Raises `ChargerDidNotAnswer`."""
     if connection.version is OcppVersion.V16:
         return False
-    asked = [
-        {"component": {"name": "DisplayMessageCtrlr"}, "variable": {"name": name}} for name in ("Available", "Enabled")
-    ]
-    try:
-        answer = await call(connection, "GetVariables", {"getVariableData": asked})
-    except SwitchRefused:
-        return False
-    results = answer.get("getVariableResult")
-    told = [each for each in (results if isinstance(results, list) else []) if isinstance(each, dict)]
-    known = [each for each in told if each.get("attributeStatus") == "Accepted"]
-    return bool(known) and all(str(each.get("attributeValue", "")).strip().lower() == "true" for each in known)
+    told = [await read_variable(connection, "DisplayMessageCtrlr", name) for name in ("Available", "Enabled")]
+    known = [value.strip().lower() for value in told if value is not None]
+    return bool(known) and all(value == "true" for value in known)
 
 
 async def show(

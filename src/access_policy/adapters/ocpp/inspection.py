@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call
+from access_policy.adapters.ocpp.mode_switch import call, read_variable
 from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 
 KEYS_AT_ONCE: Final = 10  # chargers have told as few for GetConfigurationMaxKeys
-VARIABLES_AT_ONCE: Final = 10
 _ALWAYS_READ: Final = (
     DeviceVariable(component="AuthCtrlr", variable="AuthorizeRemoteStart", managed_value="true", freevend_value="false"),
     DeviceVariable(component="AuthCtrlr", variable="LocalPreAuthorize", managed_value="false", freevend_value="true"),
@@ -64,16 +63,9 @@ def _entries(answer: Mapping[str, Any]) -> dict[str, SettingSeen]:
 async def _variables(connection: ChargerConnection, wanted: Sequence[DeviceVariable]) -> dict[str, SettingSeen]:
     """Whether a variable can be written stands in reports only, which are not asked for."""
     seen: dict[str, SettingSeen] = {}
-    for begin in range(0, len(wanted), VARIABLES_AT_ONCE):
-        part = wanted[begin : begin + VARIABLES_AT_ONCE]
-        asked = [{"component": {"name": each.component}, "variable": {"name": each.variable}} for each in part]
-        try:
-            answer = await call(connection, "GetVariables", {"getVariableData": asked})
-        except SwitchRefused:
-            continue
-        results = answer.get("getVariableResult")
-        for each, result in zip(part, results if isinstance(results, list) else [], strict=False):
-            if isinstance(result, dict) and result.get("attributeStatus") == "Accepted":
-                name = f"{each.component}.{each.variable}"
-                seen[name.lower()] = SettingSeen(name, str(result.get("attributeValue") or "")[:500], None)
+    for each in wanted:
+        value = await read_variable(connection, each.component, each.variable)
+        if value is not None:
+            name = f"{each.component}.{each.variable}"
+            seen[name.lower()] = SettingSeen(name, value[:500], None)
     return seen

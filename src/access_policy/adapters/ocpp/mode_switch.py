@@ -47,6 +47,17 @@ async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[Ac
             return _mode_of(value, switch), f"{component}.{variable}={value}"
 
 
+async def read_variable(connection: ChargerConnection, component: str, variable: str) -> str | None:
+    """GetVariables (2.x, B06) with one item, so that no limit of items is met; None where it is not told. Raises
+    `ChargerDidNotAnswer`."""
+    asked = {"component": {"name": component}, "variable": {"name": variable}}
+    try:
+        result = _single(await call(connection, "GetVariables", {"getVariableData": [asked]}), "getVariableResult")
+    except SwitchRefused:
+        return None
+    return str(result.get("attributeValue") or "") if result.get("attributeStatus") == "Accepted" else None
+
+
 async def watch_switch(connection: ChargerConnection, switch: DeviceVariable) -> str:
     """SetVariableMonitoring, type Delta: on a variable that is no number every change is told (2.x, N04.FR.17). The same
     monitor again is a `Duplicate` (N04.FR.10), so it may be asked for at each connection."""
