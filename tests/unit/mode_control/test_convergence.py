@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.view import TYPES
@@ -86,6 +87,14 @@ class FaultyYard:
     def serving_epoch(self, key: ChargerKey) -> int | None:
         device = self.devices[key]
         return device.epoch if device.online else None
+
+    configurable_epoch = serving_epoch
+
+    async def let_serve(self, key: ChargerKey) -> None:
+        await self._reached(key)
+
+    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
+        raise AssertionError("no device variable here")
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         device = await self._reached(key)
