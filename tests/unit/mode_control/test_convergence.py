@@ -102,7 +102,7 @@ class FaultyYard:
             raise ChargerDidNotAnswer("read")
         return device.mode, str(device.mode)
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode) -> Written:
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, *_: object) -> Written:
         device = await self._reached(key)
         self.writes += 1
         if self.strikes(REJECTED, 0.07):
@@ -180,6 +180,7 @@ class Story:
             tick_s=0.01,
             resync_s=resync_s,
             depot_per_s=NEVER,
+            per_s=NEVER,
             backoff_first_s=0.02,
             backoff_longest_s=0.2,
             clock_jump_s=NEVER,

@@ -43,11 +43,13 @@ class RateLimit:
 
     async def take(self) -> None:
         async with self._turn:
-            now = time.monotonic()
-            self._tokens = min(float(self.burst), self._tokens + (now - self._seen) * self.per_s)
-            self._seen = now
+            self._fill()
             if self._tokens < 1.0:
-                wait_s = (1.0 - self._tokens) / self.per_s
-                await asyncio.sleep(wait_s)
-                self._tokens, self._seen = 1.0, time.monotonic()
+                await asyncio.sleep((1.0 - self._tokens) / self.per_s)
+                self._fill()
             self._tokens -= 1.0
+
+    def _fill(self) -> None:
+        now = time.monotonic()
+        self._tokens = min(float(self.burst), self._tokens + (now - self._seen) * self.per_s)
+        self._seen = now

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from access_policy.application.decisions.view import DecisionView
+from access_policy.application.mode_control.alarms import Alarms
 from access_policy.application.mode_control.backoff import Backoff, RateLimit
 from access_policy.application.mode_control.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import ChargerKey
@@ -31,9 +32,10 @@ class Pace:
 
     tick_s: float = 0.5
     resync_s: float = 300.0
-    at_once: int = 50
-    depot_per_s: float = 20.0
-    depot_burst: int = 100
+    depot_per_s: float = 20.0  # chargers of a depot that are looked at a second,
+    depot_burst: int = 100  # after this many at once: its network is bounded
+    per_s: float = 500.0  # of all depots, so that decisions have their turn
+    burst: int = 50
     deadline_s: float = 120.0
     waiting_s: float = 15.0
     backoff_first_s: float = 1.0
@@ -57,15 +59,18 @@ class ModeController:
     pace: Pace = field(default_factory=Pace)
     _dirty: dict[ChargerKey, _Work] = field(default_factory=dict)
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
-    _later: dict[ChargerKey, float] = field(default_factory=dict)  # monotonic instants
+    _later: Alarms[ChargerKey, float] = field(default_factory=Alarms)  # monotonic instants
     _backoffs: defaultdict[ChargerKey, Backoff] = field(init=False)
     _limits: dict[tuple[str, str], RateLimit] = field(default_factory=dict)
-    _boundaries: dict[ChargerKey, datetime] = field(default_factory=dict)
+    _limit: RateLimit = field(init=False)
+    _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
+    _plans: dict[ChargerKey, int] = field(default_factory=dict)  # the version of the plan at the last look
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._backoffs = defaultdict(lambda: Backoff(self.pace.backoff_first_s, self.pace.backoff_longest_s))
-        self.view.on_policy_change(lambda key: self.hint(key, "policy changed"))
+        self._limit = RateLimit(self.pace.per_s, self.pace.burst)
+        self.view.on_policy_change(self._policy_changed)
 
     def hint(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> None:
         """Look at this charger soon. Safe from any callback on the event loop."""
@@ -100,24 +105,23 @@ class ModeController:
         for charger in list(self.view.chargers()):
             self.hint((charger.tenant_id, charger.policy.charger_id), "resync", read_back=everything_read)
 
+    def _policy_changed(self, key: ChargerKey) -> None:
+        """What is recorded of the switching itself is no change of the plan."""
+        if self.view.charger(*key).policy.changed_at != self._plans.get(key):
+            self.hint(key, "policy changed")
+
     def _note_boundaries(self, now: datetime) -> None:
-        for key, due in list(self._boundaries.items()):
-            if due <= now:
-                del self._boundaries[key]
-                self.hint(key, "transition")
+        for key in self._boundaries.ring(now):
+            self.hint(key, "transition")
 
     def _note_retries(self, tick: float) -> None:
-        for key, due in list(self._later.items()):
-            if due <= tick:
-                del self._later[key]
-                self.hint(key, "retry")
+        for key in self._later.ring(tick):
+            self.hint(key, "retry")
 
     # --- work --------------------------------------------------------------------------------------------------------
 
     def _start_work(self) -> None:
         for key in list(self._dirty):
-            if len(self._in_work) >= self.pace.at_once:
-                return
             if key not in self._in_work:
                 work = self._dirty.pop(key)
                 task = asyncio.create_task(self._look_at(key, work), name=f"mode-control {key[1]}")
@@ -129,8 +133,15 @@ class ModeController:
         self._woken.set()
 
     async def _look_at(self, key: ChargerKey, work: _Work) -> None:
+        """In its turn; hints that come while it waits are taken along. A charger that does not answer holds up no other, and
+        one that cannot be talked to takes nobody's turn."""
         try:
-            await self._limit_of(key).take()
+            if self.reconciler.gateway.configurable_epoch(key) is not None:
+                await self._limit_of(key).take()
+                await self._limit.take()
+            if (meanwhile := self._dirty.pop(key, None)) is not None:
+                work = _Work(meanwhile.trigger, work.read_back or meanwhile.read_back)
+            self._plans[key] = self.view.charger(*key).policy.changed_at
             async with asyncio.timeout(self.pace.deadline_s):
                 outcome = await self.reconciler.reconcile(key, work.trigger, read_back=work.read_back)
         except (VersionConflict, StoreUnavailable, TimeoutError) as trouble:
@@ -140,12 +151,12 @@ class ModeController:
             log.exception("looking at charger %s failed", key[1])
             outcome = Outcome.FAILED
         if outcome is Outcome.FAILED:
-            self._later[key] = time.monotonic() + self._backoffs[key].next_s()
+            self._later.set(key, time.monotonic() + self._backoffs[key].next_s())
         elif outcome is Outcome.WAITING:
-            self._later[key] = time.monotonic() + self.pace.waiting_s
+            self._later.set(key, time.monotonic() + self.pace.waiting_s)
         else:
             self._backoffs.pop(key, None)
-            self._later.pop(key, None)
+            self._later.drop(key)
         self._watch_boundary(key)
 
     def _watch_boundary(self, key: ChargerKey) -> None:
@@ -153,9 +164,9 @@ class ModeController:
         charger = self.view.charger(*key)
         upcoming = next(charger.timeline_at(now).transitions(now), None)
         if upcoming is None or charger.policy.retired_at is not None:
-            self._boundaries.pop(key, None)
+            self._boundaries.drop(key)
         else:
-            self._boundaries[key] = upcoming.start
+            self._boundaries.set(key, upcoming.start)
 
     def _limit_of(self, key: ChargerKey) -> RateLimit:
         depot = (key[0], self.view.charger(*key).policy.settings.depot_id)
@@ -166,7 +177,7 @@ class ModeController:
     async def _wait(self, now: datetime) -> None:
         """Until the next hint, boundary or tick, whichever comes first."""
         span = timedelta(seconds=self.pace.tick_s)
-        nearest = min(self._boundaries.values(), default=now + span)
+        nearest = self._boundaries.next() or now + span
         timeout_s = max(0.0, min(span, nearest - now).total_seconds())
         try:
             async with asyncio.timeout(timeout_s):
