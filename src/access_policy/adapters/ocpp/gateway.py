@@ -307,6 +307,9 @@ class OcppGateway:
         most = profile.list_entries_max if profile is not None else None
         return state if most is None else replace(state, capacity=min(state.capacity, most))
 
+    async def list_version(self, key: ChargerKey) -> int:
+        return await local_list.list_version(self._connection(key))
+
     async def send_list(
         self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
     ) -> Sent:

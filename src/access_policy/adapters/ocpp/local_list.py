@@ -32,7 +32,7 @@ _TOKEN_TYPES: Final = {
 
 
 async def list_state(connection: ChargerConnection) -> ListState:
-    version = await _version(connection)
+    version = await list_version(connection)
     if connection.version is OcppVersion.V16:
         capacity, per_message = await _limits_16(connection)
     else:
@@ -84,13 +84,13 @@ async def _send(
 
 
 async def _read_back(connection: ChargerConnection, version: int) -> int:
-    found = await _version(connection)
+    found = await list_version(connection)
     if found != version:
         raise ListNotKept(f"the charger took list version {version} and reads back {found}")
     return found
 
 
-async def _version(connection: ChargerConnection) -> int:
+async def list_version(connection: ChargerConnection) -> int:
     answer = await _ask(connection, "GetLocalListVersion", {})
     told = answer.get("listVersion" if connection.version is OcppVersion.V16 else "versionNumber")
     if not isinstance(told, int) or told < 0:  # -1: no local lists (1.6, 5.10)

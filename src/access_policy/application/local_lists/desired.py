@@ -13,7 +13,7 @@ from access_policy.domain.access.reasons import ALLOWING
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import VehicleId
+from access_policy.domain.ids import AgreementId, ChargerId, DepotId, VehicleId
 from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
@@ -41,6 +41,13 @@ async def desired_entries(
             if (vehicle.description.access_class is AccessClass.OWN) is wants_own:
                 found += _allowed(charger, depot, registry, vehicle, now)
     return found[:capacity]
+
+
+def agreements_here(registry: VehicleRegistry, charger_id: ChargerId, depot_id: DepotId) -> frozenset[AgreementId]:
+    """All that this charger's list depends on but not that of another charger of the same depot."""
+    return frozenset(
+        each.agreement_id for each in registry.agreements.values() if each.covers_place(charger_id, depot_id)
+    )
 
 
 def _allowed(

@@ -1,7 +1,9 @@
 """Keeps chargers' local lists as they should be: level-triggered, by what the charger says it has.
 
 A list is sent in full when the charger has another version than the one that was sent last, and when identifiers are to
-be added. Identifiers that lost their permission are removed at once, by a difference.
+be added. Identifiers that lost their permission are removed at once, by a difference. Every change of the registry lets all
+connected chargers be looked at: `BATCH` of them each `TICK_S`, so that decisions get their turn, and those that do not
+answer hold up nobody. Chargers alike share the work of finding out what belongs on their lists.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
 from access_policy.application.decisions.view import DecisionView
-from access_policy.application.local_lists.desired import Entry, desired_entries
+from access_policy.application.local_lists.desired import Entry, agreements_here, desired_entries
+from access_policy.application.local_lists.shared import Shared
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.clock import Clock
@@ -27,20 +31,31 @@ from access_policy.domain.ids import TenantId
 
 log = logging.getLogger(__name__)
 
-TICK_S = 1.0
+TICK_S = 0.05
+BATCH = 25  # 500 chargers a second
+SCAN_S = 0.5  # between two times of finding out which chargers are to be looked at
+SCANNED_AT_A_TIME = 500  # before decisions get their turn
+TRY_AGAIN_S = 2.0  # doubled for each further failure, up to
 LOOK_AGAIN_S = 300.0  # validity and hours change with time
-AT_ONCE = 20
 CAPACITY_MAX = 5_000  # more is not sent to any charger
+
+Entries = tuple[Entry, ...]
+
+
+class NotReadableYet(Exception):
+    """Some of what belongs on the list is registered, and its value not to be read yet."""
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What a charger was sent (`asked`) and took (`entries`). `without`: it keeps no list in this connection."""
+    """What a charger was sent (`asked`) and took (`entries`), as `version`. `limits`: what it told in this connection of how
+    much it keeps; None: not asked yet. `without`: it keeps no list in this connection."""
 
     epoch: int
-    asked: list[Entry] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    asked: Entries = ()
+    entries: Entries = ()
     version: int = 0
+    limits: ListState | None = None
     capacity: int = CAPACITY_MAX
     without: bool = False
 
@@ -53,6 +68,8 @@ class LocalListKeeper:
     vault: VehicleVault
     clock: Clock
     _kept: dict[ChargerKey, _Kept] = field(default_factory=dict)
+    _shared: Shared = field(default_factory=Shared)
+    _due: deque[ChargerKey] = field(default_factory=deque)
     _seen: dict[ChargerKey, tuple[int, int, int, float]] = field(default_factory=dict)
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
     _later: dict[ChargerKey, tuple[float, Backoff]] = field(default_factory=dict)
@@ -61,27 +78,21 @@ class LocalListKeeper:
         """Until cancelled; what is in work is then cancelled and awaited."""
         try:
             while True:
-                self.look()
-                await asyncio.sleep(TICK_S)
+                if not self._due:
+                    await self._scan()
+                self._begin_batch()
+                await asyncio.sleep(TICK_S if self._due else SCAN_S)
         finally:
             tasks = list(self._in_work.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def look(self) -> None:
-        """Start to bring up to date every charger for which something changed."""
-        for key in self.lists.connected_chargers():
-            if len(self._in_work) >= AT_ONCE:
-                return
-            if key in self._in_work or self._is_seen(key):
-                continue
-            task = asyncio.create_task(self._look_at(key), name=f"local list {key[1]}")
-            self._in_work[key] = task
-            task.add_done_callback(partial(self._done, key))
-
     async def sync(self, key: ChargerKey) -> None:
-        """Bring one charger's list up to date. Raises `ListNotKept`, `ChargerDidNotAnswer`, `StoreUnavailable`."""
+        """Bring one charger's list up to date.
+
+        Raises `ListNotKept`, `ChargerDidNotAnswer`, `StoreUnavailable` or `NotReadableYet`.
+        """
         epoch = self.lists.serving_epoch(key)
         charger = self.view.charger(*key)
         if epoch is None or charger.policy.retired_at is not None:
@@ -89,50 +100,84 @@ class LocalListKeeper:
         kept = self._kept.get(key)
         if kept is None or kept.epoch != epoch:
             kept = self._kept[key] = _Kept(epoch, *(() if kept is None else (kept.asked, kept.entries, kept.version)))
-            kept.capacity = -1  # not asked yet in this connection
         if kept.without:
             return
-        if kept.capacity < 0:
-            state = await self.lists.list_state(key)
-            kept.capacity = min(state.capacity, CAPACITY_MAX)
-            if state.version != kept.version:
-                kept.asked, kept.entries, kept.version = [], [], 0  # it has another list than ours
-        else:
-            state = None
-        wanted = await self._wanted(key, kept.capacity)
+        if kept.limits is None:
+            kept.limits = await self.lists.list_state(key)
+            kept.capacity = min(kept.limits.capacity, CAPACITY_MAX)
+            self._compare(kept, kept.limits.version)
+        alike = self._alike(key, kept.capacity)
+        wanted = await self._shared.of(alike, lambda: self._wanted(key, kept.capacity))
         if kept.version and wanted == kept.asked:
             return
-        await self._bring(key, kept, wanted, state or await self.lists.list_state(key))
+        found = await self.lists.list_version(key)
+        self._compare(kept, found)
+        await self._bring(key, kept, max(found + 1, int(self.clock.now().timestamp())), wanted, alike)
 
-    async def _wanted(self, key: ChargerKey, capacity: int) -> list[Entry]:
+    @staticmethod
+    def _compare(kept: _Kept, version: int) -> None:
+        if version != kept.version:
+            kept.asked, kept.entries, kept.version = (), (), 0  # it has another list than ours
+
+    def _alike(self, key: ChargerKey, capacity: int) -> tuple[object, ...]:
+        """Equal for chargers that want the same list."""
+        tenant_id, charger_id = key
+        charger, registry = self.view.charger(*key), self.view.registry(tenant_id)
+        settings = charger.policy.settings
+        depot = self.view.depot(tenant_id, settings.depot_id)
+        return (
+            tenant_id,
+            registry.version,
+            settings.depot_id,
+            0 if depot is None else depot.version,
+            charger.zone.key,
+            settings.offline_starts,
+            agreements_here(registry, charger_id, settings.depot_id),
+            capacity,
+        )
+
+    async def _wanted(self, key: ChargerKey, capacity: int) -> Entries:
         charger = self.view.charger(*key)
         if charger.policy.settings.offline_starts is OfflineStarts.CLOSED:
-            return []
+            return ()
         registry = self.view.registry(key[0])
         depot = self.view.depot(key[0], charger.policy.settings.depot_id)
-        return await desired_entries(charger, depot, registry, capacity=capacity, now=self.clock.now())
+        return tuple(await desired_entries(charger, depot, registry, capacity=capacity, now=self.clock.now()))
 
-    async def _bring(self, key: ChargerKey, kept: _Kept, wanted: list[Entry], state: ListState) -> None:
-        version = max(state.version + 1, int(self.clock.now().timestamp()))
+    async def _bring(
+        self, key: ChargerKey, kept: _Kept, version: int, wanted: Entries, alike: tuple[object, ...]
+    ) -> None:
+        assert kept.limits is not None
         stays = set(wanted)
-        gone = [entry for entry in kept.entries if entry not in stays]
-        only_removals = bool(kept.version) and stays <= set(kept.asked)
-        leaving = list((await self._values(key[0], gone)).values()) if only_removals else []
+        gone = tuple(entry for entry in kept.entries if entry not in stays)
+        leaving: list[Identifier] = []
+        if kept.version and gone and stays <= set(kept.asked):
+            leaving = list((await self._shared.of((key[0], gone), lambda: self._values(key[0], gone))).values())
         if gone and len(leaving) == len(gone):
-            kept.version = await self.lists.remove_from_list(key, state, version, leaving)
-            kept.entries = [entry for entry in kept.entries if entry in stays]
+            kept.version = await self.lists.remove_from_list(key, kept.limits, version, leaving)
+            kept.entries = tuple(entry for entry in kept.entries if entry in stays)
         else:  # also where a value that is to leave was forgotten, and so cannot be named any more
-            values = await self._values(key[0], wanted)
-            sent = await self.lists.send_list(key, state, version, list(values.values()))
-            taken = set(sent.taken)
-            kept.version, kept.entries = sent.version, [entry for entry, value in values.items() if value in taken]
-            if len(taken) < len(values):
-                kept.capacity = len(taken)
+            values = await self._shared.of((alike, "values"), lambda: self._values(key[0], wanted))
+            await self._replace(key, kept, version, values)
+            if len(values) < len(wanted):
+                kept.asked = kept.entries
+                raise NotReadableYet(f"{len(wanted) - len(values)} of {len(wanted)} entries cannot be read yet")
         kept.asked = wanted[: kept.capacity]
+        kept.entries = kept.asked if kept.entries == kept.asked else kept.entries  # one for all chargers alike
         log.info("local list of %s: %d entries, version %d", key[1], len(kept.entries), kept.version)
 
-    async def _values(self, tenant_id: TenantId, entries: list[Entry]) -> dict[Entry, Identifier]:
-        """Of those whose values can still be read."""
+    async def _replace(self, key: ChargerKey, kept: _Kept, version: int, values: dict[Entry, Identifier]) -> None:
+        if kept.version and kept.entries == tuple(values):
+            return  # nothing has become readable since
+        assert kept.limits is not None
+        sent = await self.lists.send_list(key, kept.limits, version, list(values.values()))
+        taken = set(sent.taken)
+        kept.version, kept.entries = sent.version, tuple(entry for entry, value in values.items() if value in taken)
+        if len(taken) < len(values):
+            kept.capacity = len(taken)
+
+    async def _values(self, tenant_id: TenantId, entries: Entries) -> dict[Entry, Identifier]:
+        """Of those whose values can be read."""
         rows = await self.views.sealed_identifiers(tenant_id, [ref.pseudonym for _, ref in entries])
         sealed = {row["pseudonym"]: row["sealed"] for row in rows}
         readable = [entry for entry in entries if sealed.get(entry[1].pseudonym)]
@@ -145,6 +190,22 @@ class LocalListKeeper:
         }
 
     # --- when ----------------------------------------------------------------------------------------------------------
+
+    async def _scan(self) -> None:
+        """Find the chargers for which something changed. What was worked out for others before is worked out anew."""
+        self._shared.forget()
+        for number, key in enumerate(self.lists.connected_chargers()):
+            if number % SCANNED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            if key not in self._in_work and not self._is_seen(key):
+                self._due.append(key)
+
+    def _begin_batch(self) -> None:
+        for _ in range(min(BATCH, len(self._due))):
+            key = self._due.popleft()
+            task = asyncio.create_task(self._look_at(key), name=f"local list {key[1]}")
+            self._in_work[key] = task
+            task.add_done_callback(partial(self._done, key))
 
     def _is_seen(self, key: ChargerKey) -> bool:
         """Nothing has changed since the last look that could change the list, and the charger is not due again."""
@@ -172,16 +233,23 @@ class LocalListKeeper:
         except ListNotKept as reason:
             log.info("charger %s keeps no local list: %s", key[1], reason)
             self._kept[key] = _Kept(epoch, without=True)
+        except NotReadableYet as trouble:
+            self._try_later(key, trouble)
+            return
         except (ChargerDidNotAnswer, StoreUnavailable) as trouble:
-            log.info("the local list of %s is tried again: %s", key[1], trouble)
-            _, backoff = self._later.get(key, (0.0, Backoff(first_s=2.0, longest_s=300.0)))
-            self._later[key] = (time.monotonic() + backoff.next_s(), backoff)
+            self._try_later(key, trouble)
             self._kept.pop(key, None)
             return
         except Exception:  # the edge of the loop: one charger's trouble must not end it
             log.exception("the local list of charger %s failed", key[1])
         self._later.pop(key, None)
         self._seen[key] = moment
+
+    def _try_later(self, key: ChargerKey, trouble: Exception) -> None:
+        log.info("the local list of %s is tried again: %s", key[1], trouble)
+        _, backoff = self._later.get(key, (0.0, Backoff(first_s=TRY_AGAIN_S, longest_s=LOOK_AGAIN_S)))
+        self._later[key] = (time.monotonic() + backoff.next_s(), backoff)
+        self._seen.pop(key, None)
 
     def _done(self, key: ChargerKey, _: asyncio.Task[None]) -> None:
         self._in_work.pop(key, None)

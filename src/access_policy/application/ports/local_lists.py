@@ -42,6 +42,10 @@ class LocalLists(Protocol):
         """Raises `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
+    async def list_version(self, key: ChargerKey) -> int:
+        """The version that the charger has now. Raises as `list_state`."""
+        ...
+
     async def send_list(
         self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
     ) -> Sent:

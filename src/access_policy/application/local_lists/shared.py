@@ -1,0 +1,28 @@
+"""What several chargers have in common, worked out once for all that ask for it at about the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar, cast
+
+_Answer = TypeVar("_Answer")
+
+
+class Shared:
+    """Answers by key, until `forget`. Who asks while an answer is worked out waits for it; where that fails or is
+    cancelled, the next one who waits works it out."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[asyncio.Lock, list[Any]]] = {}
+
+    async def of(self, key: Hashable, work_out: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        lock, answer = self._known.setdefault(key, (asyncio.Lock(), []))
+        async with lock:
+            if not answer:
+                answer.append(await work_out())
+        return cast("_Answer", answer[0])
+
+    def forget(self) -> None:
+        """Later askers get new answers; those who ask already get theirs."""
+        self._known.clear()

@@ -1,0 +1,227 @@
+"""The keeper of local lists: many chargers at once, the work for chargers alike done once, nobody held up by another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from access_policy.application.local_lists import keeper as keepers
+from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
+from access_policy.application.streams import policy_stream, registry_stream
+from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
+from access_policy.domain.charger_access_policy import policy as policies
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ChargerId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
+from tests.support.depot_in_memory import TENANT, DepotInMemory, HashedPseudonyms, rfid, settings_of
+from tests.support.stores import memory_store
+
+MANY = 300
+
+
+def card(number: int) -> Identifier:
+    return rfid(f"04{number:012X}")
+
+
+@dataclass
+class Chargers:
+    """Chargers with a list each, as the port sees them. The `silent` answer nothing, those `without` have no list."""
+
+    keys: list[ChargerKey]
+    lists: dict[ChargerKey, list[Identifier]] = field(default_factory=dict)
+    versions: dict[ChargerKey, int] = field(default_factory=dict)
+    silent: set[ChargerKey] = field(default_factory=set)
+    without: set[ChargerKey] = field(default_factory=set)
+    in_full: int = 0
+    limits_asked: int = 0
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        return 1
+
+    def connected_chargers(self) -> list[ChargerKey]:
+        return self.keys
+
+    async def list_state(self, key: ChargerKey) -> ListState:
+        self.limits_asked += 1
+        return ListState(await self.list_version(key), 100, 50)
+
+    async def list_version(self, key: ChargerKey) -> int:
+        await asyncio.sleep(0)
+        if key in self.silent:
+            await asyncio.Event().wait()
+        if key in self.without:
+            raise ListNotKept("none")
+        return self.versions.get(key, 0)
+
+    async def send_list(
+        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
+    ) -> Sent:
+        await asyncio.sleep(0)
+        self.in_full += 1
+        self.lists[key], self.versions[key] = list(identifiers), version
+        return Sent(version, list(identifiers))
+
+    async def remove_from_list(
+        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
+    ) -> int:
+        await asyncio.sleep(0)
+        assert version > self.versions[key]
+        self.lists[key] = [each for each in self.lists[key] if each not in identifiers]
+        self.versions[key] = version
+        return version
+
+
+@dataclass
+class SealedValues:
+    """The read model and the vault in one: a value is sealed as itself. `hidden` are not in the read model yet."""
+
+    values: dict[str, Identifier] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    asked: int = 0
+
+    async def sealed_identifiers(self, tenant_id: TenantId, pseudonyms: Collection[str]) -> list[dict[str, Any]]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return [
+            {"pseudonym": each, "sealed": self.values[each].value} for each in pseudonyms if each not in self.hidden
+        ]
+
+    async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
+        await asyncio.sleep(0)
+        return [value for _, value in sealed]
+
+
+@dataclass
+class Yard:
+    depot: DepotInMemory
+    chargers: Chargers
+    sealed: SealedValues
+    keeper: LocalListKeeper
+
+    async def register(self, *numbers: int) -> None:
+        for number in numbers:
+            ref = HashedPseudonyms().ref(TENANT, card(number))
+            self.sealed.values[ref.pseudonym] = card(number)
+            description = VehicleDescription(name=f"Bus {number}", access_class=AccessClass.OWN)
+            identifiers = [VehicleIdentifier(ref=ref, sealed="")]
+            await self._change(
+                lambda registry, n=number, d=description, i=identifiers: registry.put_vehicle(vehicle(n), d, i)
+            )
+
+    async def suspend(self, number: int) -> None:
+        await self._change(lambda registry: registry.suspend(vehicle(number), "stolen"))
+
+    async def _change(self, change: Callable[[Any], Sequence[object]]) -> None:
+        registry = self.depot.view.registry(TENANT)
+        await self.depot.record(registry_stream(TENANT), registry.version, change(registry))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  states of many objects, none of which tells
+                await asyncio.sleep(0.005)
+
+    def all_hold(self, *numbers: int, but: Collection[ChargerKey] = ()) -> bool:
+        wanted = {card(number) for number in numbers}
+        return all(wanted == set(self.chargers.lists.get(key, ())) for key in self.chargers.keys if key not in but)
+
+
+def vehicle(number: int) -> VehicleId:
+    return VehicleId(f"bus-no-{number}")
+
+
+@asynccontextmanager
+async def yard_of(chargers: int) -> AsyncIterator[Yard]:
+    """Beside the vehicles that a test registers there is bus 7 of the depot in memory, which cannot be read by anyone."""
+    depot = await DepotInMemory(memory_store()).opened()
+    await depot.record(
+        registry_stream(TENANT),
+        depot.view.registry(TENANT).version,
+        depot.view.registry(TENANT).remove_vehicle(VehicleId("bus-7")),
+    )
+    keys = [(TENANT, ChargerId(f"charger-{number}")) for number in range(chargers)]
+    for key in keys:
+        settings = replace(settings_of(key[1]), baseline_mode=AccessMode.MANAGED, offline_starts=OfflineStarts.LIST)
+        await depot.record(policy_stream(*key), 0, policies.register(key[1], settings, Enforcement.ENFORCE))
+    yard_chargers, sealed = Chargers(keys), SealedValues()
+    keeper = LocalListKeeper(depot.view, yard_chargers, sealed, sealed, depot.clock)  # type: ignore[arg-type]
+    running = asyncio.create_task(keeper.run())
+    try:
+        yield Yard(depot, yard_chargers, sealed, keeper)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepers, "TICK_S", 0.0)
+    monkeypatch.setattr(keepers, "SCAN_S", 0.01)
+    monkeypatch.setattr(keepers, "TRY_AGAIN_S", 0.02)
+
+
+async def test_what_belongs_on_the_lists_of_chargers_alike_is_worked_out_once() -> None:
+    async with yard_of(MANY) as yard:
+        await yard.register(1, 2, 3)
+        await yard.until(lambda: yard.all_hold(1, 2, 3))
+        asked = yard.sealed.asked
+        await yard.suspend(2)
+        await yard.until(lambda: yard.all_hold(1, 3))
+
+        assert yard.sealed.asked - asked <= 3  # once a round of looking for changes, and a round takes moments
+        assert yard.chargers.limits_asked == MANY
+
+
+async def test_chargers_that_do_not_answer_hold_up_nobody() -> None:
+    async with yard_of(MANY) as yard:
+        yard.chargers.silent = set(yard.chargers.keys[: MANY // 2])
+        await yard.register(1, 2)
+        await yard.until(lambda: yard.all_hold(1, 2, but=yard.chargers.silent))
+        await yard.suspend(1)
+        await yard.until(lambda: yard.all_hold(2, but=yard.chargers.silent))
+
+        assert not yard.chargers.lists.keys() & yard.chargers.silent
+
+
+async def test_a_value_that_cannot_be_read_yet_comes_onto_the_list_once_it_can() -> None:
+    async with yard_of(2) as yard:
+        await yard.register(1)
+        late = HashedPseudonyms().ref(TENANT, card(2)).pseudonym
+        yard.sealed.hidden.add(late)
+        await yard.register(2)
+        await yard.until(lambda: yard.all_hold(1))
+        asked, in_full = yard.sealed.asked, yard.chargers.in_full
+        await yard.until(lambda: yard.sealed.asked > asked + 3)
+        sent_meanwhile = yard.chargers.in_full - in_full
+        yard.sealed.hidden.clear()
+        await yard.until(lambda: yard.all_hold(1, 2))
+
+        assert sent_meanwhile == 0
+
+
+async def test_a_charger_that_lost_its_list_in_the_same_connection_gets_all_of_it_with_the_next_change() -> None:
+    async with yard_of(1) as yard:
+        await yard.register(1, 2, 3)
+        await yard.until(lambda: yard.all_hold(1, 2, 3))
+        (key,) = yard.chargers.keys
+        yard.chargers.lists[key], yard.chargers.versions[key] = [], 0
+        await yard.suspend(3)
+
+        await yard.until(lambda: yard.all_hold(1, 2))
+
+
+async def test_a_charger_without_a_list_is_asked_once_a_connection() -> None:
+    async with yard_of(2) as yard:
+        yard.chargers.without = {yard.chargers.keys[0]}
+        await yard.register(1)
+        await yard.until(lambda: yard.all_hold(1, but=yard.chargers.without))
+        await yard.register(2)
+        await yard.until(lambda: yard.all_hold(1, 2, but=yard.chargers.without))
+
+        assert yard.chargers.limits_asked == 2
