@@ -176,7 +176,8 @@ class OcppGateway:
         if line is not None and line.connection is connection:
             del self._lines[station.key]
             self._claims_elsewhere.pop(station.key, None)
-        self._record(self._desks.conditions.disconnected(station.key, "connection closed"))
+        reason = "connection closed" if connection.is_current else "another connection took its place"
+        self._record(self._desks.conditions.disconnected(station.key, reason))
 
     def _policy_changed(self, key: ChargerKey) -> None:
         """A retired charger is disconnected, whichever process was told to retire it."""

@@ -31,6 +31,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection, Connection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.framing import FRAME_BYTES_MAX
 from access_policy.adapters.ocpp.outgoing import Counters
+from access_policy.adapters.ocpp.takeovers import Takeovers
 from access_policy.adapters.ocpp.tls import certified_names
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class OcppServer:
     """Serves `/ocpp/{charge_point_id}`.
 
     The newest connection of an identity wins: its predecessor ends (`on_close`) before it begins (`on_open`), is closed
-    with 1008, and whatever it still sends is dropped. Each callback runs exactly once a connection, in the event loop;
+    with 1008, and whatever it still sends is dropped; where that happens too often, newcomers are sent away for a while
+    (503). Each callback runs exactly once a connection, in the event loop;
     what they raise is logged.
     """
 
@@ -92,6 +94,7 @@ class OcppServer:
         self._admitted: WeakKeyDictionary[ServerConnection, tuple[str, Admitted]] = WeakKeyDictionary()
         self._admissions = 0
         self._connections: dict[str, ChargerConnection] = {}
+        self._takeovers = Takeovers()
         self._closings: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._server: Server | None = None
@@ -170,6 +173,9 @@ class OcppServer:
             self._admissions -= 1
         if isinstance(verdict, Refused):
             return self._refusal(ws, verdict)
+        if charge_point_id in self._connections and self._takeovers.is_too_many(charge_point_id):
+            logger.warning("charge point %r: connections replace each other too often", charge_point_id)
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
         self._admitted[ws] = (charge_point_id, verdict)
         return None
 
@@ -218,6 +224,7 @@ class OcppServer:
     def _enter(self, connection: ChargerConnection) -> None:
         predecessor = self._connections.get(connection.charge_point_id)
         if predecessor is not None:
+            self._takeovers.happened(connection.charge_point_id)
             predecessor.supersede()
             self._exit(predecessor)
             closing = asyncio.create_task(predecessor.close(CloseCode.POLICY_VIOLATION, "replaced"))

@@ -1,0 +1,30 @@
+"""Bounds how often connections of one identity may replace each other.
+
+A charger whose link was lost unnoticed replaces its own dead connection, so the newest one wins. Two devices with the same
+identity and password would replace each other for ever, or one that connects in a loop itself; each time is recorded.
+Credentials are verified before: a stranger cannot use up what the charger may.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+AT_ONCE: Final = 10
+ONE_MORE_AFTER_S: Final = 30.0
+
+
+@dataclass(slots=True)
+class Takeovers:
+    monotonic: Callable[[], float] = time.monotonic
+    _until: dict[str, float] = field(default_factory=dict)  # as if each had come `ONE_MORE_AFTER_S` after the other
+
+    def is_too_many(self, identity: str) -> bool:
+        """One more would be, now."""
+        return self._until.get(identity, 0.0) - self.monotonic() > (AT_ONCE - 1) * ONE_MORE_AFTER_S
+
+    def happened(self, identity: str) -> None:
+        now = self.monotonic()
+        self._until[identity] = max(now, self._until.get(identity, now)) + ONE_MORE_AFTER_S
