@@ -10,10 +10,7 @@ import json
 import os
 import random
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +20,6 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.commands.put_vehicle import PutVehicle
@@ -37,6 +33,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
+from tests.support.process import free_port, recorded, serving
 
 SEED = int(os.environ.get("KILL_SEED", "20261120"))
 KILLS = 4
@@ -169,24 +166,6 @@ async def set_up(data: Path) -> tuple[int, int]:
     return free_port(), free_port()
 
 
-@asynccontextmanager
-async def serving(data: Path, ports: tuple[int, int]) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)),
-        *("--http", f"127.0.0.1:{ports[0]}", "--ocpp", f"127.0.0.1:{ports[1]}"),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "ACCESS_POLICY_DRAIN_S": "0.1"},
-    )
-    try:
-        assert process.stdout is not None
-        assert (await asyncio.wait_for(process.stdout.readline(), 30)).startswith(b"HTTP API")
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 async def newest_attempt(port: int, data: Path) -> str:
     """As the API shows it."""
     token = (
@@ -196,22 +175,3 @@ async def newest_attempt(port: int, data: Path) -> str:
     async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:
         page = (await client.get(f"http://127.0.0.1:{port}/v1/access-events?limit=1")).json()
     return str(page["items"][0]["attempt_id"])
-
-
-async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
-    """All decisions, in the order of their commit, read from the store's file."""
-    store = sqlite_event_store(Settings(data=data).store_file)
-    decisions: list[AccessAllowed | AccessDenied] = []
-    after = 0
-    types = (AccessAllowed.TYPE, AccessDenied.TYPE)
-    while batch := await store.read_log(after=after, limit=1_000, types=types):
-        decisions += [each.event for each in batch]
-        after = batch[-1].position
-    await store.close()
-    return decisions
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

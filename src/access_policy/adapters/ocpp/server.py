@@ -139,10 +139,10 @@ class OcppServer:
         random.shuffle(leaving)
         async with asyncio.TaskGroup() as closing:
             for connection in leaving:
+                await asyncio.sleep(over_s / len(leaving))  # before: what has arrived by now is read, and so answered
                 closing.create_task(
                     connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
                 )
-                await asyncio.sleep(over_s / len(leaving))
         if self._closings:
             await asyncio.wait(self._closings)
         if self._server is not None:

@@ -1,0 +1,54 @@
+"""The service in a process of its own, and what its store holds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.settings import Settings
+
+
+@asynccontextmanager
+async def serving(
+    data: Path, ports: tuple[int, int], *, drain_s: float = 0.1
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)),
+        *("--http", f"127.0.0.1:{ports[0]}", "--ocpp", f"127.0.0.1:{ports[1]}"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "ACCESS_POLICY_DRAIN_S": str(drain_s)},
+    )
+    try:
+        assert process.stdout is not None
+        assert (await asyncio.wait_for(process.stdout.readline(), 30)).startswith(b"HTTP API")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
+    """All decisions, in the order of their commit, read from the store's file."""
+    store = sqlite_event_store(Settings(data=data).store_file)
+    decisions: list[AccessAllowed | AccessDenied] = []
+    after = 0
+    types = (AccessAllowed.TYPE, AccessDenied.TYPE)
+    while batch := await store.read_log(after=after, limit=1_000, types=types):
+        decisions += [each.event for each in batch]
+        after = batch[-1].position
+    await store.close()
+    return decisions
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
