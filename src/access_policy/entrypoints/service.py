@@ -38,6 +38,7 @@ HTTP_STOP_S = 5  # how long requests under way may take when the service stops
 SETTLE_S = 2.0  # how long a command waits for its change to be visible
 CAUGHT_UP_LAG = 5_000  # positions
 FORGET_EVERY_S = 3600.0
+NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
 RENEWAL_CHECK_S = 60.0
 
 
@@ -195,9 +196,15 @@ class Service:
 
     async def _note_restart(self) -> None:
         """Chargers that were connected when an earlier process ended are not any more, whether it could say so or not."""
-        for row in await self.container.views().connected_chargers():
-            key = (row["tenant_id"], row["charger_id"])
-            await self.container.conditions().disconnected(key, "the service was restarted")
+        rows = list(await self.container.views().connected_chargers())
+        conditions = self.container.conditions()
+        for first in range(0, len(rows), NOTED_TOGETHER):
+            await asyncio.gather(
+                *(
+                    conditions.disconnected((row["tenant_id"], row["charger_id"]), "the service was restarted")
+                    for row in rows[first : first + NOTED_TOGETHER]
+                )
+            )
 
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
         if ProcessRole.GATEWAY in self._roles:

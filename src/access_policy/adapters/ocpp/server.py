@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import random
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,12 +39,14 @@ from access_policy.adapters.ocpp.tls import certified_names
 logger = logging.getLogger(__name__)
 
 _FRAMES_BUFFERED: Final = 8  # read ahead of the connection before reading from the network pauses
-_BACKLOG: Final = 1024
+_ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
+_BACKLOG: Final = 4096  # who waits here to be accepted costs nothing; the kernel may allow less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    admissions_max: int = 64  # under way at a time; beyond, chargers are sent away with 503
+    admissions_max: int = 64  # under way at a time
+    admissions_waiting_max: int = 1_000  # beyond, chargers are sent away with 503; letting them in costs hardly more
     connections_max: int = 50_000
     retry_after_s: tuple[int, int] = (5, 30)  # a random one of these seconds, so that they do not all come back at once
     open_timeout_s: float = 10.0
@@ -92,7 +96,8 @@ class OcppServer:
         self._tls = tls
         self._limits = limits or ServerLimits()
         self._admitted: WeakKeyDictionary[ServerConnection, tuple[str, Admitted]] = WeakKeyDictionary()
-        self._admissions = 0
+        self._admissions = 0  # under way, and waiting
+        self._admitting = asyncio.Semaphore(self._limits.admissions_max)
         self._connections: dict[str, ChargerConnection] = {}
         self._takeovers = Takeovers()
         self._closings: set[asyncio.Task[None]] = set()
@@ -127,26 +132,35 @@ class OcppServer:
             max_size=FRAME_BYTES_MAX,
             max_queue=_FRAMES_BUFFERED,
             ssl=self._tls,
-            backlog=_BACKLOG,
+            backlog=_ACCEPTED_AT_A_TIME,
         )
+        for listening in self._server.sockets:
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(_BACKLOG)  # asyncio takes one number for both
         self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, over_s: float = 0.0) -> None:
-        """Send newcomers away (503), let handlers under way answer, close all connections (1012) spread over `over_s`
-        seconds, then stop listening. Returns when everything has ended."""
+        """Stop listening, send those away that are at the door (503), let handlers under way answer, and close all
+        connections (1012) spread over `over_s` seconds. Returns when everything has ended."""
         self._is_draining = True
+        if self._server is not None:
+            self._server.close(close_connections=False)  # who was told to go comes back at once, again and again
         leaving = list(self._connections.values())
         random.shuffle(leaving)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         async with asyncio.TaskGroup() as closing:
-            for connection in leaving:
-                await asyncio.sleep(over_s / len(leaving))  # before: what has arrived by now is read, and so answered
+            for number, connection in enumerate(leaving, 1):
+                due = began + over_s * number / len(leaving)
+                await asyncio.sleep(
+                    max(0.0, due - loop.time())
+                )  # also what has arrived by now is read, and so answered
                 closing.create_task(
                     connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
                 )
         if self._closings:
             await asyncio.wait(self._closings)
         if self._server is not None:
-            self._server.close()
             await self._server.wait_closed()
 
     # handshake
@@ -154,7 +168,7 @@ class OcppServer:
     async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
         if (
             self._is_draining
-            or self._admissions >= self._limits.admissions_max
+            or self._admissions >= self._limits.admissions_max + self._limits.admissions_waiting_max
             or len(self._connections) >= self._limits.connections_max
         ):
             return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
@@ -168,7 +182,8 @@ class OcppServer:
         self._admissions += 1
         try:
             certified = certified_names(ws.transport.get_extra_info("ssl_object"))
-            verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
+            async with self._admitting:
+                verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
         finally:
             self._admissions -= 1
         if isinstance(verdict, Refused):
