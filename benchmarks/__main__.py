@@ -6,9 +6,9 @@ import argparse
 import os
 import platform
 
-from benchmarks import authorize, kernel, registry, registry_import, timeline
+from benchmarks import authorize, kernel, registry, registry_import, revocation, storm, switch, timeline
 
-ALL = ["kernel", "authorize", "idle", "registry", "import", "timeline"]
+ALL = ["kernel", "authorize", "idle", "registry", "import", "timeline", "switch", "revocation", "storm"]
 
 
 def main() -> None:
@@ -30,6 +30,12 @@ def main() -> None:
         _import()
     if "timeline" in wanted:
         _timeline(chosen.seconds)
+    if "switch" in wanted:
+        _switch()
+    if "revocation" in wanted:
+        _revocation()
+    if "storm" in wanted:
+        _storm()
 
 
 def _kernel(seconds: float) -> None:
@@ -47,7 +53,9 @@ def _timeline(seconds: float) -> None:
     print("| timeline of 20 weekday rules over 400 days | p50 ms | faster than the rival by |\n|---|---:|---:|")
     for each in found.measured:
         print(f"| {each.name} | {each.p50_ms:.1f} | {rival / each.p50_ms:.1f} |")
-    print(f"\n{found.segments:,} segments: {found.timeline_kib:,.0f} KiB; with all windows kept {found.windows_kib:,.0f} KiB\n")
+    print(
+        f"\n{found.segments:,} segments: {found.timeline_kib:,.0f} KiB; with all windows kept {found.windows_kib:,.0f} KiB\n"
+    )
 
 
 def _authorize(seconds: float) -> None:
@@ -62,7 +70,9 @@ def _authorize(seconds: float) -> None:
 
 
 def _registry() -> None:
-    print("| vehicles | first start s | start s | memory MiB | one more ms | a raw row ms |\n|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| vehicles | first start s | start s | memory MiB | one more ms | a raw row ms |\n|---:|---:|---:|---:|---:|---:|"
+    )
     for each in registry.measure():
         print(
             f"| {each.vehicles:,} | {each.first_start_s:.1f} | {each.start_s:.1f} | {each.memory_mib:.0f} "
@@ -83,6 +93,50 @@ def _import() -> None:
     print(f"| longest hold-up of the event loop, ms | {each.stall_ms:.0f} |")
     print(f"| csv module, dict, plain rows in one SQLite transaction, s | {each.raw_s:.1f} |")
     print(f"| one command a vehicle, s | {each.puts_s:.0f} |\n")
+
+
+def _switch() -> None:
+    print(
+        f"| {switch.CHARGERS:,} chargers into | 50 % s | 99 % s | all s | all at the chargers s | commands | CPU ms "
+        "| Authorize p99 ms |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for each in switch.measure():
+        print(
+            f"| {each.into}: {each.name} | {each.p50_s:.1f} | {each.p99_s:.1f} | {each.all_s:.1f} | {each.at_chargers_s:.1f} "
+            f"| {each.commands:.1f} | {each.cpu_ms:.1f} | {each.authorize_p99_ms:.0f} |",
+            flush=True,
+        )
+    print()
+
+
+def _revocation() -> None:
+    print(
+        "| faulty | first lists s | denied s | 50 % s | 99 % s | all s | commands | CPU ms "
+        "| Authorize p99 ms | before ms |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    )
+    for each in revocation.measure():
+        print(
+            f"| {each.faulty} % of {each.chargers:,} | {each.first_lists_s:.1f} | {each.denied_s:.2f} | {each.p50_s:.1f} "
+            f"| {each.p99_s:.1f} | {each.all_s:.1f} | {each.commands:.1f} | {each.cpu_ms:.1f} "
+            f"| {each.meanwhile_p99_ms:.0f} | {each.before_p99_ms:.0f} |",
+            flush=True,
+        )
+    print()
+
+
+def _storm() -> None:
+    print(
+        f"| {storm.CHARGERS:,} chargers, ended by | ended after s | closes by code | listens after s | 50 % s | 99 % s | all s "
+        "| CPU s | Authorize p99 ms | sent away |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---:|"
+    )
+    for each in storm.measure():
+        closed = ", ".join(f"{code}: {count:,}" for code, count in sorted(each.closed.items()))
+        print(
+            f"| {each.signal} | {each.ended_s:.1f} | {closed} | {each.start_s:.1f} | {each.p50_s:.1f} | {each.p99_s:.1f} "
+            f"| {each.all_s:.1f} | {each.cpu_s:.0f} | {each.authorize_p99_ms:.0f} | {each.turned_away:,} |"
+        )
+    print()
 
 
 if __name__ == "__main__":
