@@ -150,7 +150,7 @@ def _charger(number: int) -> Append:
         end_day_offset=1,
         anchor=NOW.date(),
     )
-    events = (*registered, *policy.schedule(nights))
+    events = (*registered, *policy.schedule(nights, now=NOW))
     return Append(policy_stream(TENANT, charger_id), 0, enveloped(CONTEXT, events, now=NOW))
 
 
