@@ -113,13 +113,13 @@ def _switch() -> None:
 def _revocation() -> None:
     print(
         "| faulty | first lists s | denied s | 50 % s | 99 % s | all s | commands | CPU ms "
-        "| Authorize p99 ms | before ms |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| Authorize p99 ms | before ms | KiB |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     )
     for each in revocation.measure():
         print(
             f"| {each.faulty} % of {each.chargers:,} | {each.first_lists_s:.1f} | {each.denied_s:.2f} | {each.p50_s:.1f} "
             f"| {each.p99_s:.1f} | {each.all_s:.1f} | {each.commands:.1f} | {each.cpu_ms:.1f} "
-            f"| {each.meanwhile_p99_ms:.0f} | {each.before_p99_ms:.0f} |",
+            f"| {each.meanwhile_p99_ms:.0f} | {each.before_p99_ms:.0f} | {each.kib:.1f} |",
             flush=True,
         )
     print()

@@ -18,7 +18,8 @@ REVOKED = 7
 
 @dataclass(frozen=True)
 class Revoked:
-    """Seconds after the suspension was asked for; lists are looked at twice a second."""
+    """Seconds after the suspension was asked for; lists are looked at twice a second. `kib` of resident memory came with each
+    charger that is connected, managed and has its list."""
 
     chargers: int
     faulty: int
@@ -31,6 +32,7 @@ class Revoked:
     cpu_ms: float
     before_p99_ms: float
     meanwhile_p99_ms: float
+    kib: float
 
 
 def measure(chargers: int = CHARGERS) -> list[Revoked]:
@@ -41,12 +43,13 @@ def _measure(chargers: int, faulty: int) -> Revoked:
     with fleet(chargers, depots=20) as each:
         healthy = chargers * (100 - faulty) // 100
         each.start_service()
-        began = time.time()
+        began, empty_mib = time.time(), each.service_mib()
         each.start_chargers(faulty=faulty)
         each.until("all connected", lambda: each.now("ready") >= healthy, timeout_s=CONNECTED_S)
         each.until("all lists there", lambda: each.counted("listed") == {str(VEHICLES): healthy}, timeout_s=LISTED_S)
         first_lists_s = time.time() - began
         time.sleep(10)
+        kib = 1024 * (each.service_mib() - empty_mib) / chargers
         prober = each.start_prober(tag(REVOKED), every_s=0.02)
         each.until("the prober is let in", lambda: len(prober.lines) > 100, timeout_s=20)
         asked, cpu_s, suspended = sum(each.counted("asked").values()), each.service_cpu_s(), time.time()
@@ -69,4 +72,5 @@ def _measure(chargers: int, faulty: int) -> Revoked:
             cpu_ms=1000 * cpu_s / chargers,
             before_p99_ms=p99_ms(prober, 0.0, suspended),
             meanwhile_p99_ms=p99_ms(prober, suspended, suspended + without(1.0)),
+            kib=kib,
         )

@@ -52,7 +52,7 @@ def _both_ways(fleet: Fleet, name: str, faulty: int) -> Iterator[Switched]:
     fleet.start_chargers(faulty=faulty)
     fleet.until("all connected", lambda: fleet.now("ready") >= healthy, timeout_s=CONNECTED_S)
     fleet.until("all managed at first", lambda: fleet.applied() >= healthy, timeout_s=SWITCHED_S)
-    prober = fleet.start_prober(tag(1), every_s=0.02)
+    prober = fleet.start_prober(tag(1), every_s=0.05)
     time.sleep(10)
     free_for_s = 30.0 if fleet.depots > 1 else 120.0
     free_at = time.time() + LEAD_S
@@ -65,9 +65,13 @@ def _both_ways(fleet: Fleet, name: str, faulty: int) -> Iterator[Switched]:
     for into, boundary, until in (("freevend", free_at, managed_at), ("managed", managed_at, managed_at + free_for_s)):
         _wait_until(boundary - 0.5)
         asked, cpu_s = sum(fleet.counted("asked").values()), fleet.service_cpu_s()
+        free = into == "freevend"
+        _wait_until(boundary)
+        fleet.until("all switched", lambda: fleet.now("freevend") == (healthy if free else 0), timeout_s=SWITCHED_S)  # noqa: B023
+        time.sleep(1)
+        asked, cpu_s = sum(fleet.counted("asked").values()) - asked, fleet.service_cpu_s() - cpu_s
         _wait_until(until - 2.0)
         instants = [at - boundary for at in fleet.applied_at() if boundary <= at < until]
-        free = into == "freevend"
         all_s = at_share(instants, 1.0, healthy)
         yield Switched(
             name,
@@ -77,8 +81,8 @@ def _both_ways(fleet: Fleet, name: str, faulty: int) -> Iterator[Switched]:
             all_s=all_s,
             at_chargers_s=fleet.reached("freevend", healthy if free else 0, since=boundary, below=not free),
             authorize_p99_ms=p99_ms(prober, boundary, boundary + min(all_s, until - boundary)),
-            commands=(sum(fleet.counted("asked").values()) - asked) / fleet.chargers,
-            cpu_ms=1000 * (fleet.service_cpu_s() - cpu_s) / fleet.chargers,
+            commands=asked / fleet.chargers,
+            cpu_ms=1000 * cpu_s / fleet.chargers,
         )
 
 
