@@ -1,4 +1,5 @@
-"""Chargers that connect, boot and are silent: `python -m benchmarks.idle_client URL CHARGERS` says when they are there."""
+"""Chargers that connect, boot, answer what they are asked (that they cannot) and say nothing by themselves:
+`python -m benchmarks.idle_client URL CHARGERS` says when they are there and nothing is asked any more."""
 
 from __future__ import annotations
 
@@ -8,12 +9,22 @@ import sys
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+SETTLED_S = 8.0  # whatever the server wants to do after a boot
+
 
 async def main(url: str, chargers: int) -> None:
-    sockets = [await _booted(f"{url}/CP{number:04d}") for number in range(chargers)]
-    await asyncio.sleep(3)  # whatever the server wants to do after a boot
-    print(len(sockets), flush=True)
-    await asyncio.sleep(3600)
+    async with asyncio.TaskGroup() as answering:
+        for number in range(chargers):
+            answering.create_task(_answer(await _booted(f"{url}/CP{number:04d}")))
+        await asyncio.sleep(SETTLED_S)
+        print(chargers, flush=True)
+
+
+async def _answer(ws: ClientConnection) -> None:
+    while True:
+        frame = msgspec.json.decode(await ws.recv(decode=False))
+        if frame[0] == 2:
+            await ws.send(msgspec.json.encode([4, frame[1], "NotSupported", "", {}]), text=True)
 
 
 async def _booted(url: str) -> ClientConnection:

@@ -212,6 +212,9 @@ class OcppServer:
 
     async def _serve(self, ws: ServerConnection) -> None:
         charge_point_id, admitted = self._admitted.pop(ws)
+        if ws.request is not None:
+            ws.request.headers.clear()  # some KiB that nobody asks for again, a password among them
+        ws.response = None
         version = self._versions.get(ws.subprotocol or "")
         if version is None:
             await ws.close(CloseCode.PROTOCOL_ERROR, "no common subprotocol")
