@@ -62,7 +62,9 @@ def spec(url: str, number: int, faulty: int, longest_s: float) -> ChargerSpec:
         url=url,
         charge_point_id=charge_point(number),
         protocol=OCPP16 if is_v16(number) else OCPP201,
-        freevend=FreevendKey(readonly=readonly) if is_v16(number) else FreevendVariable(readonly=readonly),
+        freevend=FreevendKey(key="FreeCharging", tag_key="FreeChargingIdTag", readonly=readonly)
+        if is_v16(number)
+        else FreevendVariable(readonly=readonly),
         behaviour=Behaviour(
             never_answers=EVERYTHING if wrong == "silent" else frozenset(),
             answer_delay_s=SLOW_S if wrong == "slow" else 0.0,

@@ -72,7 +72,7 @@ def _put(service: Service, number: int, depots: int) -> Awaitable[Any]:
         charger_id=ChargerId(f"charger-{number}"),
         charge_point_id=ChargePointId(charge_point(number)),
         depot_id=DepotId(f"depot-{number % depots}"),
-        profile="microocpp-1.6" if is_v16(number) else "ocpp201-authctrlr",
+        profile="zaptec-go-1.6" if is_v16(number) else "ocpp201-authctrlr",
         baseline_mode=AccessMode.MANAGED,
         offline_starts=OfflineStarts.LIST,
     )
