@@ -401,6 +401,9 @@ class ModeHints:
         return controller
 
     def look_at(self, key: ChargerKey, trigger: str) -> None:
+        """At a charger that has connected or booted."""
+        if self._remote_starts is not None:
+            self._remote_starts.connected(key)
         if self._controller is not None:
             self._controller.hint(key, trigger)
 

@@ -150,9 +150,14 @@ async def test_a_charger_that_is_away_is_asked_when_it_is_back(yard: Yard) -> No
 
 
 async def test_after_each_connection_the_charger_says_who_is_there(yard: Yard) -> None:
+    yard.charger.epoch = None
+    yard.remote_starts.connected(KEY)
+    await yard.after(1)
+    assert yard.charger.asked_for_statuses == 0
+    yard.charger.epoch = 1
     await yard.after(1)
     await yard.after(1)
-    yard.charger.epoch = 2
+    yard.remote_starts.connected(KEY)
     await yard.after(1)
 
     assert yard.charger.asked_for_statuses == 2
@@ -161,6 +166,7 @@ async def test_after_each_connection_the_charger_says_who_is_there(yard: Yard) -
 async def test_chargers_of_other_kinds_are_let_alone() -> None:
     yard = await yard_with("ocpp16-central")
     yard.remote_starts.plug_seen(KEY, 1, True)
+    yard.remote_starts.connected(KEY)
 
     assert await yard.after(600) == []
     assert yard.charger.asked_for_statuses == 0

@@ -49,7 +49,7 @@ class RemoteStarts:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _plugged: dict[_Spot, _PluggedIn] = field(default_factory=dict)
-    _known_since: dict[ChargerKey, int] = field(default_factory=dict)  # the epoch in which statuses were asked for
+    _to_ask: set[ChargerKey] = field(default_factory=set)  # chargers that may have come back with vehicles at them
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -59,6 +59,11 @@ class RemoteStarts:
             except Exception:  # the edge of the loop: one charger's trouble must not end it
                 log.exception("starting from afar failed and goes on")
             await asyncio.sleep(TICK_S)
+
+    def connected(self, key: ChargerKey) -> None:
+        """The charger has connected or booted: it says by itself only what has changed since it was away."""
+        if self._starts_from_afar(key):
+            self._to_ask.add(key)
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
         """A connector says that a vehicle waits at it, or that none is there any more."""
@@ -98,16 +103,16 @@ class RemoteStarts:
         log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
 
     async def _ask_who_is_there(self) -> None:
-        """Once a connection: a charger that comes back says by itself only what has changed."""
-        for charger in self.view.chargers():
-            key = (charger.tenant_id, charger.policy.charger_id)
-            epoch = self.gateway.serving_epoch(key) if self._starts_from_afar(key) else None
-            if epoch is not None and self._known_since.get(key) != epoch:
-                self._known_since[key] = epoch
-                try:
-                    await self.gateway.ask_for_statuses(key)
-                except ChargerDidNotAnswer as silence:
-                    log.info("charger %s does not say who is plugged in: %s", key[1], silence)
+        """Those that are back, once they take calls."""
+        due = [key for key in self._to_ask if self.gateway.serving_epoch(key) is not None]
+        self._to_ask.difference_update(due)
+        await asyncio.gather(*(self._ask(key) for key in due))
+
+    async def _ask(self, key: ChargerKey) -> None:
+        try:
+            await self.gateway.ask_for_statuses(key)
+        except ChargerDidNotAnswer as silence:
+            log.info("charger %s does not say who is plugged in: %s", key[1], silence)
 
     def _starts_from_afar(self, key: ChargerKey) -> bool:
         profile = self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
