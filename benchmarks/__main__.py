@@ -6,9 +6,20 @@ import argparse
 import os
 import platform
 
-from benchmarks import authorize, kernel, registry, registry_import, revocation, storm, switch, timeline
+from benchmarks import (
+    authorize,
+    cluster,
+    decisions,
+    kernel,
+    registry,
+    registry_import,
+    revocation,
+    storm,
+    switch,
+    timeline,
+)
 
-ALL = ["kernel", "authorize", "idle", "registry", "import", "timeline", "switch", "revocation", "storm"]
+ALL = ["kernel", "decisions", "authorize", "idle", "registry", "import", "timeline", "switch", "revocation", "storm", "cluster"]
 
 
 def main() -> None:
@@ -20,6 +31,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors\n")
     if "kernel" in wanted:
         _kernel(chosen.seconds)
+    if "decisions" in wanted:
+        _decisions(chosen.seconds)
     if "authorize" in wanted:
         _authorize(chosen.seconds)
     if "idle" in wanted:
@@ -36,6 +49,12 @@ def main() -> None:
         _revocation()
     if "storm" in wanted:
         _storm()
+    if "cluster" in wanted:
+        each = cluster.measure()
+        print(
+            f"{each.changes} changes at the API until both gateways decide by them: p50 {each.p50_ms:.0f} ms, "
+            f"p99 {each.p99_ms:.0f} ms, longest {each.longest_ms:.0f} ms after the request\n"
+        )
 
 
 def _kernel(seconds: float) -> None:
@@ -55,6 +74,21 @@ def _timeline(seconds: float) -> None:
         print(f"| {each.name} | {each.p50_ms:.1f} | {rival / each.p50_ms:.1f} |")
     print(
         f"\n{found.segments:,} segments: {found.timeline_kib:,.0f} KiB; with all windows kept {found.windows_kib:,.0f} KiB\n"
+    )
+
+
+def _decisions(seconds: float) -> None:
+    durable, folded = decisions.measure(seconds)
+    print("| durable decisions on SQLite, in flight | a second | p50 ms | p99 ms | bare inserts a second | share of them |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for each in durable:
+        print(
+            f"| {each.in_flight} | {each.per_second:,.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.raw:,.0f} "
+            f"| {each.per_second / each.raw:.2f} |"
+        )
+    print(
+        f"\nRead models rebuilt from {folded.events:,} events: {folded.rebuilt:,.0f} a second; "
+        f"a bare scan of the log: {folded.scanned:,.0f} ({folded.rebuilt / folded.scanned:.2f} of it)\n"
     )
 
 
