@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingStarted, SessionDecision
 from access_policy.domain.access.pin_lockout import PinLockout
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
@@ -48,6 +48,21 @@ class Session:
     version: int = 0
     not_honoured: bool = False  # refused, and seen to draw energy
     judged_in: datetime | None = None  # the start of the managed window in which it was judged last
+
+    @staticmethod
+    def begun_by(start: ChargingStarted, *, version: int = 0) -> Session:
+        """As it was recorded."""
+        return Session(
+            attempt_id=start.attempt_id,
+            transaction_id=start.transaction_id,
+            connector_id=start.connector_id,
+            identifier=start.identifier,
+            vehicle_id=start.vehicle_id,
+            decision=start.decision,
+            started_at=start.started_at,
+            meter_start_wh=start.meter_start_wh,
+            version=version,
+        )
 
 
 class LiveAttempts:

@@ -56,19 +56,7 @@ class OtherGateways:
     def _note(self, key: ChargerKey, recorded: Recorded) -> None:
         match recorded.event:
             case ChargingStarted() as start:
-                self._live.started(
-                    key,
-                    Session(
-                        attempt_id=start.attempt_id,
-                        transaction_id=start.transaction_id,
-                        connector_id=start.connector_id,
-                        identifier=start.identifier,
-                        vehicle_id=start.vehicle_id,
-                        decision=start.decision,
-                        started_at=start.started_at,
-                        meter_start_wh=start.meter_start_wh,
-                    ),
-                )
+                self._live.started(key, Session.begun_by(start))
             case ChargingEnded() as end:
                 self._live.ended(key, end.transaction_id)
             case DenialNotHonoured() as seen:

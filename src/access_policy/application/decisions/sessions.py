@@ -246,17 +246,7 @@ class Sessions:
         start = next((r.event for r in reversed(history) if isinstance(r.event, ChargingStarted)), None)
         if start is None or any(isinstance(r.event, ChargingEnded) for r in history):
             return None
-        return Session(
-            attempt_id=start.attempt_id,
-            transaction_id=start.transaction_id,
-            connector_id=start.connector_id,
-            identifier=start.identifier,
-            vehicle_id=start.vehicle_id,
-            decision=start.decision,
-            started_at=start.started_at,
-            meter_start_wh=start.meter_start_wh,
-            version=len(history),
-        )
+        return Session.begun_by(start, version=len(history))
 
     async def _history(
         self, tenant_id: TenantId, report: StartReport | EndReport, transaction_id: str
