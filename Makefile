@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gen
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run demo-once test check lint types arch unit integration pytest bench conformance docs lock clean
+.PHONY: help setup run cluster demo-once test check lint types arch unit integration pytest bench conformance docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ $(SETUP_STAMP): pyproject.toml requirements/dev.txt
 
 run: setup ## Run the service with a demo depot and simulated chargers
 	$(BIN)/access-policy serve --demo
+
+cluster: setup ## Run the service as several processes on one store, with a gateway killed now and then
+	$(BIN)/python -m access_policy.entrypoints.demo.cluster --kill-every 60
 
 demo-once: setup ## Run the demo for a bounded time and check what it should show
 	$(BIN)/access-policy demo-once
