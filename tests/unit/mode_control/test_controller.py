@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from access_policy.application.mode_control.alarms import Alarms
@@ -19,7 +20,7 @@ from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.mode_schedule.timeline import Segment
-from tests.support.depot_in_memory import BAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
+from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
 KEY, OTHER = (TENANT, BAY), (TENANT, OTHER_BAY)
@@ -35,6 +36,7 @@ class Looks:
     silent: set[ChargerKey] = field(default_factory=set)
     away: set[ChargerKey] = field(default_factory=set)
     read_back: list[bool] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
     @property
     def gateway(self) -> Looks:
@@ -46,6 +48,7 @@ class Looks:
     async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> Outcome:
         self.seen.append((key, trigger))
         self.read_back.append(read_back)
+        self.meanwhile()
         if key in self.silent:
             await asyncio.Event().wait()
         return Outcome.UNREACHABLE if key in self.away else Outcome.SETTLED
@@ -112,6 +115,15 @@ async def test_hints_that_come_while_a_charger_waits_for_its_turn_are_one_look()
         await until(lambda: looks.times(KEY) == 2)
 
         assert (looks.seen[-1], looks.read_back[-1]) == ((KEY, "transition"), True)
+
+
+async def test_a_boundary_that_comes_during_a_look_has_another_one() -> None:
+    looks = Looks()
+    async with controlling(looks) as (depot, controller):
+        await until(lambda: len(looks.seen) == 2)
+        looks.meanwhile = lambda: depot.clock.set(DAY + timedelta(days=1))
+        controller.hint(KEY, "connected")
+        await until(lambda: (KEY, "transition") in looks.seen)
 
 
 async def test_what_is_recorded_of_the_switching_is_no_reason_to_look_again_and_a_changed_plan_is() -> None:

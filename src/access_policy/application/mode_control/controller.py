@@ -135,6 +135,7 @@ class ModeController:
     async def _look_at(self, key: ChargerKey, work: _Work) -> None:
         """In its turn; hints that come while it waits are taken along. A charger that does not answer holds up no other, and
         one that cannot be talked to takes nobody's turn."""
+        began = self.clock.now()
         try:
             if self.reconciler.gateway.configurable_epoch(key) is not None:
                 await self._limit_of(key).take()
@@ -142,6 +143,7 @@ class ModeController:
             if (meanwhile := self._dirty.pop(key, None)) is not None:
                 work = _Work(meanwhile.trigger, work.read_back or meanwhile.read_back)
             self._plans[key] = self.view.charger(*key).policy.changed_at
+            began = self.clock.now()
             async with asyncio.timeout(self.pace.deadline_s):
                 outcome = await self.reconciler.reconcile(key, work.trigger, read_back=work.read_back)
         except (VersionConflict, StoreUnavailable, TimeoutError) as trouble:
@@ -157,12 +159,12 @@ class ModeController:
         else:
             self._backoffs.pop(key, None)
             self._later.drop(key)
-        self._watch_boundary(key)
+        self._watch_boundary(key, began)
 
-    def _watch_boundary(self, key: ChargerKey) -> None:
-        now = self.clock.now()
+    def _watch_boundary(self, key: ChargerKey, looked_at: datetime) -> None:
+        """The next one after the look began: one that came while it was under way has not been seen by it."""
         charger = self.view.charger(*key)
-        upcoming = next(charger.timeline_at(now).transitions(now), None)
+        upcoming = next(charger.timeline_at(looked_at).transitions(looked_at), None)
         if upcoming is None or charger.policy.retired_at is not None:
             self._boundaries.drop(key)
         else:
