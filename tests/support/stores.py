@@ -8,8 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from access_policy.adapters.event_stores.memory import memory_event_store
-from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.event_stores.postgres import postgres_event_store
+from access_policy.adapters.event_stores.postgres_tables import CREATE_EVENTS
+from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
+from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
@@ -30,6 +35,14 @@ def memory_store() -> RecorderEventStore:
 def sqlite_store(directory: Path) -> RecorderEventStore:
     """The store in `directory`/events.sqlite; opening it again finds what was appended."""
     return sqlite_event_store(directory / "events.sqlite")
+
+
+def postgres_store(url: str, *, serde: EventSerde = DOMAIN_SERDE, timeout_s: float = TIMEOUT_S) -> RecorderEventStore:
+    """The store in the database, migrated."""
+    with psycopg.connect(url) as connection:
+        for statement in CREATE_EVENTS:
+            connection.execute(statement)
+    return postgres_event_store(url, serde=serde, timeout_s=timeout_s)
 
 
 def pseudonyms() -> HmacPseudonyms:

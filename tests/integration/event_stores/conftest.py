@@ -11,18 +11,35 @@ from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from tests.support.stores import postgres_store
 
 StoreFactory = Callable[[Path, EventSerde], RecorderEventStore]
+"""Opens the store of one test, empty at first; called again, it opens the same one once more."""
 
-ADAPTERS: dict[str, StoreFactory] = {
-    "memory": lambda _, serde: memory_event_store(serde=serde),
-    "sqlite": lambda directory, serde: sqlite_event_store(directory / "events.sqlite", serde=serde),
+
+def memory(_: pytest.FixtureRequest) -> StoreFactory:
+    return lambda _, serde: memory_event_store(serde=serde)
+
+
+def sqlite(_: pytest.FixtureRequest) -> StoreFactory:
+    return lambda directory, serde: sqlite_event_store(directory / "events.sqlite", serde=serde)
+
+
+def postgres(request: pytest.FixtureRequest) -> StoreFactory:
+    url = request.getfixturevalue("postgres_database")
+    return lambda _, serde: postgres_store(url, serde=serde)
+
+
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], StoreFactory]] = {
+    "memory": memory,
+    "sqlite": sqlite,
+    "postgres": postgres,
 }
 
 
 @pytest.fixture(params=ADAPTERS)
 def make_store(request: pytest.FixtureRequest) -> StoreFactory:
-    return ADAPTERS[request.param]
+    return ADAPTERS[request.param](request)
 
 
 @pytest.fixture

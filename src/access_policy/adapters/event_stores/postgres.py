@@ -1,0 +1,220 @@
+"""The event store in PostgreSQL, over pyeventsourcing's recorder (ADR 0017).
+
+Appends hold the table's EXCLUSIVE lock until they have committed: positions become visible in their order, and a reader
+that remembers the last one misses nothing. (The library's stored functions take no such lock, and do lose events for
+readers; they are never used.) An append is one trip to the server, its COMMIT included, so that the lock is never held
+while the server waits for us.
+
+Every call has one deadline for all it does: waiting for a connection, for a lock, for an answer. When the connection
+fails before that, it is tried again with the same events; the store above finds those that were stored all the same by
+their ids.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from inspect import unwrap
+from typing import Any, Final, TypeVar
+
+import psycopg
+from eventsourcing.persistence import InterfaceError, Notification, OperationalError, ProgrammingError, StoredEvent
+from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Connection, errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+
+from access_policy.adapters.event_stores.recorder_store import READERS, TIMEOUT_S, RecorderEventStore
+from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+
+POOL_SIZE: Final = READERS + 1  # a connection for each thread of the store
+DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: we give up, and say why, before our caller does
+LOCK_TIMEOUT_SHARE: Final = 0.9  # of the driver's: the server says that it waited for a lock before we stop listening
+CONNECT_TIMEOUT_S: Final = 3
+RECONNECT_FOR_S: Final = 2.0  # then the pool waits for the next who asks, instead of ever longer
+RETRY_AFTER_S: Final = 0.05
+KEEPALIVE_S: Final = 10  # a server that is gone without a word is noticed after about three of these
+
+LIBRARY_SWITCH: Final = "POSTGRES_ENABLE_DB_FUNCTIONS"
+EVENTS_TABLE: Final = "stored_events"
+LOCK: Final = "LOCK TABLE public.stored_events IN EXCLUSIVE MODE"
+INSERT: Final = (
+    "INSERT INTO public.stored_events (originator_id, originator_version, topic, state)"
+    " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
+)
+
+NEVER: Final = float("inf")
+
+_Answer = TypeVar("_Answer")
+
+# The library's reads, without the ten attempts that they are wrapped in.
+_SELECT_EVENTS: Final[Callable[..., Sequence[StoredEvent]]] = unwrap(PostgresApplicationRecorder.select_events)
+_SELECT_NOTIFICATIONS: Final[Callable[..., Sequence[Notification]]] = unwrap(
+    PostgresApplicationRecorder.select_notifications
+)
+_MAX_NOTIFICATION_ID: Final[Callable[..., int | None]] = unwrap(PostgresApplicationRecorder.max_notification_id)
+
+
+class LosesEvents(RuntimeError):
+    """The environment asks for the library's stored functions, which lose events for readers of the log."""
+
+
+class TableMissing(RuntimeError):
+    """The database has no table for events yet."""
+
+
+def postgres_event_store(
+    url: str, *, pool_size: int = POOL_SIZE, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
+) -> RecorderEventStore:
+    """Opens the store of a database that has been migrated. `url` is `postgresql://…`, as libpq reads it.
+
+    Raises `LosesEvents`, `TableMissing`, or `eventsourcing.persistence.PersistenceError` if the server cannot be used.
+    """
+    if os.environ.get(LIBRARY_SWITCH, "").strip().lower() in ("y", "yes", "t", "true", "on", "1"):
+        raise LosesEvents(f"{LIBRARY_SWITCH} is set; events would be lost for readers. Unset it.")
+    datastore = PunctualDatastore(url, pool_size=pool_size, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
+    recorder = LockedAppends(datastore)
+    try:
+        recorder.require_table()
+    except BaseException:
+        datastore.close()
+        raise
+    return RecorderEventStore(
+        recorder,
+        timeout_s=timeout_s,
+        serde=serde,
+        driver_errors=(psycopg.Error,),
+        close_recorder=datastore.close,
+    )
+
+
+class LockedAppends(PostgresApplicationRecorder):
+    """The library's recorder with one deadline for a call instead of ten attempts, and with appends in one trip."""
+
+    def __init__(self, datastore: PunctualDatastore) -> None:
+        super().__init__(datastore, events_table_name=EVENTS_TABLE)
+        self._punctual = datastore
+
+    def require_table(self) -> None:
+        try:
+            self.max_notification_id()
+        except ProgrammingError as error:
+            raise TableMissing(f"the database has no events table ({error}); run `access-policy migrate`") from error
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        return self._punctual.in_time(lambda: self._insert(stored_events)) if stored_events else ()
+
+    def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
+        return self._punctual.in_time(lambda: _SELECT_EVENTS(self, *args, **kwargs))
+
+    def select_notifications(self, *args: Any, **kwargs: Any) -> Sequence[Notification]:
+        return self._punctual.in_time(lambda: _SELECT_NOTIFICATIONS(self, *args, **kwargs))
+
+    def max_notification_id(self) -> int | None:
+        return self._punctual.in_time(lambda: _MAX_NOTIFICATION_ID(self))
+
+    def _insert(self, events: Sequence[StoredEvent]) -> list[int]:
+        """In a pipeline: the server reads on after BEGIN, and commits, without another word from us. Where a statement
+        fails it skips all that follow, COMMIT too."""
+        columns = (
+            [str(event.originator_id) for event in events],
+            [event.originator_version for event in events],
+            [event.topic for event in events],
+            [event.state for event in events],
+        )
+        with self._punctual.get_connection() as connection:
+            try:
+                with connection.pipeline():
+                    connection.execute("BEGIN")
+                    connection.execute(LOCK)
+                    inserted = connection.execute(INSERT, columns, prepare=True)
+                    connection.execute("COMMIT")
+                return [row["notification_id"] for row in inserted.fetchall()]
+            except psycopg.Error:
+                if not connection.closed:
+                    connection.rollback()
+                raise
+
+
+class PunctualDatastore(PostgresDatastore):
+    """A pool of psycopg connections, none of which waits beyond the deadline of the call that uses it."""
+
+    def __init__(self, url: str, *, pool_size: int, timeout_s: float) -> None:
+        super().__init__("", "", "", "", "", originator_id_type="text", enable_db_functions=False)
+        self._timeout_s = timeout_s
+        self.pool = _PunctualPool(
+            url,
+            connection_class=_PunctualConnection,
+            kwargs=_connection_settings(url, timeout_s),
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            reconnect_timeout=RECONNECT_FOR_S,
+            name="event-store",
+        )
+
+    def register_type_adapters(self) -> None:
+        """None are needed: events are inserted from plain arrays."""
+
+    def in_time(self, call: Callable[[], _Answer]) -> _Answer:
+        """Runs `call`, again while the connection fails and the deadline is not over."""
+        deadline = _of_this_thread.deadline = time.monotonic() + self._timeout_s
+        try:
+            while True:
+                try:
+                    return call()
+                except (InterfaceError, OperationalError):
+                    if time.monotonic() + RETRY_AFTER_S >= deadline:
+                        raise
+                    time.sleep(RETRY_AFTER_S)
+        finally:
+            _of_this_thread.deadline = NEVER
+
+
+class _OfThisThread(threading.local):
+    deadline = NEVER  # monotonic; of the call under way
+
+
+_of_this_thread: Final = _OfThisThread()
+
+
+class _PunctualConnection(Connection[DictRow]):
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        if timeout is None and _of_this_thread.deadline != NEVER:
+            timeout = max(0.0, _of_this_thread.deadline - time.monotonic())
+        try:
+            return super().wait(gen, interval, timeout)
+        except errors._WaitTimeout as late:  # what the server does with the rest of it is not known any more
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server did not answer in time") from late
+
+
+class _PunctualPool(ConnectionPool[Connection[DictRow]]):
+    def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
+        return super().getconn(_of_this_thread.deadline - time.monotonic() if timeout is None else timeout)
+
+
+def _connection_settings(url: str, timeout_s: float) -> dict[str, Any]:
+    """Beside what `url` says; what it says itself goes before."""
+    timeout_ms = round(timeout_s * 1000)
+    limits = {
+        "statement_timeout": timeout_ms,
+        "lock_timeout": round(timeout_ms * LOCK_TIMEOUT_SHARE),
+        "idle_in_transaction_session_timeout": timeout_ms,
+    }
+    asked = conninfo_to_dict(url)
+    ours = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "keepalives_idle": KEEPALIVE_S,
+        "keepalives_interval": KEEPALIVE_S,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 3 * KEEPALIVE_S * 1000,
+        "application_name": "access-policy event store",
+    }
+    settings: dict[str, Any] = {name: value for name, value in ours.items() if name not in asked}
+    settings["options"] = " ".join(
+        [*(f"-c{name}={value}" for name, value in limits.items()), str(asked.get("options", ""))]
+    )
+    return {**settings, "autocommit": True, "row_factory": dict_row}
