@@ -100,7 +100,7 @@ class PostgresServer:
                 os.kill(process, signal.SIGCONT)
 
     def end(self) -> None:
-        self.stop(signal.SIGINT)
+        self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     @property

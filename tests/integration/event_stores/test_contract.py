@@ -67,6 +67,24 @@ async def test_streams_do_not_mix(store: EventStore) -> None:
     assert await texts(store, B) == ["of b"]
 
 
+async def test_streams_of_two_tenants_with_the_same_ids_are_two_streams(store: EventStore) -> None:
+    ours, theirs = StreamId("acme/depot/a"), StreamId("rival/depot/a")
+
+    await store.append([notes(ours, ["ours"]), notes(theirs, ["theirs"])])
+    await store.append([notes(theirs, ["theirs too"], expected_version=1)])
+    with pytest.raises(VersionConflict):
+        await store.append([notes(ours, ["no second"], expected_version=2)])
+
+    assert await texts(store, ours) == ["ours"]
+    assert await texts(store, theirs) == ["theirs", "theirs too"]
+    logged = await store.read_log(after=0, limit=10)
+    assert [(r.stream, text_of(r.event)) for r in logged] == [
+        (ours, "ours"),
+        (theirs, "theirs"),
+        (theirs, "theirs too"),
+    ]
+
+
 async def test_an_instant_survives_the_trip_with_its_microseconds_and_in_utc(store: EventStore) -> None:
     at = datetime(2026, 10, 25, 1, 30, 0, 123456, tzinfo=UTC)
     await store.append([Append(A, 0, (happened(note("utc", at=at), at=at),))])

@@ -20,7 +20,7 @@ from inspect import unwrap
 from typing import Any, Final, TypeVar
 
 import psycopg
-from eventsourcing.persistence import InterfaceError, Notification, OperationalError, ProgrammingError, StoredEvent
+from eventsourcing.persistence import InterfaceError, Notification, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection, errors
 from psycopg.conninfo import conninfo_to_dict
@@ -74,13 +74,9 @@ def postgres_event_store(
     """
     if os.environ.get(LIBRARY_SWITCH, "").strip().lower() in ("y", "yes", "t", "true", "on", "1"):
         raise LosesEvents(f"{LIBRARY_SWITCH} is set; events would be lost for readers. Unset it.")
+    _require_table(url)
     datastore = PunctualDatastore(url, pool_size=pool_size, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
     recorder = LockedAppends(datastore)
-    try:
-        recorder.require_table()
-    except BaseException:
-        datastore.close()
-        raise
     return RecorderEventStore(
         recorder,
         timeout_s=timeout_s,
@@ -90,18 +86,23 @@ def postgres_event_store(
     )
 
 
+def _require_table(url: str) -> None:
+    """Over a connection of its own: a pool only says that it has none, not why."""
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            found = connection.execute("SELECT to_regclass(%s)", (f"public.{EVENTS_TABLE}",)).fetchone()
+    except psycopg.Error as error:
+        raise OperationalError(f"the event store's database cannot be used: {error}") from error
+    if found is None or found[0] is None:
+        raise TableMissing("The database has no table for events. Run `access-policy migrate` first.")
+
+
 class LockedAppends(PostgresApplicationRecorder):
     """The library's recorder with one deadline for a call instead of ten attempts, and with appends in one trip."""
 
     def __init__(self, datastore: PunctualDatastore) -> None:
         super().__init__(datastore, events_table_name=EVENTS_TABLE)
         self._punctual = datastore
-
-    def require_table(self) -> None:
-        try:
-            self.max_notification_id()
-        except ProgrammingError as error:
-            raise TableMissing(f"the database has no events table ({error}); run `access-policy migrate`") from error
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         return self._punctual.in_time(lambda: self._insert(stored_events)) if stored_events else ()
