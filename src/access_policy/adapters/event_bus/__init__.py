@@ -1,0 +1,1 @@
+"""Buses for published events: in this process, and Amazon EventBridge."""

@@ -1,0 +1,53 @@
+"""An event as patterns see it: its leaves by path.
+
+Arrays do not count as a step: each of their elements is a value of the field itself. Which elements of which arrays a leaf lies
+in is remembered, because two fields that match must not lie in different elements of one array. An empty array or object has
+no leaf and is the same as an absent field. A dot in a name is the same as a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Membership = tuple[tuple[int, int], ...]  # the array, by a number of its own, and the index of the element
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    value: str | int | float | bool | None
+    membership: Membership = ()
+
+    def fits(self, other: Membership) -> bool:
+        """Not in another element of an array that both lie in."""
+        mine = dict(self.membership)
+        return all(mine.get(array, index) == index for array, index in other)
+
+
+def leaves_of(event: Mapping[str, Any]) -> dict[str, list[Leaf]]:
+    found: dict[str, list[Leaf]] = {}
+    for path, leaf in _Walk().object("", event, ()):
+        found.setdefault(path, []).append(leaf)
+    return found
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self._arrays = 0
+
+    def object(self, path: str, members: Mapping[str, Any], within: Membership) -> Iterator[tuple[str, Leaf]]:
+        for name, value in members.items():
+            yield from self._value(f"{path}.{name}" if path else name, value, within)
+
+    def _value(self, path: str, value: Any, within: Membership) -> Iterator[tuple[str, Leaf]]:
+        match value:
+            case Mapping():
+                yield from self.object(path, value, within)
+            case list() | tuple():
+                array, self._arrays = self._arrays, self._arrays + 1
+                for index, element in enumerate(value):
+                    nested = isinstance(element, Mapping | list | tuple)
+                    yield from self._value(path, element, (*within, (array, index)) if nested else within)
+            case _:
+                yield path, Leaf(value, within)

@@ -1,0 +1,132 @@
+"""The comparisons of a pattern, each a test of one leaf (Amazon EventBridge user guide, "Comparison operators for use in event
+patterns").
+
+Comparisons of strings are false for anything but strings, `numeric` for anything but numbers. `true` and `false` are no
+numbers. Numbers are compared as numbers (300 and 3.0e2 are one), to six places after the point, and ordered between minus and
+plus five billion only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeGuard
+
+Matcher = Callable[[Any], bool]
+
+NUMBER_MAX: Final = 5e9
+PLACES: Final = 6
+COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def equals(wanted: Any) -> Matcher:
+    """The same JSON value. An address of the internet is compared as one, whatever its spelling."""
+    if is_number(wanted):
+        return lambda value: is_number(value) and _same_number(value, wanted)
+    if isinstance(wanted, str) and (address := _address(wanted)) is not None:
+        return lambda value: value == wanted or _address(value) == address
+    return lambda value: type(value) is type(wanted) and value == wanted
+
+
+def prefix(wanted: str, *, fold: bool = False) -> Matcher:
+    return _on_strings(lambda value, start: value.startswith(start), wanted, fold)
+
+
+def suffix(wanted: str, *, fold: bool = False) -> Matcher:
+    return _on_strings(lambda value, end: value.endswith(end), wanted, fold)
+
+
+def equals_ignore_case(wanted: str) -> Matcher:
+    return _on_strings(operator.eq, wanted, fold=True)
+
+
+def wildcard(wanted: str) -> Matcher:
+    r"""`*` stands for any characters, also none; `\*` and `\\` for themselves. Raises `ValueError`."""
+    parts, index = [], 0
+    while index < len(wanted):
+        character, following = wanted[index], wanted[index + 1 : index + 2]
+        if character == "\\":
+            if following not in ("*", "\\"):
+                raise ValueError("a backslash stands before * or another backslash only")
+            parts.append(re.escape(following))
+            index += 1
+        elif character == "*":
+            if following == "*":
+                raise ValueError("two wildcards follow each other; one is enough")
+            parts.append(".*")
+        else:
+            parts.append(re.escape(character))
+        index += 1
+    matches = re.compile("".join(parts), re.DOTALL).fullmatch
+    return lambda value: isinstance(value, str) and matches(value) is not None
+
+
+def numeric(conditions: Sequence[tuple[str, int | float]]) -> Matcher:
+    """All of the comparisons, each an operator and a number within the bounds."""
+
+    def fits(value: Any) -> bool:
+        if not is_number(value) or abs(value) > NUMBER_MAX:
+            return False
+        rounded = round(value, PLACES)
+        return all(COMPARISONS[sign](rounded, round(number, PLACES)) for sign, number in conditions)
+
+    return fits
+
+
+def cidr(block: str) -> Matcher:
+    """An address in the block, of IPv4 or IPv6; the block's own address need not be its first. Raises `ValueError`."""
+    base, slash, bits = block.partition("/")
+    address = _address(base)
+    if not slash or address is None or not bits.isdecimal() or int(bits) >= address.max_prefixlen:
+        raise ValueError("a block is written as 10.0.0.0/24 or 2001:db8::/32, and is no single address")
+    # From the address written to the block's last, as EventBridge does: 10.0.0.5/24 begins at 10.0.0.5.
+    last = ipaddress.ip_network(block, strict=False)[-1]
+
+    def fits(value: Any) -> bool:
+        found = _address(value)
+        return found is not None and found.version == address.version and int(address) <= int(found) <= int(last)
+
+    return fits
+
+
+def none_of(excluded: Sequence[Matcher]) -> Matcher:
+    """A leaf of any type that none of them matches."""
+    return lambda value: not any(matcher(value) for matcher in excluded)
+
+
+def anything(value: Any) -> bool:
+    return True
+
+
+def _on_strings(compare: Callable[[str, str], bool], wanted: str, fold: bool) -> Matcher:
+    if fold:
+        folded = wanted.lower()
+        return lambda value: isinstance(value, str) and compare(value.lower(), folded)
+    return lambda value: isinstance(value, str) and compare(value, wanted)
+
+
+def _same_number(one: float, other: float) -> bool:
+    if abs(one) > NUMBER_MAX or abs(other) > NUMBER_MAX:
+        return type(one) is type(other) and one == other
+    return bool(round(one, PLACES) == round(other, PLACES))
+
+
+def _address(text: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if not isinstance(text, str) or "%" in text:
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
