@@ -13,7 +13,7 @@ from tests.support.postgres_server import postgres_database, postgres_server
 
 __all__ = ["postgres_database", "postgres_server"]  # fixtures
 
-TOLD = ("steps", "decision table", "answers to schemathesis")
+TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """How often each row of the decision table was come to and by how many steps; what schemathesis was answered."""
+    """How often each row of the decision table was come to and by how many steps; what schemathesis was answered; what
+    became of events while the bus was away."""
     told: dict[str, Counter[str]] = {name: Counter() for name in TOLD}
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:

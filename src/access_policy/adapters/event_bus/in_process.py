@@ -1,0 +1,80 @@
+"""A bus in this process: the envelope and the rule patterns of EventBridge, so that a subscriber reads and filters here exactly
+as in the cloud."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from access_policy.adapters.event_bus.patterns.compiling import Pattern
+from access_policy.application.ports.event_bus import TAKEN, Entry, Fate, Outcome, check_size
+
+log = logging.getLogger(__name__)
+
+ACCOUNT: Final = "000000000000"
+REGION: Final = "local"
+
+Event = Mapping[str, Any]
+Target = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    pattern: Pattern
+    target: Target
+
+
+class InProcessBus:
+    """Implements `EventBus`. An event is taken when all targets whose pattern matches have returned; when one raises, the
+    event comes again later, to all of them: a target can bear repetitions, as it must in the cloud."""
+
+    def __init__(self) -> None:
+        self._rules: dict[str, Rule] = {}
+
+    def put_rule(self, name: str, pattern: str | Mapping[str, Any], target: Target) -> None:
+        """From now on; a rule of the same name is replaced. Raises `PatternInvalid`."""
+        self._rules[name] = Rule(name, Pattern.of(pattern), target)
+
+    def remove_rule(self, name: str) -> None:
+        self._rules.pop(name, None)
+
+    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+        check_size(entries)
+        return [await self._deliver(entry) for entry in entries]
+
+    async def close(self) -> None:
+        self._rules.clear()
+
+    async def _deliver(self, entry: Entry) -> Outcome:
+        event = as_delivered(entry, account=ACCOUNT, region=REGION)
+        outcome = TAKEN
+        for rule in tuple(self._rules.values()):
+            if not rule.pattern.matches(event):
+                continue
+            try:
+                await rule.target(event)
+            except Exception as trouble:
+                log.exception("the target of rule %s did not take %s %s", rule.name, entry.detail_type, entry.event_id)
+                outcome = Outcome(Fate.NOT_NOW, f"rule {rule.name}: {trouble!r}")
+        return outcome
+
+
+def as_delivered(entry: Entry, *, account: str, region: str) -> dict[str, Any]:
+    """The event that EventBridge makes of an entry: with an id of its own, new with each repetition, and whole seconds."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": entry.detail_type,
+        "source": entry.source,
+        "account": account,
+        "time": f"{entry.time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": region,
+        "resources": list(entry.resources),
+        "detail": json.loads(entry.detail),
+    }

@@ -1,0 +1,204 @@
+"""Published events of chargers, their modes and their faults."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from access_policy.application.published_events.shared import Cause
+from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerSettings:
+    charge_point_id: str
+    depot_id: str
+    time_zone: str
+    profile: str
+    baseline_mode: AccessMode
+    connectors: int
+    on_window_start: OnWindowStart
+    on_store_outage: OnStoreOutage
+    offline_starts: OfflineStarts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRegistered:
+    VERSION: ClassVar = 1
+    charger_id: str
+    settings: ChargerSettings
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerAmended:
+    """The charger's settings are these from now on."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    settings: ChargerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRetired:
+    VERSION: ClassVar = 1
+    charger_id: str
+    retired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnforcementChanged:
+    VERSION: ClassVar = 1
+    charger_id: str
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeRule:
+    """As the API shows one: local wall-clock times in `time_zone` (null: the charger's), ending `end_day_offset` days after the
+    date on which a window starts; `applies_from` and `applies_until` are local dates or instants, the latter excluded."""
+
+    rule_id: str
+    name: str
+    mode: AccessMode
+    recurrence: str
+    start: dt.time
+    end: dt.time
+    end_day_offset: int
+    time_zone: str | None
+    applies_from: str | None
+    applies_until: str | None
+    priority: int
+    except_dates: tuple[dt.date, ...]
+    extra_dates: tuple[dt.date, ...]
+    except_calendars: tuple[str, ...]
+    extra_calendars: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduled:
+    VERSION: ClassVar = 1
+    charger_id: str
+    rule: ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduleAmended:
+    """The rule of this id reads like this from now on."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    rule: ModeRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeScheduleWithdrawn:
+    VERSION: ClassVar = 1
+    charger_id: str
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeExceptionAdded:
+    """On the local days `date` to `until_date`, both included, or on all days of the calendar, the charger has `mode`."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    exception_id: str
+    date: dt.date | None
+    until_date: dt.date | None
+    calendar_id: str | None
+    mode: AccessMode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeExceptionRemoved:
+    VERSION: ClassVar = 1
+    charger_id: str
+    exception_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverridden:
+    """The charger has `mode` in `[starts_at, ends_at)`, whatever its schedule says."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    override_id: str
+    mode: AccessMode
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverrideLifted:
+    """The override ended at `lifted_at`, before its time."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    override_id: str
+    lifted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeApplied:
+    """The charger was seen to be in `mode`, `late_s` seconds after it was due; `evidence` says how."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    mode: AccessMode
+    cause: Cause
+    due_at: datetime
+    applied_at: datetime
+    late_s: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeApplicationFailed:
+    """One try to switch the charger failed; it is tried again."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    mode: AccessMode
+    reason: str
+    detail: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeDriftDetected:
+    """The charger was seen in `found` although `expected` had been applied."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    expected: AccessMode
+    found: AccessMode
+    evidence: str
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorFaulted:
+    """An error at a connector (0: the charger as a whole). With `caused_by` it is the look of that denied attempt and no
+    fault."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    connector_id: int
+    error_code: str
+    vendor_error_code: str | None
+    faulted_at: datetime
+    caused_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorRecovered:
+    VERSION: ClassVar = 1
+    charger_id: str
+    connector_id: int
+    recovered_at: datetime

@@ -1,0 +1,104 @@
+"""A stored event as an entry for the bus: `detail` is what all published events have in common, around their data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+from urllib.parse import quote
+
+from access_policy.application.ports.event_bus import BYTES_MAX, Entry
+from access_policy.application.ports.event_store import Recorded, StreamId
+from access_policy.application.published_events.mapping import public_data
+from access_policy.application.streams import aggregate_of
+
+SOURCE: Final = "betterfleet.access-policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """`version` counts the events of the aggregate from 1: it orders what is published of one, with gaps where an event is
+    not public."""
+
+    type: str
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """`event_id` is the deduplication key, `event_version` the version of `data`. `data` is null where the event is larger than
+    the bus takes: it reads as `href` of the HTTP API says then."""
+
+    event_id: str
+    event_version: int
+    tenant_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    aggregate: Aggregate
+    correlation_id: str
+    causation_id: str | None
+    href: str
+    data: Any
+
+
+def entry_of(recorded: Recorded) -> Entry:
+    """Of an event of `mapping.TYPES`. One that is too large keeps everything but its data. Raises `ValueError` where that is
+    not enough."""
+    data, envelope = public_data(recorded.event), recorded.envelope
+    kind, aggregate_id = aggregate_of(recorded.stream)
+    detail = Detail(
+        event_id=envelope.event_id,
+        event_version=data.VERSION,
+        tenant_id=envelope.tenant_id,
+        occurred_at=envelope.occurred_at,
+        recorded_at=envelope.recorded_at,
+        aggregate=Aggregate(type=kind, id=aggregate_id, version=recorded.version),
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.causation_id,
+        href=_href(recorded.stream, data),
+        data=data,
+    )
+    entry = Entry(
+        event_id=detail.event_id,
+        source=SOURCE,
+        detail_type=type(data).__name__,
+        time=envelope.occurred_at,
+        detail=as_json(detail),
+    )
+    if entry.size >= BYTES_MAX:
+        entry = replace(entry, detail=as_json(replace(detail, data=None)))
+    if entry.size >= BYTES_MAX:
+        raise ValueError(f"{entry.detail_type} has {entry.size} bytes without its data")
+    return entry
+
+
+def as_json(value: Any) -> str:
+    """Of a dataclass: instants in UTC with `Z`, dates and local times as ISO 8601 writes them."""
+    return json.dumps(asdict(value), default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date() | time():
+            return value.isoformat()
+    raise TypeError(f"{type(value).__qualname__} is not published")
+
+
+def _href(stream: StreamId, data: Any) -> str:
+    """Where what the event is about can be read."""
+    kind, aggregate_id = aggregate_of(stream)
+    match kind:
+        case "access_attempt" | "pin_lockout":
+            return f"/v1/access-events/{quote(aggregate_id, safe='')}"
+        case "charger_access_policy" | "charger_condition":
+            return f"/v1/chargers/{quote(aggregate_id, safe='')}"
+    if (vehicle_id := getattr(data, "vehicle_id", None)) is not None:
+        return f"/v1/vehicles/{quote(vehicle_id, safe='')}"
+    agreement_id = getattr(getattr(data, "agreement", data), "agreement_id", None)
+    if agreement_id is not None:
+        return f"/v1/agreements/{quote(agreement_id, safe='')}"
+    return f"/v1/registry/imports/{quote(data.plan_id, safe='')}"

@@ -1,0 +1,1 @@
+"""The relay: what the store has committed leaves for the bus."""

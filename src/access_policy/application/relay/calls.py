@@ -1,0 +1,36 @@
+"""Which entries go in which call of the bus."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from access_policy.application.ports.event_bus import BYTES_MAX, ENTRIES_MAX, Entry
+from access_policy.application.ports.event_store import Recorded, StreamId
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An event to be published; `tries` counts those that failed."""
+
+    recorded: Recorded
+    entry: Entry
+    tries: int = 0
+
+
+def next_calls(queues: Mapping[StreamId, deque[Waiting]], calls_max: int) -> list[list[Waiting]]:
+    """At most `calls_max` calls, each within the bus's limits, of the first that wait in each queue: entries of a call
+    succeed and fail singly, so of one stream one at a time is under way."""
+    calls: list[list[Waiting]] = []
+    size = 0
+    for queue in queues.values():
+        first = queue[0]
+        if not calls or len(calls[-1]) == ENTRIES_MAX or size + first.entry.size >= BYTES_MAX:
+            if len(calls) == calls_max:
+                break
+            calls.append([])
+            size = 0
+        calls[-1].append(first)
+        size += first.entry.size
+    return calls

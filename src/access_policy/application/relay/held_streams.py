@@ -1,0 +1,113 @@
+"""Streams put aside because the bus did not take one of their events: tried again, from that event to their end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_bus import BusUnavailable, EventBus, Fate
+from access_policy.application.ports.event_store import EventStore, Recorded, StreamId
+from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
+from access_policy.application.published_events.detail import entry_of
+from access_policy.application.published_events.mapping import TYPES
+from access_policy.application.relay.pace import Pace
+
+log = logging.getLogger(__name__)
+
+REASON_LENGTH_MAX: Final = 500
+
+
+class HeldStreams:
+    """What this process knows of them; several processes may try them, which repeats events and loses none."""
+
+    def __init__(self, store: EventStore, bus: EventBus, positions: RelayPositions, clock: Clock, pace: Pace) -> None:
+        self._store = store
+        self._bus = bus
+        self._positions = positions
+        self._clock = clock
+        self._pace = pace
+        self._held: dict[StreamId, HeldStream] = {}
+
+    def __contains__(self, stream: StreamId) -> bool:
+        return stream in self._held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    async def load(self) -> None:
+        self._held = {held.stream: held for held in await self._positions.held()}
+
+    def first(self, recorded: Recorded, reason: str) -> HeldStream:
+        """The stream is held from this event on, once that is stored and `add`ed."""
+        return HeldStream(
+            stream=recorded.stream,
+            version=recorded.version,
+            passed=recorded.version,
+            reason=reason[:REASON_LENGTH_MAX],
+            tries=1,
+            try_again_at=self._clock.now() + self._pace.held_for(1),
+        )
+
+    def add(self, streams: Sequence[HeldStream]) -> None:
+        for held in streams:
+            if held.stream not in self._held:
+                self._held[held.stream] = held
+                log.error("stream %s is held from version %d on: %s", held.stream, held.version, held.reason)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._pace.sleep(self._pace.look_at_held_s)
+            try:
+                await self.try_again()
+            except BusUnavailable:
+                pass  # the follower says so
+            except Exception:
+                log.exception("held streams are tried again later")
+
+    async def try_again(self) -> None:
+        """All whose time has come. Raises `BusUnavailable` or `StoreUnavailable`."""
+        now = self._clock.now()
+        for held in [held for held in self._held.values() if held.try_again_at <= now]:
+            await self._try(held)
+
+    async def _try(self, held: HeldStream) -> None:
+        version = held.version
+        while True:
+            for recorded in await self._public_events(held.stream, version):
+                if (trouble := await self._trouble_with(recorded)) is not None:
+                    await self._hold_longer(held, recorded.version, trouble)
+                    return
+                version = recorded.version + 1
+            if await self._positions.let_go(held.stream, published_to=version - 1):
+                del self._held[held.stream]
+                log.info("stream %s is published again", held.stream)
+                return
+
+    async def _public_events(self, stream: StreamId, version: int) -> list[Recorded]:
+        """From `version` on."""
+        events = await self._store.load(stream, after_version=version - 1)
+        return [recorded for recorded in events if type(recorded.event).TYPE in TYPES]
+
+    async def _trouble_with(self, recorded: Recorded) -> str | None:
+        try:
+            entry = entry_of(recorded)
+        except Exception as error:  # noqa: BLE001  an event that cannot be made public holds its own stream only
+            return repr(error)
+        (outcome,) = await self._bus.publish([entry])
+        return None if outcome.fate is Fate.TAKEN else f"{outcome.fate}: {outcome.reason}"
+
+    async def _hold_longer(self, held: HeldStream, version: int, reason: str) -> None:
+        tries = held.tries + 1 if version == held.version else 1
+        longer = replace(
+            held,
+            version=version,
+            reason=reason[:REASON_LENGTH_MAX],
+            tries=tries,
+            try_again_at=self._clock.now() + self._pace.held_for(tries),
+        )
+        await self._positions.hold_longer(longer)
+        self._held[held.stream] = longer

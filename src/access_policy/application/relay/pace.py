@@ -1,0 +1,32 @@
+"""How patient the relay is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Spans in seconds. Waits have full jitter: a random share of a span that doubles from `first_s` to `longest_s`."""
+
+    entry_tries: int = 4  # of an entry that is not taken while others are; then its stream is held
+    first_s: float = 0.1
+    longest_s: float = 2.0
+    held_first_s: float = 5.0
+    held_longest_s: float = 900.0
+    look_at_held_s: float = 1.0
+    claim_s: float = 15.0  # a relay that was killed is succeeded after this time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random_share: Callable[[], float] = random.random
+
+    async def rest(self, failures: int) -> None:
+        """After this many failures in a row, from 1."""
+        await self.sleep(min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30)) * self.random_share())
+
+    def held_for(self, tries: int) -> timedelta:
+        """Without jitter: streams are tried one after the other."""
+        return timedelta(seconds=min(self.held_longest_s, self.held_first_s * 2.0 ** min(tries - 1, 30)))

@@ -1,0 +1,175 @@
+"""Publishes the log: in order for each stream, at least once, with the event's id for consumers to tell repetitions by.
+
+The store's log is the outbox. What the bus does not take although it takes others (an entry too strange for it, a subscriber
+that fails) holds back its own stream only: the stream is put aside durably, the position moves on, and the stream is tried
+again later. When the bus takes nothing at all, the position stays, and the follower comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from access_policy.application.context import new_id
+from access_policy.application.follower import Follower
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_bus import EventBus, Fate, Outcome
+from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, StreamId
+from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
+from access_policy.application.published_events.detail import entry_of
+from access_policy.application.published_events.mapping import TYPES
+from access_policy.application.relay.calls import Waiting, next_calls
+from access_policy.application.relay.held_streams import HeldStreams
+from access_policy.application.relay.pace import Pace
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 400  # events
+CALLS: Final = 4  # under way at a time
+BEHIND: Final = "behind an event of its stream that was not taken"
+
+
+class Relay:
+    """`run` publishes while this process is the one that does; several processes may run one each."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        bus: EventBus,
+        positions: RelayPositions,
+        clock: Clock,
+        *,
+        pace: Pace | None = None,
+        batch: int = BATCH,
+        poll_s: float = 0.25,
+    ) -> None:
+        self._bus = bus
+        self._positions = positions
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._holder = new_id()
+        self._store = store
+        self._taken: set[str] = set()  # ids of events behind the position that the bus has already
+        self.held = HeldStreams(store, bus, positions, clock, self._pace)
+        self.follower = Follower("relay", store, self.follow, self.begin, types=TYPES, batch=batch, poll_s=poll_s)
+        self.published = 0  # entries taken by the bus
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            if await self._is_ours():
+                await self._publish_while_ours()
+            await self._pace.sleep(self._pace.claim_s / 3)
+
+    async def lag(self) -> int:
+        """Positions that this installation has not published, whichever process does it. Raises `StoreUnavailable`."""
+        return max(0, await self._store.last_position() - await self._positions.position())
+
+    async def begin(self) -> int:
+        """The position to go on from."""
+        position = await self._positions.position()
+        await self.held.load()  # after the position: what is held up to there is known then
+        return position
+
+    async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
+        """Publish a batch, ascending, after which everything up to `reached` was handed over. Raises `BusUnavailable`, to be
+        called again with the same batch, or `StoreUnavailable`."""
+        queues, held = self._sorted(batch)
+        await self._publish(queues, held)
+        await self._positions.advance(reached, tuple(held.values()))
+        self.held.add(tuple(held.values()))
+        self._taken.clear()
+
+    async def _publish_while_ours(self) -> None:
+        jobs = [asyncio.create_task(self.follower.run()), asyncio.create_task(self.held.run())]
+        try:
+            while await self._is_ours():
+                await self._pace.sleep(self._pace.claim_s / 3)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            with contextlib.suppress(StoreUnavailable):
+                await self._positions.release(self._holder)
+
+    async def _is_ours(self) -> bool:
+        lasts = timedelta(seconds=self._pace.claim_s)
+        try:
+            return await self._positions.claim(self._holder, now=self._clock.now(), lasts=lasts)
+        except StoreUnavailable as trouble:
+            log.warning("nothing is published: %s", trouble)
+            return False
+
+    def _sorted(self, batch: Sequence[Recorded]) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
+        """What waits, by stream, and the streams of which something is passed over: they are held, or go on being so."""
+        queues: dict[StreamId, deque[Waiting]] = {}
+        held: dict[StreamId, HeldStream] = {}
+        for recorded in batch:
+            if recorded.envelope.event_id in self._taken:
+                continue
+            if (first := held.get(recorded.stream)) is not None:
+                held[recorded.stream] = replace(first, passed=recorded.version)
+                continue
+            if recorded.stream in self.held:
+                held[recorded.stream] = self.held.first(recorded, BEHIND)
+                continue
+            try:
+                waiting = Waiting(recorded, entry_of(recorded))
+            except Exception as error:  # noqa: BLE001  an event that cannot be made public holds its own stream only
+                held[recorded.stream] = self.held.first(recorded, repr(error))
+            else:
+                queues.setdefault(recorded.stream, deque()).append(waiting)
+        return queues, held
+
+    async def _publish(self, queues: dict[StreamId, deque[Waiting]], held: dict[StreamId, HeldStream]) -> None:
+        failures = 0
+        while queues:
+            calls = next_calls(queues, CALLS)
+            answers = await asyncio.gather(*(self._call(call) for call in calls), return_exceptions=True)
+            not_now = 0
+            for call, answer in zip(calls, answers, strict=True):
+                if isinstance(answer, list):
+                    not_now += self._settle(call, answer, queues, held)
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+            failures = failures + 1 if not_now else 0
+            if failures:
+                await self._pace.rest(failures)
+
+    async def _call(self, call: Sequence[Waiting]) -> list[Outcome]:
+        return await self._bus.publish([waiting.entry for waiting in call])
+
+    def _settle(
+        self,
+        call: Sequence[Waiting],
+        outcomes: Sequence[Outcome],
+        queues: dict[StreamId, deque[Waiting]],
+        held: dict[StreamId, HeldStream],
+    ) -> int:
+        """Each entry by its own outcome; returns how many are to be tried again."""
+        again = 0
+        for waiting, outcome in zip(call, outcomes, strict=True):
+            stream = waiting.recorded.stream
+            if outcome.fate is Fate.TAKEN:
+                self.published += 1
+                self._taken.add(waiting.entry.event_id)
+                queues[stream].popleft()
+                if not queues[stream]:
+                    del queues[stream]
+                continue
+            waiting.tries += 1
+            if outcome.fate is Fate.REFUSED or waiting.tries >= self._pace.entry_tries:
+                passed = held[stream].passed if stream in held else queues[stream][-1].recorded.version
+                first = self.held.first(waiting.recorded, f"{outcome.fate}: {outcome.reason}")
+                held[stream] = replace(first, passed=passed)
+                del queues[stream]
+            else:
+                again += 1
+        return again
