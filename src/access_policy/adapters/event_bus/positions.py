@@ -78,9 +78,7 @@ class SqlRelayPositions:
             for each in held:
                 hold = insert(_HELD).values(self._row(each))
                 then = {"passed": _larger(hold.excluded.passed)}
-                connection.execute(
-                    hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then)
-                )
+                connection.execute(hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then))
 
         await self._run(write)
 

@@ -1,0 +1,77 @@
+"""Amazon EventBridge (PutEvents) as the event bus.
+
+Entries fail singly within an answer of status 200. What may pass (`InternalFailure`, throttling) is tried again; what the entry
+itself is guilty of is refused; what the installation is guilty of (permissions, a bus that is not there) keeps everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from access_policy.adapters.aws import AWS_TROUBLE, AwsAddress, AwsClient, code_of
+from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, Fate, Outcome, check_size
+
+PASSING: Final = frozenset(
+    {
+        "InternalFailure",
+        "InternalException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "Throttling",
+        "LimitExceededException",
+    }
+)
+OF_THE_ENTRY: Final = frozenset(
+    {"InvalidArgument", "MalformedDetail", "RedactionFailure", "NotAuthorizedForDetailTypeException"}
+)
+OF_THE_REQUEST: Final = frozenset({"ValidationException", "SerializationException", "RequestEntityTooLarge"})
+
+
+class EventBridgeBus:
+    """Implements `EventBus`. `address` is `eventbridge://BUS?region=…&endpoint_url=…`."""
+
+    def __init__(self, address: str) -> None:
+        self._address = AwsAddress.of(address, "eventbridge")
+        self._client = AwsClient("events", self._address)
+
+    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+        check_size(entries)
+        try:
+            client = await self._client.get()
+            answer = await client.put_events(Entries=[self._as_put(entry) for entry in entries])
+        except AWS_TROUBLE as error:
+            code = code_of(error)
+            if code not in OF_THE_REQUEST:
+                raise BusUnavailable(f"EventBridge bus {self._address.name}: {error}") from error
+            if len(entries) > 1:  # one of them is bad, and which is not said
+                return [outcome for entry in entries for outcome in await self.publish([entry])]
+            return [Outcome(Fate.REFUSED, str(error))]
+        results = answer["Entries"]
+        if len(results) != len(entries):
+            raise BusUnavailable(f"EventBridge answered for {len(results)} of {len(entries)} entries")
+        return [self._outcome(result) for result in results]
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _as_put(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "Time": entry.time,
+            "Source": entry.source,
+            "DetailType": entry.detail_type,
+            "Detail": entry.detail,
+            "EventBusName": self._address.name,
+            "Resources": list(entry.resources),
+        }
+
+    def _outcome(self, result: Mapping[str, Any]) -> Outcome:
+        code = result.get("ErrorCode")
+        if not code:
+            return TAKEN
+        reason = f"{code}: {result.get('ErrorMessage', '')}"
+        if code in OF_THE_ENTRY:
+            return Outcome(Fate.REFUSED, reason)
+        if code in PASSING:
+            return Outcome(Fate.NOT_NOW, reason)
+        raise BusUnavailable(f"EventBridge bus {self._address.name}: {reason}")
