@@ -130,7 +130,7 @@ async def test_a_newcomer_with_bad_credentials_does_not_touch_the_charger(tmp_pa
             asked += 1
 
         assert await trying == {401}
-        assert asked > 10
+        assert asked >= 3
         assert await connections(service) == [ChargerConnected]
         await genuine.ws.close()
 

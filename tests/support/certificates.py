@@ -21,6 +21,19 @@ class Files:
     key: Path
 
 
+_MAY_SIGN = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class TestAuthority:
     __test__ = False
 
@@ -30,8 +43,18 @@ class TestAuthority:
         self._name = _named(name)
         builder = _builder(self._name, self._name, self._key.public_key(), DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_MAY_SIGN, critical=True)
+        builder = self._with_key_ids(builder, self._key.public_key())
         self.certificate = directory / f"{name}.pem"
         self.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+
+    def _with_key_ids(
+        self, builder: x509.CertificateBuilder, key: ec.EllipticCurvePublicKey
+    ) -> x509.CertificateBuilder:
+        """RFC 5280, 4.2.1.1 and 4.2.1.2, which Python 3.13 insists on."""
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(key)
+        return builder.add_extension(issuer, critical=False).add_extension(own, critical=False)
 
     def issue(self, common_name: str, *, lasts: timedelta = DAY, file: str = "") -> Files:
         """For a server on loopback, or a charger by its identity. A negative `lasts` is over already."""
@@ -39,6 +62,7 @@ class TestAuthority:
         builder = _builder(_named(common_name), self._name, key.public_key(), lasts)
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        builder = self._with_key_ids(builder, key.public_key())
         stem = file or common_name
         files = Files(self._directory / f"{stem}.pem", self._directory / f"{stem}.key")
         files.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
