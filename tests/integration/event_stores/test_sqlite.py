@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,8 @@ async def lines_of(process: asyncio.subprocess.Process) -> list[tuple[str, str]]
 
 
 def integrity(file: Path) -> str:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         answer: str = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    connection.close()
     return answer
 
 
@@ -185,7 +185,6 @@ async def test_events_of_a_whole_group_reach_the_file_in_one_transaction(tmp_pat
 
     assert await store.append(group) == 512
 
-    with sqlite3.connect(tmp_path / "events.sqlite") as other:
+    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as other:
         assert other.execute("SELECT COUNT(*), MAX(rowid) FROM stored_events").fetchone() == (512, 512)
-    other.close()
     await store.close()

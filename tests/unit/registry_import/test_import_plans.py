@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,9 +139,8 @@ async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqliteI
     assert await plans.find(ACME, "p", now=NOON + WEEK) == APPLIED
     assert await plans.rows(APPLIED) is None
     assert list(await plans.unfinished()) == []
-    with sqlite3.connect(tmp_path / "import_plans.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "import_plans.sqlite")) as connection:
         assert connection.execute("SELECT body FROM import_plan").fetchall() == [(None,)]
-    connection.close()
 
 
 async def test_what_has_expired_is_deleted(plans: SqliteImportPlans) -> None:

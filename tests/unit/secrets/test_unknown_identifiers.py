@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -131,13 +132,12 @@ async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
 async def test_a_file_that_cannot_be_written_costs_the_value_and_nothing_else(
     unknown: SqliteUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with sqlite3.connect(tmp_path / "unknown.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "unknown.sqlite")) as connection:
         connection.execute("ALTER TABLE unknown_identifier RENAME TO hidden")
     key = seen(unknown, CARD)
     await unknown._written()
-    with sqlite3.connect(tmp_path / "unknown.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "unknown.sqlite")) as connection:
         connection.execute("ALTER TABLE hidden RENAME TO unknown_identifier")
-    connection.close()
 
     assert "are not kept" in caplog.text
     seen(unknown, CARD)

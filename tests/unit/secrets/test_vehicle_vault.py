@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,9 @@ def files_holding(directory: Path, content: bytes) -> list[str]:
 
 
 def wrapped_key(directory: Path, vehicle: VehicleId) -> bytes:
-    with sqlite3.connect(directory / "vault.sqlite") as connection:
+    with closing(sqlite3.connect(directory / "vault.sqlite")) as connection:
         row = connection.execute("SELECT wrapped FROM vehicle_key WHERE vehicle_id = ?", (vehicle,)).fetchone()
         wrapped: bytes = row[0]
-    connection.close()
     return wrapped
 
 
@@ -152,12 +152,11 @@ async def test_many_callers_at_once_share_one_key(vault: SqliteVehicleVault) -> 
 
 async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path: Path) -> None:
     vault = SqliteVehicleVault(tmp_path / "vault.sqlite", TEST_KEY, timeout_s=0.05)
-    with sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None) as other:
+    with closing(sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable):
             await vault.seal(ACME, VAN, VALUE)
         other.execute("ROLLBACK")
-    other.close()
     await vault.close()
 
 
