@@ -7,6 +7,11 @@ from datetime import timedelta
 from dependency_injector import containers, providers
 
 from access_policy.adapters.clock import SystemClock
+from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
+from access_policy.adapters.event_bus.in_process import InProcessBus
+from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
+from access_policy.adapters.event_intake.records import SqlIntakeRecords
+from access_policy.adapters.event_intake.sqs import SqsIntake
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
@@ -70,18 +75,23 @@ from access_policy.application.decisions.spooled_commits import SpooledCommits
 from access_policy.application.decisions.view import TYPES, DecisionView
 from access_policy.application.decisions.view_keeper import ViewKeeper
 from access_policy.application.follower import Follower
+from access_policy.application.intake.taking import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.facts import ModeFacts
 from access_policy.application.mode_control.reboots import Reboots
 from access_policy.application.mode_control.reconcile import Reconciler
 from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.ports.event_bus import EventBus
+from access_policy.application.ports.event_intake import EventIntake
+from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
+from access_policy.application.relay.relay import Relay
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -112,6 +122,20 @@ def _tls_files(settings: Settings) -> TlsFiles | None:
     if settings.ocpp_tls_certificate is None or settings.ocpp_tls_key is None:
         return None
     return TlsFiles(settings.ocpp_tls_certificate, settings.ocpp_tls_key, settings.ocpp_tls_client_ca)
+
+
+def _bus(settings: Settings) -> EventBus:
+    return EventBridgeBus(settings.bus_url) if settings.publishes_elsewhere else InProcessBus()
+
+
+def _relay_positions(settings: Settings) -> RelayPositions:
+    if not settings.publishes_elsewhere:
+        return MemoryRelayPositions()
+    return SqlRelayPositions(settings.data / "relay.sqlite", settings.bus_url.partition("?")[0])
+
+
+def _queue(settings: Settings, intake: EventIntake) -> SqsIntake | None:
+    return SqsIntake(settings.intake_url, intake) if settings.intake_url else None
 
 
 def _asks_for_passwords(address: str) -> bool:
@@ -360,6 +384,16 @@ class Container(containers.DeclarativeContainer):
     )
     put_agreement = providers.Singleton(retrying, providers.Singleton(PutAgreementHandler, change_registry))
     end_agreement = providers.Singleton(retrying, providers.Singleton(EndAgreementHandler, change_registry))
+
+    # --- events out and in -------------------------------------------------------------------------------------------
+    bus = providers.Singleton(_bus, settings)
+    relay_positions = providers.Singleton(_relay_positions, settings)
+    relay = providers.Singleton(
+        lambda *parts, s: Relay(*parts, poll_s=_poll_s(s)), store, bus, relay_positions, clock, s=settings
+    )
+    intake_records = providers.Singleton(lambda s: SqlIntakeRecords(s.data / "intake.sqlite"), settings)
+    intake = providers.Singleton(Intake, intake_records, registries, clock, put_vehicle, remove_vehicle, put_agreement)
+    intake_queue = providers.Singleton(_queue, settings, intake)
 
 
 class ModeHints:

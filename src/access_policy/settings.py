@@ -6,14 +6,17 @@ import ipaddress
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from access_policy.adapters.aws_address import AwsAddress
 
 
 class ProcessRole(StrEnum):
     API = "api"
     GATEWAY = "gateway"
     PROJECTOR = "projector"
+    PUBLISHER = "publisher"
 
 
 class Settings(BaseSettings):
@@ -34,8 +37,8 @@ class Settings(BaseSettings):
     store_url: str = Field(default="", description="Event store; empty: SQLite in the data directory")
     read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
     roles: str = Field(
-        default="api,gateway,projector",
-        description="What this process does: api (HTTP), gateway (chargers), projector (read models)",
+        default="api,gateway,projector,publisher",
+        description="What this process does: api (HTTP), gateway (chargers), projector (read models), publisher (events)",
     )
     instance: str = Field(
         default="",
@@ -45,6 +48,14 @@ class Settings(BaseSettings):
     peers: str = Field(
         default="",
         description="NAME=URL,… of the HTTP APIs of other gateways, to which what needs a charger's connection is passed",
+    )
+    bus_url: str = Field(
+        default="memory://",
+        description="Where events are published: memory:// (this process) or eventbridge://BUS?region=…&endpoint_url=…",
+    )
+    intake_url: str = Field(
+        default="",
+        description="Queue of events to take in: sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE; empty: HTTP only",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
@@ -83,6 +94,17 @@ class Settings(BaseSettings):
             raise ValueError("only sqlite:///FILE is supported so far")
         return value
 
+    @field_validator("bus_url", "intake_url")
+    @classmethod
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        if info.field_name == "bus_url" and value.startswith("eventbridge://"):
+            AwsAddress.of(value, "eventbridge")
+        elif info.field_name == "intake_url" and value:
+            AwsAddress.of(value, "sqs", "dead_letters")
+        elif value not in ("", "memory://"):
+            raise ValueError(f"{value!r} is neither memory:// nor eventbridge://BUS?region=…")
+        return value or str(cls.model_fields[str(info.field_name)].default)
+
     @field_validator("roles")
     @classmethod
     def _roles(cls, value: str) -> str:
@@ -115,6 +137,11 @@ class Settings(BaseSettings):
         """URL by name of the instance."""
         pairs = (peer.strip().partition("=") for peer in self.peers.split(",") if peer.strip())
         return {name: url.rstrip("/") for name, _, url in pairs}
+
+    @property
+    def publishes_elsewhere(self) -> bool:
+        """To a bus outside, which is told everything once; one in this process hears of what happens from now on."""
+        return not self.bus_url.startswith("memory://")
 
     @property
     def own_data(self) -> Path:

@@ -112,6 +112,10 @@ class Service:
             yield "spool", c.spooled_commits().run()
         if self._decides and not self.settings.is_alone:
             yield "other gateways", c.other_gateways_follower().run()
+        if ProcessRole.PUBLISHER in self._roles:
+            yield "relay", c.relay().run()
+            if (queue := c.intake_queue()) is not None:
+                yield "intake", queue.run()
         if ProcessRole.GATEWAY in self._roles:
             yield "mode control", c.mode_controller().run()
             yield "follow-up", c.follow_up().run()
@@ -159,10 +163,20 @@ class Service:
         commits = self.container.spooled_commits()
         return {
             "store": store_up and commits.is_up,
+            "bus": store_up and await self._bus_is_told(),
             "spool": commits.backlog == 0,
             "projections": store_up and lag <= CAUGHT_UP_LAG,
             "serving": not self._stopping.is_set(),
         }
+
+    async def _bus_is_told(self) -> bool:
+        if ProcessRole.PUBLISHER not in self._roles:
+            return True
+        try:
+            return await self.container.relay().lag() <= CAUGHT_UP_LAG
+        except StoreUnavailable as trouble:
+            log.warning("not ready: %s", trouble)
+            return False
 
     async def _forget_old_identifiers(self) -> None:
         """Until cancelled; what cannot be deleted now is deleted the next time, and shown to nobody meanwhile."""
@@ -190,6 +204,8 @@ class Service:
             await c.read_models_follower().catch_up()
         elif not await c.read_models_elsewhere().has_caught_up():
             log.warning("the read models are behind: is a process with the role projector running?")
+        if not self.settings.publishes_elsewhere:
+            await c.relay_positions().advance(await c.store().last_position())
         if self._decides:
             c.other_gateways().begin_after(await c.read_models().followed_to())
             await recall(c.live(), c.views(), c.store(), now=c.clock().now())
@@ -257,6 +273,8 @@ class Service:
             await self._ocpp.drain(self.settings.drain_s)
             await self.container.driver_display().finish()
             await self.container.gateway().finish_records()
+        if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake_queue()) is not None:
+            await queue.drain()
         if self._http is not None:
             self._http.should_exit = True
 
@@ -288,8 +306,13 @@ async def close_files(container: Container) -> None:
         container.unknown_identifiers(),
         container.idempotency(),
         container.import_plans(),
+        container.bus(),
+        container.relay_positions(),
+        container.intake_records(),
     ):
         await resource.close()
+    if (queue := container.intake_queue()) is not None:
+        await queue.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -375,6 +398,7 @@ def http_services(
         cancel_enrolment=c.cancel_enrolment(),
         put_agreement=c.put_agreement(),
         end_agreement=c.end_agreement(),
+        intake=c.intake(),
     )
 
 

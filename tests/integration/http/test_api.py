@@ -276,7 +276,7 @@ async def test_health_needs_no_token_and_readiness_says_what_is_missing(api: Api
     assert (await api.client.get("/healthz")).status_code == 200
     ready = (await api.client.get("/readyz")).json()
     assert ready["ready"] is True
-    assert set(ready["parts"]) == {"store", "spool", "projections", "serving"}
+    assert set(ready["parts"]) == {"store", "spool", "bus", "projections", "serving"}
     assert ready["tzdata"]
 
 

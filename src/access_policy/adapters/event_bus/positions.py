@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, String, Table, case, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.read_models.sqlite import sqlite_engine
-from access_policy.application.ports.event_store import StoreUnavailable, StreamId
+from access_policy.adapters.small_tables import SmallTables, as_stored, storable
+from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.relay_positions import HeldStream
 
-TIMEOUT_S: Final = 5.0
-_Answer = TypeVar("_Answer")
+REASON_LENGTH_MAX: Final = 500
 
 _METADATA = MetaData()
 _RELAYS = Table(
@@ -49,42 +45,48 @@ class SqlRelayPositions:
 
     def __init__(self, path: Path, bus: str) -> None:
         self._bus = bus
-        self._engine = sqlite_engine(path)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay-positions")
-        with self._engine.execution_options(writes=True).begin() as connection:
-            _METADATA.create_all(connection)
-            row = {"bus": bus, "position": 0, "holder": "", "held_until": datetime(2000, 1, 1)}  # noqa: DTZ001  as stored
-            connection.execute(insert(_RELAYS).values(row).on_conflict_do_nothing())
+        self._tables = SmallTables(path, _METADATA)
 
     async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
-        free = (_RELAYS.c.holder.in_(("", holder))) | (_RELAYS.c.held_until <= _stored(now))
+        row = {"bus": self._bus, "position": 0, "holder": "", "held_until": as_stored(now)}
+        first = insert(_RELAYS).values(row).on_conflict_do_nothing()
+        free = (_RELAYS.c.holder.in_(("", holder))) | (_RELAYS.c.held_until <= as_stored(now))
         claim = update(_RELAYS).where(_RELAYS.c.bus == self._bus, free)
-        claim = claim.values(holder=holder, held_until=_stored(now + lasts))
-        return await self._run(lambda connection: bool(connection.execute(claim).rowcount))
+        claim = claim.values(holder=holder, held_until=as_stored(now + lasts))
+
+        def write(connection: Connection) -> bool:
+            connection.execute(first)
+            return bool(connection.execute(claim).rowcount)
+
+        return await self._tables.run(write)
 
     async def release(self, holder: str) -> None:
         mine = update(_RELAYS).where(_RELAYS.c.bus == self._bus, _RELAYS.c.holder == holder).values(holder="")
-        await self._run(lambda connection: connection.execute(mine))
+        await self._tables.run(lambda connection: connection.execute(mine))
 
     async def position(self) -> int:
         asked = select(_RELAYS.c.position).where(_RELAYS.c.bus == self._bus)
-        return await self._run(lambda connection: int(connection.execute(asked).scalar_one()))
+        return await self._tables.run(lambda connection: int(connection.execute(asked).scalar() or 0))
 
     async def advance(self, position: int, held: Sequence[HeldStream] = ()) -> None:
-        ahead = update(_RELAYS).where(_RELAYS.c.bus == self._bus, _RELAYS.c.position < position)
+        row = {"bus": self._bus, "position": position, "holder": "", "held_until": datetime(2000, 1, 1)}  # noqa: DTZ001
+        put = insert(_RELAYS).values(row)
+        put = put.on_conflict_do_update(
+            index_elements=["bus"], set_={"position": position}, where=_RELAYS.c.position < position
+        )
 
         def write(connection: Connection) -> None:
-            connection.execute(ahead.values(position=position))
+            connection.execute(put)
             for each in held:
                 hold = insert(_HELD).values(self._row(each))
                 then = {"passed": _larger(hold.excluded.passed)}
                 connection.execute(hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then))
 
-        await self._run(write)
+        await self._tables.run(write)
 
     async def held(self) -> list[HeldStream]:
         asked = select(_HELD).where(_HELD.c.bus == self._bus).order_by(_HELD.c.try_again_at, _HELD.c.stream)
-        return await self._run(
+        return await self._tables.run(
             lambda connection: [
                 HeldStream(
                     stream=StreamId(row.stream),
@@ -102,7 +104,7 @@ class SqlRelayPositions:
         hold = insert(_HELD).values(self._row(held))
         then: dict[str, Any] = {name: hold.excluded[name] for name in ("version", "reason", "tries", "try_again_at")}
         then["passed"] = _larger(hold.excluded.passed)
-        await self._run(
+        await self._tables.run(
             lambda connection: connection.execute(
                 hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then)
             )
@@ -115,11 +117,10 @@ class SqlRelayPositions:
             connection.execute(delete(_HELD).where(*of_stream, _HELD.c.passed <= published_to))
             return connection.execute(select(_HELD.c.stream).where(*of_stream)).first() is None
 
-        return await self._run(write)
+        return await self._tables.run(write)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._thread.shutdown)
-        self._engine.dispose()
+        await self._tables.close()
 
     def _row(self, held: HeldStream) -> dict[str, object]:
         return {
@@ -127,23 +128,10 @@ class SqlRelayPositions:
             "stream": held.stream,
             "version": held.version,
             "passed": held.passed,
-            "reason": held.reason.encode(errors="backslashreplace").decode(),
+            "reason": storable(held.reason, REASON_LENGTH_MAX),
             "tries": held.tries,
-            "try_again_at": _stored(held.try_again_at),
+            "try_again_at": as_stored(held.try_again_at),
         }
-
-    async def _run(self, call: Callable[[Connection], _Answer]) -> _Answer:
-        def in_transaction() -> _Answer:
-            with self._engine.execution_options(writes=True).begin() as connection:
-                return call(connection)
-
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, in_transaction)
-        except TimeoutError as late:
-            raise StoreUnavailable(f"the relay's positions did not answer within {TIMEOUT_S:g} s") from late
-        except (SQLAlchemyError, RuntimeError) as error:  # RuntimeError: they are closed
-            raise StoreUnavailable(f"the relay's positions: {error}") from error
 
 
 class MemoryRelayPositions:
@@ -188,11 +176,6 @@ class MemoryRelayPositions:
 
     async def close(self) -> None:
         pass
-
-
-def _stored(at: datetime) -> datetime:
-    """UTC, without saying so: what every database keeps."""
-    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _larger(passed: Any) -> Any:

@@ -20,11 +20,11 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutVehicle:
-    """`identifiers` are kinds and values as somebody typed them."""
+    """`identifiers` are kinds and values as somebody typed them; None: those that the vehicle has."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
-    identifiers: Sequence[tuple[IdentifierKind, str]]
+    identifiers: Sequence[tuple[IdentifierKind, str]] | None
     expected_version: int | None = None
 
 
@@ -37,13 +37,16 @@ class PutVehicleHandler:
 
     async def __call__(self, context: Context, command: PutVehicle) -> Done:
         checked_id(command.vehicle_id, "vehicle_id")
-        values = _normal_forms(command.identifiers)
+        values = None if command.identifiers is None else _normal_forms(command.identifiers)
         async with self.registries.locked(context.tenant_id) as registry:
             current = registry.vehicles.get(command.vehicle_id)
             check_version(command.expected_version, 0 if current is None else current.changed_at)
-            unsealed = [VehicleIdentifier(ref=self.pseudonyms.ref(context.tenant_id, v), sealed="") for v in values]
-            registry.put_vehicle(command.vehicle_id, command.description, unsealed)  # refuse before anything is sealed
-            identifiers = await self._sealed(context, command.vehicle_id, registry, values)
+            had = () if current is None else current.identifiers
+            refs = had if values is None else [self.pseudonyms.ref(context.tenant_id, value) for value in values]
+            identifiers = [VehicleIdentifier(ref=ref, sealed="") for ref in refs]
+            registry.put_vehicle(command.vehicle_id, command.description, identifiers)  # refuse before anything is sealed
+            if values is not None:
+                identifiers = await self._sealed(context, command.vehicle_id, registry, values)
             events = registry.put_vehicle(command.vehicle_id, command.description, identifiers)
             done = await self.registries.record(context, registry, events, now=self.clock.now())
             unchanged_at = 0 if current is None else current.changed_at

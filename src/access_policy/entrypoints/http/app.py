@@ -22,6 +22,7 @@ from access_policy.entrypoints.http.v1 import (
     chargers,
     depots,
     enrolment,
+    events,
     for_many,
     profiles,
     registry,
@@ -70,6 +71,7 @@ def create_app(services: HttpServices) -> FastAPI:
         what_if,
         reports,
         profiles,
+        events,
     ):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(address_must_be_understood)])
     register_problems(app)

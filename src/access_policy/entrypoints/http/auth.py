@@ -71,6 +71,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "put_profile": ADMINS,
     "remove_profile": ADMINS,
     "probe_charger": OPERATORS,
+    "take_event": frozenset({Role.SERVICE, Role.ADMIN}),
 }
 
 bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a role")

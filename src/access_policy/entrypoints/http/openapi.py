@@ -79,6 +79,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "put_profile": {200: shapes.ProfilePut, 201: shapes.ProfilePut},
     "remove_profile": {204: None},
     "probe_charger": {200: shapes.ProbedCharger},
+    "take_event": {200: shapes.EventTaken},
 }
 
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there

@@ -16,6 +16,7 @@ from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.live import ChargerKey
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_intake import EventIntake
 from access_policy.application.ports.idempotency import IdempotencyRecords
 from access_policy.application.ports.identity import Tokens
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
@@ -86,3 +87,4 @@ class HttpServices:
     cancel_enrolment: Handler
     put_agreement: Handler
     end_agreement: Handler
+    intake: EventIntake

@@ -70,6 +70,13 @@ class Readiness(Shape):
     version: str
 
 
+class EventTaken(Shape):
+    """`duplicate`: it was taken in before. `outdated`: a newer one about the same came first, and this one has no effect."""
+
+    event_id: str
+    outcome: Literal["applied", "duplicate", "outdated"]
+
+
 # --- depots and chargers -----------------------------------------------------------------------------------------------
 
 

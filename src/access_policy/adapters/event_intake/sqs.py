@@ -1,0 +1,251 @@
+"""Takes events from an Amazon SQS queue behind an EventBridge rule.
+
+Each message of a batch has its own fate: what was taken in is deleted, what can never fit goes to the dead-letter queue with
+its reason, what does not fit yet or cannot be recorded now stays and becomes visible again after a while. A message that is
+worked on is kept invisible. Deleting comes last: a crash before it leaves a repetition, which is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from access_policy.adapters.aws import AWS_TROUBLE, AwsClient
+from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.event_intake.messages import BadEvent, read
+from access_policy.application.errors import TooBusy
+from access_policy.application.ports.event_intake import EventIntake, Fate
+from access_policy.application.ports.event_store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 10  # messages, the most that SQS gives and deletes at once
+WAIT_S: Final = 20  # of a long poll, the longest that SQS allows
+VISIBILITY_S: Final = 30
+TAKING_S: Final = 60.0  # a message may take
+AGAIN_FIRST_S: Final = 2
+AGAIN_LONGEST_S: Final = 900
+RECEIVES_MAX: Final = 8  # of a message that does not fit yet: some ten minutes
+REASON_LENGTH_MAX: Final = 1_000
+RESTART_LONGEST_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The message can be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The message goes to the dead letters."""
+
+    fate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The message stays in the queue."""
+
+    reason: str
+
+
+Ending = Done | Dead | Again
+Message = dict[str, Any]
+
+
+class SqsIntake:
+    """`address` is `sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE`. Without a queue for dead letters
+    (`QUEUE-dead-letters` unless named) what is bad stays in its own queue and is logged each time it comes."""
+
+    def __init__(
+        self, address: str, intake: EventIntake, *, wait_s: int = WAIT_S, visibility_s: int = VISIBILITY_S
+    ) -> None:
+        parsed = AwsAddress.of(address, "sqs", "dead_letters")
+        self._name = parsed.name
+        self._dead_letters = parsed.options.pop("dead_letters", f"{parsed.name}-dead-letters")
+        self._client = AwsClient("sqs", parsed, read_timeout_s=wait_s + 10.0)
+        self._intake = intake
+        self._wait_s = wait_s
+        self._visibility_s = visibility_s
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._queue_urls: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Until `drain`, or cancelled, which leaves what is under way to come again."""
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._take_a_batch()
+                    failures = 0
+                except Exception as trouble:  # noqa: BLE001  whatever it is, what is in the queue comes again
+                    if failures == 0:
+                        log.error("queue %s cannot be read: %r", self._name, trouble)
+                    failures += 1
+                    longest = min(RESTART_LONGEST_S, 0.1 * 2.0 ** min(failures, 20))
+                    await self._unless_stopping(asyncio.sleep(random.uniform(0, longest)))  # noqa: S311  jitter, no secret
+        finally:
+            self._stopped.set()
+
+    async def drain(self) -> None:
+        """No more messages; returns when those under way have ended."""
+        self._stopping.set()
+        await self._stopped.wait()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _take_a_batch(self) -> None:
+        client, queue_url = await self._client.get(), await self._queue_url(self._name)
+        answer = await self._unless_stopping(
+            client.receive_message(
+                QueueUrl=queue_url,
+                MaxNumberOfMessages=BATCH,
+                WaitTimeSeconds=self._wait_s,
+                VisibilityTimeout=self._visibility_s,
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        )
+        messages = (answer or {}).get("Messages", [])
+        if not messages:
+            return
+        kept = list(messages)
+        keeping = asyncio.create_task(self._keep_invisible(kept))
+        try:
+            endings = await asyncio.gather(*(self._ended(message, kept) for message in messages))
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+        await self._delete(
+            [message for message, ending in zip(messages, endings, strict=True) if isinstance(ending, Done)]
+        )
+
+    async def _ended(self, message: Message, kept: list[Message]) -> Ending:
+        """Dead messages are buried by then; one that is to come again is not `kept` invisible any more."""
+        ending = await self._taken(message)
+        if isinstance(ending, Dead):
+            ending = Done() if await self._buried(message, ending) else Again(ending.reason)
+        if isinstance(ending, Again):
+            log.info("message %s comes again: %s", message["MessageId"], ending.reason)
+            kept.remove(message)
+            await self._show_again(message)
+        return ending
+
+    async def _taken(self, message: Message) -> Ending:
+        try:
+            event = read(message["Body"])
+        except BadEvent as bad:
+            return Dead(Fate.REFUSED, str(bad))
+        try:
+            async with asyncio.timeout(TAKING_S):
+                verdict = await self._intake.take(event)
+        except (StoreUnavailable, TooBusy, TimeoutError) as trouble:
+            return Again(repr(trouble))  # never dead: it is no fault of the message
+        except Exception as error:
+            log.exception("event %s of %s was not taken in", event.event_id, event.source)
+            return self._again_or_dead(message, "failed", repr(error))
+        match verdict.fate:
+            case Fate.REFUSED:
+                return Dead(verdict.fate, f"{verdict.code}: {verdict.reason}")
+            case Fate.NOT_YET:
+                return self._again_or_dead(message, verdict.fate, f"{verdict.code}: {verdict.reason}")
+            case _:
+                return Done()
+
+    def _again_or_dead(self, message: Message, fate: str, reason: str) -> Ending:
+        return Again(reason) if _receives(message) < RECEIVES_MAX else Dead(fate, reason)
+
+    async def _buried(self, message: Message, dead: Dead) -> bool:
+        """Whether the message is among the dead letters now; else it stays where it is."""
+        attributes = {
+            "reason": dead.reason,
+            "fate": dead.fate,
+            "queue": self._name,
+            "received": str(_receives(message)),
+        }
+        try:
+            client, queue_url = await self._client.get(), await self._queue_url(self._dead_letters)
+            await client.send_message(
+                QueueUrl=queue_url,
+                MessageBody=message["Body"],
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": _storable(value)} for name, value in attributes.items()
+                },
+            )
+        except AWS_TROUBLE as trouble:
+            log.error("message %s is bad (%s) and stays: %s", message["MessageId"], dead.reason, trouble)
+            return False
+        log.warning("message %s went to %s: %s", message["MessageId"], self._dead_letters, dead.reason)
+        return True
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        """What is not deleted comes again, as a duplicate."""
+        if not messages:
+            return
+        client, queue_url = await self._client.get(), await self._queue_url(self._name)
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)
+        ]
+        answer = await client.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+        for failed in answer.get("Failed", []):
+            log.warning(
+                "message %s is not deleted: %s", messages[int(failed["Id"])]["MessageId"], failed.get("Message")
+            )
+
+    async def _keep_invisible(self, kept: Sequence[Message]) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(self._visibility_s / 3)
+            try:
+                await self._change_visibility(tuple(kept), self._visibility_s)
+            except AWS_TROUBLE as trouble:
+                log.warning("messages under way may come again: %s", trouble)
+
+    async def _show_again(self, message: Message) -> None:
+        after_s = min(AGAIN_LONGEST_S, AGAIN_FIRST_S * 2 ** min(_receives(message) - 1, 20))
+        try:
+            await self._change_visibility([message], after_s)
+        except AWS_TROUBLE as trouble:
+            log.warning("message %s comes again sooner: %s", message["MessageId"], trouble)
+
+    async def _change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
+        if not messages:
+            return
+        client, queue_url = await self._client.get(), await self._queue_url(self._name)
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+            for number, message in enumerate(messages)
+        ]
+        await client.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+
+    async def _queue_url(self, name: str) -> str:
+        if name not in self._queue_urls:
+            client = await self._client.get()
+            self._queue_urls[name] = (await client.get_queue_url(QueueName=name))["QueueUrl"]
+        return self._queue_urls[name]
+
+    async def _unless_stopping(self, work: Any) -> Any:
+        """Its answer; None when it was given up because the intake is to stop."""
+        working, stopping = asyncio.ensure_future(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return await working if working.done() else None
+        finally:
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+def _receives(message: Message) -> int:
+    return int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
+
+
+def _storable(text: str) -> str:
+    """An attribute holds no control characters and is not empty."""
+    return "".join(character if character.isprintable() else " " for character in text)[:REASON_LENGTH_MAX] or "-"

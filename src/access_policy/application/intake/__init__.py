@@ -1,0 +1,1 @@
+"""Events of other services, taken in: translated to commands, once, and never an older one over a newer one."""

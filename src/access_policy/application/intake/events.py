@@ -1,0 +1,70 @@
+"""What other services tell, in our words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import AgreementId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.events import VehicleDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleCommissioned:
+    """The vehicle is described like this and has exactly these identifiers; None: those it has here already."""
+
+    vehicle_id: VehicleId
+    description: VehicleDescription
+    identifiers: tuple[tuple[IdentifierKind, str], ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleDecommissioned:
+    vehicle_id: VehicleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementChanged:
+    """The agreement reads like this, also where it is new or has ended."""
+
+    agreement: Agreement
+
+
+Message = VehicleCommissioned | VehicleDecommissioned | AgreementChanged
+
+
+class SubjectKind(StrEnum):
+    VEHICLE = "vehicle"
+    AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about. The events of one source about one subject are ordered by its version."""
+
+    kind: SubjectKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingEvent:
+    """`event_id` is unique at its `source`; `version` ascends with each event of the source about the same subject."""
+
+    event_id: str
+    source: str
+    tenant_id: TenantId
+    occurred_at: datetime
+    version: int
+    correlation_id: str
+    message: Message
+
+    @property
+    def subject(self) -> Subject:
+        match self.message:
+            case VehicleCommissioned(vehicle_id=vehicle_id) | VehicleDecommissioned(vehicle_id=vehicle_id):
+                return Subject(SubjectKind.VEHICLE, vehicle_id)
+            case AgreementChanged(agreement=agreement):
+                return Subject(SubjectKind.AGREEMENT, AgreementId(agreement.agreement_id))

@@ -1,0 +1,115 @@
+"""Takes events of other services in: each once, and never an older one over a newer one.
+
+The order in which things are done makes it so for any number of processes: the subject's version is read first, then the event
+is noted as begun, then the command is run on the version read. Who is overtaken in between has a version mismatch, looks again,
+and finds the newer event begun.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.put_agreement import PutAgreement
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.context import Context
+from access_policy.application.errors import TooBusy, VersionMismatch
+from access_policy.application.intake.events import (
+    AgreementChanged,
+    IncomingEvent,
+    SubjectKind,
+    VehicleCommissioned,
+    VehicleDecommissioned,
+)
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_intake import Fate, IntakeRecords, Standing, Verdict
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.domain.errors import Conflict, Refused
+from access_policy.domain.ids import ActorId, AgreementId, VehicleId
+from access_policy.domain.vehicle_registry.errors import AgreementNotThere, VehicleUnknown
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 5
+FITS_LATER: Final = (Conflict, AgreementNotThere)
+
+Handler = Callable[[Context, Any], Awaitable[Done]]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Implements `EventIntake`."""
+
+    records: IntakeRecords
+    registries: VehicleRegistries
+    clock: Clock
+    put_vehicle: Handler
+    remove_vehicle: Handler
+    put_agreement: Handler
+
+    async def take(self, event: IncomingEvent) -> Verdict:
+        for _ in range(TRIES):
+            version = await self._current_version(event)
+            match await self.records.begin(event, now=self.clock.now()):
+                case Standing.DUPLICATE:
+                    return Verdict(Fate.DUPLICATE)
+                case Standing.OUTDATED:
+                    log.info("event %s of %s is outdated", event.event_id, event.source)
+                    return Verdict(Fate.OUTDATED, "a newer event about the same came first")
+                case Standing.NEW:
+                    pass
+            try:
+                verdict = await self._applied(event, version)
+            except VersionMismatch:
+                continue
+            await self.records.end(event, verdict)
+            return verdict
+        raise TooBusy("what the event is about is being changed by others; send it again")
+
+    async def _current_version(self, event: IncomingEvent) -> int:
+        """0 of what is not there."""
+        subject = event.subject
+        async with self.registries.locked(event.tenant_id) as registry:
+            if subject.kind is SubjectKind.AGREEMENT:
+                return registry.agreement_changed_at.get(AgreementId(subject.id), 0)
+            vehicle = registry.vehicles.get(VehicleId(subject.id))
+            return 0 if vehicle is None else vehicle.changed_at
+
+    async def _applied(self, event: IncomingEvent, version: int) -> Verdict:
+        context = Context(
+            tenant_id=event.tenant_id,
+            actor=ActorId(event.source),
+            correlation_id=event.correlation_id,
+            causation_id=event.event_id,
+        )
+        try:
+            await self._run(context, event, version)
+        except Refused as refusal:
+            fate = Fate.NOT_YET if isinstance(refusal, FITS_LATER) else Fate.REFUSED
+            log.warning("event %s of %s: %s: %s", event.event_id, event.source, fate, refusal.detail)
+            return Verdict(fate, refusal.detail, refusal.code, refusal.pointer)
+        return Verdict(Fate.APPLIED)
+
+    async def _run(self, context: Context, event: IncomingEvent, version: int) -> None:
+        match event.message:
+            case VehicleCommissioned() as told:
+                await self.put_vehicle(
+                    context,
+                    PutVehicle(
+                        vehicle_id=told.vehicle_id,
+                        description=told.description,
+                        identifiers=told.identifiers,
+                        expected_version=version,
+                    ),
+                )
+            case VehicleDecommissioned(vehicle_id=vehicle_id):
+                try:
+                    await self.remove_vehicle(context, RemoveVehicle(vehicle_id=vehicle_id, expected_version=version))
+                except VehicleUnknown:
+                    log.info("vehicle %s was gone before it was decommissioned", vehicle_id)
+            case AgreementChanged(agreement=agreement):
+                await self.put_agreement(context, PutAgreement(agreement=agreement, expected_version=version))

@@ -1,0 +1,54 @@
+"""Events of other services, as they send them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+_numbers = itertools.count(1)
+CARD = {"kind": "rfid", "value": "04:A1:B2:C3:D4:E5:F6"}
+
+
+def incoming(
+    detail_type: str, subject_id: str, version: int, data: dict[str, Any], *, event_id: str | None = None, **detail: Any
+) -> dict[str, Any]:
+    """In EventBridge's envelope, with a new id unless one is given."""
+    return {
+        "version": "0",
+        "id": f"eb-{next(_numbers)}",
+        "detail-type": detail_type,
+        "source": "betterfleet.fleet",
+        "account": "111122223333",
+        "time": "2026-07-01T12:00:00Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "event_id": event_id or f"in-{next(_numbers)}",
+            "event_version": 1,
+            "tenant_id": "acme",
+            "occurred_at": "2026-07-01T12:00:00Z",
+            "aggregate": {"type": "vehicle", "id": subject_id, "version": version},
+            "data": data,
+            **detail,
+        },
+    }
+
+
+def commissioned(vehicle_id: str, version: int, *, event_id: str | None = None, **data: Any) -> dict[str, Any]:
+    whole = {"vehicle_id": vehicle_id, "name": f"Bus {version}", "access_class": "own", **data}
+    return incoming("VehicleCommissioned", vehicle_id, version, whole, event_id=event_id)
+
+
+def decommissioned(vehicle_id: str, version: int, *, event_id: str | None = None) -> dict[str, Any]:
+    return incoming("VehicleDecommissioned", vehicle_id, version, {"vehicle_id": vehicle_id}, event_id=event_id)
+
+
+def agreement_changed(agreement_id: str, version: int, **data: Any) -> dict[str, Any]:
+    whole = {
+        "agreement_id": agreement_id,
+        "name": "Couriers",
+        "fleet": "City Couriers",
+        "valid_from": "2026-01-01T00:00:00Z",
+        **data,
+    }
+    return incoming("AgreementChanged", agreement_id, version, whole)
