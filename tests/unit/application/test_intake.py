@@ -1,0 +1,126 @@
+"""Taking events in, where two processes do it at once or one dies in the middle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from access_policy.adapters.event_intake.messages import read
+from access_policy.adapters.event_intake.records import SqlIntakeRecords
+from access_policy.application.errors import TooBusy, VersionMismatch
+from access_policy.application.intake.events import IncomingEvent
+from access_policy.application.intake.taking import Intake
+from access_policy.application.ports.event_intake import Fate, Standing
+from tests.support.http_api import HttpApi, http_api
+from tests.support.incoming import commissioned, decommissioned
+from tests.support.stores import NOON
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
+    async with http_api(tmp_path) as opened:
+        yield opened
+
+
+def event(message: dict[str, Any]) -> IncomingEvent:
+    return read(json.dumps(message))
+
+
+async def names(api: HttpApi) -> dict[str, str]:
+    async with api.container.registries().locked("acme") as registry:  # type: ignore[arg-type]
+        return {id_: vehicle.description.name for id_, vehicle in registry.vehicles.items()}
+
+
+async def test_an_event_that_is_overtaken_by_another_process_is_outdated(api: HttpApi) -> None:
+    other: Intake = api.container.intake()
+    overtaken: list[Fate] = []
+
+    async def overtaking(context: Any, command: Any) -> Any:
+        if not overtaken:
+            overtaken.append((await other.take(event(commissioned("bus-7", 2)))).fate)
+        return await other.put_vehicle(context, command)
+
+    slow = replace(other, put_vehicle=overtaking)
+
+    verdict = await slow.take(event(commissioned("bus-7", 1)))
+
+    assert (overtaken, verdict.fate) == ([Fate.APPLIED], Fate.OUTDATED)
+    assert await names(api) == {"bus-7": "Bus 2"}
+
+
+async def test_an_operator_who_changes_the_same_vehicle_meanwhile_is_not_overlooked(api: HttpApi) -> None:
+    intake: Intake = api.container.intake()
+    await intake.take(event(commissioned("bus-7", 1)))
+    meddled: list[str] = []
+
+    async def meddling(context: Any, command: Any) -> Any:
+        if not meddled:
+            meddled.append("once")
+            await api.recorded(("PUT", "/v1/vehicles/bus-7", {"name": "Renamed", "access_class": "own"}))
+        return await intake.put_vehicle(context, command)
+
+    verdict = await replace(intake, put_vehicle=meddling).take(event(commissioned("bus-7", 2)))
+
+    assert verdict.fate is Fate.APPLIED
+    assert await names(api) == {"bus-7": "Bus 2"}
+
+
+async def test_when_others_never_stop_changing_it_the_sender_is_told_to_come_again(api: HttpApi) -> None:
+    async def busy(context: Any, command: Any) -> Any:
+        raise VersionMismatch(1, 2)
+
+    with pytest.raises(TooBusy):
+        await replace(api.container.intake(), put_vehicle=busy).take(event(commissioned("bus-7", 1)))
+
+
+async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older_ones_are_not(api: HttpApi) -> None:
+    intake: Intake = api.container.intake()
+    newer = event(commissioned("bus-7", 2))
+
+    async def dies(context: Any, command: Any) -> Any:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        await replace(intake, put_vehicle=dies).take(newer)
+
+    assert (await intake.take(event(commissioned("bus-7", 1)))).fate is Fate.OUTDATED
+    assert (await intake.take(newer)).fate is Fate.APPLIED
+    assert await names(api) == {"bus-7": "Bus 2"}
+
+
+async def test_a_vehicle_that_was_never_here_is_decommissioned_all_the_same(api: HttpApi) -> None:
+    assert (await api.container.intake().take(event(decommissioned("ghost", 3)))).fate is Fate.APPLIED
+
+
+async def test_sources_and_tenants_count_their_own_versions(tmp_path: Path) -> None:
+    records = SqlIntakeRecords(tmp_path / "intake.sqlite")
+    first = event(commissioned("bus-7", 9))
+    await records.begin(first, now=NOON)
+
+    standings = [
+        await records.begin(event(commissioned("bus-7", 8)), now=NOON),
+        await records.begin(replace(event(commissioned("bus-7", 8)), source="elsewhere"), now=NOON),
+        await records.begin(replace(event(commissioned("bus-7", 8)), tenant_id="rival"), now=NOON),  # type: ignore[arg-type]
+        await records.begin(event(commissioned("bus-8", 8)), now=NOON),
+    ]
+    await records.close()
+
+    assert standings == [Standing.OUTDATED, Standing.NEW, Standing.NEW, Standing.NEW]
+
+
+async def test_records_outlive_the_process(tmp_path: Path) -> None:
+    told = event(commissioned("bus-7", 9))
+    records = SqlIntakeRecords(tmp_path / "intake.sqlite")
+    await records.begin(told, now=NOON)
+    await records.close()
+
+    again = SqlIntakeRecords(tmp_path / "intake.sqlite")
+
+    assert await again.fate_of(told) == ("begun", "")
+    assert await again.fate_of(event(commissioned("bus-7", 9))) is None
+    await again.close()
