@@ -1,4 +1,4 @@
-"""The event store in PostgreSQL, over pyeventsourcing's recorder (ADR 0017).
+"""The event store in PostgreSQL, over pyeventsourcing's recorder.
 
 Appends hold the table's EXCLUSIVE lock until they have committed: positions become visible in their order, and a reader
 that remembers the last one misses nothing. (The library's stored functions take no such lock, and do lose events for
