@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
-from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.ports.event_store import Recorded
 from access_policy.domain.ids import AttemptId
 from tests.support.attempts import denied, ended, started
+from tests.support.places import Place, place_of, read_models_at
 from tests.support.rows import log_of
 
 BATCH = 200
@@ -24,8 +23,8 @@ def events_from(after: int, up_to: int) -> list[Recorded]:
     return log_of(*events[:up_to])[after:]
 
 
-async def follow_for_ever(path: Path) -> None:
-    models = ReadModels(path)
+async def follow_for_ever(place: Place) -> None:
+    models = read_models_at(place)
     while True:
         after = await models.followed_to()
         await models.follow(events_from(after, after + BATCH), after + BATCH)
@@ -33,4 +32,4 @@ async def follow_for_ever(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(follow_for_ever(Path(sys.argv[1])))
+    asyncio.run(follow_for_ever(place_of(sys.argv[1])))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +14,7 @@ from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import allowed, denied, faulted
 from tests.support.builders import depot_registered, registered
 from tests.support.histories import histories, store_history
+from tests.support.places import Place, Places, read_models_at
 from tests.support.rows import log_of, rows_of
 from tests.support.stores import memory_store
 from tests.support.tables import as_content, content
@@ -31,11 +30,15 @@ async def taken(models: ReadModels, history: list[Recorded], batch: int) -> None
             await models.follow([each for each in part for _ in range(2)], part[-1].position)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(history=histories(), batch=st.integers(1, 30))
-def test_events_that_come_twice_make_the_same_rows_and_so_does_each_rebuild(history: list[Recorded], batch: int):
-    async def check(directory: Path) -> None:
-        models, store = ReadModels(directory / "views.sqlite"), memory_store()
+def test_events_that_come_twice_make_the_same_rows_and_so_does_each_rebuild(places: Places, thoroughness: float):
+    @settings(max_examples=round(25 * thoroughness), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(history=histories(), batch=st.integers(1, 30))
+    def same_rows(history: list[Recorded], batch: int) -> None:
+        with places() as place:
+            asyncio.run(check(place, history, batch))
+
+    async def check(place: Place, history: list[Recorded], batch: int) -> None:
+        models, store = read_models_at(place), memory_store()
         try:
             await taken(models, history, batch)
             expected = as_content(models, rows_of(PROJECTIONS, history))
@@ -49,8 +52,7 @@ def test_events_that_come_twice_make_the_same_rows_and_so_does_each_rebuild(hist
             await models.close()
             await store.close()
 
-    with TemporaryDirectory() as directory:
-        asyncio.run(check(Path(directory)))
+    same_rows()
 
 
 async def test_readers_see_the_old_rows_until_a_rebuild_has_all_of_them(

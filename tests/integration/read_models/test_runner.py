@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.exc import OperationalError
 
-from access_policy.adapters.read_models import sqlite
+from access_policy.adapters import databases
 from access_policy.adapters.read_models.batch import BEHIND
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
@@ -26,6 +26,7 @@ from access_policy.application.projections.faults import FAULTS
 from tests.integration.read_models.follow_for_ever import events_from
 from tests.support.attempts import ANOTHER_TRY, TRY, allowed, denied, ended, faulted, started
 from tests.support.histories import store_history
+from tests.support.places import Place, locked, read_models_at
 from tests.support.rows import log_of, rows_of
 from tests.support.tables import as_content, content
 
@@ -47,12 +48,12 @@ async def test_the_position_covers_events_that_no_projection_reads(models: ReadM
     assert await models.followed_to() == 17
 
 
-async def test_rows_and_position_survive_together(tmp_path: Path):
-    models = ReadModels(tmp_path / "views.sqlite")
+async def test_rows_and_position_survive_together(place: Place):
+    models = read_models_at(place)
     await models.follow(log_of(denied()), 1)
     await models.close()
 
-    models = ReadModels(tmp_path / "views.sqlite")
+    models = read_models_at(place)
     assert (await models.followed_to(), attempts_in(models)) == (1, [TRY])
     await models.close()
 
@@ -82,14 +83,14 @@ async def test_events_that_were_taken_before_change_nothing(models: ReadModels):
     assert (content(models), await models.followed_to()) == (before, 4)
 
 
-async def test_a_process_that_is_killed_leaves_the_rows_of_its_position(tmp_path: Path):
+async def test_a_process_that_is_killed_leaves_the_rows_of_its_position(place: Place):
     follow_for_ever = Path(__file__).with_name("follow_for_ever.py")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", "."])}
     for killed_after in (1, 4):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(follow_for_ever),
-            str(tmp_path / "views.sqlite"),
+            str(place),
             stdout=subprocess.PIPE,
             env=environment,
             cwd=Path(__file__).parents[3],
@@ -101,7 +102,7 @@ async def test_a_process_that_is_killed_leaves_the_rows_of_its_position(tmp_path
         process.send_signal(signal.SIGKILL)
         await process.communicate()
 
-        models = ReadModels(tmp_path / "views.sqlite")
+        models = read_models_at(place)
         reached = await models.followed_to()
         assert reached >= said
         assert content(models) == as_content(models, rows_of(PROJECTIONS, events_from(0, reached)))
@@ -128,8 +129,8 @@ def fails_for(attempt_id: str, how: str) -> Projection:
 
 
 @pytest.mark.parametrize("how", ["raises", "makes rows that cannot be stored"])
-async def test_a_poisonous_event_is_parked_and_holds_up_its_own_stream_only(tmp_path: Path, how: str):
-    models = ReadModels(tmp_path / "views.sqlite", [fails_for("try-1", how), FAULTS])
+async def test_a_poisonous_event_is_parked_and_holds_up_its_own_stream_only(place: Place, how: str):
+    models = read_models_at(place, [fails_for("try-1", how), FAULTS])
     history = log_of(denied(), allowed(attempt_id=ANOTHER_TRY), started(), faulted(), ended())
 
     await models.follow(history[:4], 4)
@@ -149,14 +150,14 @@ async def test_a_poisonous_event_is_parked_and_holds_up_its_own_stream_only(tmp_
     await models.close()
 
 
-async def test_a_stream_stays_held_up_over_a_restart(tmp_path: Path):
+async def test_a_stream_stays_held_up_over_a_restart(place: Place):
     poisoned = [fails_for("try-1", "raises")]
     history = log_of(denied(), started())
-    models = ReadModels(tmp_path / "views.sqlite", poisoned)
+    models = read_models_at(place, poisoned)
     await models.follow(history[:1], 1)
     await models.close()
 
-    mended = ReadModels(tmp_path / "views.sqlite", [ACCESS_LOG])
+    mended = read_models_at(place, [ACCESS_LOG])
     await mended.follow(history[1:], 2)
 
     assert attempts_in(mended) == []
@@ -164,14 +165,14 @@ async def test_a_stream_stays_held_up_over_a_restart(tmp_path: Path):
     await mended.close()
 
 
-async def test_a_rebuild_with_the_mended_fold_takes_in_what_was_parked(tmp_path: Path, store: EventStore):
+async def test_a_rebuild_with_the_mended_fold_takes_in_what_was_parked(place: Place, store: EventStore):
     history = log_of(denied(), allowed(attempt_id=ANOTHER_TRY), started())
     await store_history(store, history)
-    models = ReadModels(tmp_path / "views.sqlite", [fails_for("try-1", "raises")])
+    models = read_models_at(place, [fails_for("try-1", "raises")])
     await models.follow(history, 3)
     await models.close()
 
-    mended = ReadModels(tmp_path / "views.sqlite", [ACCESS_LOG])
+    mended = read_models_at(place, [ACCESS_LOG])
     await mended.rebuild(store, ["access_log"])
 
     assert await mended.parked() == []
@@ -182,19 +183,16 @@ async def test_a_rebuild_with_the_mended_fold_takes_in_what_was_parked(tmp_path:
 # --- faults of the file ---------------------------------------------------------------------------------------------
 
 
-async def test_a_locked_file_parks_nothing_and_the_batch_can_come_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_locked_database_parks_nothing_and_the_batch_can_come_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
-    models = ReadModels(tmp_path / "views.sqlite")
-    other = sqlite3.connect(tmp_path / "views.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(databases, "STATEMENT_TIMEOUT_S", 0.1)
+    models = read_models_at(place)
 
-    with pytest.raises(StoreUnavailable):
+    with locked(place), pytest.raises(StoreUnavailable):
         await models.follow(log_of(denied()), 1)
 
-    other.execute("ROLLBACK")
-    other.close()
     await models.follow(log_of(denied()), 1)
     assert (await models.parked(), attempts_in(models)) == ([], [TRY])
     await models.close()
@@ -216,13 +214,13 @@ async def test_a_statement_that_fails_by_the_files_fault_parks_nothing(models: R
 # --- projections that are new ---------------------------------------------------------------------------------------
 
 
-async def test_a_projection_that_is_new_begins_at_the_start_and_the_others_go_on(tmp_path: Path):
+async def test_a_projection_that_is_new_begins_at_the_start_and_the_others_go_on(place: Place):
     history = log_of(denied(), faulted(), allowed(attempt_id=ANOTHER_TRY))
-    models = ReadModels(tmp_path / "views.sqlite", [ACCESS_LOG])
+    models = read_models_at(place, [ACCESS_LOG])
     await models.follow(history[:2], 2)
     await models.close()
 
-    models = ReadModels(tmp_path / "views.sqlite", [ACCESS_LOG, FAULTS])
+    models = read_models_at(place, [ACCESS_LOG, FAULTS])
     assert await models.followed_to() == 0
     await models.follow(history, 3)
 
@@ -231,13 +229,13 @@ async def test_a_projection_that_is_new_begins_at_the_start_and_the_others_go_on
     await models.close()
 
 
-async def test_rows_of_another_edition_of_a_fold_are_dropped_and_folded_anew(tmp_path: Path):
+async def test_rows_of_another_edition_of_a_fold_are_dropped_and_folded_anew(place: Place):
     history = log_of(denied(), faulted())
-    models = ReadModels(tmp_path / "views.sqlite", [ACCESS_LOG, FAULTS])
+    models = read_models_at(place, [ACCESS_LOG, FAULTS])
     await models.follow(history, 2)
     await models.close()
 
-    models = ReadModels(tmp_path / "views.sqlite", [replace(ACCESS_LOG, edition=2), FAULTS])
+    models = read_models_at(place, [replace(ACCESS_LOG, edition=2), FAULTS])
     assert (attempts_in(models), len(content(models)["faults"])) == ([], 1)
     assert await models.followed_to() == 0
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from access_policy.adapters.read_models.sqlite import sqlite_engine
-from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS, METADATA
+from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS
 from access_policy.adapters.read_models.writing import groups_of, write
 from access_policy.application.projections.changes import Change, Counted, Put, Remove, RowChange
+from tests.support.places import Place, migrated
 from tests.support.rows import Rows
 
 IDS = st.sampled_from(["a", "b", "c"])
@@ -47,22 +44,25 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(changes=st.lists(CHANGES, max_size=25))
-def test_changes_written_together_leave_what_they_leave_one_by_one(changes: list[RowChange]):
-    expected = Rows()
-    for change in changes:
-        expected.apply(change)
+def test_changes_written_together_leave_what_they_leave_one_by_one(place: Place, thoroughness: float):
+    database = migrated(place)
 
-    with TemporaryDirectory() as directory:
-        engine = sqlite_engine(Path(directory) / "views.sqlite")
-        with engine.begin() as connection:
-            METADATA.create_all(connection, tables=[FAULTS, ACCESS_LOG])
+    @settings(max_examples=round(150 * thoroughness), deadline=None)
+    @given(changes=st.lists(CHANGES, max_size=25))
+    def leave_the_same(changes: list[RowChange]) -> None:
+        expected = Rows()
+        for change in changes:
+            expected.apply(change)
+        with database.writing.begin() as connection:
+            for table in (FAULTS, ACCESS_LOG):
+                connection.execute(delete(table))
             write(connection, changes)
             for table in (FAULTS, ACCESS_LOG):
                 found = connection.execute(select(table).order_by(*table.primary_key)).mappings()
                 assert [_filled(dict(row)) for row in found] == [_filled(row) for row in expected.table(table.name)]
-        engine.dispose()
+
+    leave_the_same()
+    database.close()
 
 
 def test_changes_of_one_shape_in_different_rows_are_one_statement():

@@ -13,7 +13,6 @@ their ids.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from inspect import unwrap
@@ -22,20 +21,23 @@ from typing import Any, Final, TypeVar
 import psycopg
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
-from psycopg import Connection, errors
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
 from access_policy.adapters.event_stores.recorder_store import READERS, TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+from access_policy.adapters.postgres_connections import (
+    CONNECT_TIMEOUT_S,
+    PunctualConnection,
+    connection_settings,
+    deadline,
+    time_left,
+)
 
 POOL_SIZE: Final = READERS + 1  # a connection for each thread of the store
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: we give up, and say why, before our caller does
-LOCK_TIMEOUT_SHARE: Final = 0.9  # of the driver's: the server says that it waited for a lock before we stop listening
-CONNECT_TIMEOUT_S: Final = 3
 RECONNECT_FOR_S: Final = 2.0  # then the pool waits for the next who asks, instead of ever longer
 RETRY_AFTER_S: Final = 0.05
-KEEPALIVE_S: Final = 10  # a server that is gone without a word is noticed after about three of these
 
 LIBRARY_SWITCH: Final = "POSTGRES_ENABLE_DB_FUNCTIONS"
 EVENTS_TABLE: Final = "stored_events"
@@ -44,8 +46,6 @@ INSERT: Final = (
     "INSERT INTO public.stored_events (originator_id, originator_version, topic, state)"
     " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
 )
-
-NEVER: Final = float("inf")
 
 _Answer = TypeVar("_Answer")
 
@@ -147,8 +147,8 @@ class PunctualDatastore(PostgresDatastore):
         self._timeout_s = timeout_s
         self.pool = _PunctualPool(
             url,
-            connection_class=_PunctualConnection,
-            kwargs=_connection_settings(url, timeout_s),
+            connection_class=PunctualConnection,
+            kwargs=connection_settings(url, timeout_s, "event store", autocommit=True, row_factory=dict_row),
             min_size=1,
             max_size=pool_size,
             open=False,
@@ -161,61 +161,16 @@ class PunctualDatastore(PostgresDatastore):
 
     def in_time(self, call: Callable[[], _Answer]) -> _Answer:
         """Runs `call`, again while the connection fails and the deadline is not over."""
-        deadline = _of_this_thread.deadline = time.monotonic() + self._timeout_s
-        try:
+        with deadline(self._timeout_s):
             while True:
                 try:
                     return call()
                 except (InterfaceError, OperationalError):
-                    if time.monotonic() + RETRY_AFTER_S >= deadline:
+                    if time_left() <= RETRY_AFTER_S:
                         raise
                     time.sleep(RETRY_AFTER_S)
-        finally:
-            _of_this_thread.deadline = NEVER
-
-
-class _OfThisThread(threading.local):
-    deadline = NEVER  # monotonic; of the call under way
-
-
-_of_this_thread: Final = _OfThisThread()
-
-
-class _PunctualConnection(Connection[DictRow]):
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        if timeout is None and _of_this_thread.deadline != NEVER:
-            timeout = max(0.0, _of_this_thread.deadline - time.monotonic())
-        try:
-            return super().wait(gen, interval, timeout)
-        except errors._WaitTimeout as late:  # what the server does with the rest of it is not known any more
-            self.pgconn.finish()
-            raise psycopg.OperationalError("the server did not answer in time") from late
 
 
 class _PunctualPool(ConnectionPool[Connection[DictRow]]):
     def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
-        return super().getconn(_of_this_thread.deadline - time.monotonic() if timeout is None else timeout)
-
-
-def _connection_settings(url: str, timeout_s: float) -> dict[str, Any]:
-    """Beside what `url` says; what it says itself goes before."""
-    timeout_ms = round(timeout_s * 1000)
-    limits = {
-        "statement_timeout": timeout_ms,
-        "lock_timeout": round(timeout_ms * LOCK_TIMEOUT_SHARE),
-        "idle_in_transaction_session_timeout": timeout_ms,
-    }
-    asked = conninfo_to_dict(url)
-    ours = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "keepalives_idle": KEEPALIVE_S,
-        "keepalives_interval": KEEPALIVE_S,
-        "keepalives_count": 2,
-        "tcp_user_timeout": 3 * KEEPALIVE_S * 1000,
-        "application_name": "access-policy event store",
-    }
-    settings: dict[str, Any] = {name: value for name, value in ours.items() if name not in asked}
-    settings["options"] = " ".join(
-        [*(f"-c{name}={value}" for name, value in limits.items()), str(asked.get("options", ""))]
-    )
-    return {**settings, "autocommit": True, "row_factory": dict_row}
+        return super().getconn(time_left() if timeout is None else timeout)

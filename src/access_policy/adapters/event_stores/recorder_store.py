@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from eventsourcing.persistence import (
@@ -22,14 +23,19 @@ from eventsourcing.persistence import (
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde, UnreadableEvent
 from access_policy.application.ports.event_store import (
     Append,
+    Envelope,
     Recorded,
     StoreUnavailable,
     StreamId,
+    Unreadable,
     VersionConflict,
 )
+from access_policy.application.streams import tenant_of
+from access_policy.domain.ids import ActorId
 
 TIMEOUT_S: Final = 5.0
 READERS: Final = 2  # threads
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RECORDER_ERRORS: Final[tuple[type[Exception], ...]] = (
     PersistenceError,
@@ -90,17 +96,24 @@ class RecorderEventStore:
         )
 
     async def read_log(
-        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+        self,
+        *,
+        after: int,
+        limit: int,
+        types: Collection[str] = (),
+        up_to: int | None = None,
+        with_unreadable: bool = False,
     ) -> list[Recorded]:
         """Raises `UnreadableEvent` for an event that this program cannot read; who names `types` never meets one that
         only a newer program knows."""
         names = self._serde.stored_names(types) if types else ()
         if limit <= 0:
             return []
+        recorded = self._recorded_or_unreadable if with_unreadable else self._recorded
         return await self._run(
             self._readers,
             lambda: [
-                self._recorded(notification, position=notification.id)
+                recorded(notification, position=notification.id)
                 for notification in self._recorder.select_notifications(
                     after, limit, stop=up_to, topics=names, inclusive_of_start=False
                 )
@@ -186,6 +199,15 @@ class RecorderEventStore:
             raise
         return Recorded(stream, version, position, event, envelope)
 
+    def _recorded_or_unreadable(self, stored: StoredEvent, *, position: int) -> Recorded:
+        try:
+            return self._recorded(stored, position=position)
+        except UnreadableEvent as error:
+            stream = StreamId(str(stored.originator_id))
+            name = self._serde.current_name(stored.topic)
+            envelope = self._serde.envelope_of(bytes(stored.state)) or _unknown_envelope(stream)
+            return Recorded(stream, stored.originator_version, position, Unreadable(name, str(error)), envelope)
+
     async def _run(self, executor: Executor, call: Callable[[], _Answer]) -> _Answer:
         if self._closed:
             raise StoreUnavailable("the event store is closed")
@@ -203,6 +225,17 @@ class RecorderEventStore:
             return call()
         except self._unavailable as error:
             raise StoreUnavailable(f"the event store failed: {error}") from error
+
+
+def _unknown_envelope(stream: StreamId) -> Envelope:
+    return Envelope(
+        event_id="",
+        tenant_id=tenant_of(stream),
+        occurred_at=EPOCH,
+        recorded_at=EPOCH,
+        actor=ActorId("unknown"),
+        correlation_id="",
+    )
 
 
 def _named(appends: Sequence[Append]) -> str:

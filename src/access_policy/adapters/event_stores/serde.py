@@ -63,6 +63,7 @@ class EventSerde:
         for event_type in event_types:
             self._register(event_type, event_type.TYPE)  # type: ignore[attr-defined]
         self._upcasters = _by_source(upcasters, current=self._decoders)
+        self._envelope_decoder = msgspec.json.Decoder(_Stored[msgspec.Raw])
         self._old_decoder = msgspec.json.Decoder(_Stored[Data])
         # Sets in a fixed order: equal events have equal bytes.
         self._encoder = msgspec.json.Encoder(order="deterministic")
@@ -100,16 +101,24 @@ class EventSerde:
             name, data = upcaster.target, upcaster.apply(data)
         return self._decoders[name].decode(self._encoder.encode(_Stored(old.envelope, data)))
 
+    def envelope_of(self, state: bytes) -> Envelope | None:
+        """What there is to read where the event itself cannot be read."""
+        try:
+            return self._envelope_decoder.decode(state).envelope
+        except msgspec.DecodeError:
+            return None
+
     def stored_names(self, types: Collection[str]) -> tuple[str, ...]:
         """The given current names and every older one that is read as one of them. Raises `ValueError` for a name that
         is not current: who asks for it would never be served."""
         if unknown := sorted(set(types) - self._decoders.keys()):
             raise ValueError(f"no event class has the name {', '.join(unknown)}")
-        older = (source for source in self._upcasters if self._current(source) in types)
+        older = (source for source in self._upcasters if self.current_name(source) in types)
         return tuple(sorted({*types, *older}))
 
-    def _current(self, name: str) -> str:
-        while name not in self._decoders:
+    def current_name(self, name: str) -> str:
+        """The name under which events of the stored `name` are read; a name that nobody knows stays as it is."""
+        while name in self._upcasters:
             name = self._upcasters[name].target
         return name
 

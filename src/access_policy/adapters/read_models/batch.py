@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
-from access_policy.adapters.read_models.tables import PARKED, POSITIONS
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.read_models.tables import LIVE, PARKED, POSITIONS, TableSet
 from access_policy.adapters.read_models.writing import write
-from access_policy.application.ports.event_store import Recorded
+from access_policy.application.ports.event_store import Recorded, Unreadable, name_of
 from access_policy.application.projections.changes import Projection, RowChange
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,15 @@ class Folded(NamedTuple):
 
 
 def fold_batch(
-    connection: Connection, projections: Sequence[Projection], batch: Sequence[Recorded], reached: int
+    connection: Connection,
+    projections: Sequence[Projection],
+    batch: Sequence[Recorded],
+    reached: int,
+    into: TableSet = LIVE,
 ) -> None:
     """Each projection takes the events after its own position, and has reached `reached` then."""
-    folding = _Folding(connection)
+    names = [into.name_of(projection) for projection in projections]
+    folding = _Folding(connection, into, names)
     folded = [
         each
         for recorded in batch
@@ -44,7 +49,6 @@ def fold_batch(
         if (each := folding.fold(projection, recorded)) is not None
     ]
     folding.write(folded)
-    names = [projection.name for projection in projections]
     connection.execute(
         update(POSITIONS)
         .where(POSITIONS.c.projection.in_(names), POSITIONS.c.position < reached)
@@ -53,9 +57,10 @@ def fold_batch(
 
 
 class _Folding:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, into: TableSet, names: Sequence[str]) -> None:
         self._connection = connection
-        positions = connection.execute(select(POSITIONS.c.projection, POSITIONS.c.position))
+        self._into = into
+        positions = connection.execute(positions_for_update(names))  # whoever else writes waits for this transaction
         self._positions = {row.projection: row.position for row in positions}
         self._held: defaultdict[str, set[str]] = defaultdict(set)  # streams by projection
         for row in connection.execute(select(PARKED.c.projection, PARKED.c.stream).distinct()):
@@ -63,12 +68,15 @@ class _Folding:
 
     def fold(self, projection: Projection, recorded: Recorded) -> Folded | None:
         """None for an event that is not the projection's, that it has had, or that was parked."""
-        if type(recorded.event).TYPE not in projection.types or recorded.position <= self._positions[projection.name]:
+        name = self._into.name_of(projection)
+        if name_of(recorded) not in projection.types or recorded.position <= self._positions[name]:
             return None
-        if recorded.stream in self._held[projection.name]:
+        if recorded.stream in self._held[name]:
             self._park(projection, recorded, BEHIND)
             return None
         try:
+            if isinstance(recorded.event, Unreadable):
+                raise ValueError(recorded.event.reason)
             return Folded(projection, recorded, projection.fold(recorded))
         except Exception as error:  # noqa: BLE001  one poisonous event must hold up its own stream only
             self._hold(projection, recorded, error)
@@ -78,7 +86,7 @@ class _Folding:
         """All at once; where one of them cannot be stored, one by one, so that it alone is parked."""
         try:
             with self._connection.begin_nested():
-                write(self._connection, (change for each in folded for change in each.changes))
+                write(self._connection, (change for each in folded for change in each.changes), self._into)
         except Exception as error:
             if _is_of_the_database(error):
                 raise
@@ -89,31 +97,38 @@ class _Folding:
             self._write_one(each)
 
     def _write_one(self, each: Folded) -> None:
-        if each.recorded.stream in self._held[each.projection.name]:
+        if each.recorded.stream in self._held[self._into.name_of(each.projection)]:
             self._park(each.projection, each.recorded, BEHIND)
             return
         try:
             with self._connection.begin_nested():
-                write(self._connection, each.changes)
+                write(self._connection, each.changes, self._into)
         except Exception as error:
             if _is_of_the_database(error):
                 raise
             self._hold(each.projection, each.recorded, error)
 
     def _hold(self, projection: Projection, recorded: Recorded, error: Exception) -> None:
-        log.error("read model %s parked position %d: %r", projection.name, recorded.position, error)
-        self._held[projection.name].add(recorded.stream)
+        name = self._into.name_of(projection)
+        log.error("read model %s parked position %d: %r", name, recorded.position, error)
+        self._held[name].add(recorded.stream)
         self._park(projection, recorded, repr(error)[:REASON_LENGTH_MAX])
 
     def _park(self, projection: Projection, recorded: Recorded, reason: str) -> None:
         row = {
-            "projection": projection.name,
+            "projection": self._into.name_of(projection),
             "position": recorded.position,
             "stream": recorded.stream,
-            "event_type": type(recorded.event).TYPE,
+            "event_type": name_of(recorded),
             "reason": reason.encode(errors="backslashreplace").decode(),
         }
-        self._connection.execute(insert(PARKED).values(row).on_conflict_do_nothing())
+        self._connection.execute(upsert_into(PARKED, self._connection.dialect).values(row).on_conflict_do_nothing())
+
+
+def positions_for_update(names: Sequence[str]) -> Select[Any]:
+    """In one order, so that two who ask for several never wait for each other."""
+    wanted = select(POSITIONS.c.projection, POSITIONS.c.position, POSITIONS.c.shape)
+    return wanted.where(POSITIONS.c.projection.in_(names)).order_by(POSITIONS.c.projection).with_for_update()
 
 
 def _is_of_the_database(error: Exception) -> bool:

@@ -1,27 +1,30 @@
 """Writes the read models: the rows of a batch and the positions reached with it, in one transaction.
 
-Each projection has a position of its own: one that is new, or whose tables have another shape than those on disk, begins
-at the start of the log while the others go on. An event that a projection cannot take is parked with its reason, and the
-later events of its stream behind it; all other streams go on. Once the fold is mended, `rebuild` takes them in.
+Each projection has a position of its own: one that is new, or whose rows would differ from those on disk, begins at the
+start of the log while the others go on. An event that a projection cannot take is parked with its reason, and the later
+events of its stream behind it; all other streams go on. Once the fold is mended, `rebuild` takes them in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from access_policy.adapters.databases import Database, database_at
+from access_policy.adapters.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
+from access_policy.adapters.postgres_connections import deadline
+from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch
-from access_policy.adapters.read_models.sqlite import sqlite_engine
-from access_policy.adapters.read_models.tables import BOOKKEEPING, PARKED, POSITIONS, shape_of, tables_of
+from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, NEXT, PARKED, POSITIONS, shape_of
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections import PROJECTIONS
 from access_policy.application.projections.changes import Projection
@@ -29,43 +32,60 @@ from access_policy.application.projections.changes import Projection
 log = logging.getLogger(__name__)
 
 BATCH = 1_000
+WRITE_TIMEOUT_S: Final = 60.0
+SWAPS_MAX: Final = 5  # a reader that holds tables in another order than the swap takes them makes it begin again
 
 Answer = TypeVar("Answer")
 
 
 class ReadModels:
-    """One writer thread; readers have their own connections (see `views`). `follow` and `followed_to` fit a follower.
+    """In an SQLite file, which is migrated by opening it, or in the PostgreSQL database of a URL, which must have been.
 
-    All methods raise `StoreUnavailable` when the file cannot be read or written; nothing was written then.
+    One writer thread; readers have their own connections (see `views`). `follow` and `followed_to` fit a follower.
+    Several processes may follow into the same tables: each batch begins where the last one ended, whoever wrote it.
+
+    Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise `StoreUnavailable` when the database cannot be
+    read or written; nothing was written then.
     """
 
-    def __init__(self, path: Path, projections: Sequence[Projection] = PROJECTIONS) -> None:
-        self.engine = sqlite_engine(path)
+    def __init__(self, where: Path | str, projections: Sequence[Projection] = PROJECTIONS) -> None:
+        self._database = database_at(where, "read models")
+        self.engine = self._database.reading
         self.projections = tuple(projections)
         self.types = frozenset(name for projection in projections for name in projection.types)
-        self._writing = self.engine.execution_options(writes=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="read-models-writer")
-        self._turn = asyncio.Lock()  # a rebuild is many calls of the writer's thread; a batch must not come between
-        with self._writing.begin() as connection:
-            _make_tables(connection, self.projections)
+        self._turn = asyncio.Lock()  # a swap is many calls of the writer's thread; a batch must not come between
+        try:
+            _open(self._database, self.projections)
+        except BaseException:
+            self._database.close()
+            raise
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Take in a batch, ascending, after which everything up to `reached` has been handed over. Events that were
         handed over before change nothing."""
         async with self._turn:
-            await self._run(lambda: self._write(batch, reached))
+            await self._write(lambda connection: fold_batch(connection, self.projections, batch, reached))
 
     async def followed_to(self) -> int:
         """The position up to which all projections have been handed everything."""
-        positions = await self._run(self._positions)
-        return min(positions.values(), default=0)
+        return min((await self.positions()).values(), default=0)
+
+    async def positions(self) -> dict[str, int]:
+        """By name of the projection."""
+        return await self._run(self._positions)
 
     async def parked(self) -> list[dict[str, Any]]:
         """What could not be folded, by position."""
 
         def read() -> list[dict[str, Any]]:
+            names = [projection.name for projection in self.projections]
             with self.engine.connect() as connection:
-                rows = connection.execute(select(PARKED).order_by(PARKED.c.position, PARKED.c.projection))
+                rows = connection.execute(
+                    select(PARKED)
+                    .where(PARKED.c.projection.in_(names))
+                    .order_by(PARKED.c.position, PARKED.c.projection)
+                )
                 return [dict(row) for row in rows.mappings()]
 
         return await self._run(read)
@@ -75,37 +95,73 @@ class ReadModels:
     ) -> int:
         """Fold the named projections anew from the whole log; returns the number of events folded.
 
-        One transaction: readers see the old rows until all new ones are there, whoever else follows waits, and what is
-        interrupted leaves everything as it was. Raises `ValueError` for a name that no projection has.
+        Into tables beside the live ones, which are read and followed meanwhile, whoever does it; at the end both stand at
+        the same position for a moment and change places. What is interrupted leaves everything as it was. Raises
+        `ValueError` for a name that no projection has, `RebuildOvertaken`.
         """
         wanted = [projection for projection in self.projections if projection.name in set(names)]
         if unknown := set(names) - {projection.name for projection in wanted}:
             raise ValueError(f"there is no projection {', '.join(sorted(unknown))}")
-        types = frozenset(name for projection in wanted for name in projection.types)
-        async with self._turn:
-            connection = await self._run(self._writing.connect)
-            try:
-                transaction = await self._run(connection.begin)
-                last = await store.last_position()
-                await self._run(lambda: _begin_anew(connection, wanted))
-                folded = after = 0
-                while batch := await store.read_log(after=after, limit=BATCH, types=types, up_to=last):
-                    await self._run(partial(fold_batch, connection, wanted, batch, batch[-1].position))
-                    folded, after = folded + len(batch), batch[-1].position
-                    progress(after, last)
-                await self._run(partial(fold_batch, connection, wanted, [], last))
-                await self._run(transaction.commit)
-            finally:
-                await self._run(connection.close)
-        return folded
+        token = secrets.token_hex(8)
+        try:
+            await self._write(lambda connection: rebuilding.begin_next(connection, wanted, token))
+            filling = _Filling(store, wanted, token, progress)
+            await filling.catch_up(self._write)
+            await self._swap(filling)
+        except BaseException:
+            self._writer.submit(self._give_up, wanted, token)
+            raise
+        return filling.progress.folded
 
     async def close(self) -> None:
         await asyncio.to_thread(self._writer.shutdown)
-        self.engine.dispose()
+        self._database.close()
 
-    def _write(self, batch: Sequence[Recorded], reached: int) -> None:
-        with self._writing.begin() as connection:
-            fold_batch(connection, self.projections, batch, reached)
+    async def _swap(self, filling: _Filling) -> None:
+        for attempts_left in reversed(range(SWAPS_MAX)):
+            before = filling.progress
+            try:
+                await self._swap_once(filling)
+            except StoreUnavailable as trouble:
+                if not attempts_left:
+                    raise
+                log.warning("rebuilt tables are not in place yet: %s", trouble)
+                filling.progress = before
+                await filling.catch_up(self._write)
+            else:
+                return
+
+    async def _swap_once(self, filling: _Filling) -> None:
+        async with self._turn:
+            connection = await self._run(self._database.writing.connect)
+            try:
+                transaction = await self._run(connection.begin)
+
+                async def write(call: Callable[[Connection], Answer]) -> Answer:
+                    return await self._run(partial(call, connection))
+
+                live = await write(filling.hold)
+                await filling.reach(live, write)
+                await write(lambda connection: rebuilding.swap(connection, filling.projections))
+                await self._run(transaction.commit)
+            finally:
+                await self._run(connection.close)
+
+    async def _write(self, call: Callable[[Connection], Answer]) -> Answer:
+        """In a transaction of its own."""
+
+        def write() -> Answer:
+            with self._database.writing.begin() as connection:
+                return call(connection)
+
+        return await self._run(write)
+
+    def _give_up(self, projections: Sequence[Projection], token: str) -> None:
+        try:
+            with deadline(WRITE_TIMEOUT_S), self._database.writing.begin() as connection:
+                rebuilding.give_up(connection, projections, token)
+        except SQLAlchemyError as trouble:
+            log.warning("tables of a rebuild that was given up are left until the next one: %s", trouble)
 
     def _positions(self) -> dict[str, int]:
         with self.engine.connect() as connection:
@@ -114,28 +170,94 @@ class ReadModels:
         return {projection.name: known.get(projection.name, 0) for projection in self.projections}
 
     async def _run(self, call: Callable[[], Answer]) -> Answer:
+        def in_time() -> Answer:
+            with deadline(WRITE_TIMEOUT_S):
+                return call()
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, call)
+            return await asyncio.get_running_loop().run_in_executor(self._writer, in_time)
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the read models failed: {error}") from error
 
 
-def _make_tables(connection: Connection, projections: Sequence[Projection]) -> None:
-    """Tables of another shape than ours are dropped: the log has everything that was in them."""
-    BOOKKEEPING.create_all(connection)
-    known = {row.projection: row.shape for row in connection.execute(select(POSITIONS.c.projection, POSITIONS.c.shape))}
-    for projection in projections:
-        if known.get(projection.name) != shape_of(projection):
-            log.info("read model %s is folded from the start of the log", projection.name)
-            _begin_anew(connection, [projection])
+class _Progress(NamedTuple):
+    folded: int = 0  # events
+    position: int = 0
 
 
-def _begin_anew(connection: Connection, projections: Sequence[Projection]) -> None:
-    for projection in projections:
-        for table in tables_of(projection):
-            table.drop(connection, checkfirst=True)
-            table.create(connection)
-        connection.execute(delete(PARKED).where(PARKED.c.projection == projection.name))
-        start = {"position": 0, "shape": shape_of(projection)}
-        put = upsert(POSITIONS).values(projection=projection.name, **start)
-        connection.execute(put.on_conflict_do_update(index_elements=["projection"], set_=start))
+class _Filling:
+    """Fills the tables beside the live ones from the log."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        projections: Sequence[Projection],
+        token: str,
+        tell: Callable[[int, int], None],
+    ) -> None:
+        self.projections = projections
+        self.progress = _Progress()
+        self._store = store
+        self._token = token
+        self._tell = tell
+        self._types = frozenset(name for projection in projections for name in projection.types)
+
+    def hold(self, connection: Connection) -> int:
+        return rebuilding.hold(connection, self.projections, self._token)
+
+    async def catch_up(self, write: Callable[..., Awaitable[Any]]) -> None:
+        """Until less than a batch is missing."""
+        while True:
+            before, last = self.progress.folded, await self._store.last_position()
+            await self.reach(last, write)
+            if self.progress.folded - before < BATCH:
+                return
+
+    async def reach(self, last: int, write: Callable[..., Awaitable[Any]]) -> None:
+        """All events up to `last` are in the tables, which says so as well."""
+        while batch := await self._store.read_log(
+            after=self.progress.position, limit=BATCH, types=self._types, up_to=last, with_unreadable=True
+        ):
+            await self._fold(write, batch, batch[-1].position)
+            self._tell(self.progress.position, last)
+        if self.progress.position < last:
+            await self._fold(write, (), last)
+
+    async def _fold(self, write: Callable[..., Awaitable[Any]], batch: Sequence[Recorded], reached: int) -> None:
+        def fold(connection: Connection) -> None:
+            rebuilding.require_ours(connection, self.projections, self._token)
+            fold_batch(connection, self.projections, batch, reached, NEXT)
+
+        await write(fold)
+        self.progress = _Progress(self.progress.folded + len(batch), reached)
+
+
+def _open(database: Database, projections: Sequence[Projection]) -> None:
+    with database.writing.begin() as connection:
+        if database.is_file:
+            prepare(connection, projections)
+        else:
+            require_migrated(connection, Part.READ_MODELS)
+            if changed := _changed(connection, projections):
+                raise MigrationNeeded(
+                    f"The rows of {', '.join(each.name for each in changed)} are those of another version of the program."
+                    " Run `access-policy migrate` with the same settings: they are folded anew from the log."
+                )
+
+
+def prepare(connection: Connection, projections: Sequence[Projection] = PROJECTIONS) -> None:
+    """Migrate the tables; what would be folded into other rows now is emptied: the log has everything that was in it."""
+    if version_of(connection, Part.READ_MODELS) is None and connection.dialect.name == "sqlite":
+        for metadata in (METADATA, BOOKKEEPING):  # of a file from before there were versions
+            metadata.drop_all(connection)
+    migrate(connection, Part.READ_MODELS)
+    changed = _changed(connection, projections)
+    for projection in changed:
+        log.info("read model %s is folded from the start of the log", projection.name)
+    rebuilding.begin_anew(connection, changed)
+
+
+def _changed(connection: Connection, projections: Sequence[Projection]) -> list[Projection]:
+    rows = connection.execute(select(POSITIONS.c.projection, POSITIONS.c.shape))
+    known = {row.projection: row.shape for row in rows}
+    return [projection for projection in projections if known.get(LIVE.name_of(projection)) != shape_of(projection)]

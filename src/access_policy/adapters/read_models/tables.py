@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, Dialect, Float, Index, Integer, MetaData, String, Table, and_
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Dialect, Float, Index, MetaData, String, Table, and_
+from sqlalchemy.dialects.postgresql import VARCHAR
+from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeDecorator
 
 from access_policy.application.projections.changes import Projection
+
+TEXT = String().with_variant(VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
 
 
 class Instant(TypeDecorator[datetime]):
     """An aware instant, kept as `2026-11-20T06:00:00.000000Z`, read back aware and in UTC."""
 
-    impl = String(27)
+    impl = String(27).with_variant(VARCHAR(27, collation="C"), "postgresql")
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
@@ -33,29 +38,29 @@ METADATA = MetaData()
 
 
 def _table(name: str, *columns: Column[Any] | Index) -> Table:
-    return Table(name, METADATA, Column("tenant_id", String, primary_key=True), *columns)
+    return Table(name, METADATA, Column("tenant_id", TEXT, primary_key=True), *columns)
 
 
 def _key(name: str) -> Column[Any]:
-    return Column(name, String, primary_key=True)
+    return Column(name, TEXT, primary_key=True)
 
 
 DEPOTS = _table(
     "depots",
     _key("depot_id"),
-    Column("name", String),
-    Column("time_zone", String),
-    Column("language", String),
-    Column("longest_override_days", Integer),
+    Column("name", TEXT),
+    Column("time_zone", TEXT),
+    Column("language", TEXT),
+    Column("longest_override_days", BigInteger),
     *(Column(name, JSON) for name in ("identifier_kinds", "exclusive_kinds")),
-    Column("version", Integer),
+    Column("version", BigInteger),
 )
 
 CHARGER_STATUS = _table(
     "charger_status",
     _key("charger_id"),
     *(
-        Column(name, String)
+        Column(name, TEXT)
         for name in (
             "charge_point_id",
             "depot_id",
@@ -91,7 +96,7 @@ CHARGER_STATUS = _table(
         )
     ),
     *(Column(name, JSON) for name in ("permissions_in_force", "permissions_refused")),
-    *(Column(name, Integer) for name in ("connectors", "generation", "version")),
+    *(Column(name, BigInteger) for name in ("connectors", "generation", "version")),
     *(Column(name, Boolean) for name in ("connected", "drifted")),
     Column("applied_late_s", Float),
 )
@@ -99,9 +104,9 @@ CHARGER_STATUS = _table(
 MODE_CHANGES = _table(
     "mode_changes",
     _key("charger_id"),
-    Column("generation", Integer, primary_key=True),
+    Column("generation", BigInteger, primary_key=True),
     *(
-        Column(name, String)
+        Column(name, TEXT)
         for name in (
             "mode",
             "cause_kind",
@@ -116,7 +121,7 @@ MODE_CHANGES = _table(
         )
     ),
     *(Column(name, Instant) for name in ("due_at", "requested_at", "applied_at", "failed_at")),
-    Column("position", Integer),
+    Column("position", BigInteger),
     Column("late_s", Float),
     Index("mode_changes_by_time", "tenant_id", "requested_at", "position"),
 )
@@ -125,7 +130,7 @@ ACCESS_LOG = _table(
     "access_log",
     _key("attempt_id"),
     *(
-        Column(name, String)
+        Column(name, TEXT)
         for name in (
             "depot_id",
             "charger_id",
@@ -175,7 +180,7 @@ ACCESS_LOG = _table(
         )
     ),
     *(
-        Column(name, Integer)
+        Column(name, BigInteger)
         for name in (
             "connector_id",
             "policy_version",
@@ -199,9 +204,9 @@ Index("access_log_open_sessions", ACCESS_LOG.c.position, sqlite_where=_OPEN_SESS
 FAULTS = _table(
     "faults",
     _key("fault_id"),
-    *(Column(name, String) for name in ("charger_id", "error_code", "vendor_error_code", "info")),
+    *(Column(name, TEXT) for name in ("charger_id", "error_code", "vendor_error_code", "info")),
     *(Column(name, Instant) for name in ("occurred_at", "cleared_at")),
-    *(Column(name, Integer) for name in ("connector_id", "position")),
+    *(Column(name, BigInteger) for name in ("connector_id", "position")),
     Index("faults_by_time", "tenant_id", "occurred_at", "position"),
     Index("faults_open", "tenant_id", "charger_id", "connector_id", "cleared_at"),
 )
@@ -209,18 +214,18 @@ FAULTS = _table(
 PIN_LOCKOUTS = _table(
     "pin_lockouts",
     _key("attempt_id"),
-    *(Column(name, String) for name in ("charger_id", "depot_id", "source")),
+    *(Column(name, TEXT) for name in ("charger_id", "depot_id", "source")),
     *(Column(name, Instant) for name in ("locked_at", "locked_until")),
-    Column("position", Integer),
+    Column("position", BigInteger),
     Index("pin_lockouts_by_time", "tenant_id", "locked_at", "position"),
 )
 
 VEHICLES = _table(
     "vehicles",
     _key("vehicle_id"),
-    *(Column(name, String) for name in ("name", "name_folded", "access_class", "agreement_id", "suspended_because")),
+    *(Column(name, TEXT) for name in ("name", "name_folded", "access_class", "agreement_id", "suspended_because")),
     *(Column(name, Instant) for name in ("valid_from", "valid_until")),
-    Column("version", Integer),
+    Column("version", BigInteger),
 )
 
 VEHICLE_IDENTIFIERS = _table(
@@ -228,10 +233,10 @@ VEHICLE_IDENTIFIERS = _table(
     _key("vehicle_id"),
     _key("kind"),
     _key("pseudonym"),
-    Column("masked", String),
-    Column("sealed", String),
+    Column("masked", TEXT),
+    Column("sealed", TEXT),
     Column("verified_at", Instant),
-    Column("position", Integer),
+    Column("position", BigInteger),
     Index("vehicle_identifiers_by_pseudonym", "tenant_id", "pseudonym"),
 )
 
@@ -239,9 +244,9 @@ DENIED_IDENTIFIERS = _table(
     "denied_identifiers",
     _key("kind"),
     _key("pseudonym"),
-    *(Column(name, String) for name in ("masked", "last_attempt_id")),
+    *(Column(name, TEXT) for name in ("masked", "last_attempt_id")),
     *(Column(name, Instant) for name in ("first_seen_at", "last_seen_at")),
-    *(Column(name, Integer) for name in ("attempts", "counted_position", "position")),
+    *(Column(name, BigInteger) for name in ("attempts", "counted_position", "position")),
     Index("denied_identifiers_by_time", "tenant_id", "last_seen_at", "position"),
 )
 
@@ -253,7 +258,7 @@ ENROLMENT_SESSIONS = _table(
     "enrolment_sessions",
     _key("charger_id"),
     *(
-        Column(name, String)
+        Column(name, TEXT)
         for name in (
             "session_id",
             "armed_by",
@@ -270,10 +275,10 @@ ENROLMENT_SESSIONS = _table(
 AGREEMENTS = _table(
     "agreements",
     _key("agreement_id"),
-    *(Column(name, String) for name in ("name", "fleet")),
+    *(Column(name, TEXT) for name in ("name", "fleet")),
     *(Column(name, Instant) for name in ("valid_from", "valid_until", "ended_at")),
     *(Column(name, JSON) for name in ("charger_ids", "depot_ids", "hours", "identifier_kinds")),
-    Column("version", Integer),
+    Column("version", BigInteger),
 )
 
 BOOKKEEPING = MetaData()
@@ -282,23 +287,56 @@ POSITIONS = Table(
     "projection_positions",
     BOOKKEEPING,
     _key("projection"),
-    Column("position", Integer, nullable=False),
-    Column("shape", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("shape", TEXT, nullable=False),
 )
 
 PARKED = Table(
     "parked_events",
     BOOKKEEPING,
     _key("projection"),
-    Column("position", Integer, primary_key=True),
-    Column("stream", String, nullable=False),
-    Column("event_type", String, nullable=False),
-    Column("reason", String, nullable=False),
+    Column("position", BigInteger, primary_key=True),
+    Column("stream", TEXT, nullable=False),
+    Column("event_type", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
 )
 
 
+@dataclass(frozen=True, slots=True)
+class TableSet:
+    """The tables that are read, or those that a rebuild fills beside them; the same but for their names."""
+
+    suffix: str
+    metadata: MetaData
+
+    def table(self, name: str) -> Table:
+        return self.metadata.tables[f"{name}{self.suffix}"]
+
+    def tables_of(self, projection: Projection) -> list[Table]:
+        return [self.table(name) for name in projection.tables]
+
+    def name_of(self, projection: Projection) -> str:
+        """Under which its position and what it parked are kept."""
+        return f"{projection.name}{self.suffix}"
+
+
+LIVE: Final = TableSet("", METADATA)
+
+
+def _beside(suffix: str) -> TableSet:
+    metadata = MetaData()
+    for table in METADATA.sorted_tables:
+        copy = table.to_metadata(metadata, name=f"{table.name}{suffix}")
+        for index in copy.indexes:
+            index.name = quoted_name(f"{index.name}{suffix}", None)
+    return TableSet(suffix, metadata)
+
+
+NEXT: Final = _beside("__next")
+
+
 def tables_of(projection: Projection) -> list[Table]:
-    return [METADATA.tables[name] for name in projection.tables]
+    return LIVE.tables_of(projection)
 
 
 def shape_of(projection: Projection) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Engine,
     Integer,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from access_policy.adapters.postgres_connections import deadline
 from access_policy.adapters.read_models.tables import (
     ACCESS_LOG,
     AGREEMENTS,
@@ -50,6 +52,7 @@ Answer = TypeVar("Answer")
 
 CURSOR_LENGTH_MAX: Final = 500
 PSEUDONYMS_AT_ONCE: Final = 500
+READ_TIMEOUT_S: Final = 20.0
 POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
@@ -94,9 +97,10 @@ class SqlViews:
         grouped: list[Any] = [log[name] for name in columns]
         if by_quarter:
             at = type_coerce(log.occurred_at, String)  # 2026-11-20T06:00:00.000000Z
-            quarter = cast(func.substr(at, 15, 2), Integer) / 15 * 15
+            quarter = cast(func.substr(at, 15, 2), Integer) // 15 * 15
             grouped += [] if "depot_id" in columns else [log.depot_id]
-            grouped += [func.substr(at, 1, 13).label("hour"), cast(quarter, Integer).label("minute")]
+            grouped += [func.substr(at, 1, 13).label("hour"), quarter.label("minute")]
+        names = [each.name for each in grouped]  # an expression with parameters is not the same twice
         query = select(
             *grouped,
             func.count().label("attempts"),
@@ -104,12 +108,12 @@ class SqlViews:
             func.sum(case((log.decision == "denied", 1), else_=0)).label("denied"),
             func.count(log.would_deny).label("would_deny_count"),
             func.count(log.session_started_at).label("sessions"),
-            func.sum(log.session_energy_wh).label("energy_wh"),
+            cast(func.sum(log.session_energy_wh), BigInteger).label("energy_wh"),
         ).where(log.tenant_id == tenant_id, log.occurred_at >= within.since, log.occurred_at < within.until)
         for name in ("depot_id", "charger_id"):
             if getattr(within, name) is not None:
                 query = query.where(log[name] == getattr(within, name))
-        rows = await self._all(query.group_by(*grouped).order_by(*grouped))
+        rows = await self._all(query.group_by(*names).order_by(*(each.nulls_first() for each in grouped)))
         if not by_quarter:
             return rows
         return [{**row, "quarter": datetime.fromisoformat(f"{row['hour']}:{row['minute']:02}Z")} for row in rows]
@@ -283,7 +287,7 @@ class SqlViews:
 
     async def _answer(self, read: Callable[[Connection], Answer]) -> Answer:
         def in_one_transaction() -> Answer:
-            with self._engine.connect() as connection:
+            with deadline(READ_TIMEOUT_S), self._engine.connect() as connection:
                 return read(connection)
 
         try:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Dialect, Table, bindparam, case, delete, update
 from sqlalchemy.sql import Executable
 
-from access_policy.adapters.read_models.tables import METADATA
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.read_models.tables import LIVE, TableSet
 from access_policy.application.projections.changes import Change, Put, Remove, RowChange
 
 Parameters = dict[str, Any]
@@ -38,9 +38,9 @@ class Group(NamedTuple):
     parameters: list[Parameters]
 
 
-def write(connection: Connection, changes: Iterable[RowChange]) -> None:
+def write(connection: Connection, changes: Iterable[RowChange], into: TableSet = LIVE) -> None:
     for shape, parameters in groups_of(changes):
-        connection.execute(_statement(shape), parameters)
+        connection.execute(_statement(shape, into, connection.dialect), parameters)
 
 
 def groups_of(changes: Iterable[RowChange]) -> list[Group]:
@@ -110,14 +110,14 @@ def _conditional(change: Change | Remove) -> tuple[Shape, Parameters]:
 
 @lru_cache(maxsize=512)
 def _primary_key(table: str) -> tuple[str, ...]:
-    return tuple(column.name for column in METADATA.tables[table].primary_key.columns)
+    return tuple(column.name for column in LIVE.table(table).primary_key.columns)
 
 
 @lru_cache(maxsize=512)
-def _statement(shape: Shape) -> Executable:
-    table = METADATA.tables[shape.table]
+def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> Executable:
+    table = into.table(shape.table)
     if shape.kind is Put:
-        return _upsert(table, shape)
+        return _upsert(table, shape, dialect)
     if shape.kind is Remove:
         return delete(table).where(*_conditions(table, shape))
     return (
@@ -133,8 +133,8 @@ def _conditions(table: Table, shape: Shape) -> list[Any]:
     return conditions
 
 
-def _upsert(table: Table, shape: Shape) -> Executable:
-    put = insert(table)
+def _upsert(table: Table, shape: Shape, dialect: Dialect) -> Executable:
+    put = upsert_into(table, dialect)
     excluded = put.excluded  # a copy of the whole table each time it is asked for
     then: dict[str, Any] = {name: excluded[name] for name in shape.values}
     if shape.counted is not None:

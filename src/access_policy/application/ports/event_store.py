@@ -58,6 +58,20 @@ class Recorded:
     envelope: Envelope
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a stored event that this program cannot make an event of. `name` is the stored name it would have now."""
+
+    name: str
+    reason: str
+
+
+def name_of(recorded: Recorded) -> str:
+    """The stored name of the event, also of one that cannot be read."""
+    event = recorded.event
+    return event.name if isinstance(event, Unreadable) else str(type(event).TYPE)
+
+
 class VersionConflict(Exception):
     """Someone else appended to one of the streams first; nothing was written. Load again and decide again."""
 
@@ -86,9 +100,19 @@ class EventStore(Appends, Streams, Protocol):
     """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
 
     async def read_log(
-        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+        self,
+        *,
+        after: int,
+        limit: int,
+        types: Collection[str] = (),
+        up_to: int | None = None,
+        with_unreadable: bool = False,
     ) -> list[Recorded]:
-        """At most `limit` events with positions in `(after, up_to]`, ascending; only of `types` when any are named."""
+        """At most `limit` events with positions in `(after, up_to]`, ascending; only of `types` when any are named.
+
+        An event that cannot be read is an error that says where it lies; `with_unreadable` hands over an `Unreadable` in
+        its place, with what could be read of its envelope.
+        """
         ...
 
     async def last_position(self) -> int:

@@ -1,0 +1,101 @@
+"""Migrations of the databases: Alembic revisions, in order, per part (ADR 0018).
+
+A part is what may lie in a database of its own: events, read models. Each has its own directory of revisions beside this
+file and its own version table, so that several parts can share one database.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+log = logging.getLogger(__name__)
+
+DIRECTORY: Final = Path(__file__).parent
+LOCK_KEY: Final = 7_305_118_026_520_301  # of PostgreSQL's advisory locks: one migration at a time
+
+
+class Part(StrEnum):
+    EVENTS = "events"  # PostgreSQL only: SQLite's table is the library's
+    READ_MODELS = "read_models"
+
+    @property
+    def version_table(self) -> str:
+        return f"alembic_version_{self.value}"
+
+
+class MigrationNeeded(RuntimeError):
+    """The database has other tables than this program; the message says what to do."""
+
+
+def migrate(connection: Connection, part: Part) -> bool:
+    """Bring the part to this program's version, in the caller's transaction; whether there was anything to do. Raises
+    `MigrationNeeded` for a database that a newer program has migrated."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+    version = version_of(connection, part)
+    if version == latest(part):
+        return False
+    _refuse_newer(part, version)
+    config = _config(part)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    log.info("%s: migrated from %s to %s", part, version or "nothing", latest(part))
+    return True
+
+
+def require_migrated(connection: Connection, part: Part) -> None:
+    """Raises `MigrationNeeded`."""
+    version = version_of(connection, part)
+    if version != latest(part):
+        _refuse_newer(part, version)
+        raise MigrationNeeded(
+            f"The database of the {part.replace('_', ' ')} is at version {version or 'none'}, this program needs"
+            f" {latest(part)}. Run `access-policy migrate` with the same settings, then start again."
+        )
+
+
+def version_of(connection: Connection, part: Part) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": part.version_table})
+    return context.get_current_revision()
+
+
+@cache
+def latest(part: Part) -> str:
+    head = ScriptDirectory.from_config(_config(part)).get_current_head()
+    assert head is not None
+    return head
+
+
+@cache
+def _known(part: Part) -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config(part)).walk_revisions())
+
+
+def _refuse_newer(part: Part, version: str | None) -> None:
+    if version is not None and version not in _known(part):
+        raise MigrationNeeded(
+            f"The database of the {part.replace('_', ' ')} is at version {version}, which this program does not know:"
+            " a newer one has migrated it. Start that one."
+        )
+
+
+def _config(part: Part) -> Config:
+    config = Config()
+    for name, value in {
+        "script_location": str(DIRECTORY),
+        "path_separator": "newline",
+        "version_locations": str(DIRECTORY / part),
+    }.items():
+        config.set_main_option(name, value.replace("%", "%%"))
+    config.attributes["part"] = part
+    return config

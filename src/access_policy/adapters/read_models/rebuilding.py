@@ -1,0 +1,104 @@
+"""Tables that a rebuild fills beside those that are read, and their swap; each function inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.read_models.batch import positions_for_update
+from access_policy.adapters.read_models.tables import LIVE, NEXT, PARKED, POSITIONS, shape_of
+from access_policy.application.projections.changes import Projection
+
+
+class RebuildOvertaken(RuntimeError):
+    """Another rebuild of the same read models began meanwhile, and is the one that counts."""
+
+
+def begin_anew(connection: Connection, projections: Sequence[Projection]) -> None:
+    """The tables are empty, and are filled from the start of the log."""
+    for projection in projections:
+        for table in LIVE.tables_of(projection):
+            connection.execute(delete(table))
+        connection.execute(delete(PARKED).where(PARKED.c.projection == projection.name))
+        start = {"position": 0, "shape": shape_of(projection)}
+        put = upsert_into(POSITIONS, connection.dialect).values(projection=projection.name, **start)
+        connection.execute(put.on_conflict_do_update(index_elements=["projection"], set_=start))
+
+
+def begin_next(connection: Connection, projections: Sequence[Projection], token: str) -> None:
+    """Empty tables beside the live ones; `token` says whose they are. What an earlier rebuild left is dropped."""
+    for projection in projections:
+        _drop_next(connection, projection)
+        for table in NEXT.tables_of(projection):
+            table.create(connection)
+        row = {"projection": NEXT.name_of(projection), "position": 0, "shape": token}
+        connection.execute(insert(POSITIONS).values(row))
+
+
+def give_up(connection: Connection, projections: Sequence[Projection], token: str) -> None:
+    """The tables beside are dropped, if they are still those of `token`."""
+    if _are_ours(connection, projections, token):
+        for projection in projections:
+            _drop_next(connection, projection)
+
+
+def require_ours(connection: Connection, projections: Sequence[Projection], token: str) -> None:
+    """Nobody else fills the tables beside until this transaction ends. Raises `RebuildOvertaken`."""
+    if not _are_ours(connection, projections, token):
+        raise RebuildOvertaken("another rebuild of the same read models has begun; this one ends")
+
+
+def hold(connection: Connection, projections: Sequence[Projection], token: str) -> int:
+    """Nobody follows either until this transaction ends; the position up to which somebody has. Raises `RebuildOvertaken`."""
+    names = [each.name_of(projection) for projection in projections for each in (LIVE, NEXT)]
+    positions = {row.projection: int(row.position) for row in connection.execute(positions_for_update(names))}
+    require_ours(connection, projections, token)
+    return max(positions[projection.name] for projection in projections)
+
+
+def swap(connection: Connection, projections: Sequence[Projection]) -> None:
+    """The tables beside become the live ones, with their positions and what they parked."""
+    for projection in projections:
+        for name in projection.tables:
+            _replace_table(connection, name)
+        following = NEXT.name_of(projection)
+        connection.execute(delete(PARKED).where(PARKED.c.projection == projection.name))
+        connection.execute(update(PARKED).where(PARKED.c.projection == following).values(projection=projection.name))
+        reached = connection.execute(
+            select(POSITIONS.c.position).where(POSITIONS.c.projection == following)
+        ).scalar_one()
+        connection.execute(delete(POSITIONS).where(POSITIONS.c.projection == following))
+        connection.execute(  # the row that followers wait for stays the same row
+            update(POSITIONS)
+            .where(POSITIONS.c.projection == projection.name)
+            .values(position=reached, shape=shape_of(projection))
+        )
+
+
+def _are_ours(connection: Connection, projections: Sequence[Projection], token: str) -> bool:
+    names = [NEXT.name_of(projection) for projection in projections]
+    return [row.shape for row in connection.execute(positions_for_update(names))] == [token] * len(names)
+
+
+def _drop_next(connection: Connection, projection: Projection) -> None:
+    for table in NEXT.tables_of(projection):
+        table.drop(connection, checkfirst=True)
+    for kept in (POSITIONS, PARKED):
+        connection.execute(delete(kept).where(kept.c.projection == NEXT.name_of(projection)))
+
+
+def _replace_table(connection: Connection, name: str) -> None:
+    """With its indexes under their usual names, as if it had always been there."""
+    live, following = LIVE.table(name), NEXT.table(name)
+    live.drop(connection)
+    connection.execute(text(f"ALTER TABLE {following.name} RENAME TO {live.name}"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ALTER INDEX {following.name}_pkey RENAME TO {live.name}_pkey"))
+        for index in live.indexes:
+            connection.execute(text(f"ALTER INDEX {index.name}{NEXT.suffix} RENAME TO {index.name}"))
+    else:  # SQLite cannot rename an index
+        for index in live.indexes:
+            connection.execute(text(f"DROP INDEX {index.name}{NEXT.suffix}"))
+            index.create(connection)

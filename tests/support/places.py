@@ -1,0 +1,63 @@
+"""Where read models can lie: a file, or a database of a PostgreSQL server."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from access_policy.adapters.databases import Database, database_at
+from access_policy.adapters.read_models.runner import ReadModels, prepare
+from access_policy.application.projections import PROJECTIONS
+from access_policy.application.projections.changes import Projection
+from tests.support.postgres_server import Server, new_database
+
+Place = Path | str
+Places = Callable[[], AbstractContextManager[Place]]
+
+
+@contextmanager
+def a_file() -> Iterator[Place]:
+    with TemporaryDirectory() as directory:
+        yield Path(directory) / "views.sqlite"
+
+
+def databases_of(server: Server) -> Places:
+    return lambda: new_database(server)
+
+
+def place_of(argument: str) -> Place:
+    """As a process is told of it."""
+    return argument if argument.startswith("postgresql://") else Path(argument)
+
+
+def migrated(place: Place, projections: Sequence[Projection] = PROJECTIONS) -> Database:
+    """As `access-policy migrate` leaves it."""
+    database = database_at(place, "tests")
+    with database.writing.begin() as connection:
+        prepare(connection, projections)
+    return database
+
+
+def read_models_at(place: Place, projections: Sequence[Projection] = PROJECTIONS) -> ReadModels:
+    if isinstance(place, str):
+        migrated(place, projections).close()
+    return ReadModels(place, projections)
+
+
+@contextmanager
+def locked(place: Place) -> Iterator[None]:
+    """Somebody else writes, for as long as the block lasts."""
+    if isinstance(place, str):
+        with psycopg.connect(place) as other:
+            other.execute("LOCK TABLE projection_positions IN EXCLUSIVE MODE")
+            yield
+    else:
+        with closing(sqlite3.connect(place, isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            yield
+            file.execute("ROLLBACK")
