@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
@@ -12,6 +13,8 @@ from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
 from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.adapters.event_intake.sqs import SqsIntake
+from access_policy.adapters.event_stores.postgres import has_events, postgres_event_store
+from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
@@ -110,7 +113,15 @@ def open_data_directory(settings: Settings) -> Keys:
     """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
     are lost must not be opened with others."""
     settings.own_data.mkdir(parents=True, exist_ok=True)
-    return open_keys(settings.data / "keys", may_create=not settings.store_file.exists())
+    return open_keys(settings.data / "keys", may_create=not _store_is_in_use(settings.store_place))
+
+
+def _store_is_in_use(place: Path | str) -> bool:
+    return place.exists() if isinstance(place, Path) else has_events(place)
+
+
+def _open_store(place: Path | str) -> RecorderEventStore:
+    return sqlite_event_store(place) if isinstance(place, Path) else postgres_event_store(place)
 
 
 def _poll_s(settings: Settings) -> float:
@@ -148,7 +159,7 @@ class Container(containers.DeclarativeContainer):
     # --- the outside world -------------------------------------------------------------------------------------------
     clock = providers.Singleton(SystemClock)
     keys = providers.Singleton(open_data_directory, settings)
-    store = providers.Singleton(lambda keys, s: sqlite_event_store(s.store_file), keys, settings)
+    store = providers.Singleton(lambda keys, s: _open_store(s.store_place), keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
     vault = providers.Singleton(lambda keys, s: SqliteVehicleVault(s.data / "vault.sqlite", keys.vault), keys, settings)
     unknown_identifiers = providers.Singleton(
@@ -172,11 +183,13 @@ class Container(containers.DeclarativeContainer):
     )
 
     # --- the read side -----------------------------------------------------------------------------------------------
-    read_models = providers.Singleton(lambda s: ReadModels(s.read_models_file), settings)
+    read_models = providers.Singleton(lambda s: ReadModels(s.read_models_place), settings)
     views = providers.Singleton(lambda models: SqlViews(models.engine), read_models)
     read_models_elsewhere = providers.Singleton(ReadModelsElsewhere, store, read_models)
     read_models_follower = providers.Singleton(
-        lambda store, models: Follower("read models", store, models.follow, models.followed_to, types=models.types),
+        lambda store, models: Follower(
+            "read models", store, models.follow, models.followed_to, types=models.types, with_unreadable=True
+        ),
         store,
         read_models,
     )

@@ -6,10 +6,15 @@ import ipaddress
 from enum import StrEnum
 from pathlib import Path
 
+from psycopg import Error as PsycopgError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from access_policy.adapters.aws_address import AwsAddress
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
 
 
 class ProcessRole(StrEnum):
@@ -22,7 +27,9 @@ class ProcessRole(StrEnum):
 class Settings(BaseSettings):
     """Read from variables `ACCESS_POLICY_…`; flags of the command line go before them."""
 
-    model_config = SettingsConfigDict(env_prefix="ACCESS_POLICY_", extra="ignore", validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ACCESS_POLICY_", extra="ignore", validate_default=True, hide_input_in_errors=True
+    )
 
     data: Path = Field(default=Path("data"), description="Directory of the SQLite files and keys")
     http: str = Field(default="127.0.0.1:8000", description="Where the HTTP API listens, HOST:PORT")
@@ -34,8 +41,16 @@ class Settings(BaseSettings):
     ocpp_tls_client_ca: Path | None = Field(
         default=None, description="CA of the chargers' certificates (PEM): they present one, security profile 3"
     )
-    store_url: str = Field(default="", description="Event store; empty: SQLite in the data directory")
-    read_models_url: str = Field(default="", description="Read models; empty: SQLite in the data directory")
+    store_url: str = Field(
+        default="",
+        repr=False,
+        description="Event store: sqlite:///FILE or postgresql://…; empty: SQLite in the data directory",
+    )
+    read_models_url: str = Field(
+        default="",
+        repr=False,
+        description="Read models: sqlite:///FILE or postgresql://…; empty: SQLite in the data directory",
+    )
     roles: str = Field(
         default="api,gateway,projector,publisher",
         description="What this process does: api (HTTP), gateway (chargers), projector (read models), publisher (events)",
@@ -90,8 +105,15 @@ class Settings(BaseSettings):
     @field_validator("store_url", "read_models_url")
     @classmethod
     def _store(cls, value: str) -> str:
-        if value and not value.startswith("sqlite:///"):
-            raise ValueError("only sqlite:///FILE is supported so far")
+        if value.startswith(POSTGRES):
+            try:
+                conninfo_to_dict(value)
+            except PsycopgError:
+                raise ValueError(
+                    "this postgresql:// URL cannot be read; are all its special characters escaped?"
+                ) from None
+        elif value and not value.startswith(SQLITE):
+            raise ValueError("takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         return value
 
     @field_validator("bus_url", "intake_url")
@@ -111,7 +133,9 @@ class Settings(BaseSettings):
         asked = [name.strip() for name in value.split(",") if name.strip()]
         if not asked or (unknown := set(asked) - {role.value for role in ProcessRole}):
             known = ", ".join(ProcessRole)
-            raise ValueError(f"roles takes some of {known}, separated by commas; not {sorted(unknown) if asked else value!r}")
+            raise ValueError(
+                f"roles takes some of {known}, separated by commas; not {sorted(unknown) if asked else value!r}"
+            )
         return ",".join(asked)
 
     @field_validator("peers")
@@ -149,12 +173,14 @@ class Settings(BaseSettings):
         return self.data / self.instance if self.instance else self.data
 
     @property
-    def store_file(self) -> Path:
-        return _file(self.store_url, self.data / "events.sqlite")
+    def store_place(self) -> Path | str:
+        """A file, or a `postgresql://` URL."""
+        return _place(self.store_url, self.data / "events.sqlite")
 
     @property
-    def read_models_file(self) -> Path:
-        return _file(self.read_models_url, self.data / "views.sqlite")
+    def read_models_place(self) -> Path | str:
+        """A file, or a `postgresql://` URL."""
+        return _place(self.read_models_url, self.data / "views.sqlite")
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -172,5 +198,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _file(url: str, default: Path) -> Path:
-    return Path(url.removeprefix("sqlite:///")) if url else default
+def _place(url: str, default: Path) -> Path | str:
+    if url.startswith(POSTGRES):
+        return url
+    return Path(url.removeprefix(SQLITE)) if url else default

@@ -32,7 +32,7 @@ BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 @contextmanager
 def store_down(data: Path) -> Iterator[None]:
     """Nobody can write the store's file, as if its disk hung."""
-    holder = sqlite3.connect(Settings(data=data).store_file, isolation_level=None)
+    holder = sqlite3.connect(data / "events.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
         yield

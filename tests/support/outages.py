@@ -30,10 +30,18 @@ class FailingStore:
         return await self._store.load(stream, after_version=after_version)
 
     async def read_log(
-        self, *, after: int, limit: int, types: Collection[str] = (), up_to: int | None = None
+        self,
+        *,
+        after: int,
+        limit: int,
+        types: Collection[str] = (),
+        up_to: int | None = None,
+        with_unreadable: bool = False,
     ) -> list[Recorded]:
         self._answer()
-        return await self._store.read_log(after=after, limit=limit, types=types, up_to=up_to)
+        return await self._store.read_log(
+            after=after, limit=limit, types=types, up_to=up_to, with_unreadable=with_unreadable
+        )
 
     async def last_position(self) -> int:
         self._answer()

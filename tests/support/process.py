@@ -12,7 +12,6 @@ from pathlib import Path
 
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
-from access_policy.settings import Settings
 
 
 @asynccontextmanager
@@ -37,7 +36,7 @@ async def serving(
 
 async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
     """All decisions, in the order of their commit, read from the store's file."""
-    store = sqlite_event_store(Settings(data=data).store_file)
+    store = sqlite_event_store(data / "events.sqlite")
     decisions: list[AccessAllowed | AccessDenied] = []
     after = 0
     types = (AccessAllowed.TYPE, AccessDenied.TYPE)

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
+from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.postgres import postgres_event_store
-from access_policy.adapters.event_stores.postgres_tables import CREATE_EVENTS
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.migrations import Part, migrate
 from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
 from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
@@ -39,9 +38,10 @@ def sqlite_store(directory: Path) -> RecorderEventStore:
 
 def postgres_store(url: str, *, serde: EventSerde = DOMAIN_SERDE, timeout_s: float = TIMEOUT_S) -> RecorderEventStore:
     """The store in the database, migrated."""
-    with psycopg.connect(url) as connection:
-        for statement in CREATE_EVENTS:
-            connection.execute(statement)
+    database = database_at(url, "tests")
+    with database.writing.begin() as connection:
+        migrate(connection, Part.EVENTS)
+    database.close()
     return postgres_event_store(url, serde=serde, timeout_s=timeout_s)
 
 

@@ -18,6 +18,7 @@ from access_policy.adapters.postgres_connections import PunctualConnection, conn
 
 BUSY_TIMEOUT_S = 10.0  # how long a writer of a file waits for another process's transaction
 STATEMENT_TIMEOUT_S = 30.0
+NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_S: Final = 5.0
 
@@ -37,9 +38,12 @@ class Database:
         self.reading.dispose()
 
 
-def database_at(where: Path | str, purpose: str) -> Database:
-    """A file, or the database of a `postgresql://` URL; connects to neither yet."""
-    return _file(where) if isinstance(where, Path) else _server(where, purpose)
+def database_at(where: Path | str, purpose: str, *, waits: bool = False) -> Database:
+    """A file, or the database of a `postgresql://` URL; connects to neither yet. Who `waits` gives a server's statements
+    as long as they take."""
+    return (
+        _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else STATEMENT_TIMEOUT_S)
+    )
 
 
 def upsert_into(table: Table, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:
@@ -71,8 +75,8 @@ def _begin_in_file(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _server(url: str, purpose: str) -> Database:
-    settings = connection_settings(url, STATEMENT_TIMEOUT_S, purpose)
+def _server(url: str, purpose: str, timeout_s: float) -> Database:
+    settings = connection_settings(url, timeout_s, purpose)
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: PunctualConnection.connect(url, **settings),

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 
 from access_policy.application.ports.event_store import EventStore, Recorded
 
@@ -24,7 +25,8 @@ BREATH_MAX_S = 1.0  # but not longer than this
 
 class Follower:
     """`handle` gets a batch, ascending, and the position that is reached with it: all events of `types` up to there have
-    been handed over. `position` says where to go on from after a start or a failure. Delivery is at least once."""
+    been handed over. `position` says where to go on from after a start or a failure. Delivery is at least once. A handler
+    that parks what it cannot take asks for events `with_unreadable`; to others such an event is a failure."""
 
     def __init__(
         self,
@@ -36,12 +38,14 @@ class Follower:
         types: Collection[str] = (),
         batch: int = 500,
         poll_s: float = 0.25,
+        with_unreadable: bool = False,
     ) -> None:
         self.name = name
         self._store = store
         self._handle = handle
         self._position = position
         self._types = frozenset(types)
+        self._with_unreadable = with_unreadable
         self._batch = batch
         self._poll_s = poll_s
         self._hint = asyncio.Event()
@@ -90,7 +94,13 @@ class Follower:
             last = await self._store.last_position()
             if last <= self._reached:
                 return
-            batch = await self._store.read_log(after=self._reached, limit=self._batch, types=self._types, up_to=last)
+            batch = await self._store.read_log(
+                after=self._reached,
+                limit=self._batch,
+                types=self._types,
+                up_to=last,
+                with_unreadable=self._with_unreadable,
+            )
             reached = batch[-1].position if len(batch) == self._batch else last
             began = time.monotonic()
             await self._handle(batch, reached)
@@ -119,6 +129,13 @@ class Follower:
     async def lag(self) -> int:
         """Positions behind the log's end; 0 when everything has been handled."""
         return max(0, await self._store.last_position() - self._reached)
+
+    async def waiting_since(self) -> datetime | None:
+        """When the oldest event that is not handled yet was recorded; None when everything has been."""
+        oldest = await self._store.read_log(
+            after=self._reached, limit=1, types=self._types, with_unreadable=self._with_unreadable
+        )
+        return oldest[0].envelope.recorded_at if oldest else None
 
     def _appended(self, types: frozenset[str]) -> None:
         if not self._types or not self._types.isdisjoint(types):

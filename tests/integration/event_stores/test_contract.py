@@ -17,7 +17,9 @@ from access_policy.application.ports.event_store import (
     NewEvent,
     StoreUnavailable,
     StreamId,
+    Unreadable,
     VersionConflict,
+    name_of,
 )
 from access_policy.domain.charger_condition.events import ChargerDisconnected, ConnectorRecovered
 from access_policy.domain.ids import ChargerId
@@ -351,6 +353,24 @@ async def test_an_unknown_stored_name_is_an_error_that_says_where_it_lies(
 
     assert unknown.value.__notes__ == [f"stream {A}, version 2, position 0"]
     assert [text_of(recorded.event) for recorded in known] == ["known"]
+
+
+async def test_events_that_cannot_be_read_are_handed_over_as_such_to_who_asks_for_them(
+    make_store: StoreFactory, tmp_path: Path
+) -> None:
+    store = make_store(tmp_path, EventSerde([ChargerDisconnected, ConnectorRecovered]))
+    recovered = ConnectorRecovered(charger_id=ChargerId("bay-1"), connector_id=1, recovered_at=NOON)
+    await store.append([Append(A, 0, (happened(note("known")), happened(recovered, event_id="unknown-here")))])
+    store._serde = EventSerde([ChargerDisconnected])  # the previous version of the program
+
+    known, unknown = await store.read_log(after=0, limit=10, with_unreadable=True)
+    await store.close()
+
+    assert (known.event, name_of(known)) == (note("known"), ChargerDisconnected.TYPE)
+    assert isinstance(unknown.event, Unreadable)
+    assert name_of(unknown) == ConnectorRecovered.TYPE
+    assert (unknown.stream, unknown.version, unknown.envelope.event_id) == (A, 2, "unknown-here")
+    assert unknown.position > known.position
 
 
 # --- listeners and the end ------------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from eventsourcing.persistence import PersistenceError
 from psycopg.conninfo import conninfo_to_dict
 
 from access_policy.adapters.event_stores import postgres
-from access_policy.adapters.event_stores.postgres import LosesEvents, TableMissing, postgres_event_store
+from access_policy.adapters.event_stores.postgres import LosesEvents, has_events, postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.migrations import MigrationNeeded
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId, VersionConflict
 from tests.support.cutting_proxy import Cut, CuttingProxy
 from tests.support.postgres_server import PASSWORD, PostgresServer, new_database, postgres_url
@@ -279,7 +280,7 @@ async def test_sessions_that_are_killed_again_and_again_cost_no_event(postgres_d
 
 
 def test_a_database_without_tables_is_not_opened(postgres_database: str) -> None:
-    with pytest.raises(TableMissing, match="access-policy migrate"):
+    with pytest.raises(MigrationNeeded, match="access-policy migrate"):
         postgres_event_store(postgres_database)
 
 
@@ -294,7 +295,9 @@ def test_a_wrong_password_is_an_error_without_any_password(own_server: PostgresS
 
 async def test_reopening_finds_everything_and_goes_on(postgres_database: str, tmp_path: Path) -> None:
     store = postgres_store(postgres_database)
+    assert not has_events(postgres_database)
     position = await store.append([notes(A, ["one", "two"])])
+    assert has_events(postgres_database)
     await store.close()
 
     store = postgres_store(postgres_database)

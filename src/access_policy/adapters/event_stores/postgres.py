@@ -14,20 +14,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from inspect import unwrap
 from typing import Any, Final, TypeVar
 
 import psycopg
+import sqlalchemy
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
+from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_stores.recorder_store import READERS, TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+from access_policy.adapters.migrations import Part, require_migrated
 from access_policy.adapters.postgres_connections import (
-    CONNECT_TIMEOUT_S,
     PunctualConnection,
     connection_settings,
     deadline,
@@ -61,20 +66,17 @@ class LosesEvents(RuntimeError):
     """The environment asks for the library's stored functions, which lose events for readers of the log."""
 
 
-class TableMissing(RuntimeError):
-    """The database has no table for events yet."""
-
-
 def postgres_event_store(
     url: str, *, pool_size: int = POOL_SIZE, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
 ) -> RecorderEventStore:
     """Opens the store of a database that has been migrated. `url` is `postgresql://…`, as libpq reads it.
 
-    Raises `LosesEvents`, `TableMissing`, or `eventsourcing.persistence.PersistenceError` if the server cannot be used.
+    Raises `LosesEvents`, `MigrationNeeded`, or `eventsourcing.persistence.PersistenceError` if the server cannot be used.
     """
     if os.environ.get(LIBRARY_SWITCH, "").strip().lower() in ("y", "yes", "t", "true", "on", "1"):
         raise LosesEvents(f"{LIBRARY_SWITCH} is set; events would be lost for readers. Unset it.")
-    _require_table(url)
+    with _migrated(url):
+        pass
     datastore = PunctualDatastore(url, pool_size=pool_size, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
     recorder = LockedAppends(datastore)
     return RecorderEventStore(
@@ -86,15 +88,24 @@ def postgres_event_store(
     )
 
 
-def _require_table(url: str) -> None:
-    """Over a connection of its own: a pool only says that it has none, not why."""
+def has_events(url: str) -> bool:
+    """Raises as opening does."""
+    with _migrated(url) as connection:
+        return bool(connection.execute(text("SELECT EXISTS (SELECT 1 FROM public.stored_events)")).scalar_one())
+
+
+@contextmanager
+def _migrated(url: str) -> Iterator[sqlalchemy.Connection]:
+    """A connection of its own: a pool only says that it has none, not why."""
+    database = database_at(url, "event store")
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-            found = connection.execute("SELECT to_regclass(%s)", (f"public.{EVENTS_TABLE}",)).fetchone()
-    except psycopg.Error as error:
+        with database.reading.connect() as connection:
+            require_migrated(connection, Part.EVENTS)
+            yield connection
+    except SQLAlchemyError as error:
         raise OperationalError(f"the event store's database cannot be used: {error}") from error
-    if found is None or found[0] is None:
-        raise TableMissing("The database has no table for events. Run `access-policy migrate` first.")
+    finally:
+        database.close()
 
 
 class LockedAppends(PostgresApplicationRecorder):

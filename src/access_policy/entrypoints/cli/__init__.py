@@ -17,6 +17,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import (
     access,
     chargers,
+    databases,
     depots,
     enrolment,
     fleet,
@@ -101,7 +102,7 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, overview, access, what_if, schedule):
+for module in (running, databases, overview, access, what_if, schedule):
     app.registered_commands += module.app.registered_commands
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")

@@ -1,4 +1,4 @@
-"""`serve`, `token`, `rebuild` and the demo: what runs on the machine of the service itself."""
+"""`serve`, `token` and the demo: what runs on the machine of the service itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from access_policy.application.ports.identity import Role
-from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.errors import Refused
 from access_policy.entrypoints.http.bodies import duration
 from access_policy.settings import ProcessRole, Settings
@@ -41,14 +40,14 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C: all of it in one process, or with --role a part of it."""
-    settings = _settings(data=data, http=http, ocpp=ocpp, roles=",".join(role) if role else None, instance=instance)
+    settings = settings_of(data=data, http=http, ocpp=ocpp, roles=",".join(role) if role else None, instance=instance)
     _log_to_terminal(settings, quiet=demo)
     if demo:
         from access_policy.entrypoints.demo.run import serve_demo
 
-        _run(serve_demo(settings, Console()))
+        run(serve_demo(settings, Console()))
     else:
-        _run(_serve(settings))
+        run(_serve(settings))
 
 
 @app.command()
@@ -63,26 +62,12 @@ def token(
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
 
-    settings = _settings(data=data)
+    settings = settings_of(data=data)
     try:
         tokens = open_embedded_tokens(settings.data / "keys", SystemClock())
         print(tokens.issue(tenant, role, subject=subject, ttl=span_of(ttl)))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
-        _refuse(error)
-
-
-@app.command()
-def rebuild(
-    data: Data = None,
-    only: Annotated[list[str] | None, typer.Option(help="A projection; without it all are rebuilt")] = None,
-) -> None:
-    """Empty read models and fold them from the event log again. The service must not be running."""
-    settings = _settings(data=data)
-    names = [projection.name for projection in PROJECTIONS]
-    unknown = set(only or []) - set(names)
-    if unknown:
-        _refuse(ValueError(f"there is no projection {min(unknown)!r}; there are {', '.join(names)}"))
-    _run(_rebuild(settings, only or names))
+        refuse(error)
 
 
 @app.command("demo-once")
@@ -92,9 +77,9 @@ def demo_once(
     """Run the demo for about a minute, check what it should show, and exit with 0 or 1."""
     from access_policy.entrypoints.demo.run import demo_once as run_once
 
-    settings = _settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
+    settings = settings_of(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
     _log_to_terminal(settings, quiet=True)
-    if not _run(run_once(settings, Console(), keep=data is not None)):
+    if not run(run_once(settings, Console(), keep=data is not None)):
         raise typer.Exit(1)
 
 
@@ -104,34 +89,18 @@ def signed_token(data: Path, tenant: str, role: Role) -> str:
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
 
     if not (data / "keys").is_dir():
-        _refuse(ValueError(f"there are no keys in {data / 'keys'}; name the service's directory with --keys-of"))
+        refuse(ValueError(f"there are no keys in {data / 'keys'}; name the service's directory with --keys-of"))
     try:
         tokens = open_embedded_tokens(data / "keys", SystemClock())
         return tokens.issue(tenant, role, subject="cli", ttl=timedelta(minutes=10))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
-        _refuse(error)
+        refuse(error)
 
 
 async def _serve(settings: Settings) -> None:
     from access_policy.entrypoints.service import Service
 
     await Service(settings).run(_say_where)
-
-
-async def _rebuild(settings: Settings, names: list[str]) -> None:
-    from rich.progress import Progress
-
-    from access_policy.container import Container
-
-    container = Container(settings=settings)
-    with Progress() as progress:
-        task = progress.add_task("Folding the log", total=None)
-        folded = await container.read_models().rebuild(
-            container.store(), names, lambda done, of: progress.update(task, completed=done, total=of)
-        )
-    print(f"{', '.join(names)}: {folded} events folded")
-    await container.read_models().close()
-    await container.store().close()
 
 
 def _say_where(service: object) -> None:
@@ -148,7 +117,7 @@ def _say_where(service: object) -> None:
     print(f"Token     access-policy token --tenant T --role admin --data {service.settings.data}", flush=True)
 
 
-def _settings(**flags: object) -> Settings:
+def settings_of(**flags: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -168,20 +137,27 @@ def span_of(text: str) -> timedelta:
     return span
 
 
-def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
+def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     """Errors that a person can do something about are one line; everything else is a bug and shows itself."""
     from eventsourcing.persistence import PersistenceError
+    from sqlalchemy.exc import SQLAlchemyError
 
+    from access_policy.adapters.event_stores.postgres import LosesEvents
     from access_policy.adapters.event_stores.sqlite import NotDurable
     from access_policy.adapters.identity.embedded import KeyFileUnsafe
+    from access_policy.adapters.migrations import MigrationNeeded
     from access_policy.adapters.ocpp.tls import TlsUnusable
+    from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
     from access_policy.adapters.secrets.key_files import KeyFileUnusable
+    from access_policy.application.ports.event_store import StoreUnavailable
     from access_policy.entrypoints.service import NotAllowed
 
+    of_settings = (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, LosesEvents)
+    of_stores = (NotDurable, MigrationNeeded, RebuildOvertaken, StoreUnavailable, PersistenceError, SQLAlchemyError)
     try:
         return asyncio.run(work)
-    except* (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, NotDurable, PersistenceError, OSError) as group:
-        _refuse(_first(group))
+    except* (*of_settings, *of_stores, OSError) as group:
+        refuse(_first(group))
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
@@ -200,6 +176,6 @@ def _log_to_terminal(settings: Settings, *, quiet: bool) -> None:
         logging.getLogger(noisy).setLevel("WARNING" if not quiet else "ERROR")
 
 
-def _refuse(error: Exception) -> NoReturn:
+def refuse(error: Exception) -> NoReturn:
     typer.echo(f"access-policy: {error}", err=True)
     raise typer.Exit(1) from error

@@ -1,0 +1,96 @@
+"""`migrate`, `rebuild-read-models` and `parked`: the databases, by who has their settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from access_policy.application.projections import PROJECTIONS
+from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
+from access_policy.settings import Settings
+
+app = typer.Typer()
+
+Projections = Annotated[list[str] | None, typer.Option(help="A projection; without it all are rebuilt")]
+
+
+@app.command("migrate")
+def migrate_databases(data: Data = None) -> None:
+    """Bring the databases of the settings to this version. SQLite files need none: they are migrated when they are opened."""
+    run(_migrate(settings_of(data=data)))
+
+
+@app.command("rebuild-read-models")
+@app.command("rebuild", hidden=True)
+def rebuild_read_models(
+    data: Data = None,
+    only: Projections = None,
+    parked: Annotated[bool, typer.Option("--parked", help="Those that could not take an event, once they can")] = False,
+) -> None:
+    """Fold read models from the event log again, beside the ones in use, and swap. The service may go on running."""
+    names = [projection.name for projection in PROJECTIONS]
+    if unknown := set(only or []) - set(names):
+        refuse(ValueError(f"there is no projection {min(unknown)!r}; there are {', '.join(names)}"))
+    run(_rebuild(settings_of(data=data), only or names, only_parked=parked))
+
+
+@app.command("parked")
+def list_parked(data: Data = None) -> None:
+    """List events that a read model could not take, each with its reason; `rebuild-read-models --parked` tries again."""
+    run(_list_parked(settings_of(data=data)))
+
+
+async def _migrate(settings: Settings) -> None:
+    from access_policy.adapters.databases import database_at
+    from access_policy.adapters.migrations import Part, latest, migrate
+    from access_policy.adapters.read_models.runner import prepare
+
+    for part, place in (Part.EVENTS, settings.store_place), (Part.READ_MODELS, settings.read_models_place):
+        if isinstance(place, Path):
+            print(f"{part}: the SQLite file {place} is migrated when it is opened")
+            continue
+        database = database_at(place, "migrate", waits=True)
+        try:
+            with database.writing.begin() as connection:
+                migrate(connection, part)
+                if part is Part.READ_MODELS:
+                    prepare(connection)
+        finally:
+            database.close()
+        print(f"{part}: at version {latest(part)}")
+
+
+async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -> None:
+    from rich.progress import Progress
+
+    from access_policy.container import Container
+
+    container = Container(settings=settings)
+    models, store = container.read_models(), container.store()
+    try:
+        if only_parked:
+            held_up = {row["projection"] for row in await models.parked()}
+            names = [name for name in names if name in held_up]
+        if not names:
+            print("no events are parked")
+            return
+        with Progress() as progress:
+            task = progress.add_task("Folding the log", total=None)
+            folded = await models.rebuild(store, names, lambda at, of: progress.update(task, completed=at, total=of))
+        print(f"{', '.join(names)}: {folded} events folded")
+    finally:
+        await models.close()
+        await store.close()
+
+
+async def _list_parked(settings: Settings) -> None:
+    from access_policy.adapters.read_models.runner import ReadModels
+
+    models = ReadModels(settings.read_models_place)
+    try:
+        for row in await models.parked():
+            print("\t".join(str(row[name]) for name in ("projection", "position", "stream", "event_type", "reason")))
+    finally:
+        await models.close()
