@@ -72,6 +72,7 @@ $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 
 docs: setup ## Write the documents that are made from the code
 	$(BIN)/python -m access_policy.adapters.ocpp.profiles.document > docs/chargers.md
+	$(BIN)/python -m access_policy.adapters.event_bus.document docs/events
 
 conformance: setup ## Play the OCPP compliance test cases and write docs/conformance.md
 	$(PYTEST) -m octt --conformance docs/conformance.md

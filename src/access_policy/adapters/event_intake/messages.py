@@ -63,6 +63,13 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _no_truth(value: Any) -> Any:
+    """To Python, true is 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def _instant(at: datetime) -> datetime:
     try:
         return utc(at)
@@ -193,7 +200,7 @@ class DetailOf(Shape):
     """`event_id` is unique at the source and tells repetitions."""
 
     event_id: Token
-    event_version: Literal[1]
+    event_version: Annotated[Literal[1], BeforeValidator(_no_truth)]
     tenant_id: Id
     occurred_at: Instant
     aggregate: Aggregate

@@ -26,6 +26,8 @@ class ChargerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerRegistered:
+    """The charger belongs to a depot, and its attempts are decided, from now on."""
+
     VERSION: ClassVar = 1
     charger_id: str
     settings: ChargerSettings
@@ -43,6 +45,8 @@ class ChargerAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerRetired:
+    """The charger is out of service; it decides nothing any more."""
+
     VERSION: ClassVar = 1
     charger_id: str
     retired_at: datetime
@@ -50,6 +54,9 @@ class ChargerRetired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnforcementChanged:
+    """Denials are enforced from now on, or only observed: then everyone charges, and each decision says what it would
+    have been."""
+
     VERSION: ClassVar = 1
     charger_id: str
     enforcement: Enforcement
@@ -79,6 +86,8 @@ class ModeRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeScheduled:
+    """The charger has a new mode rule."""
+
     VERSION: ClassVar = 1
     charger_id: str
     rule: ModeRule
@@ -95,6 +104,8 @@ class ModeScheduleAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeScheduleWithdrawn:
+    """The rule has no windows from now on."""
+
     VERSION: ClassVar = 1
     charger_id: str
     rule_id: str
@@ -116,6 +127,8 @@ class ModeExceptionAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeExceptionRemoved:
+    """The schedule holds again on the exception's days."""
+
     VERSION: ClassVar = 1
     charger_id: str
     exception_id: str
@@ -198,6 +211,8 @@ class ConnectorFaulted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorRecovered:
+    """The connector reported a status without error again."""
+
     VERSION: ClassVar = 1
     charger_id: str
     connector_id: int

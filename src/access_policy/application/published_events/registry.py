@@ -38,6 +38,8 @@ class VehicleReclassified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleIdentifierAdded:
+    """The vehicle is identified by this as well."""
+
     VERSION: ClassVar = 1
     vehicle_id: str
     identifier: Identifier
@@ -45,6 +47,8 @@ class VehicleIdentifierAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleIdentifierRemoved:
+    """The vehicle is not identified by this any more; the identifier is free again."""
+
     VERSION: ClassVar = 1
     vehicle_id: str
     identifier: Identifier
@@ -52,12 +56,16 @@ class VehicleIdentifierRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleSuspended:
+    """The vehicle may not charge under managed access until it is reinstated."""
+
     VERSION: ClassVar = 1
     vehicle_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleReinstated:
+    """The vehicle may charge again."""
+
     VERSION: ClassVar = 1
     vehicle_id: str
 
@@ -97,6 +105,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementRecorded:
+    """There is a new agreement with another fleet."""
+
     VERSION: ClassVar = 1
     agreement: Agreement
 
