@@ -402,7 +402,12 @@ class Container(containers.DeclarativeContainer):
     bus = providers.Singleton(_bus, settings)
     relay_positions = providers.Singleton(_relay_positions, settings)
     relay = providers.Singleton(
-        lambda *parts, s: Relay(*parts, poll_s=_poll_s(s)), store, bus, relay_positions, clock, s=settings
+        lambda *parts, s: Relay(*parts, holder=s.instance or "/", poll_s=_poll_s(s)),
+        store,
+        bus,
+        relay_positions,
+        clock,
+        s=settings,
     )
     intake_records = providers.Singleton(lambda s: SqlIntakeRecords(s.data / "intake.sqlite"), settings)
     intake = providers.Singleton(Intake, intake_records, registries, clock, put_vehicle, remove_vehicle, put_agreement)

@@ -170,6 +170,10 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str,
         part |= ONE_END
     if case.operation.definition.raw["operationId"] == "add_exception" and location is ParameterLocation.BODY:
         part["calendar_id"] = None  # it is for dates or for a calendar
+    if case.operation.definition.raw["operationId"] == "take_event" and location is ParameterLocation.BODY:
+        detail = part["detail"]
+        detail["tenant_id"] = "acme"
+        detail["aggregate"]["id"] = detail["data"].get("vehicle_id") or detail["data"]["agreement_id"]
     if case.meta.generation.mode is GenerationMode.POSITIVE:  # else a wrong header may be what is asked about
         for header in ("If-Match", "If-None-Match"):
             case.headers.pop(header, None)

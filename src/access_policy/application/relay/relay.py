@@ -36,7 +36,8 @@ BEHIND: Final = "behind an event of its stream that was not taken"
 
 
 class Relay:
-    """`run` publishes while this process is the one that does; several processes may run one each."""
+    """`run` publishes while this process is the one that does; several processes may run one each, each as a `holder` of its
+    own: one that comes back under its name goes on at once, another waits until the claim of who died has run out."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Relay:
         positions: RelayPositions,
         clock: Clock,
         *,
+        holder: str = "",
         pace: Pace | None = None,
         batch: int = BATCH,
         poll_s: float = 0.25,
@@ -53,7 +55,7 @@ class Relay:
         self._positions = positions
         self._clock = clock
         self._pace = pace or Pace()
-        self._holder = new_id()
+        self._holder = holder or new_id()
         self._store = store
         self._taken: set[str] = set()  # ids of events behind the position that the bus has already
         self.held = HeldStreams(store, bus, positions, clock, self._pace)

@@ -114,6 +114,8 @@ def _say_where(service: object) -> None:
         print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
     if roles == {ProcessRole.PROJECTOR}:
         print("Read models are followed")
+    if roles == {ProcessRole.PUBLISHER}:
+        print(f"Events are published to {service.settings.bus_url.partition('?')[0]}")
     print(f"Token     access-policy token --tenant T --role admin --data {service.settings.data}", flush=True)
 
 
