@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.octt import document, ids_of
-from tests.support.postgres_server import postgres_database, postgres_server
+from tests.support.postgres_server import databases, postgres_database, postgres_server
 
-__all__ = ["postgres_database", "postgres_server"]  # fixtures
+__all__ = ["databases", "postgres_database", "postgres_server"]  # fixtures
 
 TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -55,6 +56,7 @@ class Told:
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
+@pytest.mark.usefixtures("databases")
 async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     sys.stdout.write(f"seed {SEED}\n")

@@ -74,7 +74,7 @@ async def role(data: Path, instance: str, roles: str, **more: str) -> AsyncItera
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster(tmp_path: Path, databases: str) -> AsyncIterator[Cluster]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(role(tmp_path, "projector", "projector"))
         gateways = {

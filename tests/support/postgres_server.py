@@ -12,6 +12,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -185,6 +186,18 @@ def postgres_server() -> Iterator[Server]:
 def postgres_database(postgres_server: Server) -> Iterator[str]:
     with new_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The service's own files, or a migrated database for what can lie in one: settings of this process and its children."""
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_database")
+        monkeypatch.setenv("ACCESS_POLICY_STORE_URL", url)
+        monkeypatch.setenv("ACCESS_POLICY_READ_MODELS_URL", url)
+        migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
+        subprocess.run(migrate, check=True, capture_output=True)
+    return str(request.param)
 
 
 def postgres_url(host: str, port: int, database: str, *, user: str = "postgres", password: str = PASSWORD) -> str:

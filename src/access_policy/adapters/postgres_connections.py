@@ -1,5 +1,5 @@
 """Connections to PostgreSQL that nobody waits for without end: not for a lock, not for a statement, not for a server that
-hangs or is gone without a word (ADR 0017)."""
+hangs or is gone without a word (ADR 0019)."""
 
 from __future__ import annotations
 

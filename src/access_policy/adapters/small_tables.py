@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.read_models.sqlite import sqlite_engine
+from access_policy.adapters.databases import database_at
 from access_policy.application.ports.event_store import StoreUnavailable
 
 TIMEOUT_S: Final = 5.0
@@ -24,18 +24,17 @@ class SmallTables:
 
     def __init__(self, path: Path, metadata: MetaData) -> None:
         self._name = path.name
-        self._engine = sqlite_engine(path)
-        event.listen(self._engine, "connect", _durably)
-        self._writing = self._engine.execution_options(writes=True)
+        self._database = database_at(path, "tables")
+        event.listen(self._database.reading, "connect", _durably)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
-        with self._writing.begin() as connection:
+        with self._database.writing.begin() as connection:
             metadata.create_all(connection)
 
     async def run(self, call: Callable[[Connection], _Answer]) -> _Answer:
         """The answer of `call`, committed. Raises `StoreUnavailable`: unknown whether it was done."""
 
         def in_transaction() -> _Answer:
-            with self._writing.begin() as connection:
+            with self._database.writing.begin() as connection:
                 return call(connection)
 
         try:
@@ -48,7 +47,7 @@ class SmallTables:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)
-        self._engine.dispose()
+        self._database.close()
 
 
 def as_stored(at: datetime) -> datetime:

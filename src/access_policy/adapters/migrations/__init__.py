@@ -1,4 +1,4 @@
-"""Migrations of the databases: Alembic revisions, in order, per part (ADR 0018).
+"""Migrations of the databases: Alembic revisions, in order, per part (ADR 0019).
 
 A part is what may lie in a database of its own: events, read models. Each has its own directory of revisions beside this
 file and its own version table, so that several parts can share one database.
