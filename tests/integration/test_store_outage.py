@@ -6,8 +6,8 @@ import asyncio
 import json
 import signal
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,21 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
+from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database, own_server
+
+__all__ = ["own_server"]  # a fixture
 
 CONTEXT = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 
 
+Outage = Callable[[], AbstractContextManager[None]]
+
+
 @contextmanager
-def store_down(data: Path) -> Iterator[None]:
+def file_held(path: Path) -> Iterator[None]:
     """Nobody can write the store's file, as if its disk hung."""
-    holder = sqlite3.connect(data / "events.sqlite", isolation_level=None)
+    holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -41,14 +47,35 @@ def store_down(data: Path) -> Iterator[None]:
         holder.close()
 
 
-async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Path) -> None:
+@contextmanager
+def stopped(server: PostgresServer) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.fixture(params=["file held", "server hangs", "server stopped"])
+def store_down(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
+    """The store's outage, where read models lie in the same database as events."""
+    if request.param == "file held":
+        yield lambda: file_held(tmp_path / "events.sqlite")
+    else:
+        server = request.getfixturevalue("own_server")
+        with new_database(server) as url:
+            keep_everything_in(url, monkeypatch)
+            yield server.paused if request.param == "server hangs" else lambda: stopped(server)
+
+
+async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Path, store_down: Outage) -> None:
     ports = await set_up(tmp_path)
     told = Told()
     async with serving(tmp_path, ports) as process:
         for number in range(CHARGERS):
             async with connect(f"ws://127.0.0.1:{ports[1]}/ocpp/CP{number}", subprotocols=["ocpp1.6"]) as ws:
                 await call(ws, "boot", "BootNotification", BOOT)
-        with store_down(tmp_path):
+        with store_down():
             chargers = [asyncio.create_task(attempts(n, 1, ports[1], told)) for n in range(CHARGERS)]
             async with asyncio.timeout(60):
                 while len(told.answers) < 200:  # noqa: ASYNC110  the chargers only take notes
@@ -73,7 +100,7 @@ async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Pa
 
 @pytest.mark.parametrize("policy", OnStoreOutage)
 async def test_the_policy_of_the_charger_decides_and_an_error_is_no_denial(
-    tmp_path: Path, policy: OnStoreOutage
+    tmp_path: Path, store_down: Outage, policy: OnStoreOutage
 ) -> None:
     await set_up(tmp_path)
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
@@ -90,10 +117,12 @@ async def test_the_policy_of_the_charger_decides_and_an_error_is_no_denial(
         await service.settled(done.position)
         async with connect(f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP0", subprotocols=["ocpp1.6"]) as ws:
             await call(ws, "boot", "BootNotification", BOOT)
-            with store_down(tmp_path):
+            with store_down():
                 answers = [await answer_to(ws, f"m{n}", {"idTag": tag(n)}) for n in range(3)]
                 readiness = await ready(service)
             await until_ready(service)
+            follower = service.container.read_models_follower()
+            assert await follower.wait_until(await service.container.store().last_position(), timeout_s=30)
             rows = (await service.container.views().attempts(TENANT, AttemptFilter(), cursor=None, limit=9)).items
 
     if policy is OnStoreOutage.SPOOL:

@@ -188,16 +188,28 @@ def postgres_database(postgres_server: Server) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[PostgresServer]:
+    """One that may be stopped."""
+    server = PostgresServer()
+    yield server
+    server.end()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The service's own files, or a migrated database for what can lie in one: settings of this process and its children."""
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_database")
-        monkeypatch.setenv("ACCESS_POLICY_STORE_URL", url)
-        monkeypatch.setenv("ACCESS_POLICY_READ_MODELS_URL", url)
-        migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
-        subprocess.run(migrate, check=True, capture_output=True)
+        keep_everything_in(request.getfixturevalue("postgres_database"), monkeypatch)
     return str(request.param)
+
+
+def keep_everything_in(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process and its children have settings for the database, which is migrated."""
+    monkeypatch.setenv("ACCESS_POLICY_STORE_URL", url)
+    monkeypatch.setenv("ACCESS_POLICY_READ_MODELS_URL", url)
+    migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
+    subprocess.run(migrate, check=True, capture_output=True)
 
 
 def postgres_url(host: str, port: int, database: str, *, user: str = "postgres", password: str = PASSWORD) -> str:

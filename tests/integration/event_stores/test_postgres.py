@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.migrations import MigrationNeeded
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId, VersionConflict
 from tests.support.cutting_proxy import Cut, CuttingProxy
-from tests.support.postgres_server import PASSWORD, PostgresServer, new_database, postgres_url
+from tests.support.postgres_server import PASSWORD, PostgresServer, new_database, own_server, postgres_url
 from tests.support.stores import notes, postgres_store, text_of
+
+__all__ = ["own_server"]  # a fixture
 
 A = StreamId("acme/depot/a")
 WRITERS, APPENDS_EACH = 16, 30
@@ -41,14 +43,6 @@ PAUSES_AND_ROLLBACKS = """
     END $$;
     CREATE TRIGGER pause_or_fail AFTER INSERT ON stored_events EXECUTE FUNCTION pause_or_fail();
 """
-
-
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[PostgresServer]:
-    """One that may be stopped."""
-    server = PostgresServer()
-    yield server
-    server.end()
 
 
 @pytest.fixture
