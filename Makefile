@@ -35,8 +35,8 @@ $(SETUP_STAMP): pyproject.toml requirements/dev.txt
 run: setup ## Run the service with a demo depot and simulated chargers
 	$(BIN)/access-policy serve --demo
 
-cluster: setup ## Run the service as several processes on one store, with a gateway killed now and then
-	$(BIN)/python -m access_policy.entrypoints.demo.cluster --kill-every 60
+cluster: setup ## Run the service as several processes on one PostgreSQL, with a gateway killed now and then
+	$(BIN)/python -m access_policy.entrypoints.demo.cluster --postgres --kill-every 60
 
 demo-once: setup ## Run the demo for a bounded time and check what it should show
 	$(BIN)/access-policy demo-once

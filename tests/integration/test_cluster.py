@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.cluster import GATEWAYS, Cluster
 from access_policy.entrypoints.demo.fleet import CHARGERS
@@ -15,6 +17,7 @@ from access_policy.entrypoints.demo.once import all_chargers
 from tests.support.chargers import Identifier, LinkLost, SimulatedCharger
 
 
+@pytest.mark.usefixtures("databases")
 async def test_the_chargers_of_a_gateway_that_dies_go_on_at_the_other(tmp_path: Path) -> None:
     async with Cluster(tmp_path / "data").running() as cluster:
         api = DemoApi(f"http://127.0.0.1:{cluster.members['api'].http}", await cluster.token())

@@ -24,7 +24,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
-from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database, own_server
+from tests.support.postgres_server import FaultyServer, keep_everything_in, new_database, own_server
 
 __all__ = ["own_server"]  # a fixture
 
@@ -48,7 +48,7 @@ def file_held(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stopped(server: PostgresServer) -> Iterator[None]:
+def stopped(server: FaultyServer) -> Iterator[None]:
     server.stop()
     try:
         yield

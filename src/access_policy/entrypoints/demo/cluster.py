@@ -1,5 +1,8 @@
-"""The service as several processes on one store, on this machine: a projector, two gateways and an API (`make cluster`).
+"""The service as several processes on one store, on this machine: a projector, a publisher, two gateways and an API
+(`make cluster`).
 
+With `--postgres` all of them share one PostgreSQL server, which is started beside them; else the databases that the
+environment names, which are migrated first, or SQLite files.
 Chargers connect to one address; whoever answers there passes each connection on to a gateway that is up, so that the chargers
 of a gateway that dies come back to the other.
 """
@@ -16,7 +19,7 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +30,7 @@ from rich.console import Console
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT
 from access_policy.entrypoints.demo.once import all_chargers
+from access_policy.entrypoints.demo.postgres import PostgresServer
 from access_policy.entrypoints.demo.visitors import come_and_go
 
 GATEWAYS: Final = ("gw-1", "gw-2")
@@ -64,8 +68,8 @@ class Cluster:
     def __post_init__(self) -> None:
         for name in GATEWAYS:
             self.members[name] = Member(name, "api,gateway", _free_port(), _free_port())
-        self.members["projector"] = Member("projector", "projector", _free_port(), _free_port())
-        self.members["api"] = Member("api", "api", _free_port(), _free_port())
+        for name in ("projector", "publisher", "api"):
+            self.members[name] = Member(name, name, _free_port(), _free_port())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Cluster]:
@@ -73,7 +77,8 @@ class Cluster:
         door = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
         self.chargers_at = door.sockets[0].getsockname()[1]
         try:
-            for name in ("projector", *GATEWAYS, "api"):
+            await self._run("migrate")
+            for name in ("projector", "publisher", *GATEWAYS, "api"):
                 await self.start(name)
             yield self
         finally:
@@ -103,9 +108,18 @@ class Cluster:
             await process.wait()
 
     async def token(self) -> str:
-        command = [*_COMMAND, "token", "--tenant", TENANT, "--role", "admin", "--ttl", "1d", "--data", str(self.data)]
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        return await self._run("token", "--tenant", TENANT, "--role", "admin", "--ttl", "1d")
+
+    async def _run(self, *arguments: str) -> str:
+        """What a command of ours prints. Raises `RuntimeError` if it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *(*_COMMAND, *arguments, "--data", str(self.data)),
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **self.environment},
+        )
         output, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{arguments[0]} failed; what it says stands above")
         return output.decode().strip()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,9 +144,20 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def show(data: Path, console: Console, kill_every_s: float) -> None:
+@contextlib.contextmanager
+def a_postgres() -> Iterator[dict[str, str]]:
+    """The settings by which everything that can lie in a database lies in that of a new server, gone with the block."""
+    server = PostgresServer()
+    try:
+        url = server.server_url("postgres")
+        yield {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
+    finally:
+        server.end()
+
+
+async def show(planned: Cluster, console: Console, kill_every_s: float) -> None:
     """Until interrupted."""
-    async with Cluster(data).running() as cluster, contextlib.AsyncExitStack() as stack:
+    async with planned.running() as cluster, contextlib.AsyncExitStack() as stack:
         token = await cluster.token()
         api = DemoApi(f"http://127.0.0.1:{cluster.members['api'].http}", token)
         stack.push_async_callback(api.close)
@@ -178,10 +203,14 @@ def _free_port() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="where the store, the keys and the processes' files go [a new place]")
+    parser.add_argument("--postgres", action="store_true", help="keep events and read models in a server started for it")
     parser.add_argument("--kill-every", type=float, default=0.0, metavar="SECONDS", help="kill a gateway in turns [never]")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="access-policy-cluster-") as directory, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(show(chosen.data or Path(directory), Console(), chosen.kill_every))
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="access-policy-cluster-"))
+        environment = stack.enter_context(a_postgres()) if chosen.postgres else {}
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        asyncio.run(show(Cluster(chosen.data or Path(directory), environment), Console(), chosen.kill_every))
 
 
 if __name__ == "__main__":
