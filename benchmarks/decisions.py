@@ -1,13 +1,14 @@
 """Durable decisions through the decision path without sockets, beside the least that keeps the same rows; and how fast the read
-models are folded from the log again, beside a bare scan of it. All in one process, in turns, on one SQLite file each."""
+models follow the log and are folded from it again, beside a bare scan of it. All in one process, in turns, in each database."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,57 +19,68 @@ from access_policy.container import Container
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.service import Service, close_files
-from access_policy.settings import Settings
+from benchmarks.bare import Bare, BareSqlite, Row, bare_postgres
 from benchmarks.durable_server import CONTEXT, set_up
 from benchmarks.load_client import KNOWN_TAGS, tag
 
 CHARGERS = 200
 IN_FLIGHT = (1, 64, 512)
 ROUNDS = 3
+ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Durable:
-    """`raw` are rows a second of the same bytes, inserted and synchronised in groups of as many as are in flight."""
+    """`bare` are rows a second of the same bytes, with the same key, inserted in groups of as many as are in flight."""
 
     in_flight: int
     per_second: float
     p50_ms: float
     p99_ms: float
-    raw: float
+    bare: float
 
 
 @dataclass(frozen=True)
 class Folded:
-    """Events a second: all read models rebuilt, and the log only read."""
+    """Events a second: taken in by read models that begin at the start, folded again beside the live ones, and only read."""
 
     events: int
+    followed: float
     rebuilt: float
     scanned: float
 
 
-def measure(seconds: float = 4.0) -> tuple[list[Durable], Folded]:
-    with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory:
-        return asyncio.run(_measure(Path(directory), seconds / 2))
+@dataclass(frozen=True)
+class Measured:
+    database: str
+    durable: list[Durable]
+    folded: Folded
 
 
-async def _measure(directory: Path, seconds: float) -> tuple[list[Durable], Folded]:
-    service = Service(Settings(data=directory / "ours", http="127.0.0.1:0", ocpp="127.0.0.1:0"))
+def measure(seconds: float = 4.0) -> Iterator[Measured]:
+    with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory, ExitStack() as stack:
+        yield asyncio.run(_measure(BareSqlite(Path(directory) / "sqlite"), seconds / 2))
+        yield asyncio.run(_measure(stack.enter_context(bare_postgres(Path(directory) / "postgres")), seconds / 2))
+
+
+async def _measure(bare: Bare, seconds: float) -> Measured:
+    service = Service(bare.settings)
     container = service.container
     await set_up(service, CHARGERS)
     await container.decision_follower().catch_up()
     numbers = itertools.count()
-    durable = []
+    await _decisions(container, 64, seconds, numbers)  # there are rows to insert then
+    rows, durable = bare.rows(ROWS), []
     for in_flight in IN_FLIGHT:
         ours, raw = [], []
         for _ in range(ROUNDS):
             ours.append(await _decisions(container, in_flight, seconds, numbers))
-            raw.append(_raw_inserts(directory, in_flight, seconds))
+            raw.append(_bare_inserts(bare, rows, in_flight, seconds))
         per_second, p50_ms, p99_ms = (median(run[place] for run in ours) for place in range(3))
         durable.append(Durable(in_flight, per_second, p50_ms, p99_ms, median(raw)))
-    folded = await _folded(container, directory)
+    folded = await _folded(container, bare)
     await close_files(container)
-    return durable, folded
+    return Measured(bare.name, durable, folded)
 
 
 async def _decisions(
@@ -100,41 +112,29 @@ async def _decisions(
     return len(took) / span, 1000 * took[len(took) // 2], 1000 * took[len(took) * 99 // 100]
 
 
-def _raw_inserts(directory: Path, group: int, seconds: float) -> float:
-    """The rows of the log so far, as bytes that are there already, into a table without an index but its key."""
-    ours = sqlite3.connect(directory / "ours" / "events.sqlite")
-    names = "originator_id, originator_version, topic, state"
-    rows = ours.execute(f"SELECT {names} FROM stored_events WHERE topic LIKE 'access.%' LIMIT 20000").fetchall()
-    ours.close()
-    path = directory / "raw.sqlite"
-    raw = sqlite3.connect(path, isolation_level=None)
-    raw.execute("PRAGMA journal_mode=WAL")
-    raw.execute("PRAGMA synchronous=FULL")
-    raw.execute("CREATE TABLE raw (id INTEGER PRIMARY KEY, stream TEXT, version INTEGER, topic TEXT, state BLOB)")
-    inserted, began = 0, time.perf_counter()
-    for begin in itertools.cycle(range(0, max(1, len(rows) - group), group)):
-        raw.execute("BEGIN")
-        raw.executemany("INSERT INTO raw (stream, version, topic, state) VALUES (?, ?, ?, ?)", rows[begin : begin + group])
-        raw.execute("COMMIT")
-        inserted += len(rows[begin : begin + group])
-        span = time.perf_counter() - began
-        if span >= seconds:
-            break
-    raw.close()
-    for file in directory.glob("raw.sqlite*"):
-        file.unlink()
-    return inserted / span
+def _bare_inserts(bare: Bare, rows: list[Row], group: int, seconds: float) -> float:
+    inserted, busy = 0, 0.0
+    while busy < seconds:
+        bare.empty()
+        began = time.perf_counter()
+        for begin in range(0, len(rows), group):
+            bare.insert(rows[begin : begin + group])
+            inserted += len(rows[begin : begin + group])
+            if busy + time.perf_counter() - began >= seconds:
+                break
+        busy += time.perf_counter() - began
+    return inserted / busy
 
 
-async def _folded(container: Container, directory: Path) -> Folded:
-    names = [projection.name for projection in PROJECTIONS]
+async def _folded(container: Container, bare: Bare) -> Folded:
+    """The read models first follow what was decided above; nothing decides meanwhile."""
+    store, models = container.store(), container.read_models()
     began = time.perf_counter()
-    events = await container.read_models().rebuild(container.store(), names)
-    rebuilt = events / (time.perf_counter() - began)
-    log = sqlite3.connect(directory / "ours" / "events.sqlite")
-    began, scanned = time.perf_counter(), 0
-    for _row in log.execute("SELECT * FROM stored_events ORDER BY rowid"):
-        scanned += 1
-    rate = scanned / (time.perf_counter() - began)
-    log.close()
-    return Folded(events, rebuilt, rate)
+    await container.read_models_follower().catch_up()
+    followed_s = time.perf_counter() - began
+    began = time.perf_counter()
+    events = await models.rebuild(store, [projection.name for projection in PROJECTIONS])
+    rebuilt_s = time.perf_counter() - began
+    began = time.perf_counter()
+    scanned = bare.scan()
+    return Folded(events, events / followed_s, events / rebuilt_s, scanned / (time.perf_counter() - began))

@@ -1,0 +1,123 @@
+"""What the service is measured beside: the least that inserts the rows of its event store, or reads them, in one database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+
+from access_policy.entrypoints.demo.postgres import PostgresServer
+from access_policy.settings import Settings
+
+Row = tuple[str, int, str, bytes]  # stream, version, stored name, bytes
+
+COLUMNS = "originator_id, originator_version, topic, state"
+KEPT = (
+    "originator_id TEXT, originator_version BIGINT, topic TEXT, state {bytes},"
+    " PRIMARY KEY (originator_id, originator_version)"
+)
+
+
+class Bare(Protocol):
+    """A database with our event store in it, and a table `bare` of the same rows and the same key."""
+
+    name: str
+    settings: Settings
+
+    def rows(self, limit: int) -> list[Row]:
+        """Of our decisions."""
+        ...
+
+    def empty(self) -> None: ...
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """In one transaction, on the disk."""
+        ...
+
+    def scan(self) -> int:
+        """Reads all of our log in its order; the number of rows."""
+        ...
+
+
+class BareSqlite:
+    name = "SQLite"
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = _settings(directory)
+        self._log = directory / "events.sqlite"
+        self._connection = sqlite3.connect(directory / "bare.sqlite", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+
+    def rows(self, limit: int) -> list[Row]:
+        with closing(sqlite3.connect(self._log)) as log:
+            asked = f"SELECT {COLUMNS} FROM stored_events WHERE topic LIKE 'access.%' LIMIT {limit}"
+            return list(log.execute(asked))
+
+    def empty(self) -> None:
+        self._connection.execute("DROP TABLE IF EXISTS bare")
+        self._connection.execute(f"CREATE TABLE bare ({KEPT.format(bytes='BLOB')})")
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        self._connection.execute("BEGIN")
+        self._connection.executemany("INSERT INTO bare VALUES (?, ?, ?, ?)", rows)
+        self._connection.execute("COMMIT")
+
+    def scan(self) -> int:
+        with closing(sqlite3.connect(self._log)) as log:
+            return sum(1 for _ in log.execute("SELECT * FROM stored_events ORDER BY rowid"))
+
+
+class BarePostgres:
+    name = "PostgreSQL"
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.settings = _settings(directory, store_url=url, read_models_url=url)
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def rows(self, limit: int) -> list[Row]:
+        asked = f"SELECT {COLUMNS} FROM stored_events WHERE topic LIKE 'access.%%' LIMIT {limit}"
+        return list(self._connection.execute(asked))
+
+    def empty(self) -> None:
+        self._connection.execute("DROP TABLE IF EXISTS bare")
+        self._connection.execute(f"CREATE TABLE bare ({KEPT.format(bytes='BYTEA')})")
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        with self._connection.transaction():
+            self._connection.execute(
+                "INSERT INTO bare SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])",
+                [list(column) for column in zip(*rows, strict=True)],
+                prepare=True,
+            )
+
+    def scan(self) -> int:
+        with self._connection.cursor(name="scan") as cursor, self._connection.transaction():
+            cursor.itersize = 1_000
+            return sum(1 for _ in cursor.execute("SELECT * FROM stored_events ORDER BY notification_id"))
+
+
+@contextmanager
+def bare_postgres(directory: Path) -> Iterator[BarePostgres]:
+    """On a server of its own, whose disk is that of the others."""
+    server = PostgresServer()
+    try:
+        url = server.server_url("postgres")
+        places = {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
+        migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
+        subprocess.run(migrate, env={**os.environ, **places}, check=True, capture_output=True)
+        yield BarePostgres(directory, url)
+    finally:
+        server.end()
+
+
+def _settings(directory: Path, **more: str) -> Settings:
+    directory.mkdir()
+    return Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, **more)
