@@ -92,7 +92,7 @@ def _timeline(seconds: float) -> None:
 def _decisions(seconds: float) -> None:
     for measured in decisions.measure(seconds):
         print(
-            f"| durable decisions in {measured.database}, in flight | a second | p50 ms | p99 ms | bare inserts | share of them |"
+            f"| durable decisions in {measured.database}, in flight | a second | p50 ms | p99 ms | bare inserts | share |"
         )
         print("|---:|---:|---:|---:|---:|---:|")
         for each in measured.durable:
