@@ -30,6 +30,7 @@ from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.metrics import Metrics
 from access_policy.settings import ProcessRole, Settings, host_and_port, is_loopback
 
 log = logging.getLogger(__name__)
@@ -355,6 +356,7 @@ def http_services(
         idempotency=c.idempotency(),
         settled=settled,
         readiness=readiness,
+        metrics=Metrics(container).text,
         connected=_connected(c.settings(), c.gateway()),
         peers=Peers(c.gateway().connected, c.conditions().owner_of, c.settings().peer_urls),
         views=c.views(),

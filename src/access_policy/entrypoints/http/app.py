@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import metadata
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST as METRICS_MEDIA_TYPE
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from access_policy import __version__
 from access_policy.entrypoints.http.addresses import address_must_be_understood
 from access_policy.entrypoints.http.answers import answer
-from access_policy.entrypoints.http.auth import Services
+from access_policy.entrypoints.http.auth import Caller, Services
 from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore, reads_its_writes
 from access_policy.entrypoints.http.openapi import document
 from access_policy.entrypoints.http.problems import register_problems
@@ -47,6 +48,13 @@ async def readyz(services: Services) -> Response:
     parts = await services.readiness()
     body = {"ready": all(parts.values()), "parts": parts, "tzdata": metadata.version("tzdata"), "version": __version__}
     return answer(body, status=200 if body["ready"] else 503)
+
+
+@health.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+async def metrics(services: Services, _: Caller) -> Response:
+    """What is measured of the installation, in Prometheus' text format: how far behind the log its readers are, what is put
+    aside, what waits."""
+    return Response(await services.metrics(), media_type=METRICS_MEDIA_TYPE)
 
 
 def create_app(services: HttpServices) -> FastAPI:

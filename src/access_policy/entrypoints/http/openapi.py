@@ -26,6 +26,7 @@ COMMANDS = frozenset({"post", "put", "delete"})
 ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "healthz": {200: shapes.Health},
     "readyz": {200: shapes.Readiness, 503: shapes.Readiness},
+    "metrics": {200: None},
     "put_depot": {200: shapes.Depot, 201: shapes.Depot},
     "get_depot": {200: shapes.Depot},
     "list_depots": {200: shapes.Page[shapes.Depot]},
@@ -85,6 +86,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
 _PASSED_ON = frozenset({"rotate_password", "probe_charger"})  # to the process that holds the charger's connection
 _CSV = frozenset({"report_access", "export_registry"})  # the first with `Accept: text/csv`
+_TEXTS = {**dict.fromkeys(_CSV, ("text/csv",)), "metrics": ("text/plain",)}
 _REQUEST_ID = {
     "X-Request-Id": {"description": "The caller's, or a new one", "required": True, "schema": {"type": "string"}}
 }
@@ -153,8 +155,8 @@ def _describe(path: str, method: str, operation: dict[str, Any], refs: dict[type
     operation["responses"] = {str(status): _answer(status, shape, refs) for status, shape in answers.items()} | {
         str(status): _problem(status, refs) for status in sorted(problems)
     }
-    if operation["operationId"] in _CSV:
-        operation["responses"]["200"].setdefault("content", {})["text/csv"] = {"schema": {"type": "string"}}
+    for media_type in _TEXTS.get(operation["operationId"], ()):
+        operation["responses"]["200"].setdefault("content", {})[media_type] = {"schema": {"type": "string"}}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -165,6 +167,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """What an operation of this kind can be refused with, or fail with."""
+    if operation["operationId"] == "metrics":
+        return {401, 403, 500}
     if not path.startswith("/v1"):
         return set()
     statuses = {401, 403, 422, 500, 503}

@@ -37,13 +37,15 @@ Handler = Callable[[Context, Any], Awaitable[Done]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpServices:
     """`settled` waits until a log position can be read, False if that takes too long; `readiness` names what the service
-    needs and whether it is there; `connected` knows it of a charger by its key and its row in the read model."""
+    needs and whether it is there; `metrics` is Prometheus text; `connected` knows it of a charger by its key and its row
+    in the read model."""
 
     clock: Clock
     tokens: Tokens
     idempotency: IdempotencyRecords
     settled: Callable[[int], Awaitable[bool]]
     readiness: Callable[[], Awaitable[dict[str, bool]]]
+    metrics: Callable[[], Awaitable[bytes]]
     connected: Callable[[ChargerKey, Row], bool]
     peers: Peers
     views: Views
