@@ -13,6 +13,7 @@ from benchmarks import (
     kernel,
     registry,
     registry_import,
+    relay,
     revocation,
     storm,
     switch,
@@ -30,6 +31,7 @@ ALL = [
     "switch",
     "revocation",
     "storm",
+    "relay",
     "cluster",
 ]
 
@@ -61,6 +63,12 @@ def main() -> None:
         _revocation()
     if "storm" in wanted:
         _storm()
+    if "relay" in wanted:
+        told = relay.measure()
+        print(
+            f"Relay of {told.events:,} events to a bus that answers after {relay.BUS_MS:g} ms: {told.relay:,.0f} a second; "
+            f"the calls alone: {told.bare:,.0f} ({told.relay / told.bare:.2f} of them)\n"
+        )
     if "cluster" in wanted:
         each = cluster.measure()
         print(

@@ -1,5 +1,5 @@
 """How soon a change made at the API is what another process decides by: an API, two gateways and a projector, each a process of
-its own on one store. A vehicle is suspended and reinstated; each gateway is asked all the while, as a dry run."""
+its own on one PostgreSQL server. A vehicle is suspended and reinstated; each gateway is asked all the while, as a dry run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from access_policy.entrypoints.demo.cluster import a_postgres
 
 CHANGES = 40
 CARD = "04A1B2C3D4E5F6"
@@ -34,9 +36,12 @@ class Propagated:
 def measure() -> Propagated:
     with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory, ExitStack() as stack:
         data = Path(directory)
-        stack.enter_context(_process(data, "projector", "projector"))
-        gateways = [stack.enter_context(_process(data, name, "api,gateway")) for name in ("gw-1", "gw-2")]
-        api = stack.enter_context(_process(data, "api", "api"))
+        places = stack.enter_context(a_postgres())
+        migrate = [*_COMMAND, "migrate", "--data", directory]
+        subprocess.run(migrate, env={**os.environ, **places}, check=True, capture_output=True)
+        stack.enter_context(_process(data, "projector", "projector", places))
+        gateways = [stack.enter_context(_process(data, name, "api,gateway", places)) for name in ("gw-1", "gw-2")]
+        api = stack.enter_context(_process(data, "api", "api", places))
         token = subprocess.run(
             [*_COMMAND, "token", "--tenant", "bench", "--role", "admin", "--data", directory],
             capture_output=True,
@@ -53,12 +58,12 @@ _COMMAND = [sys.executable, "-m", "access_policy.entrypoints.cli"]
 
 
 @contextmanager
-def _process(data: Path, instance: str, roles: str) -> Iterator[str]:
+def _process(data: Path, instance: str, roles: str, places: dict[str, str]) -> Iterator[str]:
     """Its HTTP API's address."""
     http, ocpp = _free_port(), _free_port()
     command = [*_COMMAND, "serve", "--data", str(data), "--instance", instance]
     command += ["--http", f"127.0.0.1:{http}", "--ocpp", f"127.0.0.1:{ocpp}"]
-    environment = {**os.environ, "ACCESS_POLICY_ROLES": roles, "ACCESS_POLICY_LOG_LEVEL": "ERROR"}
+    environment = {**os.environ, **places, "ACCESS_POLICY_ROLES": roles, "ACCESS_POLICY_LOG_LEVEL": "ERROR"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None

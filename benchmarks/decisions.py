@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,32 +84,34 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
 
 
 async def _decisions(
-    container: Container, in_flight: int, seconds: float, numbers: itertools.count[int]
+    container: Container, in_flight: int, seconds: float, numbers: Iterator[int]
 ) -> tuple[float, float, float]:
-    desk, took = container.desk(), []
     until = time.perf_counter() + seconds
-
-    async def ask_again_and_again() -> None:
-        while (began := time.perf_counter()) < until:
-            number = next(numbers)
-            await desk.authorize(
-                Ask(
-                    tenant_id=CONTEXT.tenant_id,
-                    charger_id=ChargerId(f"charger-{number % CHARGERS}"),
-                    connector_id=None,
-                    identifier=identifier(IdentifierKind.RFID, tag(number % (KNOWN_TAGS + KNOWN_TAGS // 10))),
-                    protocol="ocpp1.6",
-                    message_id=f"m-{number}",
-                    signals=None,
-                )
-            )
-            took.append(time.perf_counter() - began)
-
     began = time.perf_counter()
-    await asyncio.gather(*(ask_again_and_again() for _ in range(in_flight)))
+    asking = (ask_again_and_again(container, numbers, lambda: time.perf_counter() < until) for _ in range(in_flight))
+    took = sorted(itertools.chain.from_iterable(await asyncio.gather(*asking)))
     span = time.perf_counter() - began
-    took.sort()
     return len(took) / span, 1000 * took[len(took) // 2], 1000 * took[len(took) * 99 // 100]
+
+
+async def ask_again_and_again(container: Container, numbers: Iterator[int], goes_on: Callable[[], bool]) -> list[float]:
+    """How long each decision took, in seconds."""
+    desk, took = container.desk(), []
+    while goes_on():
+        began, number = time.perf_counter(), next(numbers)
+        await desk.authorize(
+            Ask(
+                tenant_id=CONTEXT.tenant_id,
+                charger_id=ChargerId(f"charger-{number % CHARGERS}"),
+                connector_id=None,
+                identifier=identifier(IdentifierKind.RFID, tag(number % (KNOWN_TAGS + KNOWN_TAGS // 10))),
+                protocol="ocpp1.6",
+                message_id=f"m-{number}",
+                signals=None,
+            )
+        )
+        took.append(time.perf_counter() - began)
+    return took
 
 
 def _bare_inserts(bare: Bare, rows: list[Row], group: int, seconds: float) -> float:

@@ -25,9 +25,9 @@ class FailingStore:
             raise StoreUnavailable("told to fail")
         return await self._store.append(appends)
 
-    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
         self._answer()
-        return await self._store.load(stream, after_version=after_version)
+        return await self._store.load(stream, after_version=after_version, limit=limit)
 
     async def read_log(
         self,

@@ -94,7 +94,7 @@ class Metrics:
         rows = [row["projection"] for row in await c.read_models().parked()]
         for projection in c.read_models().projections:
             parked.add_metric([projection.name], rows.count(projection.name))
-        held = len(await c.relay_positions().held())
+        held = sum(each.tries > 0 for each in await c.relay_positions().held())
         return [parked, _gauge("held_streams", "Streams of which the bus did not take an event.", held)]
 
 

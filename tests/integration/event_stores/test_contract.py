@@ -62,6 +62,14 @@ async def test_a_stream_can_be_loaded_from_a_version_on(store: EventStore) -> No
     assert await store.load(A, after_version=3) == []
 
 
+async def test_only_the_first_events_of_a_stream_are_loaded_when_a_limit_is_given(store: EventStore) -> None:
+    await store.append([notes(A, ["one", "two", "three", "four"])])
+
+    loaded = await store.load(A, after_version=1, limit=2)
+
+    assert [text_of(recorded.event) for recorded in loaded] == ["two", "three"]
+
+
 async def test_streams_do_not_mix(store: EventStore) -> None:
     await store.append([notes(A, ["of a"]), notes(B, ["of b"])])
 

@@ -42,8 +42,8 @@ class Office:
         self.versions: dict[ChargerId, int] = {}
         self.relay = self.new_relay()
 
-    def new_relay(self, bus: EventBus | None = None) -> Relay:
-        pace = Pace(sleep=no_sleep, entry_tries=3)
+    def new_relay(self, bus: EventBus | None = None, **pace_of: int) -> Relay:
+        pace = Pace(sleep=no_sleep, entry_tries=3, **pace_of)
         return Relay(self.store, bus or self.bus, self.positions, self.clock, pace=pace, batch=20)
 
     async def happen(self, charger: ChargerId, *events: Any) -> list[str]:
@@ -234,6 +234,46 @@ async def test_a_held_stream_is_tried_again_less_and_less_often(office: Office) 
 
     assert waits[:4] == [5, 10, 20, 40]
     assert waits[-1] == 900
+
+
+async def test_a_long_run_of_one_stream_holds_up_no_other_and_leaves_by_itself_in_order(office: Office) -> None:
+    office.relay = office.new_relay(run_max=5, turn=7)
+    await office.happen(BAY, *several(BAY, 10))
+    await office.happen(OTHER, *several(OTHER, 3))
+    await office.happen(BAY, *several(BAY, 10))
+
+    await office.publish()
+
+    assert office.sent == {"bay-2": [1, 2, 3]}
+    (held,) = await office.positions.held()
+    assert (held.version, held.passed, held.tries) == (1, 20, 0)
+    assert await office.relay.held.try_again()
+    assert office.sent["bay-1"] == [*range(1, 8)]
+    office.relay = office.new_relay(run_max=5, turn=7)  # killed: it goes on where the turn ended
+    await office.publish()
+    while await office.relay.held.try_again():
+        if office.versions[BAY] < 22:
+            await office.happen(BAY, lifted(BAY, 99))
+        await office.publish()
+    assert office.sent["bay-1"] == [*range(1, 23)]
+    assert office.bus.consumer.out_of_order == []
+    assert await office.positions.held() == []
+
+
+async def test_an_entry_of_a_long_run_that_is_refused_holds_it_there(office: Office) -> None:
+    office.relay = office.new_relay(run_max=5, turn=7)
+    ids = await office.happen(BAY, *several(BAY, 10))
+    office.bus.refused = frozenset({ids[3]})
+
+    await office.publish()
+    assert not await office.relay.held.try_again()
+
+    (held,) = await office.positions.held()
+    assert (held.version, held.passed, held.tries, held.reason) == (4, 10, 1, "refused: MalformedDetail")
+    office.bus.refused = frozenset()
+    await office.try_held_again()
+    await office.relay.held.try_again()
+    assert office.sent == {"bay-1": [*range(1, 11)]}
 
 
 async def test_an_event_that_is_too_large_leaves_without_its_data(office: Office) -> None:

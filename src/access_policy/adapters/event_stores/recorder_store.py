@@ -87,11 +87,12 @@ class RecorderEventStore:
             listener(names)
         return position
 
-    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
         return await self._run(
             self._readers,
             lambda: [
-                self._recorded(event, position=0) for event in self._recorder.select_events(stream, gt=after_version)
+                self._recorded(event, position=0)
+                for event in self._recorder.select_events(stream, gt=after_version, limit=limit)
             ],
         )
 

@@ -99,6 +99,10 @@ class Streams(Protocol):
 class EventStore(Appends, Streams, Protocol):
     """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
 
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
+        """As `Streams` has it; at most `limit` events, the first of them."""
+        ...
+
     async def read_log(
         self,
         *,

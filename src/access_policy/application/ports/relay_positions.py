@@ -13,7 +13,8 @@ from access_policy.application.ports.event_store import StreamId
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldStream:
     """A stream whose events from `version` on are not published yet, because that one was not taken; those up to `passed` have
-    been passed over for it so far. `tries` counts from 1; it is tried again from `try_again_at` on."""
+    been passed over for it so far. `tries` counts from 1, and is 0 for a long run of events that is published by itself; it is
+    tried again from `try_again_at` on."""
 
     stream: StreamId
     version: int

@@ -1,4 +1,5 @@
-"""Streams put aside because the bus did not take one of their events: tried again, from that event to their end."""
+"""Streams put aside because the bus did not take one of their events, or because so many of them come at once that others
+would wait for them: published by themselves, from the first that was not, to their end."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from access_policy.application.relay.pace import Pace
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
+LONG_RUN: Final = "a long run of its events is published by itself"
 
 
 class HeldStreams:
@@ -40,6 +42,12 @@ class HeldStreams:
     async def load(self) -> None:
         self._held = {held.stream: held for held in await self._positions.held()}
 
+    def long_run(self, first: Recorded, passed: int) -> HeldStream:
+        """A long run of the stream's events, up to version `passed`, is to be published by itself."""
+        return HeldStream(
+            stream=first.stream, version=first.version, passed=passed, reason=LONG_RUN, tries=0, try_again_at=self._clock.now()
+        )
+
     def first(self, recorded: Recorded, reason: str) -> HeldStream:
         """The stream is held from this event on, once that is stored and `add`ed."""
         return HeldStream(
@@ -55,42 +63,48 @@ class HeldStreams:
         for held in streams:
             if held.stream not in self._held:
                 self._held[held.stream] = held
-                log.error("stream %s is held from version %d on: %s", held.stream, held.version, held.reason)
+                level = logging.ERROR if held.tries else logging.INFO
+                log.log(level, "stream %s is held from version %d on: %s", held.stream, held.version, held.reason)
 
     async def run(self) -> None:
         """Until cancelled."""
+        more = False
         while True:
-            await self._pace.sleep(self._pace.look_at_held_s)
+            if not more:
+                await self._pace.sleep(self._pace.look_at_held_s)
+            more = False
             try:
-                await self.try_again()
+                more = await self.try_again()
             except BusUnavailable:
                 pass  # the follower says so
             except Exception:
                 log.exception("held streams are tried again later")
 
-    async def try_again(self) -> None:
-        """All whose time has come. Raises `BusUnavailable` or `StoreUnavailable`."""
+    async def try_again(self) -> bool:
+        """A turn for each whose time has come; whether one of them has more. Raises `BusUnavailable` or `StoreUnavailable`."""
         now = self._clock.now()
+        more = False
         for held in [held for held in self._held.values() if held.try_again_at <= now]:
-            await self._try(held)
+            more |= await self._turn(held)
+        return more
 
-    async def _try(self, held: HeldStream) -> None:
-        version = held.version
-        while True:
-            for recorded in await self._public_events(held.stream, version):
-                if (trouble := await self._trouble_with(recorded)) is not None:
-                    await self._hold_longer(held, recorded.version, trouble)
-                    return
-                version = recorded.version + 1
-            if await self._positions.let_go(held.stream, published_to=version - 1):
-                del self._held[held.stream]
-                log.info("stream %s is published again", held.stream)
-                return
-
-    async def _public_events(self, stream: StreamId, version: int) -> list[Recorded]:
-        """From `version` on."""
-        events = await self._store.load(stream, after_version=version - 1)
-        return [recorded for recorded in events if type(recorded.event).TYPE in TYPES]
+    async def _turn(self, held: HeldStream) -> bool:
+        """Whether there is more to publish now."""
+        events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._pace.turn)
+        for recorded in events:
+            trouble = await self._trouble_with(recorded) if type(recorded.event).TYPE in TYPES else None
+            if trouble is not None:
+                await self._hold_longer(held, recorded.version, trouble)
+                return False
+        published_to = held.version - 1 + len(events)
+        if len(events) < self._pace.turn and await self._positions.let_go(held.stream, published_to=published_to):
+            del self._held[held.stream]
+            log.info("stream %s is published again", held.stream)
+            return False
+        longer = replace(held, version=published_to + 1, reason=LONG_RUN, tries=0, try_again_at=self._clock.now())
+        await self._positions.hold_longer(longer)
+        self._held[held.stream] = longer
+        return True
 
     async def _trouble_with(self, recorded: Recorded) -> str | None:
         try:

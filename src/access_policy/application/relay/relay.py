@@ -127,6 +127,10 @@ class Relay:
                 held[recorded.stream] = self.held.first(recorded, repr(error))
             else:
                 queues.setdefault(recorded.stream, deque()).append(waiting)
+        for stream in [stream for stream, queue in queues.items() if len(queue) > self._pace.run_max]:
+            waiting_run = queues.pop(stream)
+            passed = held[stream].passed if stream in held else waiting_run[-1].recorded.version
+            held[stream] = self.held.long_run(waiting_run[0].recorded, passed)
         return queues, held
 
     async def _publish(self, queues: dict[StreamId, deque[Waiting]], held: dict[StreamId, HeldStream]) -> None:
