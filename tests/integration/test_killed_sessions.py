@@ -1,0 +1,63 @@
+"""Every session of the database is killed again and again while chargers ask: all is answered, recorded once and shown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+from websockets.asyncio.client import connect
+
+from access_policy.application.ports.views import AttemptFilter
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, set_up
+from tests.integration.test_store_outage import BOOT, until_ready
+from tests.support.postgres_server import keep_everything_in
+from tests.support.process import recorded
+
+KILLS = 40
+KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
+BACK_S = 5.0
+
+
+async def test_what_follows_and_what_decides_come_back_each_time(
+    tmp_path: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_everything_in(postgres_database, monkeypatch)
+    await set_up(tmp_path)
+    told, killed = Told(), 0
+    settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    async with Service(settings).running() as service:
+        for number in range(CHARGERS):
+            async with connect(f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP{number}", subprotocols=["ocpp1.6"]) as ws:
+                await call(ws, "boot", "BootNotification", BOOT)
+        chargers = [asyncio.create_task(attempts(n, 1, service.ocpp_port, told)) for n in range(CHARGERS)]
+        async with await psycopg.AsyncConnection.connect(postgres_database, autocommit=True) as other:
+            for _ in range(KILLS):
+                await asyncio.sleep(0.2)
+                row = await (await other.execute(KILL, (other.info.dbname,))).fetchone()
+                assert row is not None
+                killed += row[0]
+        for charger in chargers:
+            charger.cancel()
+        await asyncio.gather(*chargers, return_exceptions=True)
+        await until_ready(service)
+        last = await service.container.store().last_position()
+        back = await service.container.read_models_follower().wait_until(last, timeout_s=BACK_S)
+        shown, cursor = set(), None
+        while True:
+            page = await service.container.views().attempts(TENANT, AttemptFilter(), cursor=cursor, limit=500)
+            shown |= {row["attempt_id"] for row in page.items}
+            if (cursor := page.next_cursor) is None:
+                break
+
+    decisions = await recorded(tmp_path)
+    assert killed > KILLS
+    assert back, "the read models were not followed again in time"
+    assert len(told.answers) > 50
+    by_message = {(each.lineage.charger_id, each.lineage.message_id) for each in decisions}
+    assert told.answers.keys() <= by_message
+    assert len(by_message) == len(decisions), "an attempt is recorded twice"
+    assert shown == {each.lineage.attempt_id for each in decisions}
