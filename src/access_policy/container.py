@@ -16,9 +16,9 @@ from access_policy.adapters.event_intake.sqs import SqsIntake
 from access_policy.adapters.event_stores.postgres import has_events, postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
-from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
+from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
-from access_policy.adapters.import_plans import SqliteImportPlans
+from access_policy.adapters.import_plans import SqlImportPlans
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.station import Desks
@@ -26,11 +26,11 @@ from access_policy.adapters.ocpp.tls import TlsFiles
 from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
-from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
-from access_policy.adapters.secrets.unknown_identifiers import SqliteUnknownIdentifiers
-from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.spool import SqliteSpool
 from access_policy.adapters.view_snapshots import FileViewSnapshots
 from access_policy.application.commands.add_exception import AddExceptionHandler
@@ -139,10 +139,16 @@ def _bus(settings: Settings) -> EventBus:
     return EventBridgeBus(settings.bus_url) if settings.publishes_elsewhere else InProcessBus()
 
 
+def _records(settings: Settings, name: str) -> Path | str:
+    """A file of that name, or the database of all records."""
+    place = settings.records_place
+    return place / f"{name}.sqlite" if isinstance(place, Path) else place
+
+
 def _relay_positions(settings: Settings) -> RelayPositions:
     if not settings.publishes_elsewhere:
         return MemoryRelayPositions()
-    return SqlRelayPositions(settings.data / "relay.sqlite", settings.bus_url.partition("?")[0])
+    return SqlRelayPositions(_records(settings, "relay"), settings.bus_url.partition("?")[0])
 
 
 def _queue(settings: Settings, intake: EventIntake) -> SqsIntake | None:
@@ -161,25 +167,25 @@ class Container(containers.DeclarativeContainer):
     keys = providers.Singleton(open_data_directory, settings)
     store = providers.Singleton(lambda keys, s: _open_store(s.store_place), keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
-    vault = providers.Singleton(lambda keys, s: SqliteVehicleVault(s.data / "vault.sqlite", keys.vault), keys, settings)
+    vault = providers.Singleton(lambda keys, s: SqlVehicleVault(_records(s, "vault"), keys.vault), keys, settings)
     unknown_identifiers = providers.Singleton(
-        lambda keys, s: SqliteUnknownIdentifiers(
-            s.data / "unknown_identifiers.sqlite", keys.vault, retention=timedelta(days=s.unknown_identifier_days)
+        lambda keys, s: SqlUnknownIdentifiers(
+            _records(s, "unknown_identifiers"), keys.vault, retention=timedelta(days=s.unknown_identifier_days)
         ),
         keys,
         settings,
     )
     credentials = providers.Singleton(
-        lambda keys, s: SqliteChargerCredentials(s.data / "credentials.sqlite", keys.charger_passwords), keys, settings
+        lambda keys, s: SqlChargerCredentials(_records(s, "credentials"), keys.charger_passwords), keys, settings
     )
     decision_view = providers.Singleton(DecisionView)
     profiles = providers.Singleton(ProfileCatalogue.packaged, decision_view.provided.operators_profiles)
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
     idempotency = providers.Singleton(
-        lambda keys, s: SqliteIdempotencyRecords(s.data / "idempotency.sqlite", keys.vault), keys, settings
+        lambda keys, s: SqlIdempotencyRecords(_records(s, "idempotency"), keys.vault), keys, settings
     )
     import_plans = providers.Singleton(
-        lambda keys, s: SqliteImportPlans(s.data / "import_plans.sqlite", keys.vault), keys, settings
+        lambda keys, s: SqlImportPlans(_records(s, "import_plans"), keys.vault), keys, settings
     )
 
     # --- the read side -----------------------------------------------------------------------------------------------
@@ -409,7 +415,7 @@ class Container(containers.DeclarativeContainer):
         clock,
         s=settings,
     )
-    intake_records = providers.Singleton(lambda s: SqlIntakeRecords(s.data / "intake.sqlite"), settings)
+    intake_records = providers.Singleton(lambda s: SqlIntakeRecords(_records(s, "intake")), settings)
     intake = providers.Singleton(Intake, intake_records, registries, clock, put_vehicle, remove_vehicle, put_agreement)
     intake_queue = providers.Singleton(_queue, settings, intake)
 

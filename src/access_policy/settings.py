@@ -51,6 +51,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Read models: sqlite:///FILE or postgresql://…; empty: SQLite in the data directory",
     )
+    records_url: str = Field(
+        default="",
+        repr=False,
+        description="Keys, passwords, import plans and positions (neither events nor read models): postgresql://…;"
+        " empty: the event store's PostgreSQL database, or SQLite in the data directory",
+    )
     roles: str = Field(
         default="api,gateway,projector,publisher",
         description="What this process does: api (HTTP), gateway (chargers), projector (read models), publisher (events)",
@@ -102,9 +108,9 @@ class Settings(BaseSettings):
             raise ValueError("log_level takes DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
-    @field_validator("store_url", "read_models_url")
+    @field_validator("store_url", "read_models_url", "records_url")
     @classmethod
-    def _store(cls, value: str) -> str:
+    def _store(cls, value: str, info: ValidationInfo) -> str:
         if value.startswith(POSTGRES):
             try:
                 conninfo_to_dict(value)
@@ -112,6 +118,8 @@ class Settings(BaseSettings):
                 raise ValueError(
                     "this postgresql:// URL cannot be read; are all its special characters escaped?"
                 ) from None
+        elif value and info.field_name == "records_url":
+            raise ValueError("takes postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing")
         elif value and not value.startswith(SQLITE):
             raise ValueError("takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         return value
@@ -181,6 +189,12 @@ class Settings(BaseSettings):
     def read_models_place(self) -> Path | str:
         """A file, or a `postgresql://` URL."""
         return _place(self.read_models_url, self.data / "views.sqlite")
+
+    @property
+    def records_place(self) -> Path | str:
+        """The directory of files for each purpose, or a `postgresql://` URL."""
+        beside_events = self.store_url if self.store_url.startswith(POSTGRES) else ""
+        return _place(self.records_url or beside_events, self.data)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

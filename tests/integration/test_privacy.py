@@ -25,7 +25,7 @@ from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.secrets.key_files import open_keys
-from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
 from access_policy.application.ports.identity import Role
 from access_policy.domain.ids import TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded, VehicleRemoved
@@ -170,7 +170,7 @@ def showing(directory: Path) -> list[str]:
 async def opened_from_the_log(data: Path) -> dict[str, list[str]]:
     """Every sealed value that was ever recorded and still opens with the keys of the installation, by vehicle."""
     store = sqlite_event_store(data / "events.sqlite")
-    vault = SqliteVehicleVault(data / "vault.sqlite", open_keys(data / "keys").vault)
+    vault = SqlVehicleVault(data / "vault.sqlite", open_keys(data / "keys").vault)
     opened: dict[str, list[str]] = {}
     kinds = [VehicleIdentifierAdded.TYPE, VehicleRemoved.TYPE]
     recorded = await store.read_log(after=0, limit=10_000, types=kinds)

@@ -15,9 +15,9 @@ from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, Record
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.migrations import Part, migrate
-from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
-from access_policy.adapters.secrets.vehicle_vault import SqliteVehicleVault
+from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
 from access_policy.application.context import new_id
 from access_policy.application.ports.event_store import Append, Envelope, NewEvent, StreamId
 from access_policy.domain.charger_condition.events import ChargerDisconnected
@@ -49,12 +49,12 @@ def pseudonyms() -> HmacPseudonyms:
     return HmacPseudonyms(TEST_KEY)
 
 
-def vehicle_vault(directory: Path) -> SqliteVehicleVault:
-    return SqliteVehicleVault(directory / "vault.sqlite", TEST_KEY)
+def vehicle_vault(directory: Path) -> SqlVehicleVault:
+    return SqlVehicleVault(directory / "vault.sqlite", TEST_KEY)
 
 
-def charger_credentials(directory: Path) -> SqliteChargerCredentials:
-    return SqliteChargerCredentials(directory / "credentials.sqlite", TEST_KEY)
+def charger_credentials(directory: Path) -> SqlChargerCredentials:
+    return SqlChargerCredentials(directory / "credentials.sqlite", TEST_KEY)
 
 
 def envelope(*, event_id: str | None = None, at: datetime = NOON, tenant: str = "acme") -> Envelope:

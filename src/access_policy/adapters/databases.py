@@ -38,12 +38,12 @@ class Database:
         self.reading.dispose()
 
 
-def database_at(where: Path | str, purpose: str, *, waits: bool = False) -> Database:
-    """A file, or the database of a `postgresql://` URL; connects to neither yet. Who `waits` gives a server's statements
-    as long as they take."""
-    return (
-        _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else STATEMENT_TIMEOUT_S)
-    )
+def database_at(
+    where: Path | str, purpose: str, *, waits: bool = False, timeout_s: float = STATEMENT_TIMEOUT_S
+) -> Database:
+    """A file, or the database of a `postgresql://` URL; connects to neither yet. A server's statements may take `timeout_s`;
+    who `waits` gives them as long as they take."""
+    return _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else timeout_s)
 
 
 def upsert_into(table: Table, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:

@@ -1,23 +1,26 @@
-"""Planned imports in an SQLite file; the rows encrypted with a key of the installation, deleted without a trace."""
+"""Planned imports; the rows encrypted with a key of the installation, deleted without a trace."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
-import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, delete, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
+from access_policy.adapters.databases import upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
-from access_policy.adapters.secrets.sqlite_file import SecretsFile, wipe_deleted
+from access_policy.adapters.small_tables import TEXT, SmallTables, as_text
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanRow, PlanState
 from access_policy.domain.ids import TenantId
@@ -26,20 +29,26 @@ TIMEOUT_S: Final = 30.0  # the rows of a large file are some 20 MB
 NONCE_BYTES: Final = 12
 CHUNK: Final = 200  # rows encoded or decoded in one call: while it lasts, no other thread gets a turn
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS import_plan (
-    tenant_id TEXT NOT NULL, plan_id TEXT NOT NULL, state TEXT NOT NULL, expires_at TEXT NOT NULL, record BLOB NOT NULL,
-    body BLOB, PRIMARY KEY (tenant_id, plan_id))
-"""
+METADATA = MetaData()
+_PLANS = Table(
+    "import_plan",
+    METADATA,
+    Column("tenant_id", TEXT, primary_key=True),
+    Column("plan_id", TEXT, primary_key=True),
+    Column("state", TEXT, nullable=False),
+    Column("expires_at", TEXT, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("body", LargeBinary),
+)
 
 
-class SqliteImportPlans:
+class SqlImportPlans:
     """Implements `ImportPlans`. Rows written by a program of another shape cannot be applied: `StoreUnavailable` says so."""
 
-    def __init__(self, path: Path, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._cipher = AESGCM(derived_key(master_key, "import plans"))
         self._fingerprint_key = derived_key(master_key, "import fingerprints")
-        self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
+        self._tables = SmallTables(where, METADATA, timeout_s=timeout_s)
         self._records = msgspec.json.Decoder(PlanRecord)
         self._plans = msgspec.json.Decoder(ImportPlan)
         self._rows = msgspec.json.Decoder(tuple[PlanRow, ...])
@@ -48,78 +57,51 @@ class SqliteImportPlans:
         return hmac.digest(self._fingerprint_key, f"{tenant_id}\0".encode() + file, "sha256").hex()
 
     async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            row = (*_columns(record), self._encrypted(plan))
-            connection.execute("INSERT OR REPLACE INTO import_plan VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = {**_columns(record), "body": await asyncio.to_thread(self._encrypted, plan)}
 
-        await self._file.run(write)
+        def write(connection: Connection) -> None:
+            put = upsert_into(_PLANS, connection.dialect).values(row)
+            connection.execute(put.on_conflict_do_update(index_elements=["tenant_id", "plan_id"], set_=row))
+
+        await self._tables.write(write)
 
     async def find(self, tenant_id: TenantId, plan_id: str, *, now: datetime) -> PlanRecord | None:
-        row = await self._file.run(
-            lambda connection: connection.execute(
-                "SELECT record FROM import_plan WHERE tenant_id = ? AND plan_id = ? AND (expires_at > ? OR state = ?)",
-                (tenant_id, plan_id, _text(now), PlanState.APPLYING.value),
-            ).fetchone()
-        )
-        return None if row is None else self._records.decode(row[0])
+        holds = or_(_PLANS.c.expires_at > as_text(now), _PLANS.c.state == PlanState.APPLYING.value)
+        asked = select(_PLANS.c.record).where(_PLANS.c.tenant_id == tenant_id, _PLANS.c.plan_id == plan_id, holds)
+        encoded = await self._tables.read(lambda connection: connection.execute(asked).scalar())
+        return None if encoded is None else self._records.decode(encoded)
 
     async def rows(self, record: PlanRecord) -> ImportPlan | None:
-        def read(connection: sqlite3.Connection) -> ImportPlan | None:
-            row = connection.execute(
-                "SELECT body FROM import_plan WHERE tenant_id = ? AND plan_id = ?", (record.tenant_id, record.plan_id)
-            ).fetchone()
-            return None if row is None or row[0] is None else self._decrypted(record, row[0])
-
+        asked = select(_PLANS.c.body).where(_this(record))
+        sealed = await self._tables.read(lambda connection: connection.execute(asked).scalar())
         try:
-            return await self._file.run(read)
+            return None if sealed is None else await asyncio.to_thread(self._decrypted, record, sealed)
         except (InvalidTag, zlib.error, msgspec.DecodeError) as error:
             raise StoreUnavailable(f"the rows of import plan {record.plan_id} cannot be read: plan it anew") from error
 
     async def update(self, record: PlanRecord) -> None:
-        tenant_id, plan_id, *columns = _columns(record)
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "UPDATE import_plan SET state = ?, expires_at = ?, record = ? WHERE tenant_id = ? AND plan_id = ?",
-                (*columns, tenant_id, plan_id),
-            )
-
-        await self._file.run(write)
+        now_reads = update(_PLANS).where(_this(record)).values(_columns(record))
+        await self._tables.write(lambda connection: connection.execute(now_reads))
 
     async def end(self, record: PlanRecord) -> None:
-        tenant_id, plan_id, *columns = _columns(record)
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "UPDATE import_plan SET state = ?, expires_at = ?, record = ?, body = NULL "
-                "WHERE tenant_id = ? AND plan_id = ?",
-                (*columns, tenant_id, plan_id),
-            )
-            wipe_deleted(connection)
-
-        await self._file.run(write)
+        ended = update(_PLANS).where(_this(record)).values({**_columns(record), "body": None})
+        await self._tables.write(lambda connection: connection.execute(ended))
+        await self._tables.wipe(_PLANS)
 
     async def unfinished(self) -> Sequence[PlanRecord]:
-        found = await self._file.run(
-            lambda connection: connection.execute(
-                "SELECT record FROM import_plan WHERE state = ?", (PlanState.APPLYING.value,)
-            ).fetchall()
-        )
-        return [self._records.decode(row[0]) for row in found]
+        asked = select(_PLANS.c.record).where(_PLANS.c.state == PlanState.APPLYING.value)
+        found = await self._tables.read(lambda connection: connection.execute(asked).scalars().all())
+        return [self._records.decode(encoded) for encoded in found]
 
     async def forget_old(self, *, now: datetime) -> int:
-        def delete(connection: sqlite3.Connection) -> int:
-            gone = connection.execute(
-                "DELETE FROM import_plan WHERE expires_at <= ? AND state <> ?", (_text(now), PlanState.APPLYING.value)
-            ).rowcount
-            if gone:
-                wipe_deleted(connection)
-            return gone
-
-        return await self._file.run(delete)
+        old = delete(_PLANS).where(_PLANS.c.expires_at <= as_text(now), _PLANS.c.state != PlanState.APPLYING.value)
+        gone = await self._tables.write(lambda connection: connection.execute(old).rowcount)
+        if gone:
+            await self._tables.wipe(_PLANS)
+        return gone
 
     async def close(self) -> None:
-        await self._file.close()
+        await self._tables.close()
 
     def _encrypted(self, plan: ImportPlan) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -141,14 +123,19 @@ def _chunks(rows: tuple[PlanRow, ...]) -> Iterator[tuple[PlanRow, ...]]:
         yield rows[begin : begin + CHUNK]
 
 
-def _columns(record: PlanRecord) -> tuple[str, str, str, str, bytes]:
-    encoded = msgspec.json.encode(record)
-    return (record.tenant_id, record.plan_id, record.state.value, _text(record.expires_at), encoded)
+def _this(record: PlanRecord) -> ColumnElement[bool]:
+    return (_PLANS.c.tenant_id == record.tenant_id) & (_PLANS.c.plan_id == record.plan_id)
+
+
+def _columns(record: PlanRecord) -> dict[str, Any]:
+    return {
+        "tenant_id": record.tenant_id,
+        "plan_id": record.plan_id,
+        "state": record.state.value,
+        "expires_at": as_text(record.expires_at),
+        "record": msgspec.json.encode(record),
+    }
 
 
 def _bound_to(tenant_id: TenantId, plan_id: str) -> bytes:
     return f"{tenant_id}\0{plan_id}".encode()
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.idempotency.records import SqliteIdempotencyRecords
+from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.application.ports.idempotency import StoredAnswer
 from tests.support.stores import TEST_KEY
 
@@ -21,8 +21,8 @@ ANOTHER = StoredAnswer("POST /v1/overrides 2", 409, {}, b"")
 
 
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[SqliteIdempotencyRecords]:
-    opened = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
+async def records(tmp_path: Path) -> AsyncIterator[SqlIdempotencyRecords]:
+    opened = SqlIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
     yield opened
     await opened.close()
 
@@ -31,27 +31,27 @@ def files_holding(directory: Path, content: bytes) -> list[str]:
     return [file.name for file in directory.iterdir() if content in file.read_bytes()]
 
 
-async def test_an_answer_is_found_again_as_it_was(records: SqliteIdempotencyRecords) -> None:
+async def test_an_answer_is_found_again_as_it_was(records: SqlIdempotencyRecords) -> None:
     await records.keep("acme", "key-1", ANSWER, now=NOW)
 
     assert await records.find("acme", "key-1", now=NOW) == ANSWER
 
 
-async def test_an_answer_is_found_for_a_day_and_not_after(records: SqliteIdempotencyRecords) -> None:
+async def test_an_answer_is_found_for_a_day_and_not_after(records: SqlIdempotencyRecords) -> None:
     await records.keep("acme", "key-1", ANSWER, now=NOW)
 
     assert await records.find("acme", "key-1", now=NOW + DAY - SECOND) == ANSWER
     assert await records.find("acme", "key-1", now=NOW + DAY) is None
 
 
-async def test_the_same_key_of_another_tenant_or_another_key_is_not_found(records: SqliteIdempotencyRecords) -> None:
+async def test_the_same_key_of_another_tenant_or_another_key_is_not_found(records: SqlIdempotencyRecords) -> None:
     await records.keep("acme", "key-1", ANSWER, now=NOW)
 
     assert await records.find("rival", "key-1", now=NOW) is None
     assert await records.find("acme", "key-2", now=NOW) is None
 
 
-async def test_a_key_that_is_used_again_later_has_its_new_answer(records: SqliteIdempotencyRecords) -> None:
+async def test_a_key_that_is_used_again_later_has_its_new_answer(records: SqlIdempotencyRecords) -> None:
     await records.keep("acme", "key-1", ANSWER, now=NOW)
     await records.keep("acme", "key-1", ANOTHER, now=NOW + DAY)
 
@@ -59,7 +59,7 @@ async def test_a_key_that_is_used_again_later_has_its_new_answer(records: Sqlite
 
 
 async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> None:
-    records = SqliteIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
+    records = SqlIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
     await records.keep("acme", "key-1", StoredAnswer("f", 200, {}, b"the old answer"), now=NOW)
     await records.keep("acme", "key-2", ANSWER, now=NOW + DAY)
     await records.close()
@@ -69,11 +69,11 @@ async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> 
 
 async def test_answers_survive_reopening_in_a_file_of_the_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "idempotency.sqlite"
-    records = SqliteIdempotencyRecords(path, TEST_KEY)
+    records = SqlIdempotencyRecords(path, TEST_KEY)
     await records.keep("acme", "key-1", ANSWER, now=NOW)
     await records.close()
 
-    records = SqliteIdempotencyRecords(path, TEST_KEY)
+    records = SqlIdempotencyRecords(path, TEST_KEY)
     assert await records.find("acme", "key-1", now=NOW + SECOND) == ANSWER
     await records.close()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -81,8 +81,8 @@ async def test_answers_survive_reopening_in_a_file_of_the_owner_alone(tmp_path: 
 
 async def test_the_fingerprint_of_a_request_is_keyed(tmp_path: Path) -> None:
     """A request may hold a PIN: whoever has the file must not be able to try them all."""
-    ours = SqliteIdempotencyRecords(tmp_path / "ours.sqlite", TEST_KEY)
-    theirs = SqliteIdempotencyRecords(tmp_path / "theirs.sqlite", b"o" * 32)
+    ours = SqlIdempotencyRecords(tmp_path / "ours.sqlite", TEST_KEY)
+    theirs = SqlIdempotencyRecords(tmp_path / "theirs.sqlite", b"o" * 32)
     request = b'{"kind": "pin", "value": "4829"}'
 
     assert ours.fingerprint_of(request) == ours.fingerprint_of(request)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from access_policy.adapters import import_plans
-from access_policy.adapters.import_plans import SqliteImportPlans
+from access_policy.adapters.import_plans import SqlImportPlans
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.cells import CellError
 from access_policy.application.registry_import.errors import RefusedRow
@@ -82,12 +82,12 @@ RESULT = ImportResult(applied={"change": 1}, left_out=LEFT_OUT, registry_version
 APPLIED = replace(APPLYING, state=PlanState.APPLIED, result=RESULT, expires_at=NOON + 2 * WEEK)
 
 
-def opened(directory: Path, key: bytes = TEST_KEY) -> SqliteImportPlans:
-    return SqliteImportPlans(directory / "import_plans.sqlite", key)
+def opened(directory: Path, key: bytes = TEST_KEY) -> SqlImportPlans:
+    return SqlImportPlans(directory / "import_plans.sqlite", key)
 
 
 @pytest.fixture
-async def plans(tmp_path: Path) -> AsyncIterator[SqliteImportPlans]:
+async def plans(tmp_path: Path) -> AsyncIterator[SqlImportPlans]:
     made = opened(tmp_path)
     await made.keep(RECORD, PLAN)
     yield made
@@ -98,7 +98,7 @@ def bytes_of(directory: Path) -> bytes:
     return b"".join(file.read_bytes() for file in directory.iterdir())
 
 
-async def test_a_plan_is_found_whole_until_it_expires(plans: SqliteImportPlans) -> None:
+async def test_a_plan_is_found_whole_until_it_expires(plans: SqlImportPlans) -> None:
     assert await plans.find(ACME, "p", now=NOON + WEEK - timedelta(microseconds=1)) == RECORD
     assert await plans.find(ACME, "p", now=NOON + WEEK) is None
     assert await plans.rows(RECORD) == PLAN
@@ -107,7 +107,7 @@ async def test_a_plan_is_found_whole_until_it_expires(plans: SqliteImportPlans) 
 
 
 async def test_a_plan_of_many_chunks_is_found_in_its_order(
-    plans: SqliteImportPlans, monkeypatch: pytest.MonkeyPatch
+    plans: SqlImportPlans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_plans, "CHUNK", 2)
     long = replace(PLAN, rows=ROWS * 3)
@@ -117,14 +117,14 @@ async def test_a_plan_of_many_chunks_is_found_in_its_order(
     assert await plans.rows(RECORD) == long
 
 
-async def test_no_file_shows_what_the_rows_hold(plans: SqliteImportPlans, tmp_path: Path) -> None:
+async def test_no_file_shows_what_the_rows_hold(plans: SqlImportPlans, tmp_path: Path) -> None:
     content = bytes_of(tmp_path)
 
     assert CARD.encode() not in content
     assert "Müller".encode() not in content
 
 
-async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqliteImportPlans) -> None:
+async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqlImportPlans) -> None:
     await plans.update(APPLYING)
 
     assert await plans.forget_old(now=NOON + 10 * WEEK) == 0
@@ -133,7 +133,7 @@ async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqliteImportP
     assert await plans.rows(APPLYING) == PLAN
 
 
-async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqliteImportPlans, tmp_path: Path) -> None:
+async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqlImportPlans, tmp_path: Path) -> None:
     await plans.end(APPLIED)
 
     assert await plans.find(ACME, "p", now=NOON + WEEK) == APPLIED
@@ -143,14 +143,14 @@ async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqliteI
         assert connection.execute("SELECT body FROM import_plan").fetchall() == [(None,)]
 
 
-async def test_what_has_expired_is_deleted(plans: SqliteImportPlans) -> None:
+async def test_what_has_expired_is_deleted(plans: SqlImportPlans) -> None:
     assert await plans.forget_old(now=NOON + WEEK - timedelta(seconds=1)) == 0
     assert await plans.forget_old(now=NOON + WEEK) == 1
     assert await plans.rows(RECORD) is None
 
 
 async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key(
-    plans: SqliteImportPlans, tmp_path: Path
+    plans: SqlImportPlans, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
     other = opened(tmp_path / "other", bytes(32))

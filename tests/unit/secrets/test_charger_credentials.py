@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.secrets.charger_credentials import SqliteChargerCredentials
+from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.domain.ids import ChargePointId
 from tests.support.stores import charger_credentials
 
@@ -21,18 +21,18 @@ def all_bytes(directory: Path) -> bytes:
 
 
 @pytest.fixture
-async def credentials(tmp_path: Path) -> AsyncIterator[SqliteChargerCredentials]:
+async def credentials(tmp_path: Path) -> AsyncIterator[SqlChargerCredentials]:
     opened = charger_credentials(tmp_path)
     yield opened
     await opened.close()
 
 
-async def test_a_charger_without_a_password_is_neither_right_nor_wrong(credentials: SqliteChargerCredentials) -> None:
+async def test_a_charger_without_a_password_is_neither_right_nor_wrong(credentials: SqlChargerCredentials) -> None:
     assert await credentials.verify(CP, b"anything") is None
     assert await credentials.verify(CP, None) is None
 
 
-async def test_only_the_password_itself_fits(credentials: SqliteChargerCredentials) -> None:
+async def test_only_the_password_itself_fits(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, TEXT)
 
     assert await credentials.verify(CP, TEXT.encode()) is True
@@ -42,7 +42,7 @@ async def test_only_the_password_itself_fits(credentials: SqliteChargerCredentia
 
 @pytest.mark.parametrize("presented", [HEX.encode(), bytes.fromhex(HEX)], ids=["digits", "bytes"])
 async def test_an_authorization_key_fits_as_digits_and_as_the_bytes_they_spell(
-    credentials: SqliteChargerCredentials, presented: bytes
+    credentials: SqlChargerCredentials, presented: bytes
 ) -> None:
     await credentials.set_password(CP, HEX)
 
@@ -50,20 +50,20 @@ async def test_an_authorization_key_fits_as_digits_and_as_the_bytes_they_spell(
     assert await credentials.verify(CP, presented[:-1]) is False
 
 
-async def test_bytes_that_are_no_text_can_be_presented(credentials: SqliteChargerCredentials) -> None:
+async def test_bytes_that_are_no_text_can_be_presented(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, TEXT)
 
     assert await credentials.verify(CP, b"\xff\xfe\x00") is False
 
 
-async def test_digits_of_another_length_are_text_only(credentials: SqliteChargerCredentials) -> None:
+async def test_digits_of_another_length_are_text_only(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, HEX[:-2])
 
     assert await credentials.verify(CP, HEX[:-2].encode()) is True
     assert await credentials.verify(CP, bytes.fromhex(HEX[:-2])) is False
 
 
-async def test_a_new_password_replaces_the_old_one(credentials: SqliteChargerCredentials) -> None:
+async def test_a_new_password_replaces_the_old_one(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, HEX)
     await credentials.set_password(CP, TEXT)
 
@@ -72,14 +72,14 @@ async def test_a_new_password_replaces_the_old_one(credentials: SqliteChargerCre
     assert await credentials.verify(CP, bytes.fromhex(HEX)) is False
 
 
-async def test_a_password_is_one_chargers_only(credentials: SqliteChargerCredentials) -> None:
+async def test_a_password_is_one_chargers_only(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, TEXT)
     await credentials.set_password(OTHER, HEX)
 
     assert await credentials.verify(OTHER, TEXT.encode()) is False
 
 
-async def test_a_cleared_password_is_gone(credentials: SqliteChargerCredentials) -> None:
+async def test_a_cleared_password_is_gone(credentials: SqlChargerCredentials) -> None:
     await credentials.set_password(CP, TEXT)
 
     await credentials.clear(CP)
@@ -106,7 +106,7 @@ async def test_the_same_password_of_two_chargers_is_not_recognisable(tmp_path: P
     await credentials.set_password(CP, TEXT)
     await credentials.set_password(OTHER, TEXT)
 
-    rows = await credentials._file.run(
+    rows = await credentials._tables.read(
         lambda connection: connection.execute("SELECT of_text FROM charger_password").fetchall()
     )
 
@@ -115,7 +115,7 @@ async def test_the_same_password_of_two_chargers_is_not_recognisable(tmp_path: P
 
 
 async def test_a_proposed_password_holds_beside_the_old_one_and_alone_once_it_was_used(
-    credentials: SqliteChargerCredentials,
+    credentials: SqlChargerCredentials,
 ) -> None:
     await credentials.set_password(CP, TEXT)
     await credentials.propose(CP, HEX)
@@ -127,7 +127,7 @@ async def test_a_proposed_password_holds_beside_the_old_one_and_alone_once_it_wa
 
 
 async def test_a_proposal_can_be_withdrawn_or_replaced_and_goes_with_the_rest(
-    credentials: SqliteChargerCredentials,
+    credentials: SqlChargerCredentials,
 ) -> None:
     await credentials.set_password(CP, TEXT)
     await credentials.propose(CP, HEX)
@@ -140,7 +140,7 @@ async def test_a_proposal_can_be_withdrawn_or_replaced_and_goes_with_the_rest(
     assert await credentials.verify(CP, HEX.encode()) is None
 
 
-async def test_a_password_that_is_set_ends_a_proposal(credentials: SqliteChargerCredentials) -> None:
+async def test_a_password_that_is_set_ends_a_proposal(credentials: SqlChargerCredentials) -> None:
     await credentials.propose(CP, HEX)
     await credentials.set_password(CP, TEXT)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from access_policy.adapters.secrets import unknown_identifiers
-from access_policy.adapters.secrets.unknown_identifiers import SqliteUnknownIdentifiers
+from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import TenantId
 from tests.support.builders import DAY, HOUR, NOON
@@ -22,12 +22,12 @@ CARD = identifier(IdentifierKind.RFID, "04A1B2C3D4E5F6")
 MONTH = timedelta(days=30)
 
 
-def opened(directory: Path, key: bytes = TEST_KEY) -> SqliteUnknownIdentifiers:
-    return SqliteUnknownIdentifiers(directory / "unknown.sqlite", key, retention=MONTH)
+def opened(directory: Path, key: bytes = TEST_KEY) -> SqlUnknownIdentifiers:
+    return SqlUnknownIdentifiers(directory / "unknown.sqlite", key, retention=MONTH)
 
 
 @pytest.fixture
-async def unknown(tmp_path: Path) -> AsyncIterator[SqliteUnknownIdentifiers]:
+async def unknown(tmp_path: Path) -> AsyncIterator[SqlUnknownIdentifiers]:
     values = opened(tmp_path)
     yield values
     await values.close()
@@ -37,13 +37,13 @@ def pseudonym(value: Identifier, tenant: TenantId = ACME) -> str:
     return pseudonyms().ref(tenant, value).pseudonym
 
 
-def seen(unknown: SqliteUnknownIdentifiers, value: Identifier, tenant: TenantId = ACME, at=NOON) -> str:
+def seen(unknown: SqlUnknownIdentifiers, value: Identifier, tenant: TenantId = ACME, at=NOON) -> str:
     ref = pseudonyms().ref(tenant, value)
     unknown.remember(tenant, ref, value, at=at)
     return ref.pseudonym
 
 
-async def test_a_value_is_there_at_once_and_after_a_restart(unknown: SqliteUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_a_value_is_there_at_once_and_after_a_restart(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
     key = seen(unknown, CARD)
 
     assert await unknown.values(ACME, [key], now=NOON) == {key: CARD}
@@ -52,25 +52,25 @@ async def test_a_value_is_there_at_once_and_after_a_restart(unknown: SqliteUnkno
     await again.close()
 
 
-async def test_nothing_in_the_file_shows_the_value(unknown: SqliteUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_nothing_in_the_file_shows_the_value(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
     await unknown.values(ACME, [seen(unknown, CARD)], now=NOON)
 
     assert [file.name for file in tmp_path.iterdir() if CARD.value.encode() in file.read_bytes()] == []
 
 
-async def test_a_pin_is_not_kept(unknown: SqliteUnknownIdentifiers) -> None:
+async def test_a_pin_is_not_kept(unknown: SqlUnknownIdentifiers) -> None:
     key = seen(unknown, identifier(IdentifierKind.PIN, "1234"))
 
     assert await unknown.values(ACME, [key], now=NOON) == {}
 
 
-async def test_another_tenant_has_nothing_of_it(unknown: SqliteUnknownIdentifiers) -> None:
+async def test_another_tenant_has_nothing_of_it(unknown: SqlUnknownIdentifiers) -> None:
     key = seen(unknown, CARD)
 
     assert await unknown.values(OTHER, [key, pseudonym(CARD, OTHER)], now=NOON) == {}
 
 
-async def test_it_is_kept_for_the_retention_period_after_the_last_attempt(unknown: SqliteUnknownIdentifiers) -> None:
+async def test_it_is_kept_for_the_retention_period_after_the_last_attempt(unknown: SqlUnknownIdentifiers) -> None:
     key = seen(unknown, CARD)
     seen(unknown, CARD, at=NOON + 10 * DAY)
 
@@ -81,7 +81,7 @@ async def test_it_is_kept_for_the_retention_period_after_the_last_attempt(unknow
     assert await unknown.values(ACME, [key], now=NOON) == {}
 
 
-async def test_attempts_close_together_are_written_once(unknown: SqliteUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
     key = seen(unknown, CARD)
     seen(unknown, CARD, at=NOON + HOUR / 2)
     await unknown.values(ACME, [key], now=NOON)
@@ -89,7 +89,7 @@ async def test_attempts_close_together_are_written_once(unknown: SqliteUnknownId
     assert await unknown.forget_old(now=NOON + MONTH + HOUR / 4) == 1
 
 
-async def test_a_forgotten_value_leaves_nothing_in_the_file(unknown: SqliteUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_a_forgotten_value_leaves_nothing_in_the_file(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
     key = seen(unknown, CARD)
     await unknown.forget(ACME, key)
 
@@ -98,7 +98,7 @@ async def test_a_forgotten_value_leaves_nothing_in_the_file(unknown: SqliteUnkno
 
 
 async def test_an_identifier_that_comes_again_after_it_was_forgotten_is_kept_again(
-    unknown: SqliteUnknownIdentifiers,
+    unknown: SqlUnknownIdentifiers,
 ) -> None:
     key = seen(unknown, CARD)
     await unknown.forget(ACME, key)
@@ -108,7 +108,7 @@ async def test_an_identifier_that_comes_again_after_it_was_forgotten_is_kept_aga
 
 
 async def test_of_too_many_those_seen_longest_ago_go(
-    unknown: SqliteUnknownIdentifiers, monkeypatch: pytest.MonkeyPatch
+    unknown: SqlUnknownIdentifiers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unknown_identifiers, "ROWS_MAX", 3)
     cards = [identifier(IdentifierKind.RFID, f"{number:014X}") for number in range(5)]
@@ -118,7 +118,7 @@ async def test_of_too_many_those_seen_longest_ago_go(
 
 
 async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
-    unknown: SqliteUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    unknown: SqlUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = seen(unknown, CARD)
     await unknown.values(ACME, [key], now=NOON)
@@ -130,7 +130,7 @@ async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
 
 
 async def test_a_file_that_cannot_be_written_costs_the_value_and_nothing_else(
-    unknown: SqliteUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    unknown: SqlUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "unknown.sqlite")) as connection:
         connection.execute("ALTER TABLE unknown_identifier RENAME TO hidden")

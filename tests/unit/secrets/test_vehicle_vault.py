@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.secrets.vehicle_vault import SealBroken, SqliteVehicleVault
+from access_policy.adapters.secrets.vehicle_vault import SealBroken, SqlVehicleVault
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.stores import TEST_KEY, vehicle_vault
@@ -22,7 +22,7 @@ VALUE = "04A1B2C3D4E5F6"
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[SqliteVehicleVault]:
+async def vault(tmp_path: Path) -> AsyncIterator[SqlVehicleVault]:
     opened = vehicle_vault(tmp_path)
     yield opened
     await opened.close()
@@ -40,14 +40,14 @@ def wrapped_key(directory: Path, vehicle: VehicleId) -> bytes:
 
 
 @pytest.mark.parametrize("value", [VALUE, "", "B-ÄÖ 123 𝄞", "x" * 10_000])
-async def test_a_sealed_value_opens_again_and_shows_nothing(vault: SqliteVehicleVault, value: str) -> None:
+async def test_a_sealed_value_opens_again_and_shows_nothing(vault: SqlVehicleVault, value: str) -> None:
     sealed = await vault.seal(ACME, VAN, value)
 
     assert value == "" or value not in sealed
     assert await vault.unseal(ACME, VAN, sealed) == value
 
 
-async def test_a_value_sealed_twice_looks_different(vault: SqliteVehicleVault) -> None:
+async def test_a_value_sealed_twice_looks_different(vault: SqlVehicleVault) -> None:
     assert await vault.seal(ACME, VAN, VALUE) != await vault.seal(ACME, VAN, VALUE)
 
 
@@ -61,7 +61,7 @@ async def test_a_sealed_value_opens_after_the_vault_was_opened_again(tmp_path: P
     await vault.close()
 
 
-async def test_a_sealed_value_does_not_open_for_another_vehicle_or_tenant(vault: SqliteVehicleVault) -> None:
+async def test_a_sealed_value_does_not_open_for_another_vehicle_or_tenant(vault: SqlVehicleVault) -> None:
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.seal(ACME, TRUCK, VALUE)
     await vault.seal(OTHER, VAN, VALUE)
@@ -70,7 +70,7 @@ async def test_a_sealed_value_does_not_open_for_another_vehicle_or_tenant(vault:
     assert await vault.unseal(OTHER, VAN, sealed) is None
 
 
-async def test_a_forgotten_vehicles_values_are_gone_and_others_stay(vault: SqliteVehicleVault) -> None:
+async def test_a_forgotten_vehicles_values_are_gone_and_others_stay(vault: SqlVehicleVault) -> None:
     sealed, other = await vault.seal(ACME, VAN, VALUE), await vault.seal(ACME, TRUCK, VALUE)
 
     await vault.forget(ACME, VAN)
@@ -80,7 +80,7 @@ async def test_a_forgotten_vehicles_values_are_gone_and_others_stay(vault: Sqlit
     assert await vault.unseal(ACME, TRUCK, other) == VALUE
 
 
-async def test_a_new_vehicle_of_a_forgotten_ones_id_does_not_bring_its_values_back(vault: SqliteVehicleVault) -> None:
+async def test_a_new_vehicle_of_a_forgotten_ones_id_does_not_bring_its_values_back(vault: SqlVehicleVault) -> None:
     old = await vault.seal(ACME, VAN, VALUE)
     await vault.forget(ACME, VAN)
     new = await vault.seal(ACME, VAN, "another")
@@ -121,7 +121,7 @@ async def test_a_vault_with_another_master_key_says_so(tmp_path: Path) -> None:
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.close()
 
-    vault = SqliteVehicleVault(tmp_path / "vault.sqlite", bytes(32))
+    vault = SqlVehicleVault(tmp_path / "vault.sqlite", bytes(32))
     with pytest.raises(SealBroken, match="the right one"):
         await vault.unseal(ACME, VAN, sealed)
     with pytest.raises(SealBroken):
@@ -130,12 +130,12 @@ async def test_a_vault_with_another_master_key_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "v1", "v1.0011.!!", "v2.00.AAAA", "v1.00.AAAA.BB", "plain text"])
-async def test_what_is_no_sealed_value_is_an_error(vault: SqliteVehicleVault, broken: str) -> None:
+async def test_what_is_no_sealed_value_is_an_error(vault: SqlVehicleVault, broken: str) -> None:
     with pytest.raises(SealBroken):
         await vault.unseal(ACME, VAN, broken)
 
 
-async def test_an_altered_value_is_an_error(vault: SqliteVehicleVault) -> None:
+async def test_an_altered_value_is_an_error(vault: SqlVehicleVault) -> None:
     sealed = await vault.seal(ACME, VAN, VALUE)
     altered = sealed[:-6] + ("AAAA" if sealed[-6:-2] != "AAAA" else "BBBB") + sealed[-2:]
 
@@ -143,7 +143,7 @@ async def test_an_altered_value_is_an_error(vault: SqliteVehicleVault) -> None:
         await vault.unseal(ACME, VAN, altered)
 
 
-async def test_many_callers_at_once_share_one_key(vault: SqliteVehicleVault) -> None:
+async def test_many_callers_at_once_share_one_key(vault: SqlVehicleVault) -> None:
     sealed = await asyncio.gather(*(vault.seal(ACME, VAN, str(n)) for n in range(50)))
 
     assert len({one.split(".")[1] for one in sealed}) == 1
@@ -151,7 +151,7 @@ async def test_many_callers_at_once_share_one_key(vault: SqliteVehicleVault) -> 
 
 
 async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path: Path) -> None:
-    vault = SqliteVehicleVault(tmp_path / "vault.sqlite", TEST_KEY, timeout_s=0.05)
+    vault = SqlVehicleVault(tmp_path / "vault.sqlite", TEST_KEY, timeout_s=0.05)
     with closing(sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable):
@@ -163,7 +163,7 @@ async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path
 # --- many at once ----------------------------------------------------------------------------------------------------
 
 
-async def test_many_values_are_sealed_each_with_its_vehicles_key_and_opened_again(vault: SqliteVehicleVault) -> None:
+async def test_many_values_are_sealed_each_with_its_vehicles_key_and_opened_again(vault: SqlVehicleVault) -> None:
     values = [(VAN, VALUE), (TRUCK, "B-AB 1234"), (VAN, "")]
 
     sealed = await vault.seal_many(ACME, values)
@@ -177,14 +177,14 @@ async def test_many_values_are_sealed_each_with_its_vehicles_key_and_opened_agai
     assert sealed[0].split(".")[1] == sealed[2].split(".")[1] != sealed[1].split(".")[1]
 
 
-async def test_sealing_many_keeps_the_key_that_a_vehicle_has(vault: SqliteVehicleVault) -> None:
+async def test_sealing_many_keeps_the_key_that_a_vehicle_has(vault: SqlVehicleVault) -> None:
     first = await vault.seal(ACME, VAN, VALUE)
     (second,) = await vault.seal_many(ACME, [(VAN, VALUE)])
 
     assert first.split(".")[1] == second.split(".")[1]
 
 
-async def test_forgetting_many_leaves_the_others(vault: SqliteVehicleVault) -> None:
+async def test_forgetting_many_leaves_the_others(vault: SqlVehicleVault) -> None:
     kept, gone = await vault.seal_many(ACME, [(VAN, VALUE), (TRUCK, VALUE)])
 
     await vault.forget_many(ACME, [TRUCK, VehicleId("never-there")])
@@ -192,11 +192,11 @@ async def test_forgetting_many_leaves_the_others(vault: SqliteVehicleVault) -> N
     assert await vault.unseal_many(ACME, [(VAN, kept), (TRUCK, gone)]) == [VALUE, None]
 
 
-async def test_of_many_a_value_of_another_vehicle_does_not_open(vault: SqliteVehicleVault) -> None:
+async def test_of_many_a_value_of_another_vehicle_does_not_open(vault: SqlVehicleVault) -> None:
     sealed, _ = await vault.seal_many(ACME, [(VAN, VALUE), (TRUCK, VALUE)])
 
     assert await vault.unseal_many(ACME, [(TRUCK, sealed)]) == [None]
 
 
-async def test_nothing_is_nothing(vault: SqliteVehicleVault) -> None:
+async def test_nothing_is_nothing(vault: SqlVehicleVault) -> None:
     assert (await vault.seal_many(ACME, []), await vault.unseal_many(ACME, [])) == ([], [])

@@ -8,85 +8,95 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, String, Table, case, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Integer,
+    MetaData,
+    Table,
+    case,
+    delete,
+    select,
+    update,
+)
 
-from access_policy.adapters.small_tables import SmallTables, as_stored, storable
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.small_tables import TEXT, SmallTables, as_stored, storable
 from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.relay_positions import HeldStream
 
 REASON_LENGTH_MAX: Final = 500
 
-_METADATA = MetaData()
+METADATA = MetaData()
 _RELAYS = Table(
     "relays",
-    _METADATA,
-    Column("bus", String, primary_key=True),
-    Column("position", Integer, nullable=False),
-    Column("holder", String, nullable=False),
+    METADATA,
+    Column("bus", TEXT, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("holder", TEXT, nullable=False),
     Column("held_until", DateTime, nullable=False),
 )
 _HELD = Table(
     "held_streams",
-    _METADATA,
-    Column("bus", String, primary_key=True),
-    Column("stream", String, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("passed", Integer, nullable=False),
-    Column("reason", String, nullable=False),
+    METADATA,
+    Column("bus", TEXT, primary_key=True),
+    Column("stream", TEXT, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("passed", BigInteger, nullable=False),
+    Column("reason", TEXT, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("try_again_at", DateTime, nullable=False),
 )
 
 
 class SqlRelayPositions:
-    """Implements `RelayPositions` in an SQLite file. `bus` tells relays of different buses apart: a new bus is told the whole
-    log."""
+    """Implements `RelayPositions`. `bus` tells relays of different buses apart: a new bus is told the whole log."""
 
-    def __init__(self, path: Path, bus: str) -> None:
+    def __init__(self, where: Path | str, bus: str) -> None:
         self._bus = bus
-        self._tables = SmallTables(path, _METADATA)
+        self._tables = SmallTables(where, METADATA)
 
     async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         row = {"bus": self._bus, "position": 0, "holder": "", "held_until": as_stored(now)}
-        first = insert(_RELAYS).values(row).on_conflict_do_nothing()
         free = (_RELAYS.c.holder.in_(("", holder))) | (_RELAYS.c.held_until <= as_stored(now))
         claim = update(_RELAYS).where(_RELAYS.c.bus == self._bus, free)
         claim = claim.values(holder=holder, held_until=as_stored(now + lasts))
 
         def write(connection: Connection) -> bool:
-            connection.execute(first)
+            connection.execute(upsert_into(_RELAYS, connection.dialect).values(row).on_conflict_do_nothing())
             return bool(connection.execute(claim).rowcount)
 
-        return await self._tables.run(write)
+        return await self._tables.write(write)
 
     async def release(self, holder: str) -> None:
         mine = update(_RELAYS).where(_RELAYS.c.bus == self._bus, _RELAYS.c.holder == holder).values(holder="")
-        await self._tables.run(lambda connection: connection.execute(mine))
+        await self._tables.write(lambda connection: connection.execute(mine))
 
     async def position(self) -> int:
         asked = select(_RELAYS.c.position).where(_RELAYS.c.bus == self._bus)
-        return await self._tables.run(lambda connection: int(connection.execute(asked).scalar() or 0))
+        return await self._tables.read(lambda connection: int(connection.execute(asked).scalar() or 0))
 
     async def advance(self, position: int, held: Sequence[HeldStream] = ()) -> None:
         row = {"bus": self._bus, "position": position, "holder": "", "held_until": datetime(2000, 1, 1)}  # noqa: DTZ001
-        put = insert(_RELAYS).values(row)
-        put = put.on_conflict_do_update(
-            index_elements=["bus"], set_={"position": position}, where=_RELAYS.c.position < position
-        )
 
         def write(connection: Connection) -> None:
+            put = upsert_into(_RELAYS, connection.dialect).values(row)
+            put = put.on_conflict_do_update(
+                index_elements=["bus"], set_={"position": position}, where=_RELAYS.c.position < position
+            )
             connection.execute(put)
-            for each in held:
-                hold = insert(_HELD).values(self._row(each))
+            for each in sorted(held, key=lambda held: held.stream):  # two relays lock rows in one order
+                hold = upsert_into(_HELD, connection.dialect).values(self._row(each))
                 then = {"passed": _larger(hold.excluded.passed)}
                 connection.execute(hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then))
 
-        await self._tables.run(write)
+        await self._tables.write(write)
 
     async def held(self) -> list[HeldStream]:
         asked = select(_HELD).where(_HELD.c.bus == self._bus).order_by(_HELD.c.try_again_at, _HELD.c.stream)
-        return await self._tables.run(
+        return await self._tables.read(
             lambda connection: [
                 HeldStream(
                     stream=StreamId(row.stream),
@@ -101,14 +111,15 @@ class SqlRelayPositions:
         )
 
     async def hold_longer(self, held: HeldStream) -> None:
-        hold = insert(_HELD).values(self._row(held))
-        then: dict[str, Any] = {name: hold.excluded[name] for name in ("version", "reason", "tries", "try_again_at")}
-        then["passed"] = _larger(hold.excluded.passed)
-        await self._tables.run(
-            lambda connection: connection.execute(
-                hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then)
-            )
-        )
+        def write(connection: Connection) -> None:
+            hold = upsert_into(_HELD, connection.dialect).values(self._row(held))
+            then: dict[str, Any] = {
+                name: hold.excluded[name] for name in ("version", "reason", "tries", "try_again_at")
+            }
+            then["passed"] = _larger(hold.excluded.passed)
+            connection.execute(hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then))
+
+        await self._tables.write(write)
 
     async def let_go(self, stream: StreamId, *, published_to: int) -> bool:
         of_stream = (_HELD.c.bus == self._bus, _HELD.c.stream == stream)
@@ -117,7 +128,7 @@ class SqlRelayPositions:
             connection.execute(delete(_HELD).where(*of_stream, _HELD.c.passed <= published_to))
             return connection.execute(select(_HELD.c.stream).where(*of_stream)).first() is None
 
-        return await self._tables.run(write)
+        return await self._tables.write(write)
 
     async def close(self) -> None:
         await self._tables.close()

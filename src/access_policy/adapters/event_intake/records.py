@@ -16,49 +16,49 @@ from sqlalchemy import (
     DateTime,
     Index,
     MetaData,
-    String,
     Table,
     and_,
     func,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import ColumnElement
 
-from access_policy.adapters.small_tables import SmallTables, as_stored, storable
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.small_tables import TEXT, SmallTables, as_stored, only_one, storable
 from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.ports.event_intake import Fate, Standing, Verdict
 
 BEGUN: Final = "begun"
 REASON_LENGTH_MAX: Final = 500
 
-_METADATA = MetaData()
+METADATA = MetaData()
 _EVENTS = Table(
     "taken_in",
-    _METADATA,
-    Column("tenant_id", String, primary_key=True),
-    Column("source", String, primary_key=True),
-    Column("event_id", String, primary_key=True),
-    Column("subject_kind", String, nullable=False),
-    Column("subject_id", String, nullable=False),
+    METADATA,
+    Column("tenant_id", TEXT, primary_key=True),
+    Column("source", TEXT, primary_key=True),
+    Column("event_id", TEXT, primary_key=True),
+    Column("subject_kind", TEXT, nullable=False),
+    Column("subject_id", TEXT, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("occurred_at", DateTime, nullable=False),
     Column("received_at", DateTime, nullable=False),
-    Column("fate", String, nullable=False),
-    Column("reason", String, nullable=False),
+    Column("fate", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
 )
 Index("taken_in_of_subject", *(_EVENTS.c[name] for name in ("tenant_id", "source", "subject_kind", "subject_id")))
 
 
 class SqlIntakeRecords:
-    """In an SQLite file, opened or made."""
+    """Implements `IntakeRecords`."""
 
-    def __init__(self, path: Path) -> None:
-        self._tables = SmallTables(path, _METADATA)
+    def __init__(self, where: Path | str) -> None:
+        self._tables = SmallTables(where, METADATA)
 
     async def begin(self, event: IncomingEvent, *, now: datetime) -> Standing:
         def write(connection: Connection) -> Standing:
+            only_one(connection, "taken_in", event.tenant_id, event.source, event.subject.kind, event.subject.id)
             known = connection.execute(select(_EVENTS.c.fate).where(_this(event))).scalar()
             if known in (Fate.APPLIED, Fate.OUTDATED):
                 return Standing.DUPLICATE
@@ -71,17 +71,17 @@ class SqlIntakeRecords:
             ).scalar()
             is_outdated = newest is not None and newest >= event.version
             row = _row(event, now, Fate.OUTDATED if is_outdated else BEGUN)
-            put = insert(_EVENTS).values(row)
+            put = upsert_into(_EVENTS, connection.dialect).values(row)
             then = {name: put.excluded[name] for name in ("version", "occurred_at", "received_at", "fate", "reason")}
             connection.execute(put.on_conflict_do_update(index_elements=["tenant_id", "source", "event_id"], set_=then))
             return Standing.OUTDATED if is_outdated else Standing.NEW
 
-        return await self._tables.run(write)
+        return await self._tables.write(write)
 
     async def end(self, event: IncomingEvent, verdict: Verdict) -> None:
         reason = storable(verdict.reason, REASON_LENGTH_MAX)
         ended = update(_EVENTS).where(_this(event)).values(fate=verdict.fate.value, reason=reason)
-        await self._tables.run(lambda connection: connection.execute(ended))
+        await self._tables.write(lambda connection: connection.execute(ended))
 
     async def fate_of(self, event: IncomingEvent) -> tuple[str, str] | None:
         asked = select(_EVENTS.c.fate, _EVENTS.c.reason).where(_this(event))
@@ -90,7 +90,7 @@ class SqlIntakeRecords:
             row = connection.execute(asked).first()
             return None if row is None else (row.fate, row.reason)
 
-        return await self._tables.run(read)
+        return await self._tables.read(read)
 
     async def close(self) -> None:
         await self._tables.close()

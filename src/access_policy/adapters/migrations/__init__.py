@@ -1,7 +1,7 @@
 """Migrations of the databases: Alembic revisions, in order, per part (ADR 0019).
 
-A part is what may lie in a database of its own: events, read models. Each has its own directory of revisions beside this
-file and its own version table, so that several parts can share one database.
+A part is what may lie in a database of its own: events, read models, records. Each has its own directory of revisions
+beside this file and its own version table, so that several parts can share one database.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LOCK_KEY: Final = 7_305_118_026_520_301  # of PostgreSQL's advisory locks: one m
 class Part(StrEnum):
     EVENTS = "events"  # PostgreSQL only: SQLite's table is the library's
     READ_MODELS = "read_models"
+    RECORDS = "records"  # PostgreSQL only: each file of them makes its own tables
 
     @property
     def version_table(self) -> str:

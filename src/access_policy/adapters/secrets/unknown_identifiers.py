@@ -1,24 +1,24 @@
-"""Values of identifiers that nobody has, encrypted in an SQLite file with a retention period (ADR 0007)."""
+"""Values of identifiers that nobody has, encrypted, in tables of their own with a retention period (ADR 0007)."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, delete, select
 
+from access_policy.adapters.databases import upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
-from access_policy.adapters.secrets.sqlite_file import TIMEOUT_S, SecretsFile, wipe_deleted
+from access_policy.adapters.small_tables import TEXT, TIMEOUT_S, SmallTables, as_text, only_one
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
 from access_policy.domain.ids import TenantId
@@ -31,11 +31,16 @@ RECENT_MAX: Final = 10_000
 ROWS_MAX: Final = 10_000  # of a tenant; the ones seen longest ago go first
 NONCE_BYTES: Final = 12
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS unknown_identifier (
-    tenant_id TEXT NOT NULL, pseudonym TEXT NOT NULL, kind TEXT NOT NULL, sealed BLOB NOT NULL, seen_at TEXT NOT NULL,
-    PRIMARY KEY (tenant_id, pseudonym))
-"""
+METADATA = MetaData()
+_VALUES = Table(
+    "unknown_identifier",
+    METADATA,
+    Column("tenant_id", TEXT, primary_key=True),
+    Column("pseudonym", TEXT, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("seen_at", TEXT, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,15 @@ class _Row:
     seen_at: str
 
 
-class SqliteUnknownIdentifiers:
+class SqlUnknownIdentifiers:
     """Implements `UnknownIdentifiers`. `remember` hands over to one task that writes what has come together."""
 
-    def __init__(self, path: Path, master_key: bytes, *, retention: timedelta, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, where: Path | str, master_key: bytes, *, retention: timedelta, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._cipher = AESGCM(derived_key(master_key, "unknown identifiers"))
         self._retention = retention
-        self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
+        self._tables = SmallTables(where, METADATA, timeout_s=timeout_s)
         self._pending: dict[tuple[TenantId, str], _Row] = {}
         self._recent: OrderedDict[tuple[TenantId, str], datetime] = OrderedDict()
         self._writing: asyncio.Task[None] | None = None
@@ -68,7 +75,7 @@ class SqliteUnknownIdentifiers:
         self._recent.move_to_end(key)
         if len(self._recent) > RECENT_MAX:
             self._recent.popitem(last=False)
-        self._pending[key] = _Row(*key, value.kind, self._seal(tenant_id, ref.pseudonym, value), _text(at))
+        self._pending[key] = _Row(*key, value.kind, self._seal(tenant_id, ref.pseudonym, value), as_text(at))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_pending(), name="unknown identifiers")
 
@@ -76,17 +83,14 @@ class SqliteUnknownIdentifiers:
         self, tenant_id: TenantId, pseudonyms: Collection[str], *, now: datetime
     ) -> Mapping[str, Identifier]:
         await self._written()
-        since = _text(now - self._retention)
-
-        def read(connection: sqlite3.Connection) -> list[tuple[str, str, bytes]]:
-            query = "SELECT pseudonym, kind, sealed FROM unknown_identifier WHERE tenant_id=? AND pseudonym=? AND seen_at>=?"
-            found = [connection.execute(query, (tenant_id, each, since)).fetchone() for each in pseudonyms]
-            return [row for row in found if row is not None]
-
-        rows = await self._file.run(read)
+        asked = select(_VALUES).where(
+            _VALUES.c.tenant_id == tenant_id,
+            _VALUES.c.pseudonym.in_(list(pseudonyms)),
+            _VALUES.c.seen_at >= as_text(now - self._retention),
+        )
+        rows = await self._tables.read(lambda connection: connection.execute(asked).all())
         opened = {
-            pseudonym: self._open(tenant_id, pseudonym, IdentifierKind(kind), sealed)
-            for pseudonym, kind, sealed in rows
+            row.pseudonym: self._open(tenant_id, row.pseudonym, IdentifierKind(row.kind), row.sealed) for row in rows
         }
         return {pseudonym: value for pseudonym, value in opened.items() if value is not None}
 
@@ -94,28 +98,20 @@ class SqliteUnknownIdentifiers:
         await self._written()
         self._recent.pop((tenant_id, pseudonym), None)
 
-        def delete(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM unknown_identifier WHERE tenant_id = ? AND pseudonym = ?", (tenant_id, pseudonym)
-            )
-            wipe_deleted(connection)
-
-        await self._file.run(delete)
+        forgotten = delete(_VALUES).where(_VALUES.c.tenant_id == tenant_id, _VALUES.c.pseudonym == pseudonym)
+        await self._tables.write(lambda connection: connection.execute(forgotten))
+        await self._tables.wipe(_VALUES)
 
     async def forget_old(self, *, now: datetime) -> int:
-        before = _text(now - self._retention)
-
-        def delete(connection: sqlite3.Connection) -> int:
-            gone = connection.execute("DELETE FROM unknown_identifier WHERE seen_at < ?", (before,)).rowcount
-            if gone:
-                wipe_deleted(connection)
-            return gone
-
-        return await self._file.run(delete)
+        old = delete(_VALUES).where(_VALUES.c.seen_at < as_text(now - self._retention))
+        gone = await self._tables.write(lambda connection: connection.execute(old).rowcount)
+        if gone:
+            await self._tables.wipe(_VALUES)
+        return gone
 
     async def close(self) -> None:
         await self._written()
-        await self._file.close()
+        await self._tables.close()
 
     async def _written(self) -> None:
         if self._writing is not None:
@@ -130,21 +126,17 @@ class SqliteUnknownIdentifiers:
             self._writing = None
 
     async def _write(self, rows: list[_Row]) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            values = [(row.tenant_id, row.pseudonym, row.kind.value, row.sealed, row.seen_at) for row in rows]
-            connection.execute("BEGIN")
-            try:
-                connection.executemany("INSERT OR REPLACE INTO unknown_identifier VALUES (?, ?, ?, ?, ?)", values)
-                for tenant_id in {row.tenant_id for row in rows}:
-                    connection.execute(_DELETE_BEYOND, (tenant_id, tenant_id, ROWS_MAX))
-                connection.execute("COMMIT")
-            except sqlite3.Error:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
+        def write(connection: Connection) -> None:
+            only_one(connection, "unknown_identifier")  # what is too many is counted by one at a time
+            put = upsert_into(_VALUES, connection.dialect)
+            then = {name: put.excluded[name] for name in ("kind", "sealed", "seen_at")}
+            put = put.on_conflict_do_update(index_elements=["tenant_id", "pseudonym"], set_=then)
+            connection.execute(put, [asdict(row) for row in rows])
+            for tenant_id in {row.tenant_id for row in rows}:
+                _delete_beyond(connection, tenant_id)
 
         try:
-            await self._file.run(write)
+            await self._tables.write(write)
         except StoreUnavailable as trouble:  # the next attempt brings the value again
             logger.warning("values of %d unknown identifiers are not kept: %s", len(rows), trouble)
             for row in rows:
@@ -166,11 +158,11 @@ class SqliteUnknownIdentifiers:
         return Identifier(kind, plain.decode())
 
 
-_DELETE_BEYOND: Final = """
-DELETE FROM unknown_identifier WHERE tenant_id = ? AND pseudonym IN (
-    SELECT pseudonym FROM unknown_identifier WHERE tenant_id = ? ORDER BY seen_at DESC LIMIT -1 OFFSET ?)
-"""
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+def _delete_beyond(connection: Connection, tenant_id: TenantId) -> None:
+    seen_longest_ago = (
+        select(_VALUES.c.pseudonym)
+        .where(_VALUES.c.tenant_id == tenant_id)
+        .order_by(_VALUES.c.seen_at.desc(), _VALUES.c.pseudonym)
+        .offset(ROWS_MAX)
+    )
+    connection.execute(delete(_VALUES).where(_VALUES.c.tenant_id == tenant_id, _VALUES.c.pseudonym.in_(seen_longest_ago)))

@@ -7,27 +7,34 @@ import base64
 import binascii
 import os
 import secrets
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, bindparam, delete, select
 
-from access_policy.adapters.secrets.sqlite_file import TIMEOUT_S, SecretsFile, wipe_deleted
+from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.small_tables import TEXT, TIMEOUT_S, SmallTables
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 
 NONCE_BYTES: Final = 12
 FORMAT: Final = "v1"
+IDS_ASKED_MAX: Final = 500  # in one statement
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS vehicle_key (
-    tenant_id TEXT NOT NULL, vehicle_id TEXT NOT NULL, key_id TEXT NOT NULL, wrapped BLOB NOT NULL,
-    PRIMARY KEY (tenant_id, vehicle_id))
-"""
+METADATA = MetaData()
+_KEYS = Table(
+    "vehicle_key",
+    METADATA,
+    Column("tenant_id", TEXT, primary_key=True),
+    Column("vehicle_id", TEXT, primary_key=True),
+    Column("key_id", TEXT, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+_DELETE: Final = delete(_KEYS).where(_KEYS.c.tenant_id == bindparam("tenant"), _KEYS.c.vehicle_id == bindparam("vehicle"))
 
 
 class SealBroken(Exception):
@@ -40,43 +47,49 @@ class _VehicleKey:
     cipher: AESGCM
 
 
-class SqliteVehicleVault:
+class SqlVehicleVault:
     """Implements `VehicleVault`. A sealed value reads `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>` and
-    opens only for its own tenant and vehicle."""
+    opens only for its own tenant and vehicle.
 
-    def __init__(self, path: Path, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    A server's write-ahead log and backups hold a forgotten vehicle's wrapped key until they are rotated. What keeps it shut
+    is the master key, which never lies in the database."""
+
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._master = AESGCM(master_key)
-        self._file = SecretsFile(path, _SCHEMA, timeout_s=timeout_s)
+        self._tables = SmallTables(where, METADATA, timeout_s=timeout_s)
 
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
         """Raises `StoreUnavailable`."""
-        key = await self._file.run(lambda connection: self._key_made(connection, tenant_id, vehicle_id))
-        return _sealed(key, value, _bound_to(tenant_id, vehicle_id))
+        (sealed,) = await self.seal_many(tenant_id, [(vehicle_id, value)])
+        return sealed
 
     async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
         """One transaction for all keys that are new. Raises `StoreUnavailable`."""
+        vehicle_ids = {vehicle_id for vehicle_id, _ in values}
 
-        def seal(connection: sqlite3.Connection) -> list[str]:
-            with _transaction(connection):
-                keys = {each: self._key_made(connection, tenant_id, each) for each in dict.fromkeys(v for v, _ in values)}
+        def seal(connection: Connection) -> list[str]:
+            keys = self._keys(connection, tenant_id, vehicle_ids)
+            if missing := vehicle_ids - keys.keys():
+                keys |= self._keys_made(connection, tenant_id, missing)
             return [_sealed(keys[each], value, _bound_to(tenant_id, each)) for each, value in values]
 
-        return await self._file.run(seal)
+        return await self._tables.write(seal)
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
         """None also for a value of an earlier vehicle of the same id, which was forgotten. Raises `SealBroken`,
         `StoreUnavailable`."""
-        key = await self._file.run(lambda connection: self._key(connection, tenant_id, vehicle_id))
-        return _opened(key, sealed, _bound_to(tenant_id, vehicle_id))
+        (value,) = await self.unseal_many(tenant_id, [(vehicle_id, sealed)])
+        return value
 
     async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
         """Raises `SealBroken`, `StoreUnavailable`."""
+        vehicle_ids = {vehicle_id for vehicle_id, _ in sealed}
 
-        def unseal(connection: sqlite3.Connection) -> list[str | None]:
-            keys = {each: self._key(connection, tenant_id, each) for each in dict.fromkeys(v for v, _ in sealed)}
-            return [_opened(keys[each], text, _bound_to(tenant_id, each)) for each, text in sealed]
+        def unseal(connection: Connection) -> list[str | None]:
+            keys = self._keys(connection, tenant_id, vehicle_ids)
+            return [_opened(keys.get(each), text, _bound_to(tenant_id, each)) for each, text in sealed]
 
-        return await self._file.run(unseal)
+        return await self._tables.read(unseal)
 
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
         """Raises `StoreUnavailable`: forget again."""
@@ -84,57 +97,46 @@ class SqliteVehicleVault:
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
         """All or none. Raises `StoreUnavailable`: forget again."""
-
-        def delete(connection: sqlite3.Connection) -> None:
-            with _transaction(connection):
-                connection.executemany(
-                    "DELETE FROM vehicle_key WHERE tenant_id = ? AND vehicle_id = ?",
-                    [(tenant_id, vehicle_id) for vehicle_id in vehicle_ids],
-                )
-            wipe_deleted(connection)
-
-        await self._file.run(delete)
+        if not vehicle_ids:
+            return
+        forgotten = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
+        await self._tables.write(lambda connection: connection.execute(_DELETE, forgotten))
+        await self._tables.wipe(_KEYS)
 
     async def close(self) -> None:
-        await self._file.close()
+        await self._tables.close()
 
-    # --- on the file's thread -------------------------------------------------------------------------------------
+    # --- on the tables' thread ------------------------------------------------------------------------------------
 
-    def _key_made(self, connection: sqlite3.Connection, tenant_id: TenantId, vehicle_id: VehicleId) -> _VehicleKey:
-        found = self._key(connection, tenant_id, vehicle_id)
-        if found is not None:
-            return found
-        key_id = secrets.token_hex(8)
-        wrapped = _encrypt(self._master, AESGCM.generate_key(bit_length=256), _bound_to(tenant_id, vehicle_id, key_id))
-        connection.execute(
-            "INSERT INTO vehicle_key VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (tenant_id, vehicle_id, key_id, wrapped),
-        )
-        made = self._key(connection, tenant_id, vehicle_id)  # another process may have been first
-        if made is None:
-            raise sqlite3.OperationalError("the vehicle was forgotten just now")
+    def _keys_made(
+        self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
+    ) -> dict[VehicleId, _VehicleKey]:
+        """Raises `StoreUnavailable` where a vehicle is forgotten at the same moment."""
+        ids = sorted(vehicle_ids)  # everybody locks rows in this order
+        rows = [self._new_row(tenant_id, vehicle_id) for vehicle_id in ids]
+        connection.execute(upsert_into(_KEYS, connection.dialect).on_conflict_do_nothing(), rows)
+        made = self._keys(connection, tenant_id, ids)  # another process may have been first
+        if len(made) < len(ids):
+            raise StoreUnavailable("a vehicle was forgotten just now")
         return made
 
-    def _key(self, connection: sqlite3.Connection, tenant_id: TenantId, vehicle_id: VehicleId) -> _VehicleKey | None:
-        row = connection.execute(
-            "SELECT key_id, wrapped FROM vehicle_key WHERE tenant_id = ? AND vehicle_id = ?", (tenant_id, vehicle_id)
-        ).fetchone()
-        if row is None:
-            return None
-        key_id, wrapped = row
-        return _VehicleKey(key_id, AESGCM(_decrypt(self._master, wrapped, _bound_to(tenant_id, vehicle_id, key_id))))
+    def _new_row(self, tenant_id: TenantId, vehicle_id: VehicleId) -> dict[str, str | bytes]:
+        key_id, key = secrets.token_hex(8), AESGCM.generate_key(bit_length=256)
+        wrapped = _encrypt(self._master, key, _bound_to(tenant_id, vehicle_id, key_id))
+        return {"tenant_id": tenant_id, "vehicle_id": vehicle_id, "key_id": key_id, "wrapped": wrapped}
 
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+    def _keys(
+        self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
+    ) -> dict[VehicleId, _VehicleKey]:
+        """Of those that have one. Raises `SealBroken`."""
+        keys: dict[VehicleId, _VehicleKey] = {}
+        ids = list(vehicle_ids)
+        for begin in range(0, len(ids), IDS_ASKED_MAX):
+            some = _KEYS.c.vehicle_id.in_(ids[begin : begin + IDS_ASKED_MAX])
+            for row in connection.execute(select(_KEYS).where(_KEYS.c.tenant_id == tenant_id, some)):
+                bound_to = _bound_to(tenant_id, row.vehicle_id, row.key_id)
+                keys[row.vehicle_id] = _VehicleKey(row.key_id, AESGCM(_decrypt(self._master, row.wrapped, bound_to)))
+        return keys
 
 
 def _sealed(key: _VehicleKey, value: str, bound_to: bytes) -> str:

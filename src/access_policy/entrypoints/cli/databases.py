@@ -47,9 +47,15 @@ async def _migrate(settings: Settings) -> None:
     from access_policy.adapters.migrations import Part, latest, migrate
     from access_policy.adapters.read_models.runner import prepare
 
-    for part, place in (Part.EVENTS, settings.store_place), (Part.READ_MODELS, settings.read_models_place):
+    places = {
+        Part.EVENTS: settings.store_place,
+        Part.READ_MODELS: settings.read_models_place,
+        Part.RECORDS: settings.records_place,
+    }
+    for part, place in places.items():
         if isinstance(place, Path):
-            print(f"{part}: the SQLite file {place} is migrated when it is opened")
+            what = f"SQLite files in {place} are" if part is Part.RECORDS else f"SQLite file {place} is"
+            print(f"{part}: the {what} migrated when it is opened")
             continue
         database = database_at(place, "migrate", waits=True)
         try:
