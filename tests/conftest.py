@@ -10,14 +10,24 @@ import pytest
 
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import databases, postgres_database, postgres_server
+from tests.support.records import migrated_records, records_database, records_place
 
-__all__ = ["databases", "postgres_database", "postgres_server"]  # fixtures
+__all__ = [  # fixtures
+    "databases",
+    "migrated_records",
+    "postgres_database",
+    "postgres_server",
+    "records_database",
+    "records_place",
+]
 
 TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--conformance", metavar="FILE", help="write the table of the compliance test cases that were played")
+    parser.addoption(
+        "--conformance", metavar="FILE", help="write the table of the compliance test cases that were played"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

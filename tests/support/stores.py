@@ -49,12 +49,14 @@ def pseudonyms() -> HmacPseudonyms:
     return HmacPseudonyms(TEST_KEY)
 
 
-def vehicle_vault(directory: Path) -> SqlVehicleVault:
-    return SqlVehicleVault(directory / "vault.sqlite", TEST_KEY)
+def vehicle_vault(place: Path | str, key: bytes = TEST_KEY) -> SqlVehicleVault:
+    """In a file of the directory, or in the database of the URL."""
+    return SqlVehicleVault(place / "vault.sqlite" if isinstance(place, Path) else place, key)
 
 
-def charger_credentials(directory: Path) -> SqlChargerCredentials:
-    return SqlChargerCredentials(directory / "credentials.sqlite", TEST_KEY)
+def charger_credentials(place: Path | str) -> SqlChargerCredentials:
+    """In a file of the directory, or in the database of the URL."""
+    return SqlChargerCredentials(place / "credentials.sqlite" if isinstance(place, Path) else place, TEST_KEY)
 
 
 def envelope(*, event_id: str | None = None, at: datetime = NOON, tenant: str = "acme") -> Envelope:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
 from access_policy.application.ports.event_store import StoreUnavailable, StreamId
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
+from tests.support.places import Place
+from tests.support.records import inside
 from tests.support.stores import NOON
 
-ADAPTERS: dict[str, Callable[[Path], RelayPositions]] = {
-    "memory": lambda _: MemoryRelayPositions(),
-    "sqlite": lambda directory: SqlRelayPositions(directory / "relay.sqlite", "a bus"),
-}
 LASTS = timedelta(seconds=15)
 HELD = HeldStream(
     stream=StreamId("acme/vehicle_registry/registry"),
@@ -29,9 +26,16 @@ HELD = HeldStream(
 )
 
 
-@pytest.fixture(params=ADAPTERS)
-async def positions(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RelayPositions]:
-    opened = ADAPTERS[request.param](tmp_path)
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def positions(request: pytest.FixtureRequest) -> AsyncIterator[RelayPositions]:
+    opened: RelayPositions
+    match request.param:
+        case "memory":
+            opened = MemoryRelayPositions()
+        case "sqlite":
+            opened = SqlRelayPositions(request.getfixturevalue("tmp_path") / "relay.sqlite", "a bus")
+        case _:
+            opened = SqlRelayPositions(request.getfixturevalue("records_database"), "a bus")
     yield opened
     await opened.close()
 
@@ -96,13 +100,13 @@ async def test_streams_are_tried_in_the_order_of_their_time(positions: RelayPosi
     assert await positions.held() == [HELD, late]
 
 
-async def test_it_is_durable_and_each_bus_has_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "relay.sqlite"
-    first = SqlRelayPositions(path, "one")
+async def test_it_is_durable_and_each_bus_has_its_own(records_place: Place) -> None:
+    where = inside(records_place, "relay")
+    first = SqlRelayPositions(where, "one")
     await first.advance(7, [HELD])
     await first.close()
 
-    again, other = SqlRelayPositions(path, "one"), SqlRelayPositions(path, "other")
+    again, other = SqlRelayPositions(where, "one"), SqlRelayPositions(where, "other")
 
     assert (await again.position(), await again.held()) == (7, [HELD])
     assert (await other.position(), await other.held()) == (0, [])

@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.event_intake.messages import read
-from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.intake.taking import Intake
-from access_policy.application.ports.event_intake import Fate, Standing
+from access_policy.application.ports.event_intake import Fate
 from tests.support.http_api import HttpApi, http_api
 from tests.support.incoming import commissioned, decommissioned
-from tests.support.stores import NOON
 
 
 @pytest.fixture
@@ -95,32 +93,3 @@ async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older
 
 async def test_a_vehicle_that_was_never_here_is_decommissioned_all_the_same(api: HttpApi) -> None:
     assert (await api.container.intake().take(event(decommissioned("ghost", 3)))).fate is Fate.APPLIED
-
-
-async def test_sources_and_tenants_count_their_own_versions(tmp_path: Path) -> None:
-    records = SqlIntakeRecords(tmp_path / "intake.sqlite")
-    first = event(commissioned("bus-7", 9))
-    await records.begin(first, now=NOON)
-
-    standings = [
-        await records.begin(event(commissioned("bus-7", 8)), now=NOON),
-        await records.begin(replace(event(commissioned("bus-7", 8)), source="elsewhere"), now=NOON),
-        await records.begin(replace(event(commissioned("bus-7", 8)), tenant_id="rival"), now=NOON),  # type: ignore[arg-type]
-        await records.begin(event(commissioned("bus-8", 8)), now=NOON),
-    ]
-    await records.close()
-
-    assert standings == [Standing.OUTDATED, Standing.NEW, Standing.NEW, Standing.NEW]
-
-
-async def test_records_outlive_the_process(tmp_path: Path) -> None:
-    told = event(commissioned("bus-7", 9))
-    records = SqlIntakeRecords(tmp_path / "intake.sqlite")
-    await records.begin(told, now=NOON)
-    await records.close()
-
-    again = SqlIntakeRecords(tmp_path / "intake.sqlite")
-
-    assert await again.fate_of(told) == ("begun", "")
-    assert await again.fate_of(event(commissioned("bus-7", 9))) is None
-    await again.close()

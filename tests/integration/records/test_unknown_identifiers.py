@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +12,8 @@ from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentif
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import TenantId
 from tests.support.builders import DAY, HOUR, NOON
+from tests.support.places import Place
+from tests.support.records import files_holding, inside, rows
 from tests.support.stores import TEST_KEY, pseudonyms
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
@@ -22,13 +21,13 @@ CARD = identifier(IdentifierKind.RFID, "04A1B2C3D4E5F6")
 MONTH = timedelta(days=30)
 
 
-def opened(directory: Path, key: bytes = TEST_KEY) -> SqlUnknownIdentifiers:
-    return SqlUnknownIdentifiers(directory / "unknown.sqlite", key, retention=MONTH)
+def opened(place: Place, key: bytes = TEST_KEY) -> SqlUnknownIdentifiers:
+    return SqlUnknownIdentifiers(inside(place, "unknown"), key, retention=MONTH)
 
 
 @pytest.fixture
-async def unknown(tmp_path: Path) -> AsyncIterator[SqlUnknownIdentifiers]:
-    values = opened(tmp_path)
+async def unknown(records_place: Place) -> AsyncIterator[SqlUnknownIdentifiers]:
+    values = opened(records_place)
     yield values
     await values.close()
 
@@ -43,19 +42,21 @@ def seen(unknown: SqlUnknownIdentifiers, value: Identifier, tenant: TenantId = A
     return ref.pseudonym
 
 
-async def test_a_value_is_there_at_once_and_after_a_restart(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_a_value_is_there_at_once_and_after_a_restart(
+    unknown: SqlUnknownIdentifiers, records_place: Place
+) -> None:
     key = seen(unknown, CARD)
 
     assert await unknown.values(ACME, [key], now=NOON) == {key: CARD}
-    again = opened(tmp_path)
+    again = opened(records_place)
     assert await again.values(ACME, [key], now=NOON) == {key: CARD}
     await again.close()
 
 
-async def test_nothing_in_the_file_shows_the_value(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_nothing_in_the_file_shows_the_value(unknown: SqlUnknownIdentifiers, records_place: Place) -> None:
     await unknown.values(ACME, [seen(unknown, CARD)], now=NOON)
 
-    assert [file.name for file in tmp_path.iterdir() if CARD.value.encode() in file.read_bytes()] == []
+    assert files_holding(records_place, CARD.value.encode()) == []
 
 
 async def test_a_pin_is_not_kept(unknown: SqlUnknownIdentifiers) -> None:
@@ -81,7 +82,7 @@ async def test_it_is_kept_for_the_retention_period_after_the_last_attempt(unknow
     assert await unknown.values(ACME, [key], now=NOON) == {}
 
 
-async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdentifiers, records_place: Place) -> None:
     key = seen(unknown, CARD)
     seen(unknown, CARD, at=NOON + HOUR / 2)
     await unknown.values(ACME, [key], now=NOON)
@@ -89,12 +90,14 @@ async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdent
     assert await unknown.forget_old(now=NOON + MONTH + HOUR / 4) == 1
 
 
-async def test_a_forgotten_value_leaves_nothing_in_the_file(unknown: SqlUnknownIdentifiers, tmp_path: Path) -> None:
+async def test_a_forgotten_value_leaves_nothing_in_the_file(
+    unknown: SqlUnknownIdentifiers, records_place: Place
+) -> None:
     key = seen(unknown, CARD)
     await unknown.forget(ACME, key)
 
     assert await unknown.values(ACME, [key], now=NOON) == {}
-    assert [file.name for file in tmp_path.iterdir() if key.encode() in file.read_bytes()] == []
+    assert files_holding(records_place, key.encode()) == []
 
 
 async def test_an_identifier_that_comes_again_after_it_was_forgotten_is_kept_again(
@@ -114,30 +117,28 @@ async def test_of_too_many_those_seen_longest_ago_go(
     cards = [identifier(IdentifierKind.RFID, f"{number:014X}") for number in range(5)]
     keys = [seen(unknown, card, at=NOON + number * HOUR) for number, card in enumerate(cards)]
 
-    assert list(await unknown.values(ACME, keys, now=NOON)) == keys[2:]
+    assert set(await unknown.values(ACME, keys, now=NOON)) == set(keys[2:])
 
 
 async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
-    unknown: SqlUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    unknown: SqlUnknownIdentifiers, records_place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = seen(unknown, CARD)
     await unknown.values(ACME, [key], now=NOON)
-    other = opened(tmp_path, b"o" * 32)
+    other = opened(records_place, b"o" * 32)
 
     assert await other.values(ACME, [key], now=NOON) == {}
     assert "does not open" in caplog.text
     await other.close()
 
 
-async def test_a_file_that_cannot_be_written_costs_the_value_and_nothing_else(
-    unknown: SqlUnknownIdentifiers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_a_place_that_cannot_be_written_costs_the_value_and_nothing_else(
+    unknown: SqlUnknownIdentifiers, records_place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(sqlite3.connect(tmp_path / "unknown.sqlite")) as connection:
-        connection.execute("ALTER TABLE unknown_identifier RENAME TO hidden")
+    rows(records_place, "unknown", "ALTER TABLE unknown_identifier RENAME TO hidden")
     key = seen(unknown, CARD)
     await unknown._written()
-    with closing(sqlite3.connect(tmp_path / "unknown.sqlite")) as connection:
-        connection.execute("ALTER TABLE hidden RENAME TO unknown_identifier")
+    rows(records_place, "unknown", "ALTER TABLE hidden RENAME TO unknown_identifier")
 
     assert "are not kept" in caplog.text
     seen(unknown, CARD)

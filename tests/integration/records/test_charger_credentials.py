@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.domain.ids import ChargePointId
+from tests.support.places import Place
+from tests.support.records import files_holding, rows
 from tests.support.stores import charger_credentials
 
 CP, OTHER = ChargePointId("CP-0001"), ChargePointId("CP-0002")
@@ -16,13 +17,9 @@ TEXT = "correct horse battery staple é"
 HEX = "00112233445566778899AABBccddeeff01234567"
 
 
-def all_bytes(directory: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in directory.iterdir())
-
-
 @pytest.fixture
-async def credentials(tmp_path: Path) -> AsyncIterator[SqlChargerCredentials]:
-    opened = charger_credentials(tmp_path)
+async def credentials(records_place: Place) -> AsyncIterator[SqlChargerCredentials]:
+    opened = charger_credentials(records_place)
     yield opened
     await opened.close()
 
@@ -88,29 +85,25 @@ async def test_a_cleared_password_is_gone(credentials: SqlChargerCredentials) ->
     assert await credentials.verify(CP, TEXT.encode()) is None
 
 
-async def test_passwords_outlive_the_process_and_stand_nowhere_in_the_file(tmp_path: Path) -> None:
-    credentials = charger_credentials(tmp_path)
+async def test_passwords_outlive_the_process_and_stand_nowhere_in_the_file(records_place: Place) -> None:
+    credentials = charger_credentials(records_place)
     await credentials.set_password(CP, TEXT)
     await credentials.set_password(OTHER, HEX)
     await credentials.close()
 
-    stored = all_bytes(tmp_path)
-    credentials = charger_credentials(tmp_path)
+    credentials = charger_credentials(records_place)
     assert await credentials.verify(CP, TEXT.encode()) is True
-    assert not any(secret in stored for secret in (TEXT.encode(), HEX.encode(), bytes.fromhex(HEX)))
+    for secret in (TEXT.encode(), HEX.encode(), bytes.fromhex(HEX)):
+        assert files_holding(records_place, secret) == []
     await credentials.close()
 
 
-async def test_the_same_password_of_two_chargers_is_not_recognisable(tmp_path: Path) -> None:
-    credentials = charger_credentials(tmp_path)
+async def test_the_same_password_of_two_chargers_is_not_recognisable(records_place: Place) -> None:
+    credentials = charger_credentials(records_place)
     await credentials.set_password(CP, TEXT)
     await credentials.set_password(OTHER, TEXT)
 
-    rows = await credentials._tables.read(
-        lambda connection: connection.execute("SELECT of_text FROM charger_password").fetchall()
-    )
-
-    assert len(set(rows)) == 2
+    assert len(set(rows(records_place, "credentials", "SELECT of_text FROM charger_password"))) == 2
     await credentials.close()
 
 

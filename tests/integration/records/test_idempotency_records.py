@@ -11,6 +11,8 @@ import pytest
 
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.application.ports.idempotency import StoredAnswer
+from tests.support.places import Place
+from tests.support.records import files_holding, inside, rows
 from tests.support.stores import TEST_KEY
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -21,14 +23,10 @@ ANOTHER = StoredAnswer("POST /v1/overrides 2", 409, {}, b"")
 
 
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[SqlIdempotencyRecords]:
-    opened = SqlIdempotencyRecords(tmp_path / "idempotency.sqlite", TEST_KEY)
+async def records(records_place: Place) -> AsyncIterator[SqlIdempotencyRecords]:
+    opened = SqlIdempotencyRecords(inside(records_place, "idempotency"), TEST_KEY)
     yield opened
     await opened.close()
-
-
-def files_holding(directory: Path, content: bytes) -> list[str]:
-    return [file.name for file in directory.iterdir() if content in file.read_bytes()]
 
 
 async def test_an_answer_is_found_again_as_it_was(records: SqlIdempotencyRecords) -> None:
@@ -56,6 +54,13 @@ async def test_a_key_that_is_used_again_later_has_its_new_answer(records: SqlIde
     await records.keep("acme", "key-1", ANOTHER, now=NOW + DAY)
 
     assert await records.find("acme", "key-1", now=NOW + DAY) == ANOTHER
+
+
+async def test_old_answers_are_deleted_when_new_ones_come(records: SqlIdempotencyRecords, records_place: Place) -> None:
+    await records.keep("acme", "key-1", ANOTHER, now=NOW)
+    await records.keep("acme", "key-2", ANSWER, now=NOW + DAY)
+
+    assert rows(records_place, "idempotency", "SELECT key FROM answers") == [("key-2",)]
 
 
 async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> None:

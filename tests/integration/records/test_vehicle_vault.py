@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,8 @@ import pytest
 from access_policy.adapters.secrets.vehicle_vault import SealBroken, SqlVehicleVault
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
+from tests.support.places import Place
+from tests.support.records import files_holding, inside, locked, rows
 from tests.support.stores import TEST_KEY, vehicle_vault
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
@@ -22,21 +22,15 @@ VALUE = "04A1B2C3D4E5F6"
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[SqlVehicleVault]:
-    opened = vehicle_vault(tmp_path)
+async def vault(records_place: Place) -> AsyncIterator[SqlVehicleVault]:
+    opened = vehicle_vault(records_place)
     yield opened
     await opened.close()
 
 
-def files_holding(directory: Path, content: bytes) -> list[str]:
-    return [file.name for file in directory.iterdir() if content in file.read_bytes()]
-
-
-def wrapped_key(directory: Path, vehicle: VehicleId) -> bytes:
-    with closing(sqlite3.connect(directory / "vault.sqlite")) as connection:
-        row = connection.execute("SELECT wrapped FROM vehicle_key WHERE vehicle_id = ?", (vehicle,)).fetchone()
-        wrapped: bytes = row[0]
-    return wrapped
+def wrapped_key(place: Place, vehicle: VehicleId) -> bytes:
+    ((wrapped,),) = rows(place, "vault", f"SELECT wrapped FROM vehicle_key WHERE vehicle_id = '{vehicle}'")
+    return bytes(wrapped)
 
 
 @pytest.mark.parametrize("value", [VALUE, "", "B-ÄÖ 123 𝄞", "x" * 10_000])
@@ -51,12 +45,12 @@ async def test_a_value_sealed_twice_looks_different(vault: SqlVehicleVault) -> N
     assert await vault.seal(ACME, VAN, VALUE) != await vault.seal(ACME, VAN, VALUE)
 
 
-async def test_a_sealed_value_opens_after_the_vault_was_opened_again(tmp_path: Path) -> None:
-    vault = vehicle_vault(tmp_path)
+async def test_a_sealed_value_opens_after_the_vault_was_opened_again(records_place: Place) -> None:
+    vault = vehicle_vault(records_place)
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.close()
 
-    vault = vehicle_vault(tmp_path)
+    vault = vehicle_vault(records_place)
     assert await vault.unseal(ACME, VAN, sealed) == VALUE
     await vault.close()
 
@@ -89,39 +83,44 @@ async def test_a_new_vehicle_of_a_forgotten_ones_id_does_not_bring_its_values_ba
     assert await vault.unseal(ACME, VAN, new) == "another"
 
 
-async def test_nothing_of_a_forgotten_key_is_left_in_any_file(tmp_path: Path) -> None:
-    vault = vehicle_vault(tmp_path)
+async def test_nothing_of_a_forgotten_key_is_left_in_any_file(records_place: Place) -> None:
+    vault = vehicle_vault(records_place)
     for n in range(20):
         await vault.seal(OTHER, VehicleId(f"before-{n}"), VALUE)
     sealed = await vault.seal(ACME, VAN, VALUE)
     for n in range(20):
         await vault.seal(OTHER, VehicleId(f"after-{n}"), VALUE)
-    wrapped = wrapped_key(tmp_path, VAN)
-    assert files_holding(tmp_path, wrapped) != []
+    wrapped = wrapped_key(records_place, VAN)
+    assert files_holding(records_place, wrapped) != []
 
     await vault.forget(ACME, VAN)
 
-    assert files_holding(tmp_path, wrapped) == []
+    assert files_holding(records_place, wrapped) == []
     assert await vault.unseal(ACME, VAN, sealed) is None
     await vault.close()
 
 
-async def test_the_file_is_its_owners_alone_and_holds_neither_values_nor_bare_keys(tmp_path: Path) -> None:
+async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     vault = vehicle_vault(tmp_path)
     await vault.seal(ACME, VAN, VALUE)
+
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
     await vault.close()
 
-    assert stat.S_IMODE((tmp_path / "vault.sqlite").stat().st_mode) == 0o600
-    assert files_holding(tmp_path, VALUE.encode()) == []
-    assert len(wrapped_key(tmp_path, VAN)) == 12 + 32 + 16  # nonce, key, tag
+
+async def test_files_hold_neither_values_nor_bare_keys(vault: SqlVehicleVault, records_place: Place) -> None:
+    await vault.seal(ACME, VAN, VALUE)
+
+    assert files_holding(records_place, VALUE.encode()) == []
+    assert len(wrapped_key(records_place, VAN)) == 12 + 32 + 16  # nonce, key, tag
 
 
-async def test_a_vault_with_another_master_key_says_so(tmp_path: Path) -> None:
-    vault = vehicle_vault(tmp_path)
+async def test_a_vault_with_another_master_key_says_so(records_place: Place) -> None:
+    vault = vehicle_vault(records_place)
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.close()
 
-    vault = SqlVehicleVault(tmp_path / "vault.sqlite", bytes(32))
+    vault = vehicle_vault(records_place, bytes(32))
     with pytest.raises(SealBroken, match="the right one"):
         await vault.unseal(ACME, VAN, sealed)
     with pytest.raises(SealBroken):
@@ -150,13 +149,12 @@ async def test_many_callers_at_once_share_one_key(vault: SqlVehicleVault) -> Non
     assert await asyncio.gather(*(vault.unseal(ACME, VAN, one) for one in sealed)) == [str(n) for n in range(50)]
 
 
-async def test_a_vault_that_another_process_holds_locked_is_unavailable(tmp_path: Path) -> None:
-    vault = SqlVehicleVault(tmp_path / "vault.sqlite", TEST_KEY, timeout_s=0.05)
-    with closing(sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable):
-            await vault.seal(ACME, VAN, VALUE)
-        other.execute("ROLLBACK")
+async def test_a_vault_that_another_process_holds_locked_is_unavailable_until_it_is_free(records_place: Place) -> None:
+    vault = SqlVehicleVault(inside(records_place, "vault"), TEST_KEY, timeout_s=0.5)
+    with locked(records_place, "vault", "vehicle_key"), pytest.raises(StoreUnavailable):
+        await vault.seal(ACME, VAN, VALUE)
+
+    assert await vault.unseal(ACME, VAN, await vault.seal(ACME, VAN, VALUE)) == VALUE
     await vault.close()
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -30,6 +27,8 @@ from access_policy.application.registry_import.plan import (
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ActorId, AgreementId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from tests.support.places import Place
+from tests.support.records import files_holding, inside, rows
 from tests.support.stores import TEST_KEY
 
 ACME = TenantId("acme")
@@ -55,7 +54,13 @@ ROWS = (
     PlanRow(line=None, action=Action.REMOVE, vehicle_id=VehicleId("bus"), base_version=3),
 )
 PLAN = ImportPlan(
-    tenant_id=ACME, plan_id="p", mode=ImportMode.REPLACE, file_fingerprint="f", registry_version=9, vehicles=2, rows=ROWS
+    tenant_id=ACME,
+    plan_id="p",
+    mode=ImportMode.REPLACE,
+    file_fingerprint="f",
+    registry_version=9,
+    vehicles=2,
+    rows=ROWS,
 )
 RECORD = PlanRecord(
     tenant_id=ACME,
@@ -82,20 +87,16 @@ RESULT = ImportResult(applied={"change": 1}, left_out=LEFT_OUT, registry_version
 APPLIED = replace(APPLYING, state=PlanState.APPLIED, result=RESULT, expires_at=NOON + 2 * WEEK)
 
 
-def opened(directory: Path, key: bytes = TEST_KEY) -> SqlImportPlans:
-    return SqlImportPlans(directory / "import_plans.sqlite", key)
+def opened(place: Place, key: bytes = TEST_KEY) -> SqlImportPlans:
+    return SqlImportPlans(inside(place, "import_plans"), key)
 
 
 @pytest.fixture
-async def plans(tmp_path: Path) -> AsyncIterator[SqlImportPlans]:
-    made = opened(tmp_path)
+async def plans(records_place: Place) -> AsyncIterator[SqlImportPlans]:
+    made = opened(records_place)
     await made.keep(RECORD, PLAN)
     yield made
     await made.close()
-
-
-def bytes_of(directory: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in directory.iterdir())
 
 
 async def test_a_plan_is_found_whole_until_it_expires(plans: SqlImportPlans) -> None:
@@ -117,11 +118,9 @@ async def test_a_plan_of_many_chunks_is_found_in_its_order(
     assert await plans.rows(RECORD) == long
 
 
-async def test_no_file_shows_what_the_rows_hold(plans: SqlImportPlans, tmp_path: Path) -> None:
-    content = bytes_of(tmp_path)
-
-    assert CARD.encode() not in content
-    assert "Müller".encode() not in content
+async def test_no_file_shows_what_the_rows_hold(plans: SqlImportPlans, records_place: Place) -> None:
+    assert files_holding(records_place, CARD.encode()) == []
+    assert files_holding(records_place, "Müller".encode()) == []
 
 
 async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqlImportPlans) -> None:
@@ -133,14 +132,13 @@ async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqlImportPlan
     assert await plans.rows(APPLYING) == PLAN
 
 
-async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqlImportPlans, tmp_path: Path) -> None:
+async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqlImportPlans, records_place: Place) -> None:
     await plans.end(APPLIED)
 
     assert await plans.find(ACME, "p", now=NOON + WEEK) == APPLIED
     assert await plans.rows(APPLIED) is None
     assert list(await plans.unfinished()) == []
-    with closing(sqlite3.connect(tmp_path / "import_plans.sqlite")) as connection:
-        assert connection.execute("SELECT body FROM import_plan").fetchall() == [(None,)]
+    assert rows(records_place, "import_plans", "SELECT body FROM import_plan") == [(None,)]
 
 
 async def test_what_has_expired_is_deleted(plans: SqlImportPlans) -> None:
@@ -150,10 +148,9 @@ async def test_what_has_expired_is_deleted(plans: SqlImportPlans) -> None:
 
 
 async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key(
-    plans: SqlImportPlans, tmp_path: Path
+    plans: SqlImportPlans, records_place: Place
 ) -> None:
-    (tmp_path / "other").mkdir()
-    other = opened(tmp_path / "other", bytes(32))
+    other = opened(records_place, bytes(32))
     file, tenant = b"vehicle_id\na\n", TenantId("rival")
     found = [plans.fingerprint_of(ACME, file), plans.fingerprint_of(tenant, file), other.fingerprint_of(ACME, file)]
     await other.close()
@@ -162,23 +159,23 @@ async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key
     assert plans.fingerprint_of(ACME, file) == found[0]
 
 
-async def test_plans_are_there_after_the_file_was_opened_again(tmp_path: Path) -> None:
-    first = opened(tmp_path)
+async def test_plans_are_there_after_the_file_was_opened_again(records_place: Place) -> None:
+    first = opened(records_place)
     await first.keep(RECORD, PLAN)
     await first.close()
 
-    again = opened(tmp_path)
+    again = opened(records_place)
 
     assert await again.rows(RECORD) == PLAN
     await again.close()
 
 
-async def test_rows_that_were_sealed_with_another_key_have_to_be_planned_anew(tmp_path: Path) -> None:
-    first = opened(tmp_path)
+async def test_rows_that_were_sealed_with_another_key_have_to_be_planned_anew(records_place: Place) -> None:
+    first = opened(records_place)
     await first.keep(RECORD, PLAN)
     await first.close()
 
-    other = opened(tmp_path, bytes(32))
+    other = opened(records_place, bytes(32))
 
     with pytest.raises(StoreUnavailable, match="plan it anew"):
         await other.rows(RECORD)

@@ -1,0 +1,96 @@
+"""Where keys, passwords, plans and positions can lie: files of a directory, or a migrated database of a PostgreSQL server."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import MetaData
+
+from access_policy.adapters import import_plans
+from access_policy.adapters.databases import database_at
+from access_policy.adapters.event_bus import positions
+from access_policy.adapters.event_intake import records as intake
+from access_policy.adapters.idempotency import records as idempotency
+from access_policy.adapters.migrations import Part, migrate
+from access_policy.adapters.secrets import charger_credentials, unknown_identifiers, vehicle_vault
+from tests.support.places import Place
+from tests.support.postgres_server import Server, new_database
+
+MODULES = (charger_credentials, idempotency, import_plans, intake, positions, unknown_identifiers, vehicle_vault)
+METADATA: list[MetaData] = [module.METADATA for module in MODULES]
+_TABLES = [name for metadata in METADATA for name in metadata.tables]
+
+
+@pytest.fixture(scope="session")
+def migrated_records(postgres_server: Server) -> Iterator[str]:
+    with new_database(postgres_server) as url:
+        database = database_at(url, "tests")
+        with database.writing.begin() as connection:
+            migrate(connection, Part.RECORDS)
+        database.close()
+        yield url
+
+
+@pytest.fixture
+def records_database(migrated_records: str) -> str:
+    """Its tables are empty."""
+    with psycopg.connect(migrated_records) as connection:
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
+    return migrated_records
+
+
+@pytest.fixture(params=["files", "postgres"])
+def records_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A directory, or the URL of a database."""
+    return tmp_path if request.param == "files" else str(request.getfixturevalue("records_database"))
+
+
+def inside(place: Place, name: str) -> Place:
+    """The file of that name in a directory; the database has no parts."""
+    return place / f"{name}.sqlite" if isinstance(place, Path) else place
+
+
+def rows(place: Place, name: str, query: str) -> list[tuple[Any, ...]]:
+    """What another process reads there; changes are committed."""
+    if isinstance(place, str):
+        with psycopg.connect(place) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+    with closing(sqlite3.connect(place / f"{name}.sqlite")) as file, file:
+        return file.execute(query).fetchall()
+
+
+def files_holding(place: Place, content: bytes) -> list[str]:
+    """Files of the directory, or of the database once all that was written has come to its files. (A server's write-ahead
+    log is looked at by nobody: it holds what was written until it is rotated.)"""
+    if isinstance(place, Path):
+        return [file.name for file in place.iterdir() if content in file.read_bytes()]
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        found = connection.execute(
+            "SELECT name FROM pg_database, pg_ls_dir('base/' || oid) AS name WHERE datname = current_database()"
+            " AND position(%s::bytea IN pg_read_binary_file('base/' || oid || '/' || name, 0, 1000000000, true)) > 0",
+            [content],
+        )
+        return [name for (name,) in found]
+
+
+@contextmanager
+def locked(place: Place, name: str, table: str) -> Iterator[None]:
+    """Somebody else writes there, for as long as the block lasts."""
+    if isinstance(place, str):
+        with psycopg.connect(place) as other:
+            other.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(sql.Identifier(table)))
+            yield
+    else:
+        with closing(sqlite3.connect(place / f"{name}.sqlite", isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            yield
+            file.execute("ROLLBACK")
