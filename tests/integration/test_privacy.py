@@ -22,13 +22,13 @@ import httpx
 from websockets.asyncio.client import connect
 
 from access_policy.adapters.clock import SystemClock
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.identity.embedded import open_embedded_tokens
-from access_policy.adapters.secrets.key_files import open_keys
-from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
 from access_policy.application.ports.identity import Role
+from access_policy.container import Container
 from access_policy.domain.ids import TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded, VehicleRemoved
+from access_policy.settings import Settings
+from tests.support.records import files_of
 
 ACME = TenantId("acme")
 IDENTIFIERS = [
@@ -91,7 +91,9 @@ async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
     assert ended == 0
 
 
-async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(tmp_path: Path) -> None:
+async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(
+    tmp_path: Path, databases: str
+) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     async with serving(data, log) as service:
         await used_by_everyone(service)
@@ -104,8 +106,9 @@ async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_
     assert SECRETS.findall(log.read_text()) == []
     assert "bus-1" not in json.dumps(await opened_from_the_log(data))
     async with serving(data, log) as service:  # read models and decision view as they are after a full replay
-        for name in ("views.sqlite", "view.snapshot"):
-            assert (data / name).exists()
+        assert (data / "view.snapshot").exists()
+        if databases == "postgres":
+            assert [file.name for file in data.glob("*.sqlite")] == ["spool.sqlite"], "nothing else lies in files"
         await service.send("GET", "/v1/vehicles/bus-1", expect=404)
         found = await service.send("GET", f"/v1/vehicles?identifier={STRANGER}", expect=200)
         assert found["items"] == []
@@ -113,7 +116,7 @@ async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_
     assert SECRETS.findall(log.read_text()) == []
 
 
-async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path) -> None:
+async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path, databases: str) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     async with serving(data, log) as service:
         await used_by_everyone(service)
@@ -159,18 +162,18 @@ async def denied_values(service: Running) -> set[str]:
 
 
 def showing(directory: Path) -> list[str]:
-    """The files in which a value stands, in any spelling that was used."""
-    return [
-        file.name
-        for file in sorted(directory.rglob("*"))
-        if file.is_file() and SECRETS.search(file.read_bytes().decode("latin-1"))
-    ]
+    """The files in which a value stands, in any spelling that was used: those of the directory, and of the database if events
+    lie in one."""
+    files = {file.name: file.read_bytes() for file in sorted(directory.rglob("*")) if file.is_file()}
+    if isinstance(database := Settings(data=directory).store_place, str):
+        files |= files_of(database)
+    return [name for name, content in files.items() if SECRETS.search(content.decode("latin-1"))]
 
 
 async def opened_from_the_log(data: Path) -> dict[str, list[str]]:
     """Every sealed value that was ever recorded and still opens with the keys of the installation, by vehicle."""
-    store = sqlite_event_store(data / "events.sqlite")
-    vault = SqlVehicleVault(data / "vault.sqlite", open_keys(data / "keys").vault)
+    container = Container(settings=Settings(data=data))
+    store, vault = container.store(), container.vault()
     opened: dict[str, list[str]] = {}
     kinds = [VehicleIdentifierAdded.TYPE, VehicleRemoved.TYPE]
     recorded = await store.read_log(after=0, limit=10_000, types=kinds)

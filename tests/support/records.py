@@ -31,10 +31,7 @@ _TABLES = [name for metadata in METADATA for name in metadata.tables]
 @pytest.fixture(scope="session")
 def migrated_records(postgres_server: Server) -> Iterator[str]:
     with new_database(postgres_server) as url:
-        database = database_at(url, "tests")
-        with database.writing.begin() as connection:
-            migrate(connection, Part.RECORDS)
-        database.close()
+        migrated_for_records(url)
         yield url
 
 
@@ -50,6 +47,14 @@ def records_database(migrated_records: str) -> str:
 def records_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A directory, or the URL of a database."""
     return tmp_path if request.param == "files" else str(request.getfixturevalue("records_database"))
+
+
+def migrated_for_records(url: str) -> None:
+    """As `access-policy migrate` leaves it."""
+    database = database_at(url, "tests")
+    with database.writing.begin() as connection:
+        migrate(connection, Part.RECORDS)
+    database.close()
 
 
 def inside(place: Place, name: str) -> Place:
@@ -72,14 +77,18 @@ def files_holding(place: Place, content: bytes) -> list[str]:
     log is looked at by nobody: it holds what was written until it is rotated.)"""
     if isinstance(place, Path):
         return [file.name for file in place.iterdir() if content in file.read_bytes()]
-    with psycopg.connect(place, autocommit=True) as connection:
+    return [name for name, held in files_of(place).items() if content in held]
+
+
+def files_of(url: str) -> dict[str, bytes]:
+    """The files of the database by name, once all that was written has come to them."""
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
         found = connection.execute(
-            "SELECT name FROM pg_database, pg_ls_dir('base/' || oid) AS name WHERE datname = current_database()"
-            " AND position(%s::bytea IN pg_read_binary_file('base/' || oid || '/' || name, 0, 1000000000, true)) > 0",
-            [content],
+            "SELECT name, pg_read_binary_file('base/' || oid || '/' || name, 0, 1000000000, true)"
+            " FROM pg_database, pg_ls_dir('base/' || oid) AS name WHERE datname = current_database()"
         )
-        return [name for (name,) in found]
+        return {name: bytes(content) for name, content in found if content is not None}
 
 
 @contextmanager

@@ -54,8 +54,8 @@ async def _migrate(settings: Settings) -> None:
     }
     for part, place in places.items():
         if isinstance(place, Path):
-            what = f"SQLite files in {place} are" if part is Part.RECORDS else f"SQLite file {place} is"
-            print(f"{part}: the {what} migrated when it is opened")
+            file = f"each SQLite file in {place}" if part is Part.RECORDS else f"the SQLite file {place}"
+            print(f"{part}: {file} is migrated when it is opened")
             continue
         database = database_at(place, "migrate", waits=True)
         try:
