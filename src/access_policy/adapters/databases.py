@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, String, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 
 from access_policy.adapters.postgres_connections import PunctualConnection, connection_settings
@@ -21,6 +21,8 @@ STATEMENT_TIMEOUT_S = 30.0
 NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_S: Final = 5.0
+
+TEXT: Final = String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.databases import TEXT, upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
-from access_policy.adapters.small_tables import TEXT, SmallTables, as_text
+from access_policy.adapters.small_tables import SmallTables, as_text
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanRow, PlanState
 from access_policy.domain.ids import TenantId

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Connection, MetaData, String, Table, event, func, literal, select, text
-from sqlalchemy.dialects.postgresql import VARCHAR
+from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.databases import Database, database_at
@@ -28,9 +27,7 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 5.0
 BUSY_SHARE: Final = 0.8  # of the timeout: who waits for another process's transaction is told so, not cut off
 SERVER_THREADS: Final = 2  # and connections, at most: there are some of these tables in each process
-OTHERS_END_S: Final = 1.0  # how long a wipe waits for transactions that still see what was deleted
-
-TEXT: Final = String().with_variant(VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
+OTHERS_END_S: Final = 1.0  # how long a wipe waits for others: transactions that still see what was deleted, other wipes
 
 _Answer = TypeVar("_Answer")
 
@@ -151,14 +148,28 @@ def _wipe_file(database: Database) -> None:
     """Empty the write-ahead log, which still holds what `secure_delete` overwrote in the file itself."""
     connection = database.reading.raw_connection()  # any other is in a transaction from its first statement on
     try:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        ((busy, _, _),) = cursor.fetchall()
-        cursor.close()
+        if not _in_time(lambda: _checkpointed(connection.cursor())):
+            raise sqlite3.OperationalError("another process reads the file; its log is not emptied yet")
     finally:
         connection.close()
-    if busy:
-        raise sqlite3.OperationalError("another process reads the file; its log is not emptied yet")
+
+
+def _checkpointed(cursor: Any) -> bool:
+    """SQLite does not wait for a process that is at it already."""
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((busy, _, _),) = cursor.fetchall()
+    cursor.close()
+    return not busy
+
+
+def _in_time(is_so: Callable[[], bool]) -> bool:
+    """Whether it came to be so while there was time to wait for others."""
+    until = time.monotonic() + OTHERS_END_S
+    while not is_so():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 # Of this database: who may see what was deleted before transaction `:next` began, on account of when it began itself.
@@ -172,12 +183,8 @@ def _wipe(database: Database, table: Table) -> None:
     """Write the table anew: a plain VACUUM gives the room of deleted rows free and leaves in it what they held."""
     with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
-        until = time.monotonic() + OTHERS_END_S
-        while connection.execute(_OLDER, {"next": following}).scalar():
-            if time.monotonic() > until:
-                log.warning("deleted rows of %s stay in its file: an older transaction is still open", table.name)
-                break
-            time.sleep(0.01)
+        if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
+            log.warning("deleted rows of %s stay in its file: an older transaction is still open", table.name)
         file = select(func.pg_relation_filenode(table.name))
         before = connection.execute(file).scalar()
         connection.execute(text(f"VACUUM (FULL) {table.name}"))

@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from access_policy.adapters.databases import upsert_into
-from access_policy.adapters.small_tables import TEXT, SmallTables, as_stored, storable
+from access_policy.adapters.databases import TEXT, upsert_into
+from access_policy.adapters.small_tables import SmallTables, as_stored, storable
 from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.relay_positions import HeldStream
 

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from access_policy.adapters.databases import upsert_into
-from access_policy.adapters.small_tables import TEXT, SmallTables, as_stored, only_one, storable
+from access_policy.adapters.databases import TEXT, upsert_into
+from access_policy.adapters.small_tables import SmallTables, as_stored, only_one, storable
 from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.ports.event_intake import Fate, Standing, Verdict
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Float, Index, Integer, LargeBinary, MetaData, Table, delete, select
 
-from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.databases import TEXT, upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
-from access_policy.adapters.small_tables import TEXT, SmallTables
+from access_policy.adapters.small_tables import SmallTables
 from access_policy.application.ports.idempotency import StoredAnswer
 
 KEPT_FOR: Final = timedelta(days=1)

@@ -12,9 +12,8 @@ from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeDecorator
 
+from access_policy.adapters.databases import TEXT
 from access_policy.application.projections.changes import Projection
-
-TEXT = String().with_variant(VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
 
 
 class Instant(TypeDecorator[datetime]):

@@ -7,11 +7,22 @@ import re
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, delete, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
-from access_policy.adapters.databases import upsert_into
-from access_policy.adapters.small_tables import TEXT, TIMEOUT_S, SmallTables
+from access_policy.adapters.databases import TEXT, upsert_into
+from access_policy.adapters.small_tables import TIMEOUT_S, SmallTables
 from access_policy.domain.ids import ChargePointId
 
 METADATA = MetaData()
@@ -28,7 +39,17 @@ def _passwords(name: str) -> Table:
 
 
 _CURRENT = _passwords("charger_password")
-_PROPOSED = _passwords("proposed_password")  # who changes both tables changes this one first: no two wait for each other
+_PROPOSED = _passwords(
+    "proposed_password"
+)  # who changes both tables changes this one first: no two wait for each other
+_BOTH: Final = union_all(
+    *(
+        select(literal_column(f"'{table.name}'").label("kept_in"), table.c.of_text, table.c.of_bytes).where(
+            table.c.charge_point_id == bindparam("charger")
+        )
+        for table in (_CURRENT, _PROPOSED)
+    )
+)
 _NOTHING: Final = (b"", b"")
 
 # OCPP 1.6's AuthorizationKey: 20 bytes, written as 40 hex digits. Chargers present the bytes or the digits.
@@ -70,12 +91,9 @@ class SqlChargerCredentials:
 
     async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
         """An unknown charger takes as long as a wrong password. A proposed password that is used takes the old one's place."""
-        current, proposed = await self._tables.read(
-            lambda connection: (
-                _hashes(connection, _CURRENT, charge_point_id),
-                _hashes(connection, _PROPOSED, charge_point_id),
-            )
-        )
+        rows = await self._tables.read(lambda connection: connection.execute(_BOTH, {"charger": charge_point_id}).all())
+        known = {row.kept_in: (row.of_text, row.of_bytes) for row in rows}
+        current, proposed = known.get(_CURRENT.name), known.get(_PROPOSED.name)
         hashed = self._hash(charge_point_id, presented or b"")
         fits = _fits(hashed, current or _NOTHING)
         fits_proposed = _fits(hashed, proposed or _NOTHING) and presented is not None
@@ -120,12 +138,6 @@ def _of(table: Table, charge_point_id: ChargePointId) -> ColumnElement[bool]:
 def _put(connection: Connection, table: Table, row: dict[str, str | bytes]) -> None:
     put = upsert_into(table, connection.dialect).values(row)
     connection.execute(put.on_conflict_do_update(index_elements=["charge_point_id"], set_=row))
-
-
-def _hashes(connection: Connection, table: Table, charge_point_id: ChargePointId) -> tuple[bytes, bytes] | None:
-    asked = select(table.c.of_text, table.c.of_bytes).where(_of(table, charge_point_id))
-    row = connection.execute(asked).first()
-    return None if row is None else (row.of_text, row.of_bytes)
 
 
 def _fits(hashed: bytes, known: tuple[bytes, bytes]) -> bool:

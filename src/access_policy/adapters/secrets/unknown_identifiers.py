@@ -16,9 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, delete, select
 
-from access_policy.adapters.databases import upsert_into
+from access_policy.adapters.databases import TEXT, upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
-from access_policy.adapters.small_tables import TEXT, TIMEOUT_S, SmallTables, as_text, only_one
+from access_policy.adapters.small_tables import TIMEOUT_S, SmallTables, as_text, only_one
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
 from access_policy.domain.ids import TenantId
@@ -165,4 +165,6 @@ def _delete_beyond(connection: Connection, tenant_id: TenantId) -> None:
         .order_by(_VALUES.c.seen_at.desc(), _VALUES.c.pseudonym)
         .offset(ROWS_MAX)
     )
-    connection.execute(delete(_VALUES).where(_VALUES.c.tenant_id == tenant_id, _VALUES.c.pseudonym.in_(seen_longest_ago)))
+    connection.execute(
+        delete(_VALUES).where(_VALUES.c.tenant_id == tenant_id, _VALUES.c.pseudonym.in_(seen_longest_ago))
+    )

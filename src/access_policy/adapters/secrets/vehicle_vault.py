@@ -16,8 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, bindparam, delete, select
 
-from access_policy.adapters.databases import upsert_into
-from access_policy.adapters.small_tables import TEXT, TIMEOUT_S, SmallTables
+from access_policy.adapters.databases import TEXT, upsert_into
+from access_policy.adapters.small_tables import TIMEOUT_S, SmallTables
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 
@@ -34,7 +34,9 @@ _KEYS = Table(
     Column("key_id", TEXT, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
 )
-_DELETE: Final = delete(_KEYS).where(_KEYS.c.tenant_id == bindparam("tenant"), _KEYS.c.vehicle_id == bindparam("vehicle"))
+_DELETE: Final = delete(_KEYS).where(
+    _KEYS.c.tenant_id == bindparam("tenant"), _KEYS.c.vehicle_id == bindparam("vehicle")
+)
 
 
 class SealBroken(Exception):
