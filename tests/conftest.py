@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from tests.support.octt import document, ids_of
-from tests.support.postgres_server import databases, postgres_database, postgres_server
+from tests.support.postgres_server import databases, own_server, postgres_database, postgres_server
 from tests.support.records import migrated_records, records_database, records_place
 
 __all__ = [  # fixtures
     "databases",
     "migrated_records",
+    "own_server",
     "postgres_database",
     "postgres_server",
     "records_database",

@@ -29,6 +29,7 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
 from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.spool import SqliteSpool
@@ -176,7 +177,11 @@ class Container(containers.DeclarativeContainer):
         settings,
     )
     credentials = providers.Singleton(
-        lambda keys, s: SqlChargerCredentials(_records(s, "credentials"), keys.charger_passwords), keys, settings
+        lambda keys, s: RememberedCredentials(
+            SqlChargerCredentials(_records(s, "credentials"), keys.charger_passwords)
+        ),
+        keys,
+        settings,
     )
     decision_view = providers.Singleton(DecisionView)
     profiles = providers.Singleton(ProfileCatalogue.packaged, decision_view.provided.operators_profiles)

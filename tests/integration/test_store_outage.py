@@ -24,9 +24,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
-from tests.support.postgres_server import FaultyServer, keep_everything_in, new_database, own_server
-
-__all__ = ["own_server"]  # a fixture
+from tests.support.postgres_server import FaultyServer, keep_everything_in, new_database
 
 CONTEXT = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}

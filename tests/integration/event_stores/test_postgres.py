@@ -20,10 +20,8 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.migrations import MigrationNeeded
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId, VersionConflict
 from tests.support.cutting_proxy import Cut, CuttingProxy
-from tests.support.postgres_server import PASSWORD, FaultyServer, new_database, own_server, postgres_url
+from tests.support.postgres_server import PASSWORD, FaultyServer, new_database, postgres_url
 from tests.support.stores import notes, postgres_store, text_of
-
-__all__ = ["own_server"]  # a fixture
 
 A = StreamId("acme/depot/a")
 WRITERS, APPENDS_EACH = 16, 30

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,7 +19,7 @@ from access_policy.adapters.small_tables import SmallTables, storable
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
-from tests.support.postgres_server import PASSWORD, PostgresServer, new_database
+from tests.support.postgres_server import PASSWORD, FaultyServer, new_database
 from tests.support.records import files_holding, migrated_for_records, rows
 from tests.support.stores import TEST_KEY, vehicle_vault
 
@@ -29,14 +28,6 @@ SHORT_S = 0.5
 TOO_LONG_S = 30.0
 METADATA = MetaData()
 NUMBERS = Table("numbers", METADATA, Column("number", Integer, primary_key=True))
-
-
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[PostgresServer]:
-    """One that may be stopped."""
-    server = PostgresServer()
-    yield server
-    server.end()
 
 
 def numbers_at(place: Place, timeout_s: float = SHORT_S) -> SmallTables:
@@ -175,7 +166,7 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_the_next_one_is_a
     await tables.close()
 
 
-async def test_a_server_that_hangs_costs_the_deadline_and_one_that_is_back_is_used(own_server: PostgresServer) -> None:
+async def test_a_server_that_hangs_costs_the_deadline_and_one_that_is_back_is_used(own_server: FaultyServer) -> None:
     with new_database(own_server) as url:
         migrated_for_records(url)
         vault = SqlVehicleVault(url, TEST_KEY, timeout_s=SHORT_S)

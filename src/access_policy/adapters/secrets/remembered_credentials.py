@@ -1,0 +1,66 @@
+"""Passwords that were right a while ago, for the time in which nobody can ask: a charger that comes back while the database is
+down is known to the process that let it in before."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.domain.ids import ChargePointId
+
+log = logging.getLogger(__name__)
+
+
+class RememberedCredentials:
+    """Implements `ChargerCredentials` over another one. Asks that one first, always; what it said last of a charger holds
+    while it cannot be asked, for the very password of then and for no other. A password that another process changed just
+    before the outage is accepted once more, in the outage; one that this process changed is not."""
+
+    def __init__(self, credentials: ChargerCredentials) -> None:
+        self._credentials = credentials
+        self._key = secrets.token_bytes(32)
+        self._let_in: dict[ChargePointId, bytes | None] = {}  # the password's keyed hash; None: it had none
+
+    async def set_password(self, charge_point_id: ChargePointId, password: str) -> None:
+        self._let_in.pop(charge_point_id, None)
+        await self._credentials.set_password(charge_point_id, password)
+
+    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
+        await self._credentials.propose(charge_point_id, password)
+
+    async def withdraw(self, charge_point_id: ChargePointId) -> None:
+        await self._credentials.withdraw(charge_point_id)
+
+    async def clear(self, charge_point_id: ChargePointId) -> None:
+        self._let_in.pop(charge_point_id, None)
+        await self._credentials.clear(charge_point_id)
+
+    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
+        """Raises `StoreUnavailable` for a charger that was not let in by this process."""
+        try:
+            verdict = await self._credentials.verify(charge_point_id, presented)
+        except StoreUnavailable as outage:
+            if charge_point_id not in self._let_in:
+                raise
+            log.warning("charger %s is judged by what was known of it before: %s", charge_point_id, outage)
+            return self._verify_from_memory(charge_point_id, presented)
+        if verdict is None:
+            self._let_in[charge_point_id] = None
+        elif verdict and presented is not None:
+            self._let_in[charge_point_id] = self._hash(charge_point_id, presented)
+        return verdict
+
+    async def close(self) -> None:
+        await self._credentials.close()
+
+    def _verify_from_memory(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
+        known = self._let_in[charge_point_id]
+        if known is None:
+            return None
+        return presented is not None and hmac.compare_digest(known, self._hash(charge_point_id, presented))
+
+    def _hash(self, charge_point_id: ChargePointId, password: bytes) -> bytes:
+        return hmac.digest(self._key, charge_point_id.encode() + b"\0" + password, "sha256")

@@ -1,0 +1,63 @@
+"""While passwords cannot be asked for, the one that was right last is right, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.ids import ChargePointId
+from tests.support.stores import charger_credentials
+
+CP, OPEN, STRANGER = ChargePointId("CP-1"), ChargePointId("CP-2"), ChargePointId("CP-3")
+PASSWORD = "0123456789abcdef"
+
+
+@pytest.fixture
+async def known(tmp_path: Path) -> RememberedCredentials:
+    """It has let in a charger with a password, and one without; then nobody can be asked any more."""
+    credentials = RememberedCredentials(charger_credentials(tmp_path))
+    await credentials.set_password(CP, PASSWORD)
+    assert await credentials.verify(CP, PASSWORD.encode())
+    assert await credentials.verify(OPEN, None) is None
+    return credentials
+
+
+async def test_what_was_right_last_is_right_while_nobody_can_be_asked(known: RememberedCredentials) -> None:
+    await known.close()
+
+    assert await known.verify(CP, PASSWORD.encode()) is True
+    assert await known.verify(CP, b"another password") is False
+    assert await known.verify(CP, None) is False
+    assert await known.verify(OPEN, None) is None
+    with pytest.raises(StoreUnavailable):
+        await known.verify(STRANGER, PASSWORD.encode())
+
+
+@pytest.mark.parametrize("change", ["set", "clear"])
+async def test_a_password_that_was_changed_here_is_not_remembered(known: RememberedCredentials, change: str) -> None:
+    await (known.set_password(CP, "the next password") if change == "set" else known.clear(CP))
+    await known.close()
+
+    with pytest.raises(StoreUnavailable):
+        await known.verify(CP, PASSWORD.encode())
+
+
+async def test_a_password_that_was_proposed_and_used_is_remembered(known: RememberedCredentials) -> None:
+    await known.propose(CP, "the next password")
+    assert await known.verify(CP, b"the next password")
+    await known.close()
+
+    assert await known.verify(CP, b"the next password") is True
+    assert await known.verify(CP, PASSWORD.encode()) is False
+
+
+async def test_who_can_be_asked_is_asked(known: RememberedCredentials) -> None:
+    await known.withdraw(CP)
+    assert await known.verify(CP, b"wrong") is False
+    await known.clear(CP)
+
+    assert await known.verify(CP, PASSWORD.encode()) is None
+    await known.close()
