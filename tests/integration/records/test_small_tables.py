@@ -129,7 +129,7 @@ async def test_a_file_is_its_owners_alone_and_safe_once_it_was_written(tmp_path:
 
 
 async def test_who_waited_for_another_process_is_told_so_and_not_cut_off(tmp_path: Path) -> None:
-    one, other = numbers_at(tmp_path, TOO_LONG_S), numbers_at(tmp_path)
+    one, other = numbers_at(tmp_path, TOO_LONG_S), numbers_at(tmp_path, 4 * SHORT_S)
     loop = asyncio.get_running_loop()
     has_begun, may_end = asyncio.Event(), asyncio.Event()
 
