@@ -1,0 +1,207 @@
+"""What lies in the table (ADR 0020): events in slices by stream, and the log, which says in which order slices were added.
+
+A slice is a run of one stream's events that were appended together. It lies under the stream, at the version of its first
+event. The log lies in buckets of positions; each of its items is a commit: one transaction's slices, at the position of its
+first event. Both grow in the same way: what comes next lies right behind the end, and is put only where nothing lies yet.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from eventsourcing.persistence import StoredEvent
+
+Item = dict[str, Any]  # attributes as DynamoDB writes them, each with its type
+
+BUCKET: Final = 10_000  # positions of the log that share a partition key; no commit has more events
+CHUNK_BYTES: Final = 390_000  # of a slice in one item
+ITEM_BYTES: Final = 400_000  # DynamoDB takes 400 KB, keys and names included
+TRANSACTION_BYTES: Final = 4_000_000  # DynamoDB takes 4 MB, keys and names included
+DIGITS: Final = 15
+BEHIND: Final = "~"  # sorts behind every digit and the dot: all chunks of a slice come before its key and this
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Where events lie: `count` of them from version `first` on, in `chunks` items. `names` are their stored names."""
+
+    stream: str
+    first: int
+    count: int
+    chunks: int
+    names: frozenset[str]
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+    @property
+    def keys(self) -> list[Item]:
+        return [stream_key(self.stream, self.first, chunk) for chunk in range(self.chunks)]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One transaction, as the log has it: positions `first` to `last`. `id` is the transaction's own."""
+
+    first: int
+    count: int
+    id: str
+    slices: tuple[Slice, ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+    def placed(self) -> Iterator[tuple[int, Slice]]:
+        """Each slice with the position of its first event."""
+        position = self.first
+        for each in self.slices:
+            yield position, each
+            position += each.count
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSlice:
+    """A slice with its events, ready to be written."""
+
+    place: Slice
+    chunks: tuple[bytes, ...]
+
+    def items(self) -> list[Item]:
+        return [
+            key | {"n": {"N": str(self.place.count)}, "c": {"N": str(self.place.chunks)}, "b": {"B": chunk}}
+            for key, chunk in zip(self.place.keys, self.chunks, strict=True)
+        ]
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def bucket_of(position: int) -> int:
+    return (position - 1) // BUCKET
+
+
+def stream_partition(stream: str) -> str:
+    return f"stream/{stream}"
+
+
+def log_partition(bucket: int) -> str:
+    return f"log/{bucket:0{DIGITS}}"
+
+
+def place(number: int) -> str:
+    """The sort key of what begins at a version or position."""
+    return f"{number:0{DIGITS}}"
+
+
+def stream_key(stream: str, first: int, chunk: int = 0) -> Item:
+    return key(stream_partition(stream), place(first) + (f".{chunk:02}" if chunk else ""))
+
+
+def log_key(first: int) -> Item:
+    return key(log_partition(bucket_of(first)), place(first))
+
+
+def tracking_key(application_name: str) -> Item:
+    return key(f"tracking/{application_name}", "position")
+
+
+def key(partition: str, sort: str) -> Item:
+    return {"pk": {"S": partition}, "sk": {"S": sort}}
+
+
+def key_of(item: Item) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+# --- slices ---------------------------------------------------------------------------------------------------------
+
+
+def packed(events: Sequence[StoredEvent]) -> list[PackedSlice]:
+    """The events in slices, in their order: each run of consecutive versions of one stream is one."""
+    return [_packed(run) for run in _runs(events)]
+
+
+def _runs(events: Iterable[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    run: list[StoredEvent] = []
+    for event in events:
+        follows = run and event.originator_id == run[-1].originator_id
+        if run and not (follows and event.originator_version == run[-1].originator_version + 1):
+            yield run
+            run = []
+        run.append(event)
+    if run:
+        yield run
+
+
+def _packed(run: Sequence[StoredEvent]) -> PackedSlice:
+    content = zlib.compress(msgspec.msgpack.encode([(event.topic, event.state) for event in run]))
+    chunks = tuple(content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES))
+    names = frozenset(event.topic for event in run)
+    stream, first = str(run[0].originator_id), run[0].originator_version
+    return PackedSlice(Slice(stream, first, len(run), len(chunks), names), chunks)
+
+
+def unpacked(stream: str, first: int, chunks: Sequence[Item]) -> list[StoredEvent]:
+    """The events of a slice, from all its items in order."""
+    content = zlib.decompress(b"".join(chunk["b"]["B"] for chunk in chunks))
+    events = msgspec.msgpack.decode(content, type=list[tuple[str, bytes]])
+    return [StoredEvent(stream, version, topic, state) for version, (topic, state) in enumerate(events, first)]
+
+
+def first_of(item: Item) -> int:
+    """The version or position at which the item's slice or commit begins."""
+    return int(item["sk"]["S"].partition(".")[0])
+
+
+def last_of(item: Item) -> int:
+    return first_of(item) + int(item["n"]["N"]) - 1
+
+
+# --- commits --------------------------------------------------------------------------------------------------------
+
+
+class _Entry(msgspec.Struct, array_like=True):
+    """A slice as a commit lists it."""
+
+    stream: str
+    first: int
+    count: int
+    chunks: int
+    names: list[str]
+
+
+def commit_item(commit: Commit) -> Item:
+    entries = [_Entry(s.stream, s.first, s.count, s.chunks, sorted(s.names)) for s in commit.slices]
+    return log_key(commit.first) | {
+        "n": {"N": str(commit.count)},
+        "id": {"S": commit.id},
+        "slices": {"S": msgspec.json.encode(entries).decode()},
+    }
+
+
+def commit_of(item: Item) -> Commit:
+    entries = msgspec.json.decode(item["slices"]["S"], type=list[_Entry])
+    slices = (Slice(e.stream, e.first, e.count, e.chunks, frozenset(e.names)) for e in entries)
+    return Commit(first_of(item), int(item["n"]["N"]), item["id"]["S"], tuple(slices))
+
+
+def size_of(item: Mapping[str, Any]) -> int:
+    """In bytes, as DynamoDB counts: names and values; a number by its digits, two a byte."""
+    return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
+
+
+def _size_of_value(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return len(content) // 2 + 2
+        case _:
+            return len(content)

@@ -1,0 +1,188 @@
+"""The log: commits in the order of their positions, without a gap (ADR 0020)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from eventsourcing.persistence import Notification
+
+from access_policy.adapters.event_stores.dynamodb.calls import BATCH_KEYS, Calls, Pauses
+from access_policy.adapters.event_stores.dynamodb.items import (
+    Commit,
+    Item,
+    Slice,
+    bucket_of,
+    commit_of,
+    first_of,
+    key_of,
+    last_of,
+    log_partition,
+    place,
+    unpacked,
+)
+from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Ends
+
+BATCHES_AT_ONCE: Final = 4
+ENDS_OF: Final = "log"
+
+Placed = tuple[int, Slice]  # a slice with the position of its first event
+
+
+class Log:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._ends = Ends()
+        self.end = 0  # where it was last seen to end; it may have grown since
+
+    def ended_at(self, position: int) -> None:
+        self._ends.add(ENDS_OF, position)
+        self.end = max(self.end, position)
+
+    async def look_for_end(self) -> int:
+        """The position of the last event; 0 for an empty log."""
+        latest = await self._last_in(await self._last_bucket())
+        if latest is not None:
+            self.ended_at(last_of(latest))
+        return self.end
+
+    async def commit_at(self, position: int) -> Commit | None:
+        """The commit that begins there."""
+        found = await self._calls.first(
+            log_partition(bucket_of(position)), lowest=place(position), highest=place(position)
+        )
+        return commit_of(found) if found is not None else None
+
+    async def select(self, *, after: int, up_to: int, limit: int, names: Collection[str] = ()) -> list[Notification]:
+        """At most `limit` events at positions in `(after, up_to]`, in order; only those of `names`, if there are any."""
+        wanted = frozenset(names)
+        found: list[Notification] = []
+        candidates: list[Placed] = []
+        missing = limit
+        async with aclosing(self._placed(after, up_to, None if wanted else limit)) as slices:
+            async for position, each in slices:
+                if wanted and wanted.isdisjoint(each.names):
+                    continue
+                candidates.append((position, each))
+                missing -= min(position + each.count - 1, up_to) - max(position, after + 1) + 1
+                if missing <= 0:
+                    found += await self._notifications(candidates, after, up_to, wanted)
+                    candidates, missing = [], limit - len(found)
+                    if missing <= 0:
+                        break
+        found += await self._notifications(candidates, after, up_to, wanted)
+        return found[:limit]
+
+    # --- commits ----------------------------------------------------------------------------------------------------
+
+    async def _placed(self, after: int, up_to: int, page_limit: int | None) -> AsyncIterator[Placed]:
+        """The slices that have positions in `(after, up_to]`."""
+        async with aclosing(self._commits(after, up_to, page_limit)) as commits:
+            async for commit in commits:
+                for position, each in commit.placed():
+                    if position > up_to:
+                        return
+                    if position + each.count - 1 > after:
+                        yield position, each
+
+    async def _commits(self, after: int, up_to: int, page_limit: int | None) -> AsyncIterator[Commit]:
+        """Those that have positions in `(after, up_to]`, each right behind the one before.
+
+        A query may come by while a transaction shows only in part, and find what followed it: then it is asked again.
+        """
+        pauses = Pauses()
+        next_first = await self._beginning(after + 1)
+        while next_first <= up_to:
+            came_to, in_order = next_first, True
+            async with aclosing(self._items(next_first, up_to, page_limit)) as items:
+                async for item in items:
+                    commit = commit_of(item)
+                    if commit.first != next_first:
+                        in_order = False
+                        break
+                    yield commit
+                    next_first = commit.last + 1
+                    self.ended_at(commit.last)
+            if not in_order:
+                await pauses.pause()
+            elif bucket_of(next_first) == bucket_of(came_to):
+                return
+
+    async def _items(self, first: int, up_to: int, page_limit: int | None) -> AsyncIterator[Item]:
+        """The commits of one bucket that begin in `[first, up_to]`."""
+        pages = self._calls.query(
+            log_partition(bucket_of(first)), lowest=place(first), highest=place(min(up_to, NO_LATER)), limit=page_limit
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                for item in page:
+                    yield item
+
+    async def _beginning(self, position: int) -> int:
+        """The position at which the commit begins that has `position`, or would have it: that behind the end, if it is
+        there, else `position`."""
+        if (ENDS_OF, position - 1) in self._ends:
+            return position
+        for bucket in range(bucket_of(position), max(bucket_of(position) - 2, -1), -1):
+            if (found := await self._last_in(bucket, before=position)) is not None:
+                return first_of(found)
+        return position
+
+    async def _last_in(self, bucket: int, before: int = NO_LATER) -> Item | None:
+        """The last commit that begins in the bucket, at or before a position."""
+        return await self._calls.first(log_partition(bucket), lowest=place(0), highest=place(before), backwards=True)
+
+    async def _last_bucket(self) -> int:
+        """No commit has more positions than a bucket, so none is left out: in steps that grow, then shrink."""
+
+        async def is_used(bucket: int) -> bool:
+            return await self._calls.first(log_partition(bucket), lowest=place(0), highest=place(NO_LATER)) is not None
+
+        used, step = bucket_of(self.end) if self.end else 0, 1
+        while await is_used(used + step):
+            used, step = used + step, 2 * step
+        while step > 1:
+            step //= 2
+            if await is_used(used + step):
+                used += step
+        return used
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    async def _notifications(
+        self, slices: Sequence[Placed], after: int, up_to: int, names: frozenset[str]
+    ) -> list[Notification]:
+        items = await self._all_items([each for _, each in slices])
+        found = []
+        for position, each in slices:
+            chunks = [items[key_of(key)] for key in each.keys]
+            for at, event in enumerate(unpacked(each.stream, each.first, chunks), position):
+                if after < at <= up_to and (not names or event.topic in names):
+                    found.append(
+                        Notification(event.originator_id, event.originator_version, event.topic, event.state, id=at)
+                    )
+        return found
+
+    async def _all_items(self, slices: Sequence[Slice]) -> dict[tuple[str, str], Item]:
+        """By key. All of them are there, since their commit is; what does not show yet will soon."""
+        missing = {key_of(key): key for each in slices for key in each.keys}
+        items: dict[tuple[str, str], Item] = {}
+        pauses = Pauses()
+        at_once = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+        async def fetch(keys: list[Item]) -> list[Item]:
+            async with at_once:
+                return await self._calls.get_many(keys)
+
+        while missing:
+            keys = list(missing.values())
+            batches = [keys[at : at + BATCH_KEYS] for at in range(0, len(keys), BATCH_KEYS)]
+            for found in await asyncio.gather(*map(fetch, batches)):
+                for item in found:
+                    items[key_of(item)] = item
+                    del missing[key_of(item)]
+            if missing:
+                await pauses.pause()
+        return items

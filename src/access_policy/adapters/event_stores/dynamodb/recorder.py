@@ -1,0 +1,136 @@
+"""pyeventsourcing's recorder over a DynamoDB table (ADR 0020).
+
+Its methods are synchronous; the calls are made on an event loop of the recorder's own thread. Each has one deadline for all
+it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    ListenNotifySubscription,
+    Notification,
+    OperationalError,
+    ProcessRecorder,
+    StoredEvent,
+    Tracking,
+)
+
+from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.event_stores.dynamodb.appends import Appends
+from access_policy.adapters.event_stores.dynamodb.calls import Calls
+from access_policy.adapters.event_stores.dynamodb.log import Log
+from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Streams
+from access_policy.adapters.event_stores.dynamodb.table import require_table
+
+SUBSCRIPTION_POLL_S: Final = 0.25
+
+_Answer = TypeVar("_Answer")
+
+
+class DynamoDbRecorder(ProcessRecorder):
+    """For any number of threads. `IntegrityError` also where events would leave a gap in their stream."""
+
+    def __init__(self, address: AwsAddress, *, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._calls = Calls(address)
+        self._streams = Streams(self._calls)
+        self._log = Log(self._calls)
+        self._appends = Appends(self._calls, self._log, self._streams)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dynamodb", daemon=True)
+        self._thread.start()
+
+    def require_table(self) -> None:
+        """Raises `TableMissing`, or `PersistenceError` where it cannot be known."""
+        self._run(require_table(self._address))
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        tracking: Tracking | None = kwargs.get("tracking")
+        if stored_events:
+            return self._run(self._appends.append(stored_events, tracking))
+        if tracking is not None:
+            self.insert_tracking(tracking)
+        return ()
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        up_to = NO_LATER if lte is None else lte
+        return self._run(
+            self._streams.select(str(originator_id), after=max(gt or 0, 0), up_to=up_to, backwards=desc, limit=limit)
+        )
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = 0 if start is None else start - 1 if inclusive_of_start else start
+        up_to = NO_LATER if stop is None else stop
+        return self._run(self._log.select(after=max(after, 0), up_to=up_to, limit=limit, names=topics))
+
+    def max_notification_id(self) -> int | None:
+        return self._run(self._log.look_for_end()) or None
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        self._run(self._appends.track(tracking))
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        return self._run(self._appends.position_of(application_name))
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> PollingSubscription:
+        return PollingSubscription(self, gt=gt, topics=topics)
+
+    def close(self) -> None:
+        """Later calls raise `OperationalError`."""
+        if self._loop.is_closed():
+            return
+        self._run(self._calls.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, call: Coroutine[Any, Any, _Answer]) -> _Answer:
+        async def in_time() -> _Answer:
+            async with asyncio.timeout(self._timeout_s):
+                return await call
+
+        if self._loop.is_closed():
+            call.close()
+            raise OperationalError(f"DynamoDB table {self._calls.table}: the connection is closed")
+        try:
+            return asyncio.run_coroutine_threadsafe(in_time(), self._loop).result()
+        except TimeoutError as late:
+            raise OperationalError(
+                f"DynamoDB table {self._calls.table} did not answer within {self._timeout_s:g} s"
+            ) from late
+
+
+class PollingSubscription(ListenNotifySubscription[DynamoDbRecorder]):
+    """DynamoDB tells nobody of what is appended: the log is looked at every quarter of a second."""
+
+    def _loop_on_pull(self) -> None:
+        try:
+            while not self._has_been_stopped:
+                self._pull()
+                self._has_been_notified.wait(SUBSCRIPTION_POLL_S)
+        except BaseException as error:  # noqa: BLE001  raised in the thread that reads the subscription
+            self._thread_error = error
+            self.stop()

@@ -1,0 +1,48 @@
+"""The event store over a table's recorder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from access_policy.adapters.aws import AWS_TROUBLE
+from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecorder
+from access_policy.adapters.event_stores.dynamodb.table import require_table
+from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
+from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+
+DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: we give up, and say why, before our caller does
+
+
+def dynamodb_event_store(
+    address: AwsAddress, *, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
+) -> RecorderEventStore:
+    """Opens the store of a table that `access-policy migrate` made. Raises `TableMissing` or `PersistenceError`."""
+    recorder = opened_recorder(address, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
+    return RecorderEventStore(
+        recorder,
+        timeout_s=timeout_s,
+        serde=serde,
+        driver_errors=AWS_TROUBLE,
+        close_recorder=recorder.close,
+        recorder_refuses_gaps=True,
+    )
+
+
+def has_events(address: AwsAddress) -> bool:
+    """Raises as opening does."""
+    recorder = opened_recorder(address, timeout_s=TIMEOUT_S)
+    try:
+        return recorder.max_notification_id() is not None
+    finally:
+        recorder.close()
+
+
+def opened_recorder(address: AwsAddress, *, timeout_s: float) -> DynamoDbRecorder:
+    recorder = DynamoDbRecorder(address, timeout_s=timeout_s)
+    try:
+        recorder.require_table()
+    except BaseException:
+        recorder.close()
+        raise
+    return recorder
