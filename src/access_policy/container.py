@@ -13,9 +13,7 @@ from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
 from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.adapters.event_intake.sqs import SqsIntake
-from access_policy.adapters.event_stores.postgres import has_events, postgres_event_store
-from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.event_stores.places import is_in_use, open_event_store
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.import_plans import SqlImportPlans
@@ -114,15 +112,7 @@ def open_data_directory(settings: Settings) -> Keys:
     """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
     are lost must not be opened with others."""
     settings.own_data.mkdir(parents=True, exist_ok=True)
-    return open_keys(settings.data / "keys", may_create=not _store_is_in_use(settings.store_place))
-
-
-def _store_is_in_use(place: Path | str) -> bool:
-    return place.exists() if isinstance(place, Path) else has_events(place)
-
-
-def _open_store(place: Path | str) -> RecorderEventStore:
-    return sqlite_event_store(place) if isinstance(place, Path) else postgres_event_store(place)
+    return open_keys(settings.data / "keys", may_create=not is_in_use(settings.store_place))
 
 
 def _poll_s(settings: Settings) -> float:
@@ -166,7 +156,7 @@ class Container(containers.DeclarativeContainer):
     # --- the outside world -------------------------------------------------------------------------------------------
     clock = providers.Singleton(SystemClock)
     keys = providers.Singleton(open_data_directory, settings)
-    store = providers.Singleton(lambda keys, s: _open_store(s.store_place), keys, settings)
+    store = providers.Singleton(lambda keys, s: open_event_store(s.store_place), keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
     vault = providers.Singleton(lambda keys, s: SqlVehicleVault(_records(s, "vault"), keys.vault), keys, settings)
     unknown_identifiers = providers.Singleton(

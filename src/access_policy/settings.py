@@ -15,6 +15,7 @@ from access_policy.adapters.aws_address import AwsAddress
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
+DYNAMODB = "dynamodb"
 
 
 class ProcessRole(StrEnum):
@@ -44,7 +45,10 @@ class Settings(BaseSettings):
     store_url: str = Field(
         default="",
         repr=False,
-        description="Event store: sqlite:///FILE or postgresql://…; empty: SQLite in the data directory",
+        description=(
+            "Event store: sqlite:///FILE, postgresql://… or dynamodb://TABLE?region=…&endpoint_url=…; empty: SQLite in the"
+            " data directory"
+        ),
     )
     read_models_url: str = Field(
         default="",
@@ -111,7 +115,9 @@ class Settings(BaseSettings):
     @field_validator("store_url", "read_models_url", "records_url")
     @classmethod
     def _store(cls, value: str, info: ValidationInfo) -> str:
-        if value.startswith(POSTGRES):
+        if info.field_name == "store_url" and value.startswith(f"{DYNAMODB}://"):
+            AwsAddress.of(value, DYNAMODB)
+        elif value.startswith(POSTGRES):
             try:
                 conninfo_to_dict(value)
             except PsycopgError:
@@ -121,7 +127,8 @@ class Settings(BaseSettings):
         elif value and info.field_name == "records_url":
             raise ValueError("takes postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing")
         elif value and not value.startswith(SQLITE):
-            raise ValueError("takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+            also = f", or {DYNAMODB}://TABLE?region=…" if info.field_name == "store_url" else ""
+            raise ValueError(f"takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE{also}")
         return value
 
     @field_validator("bus_url", "intake_url")
@@ -181,8 +188,10 @@ class Settings(BaseSettings):
         return self.data / self.instance if self.instance else self.data
 
     @property
-    def store_place(self) -> Path | str:
-        """A file, or a `postgresql://` URL."""
+    def store_place(self) -> Path | str | AwsAddress:
+        """A file, a `postgresql://` URL, or a DynamoDB table."""
+        if self.store_url.startswith(f"{DYNAMODB}://"):
+            return AwsAddress.of(self.store_url, DYNAMODB)
         return _place(self.store_url, self.data / "events.sqlite")
 
     @property

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from access_policy.adapters.event_stores.postgres import postgres_event_store
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.event_stores.places import open_event_store
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.settings import Settings
 
@@ -38,8 +37,7 @@ async def serving(
 
 async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
     """All decisions, in the order of their commit, read from the store of the settings."""
-    place = Settings(data=data).store_place
-    store = sqlite_event_store(place) if isinstance(place, Path) else postgres_event_store(place)
+    store = open_event_store(Settings(data=data).store_place)
     decisions: list[AccessAllowed | AccessDenied] = []
     after = 0
     types = (AccessAllowed.TYPE, AccessDenied.TYPE)

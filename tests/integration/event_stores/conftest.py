@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_store
 from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
+from tests.support.dynamodb import dynamodb_endpoint, dynamodb_table
 from tests.support.stores import postgres_store
+
+__all__ = ["aws_credentials", "dynamodb_endpoint", "dynamodb_table", "faulty_aws", "moto"]
 
 StoreFactory = Callable[[Path, EventSerde], RecorderEventStore]
 """Opens the store of one test, empty at first; called again, it opens the same one once more."""
@@ -30,10 +35,16 @@ def postgres(request: pytest.FixtureRequest) -> StoreFactory:
     return lambda _, serde: postgres_store(url, serde=serde)
 
 
+def dynamodb(request: pytest.FixtureRequest) -> StoreFactory:
+    table = request.getfixturevalue("dynamodb_table")
+    return lambda _, serde: dynamodb_event_store(table, serde=serde)
+
+
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], StoreFactory]] = {
     "memory": memory,
     "sqlite": sqlite,
     "postgres": postgres,
+    "dynamodb": dynamodb,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from access_policy.application.ports.event_store import Append, Appends, StoreUnavailable
+from access_policy.application.ports.event_store import Append, Appends, AppendTooLarge, StoreUnavailable
 
 GROUP_MAX = 512  # appends in one commit
 WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
@@ -15,7 +15,8 @@ WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to 
 
 class Commits(Protocol):
     async def append(self, *appends: Append) -> int:
-        """All or none; durable when it returns the log's position. Raises `VersionConflict` or `StoreUnavailable`."""
+        """All or none; durable when it returns the log's position. Raises `VersionConflict`, `AppendTooLarge` or
+        `StoreUnavailable`."""
         ...
 
 
@@ -37,8 +38,8 @@ class GroupCommit:
         self._committing: asyncio.Task[None] | None = None
 
     async def append(self, *appends: Append) -> int:
-        """Returns the log position after the commit. Raises `VersionConflict` (nothing of this call was written) or
-        `StoreUnavailable` (unknown whether it was)."""
+        """Returns the log position after the commit. Raises `VersionConflict` or `AppendTooLarge` (nothing of this call
+        was written), or `StoreUnavailable` (unknown whether it was)."""
         if len(self._waiting) >= WAITING_MAX:
             raise StoreUnavailable("too many decisions wait for the store")
         waiting = _Waiting(appends, asyncio.get_running_loop().create_future())
@@ -56,26 +57,36 @@ class GroupCommit:
             self._committing = None
 
     async def _commit(self, group: list[_Waiting]) -> None:
-        """One transaction for all; where one of them is refused, each on its own, so that it fails alone."""
+        """One transaction for all; where they are too much for one, two halves; where one of them is refused, each on its
+        own, so that it fails alone."""
         try:
             position = await self._store.append([append for waiting in group for append in waiting.appends])
         except StoreUnavailable as outage:
             _settle_all(group, outage)
         except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
+            size = (len(group) + 1) // 2 if isinstance(refusal, AppendTooLarge) else 1
             if len(group) == 1:
                 _settle(group[0], refusal)
             else:
-                await self._commit_each(group)
+                await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])
         else:
             _settle_all(group, position)
 
-    async def _commit_each(self, group: list[_Waiting]) -> None:
-        for number, waiting in enumerate(group):
-            await self._commit([waiting])
-            outcome = waiting.done.exception() if waiting.done.done() and not waiting.done.cancelled() else None
-            if isinstance(outcome, StoreUnavailable):  # the others would only wait for the same
-                _settle_all(group[number + 1 :], outcome)
+    async def _commit_parts(self, parts: list[list[_Waiting]]) -> None:
+        for number, part in enumerate(parts):
+            await self._commit(part)
+            if (outage := _outage_of(part)) is not None:  # the others would only wait for the same
+                _settle_all([waiting for other in parts[number + 1 :] for waiting in other], outage)
                 return
+
+
+def _outage_of(part: Sequence[_Waiting]) -> StoreUnavailable | None:
+    for waiting in part:
+        if waiting.done.done() and not waiting.done.cancelled():
+            outcome = waiting.done.exception()
+            if isinstance(outcome, StoreUnavailable):
+                return outcome
+    return None
 
 
 def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:

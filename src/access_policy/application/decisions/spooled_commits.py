@@ -20,6 +20,7 @@ from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.event_store import (
     Append,
+    AppendTooLarge,
     EventStore,
     NewEvent,
     Recorded,
@@ -181,6 +182,12 @@ class SpooledCommits:
     async def _append_all(self, entries: Sequence[Spooled]) -> None:
         try:
             await self._store.append(_appends_of(entries))
+        except AppendTooLarge:
+            if len(entries) == 1:
+                raise
+            middle = len(entries) // 2
+            await self._append_all(entries[:middle])
+            await self._append_all(entries[middle:])
         except VersionConflict:  # some of it is there already, or somebody else came first
             for append in _appends_of(entries):
                 await self._append_after_all(append)

@@ -76,6 +76,10 @@ class VersionConflict(Exception):
     """Someone else appended to one of the streams first; nothing was written. Load again and decide again."""
 
 
+class AppendTooLarge(Exception):
+    """More than this store takes in one transaction; nothing was written, and never will be. Append it in parts."""
+
+
 class StoreUnavailable(Exception):
     """The store did not answer in time or refused to write. Whether anything was written is not known: look it up by
     the events' own ids before deciding anything again."""
@@ -85,7 +89,7 @@ class Appends(Protocol):
     async def append(self, appends: Sequence[Append]) -> int:
         """Write all appends durably in one transaction; returns the position of the last event.
 
-        Raises `VersionConflict` (nothing written) or `StoreUnavailable`.
+        Raises `VersionConflict` or `AppendTooLarge` (nothing written), or `StoreUnavailable`.
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from access_policy.adapters.aws_address import AwsAddress
 from access_policy.application.projections import PROJECTIONS
 from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
 from access_policy.settings import Settings
@@ -44,6 +45,7 @@ def list_parked(data: Data = None) -> None:
 
 async def _migrate(settings: Settings) -> None:
     from access_policy.adapters.databases import database_at
+    from access_policy.adapters.event_stores.dynamodb.table import make_table
     from access_policy.adapters.migrations import Part, latest, migrate
     from access_policy.adapters.read_models.runner import prepare
 
@@ -56,6 +58,10 @@ async def _migrate(settings: Settings) -> None:
         if isinstance(place, Path):
             file = f"each SQLite file in {place}" if part is Part.RECORDS else f"the SQLite file {place}"
             print(f"{part}: {file} is migrated when it is opened")
+            continue
+        if isinstance(place, AwsAddress):
+            made = await make_table(place)
+            print(f"{part}: the DynamoDB table {place.name} {'was made' if made else 'is there'}")
             continue
         database = database_at(place, "migrate", waits=True)
         try:

@@ -25,7 +25,7 @@ def dynamodb_event_store(
         serde=serde,
         driver_errors=AWS_TROUBLE,
         close_recorder=recorder.close,
-        recorder_refuses_gaps=True,
+        refuses_gaps=True,
     )
 
 

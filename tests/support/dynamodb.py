@@ -1,0 +1,59 @@
+"""DynamoDB tables for tests: on moto's server, or on the endpoint that is given.
+
+`ACCESS_POLICY_TEST_DYNAMODB_URL` names an endpoint; credentials are then the environment's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+from urllib.parse import quote
+
+import pytest
+
+from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.event_stores.dynamodb.table import make_table
+from tests.support.aws import REGION, client
+
+GIVEN: Final = "ACCESS_POLICY_TEST_DYNAMODB_URL"
+
+_numbers = count(1)
+
+
+def table_url(name: str, endpoint: str) -> str:
+    """As it stands in settings."""
+    return f"dynamodb://{name}?region={REGION}&endpoint_url={quote(endpoint, safe='')}"
+
+
+def table_at(name: str, endpoint: str) -> AwsAddress:
+    return AwsAddress.of(table_url(name, endpoint), "dynamodb")
+
+
+def new_name() -> str:
+    return f"access-policy-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture
+def dynamodb_endpoint(request: pytest.FixtureRequest) -> str:
+    if given := os.environ.get(GIVEN):
+        return given
+    request.getfixturevalue("aws_credentials")
+    return str(request.getfixturevalue("moto"))
+
+
+@pytest.fixture
+def dynamodb_table(dynamodb_endpoint: str) -> Iterator[AwsAddress]:
+    """A new table, empty."""
+    address = table_at(new_name(), dynamodb_endpoint)
+    asyncio.run(make_table(address))
+    yield address
+    asyncio.run(delete_table(address))
+
+
+async def delete_table(address: AwsAddress) -> None:
+    async with client("dynamodb", address.options["endpoint_url"]) as opened:
+        await opened.update_table(TableName=address.name, DeletionProtectionEnabled=False)
+        await opened.delete_table(TableName=address.name)
