@@ -1,18 +1,26 @@
 """DynamoDB tables for tests: on moto's server, or on the endpoint that is given.
 
-`ACCESS_POLICY_TEST_DYNAMODB_URL` names an endpoint; credentials are then the environment's.
+`ACCESS_POLICY_TEST_DYNAMODB_URL` names an endpoint; credentials are then the environment's. Moto answers each request on a
+thread of its own and takes back what fails by putting an old copy of the whole table in place, also over what others wrote
+meanwhile. So its requests are made to wait for each other here; and its copies share the items, which nobody changes in place.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
-from typing import Final
+from threading import Lock
+from typing import Any, Final
+from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 
 from access_policy.adapters.aws_address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.table import make_table
@@ -36,12 +44,30 @@ def new_name() -> str:
     return f"access-policy-{os.getpid()}-{next(_numbers)}"
 
 
+@pytest.fixture(scope="session")
+def atomic_moto(moto: str) -> Iterator[str]:
+    one_at_a_time = Lock()
+    call_action = DynamoHandler.call_action
+
+    def alone(handler: DynamoHandler) -> Any:
+        with one_at_a_time:
+            return call_action(handler)
+
+    def shallow(table: Table, _: object) -> Table:
+        made = copy.copy(table)
+        made.items = defaultdict(dict, {key: dict(items) for key, items in table.items.items()})
+        return made
+
+    with patch.object(DynamoHandler, "call_action", alone), patch.object(Table, "__deepcopy__", shallow, create=True):
+        yield moto
+
+
 @pytest.fixture
 def dynamodb_endpoint(request: pytest.FixtureRequest) -> str:
     if given := os.environ.get(GIVEN):
         return given
     request.getfixturevalue("aws_credentials")
-    return str(request.getfixturevalue("moto"))
+    return str(request.getfixturevalue("atomic_moto"))
 
 
 @pytest.fixture

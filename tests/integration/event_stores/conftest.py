@@ -13,10 +13,10 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
-from tests.support.dynamodb import dynamodb_endpoint, dynamodb_table
+from tests.support.dynamodb import atomic_moto, dynamodb_endpoint, dynamodb_table
 from tests.support.stores import postgres_store
 
-__all__ = ["aws_credentials", "dynamodb_endpoint", "dynamodb_table", "faulty_aws", "moto"]
+__all__ = ["atomic_moto", "aws_credentials", "dynamodb_endpoint", "dynamodb_table", "faulty_aws", "moto"]
 
 StoreFactory = Callable[[Path, EventSerde], RecorderEventStore]
 """Opens the store of one test, empty at first; called again, it opens the same one once more."""

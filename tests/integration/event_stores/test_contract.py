@@ -27,6 +27,7 @@ from tests.integration.event_stores.conftest import StoreFactory
 from tests.support.stores import NOON, envelope, happened, note, notes, text_of
 
 WRITERS, APPENDS_EACH = 16, 25
+RACERS = 32
 A, B, NEVER_SEEN = StreamId("acme/depot/a"), StreamId("acme/depot/b"), StreamId("acme/depot/never-seen")
 
 
@@ -172,7 +173,7 @@ async def test_losers_of_a_race_succeed_when_they_load_again(store: EventStore) 
                 continue
             return seen
 
-    names = [f"writer {n}" for n in range(64)]
+    names = [f"writer {n}" for n in range(RACERS)]
     seen_before = dict(zip(names, await asyncio.gather(*map(append_once, names)), strict=True))
 
     history = await texts(store, A)

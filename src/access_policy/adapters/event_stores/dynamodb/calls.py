@@ -1,11 +1,12 @@
-"""Calls to DynamoDB: tried again with growing, random pauses while what went wrong may pass. Whoever calls sets the deadline."""
+"""Calls to DynamoDB: tried again with growing, random pauses while what went wrong may pass; the caller has the deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -81,16 +82,20 @@ class Calls:
         self.table = address.name
         self._client = AwsClient("dynamodb", address, read_timeout_s=READ_TIMEOUT_S)
 
+    async def client(self) -> Any:
+        return await self._client.get()
+
     async def close(self) -> None:
         await self._client.close()
 
     async def get(self, item_key: Item) -> Item | None:
         answer = await self._patiently("get_item", Key=item_key, ConsistentRead=True)
-        return answer.get("Item")
+        found: Item | None = answer.get("Item")
+        return found
 
     async def query(
         self, partition: str, *, lowest: str, highest: str, backwards: bool = False, limit: int | None = None
-    ) -> AsyncIterator[list[Item]]:
+    ) -> AsyncGenerator[list[Item], None]:
         """Pages of at most 1 MB, and of at most `limit` items, of the partition's sort keys from `lowest` to `highest`,
         both included."""
         asked: dict[str, Any] = {
@@ -114,8 +119,12 @@ class Calls:
 
     async def first(self, partition: str, *, lowest: str, highest: str, backwards: bool = False) -> Item | None:
         """The first item that `query` has."""
-        async for page in self.query(partition, lowest=lowest, highest=highest, backwards=backwards, limit=1):
-            return page[0] if page else None
+        async with aclosing(
+            self.query(partition, lowest=lowest, highest=highest, backwards=backwards, limit=1)
+        ) as pages:
+            async for page in pages:
+                if page:
+                    return page[0]
         return None
 
     async def get_many(self, keys: Sequence[Item]) -> list[Item]:
@@ -187,4 +196,3 @@ def _reasons(error: Exception) -> tuple[str | None, ...]:
     assert isinstance(error, ClientError)
     reasons = (reason.get("Code") for reason in error.response.get("CancellationReasons", ()))
     return tuple(None if code == "None" else code for code in reasons)
-

@@ -163,6 +163,10 @@ def last_of(item: Item) -> int:
     return first_of(item) + int(item["n"]["N"]) - 1
 
 
+def chunks_of(item: Item) -> int:
+    return int(item["c"]["N"])
+
+
 # --- commits --------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -23,10 +24,10 @@ from access_policy.adapters.event_stores.dynamodb.items import (
     place,
     unpacked,
 )
-from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Ends
+from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER
 
 BATCHES_AT_ONCE: Final = 4
-ENDS_OF: Final = "log"
+BOUNDARIES_KEPT: Final = 50_000
 
 Placed = tuple[int, Slice]  # a slice with the position of its first event
 
@@ -34,11 +35,13 @@ Placed = tuple[int, Slice]  # a slice with the position of its first event
 class Log:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._ends = Ends()
+        self._boundaries: OrderedDict[int, None] = OrderedDict()  # positions at which commits ended
         self.end = 0  # where it was last seen to end; it may have grown since
 
     def ended_at(self, position: int) -> None:
-        self._ends.add(ENDS_OF, position)
+        self._boundaries[position] = None
+        if len(self._boundaries) > BOUNDARIES_KEPT:
+            self._boundaries.popitem(last=False)
         self.end = max(self.end, position)
 
     async def look_for_end(self) -> int:
@@ -77,7 +80,7 @@ class Log:
 
     # --- commits ----------------------------------------------------------------------------------------------------
 
-    async def _placed(self, after: int, up_to: int, page_limit: int | None) -> AsyncIterator[Placed]:
+    async def _placed(self, after: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Placed, None]:
         """The slices that have positions in `(after, up_to]`."""
         async with aclosing(self._commits(after, up_to, page_limit)) as commits:
             async for commit in commits:
@@ -87,7 +90,7 @@ class Log:
                     if position + each.count - 1 > after:
                         yield position, each
 
-    async def _commits(self, after: int, up_to: int, page_limit: int | None) -> AsyncIterator[Commit]:
+    async def _commits(self, after: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Commit, None]:
         """Those that have positions in `(after, up_to]`, each right behind the one before.
 
         A query may come by while a transaction shows only in part, and find what followed it: then it is asked again.
@@ -110,7 +113,7 @@ class Log:
             elif bucket_of(next_first) == bucket_of(came_to):
                 return
 
-    async def _items(self, first: int, up_to: int, page_limit: int | None) -> AsyncIterator[Item]:
+    async def _items(self, first: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Item, None]:
         """The commits of one bucket that begin in `[first, up_to]`."""
         pages = self._calls.query(
             log_partition(bucket_of(first)), lowest=place(first), highest=place(min(up_to, NO_LATER)), limit=page_limit
@@ -123,7 +126,7 @@ class Log:
     async def _beginning(self, position: int) -> int:
         """The position at which the commit begins that has `position`, or would have it: that behind the end, if it is
         there, else `position`."""
-        if (ENDS_OF, position - 1) in self._ends:
+        if position == 1 or position - 1 in self._boundaries:
             return position
         for bucket in range(bucket_of(position), max(bucket_of(position) - 2, -1), -1):
             if (found := await self._last_in(bucket, before=position)) is not None:

@@ -37,7 +37,6 @@ class DynamoDbRecorder(ProcessRecorder):
     """For any number of threads. `IntegrityError` also where events would leave a gap in their stream."""
 
     def __init__(self, address: AwsAddress, *, timeout_s: float) -> None:
-        self._address = address
         self._timeout_s = timeout_s
         self._calls = Calls(address)
         self._streams = Streams(self._calls)
@@ -49,7 +48,11 @@ class DynamoDbRecorder(ProcessRecorder):
 
     def require_table(self) -> None:
         """Raises `TableMissing`, or `PersistenceError` where it cannot be known."""
-        self._run(require_table(self._address))
+
+        async def require() -> None:
+            await require_table(await self._calls.client(), self._calls.table)
+
+        self._run(require())
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         tracking: Tracking | None = kwargs.get("tracking")

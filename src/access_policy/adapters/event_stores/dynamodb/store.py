@@ -7,7 +7,6 @@ from typing import Final
 from access_policy.adapters.aws import AWS_TROUBLE
 from access_policy.adapters.aws_address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecorder
-from access_policy.adapters.event_stores.dynamodb.table import require_table
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 

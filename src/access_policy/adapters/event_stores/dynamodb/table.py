@@ -13,6 +13,7 @@ from access_policy.adapters.event_stores.dynamodb.calls import MISSING, TableMis
 
 KEYS: Final = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 ATTRIBUTES: Final = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
+USABLE: Final = ("ACTIVE", "UPDATING")
 WAIT_S: Final = 120.0  # for a new table
 LOOK_EVERY_S: Final = 0.5
 
@@ -25,7 +26,7 @@ async def make_table(address: AwsAddress) -> bool:
         opened = await client.get()
         made = await _make(opened, address.name)
         async with asyncio.timeout(WAIT_S):
-            while (await _described(opened, address.name))["TableStatus"] != "ACTIVE":
+            while (await _described(opened, address.name))["TableStatus"] not in USABLE:  # noqa: ASYNC110  it tells nobody
                 await asyncio.sleep(LOOK_EVERY_S)
         return made
     except AWS_TROUBLE as error:
@@ -34,19 +35,16 @@ async def make_table(address: AwsAddress) -> bool:
         await client.close()
 
 
-async def require_table(address: AwsAddress) -> None:
+async def require_table(client: Any, name: str) -> None:
     """Raises `TableMissing`, or `PersistenceError` where it cannot be known."""
-    client = AwsClient("dynamodb", address)
     try:
-        status = (await _described(await client.get(), address.name))["TableStatus"]
+        status = (await _described(client, name))["TableStatus"]
     except AWS_TROUBLE as error:
         if code_of(error) == MISSING:
-            raise TableMissing.named(address.name) from error
-        raise PersistenceError(f"DynamoDB table {address.name} cannot be used: {error}") from error
-    finally:
-        await client.close()
-    if status not in ("ACTIVE", "UPDATING"):
-        raise TableMissing(f"DynamoDB table {address.name} is {status}; wait until it is ACTIVE.")
+            raise TableMissing.named(name) from error
+        raise PersistenceError(f"DynamoDB table {name} cannot be used: {error}") from error
+    if status not in USABLE:
+        raise TableMissing(f"DynamoDB table {name} is {status}; wait until it is ACTIVE.")
 
 
 async def _make(client: Any, name: str) -> bool:
