@@ -46,13 +46,15 @@ Entry = dict[str, Any]
 @dataclass
 class Stub:
     """In front of `target`. `refuse` answers in its place; of PutEvents, `entry_error` takes entries out of the batch and
-    answers an error for them. An `answer_lost` is cut after the service did its work. What was put and taken is in `taken`."""
+    answers an error for them. An `answer_lost` is cut after the service did its work, others are passed on as `edited`. What
+    was put and taken is in `taken`."""
 
     target: str
     url: str = ""
     refuse: Callable[[str], Refusal | None] = lambda action: None
     entry_error: Callable[[Entry], str | None] = lambda entry: None
     answer_lost: Callable[[str], bool] = lambda action: False
+    edited: Callable[[str, bytes], bytes] = lambda action, answer: answer
     delay_s: float = 0.0
     taken: list[Entry] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -73,7 +75,7 @@ class Stub:
         status, headers, answer = await self._forward(request, body)
         if self.answer_lost(action):
             return self._cut(request)
-        return web.Response(status=status, headers=headers, body=answer)
+        return web.Response(status=status, headers=headers, body=self.edited(action, answer))
 
     async def _put_events(self, request: web.Request, asked: dict[str, Any]) -> web.StreamResponse:
         entries = asked["Entries"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,8 @@ from access_policy.adapters.event_stores.dynamodb.log import Log
 from access_policy.adapters.event_stores.dynamodb.streams import Streams
 from access_policy.application.ports.event_store import AppendTooLarge
 
+log = logging.getLogger(__name__)
+
 ACTIONS: Final = 100  # of one transaction
 PASSING: Final = LOST_RACES | THROTTLED
 IF_NEW: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -48,7 +51,7 @@ class Appends:
         self._log = log
         self._streams = streams
 
-    async def append(self, events: Sequence[StoredEvent], tracking: Tracking | None = None) -> range:
+    async def append(self, events: Sequence[StoredEvent], tracking: Tracking | None = None) -> list[int]:
         """Their positions. Raises `IntegrityError`, with nothing written, where a stream does not end where its events
         begin, or where `tracking` is not ahead of what is recorded; `AppendTooLarge` before anything is asked."""
         slices = packed(events)
@@ -57,7 +60,7 @@ class Appends:
         commit = await self._put(transaction)
         self._log.ended_at(commit.last)
         self._streams.appended([each.place for each in slices])
-        return range(commit.first, commit.last + 1)
+        return list(range(commit.first, commit.last + 1))
 
     async def track(self, tracking: Tracking) -> None:
         """Raises `IntegrityError` where it is not ahead of what is recorded."""
@@ -100,7 +103,8 @@ class Appends:
         while True:
             try:
                 await self._calls.transact(transaction.actions(commit), token)
-            except OutcomeUnknown:
+            except OutcomeUnknown as unknown:
+                log.warning("DynamoDB table %s: an append is sent again: %s", self._calls.table, unknown.__cause__)
                 heard_all = False
             except Cancelled as cancelled:
                 if not heard_all and await self._is_there(commit):
