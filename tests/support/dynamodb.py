@@ -79,6 +79,12 @@ def dynamodb_table(dynamodb_endpoint: str) -> Iterator[AwsAddress]:
     asyncio.run(delete_table(address))
 
 
+@pytest.fixture
+def dynamodb_url(dynamodb_table: AwsAddress) -> str:
+    """As it stands in settings."""
+    return table_url(dynamodb_table.name, dynamodb_table.options["endpoint_url"])
+
+
 async def delete_table(address: AwsAddress) -> None:
     async with client("dynamodb", address.options["endpoint_url"]) as opened:
         await opened.update_table(TableName=address.name, DeletionProtectionEnabled=False)

@@ -116,9 +116,12 @@ def own_server() -> Iterator[FaultyServer]:
     server.end()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "dynamodb"])
 def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The service's own files, or a migrated database for what can lie in one: settings of this process and its children."""
+    """The service's own files, a migrated database for what can lie in one, or a DynamoDB table for the events: settings of
+    this process and its children."""
+    if request.param == "dynamodb":
+        monkeypatch.setenv("ACCESS_POLICY_STORE_URL", request.getfixturevalue("dynamodb_url"))
     if request.param == "postgres":
         keep_everything_in(request.getfixturevalue("postgres_database"), monkeypatch)
     return str(request.param)

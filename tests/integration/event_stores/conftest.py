@@ -12,11 +12,7 @@ from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
-from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
-from tests.support.dynamodb import atomic_moto, dynamodb_endpoint, dynamodb_table
 from tests.support.stores import postgres_store
-
-__all__ = ["atomic_moto", "aws_credentials", "dynamodb_endpoint", "dynamodb_table", "faulty_aws", "moto"]
 
 StoreFactory = Callable[[Path, EventSerde], RecorderEventStore]
 """Opens the store of one test, empty at first; called again, it opens the same one once more."""
