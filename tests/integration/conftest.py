@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
-from tests.support.dynamodb import atomic_moto, dynamodb_endpoint, dynamodb_table, dynamodb_url
+from tests.support import aws_fixtures, dynamodb
 
-__all__ = [
-    *("atomic_moto", "aws_credentials", "dynamodb_endpoint", "dynamodb_table", "dynamodb_url", "faulty_aws", "moto"),
-]
+aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
+atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
+dynamodb_table, dynamodb_url = dynamodb.dynamodb_table, dynamodb.dynamodb_url

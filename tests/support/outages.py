@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from access_policy.application.ports.event_store import Append, EventStore, Recorded, StoreUnavailable, StreamId
+from access_policy.application.ports.event_store import (
+    Append,
+    AppendTooLarge,
+    EventStore,
+    Recorded,
+    StoreUnavailable,
+    StreamId,
+)
 
 
 class FailingStore:
     """`down`: nothing is read or written. `loses_answers`: what is appended is written, and its caller is told nothing.
-    `failures` counts the appends that failed, by which a test knows that its fault has happened."""
+    `most`: so many streams are taken at once. `failures` counts the appends that failed, by which a test knows that its
+    fault has happened; `sizes` are those of all that were tried, in streams."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self.down = False
         self.loses_answers = False
+        self.most: int | None = None
         self.failures = 0
+        self.sizes: list[int] = []
 
     async def append(self, appends: Sequence[Append]) -> int:
+        self.sizes.append(len(appends))
+        if self.most is not None and len(appends) > self.most:
+            raise AppendTooLarge("told to fail")
         if self.loses_answers:
             await self._store.append(appends)
         if self.down or self.loses_answers:

@@ -75,6 +75,19 @@ async def test_what_the_store_does_not_take_is_journaled_and_drained_in_order(ya
     assert await yard.spool.oldest(10) == []
 
 
+async def test_what_is_too_much_for_the_store_at_once_is_drained_in_parts(yard: Yard) -> None:
+    yard.store.down = True
+    streams = [StreamId(f"{TENANT}/a/{n}") for n in range(9)]
+    for stream in streams:
+        await yard.commits.append(notes(stream, [stream]))
+    yard.store.down, yard.store.most = False, 2
+
+    await yard.commits.drain()
+
+    assert [text_of(each.event) for each in (await yard.depot.store.read_log(after=0, limit=100))[-9:]] == streams
+    assert (yard.commits.is_up, yard.commits.backlog) == (True, 0)
+
+
 async def test_what_the_store_wrote_without_saying_so_is_not_written_twice(yard: Yard) -> None:
     yard.store.loses_answers = True
     await yard.commits.append(notes(FIRST, ["a", "b"]))

@@ -29,6 +29,7 @@ from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Strea
 from access_policy.adapters.event_stores.dynamodb.table import require_table
 
 SUBSCRIPTION_POLL_S: Final = 0.25
+OPENING_S: Final = 30.0  # the SDK is loaded and finds its credentials
 
 _Answer = TypeVar("_Answer")
 
@@ -52,7 +53,7 @@ class DynamoDbRecorder(ProcessRecorder):
         async def require() -> None:
             await require_table(await self._calls.client(), self._calls.table)
 
-        self._run(require())
+        self._run(require(), timeout_s=OPENING_S)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         tracking: Tracking | None = kwargs.get("tracking")
@@ -110,9 +111,11 @@ class DynamoDbRecorder(ProcessRecorder):
         self._thread.join()
         self._loop.close()
 
-    def _run(self, call: Coroutine[Any, Any, _Answer]) -> _Answer:
+    def _run(self, call: Coroutine[Any, Any, _Answer], *, timeout_s: float | None = None) -> _Answer:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+
         async def in_time() -> _Answer:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 return await call
 
         if self._loop.is_closed():
@@ -122,7 +125,7 @@ class DynamoDbRecorder(ProcessRecorder):
             return asyncio.run_coroutine_threadsafe(in_time(), self._loop).result()
         except TimeoutError as late:
             raise OperationalError(
-                f"DynamoDB table {self._calls.table} did not answer within {self._timeout_s:g} s"
+                f"DynamoDB table {self._calls.table} did not answer within {timeout_s:g} s"
             ) from late
 
 
