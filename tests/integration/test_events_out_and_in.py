@@ -20,11 +20,8 @@ from access_policy.application.published_events.mapping import TYPES
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.support.aws import REGION, Stub, client
-from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
 from tests.support.buses import Consumer
 from tests.support.incoming import CARD, commissioned
-
-__all__ = ["aws_credentials", "faulty_aws", "moto"]
 
 KILLS = 4
 STRANGER = {"kind": "rfid", "value": "04FFFFFFFFFFFF"}

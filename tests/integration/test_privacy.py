@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import connect
 
 from access_policy.adapters.clock import SystemClock
@@ -28,6 +29,7 @@ from access_policy.container import Container
 from access_policy.domain.ids import TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded, VehicleRemoved
 from access_policy.settings import Settings
+from tests.support.aws import REGION, Stub, client
 from tests.support.records import files_of
 
 ACME = TenantId("acme")
@@ -114,6 +116,28 @@ async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_
         assert found["items"] == []
     assert showing(data) == []
     assert SECRETS.findall(log.read_text()) == []
+
+
+async def test_what_the_bus_keeps_for_ever_shows_no_value_either(
+    tmp_path: Path, faulty_aws: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive of the bus outlives every deletion here: what was published of a vehicle says nothing once it is gone."""
+    name = f"bus-{tmp_path.name}"
+    async with client("events", faulty_aws.target) as events:
+        await events.create_event_bus(Name=name)
+    monkeypatch.setenv("ACCESS_POLICY_BUS_URL", f"eventbridge://{name}?region={REGION}&endpoint_url={faulty_aws.url}")
+    async with serving(tmp_path / "data", tmp_path / "log") as service:
+        await used_by_everyone(service)
+        await service.send("DELETE", "/v1/vehicles/bus-1", expect=204)
+        async with asyncio.timeout(30):
+            while "VehicleRemoved" not in {entry["DetailType"] for entry in faulty_aws.taken}:  # noqa: ASYNC110  it tells nobody
+                await asyncio.sleep(0.05)
+
+    archive = json.dumps(faulty_aws.taken)
+    assert {"VehicleIdentifierAdded", "AccessAllowed", "AccessDenied"} <= {e["DetailType"] for e in faulty_aws.taken}
+    assert SECRETS.findall(archive) == []
+    assert VEHICLE["name"] not in [json.loads(entry["Detail"])["data"].get("name") for entry in faulty_aws.taken]
+    assert "sealed" not in archive, "not even what only the vault's keys open"
 
 
 async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path, databases: str) -> None:

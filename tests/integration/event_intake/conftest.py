@@ -21,10 +21,7 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Role
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.aws import REGION, client
-from tests.support.aws_fixtures import aws_credentials, faulty_aws, moto
 from tests.support.http_api import HttpApi, http_api
-
-__all__ = ["aws_credentials", "faulty_aws", "moto"]
 
 
 @dataclass
