@@ -25,6 +25,7 @@ from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.secrets.key_check import require_same_keys
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
 from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
@@ -110,9 +111,12 @@ SHARED_POLL_S = 0.1  # a change of policy or registry is to be known to every ga
 
 def open_data_directory(settings: Settings) -> Keys:
     """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
-    are lost must not be opened with others."""
+    are lost must not be opened with others, nor a database that another machine uses with others."""
     settings.own_data.mkdir(parents=True, exist_ok=True)
-    return open_keys(settings.data / "keys", may_create=not is_in_use(settings.store_place))
+    keys = open_keys(settings.data / "keys", may_create=not is_in_use(settings.store_place))
+    if isinstance(place := settings.records_place, str):
+        require_same_keys(place, keys)
+    return keys
 
 
 def _poll_s(settings: Settings) -> float:

@@ -19,11 +19,20 @@ from access_policy.adapters.event_bus import positions
 from access_policy.adapters.event_intake import records as intake
 from access_policy.adapters.idempotency import records as idempotency
 from access_policy.adapters.migrations import Part, migrate
-from access_policy.adapters.secrets import charger_credentials, unknown_identifiers, vehicle_vault
+from access_policy.adapters.secrets import charger_credentials, key_check, unknown_identifiers, vehicle_vault
 from tests.support.places import Place
 from tests.support.postgres_server import Server, new_database
 
-MODULES = (charger_credentials, idempotency, import_plans, intake, positions, unknown_identifiers, vehicle_vault)
+MODULES = (
+    charger_credentials,
+    idempotency,
+    import_plans,
+    intake,
+    key_check,
+    positions,
+    unknown_identifiers,
+    vehicle_vault,
+)
 METADATA: list[MetaData] = [module.METADATA for module in MODULES]
 _TABLES = [name for metadata in METADATA for name in metadata.tables]
 

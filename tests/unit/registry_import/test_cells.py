@@ -132,7 +132,7 @@ def test_digits_that_look_rounded_are_taken_in_bytes() -> None:
     assert values(cell) == ["12345678901234500000"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+49", "-5", "@cmd", "'quoted", "'=1", "1E+5", "＝1"])
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "+49", "-5", " -", "@cmd", "'quoted", "'=1", "1E+5", "＝1"])
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe_and_loses_it_again(text: str) -> None:
     assert guarded(text) == f"'{text}"
     assert unguarded(guarded(text)) == text

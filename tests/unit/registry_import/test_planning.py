@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from access_policy.application.ports.views import Page
@@ -320,7 +320,11 @@ VEHICLES = st.fixed_dictionaries(
 )
 
 
+NAMED_LIKE_EMPTY = {"vehicle_id": "a", "name": " -", "foreign": False, "valid": (None, None), "values": []}
+
+
 @settings(max_examples=150)
+@example([NAMED_LIKE_EMPTY], False)
 @given(st.lists(VEHICLES, min_size=1, max_size=6, unique_by=lambda vehicle: vehicle["vehicle_id"]), st.booleans())
 async def test_whatever_is_registered_an_export_of_it_imports_as_all_unchanged(
     vehicles: list[dict[str, Any]], some_are_forgotten: bool

@@ -115,7 +115,7 @@ def unguarded(text: str) -> str:
 
 
 def _needs_guard(text: str) -> bool:
-    return text.startswith(_FORMULA) or _EXPONENT.fullmatch(text) is not None
+    return text.lstrip().startswith(_FORMULA) or _EXPONENT.fullmatch(text) is not None
 
 
 def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:

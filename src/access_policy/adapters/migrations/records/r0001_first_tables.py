@@ -21,6 +21,12 @@ def upgrade() -> None:
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "vehicle_id"),
     )
+    op.create_table(
+        "key_check",
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     for name in ("charger_password", "proposed_password"):
         op.create_table(
             name,
