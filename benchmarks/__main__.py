@@ -11,6 +11,7 @@ from benchmarks import (
     cluster,
     decisions,
     kernel,
+    outage,
     registry,
     registry_import,
     relay,
@@ -33,6 +34,7 @@ ALL = [
     "storm",
     "relay",
     "cluster",
+    "outage",
 ]
 
 
@@ -69,12 +71,35 @@ def main() -> None:
             f"Relay of {told.events:,} events to a bus that answers after {relay.BUS_MS:g} ms: {told.relay:,.0f} a second; "
             f"the calls alone: {told.bare:,.0f} ({told.relay / told.bare:.2f} of them)\n"
         )
+    if "outage" in wanted:
+        _outage()
     if "cluster" in wanted:
         each = cluster.measure()
         print(
             f"{each.changes} changes at the API until both gateways decide by them: p50 {each.p50_ms:.0f} ms, "
             f"p99 {each.p99_ms:.0f} ms, longest {each.longest_ms:.0f} ms after the request\n"
         )
+
+
+def _outage() -> None:
+    found = outage.measure()
+    print(
+        f"| PostgreSQL, {outage.CHARGERS} chargers | answers | a second | errors | p50 ms | p99 ms | longest s | healthz ms "
+        "| ready | ready again s | MiB |\n|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|"
+    )
+    for each in found.seen:
+        errors = sum(count for verdict, count in each.verdicts.items() if verdict.startswith("error"))
+        ready = "yes" if not each.ready[False] else "no" if not each.ready[True] else f"{each.ready[False]} times not"
+        again = "" if each.ready_again_s is None else f"{each.ready_again_s:.1f}"
+        print(
+            f"| {each.name} | {dict(each.verdicts)} | {sum(each.verdicts.values()) / each.seconds:,.0f} | {errors} "
+            f"| {1000 * each.latency(0.5):.0f} | {1000 * each.latency(0.99):.0f} | {each.latency(1):.1f} "
+            f"| {1000 * max(each.health_s):.0f} | {ready} | {again} | {each.rss_mib:.0f} |"
+        )
+    print(
+        f"\n{found.answered:,} answered: {found.lost} lost, {found.doubled} doubled; "
+        f"{found.unanswered} in the store whose charger was told nothing\n"
+    )
 
 
 def _kernel(seconds: float) -> None:

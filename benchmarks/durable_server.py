@@ -1,6 +1,7 @@
 """The service under test: 200 chargers under managed access, 1,000 vehicles, SQLite with every commit synchronised.
 
-`python -m benchmarks.durable_server DIRECTORY CHARGERS` prints the OCPP port and serves until it is ended.
+`python -m benchmarks.durable_server DIRECTORY CHARGERS` prints the OCPP port and the HTTP port, each on a line, and serves
+until it is ended. Where its database is, settings say.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ async def main(directory: Path, chargers: int) -> None:
     await set_up(service, chargers)
 
     def ready(_: Service) -> None:
-        print(service.ocpp_port, flush=True)
+        print(service.ocpp_port, service.http_port, sep="\n", flush=True)
 
     await service.run(ready)
 

@@ -24,7 +24,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
-from tests.support.postgres_server import FaultyServer, keep_everything_in, new_database
+from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database
 
 CONTEXT = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -46,7 +46,7 @@ def file_held(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stopped(server: FaultyServer) -> Iterator[None]:
+def stopped(server: PostgresServer) -> Iterator[None]:
     server.stop()
     try:
         yield

@@ -7,13 +7,11 @@ pause) are only for the server that this module starts.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -28,29 +26,6 @@ __all__ = ["PASSWORD", "postgres_url"]
 GIVEN: Final = "ACCESS_POLICY_TEST_POSTGRES_URL"
 
 _numbers = count(1)
-
-
-class FaultyServer(PostgresServer):
-    """One that can be paused."""
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """All its processes stand still: connections stay open, and nobody answers."""
-        stopped = self._processes()
-        for process in stopped:
-            os.kill(process, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in stopped:
-                os.kill(process, signal.SIGCONT)
-
-    def _processes(self) -> list[int]:
-        """The server's and its children's."""
-        assert self._process is not None
-        server = self._process.pid
-        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-        return [server, *map(int, children)]
 
 
 class GivenServer:
@@ -73,11 +48,11 @@ class GivenServer:
         pass
 
 
-Server = FaultyServer | GivenServer
+Server = PostgresServer | GivenServer
 
 
 def a_server(environment: Mapping[str, str] = os.environ) -> Server:
-    return GivenServer(environment[GIVEN]) if environment.get(GIVEN) else FaultyServer()
+    return GivenServer(environment[GIVEN]) if environment.get(GIVEN) else PostgresServer()
 
 
 @contextmanager
@@ -109,9 +84,9 @@ def postgres_database(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Iterator[FaultyServer]:
+def own_server() -> Iterator[PostgresServer]:
     """One that may be stopped."""
-    server = FaultyServer()
+    server = PostgresServer()
     yield server
     server.end()
 

@@ -20,7 +20,7 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.migrations import MigrationNeeded
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId, VersionConflict
 from tests.support.cutting_proxy import Cut, CuttingProxy
-from tests.support.postgres_server import PASSWORD, FaultyServer, new_database, postgres_url
+from tests.support.postgres_server import PASSWORD, PostgresServer, new_database, postgres_url
 from tests.support.stores import notes, postgres_store, text_of
 
 A = StreamId("acme/depot/a")
@@ -44,7 +44,7 @@ PAUSES_AND_ROLLBACKS = """
 
 
 @pytest.fixture
-async def short_store(own_server: FaultyServer) -> AsyncIterator[tuple[RecorderEventStore, str]]:
+async def short_store(own_server: PostgresServer) -> AsyncIterator[tuple[RecorderEventStore, str]]:
     with new_database(own_server) as url:
         store = postgres_store(url, timeout_s=SHORT_S)
         yield store, url
@@ -152,7 +152,7 @@ async def append_under_cuts(url: str, chance: random.Random) -> tuple[list[objec
     return outcomes, proxy, stored
 
 
-async def test_a_commit_whose_answer_was_lost_is_found_by_its_own_events(own_server: FaultyServer) -> None:
+async def test_a_commit_whose_answer_was_lost_is_found_by_its_own_events(own_server: PostgresServer) -> None:
     with new_database(own_server) as url:
         outcomes, proxy, stored = await append_under_cuts(url, random.Random(SEED))
 
@@ -163,7 +163,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_by_its_own_events(own_ser
 
 
 async def test_who_does_not_look_for_its_own_events_takes_them_for_another_s(
-    own_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+    own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above can fail."""
     monkeypatch.setattr(RecorderEventStore, "_are_stored", lambda self, stored: False)
@@ -208,7 +208,7 @@ async def test_a_lock_of_somebody_else_holds_nobody_up_beyond_the_deadline(
 
 
 async def test_a_server_that_was_stopped_is_used_again_when_it_is_back(
-    short_store: tuple[RecorderEventStore, str], own_server: FaultyServer
+    short_store: tuple[RecorderEventStore, str], own_server: PostgresServer
 ) -> None:
     store, _ = short_store
     await store.append([notes(A, ["before"])])
@@ -234,7 +234,7 @@ async def test_a_server_that_was_stopped_is_used_again_when_it_is_back(
 
 
 async def test_a_server_that_hangs_is_given_up_in_time_and_its_late_commits_are_not_doubled(
-    short_store: tuple[RecorderEventStore, str], own_server: FaultyServer
+    short_store: tuple[RecorderEventStore, str], own_server: PostgresServer
 ) -> None:
     store, _ = short_store
     await store.append([notes(A, ["before"])])
@@ -276,7 +276,7 @@ def test_a_database_without_tables_is_not_opened(postgres_database: str) -> None
         postgres_event_store(postgres_database)
 
 
-def test_a_wrong_password_is_an_error_without_any_password(own_server: FaultyServer) -> None:
+def test_a_wrong_password_is_an_error_without_any_password(own_server: PostgresServer) -> None:
     url = postgres_url("127.0.0.1", own_server.port, "postgres", password=f"{PASSWORD} wrong")
 
     with pytest.raises(PersistenceError) as refused:

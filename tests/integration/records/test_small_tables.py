@@ -19,7 +19,7 @@ from access_policy.adapters.small_tables import SmallTables, storable
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
-from tests.support.postgres_server import PASSWORD, FaultyServer, new_database
+from tests.support.postgres_server import PASSWORD, PostgresServer, new_database
 from tests.support.records import files_holding, migrated_for_records, rows
 from tests.support.stores import TEST_KEY, vehicle_vault
 
@@ -166,7 +166,7 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_the_next_one_is_a
     await tables.close()
 
 
-async def test_a_server_that_hangs_costs_the_deadline_and_one_that_is_back_is_used(own_server: FaultyServer) -> None:
+async def test_a_server_that_hangs_costs_the_deadline_and_one_that_is_back_is_used(own_server: PostgresServer) -> None:
     with new_database(own_server) as url:
         migrated_for_records(url)
         vault = SqlVehicleVault(url, TEST_KEY, timeout_s=SHORT_S)

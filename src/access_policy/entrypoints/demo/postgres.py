@@ -10,6 +10,8 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -79,6 +81,18 @@ class PostgresServer:
             self._process.wait(START_S)
             self._process = None
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """All its processes stand still: connections stay open, and nobody answers."""
+        stopped = self._processes()
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in stopped:
+                os.kill(process, signal.SIGCONT)
+
     def end(self) -> None:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -103,6 +117,13 @@ class PostgresServer:
     def _own(self, path: Path) -> None:
         if self._user is not None:
             shutil.chown(path, self._user)
+
+    def _processes(self) -> list[int]:
+        """The server's and its children's."""
+        assert self._process is not None
+        server = self._process.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        return [server, *map(int, children)]
 
 
 def postgres_url(host: str, port: int, database: str, *, user: str = "postgres", password: str = PASSWORD) -> str:
