@@ -39,7 +39,7 @@ async def client(service: str, url: str) -> AsyncIterator[Any]:
 
 
 # An answer instead of the service's, or None to go on.
-Refusal = tuple[int, dict[str, str]]
+Refusal = tuple[int, dict[str, Any]]
 Entry = dict[str, Any]
 
 

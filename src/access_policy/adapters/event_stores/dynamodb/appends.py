@@ -88,7 +88,7 @@ class Appends:
                 return commit
             if others := refusal - PASSING - {CONDITION_FAILED}:
                 raise PersistenceError(f"DynamoDB table {self._calls.table}: {', '.join(sorted(others))}")
-            if CONDITION_FAILED in refusal:
+            if refusal & ({CONDITION_FAILED} | LOST_RACES):
                 await self._log.look_for_end()
             await pauses.pause()
 
@@ -107,10 +107,12 @@ class Appends:
                 log.warning("DynamoDB table %s: an append is sent again: %s", self._calls.table, unknown.__cause__)
                 heard_all = False
             except Cancelled as cancelled:
-                if not heard_all and await self._is_there(commit):
-                    return None
-                transaction.require_only_log_taken(cancelled)
-                return frozenset(reason for reason in cancelled.reasons if reason)
+                reasons = frozenset(reason for reason in cancelled.reasons if reason)
+                if heard_all or not reasons & LOST_RACES:  # else one that we did not hear of may still be under way
+                    if not heard_all and await self._is_there(commit):
+                        return None
+                    transaction.require_only_log_taken(cancelled)
+                    return reasons
             else:
                 return None
             await pauses.pause()

@@ -20,6 +20,7 @@ from access_policy.adapters.event_stores.dynamodb.items import (
     first_of,
     key_of,
     last_of,
+    log_key,
     log_partition,
     place,
     unpacked,
@@ -53,9 +54,7 @@ class Log:
 
     async def commit_at(self, position: int) -> Commit | None:
         """The commit that begins there."""
-        found = await self._calls.first(
-            log_partition(bucket_of(position)), lowest=place(position), highest=place(position)
-        )
+        found = await self._calls.get(log_key(position))
         return commit_of(found) if found is not None else None
 
     async def select(self, *, after: int, up_to: int, limit: int, names: Collection[str] = ()) -> list[Notification]:
