@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ from access_policy.application.ports.event_store import (
     StreamId,
     VersionConflict,
 )
+from access_policy.domain.charger_condition.events import ConnectorRecovered
 from tests.support.aws import Stub, client, stub
 from tests.support.dynamodb import delete_table, new_name, table_at
 from tests.support.stores import notes, text_of
@@ -413,6 +414,29 @@ async def test_streams_and_logs_longer_than_one_answer_are_read_whole(faulty: tu
 
     assert aws.calls["Query"] - asked["Query"] > 16
     assert aws.calls["BatchGetItem"] - asked["BatchGetItem"] > 1
+
+
+async def test_what_is_known_is_not_asked_again(faulty: tuple[Stub, AwsAddress]) -> None:
+    """Each call of a service at rest, or under load, is one request."""
+    aws, table = faulty
+    async with opened(table) as store:
+        await store.append([notes(A, ["one"])])
+
+        async def asked(call: Awaitable[object]) -> Counter[str]:
+            before = Counter(aws.calls)
+            await call
+            return aws.calls - before
+
+        transaction, query = Counter(["TransactWriteItems"]), Counter(["Query"])
+        assert await asked(store.append([notes("acme/new", ["x"]), notes("acme/newer", ["y"])])) == transaction
+        assert await asked(store.append([notes(A, ["two"], expected_version=1)])) == transaction
+        assert await asked(store.last_position()) == query
+        assert await asked(store.read_log(after=4, limit=100)) == query
+        assert await asked(store.load(A)) == query
+        assert await asked(store.load(A, after_version=2)) == query
+        assert await asked(store.load(StreamId("acme/never-seen"))) == query
+        assert await asked(store.read_log(after=0, limit=100)) == query + Counter(["BatchGetItem"])
+        assert await asked(store.read_log(after=0, limit=100, types=[ConnectorRecovered.TYPE])) == query
 
 
 # --- what shows only in part ----------------------------------------------------------------------------------------

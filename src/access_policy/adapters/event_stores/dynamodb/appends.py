@@ -108,7 +108,7 @@ class Appends:
                 heard_all = False
             except Cancelled as cancelled:
                 reasons = frozenset(reason for reason in cancelled.reasons if reason)
-                if heard_all or not reasons & LOST_RACES:  # else one that we did not hear of may still be under way
+                if heard_all or not reasons & PASSING:  # else one that we did not hear of may still be under way
                     if not heard_all and await self._is_there(commit):
                         return None
                     transaction.require_only_log_taken(cancelled)

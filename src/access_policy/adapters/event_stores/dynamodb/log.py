@@ -46,10 +46,13 @@ class Log:
         self.end = max(self.end, position)
 
     async def look_for_end(self) -> int:
-        """The position of the last event; 0 for an empty log."""
-        latest = await self._last_in(await self._last_bucket())
-        if latest is not None:
+        """The position of the last event; 0 for an empty log. What comes behind an end begins in the bucket right there."""
+        bucket = bucket_of(self.end + 1) if self.end else await self._last_bucket()
+        while (latest := await self._last_in(bucket)) is not None:
             self.ended_at(last_of(latest))
+            if bucket_of(self.end + 1) == bucket:
+                break
+            bucket = bucket_of(self.end + 1)
         return self.end
 
     async def commit_at(self, position: int) -> Commit | None:
@@ -142,7 +145,7 @@ class Log:
         async def is_used(bucket: int) -> bool:
             return await self._calls.first(log_partition(bucket), lowest=place(0), highest=place(NO_LATER)) is not None
 
-        used, step = bucket_of(self.end) if self.end else 0, 1
+        used, step = 0, 1
         while await is_used(used + step):
             used, step = used + step, 2 * step
         while step > 1:
