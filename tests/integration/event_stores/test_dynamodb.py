@@ -382,9 +382,12 @@ async def test_the_log_is_read_over_the_borders_of_its_buckets(
     monkeypatch.setattr(appends, "BUCKET", 10)
     sizes = [3, 10, 1, 7, 10, 10, 9, 1, 2, 10, 5, 10, 10, 10, 1]
     texts = [f"{n}-{part}" for n, size in enumerate(sizes) for part in range(size)]
-    async with opened(dynamodb_table) as store:
+    async with opened(dynamodb_table) as store, opened(dynamodb_table) as looker:
         for n, size in enumerate(sizes):
-            await store.append([notes(f"acme/{n}", [f"{n}-{part}" for part in range(size)])])
+            last = await store.append([notes(f"acme/{n}", [f"{n}-{part}" for part in range(size)])])
+            if n % 5 == 0:
+                assert await looker.last_position() == last
+        assert await looker.last_position() == len(texts)
 
     async with opened(dynamodb_table) as store:
         assert await store.last_position() == len(texts)

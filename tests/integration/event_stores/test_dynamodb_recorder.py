@@ -28,8 +28,10 @@ TIMEOUT_S = 20.0
 @contextmanager
 def recorder_of(table: AwsAddress) -> Iterator[DynamoDbRecorder]:
     recorder = DynamoDbRecorder(table, timeout_s=TIMEOUT_S)
-    yield recorder
-    recorder.close()
+    try:
+        yield recorder
+    finally:
+        recorder.close()
 
 
 @pytest.fixture
@@ -136,6 +138,25 @@ def test_a_subscription_goes_on_with_what_is_appended_later(recorder: DynamoDbRe
 async def faulty(dynamodb_table: AwsAddress) -> AsyncIterator[tuple[Stub, AwsAddress]]:
     async with stub(dynamodb_table.options["endpoint_url"]) as made:
         yield made, table_at(dynamodb_table.name, made.url)
+
+
+async def test_events_whose_answer_was_lost_have_the_positions_that_they_were_given(
+    faulty: tuple[Stub, AwsAddress], dynamodb_table: AwsAddress
+) -> None:
+    aws, table = faulty
+    aws.answer_lost = lambda action: action == "TransactWriteItems" and aws.calls["answer lost"] == 0
+
+    def insert() -> None:
+        with recorder_of(table) as ours, recorder_of(dynamodb_table) as theirs:
+            theirs.insert_events([event(1, "acme/theirs")])
+            assert ours.insert_events([event(1), event(2)], tracking=Tracking("upstream", 7)) == [2, 3]
+            with pytest.raises(IntegrityError):
+                ours.insert_events([event(1), event(2)], tracking=Tracking("upstream", 8))
+            assert (theirs.max_notification_id(), theirs.max_tracking_id("upstream")) == (3, 7)
+
+    await asyncio.to_thread(insert)
+
+    assert aws.calls["answer lost"] == 1
 
 
 async def test_a_position_whose_answer_was_lost_is_recorded_once(faulty: tuple[Stub, AwsAddress]) -> None:
