@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.ports.event_store import AppendTooLarge, StoreUnavailable, VersionConflict
+from access_policy.application.ports.event_store import Append, AppendTooLarge, StoreUnavailable, VersionConflict
 from tests.support.outages import FailingStore
 from tests.support.stores import memory_store, notes, text_of
 
@@ -77,3 +78,48 @@ async def test_an_outage_is_told_to_all_of_a_group_without_trying_for_each(most:
     assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
     assert store.failures == 1
     await inner.close()
+
+
+async def test_who_waits_behind_a_commit_that_finds_the_store_down_is_told_at_once() -> None:
+    store = HangingStore()
+    commits = GroupCommit(store)
+    first = asyncio.create_task(commits.append(notes("acme/a/1", ["1"])))
+    await store.began.wait()
+    behind = [asyncio.create_task(commits.append(notes(f"acme/b/{n}", ["x"]))) for n in range(3)]
+    await asyncio.sleep(0)
+
+    store.outcome.set_exception(StoreUnavailable("it hung"))
+
+    for told in (first, *behind):
+        with pytest.raises(StoreUnavailable, match="it hung"):
+            await told
+    assert store.appends == 1
+
+
+async def test_nobody_waits_longer_than_the_deadline_and_what_had_not_begun_never_does() -> None:
+    store = HangingStore()
+    commits = GroupCommit(store, answer_s=0.05)
+    late = [asyncio.create_task(commits.append(notes(f"acme/a/{n}", ["x"]))) for n in range(2)]
+    await store.began.wait()
+    late += [asyncio.create_task(commits.append(notes(f"acme/b/{n}", ["x"]))) for n in range(3)]
+
+    for waiting in late:
+        with pytest.raises(StoreUnavailable, match=r"within 0\.05 s"):
+            await waiting
+    store.outcome.set_result(2)
+    assert await commits.append(notes("acme/c/1", ["x"])) == 2
+    assert store.appends == 2, "the first group, and who came after"
+
+
+class HangingStore:
+    """Begins an append and ends it when it is told its `outcome`, which is that of all later ones."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.appends = 0
+
+    async def append(self, appends: Sequence[Append]) -> int:
+        self.appends += 1
+        self.began.set()
+        return await asyncio.shield(self.outcome)

@@ -11,6 +11,7 @@ from access_policy.application.ports.event_store import Append, Appends, AppendT
 
 GROUP_MAX = 512  # appends in one commit
 WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
+ANSWER_S = 4.5  # for a caller, from its arrival: the commit under way and its own together
 
 
 class Commits(Protocol):
@@ -20,7 +21,7 @@ class Commits(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     appends: Sequence[Append]
     done: asyncio.Future[int]
@@ -29,11 +30,13 @@ class _Waiting:
 class GroupCommit:
     """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept.
 
-    The store has a deadline for each commit; a caller waits for the one under way and for its own.
+    A caller waits for the commit under way and for its own, but no longer than `answer_s`; when the one under way finds the
+    store down, those who wait are told so at once.
     """
 
-    def __init__(self, store: Appends) -> None:
+    def __init__(self, store: Appends, *, answer_s: float = ANSWER_S) -> None:
         self._store = store
+        self._answer_s = answer_s
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -46,13 +49,22 @@ class GroupCommit:
         self._waiting.append(waiting)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="group-commit")
-        return await waiting.done
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await waiting.done
+        except TimeoutError as late:
+            if waiting in self._waiting:  # it has not begun, and never will
+                self._waiting.remove(waiting)
+            raise StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s") from late
 
     async def _commit_all(self) -> None:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
                 await self._commit(group)
+                if (outage := _outage_of(group)) is not None:  # who waits would only wait for the same
+                    waiting, self._waiting = self._waiting, []
+                    _settle_all(waiting, outage)
         finally:
             self._committing = None
 
