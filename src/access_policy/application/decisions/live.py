@@ -79,8 +79,12 @@ class LiveAttempts:
         key = (charger, ref_key(ref))
         self._open[key] = attempt
         self._open.move_to_end(key)
-        while len(self._open) > OPEN_ATTEMPTS_MAX:
+        while len(self._open) > OPEN_ATTEMPTS_MAX or self._is_over(attempt.at):
             self._open.popitem(last=False)
+
+    def _is_over(self, now: datetime) -> bool:
+        """No start can belong any more to the attempt that is open longest."""
+        return now - next(iter(self._open.values())).at > START_WITHIN
 
     def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
         """The attempt that a start by `ref` belongs to; it is open no more."""
