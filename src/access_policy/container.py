@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from access_policy.adapters.event_bus.positions import MemoryRelayPositions, Sql
 from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.adapters.event_intake.sqs import SqsIntake
 from access_policy.adapters.event_stores.places import is_in_use, open_event_store
+from access_policy.adapters.heartbeats import SqlHeartbeats
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.import_plans import SqlImportPlans
@@ -68,6 +70,7 @@ from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.driver_display import DriverDisplay
 from access_policy.application.decisions.follow_up import FollowUp
+from access_policy.application.decisions.gone_gateways import GoneGateways
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.other_gateways import TYPES as other_gateways_types  # noqa: N811
@@ -103,7 +106,7 @@ from access_policy.application.repositories.vehicle_registries import VehicleReg
 from access_policy.application.retrying import retrying
 from access_policy.application.what_if.replay import WhatIf
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
-from access_policy.settings import Settings, host_and_port, is_loopback
+from access_policy.settings import ProcessRole, Settings, host_and_port, is_loopback
 
 ALONE_POLL_S = 0.25
 SHARED_POLL_S = 0.1  # a change of policy or registry is to be known to every gateway in a quarter of a second
@@ -290,6 +293,16 @@ class Container(containers.DeclarativeContainer):
         store,
         other_gateways,
         settings,
+    )
+    heartbeats = providers.Singleton(lambda s: SqlHeartbeats(_records(s, "heartbeats")), settings)
+    gone_gateways = providers.Singleton(
+        lambda *parts, s: GoneGateways(
+            s.instance, *parts, is_gateway=ProcessRole.GATEWAY in s.process_roles, now_s=time.monotonic
+        ),
+        heartbeats,
+        views,
+        conditions,
+        s=settings,
     )
     follow_up = providers.Singleton(
         lambda hints, *parts: hints.followed_up_by(FollowUp(*parts)),

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import MetaData
 
-from access_policy.adapters import import_plans
+from access_policy.adapters import heartbeats, import_plans
 from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_bus import positions
 from access_policy.adapters.event_intake import records as intake
@@ -25,6 +25,7 @@ from tests.support.postgres_server import Server, new_database
 
 MODULES = (
     charger_credentials,
+    heartbeats,
     idempotency,
     import_plans,
     intake,

@@ -113,6 +113,7 @@ class Service:
             yield "spool", c.spooled_commits().run()
         if self._decides and not self.settings.is_alone:
             yield "other gateways", c.other_gateways_follower().run()
+            yield "gone gateways", c.gone_gateways().run()
         if ProcessRole.PUBLISHER in self._roles:
             yield "relay", c.relay().run()
             if (queue := c.intake_queue()) is not None:
@@ -274,10 +275,19 @@ class Service:
             await self._ocpp.drain(self.settings.drain_s)
             await self.container.driver_display().finish()
             await self.container.gateway().finish_records()
+            await self._say_goodbye()
         if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake_queue()) is not None:
             await queue.drain()
         if self._http is not None:
             self._http.should_exit = True
+
+
+    async def _say_goodbye(self) -> None:
+        if not self.settings.is_alone:
+            try:
+                await self.container.gone_gateways().end()
+            except StoreUnavailable as trouble:
+                log.warning("others will find this gateway gone: %s", trouble)
 
 
 @contextlib.contextmanager
@@ -312,6 +322,8 @@ async def close_files(container: Container) -> None:
         container.intake_records(),
     ):
         await resource.close()
+    if not container.settings().is_alone:
+        await container.heartbeats().close()
     if (queue := container.intake_queue()) is not None:
         await queue.close()
 

@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_bus.positions import SqlRelayPositions
 from access_policy.adapters.event_intake.records import SqlIntakeRecords
+from access_policy.adapters.heartbeats import SqlHeartbeats
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.import_plans import SqlImportPlans
 from access_policy.adapters.migrations import MigrationNeeded, Part, latest, migrate, version_of
@@ -32,6 +33,7 @@ OPENED = {
     "import_plans": lambda where: SqlImportPlans(where, TEST_KEY),
     "relay": lambda where: SqlRelayPositions(where, "a bus"),
     "intake": SqlIntakeRecords,
+    "heartbeats": SqlHeartbeats,
 }
 
 

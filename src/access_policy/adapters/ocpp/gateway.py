@@ -158,8 +158,8 @@ class OcppGateway:
         self._yield_to_newer(key)
 
     def connected_elsewhere(self, key: ChargerKey, claim: int) -> None:
-        """Another gateway has recorded a connection of the charger under this version (ADR 0016). If it is newer than ours,
-        ours is one that the charger has left."""
+        """Another process has recorded under this version that the charger is connected elsewhere, or that we are gone (ADR
+        0016). If that is newer than our connection, ours counts no more: the charger has left it, or is to come back."""
         if key in self._lines:
             self._claims_elsewhere[key] = max(claim, self._claims_elsewhere.get(key, 0))
             self._yield_to_newer(key)
@@ -167,7 +167,7 @@ class OcppGateway:
     def _yield_to_newer(self, key: ChargerKey) -> None:
         line = self._lines.get(key)
         if line is not None and 0 < line.claim < self._claims_elsewhere.get(key, 0):
-            log.info("charger %s has connected to another gateway", key[1])
+            log.info("the connection of charger %s counts no more", key[1])
             self._record(line.connection.close(CloseCode.POLICY_VIOLATION, "connected elsewhere"))
 
     def _closed(self, connection: ChargerConnection) -> None:

@@ -79,6 +79,19 @@ class ChargerConditions:
         )
         await self._record(key, event, now, unless=self._is_elsewhere)
 
+    async def left_behind(self, key: ChargerKey, gateway: str) -> None:
+        """The gateway is gone. Nothing is recorded for a charger that was not connected to it last, or was disconnected."""
+        now = self._clock.now()
+        event = ChargerDisconnected(
+            charger_id=key[1],
+            reason=f"gateway {gateway} is gone",
+            disconnected_at=now,
+            gateway=gateway,
+            found_by=self._gateway or "/",
+        )
+        self._versions.pop(key, None)  # others have written since we did, if ever
+        await self._record(key, event, now, unless=lambda history: not _is_connected_to(gateway, history))
+
     async def owner_of(self, key: ChargerKey) -> str | None:
         """The gateway that recorded the charger's latest connection; None for a charger that never had one. Raises
         `StoreUnavailable`."""
@@ -217,6 +230,11 @@ class ChargerConditions:
             else:
                 return version + 1
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
+
+
+def _is_connected_to(gateway: str, history: Sequence[Recorded]) -> bool:
+    links = [each.event for each in history if isinstance(each.event, ChargerConnected | ChargerDisconnected)]
+    return bool(links) and isinstance(links[-1], ChargerConnected) and links[-1].gateway == gateway
 
 
 def _when(reported: datetime, arrived: datetime) -> datetime:

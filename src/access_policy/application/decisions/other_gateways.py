@@ -12,16 +12,25 @@ from access_policy.application.decisions.live import ChargerKey, LiveAttempts, S
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
 from access_policy.domain.access.events import ChargingEnded, ChargingStarted, DenialNotHonoured, PinsLockedOut
-from access_policy.domain.charger_condition.events import ChargerConnected
+from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
 
 TYPES = frozenset(
-    event.TYPE for event in (ChargingStarted, ChargingEnded, DenialNotHonoured, PinsLockedOut, ChargerConnected)
+    event.TYPE
+    for event in (
+        ChargingStarted,
+        ChargingEnded,
+        DenialNotHonoured,
+        PinsLockedOut,
+        ChargerConnected,
+        ChargerDisconnected,
+    )
 )
 
 
 class OtherGateways:
     """`is_here` tells the chargers that are connected to this process: what they do is known here at once. `moved` hears of
-    each connection that another gateway has recorded, with its version."""
+    each connection that another gateway has recorded, with its version, and of each of ours that another process has found
+    gone."""
 
     def __init__(
         self,
@@ -48,6 +57,9 @@ class OtherGateways:
             key = (tenant_of(recorded.stream), recorded.event.charger_id)
             if isinstance(recorded.event, ChargerConnected):
                 if recorded.event.gateway != self._name:
+                    self._moved(key, recorded.version)
+            elif isinstance(recorded.event, ChargerDisconnected):
+                if recorded.event.found_by and recorded.event.gateway == self._name:
                     self._moved(key, recorded.version)
             elif not self._is_here(key):
                 self._note(key, recorded)

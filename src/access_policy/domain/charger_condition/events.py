@@ -23,11 +23,14 @@ class ChargerConnected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerDisconnected:
+    """`found_by` names the process that found `gateway` gone; empty where that gateway said so itself."""
+
     TYPE: ClassVar = "charger_condition.charger_disconnected.v1"
     charger_id: ChargerId
     reason: str
     disconnected_at: datetime
     gateway: str = ""
+    found_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

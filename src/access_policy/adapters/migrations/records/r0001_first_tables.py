@@ -27,6 +27,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "gateway_heartbeat",
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("beats", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     for name in ("charger_password", "proposed_password"):
         op.create_table(
             name,
