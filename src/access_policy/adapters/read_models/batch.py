@@ -42,10 +42,11 @@ def fold_batch(
     """Each projection takes the events after its own position, and has reached `reached` then."""
     names = [into.name_of(projection) for projection in projections]
     folding = _Folding(connection, into, names)
+    takers = _takers(projections)
     folded = [
         each
         for recorded in batch
-        for projection in projections
+        for projection in takers[name_of(recorded)]
         if (each := folding.fold(projection, recorded)) is not None
     ]
     folding.write(folded)
@@ -54,6 +55,15 @@ def fold_batch(
         .where(POSITIONS.c.projection.in_(names), POSITIONS.c.position < reached)
         .values(position=reached)
     )
+
+
+def _takers(projections: Sequence[Projection]) -> defaultdict[str, list[Projection]]:
+    """By the name of an event the projections that read it."""
+    takers: defaultdict[str, list[Projection]] = defaultdict(list)
+    for projection in projections:
+        for name in projection.types:
+            takers[name].append(projection)
+    return takers
 
 
 class _Folding:
@@ -67,9 +77,9 @@ class _Folding:
             self._held[row.projection].add(row.stream)
 
     def fold(self, projection: Projection, recorded: Recorded) -> Folded | None:
-        """None for an event that is not the projection's, that it has had, or that was parked."""
+        """None for an event that the projection has had, or that was parked."""
         name = self._into.name_of(projection)
-        if name_of(recorded) not in projection.types or recorded.position <= self._positions[name]:
+        if recorded.position <= self._positions[name]:
             return None
         if recorded.stream in self._held[name]:
             self._park(projection, recorded, BEHIND)
