@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
@@ -109,7 +109,7 @@ async def attempts(number: int, round_: int, port: int, told: Told) -> None:
                 answer = await call(ws, message_id, "Authorize", {"idTag": presented})
                 told.answers[(charger, message_id)] = answer
                 message_id = ""
-    except (ConnectionClosed, OSError):
+    except (ConnectionClosed, InvalidHandshake, OSError):  # the last two: killed before the charger was let in
         if message_id:
             told.unanswered.append((charger, message_id, told.tags[(charger, message_id)]))
 

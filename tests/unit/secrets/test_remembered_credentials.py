@@ -61,3 +61,33 @@ async def test_who_can_be_asked_is_asked(known: RememberedCredentials) -> None:
 
     assert await known.verify(CP, PASSWORD.encode()) is None
     await known.close()
+
+
+async def test_known_chargers_do_not_each_wait_for_who_does_not_answer() -> None:
+    asked, now_s = CountingCredentials(), [0.0]
+    credentials = RememberedCredentials(asked, ask_again_s=5, now_s=lambda: now_s[0])
+    assert await credentials.verify(CP, PASSWORD.encode())
+    asked.is_down = True
+
+    for _ in range(3):
+        assert await credentials.verify(CP, PASSWORD.encode()) is True
+    assert asked.times == 2
+    with pytest.raises(StoreUnavailable):
+        await credentials.verify(STRANGER, None)
+    now_s[0], asked.is_down = 5.0, False
+    assert await credentials.verify(CP, b"whatever it says now") is True
+    assert asked.times == 4
+
+
+class CountingCredentials:
+    """Lets everybody in, unless it is down."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.is_down = False
+
+    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
+        self.times += 1
+        if self.is_down:
+            raise StoreUnavailable("told to fail")
+        return True

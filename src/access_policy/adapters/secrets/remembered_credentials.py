@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import secrets
+import time
+from collections.abc import Callable
+from typing import Final
 
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.secrets import ChargerCredentials
@@ -13,14 +17,28 @@ from access_policy.domain.ids import ChargePointId
 
 log = logging.getLogger(__name__)
 
+ASK_AGAIN_S: Final = 5.0
+
 
 class RememberedCredentials:
-    """Implements `ChargerCredentials` over another one. Asks that one first, always; what it said last of a charger holds
-    while it cannot be asked, for the very password of then and for no other. A password that another process changed just
-    before the outage is accepted once more, in the outage; one that this process changed is not."""
+    """Implements `ChargerCredentials` over another one, which is asked first. What it said last of a charger holds while it
+    cannot be asked, for the very password of then and for no other. A password that another process changed just before
+    the outage is accepted once more, in the outage; one that this process changed is not.
 
-    def __init__(self, credentials: ChargerCredentials) -> None:
+    When nobody answered, known chargers do not wait for that each: for `ask_again_s` they are judged from memory at once.
+    """
+
+    def __init__(
+        self,
+        credentials: ChargerCredentials,
+        *,
+        ask_again_s: float = ASK_AGAIN_S,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._credentials = credentials
+        self._ask_again_s = ask_again_s
+        self._now_s = now_s
+        self._down_until_s = -math.inf
         self._key = secrets.token_bytes(32)
         self._let_in: dict[ChargePointId, bytes | None] = {}  # the password's keyed hash; None: it had none
 
@@ -40,12 +58,15 @@ class RememberedCredentials:
 
     async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
         """Raises `StoreUnavailable` for a charger that was not let in by this process."""
+        if charge_point_id in self._let_in and self._now_s() < self._down_until_s:
+            return self._verify_from_memory(charge_point_id, presented)
         try:
             verdict = await self._credentials.verify(charge_point_id, presented)
         except StoreUnavailable as outage:
+            self._down_until_s = self._now_s() + self._ask_again_s
             if charge_point_id not in self._let_in:
                 raise
-            log.warning("charger %s is judged by what was known of it before: %s", charge_point_id, outage)
+            log.warning("known chargers are judged by what was right before: %s", outage)
             return self._verify_from_memory(charge_point_id, presented)
         if verdict is None:
             self._let_in[charge_point_id] = None
