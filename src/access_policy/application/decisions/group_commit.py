@@ -25,6 +25,7 @@ class Commits(Protocol):
 class _Waiting:
     appends: Sequence[Append]
     done: asyncio.Future[int]
+    until: float  # by the event loop's clock
 
 
 class GroupCommit:
@@ -38,6 +39,8 @@ class GroupCommit:
         self._store = store
         self._answer_s = answer_s
         self._waiting: list[_Waiting] = []
+        self._under_way: list[_Waiting] = []
+        self._watch: asyncio.TimerHandle | None = None  # one for all: a timer for each would cost more than its decision
         self._committing: asyncio.Task[None] | None = None
 
     async def append(self, *appends: Append) -> int:
@@ -45,60 +48,60 @@ class GroupCommit:
         was written), or `StoreUnavailable` (unknown whether it was)."""
         if len(self._waiting) >= WAITING_MAX:
             raise StoreUnavailable("too many decisions wait for the store")
-        waiting = _Waiting(appends, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(appends, loop.create_future(), loop.time() + self._answer_s)
         self._waiting.append(waiting)
+        if self._watch is None:
+            self._watch = loop.call_at(waiting.until, self._give_up)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="group-commit")
-        try:
-            async with asyncio.timeout(self._answer_s):
-                return await waiting.done
-        except TimeoutError as late:
-            if waiting in self._waiting:  # it has not begun, and never will
-                self._waiting.remove(waiting)
-            raise StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s") from late
+        return await waiting.done
 
     async def _commit_all(self) -> None:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
-                await self._commit(group)
-                if (outage := _outage_of(group)) is not None:  # who waits would only wait for the same
+                self._under_way = group
+                if (outage := await self._commit(group)) is not None:
                     waiting, self._waiting = self._waiting, []
                     _settle_all(waiting, outage)
         finally:
             self._committing = None
+            self._under_way = []
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    def _give_up(self) -> None:
+        """On whoever has waited long enough; of those behind the commit under way nothing will ever be written."""
+        loop = asyncio.get_running_loop()
+        now, open_ = loop.time(), [each for each in (*self._under_way, *self._waiting) if not each.done.done()]
+        late = [each for each in open_ if each.until <= now]
+        self._waiting = [each for each in self._waiting if each.until > now]
+        _settle_all(late, StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s"))
+        left = open_[len(late) :]  # they stand in the order of their arrival
+        self._watch = loop.call_at(left[0].until, self._give_up) if left else None
+
+    async def _commit(self, group: list[_Waiting]) -> StoreUnavailable | None:
         """One transaction for all; where they are too much for one, two halves; where one of them is refused, each on its
-        own, so that it fails alone."""
+        own, so that it fails alone. Returns the outage that ended it, if one did: others would only wait for the same."""
         try:
             position = await self._store.append([append for waiting in group for append in waiting.appends])
         except StoreUnavailable as outage:
             _settle_all(group, outage)
+            return outage
         except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
-            size = (len(group) + 1) // 2 if isinstance(refusal, AppendTooLarge) else 1
-            if len(group) == 1:
-                _settle(group[0], refusal)
-            else:
-                await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])
+            if len(group) > 1:
+                size = (len(group) + 1) // 2 if isinstance(refusal, AppendTooLarge) else 1
+                return await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])
+            _settle(group[0], refusal)
         else:
             _settle_all(group, position)
+        return None
 
-    async def _commit_parts(self, parts: list[list[_Waiting]]) -> None:
+    async def _commit_parts(self, parts: list[list[_Waiting]]) -> StoreUnavailable | None:
         for number, part in enumerate(parts):
-            await self._commit(part)
-            if (outage := _outage_of(part)) is not None:  # the others would only wait for the same
+            if (outage := await self._commit(part)) is not None:
                 _settle_all([waiting for other in parts[number + 1 :] for waiting in other], outage)
-                return
-
-
-def _outage_of(part: Sequence[_Waiting]) -> StoreUnavailable | None:
-    for waiting in part:
-        if waiting.done.done() and not waiting.done.cancelled():
-            outcome = waiting.done.exception()
-            if isinstance(outcome, StoreUnavailable):
-                return outcome
-    return None
+                return outage
+        return None
 
 
 def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:
