@@ -252,8 +252,8 @@ def prepare(connection: Connection, projections: Sequence[Projection] = PROJECTI
             metadata.drop_all(connection)
     migrate(connection, Part.READ_MODELS)
     changed = _changed(connection, projections)
-    for projection in changed:
-        log.info("read model %s is folded from the start of the log", projection.name)
+    if changed:
+        log.info("folded from the start of the log: %s", ", ".join(projection.name for projection in changed))
     rebuilding.begin_anew(connection, changed)
 
 

@@ -174,7 +174,7 @@ def _log_to_terminal(settings: Settings, *, quiet: bool) -> None:
     level = "ERROR" if quiet and settings.log_level == "INFO" else settings.log_level
     handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
-    for noisy in ("websockets", "uvicorn", "asyncio", "botocore", "aiobotocore"):
+    for noisy in ("websockets", "uvicorn", "asyncio", "botocore", "aiobotocore", "alembic"):
         logging.getLogger(noisy).setLevel("WARNING" if not quiet else "ERROR")
 
 
