@@ -276,7 +276,9 @@ class Container(containers.DeclarativeContainer):
         settings,
     )
     other_gateways = providers.Singleton(
-        lambda live, gateway, s: OtherGateways(s.instance, live, gateway.connected, gateway.connected_elsewhere),
+        lambda live, gateway, s: OtherGateways(
+            s.instance, live, gateway.connected, gateway.connected_elsewhere, gateway.given_up
+        ),
         live,
         gateway,
         settings,

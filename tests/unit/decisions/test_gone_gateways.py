@@ -120,3 +120,17 @@ async def test_a_gateway_that_ends_in_order_is_not_looked_for(installation: Inst
     await ends.end()
 
     assert set(await installation.heartbeats.counts()) == {"gw-2"}
+
+
+async def test_who_was_taken_for_gone_claims_again_unless_the_charger_is_elsewhere(installation: Installation) -> None:
+    paused, other = installation.conditions("gw-1"), installation.conditions("gw-2")
+    first = await paused.connected(BAY, "ocpp1.6")
+    await other.left_behind(BAY, "gw-1")
+
+    again = await paused.connected_still(BAY, "ocpp1.6")
+
+    assert again == first + 2
+    assert (await installation.links())[-1] == ("connected", "gw-1", "")
+    await other.connected(BAY, "ocpp1.6")
+    assert await paused.connected_still(BAY, "ocpp1.6") == 0
+    assert (await installation.links())[-1] == ("connected", "gw-2", "")

@@ -158,16 +158,32 @@ class OcppGateway:
         self._yield_to_newer(key)
 
     def connected_elsewhere(self, key: ChargerKey, claim: int) -> None:
-        """Another process has recorded under this version that the charger is connected elsewhere, or that we are gone (ADR
-        0016). If that is newer than our connection, ours counts no more: the charger has left it, or is to come back."""
+        """Another gateway has recorded a connection of the charger under this version (ADR 0016). If it is newer than ours,
+        ours is one that the charger has left."""
         if key in self._lines:
             self._claims_elsewhere[key] = max(claim, self._claims_elsewhere.get(key, 0))
             self._yield_to_newer(key)
 
+    def given_up(self, key: ChargerKey, version: int) -> None:
+        """Another process has recorded under this version that our connection of the charger ended, since it heard nothing of
+        us for a while. We live, and say so."""
+        line = self._lines.get(key)
+        if line is not None and 0 < line.claim < version:
+            self._record(self._claim_again(line))
+
+    async def _claim_again(self, line: _Line) -> None:
+        key = line.station.key
+        claim = await self._desks.conditions.connected_still(key, line.station.protocol)
+        if self._lines.get(key) is line:
+            line.claim = claim or line.claim
+            self._yield_to_newer(key)
+        elif claim and key not in self._lines:  # it was closed while we wrote that it is there
+            await self._desks.conditions.disconnected(key, "connection closed")
+
     def _yield_to_newer(self, key: ChargerKey) -> None:
         line = self._lines.get(key)
         if line is not None and 0 < line.claim < self._claims_elsewhere.get(key, 0):
-            log.info("the connection of charger %s counts no more", key[1])
+            log.info("charger %s has connected to another gateway", key[1])
             self._record(line.connection.close(CloseCode.POLICY_VIOLATION, "connected elsewhere"))
 
     def _closed(self, connection: ChargerConnection) -> None:

@@ -71,6 +71,14 @@ class ChargerConditions:
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         return await self._record(key, event, now)
 
+    async def connected_still(self, key: ChargerKey, protocol: str) -> int:
+        """As `connected`, after another process took this gateway for gone; 0, and nothing is recorded, where the charger has
+        connected elsewhere since."""
+        now = self._clock.now()
+        event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
+        self._versions.pop(key, None)
+        return await self._record(key, event, now, unless=self._is_elsewhere)
+
     async def disconnected(self, key: ChargerKey, reason: str) -> None:
         """Nothing is recorded for a charger that has connected elsewhere since."""
         now = self._clock.now()

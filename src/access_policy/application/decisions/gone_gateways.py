@@ -1,8 +1,8 @@
 """Chargers of a gateway that died without a word are not connected any more: another process notes it (ADR 0016).
 
 Each gateway beats; each process that decides watches the others by its own clock. What is noted harms nobody who lives: a
-gateway that was only paused finds itself given up in its chargers' records, and closes those connections, so that the chargers
-come back with new ones.
+gateway that was only paused, or cut off from the database, finds itself given up in its chargers' records and claims again
+those that are still connected to it and to nobody else.
 """
 
 from __future__ import annotations

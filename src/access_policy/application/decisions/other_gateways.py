@@ -29,8 +29,8 @@ TYPES = frozenset(
 
 class OtherGateways:
     """`is_here` tells the chargers that are connected to this process: what they do is known here at once. `moved` hears of
-    each connection that another gateway has recorded, with its version, and of each of ours that another process has found
-    gone."""
+    each connection that another gateway has recorded, with its version; `given_up` of each of ours that another process has
+    recorded as ended, since it took this one for gone."""
 
     def __init__(
         self,
@@ -38,11 +38,13 @@ class OtherGateways:
         live: LiveAttempts,
         is_here: Callable[[ChargerKey], bool],
         moved: Callable[[ChargerKey, int], None],
+        given_up: Callable[[ChargerKey, int], None],
     ) -> None:
         self._name = name
         self._live = live
         self._is_here = is_here
         self._moved = moved
+        self._given_up = given_up
         self._position = 0
 
     def begin_after(self, position: int) -> None:
@@ -60,7 +62,7 @@ class OtherGateways:
                     self._moved(key, recorded.version)
             elif isinstance(recorded.event, ChargerDisconnected):
                 if recorded.event.found_by and recorded.event.gateway == self._name:
-                    self._moved(key, recorded.version)
+                    self._given_up(key, recorded.version)
             elif not self._is_here(key):
                 self._note(key, recorded)
         self._position = reached
