@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Protocol
 
 import psycopg
 
-from access_policy.entrypoints.demo.postgres import PostgresServer
+from access_policy.entrypoints.demo.postgres import PostgresServer, migrated
 from access_policy.settings import Settings
 
 Row = tuple[str, int, str, bytes]  # stream, version, stored name, bytes
@@ -110,9 +107,7 @@ def bare_postgres(directory: Path) -> Iterator[BarePostgres]:
     server = PostgresServer()
     try:
         url = server.server_url("postgres")
-        places = {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
-        migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
-        subprocess.run(migrate, env={**os.environ, **places}, check=True, capture_output=True)
+        migrated(url)
         yield BarePostgres(directory, url)
     finally:
         server.end()

@@ -4,7 +4,6 @@ its own on one PostgreSQL server. A vehicle is suspended and reinstated; each ga
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import httpx
 
-from access_policy.entrypoints.demo.cluster import a_postgres
+from access_policy.entrypoints.demo.ports import free_port
+from access_policy.entrypoints.demo.postgres import PostgresServer, migrated
 
 CHANGES = 40
 CARD = "04A1B2C3D4E5F6"
@@ -36,9 +36,9 @@ class Propagated:
 def measure() -> Propagated:
     with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory, ExitStack() as stack:
         data = Path(directory)
-        places = stack.enter_context(a_postgres())
-        migrate = [*_COMMAND, "migrate", "--data", directory]
-        subprocess.run(migrate, env={**os.environ, **places}, check=True, capture_output=True)
+        server = PostgresServer()
+        stack.callback(server.end)
+        places = migrated(server.server_url("postgres"))
         stack.enter_context(_process(data, "projector", "projector", places))
         gateways = [stack.enter_context(_process(data, name, "api,gateway", places)) for name in ("gw-1", "gw-2")]
         api = stack.enter_context(_process(data, "api", "api", places))
@@ -60,7 +60,7 @@ _COMMAND = [sys.executable, "-m", "access_policy.entrypoints.cli"]
 @contextmanager
 def _process(data: Path, instance: str, roles: str, places: dict[str, str]) -> Iterator[str]:
     """Its HTTP API's address."""
-    http, ocpp = _free_port(), _free_port()
+    http, ocpp = free_port(), free_port()
     command = [*_COMMAND, "serve", "--data", str(data), "--instance", instance]
     command += ["--http", f"127.0.0.1:{http}", "--ocpp", f"127.0.0.1:{ocpp}"]
     environment = {**os.environ, **places, "ACCESS_POLICY_ROLES": roles, "ACCESS_POLICY_LOG_LEVEL": "ERROR"}
@@ -107,9 +107,3 @@ def _until(client: httpx.Client, gateway: str, wanted: str, known_at: list[float
     while client.post(f"{gateway}/access-decisions", json=question).json()["decision"] != wanted:
         pass
     known_at[place] = time.perf_counter()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from access_policy.adapters.event_stores.postgres import postgres_event_store
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
-from access_policy.entrypoints.demo.postgres import PostgresServer, postgres_url
+from access_policy.entrypoints.demo.postgres import PostgresServer, migrated, postgres_url
 from benchmarks.load_client import tag
 
 CHARGERS = 100
@@ -256,15 +256,8 @@ async def _locked(server: PostgresServer) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _service(directory: Path, database_port: int) -> AsyncIterator[tuple[int, tuple[int, int]]]:
-    url = postgres_url("127.0.0.1", database_port, "postgres")
-    places = {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
+    places = await asyncio.to_thread(migrated, postgres_url("127.0.0.1", database_port, "postgres"))
     environment = {**os.environ, **places}
-    migrate = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"),
-        env=environment,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await migrate.wait() == 0
     command = [sys.executable, "-m", "benchmarks.durable_server", str(directory), str(CHARGERS)]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=environment

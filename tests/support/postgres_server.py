@@ -7,8 +7,6 @@ pause) are only for the server that this module starts.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -19,7 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, postgres_url
+from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, migrated, postgres_url
 
 __all__ = ["PASSWORD", "postgres_url"]
 
@@ -104,7 +102,5 @@ def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def keep_everything_in(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process and its children have settings for the database, which is migrated."""
-    monkeypatch.setenv("ACCESS_POLICY_STORE_URL", url)
-    monkeypatch.setenv("ACCESS_POLICY_READ_MODELS_URL", url)
-    migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
-    subprocess.run(migrate, check=True, capture_output=True)
+    for name, value in migrated(url).items():
+        monkeypatch.setenv(name, value)

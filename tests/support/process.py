@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,10 @@ from pathlib import Path
 
 from access_policy.adapters.event_stores.places import open_event_store
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.entrypoints.demo.ports import free_port
 from access_policy.settings import Settings
+
+__all__ = ["free_port"]
 
 
 @asynccontextmanager
@@ -46,9 +48,3 @@ async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
         after = batch[-1].position
     await store.close()
     return decisions
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

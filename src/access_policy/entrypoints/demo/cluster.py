@@ -15,7 +15,6 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections import Counter
@@ -30,7 +29,8 @@ from rich.console import Console
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT
 from access_policy.entrypoints.demo.once import all_chargers
-from access_policy.entrypoints.demo.postgres import PostgresServer
+from access_policy.entrypoints.demo.ports import free_port
+from access_policy.entrypoints.demo.postgres import PostgresServer, settings_for
 from access_policy.entrypoints.demo.visitors import come_and_go
 
 GATEWAYS: Final = ("gw-1", "gw-2")
@@ -67,9 +67,9 @@ class Cluster:
 
     def __post_init__(self) -> None:
         for name in GATEWAYS:
-            self.members[name] = Member(name, "api,gateway", _free_port(), _free_port())
+            self.members[name] = Member(name, "api,gateway", free_port(), free_port())
         for name in ("projector", "publisher", "api"):
-            self.members[name] = Member(name, name, _free_port(), _free_port())
+            self.members[name] = Member(name, name, free_port(), free_port())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Cluster]:
@@ -149,8 +149,7 @@ def a_postgres() -> Iterator[dict[str, str]]:
     """The settings by which everything that can lie in a database lies in that of a new server, gone with the block."""
     server = PostgresServer()
     try:
-        url = server.server_url("postgres")
-        yield {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
+        yield settings_for(server.server_url("postgres"))
     finally:
         server.end()
 
@@ -192,12 +191,6 @@ async def _kill(cluster: Cluster, console: Console, every_s: float) -> None:
         await cluster.stop(name, signal.SIGKILL)
         await asyncio.sleep(BACK_AFTER_S)
         await cluster.start(name)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def main() -> None:

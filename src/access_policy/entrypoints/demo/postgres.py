@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ from typing import Final
 from urllib.parse import quote
 
 import psycopg
+
+from access_policy.entrypoints.demo.ports import free_port
 
 NOT_ROOT: Final = "nobody"  # PostgreSQL refuses to run as root
 PASSWORD: Final = "correct horse/battery@staple%"  # noqa: S105  of a server that listens here only; has all that a URL must escape
@@ -37,7 +39,7 @@ class PostgresServer:
         self._directory = Path(tempfile.mkdtemp(prefix="access-policy-postgres-"))
         self._programs = _programs(self._directory)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self._own(self._directory)
         self._initialise()
         self.start()
@@ -126,6 +128,19 @@ class PostgresServer:
         return [server, *map(int, children)]
 
 
+def settings_for(url: str) -> dict[str, str]:
+    """The environment by which everything that can lie in a database lies in this one."""
+    return {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
+
+
+def migrated(url: str) -> dict[str, str]:
+    """`settings_for` the database, which `access-policy migrate` has prepared then. Raises `CalledProcessError`."""
+    settings = settings_for(url)
+    migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
+    subprocess.run(migrate, env={**os.environ, **settings}, check=True, capture_output=True)  # noqa: S603  our own program
+    return settings
+
+
 def postgres_url(host: str, port: int, database: str, *, user: str = "postgres", password: str = PASSWORD) -> str:
     return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/{database}"
 
@@ -144,9 +159,3 @@ def _programs(directory: Path) -> Path:
         shutil.copytree(package.with_name(f"{package.name}.libs"), directory / f"{package.name}.libs")
         package = directory / package.name
     return package / "pginstall18" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
