@@ -16,7 +16,8 @@ from access_policy.application.ports.event_store import (
 
 class FailingStore:
     """`down`: nothing is read or written. `loses_answers`: what is appended is written, and its caller is told nothing.
-    `most`: so many streams are taken at once. `failures` counts the appends that failed, by which a test knows that its
+    `most`: so many streams, `most_events`: so many events are taken at once. `fails_after`: so many appends succeed before
+    the next ones fail. `failures` counts the appends that failed, by which a test knows that its
     fault has happened; `sizes` are those of all that were tried, in streams."""
 
     def __init__(self, store: EventStore) -> None:
@@ -24,6 +25,8 @@ class FailingStore:
         self.down = False
         self.loses_answers = False
         self.most: int | None = None
+        self.most_events: int | None = None
+        self.fails_after: int | None = None
         self.failures = 0
         self.sizes: list[int] = []
 
@@ -31,6 +34,11 @@ class FailingStore:
         self.sizes.append(len(appends))
         if self.most is not None and len(appends) > self.most:
             raise AppendTooLarge("told to fail")
+        if self.most_events is not None and sum(len(append.events) for append in appends) > self.most_events:
+            raise AppendTooLarge("told to fail")
+        if self.fails_after is not None:
+            self.down = self.fails_after == 0
+            self.fails_after = max(0, self.fails_after - 1)
         if self.loses_answers:
             await self._store.append(appends)
         if self.down or self.loses_answers:

@@ -17,6 +17,9 @@ from access_policy.application.ports.spool import Spooled
 
 TIMEOUT_S: Final = 5.0
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS spooled (number INTEGER PRIMARY KEY AUTOINCREMENT, appends BLOB NOT NULL)"
+_ASIDE: Final = (
+    "CREATE TABLE IF NOT EXISTS set_aside (event_id TEXT PRIMARY KEY, append BLOB NOT NULL, reason TEXT NOT NULL)"
+)
 _Answer = TypeVar("_Answer")
 
 
@@ -41,7 +44,7 @@ class SqliteSpool:
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _SCHEMA):
+            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _SCHEMA, _ASIDE):
                 self._connection.execute(statement)
         except sqlite3.Error:
             self._connection.close()
@@ -62,6 +65,10 @@ class SqliteSpool:
 
     async def forget(self, up_to: int) -> None:
         await self._run(lambda: self._connection.execute("DELETE FROM spooled WHERE number <= ?", (up_to,)))
+
+    async def set_aside(self, append: Append, reason: str) -> None:
+        row = (append.events[0].envelope.event_id, _encoded([append]), reason)
+        await self._run(lambda: self._connection.execute("INSERT OR IGNORE INTO set_aside VALUES (?, ?, ?)", row))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)

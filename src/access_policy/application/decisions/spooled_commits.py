@@ -169,7 +169,7 @@ class SpooledCommits:
             await self._store.last_position()
         drained = 0
         while entries := await self._spool.oldest(DRAINED_AT_ONCE):
-            await self._append_all(entries)
+            await self._append_all(_appends_of(entries))
             await self._spool.forget(entries[-1].number)
             for append in _appends_of(entries):
                 self._settled(append.stream)
@@ -179,37 +179,45 @@ class SpooledCommits:
             log.warning("the event store is back: %d appends came from the spool", drained)
         self._is_up = True
 
-    async def _append_all(self, entries: Sequence[Spooled]) -> None:
+    async def _append_all(self, appends: Sequence[Append]) -> None:
+        """In as few transactions as the store takes. A repeat appends only the events that are not stored yet, so a crash
+        between two parts loses and doubles nothing."""
         try:
-            await self._store.append(_appends_of(entries))
-        except AppendTooLarge:
-            if len(entries) == 1:
-                raise
-            middle = len(entries) // 2
-            await self._append_all(entries[:middle])
-            await self._append_all(entries[middle:])
+            await self._store.append(appends)
+        except AppendTooLarge as refusal:
+            await self._append_halves(appends, refusal)
         except VersionConflict:  # some of it is there already, or somebody else came first
-            for append in _appends_of(entries):
-                await self._append_after_all(append)
+            for append in appends:
+                await self._append_missing(append)
 
-    async def _append_after_all(self, append: Append) -> None:
-        """These are facts: what is not in the stream yet comes after whatever is."""
-        try:
-            await self._store.append([append])
-        except VersionConflict:
-            for _ in range(REBASE_TRIES):
-                history = await self._store.load(append.stream)
-                stored = {recorded.envelope.event_id for recorded in history}
-                missing = tuple(new for new in append.events if new.envelope.event_id not in stored)
-                if not missing:
-                    return
-                log.warning("%s went on while its facts were in the spool; they follow", append.stream)
-                try:
-                    await self._store.append([Append(append.stream, len(history), missing)])
-                except VersionConflict:
-                    continue
+    async def _append_halves(self, appends: Sequence[Append], refusal: AppendTooLarge) -> None:
+        halves = _halves_of(appends)
+        if not halves:
+            log.error("%s: an event is too large for the event store and is set aside: %s", appends[0].stream, refusal)
+            await self._spool.set_aside(appends[0], str(refusal))
+        for half in halves:
+            await self._append_all(half)
+
+    async def _append_missing(self, append: Append) -> None:
+        """These are facts: what is not in the stream yet comes after whatever is. Raises `VersionConflict` where others
+        keep writing to the stream."""
+        for _ in range(REBASE_TRIES):
+            history = await self._store.load(append.stream)
+            stored = {recorded.envelope.event_id for recorded in history}
+            missing = tuple(new for new in append.events if new.envelope.event_id not in stored)
+            if not missing:
                 return
-            raise
+            if append.expected_version != len(history):
+                log.warning("%s went on while its facts were in the spool; they follow", append.stream)
+            rest = Append(append.stream, len(history), missing)
+            try:
+                await self._store.append([rest])
+            except AppendTooLarge as refusal:
+                await self._append_halves([rest], refusal)
+            except VersionConflict:
+                continue
+            return
+        raise VersionConflict(f"{append.stream} kept being written by someone else")
 
     async def _rest(self) -> None:
         """While all is well until something is spooled; else for a moment."""
@@ -221,6 +229,28 @@ class SpooledCommits:
 
 def _appends_of(entries: Sequence[Spooled]) -> list[Append]:
     return [append for entry in entries for append in entry.appends]
+
+
+def _halves_of(appends: Sequence[Append]) -> list[Sequence[Append]]:
+    """Two parts, in order; none for a single event. Appends of one attempt stay in one transaction while they fit."""
+    if len(appends) > 1:
+        middle = len(appends) // 2
+        cuts = sorted(range(1, len(appends)), key=lambda cut: (_cuts_an_attempt(appends, cut), abs(cut - middle)))
+        return [appends[: cuts[0]], appends[cuts[0] :]]
+    (append,) = appends
+    middle = len(append.events) // 2
+    if middle == 0:
+        return []
+    first, second = append.events[:middle], append.events[middle:]
+    return [
+        [Append(append.stream, append.expected_version, first)],
+        [Append(append.stream, append.expected_version + middle, second)],
+    ]
+
+
+def _cuts_an_attempt(appends: Sequence[Append], cut: int) -> bool:
+    before, after = appends[cut - 1].events[-1].envelope, appends[cut].events[0].envelope
+    return before.correlation_id == after.correlation_id
 
 
 def _charger_of(new: NewEvent) -> ChargerId:

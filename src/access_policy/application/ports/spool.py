@@ -29,3 +29,8 @@ class Spool(Protocol):
     async def forget(self, up_to: int) -> None:
         """Everything with a number up to and including `up_to` is in the event store. Raises `StoreUnavailable`."""
         ...
+
+    async def set_aside(self, append: Append, reason: str) -> None:
+        """Keep for the operator an event that the event store can never take, apart from what is to be drained; once, also
+        when it is set aside again. Raises `StoreUnavailable`."""
+        ...
