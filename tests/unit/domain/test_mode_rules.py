@@ -22,6 +22,7 @@ from access_policy.domain.mode_schedule.rules import (
     local_instant,
 )
 from tests.support.builders import BERLIN, DAY, HOUR, MINUTE, berlin, rule, utc
+from tests.support.effort import at_most
 
 
 def windows(
@@ -291,3 +292,42 @@ def test_a_rule_names_a_limited_number_of_dates() -> None:
 
     refused(RuleInvalid, "/extra_dates", extra_dates=many, recurrence="FREQ=YEARLY")
     rule(recurrence="FREQ=YEARLY", extra_dates=many - {max(many)}).check(BERLIN)
+
+
+# --- bounded work -----------------------------------------------------------------------------------------------------
+
+NEVER = ["FREQ=MONTHLY;BYDAY=5MO;BYSETPOS=2", "FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1", "FREQ=YEARLY;BYMONTH=2;BYDAY=6MO"]
+
+
+@pytest.mark.parametrize("recurrence", NEVER)
+@pytest.mark.parametrize("extra", [(), ("2026-12-01",)])
+def test_check_of_a_recurrence_without_any_date_refuses_it_in_a_bounded_number_of_steps(
+    recurrence: str, extra: tuple[str, ...]
+) -> None:
+    never = rule(recurrence=recurrence, extra_dates=dates(*extra))
+
+    with at_most(calls=8_000), pytest.raises(RuleNeverOccurs) as refused:
+        never.check(BERLIN)
+
+    assert refused.value.pointer == "/recurrence"
+
+
+def test_check_of_a_rule_whose_interval_misses_every_date_refuses_it_in_a_bounded_number_of_steps() -> None:
+    missed = rule(recurrence="FREQ=DAILY;INTERVAL=7;BYDAY=TU", anchor=date(2026, 1, 5))  # a Monday
+
+    with at_most(calls=16_000), pytest.raises(RuleNeverOccurs):
+        missed.check(BERLIN)
+
+
+def test_check_of_a_rule_that_names_extra_dates_only_accepts_it() -> None:
+    rule(recurrence="FREQ=YEARLY;UNTIL=20260101", extra_dates=dates("2026-12-01")).check(BERLIN)
+
+
+@pytest.mark.parametrize("recurrence", NEVER)
+def test_windows_of_a_stored_rule_without_any_date_take_a_bounded_number_of_steps(recurrence: str) -> None:
+    """Such a rule was accepted with extra dates once, and is compiled on the decision path."""
+    stored = rule(recurrence=recurrence, extra_dates=dates("2026-12-01"))
+    start = utc("2031-03-01 00:00")
+
+    with at_most(calls=1_000):
+        assert windows(stored, start, start + 60 * DAY) == []

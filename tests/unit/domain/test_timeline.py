@@ -9,7 +9,8 @@ import pytest
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import fold
-from access_policy.domain.ids import ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import CalendarId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.timeline import (
     HORIZON_MAX,
     ModePlan,
@@ -36,6 +37,7 @@ from tests.support.builders import (
     scheduled,
     utc,
 )
+from tests.support.effort import at_most
 
 NIGHTLY = Cause(CauseKind.RULE, NIGHTS, "nights")
 
@@ -73,7 +75,9 @@ def test_a_rule_holds_from_its_first_instant_up_to_not_including_its_last() -> N
 
 
 def test_an_exception_on_a_day_that_the_zone_skipped_never_holds() -> None:
-    apia = fold([registered(time_zone="Pacific/Apia"), excepted("2011-12-30"), scheduled(rule(anchor=date(2011, 1, 1)))])
+    apia = fold(
+        [registered(time_zone="Pacific/Apia"), excepted("2011-12-30"), scheduled(rule(anchor=date(2011, 1, 1)))]
+    )
     assert apia is not None
 
     made = timeline(apia.plan, utc("2011-12-29 00:00"), utc("2012-01-02 00:00")).segments
@@ -254,3 +258,21 @@ def test_a_rule_that_is_over_and_one_that_has_not_begun_leave_no_trace() -> None
     assert segments(plan(scheduled(old), scheduled(coming)), "2030-01-01 00:00", "2031-01-01 00:00") == [
         (berlin("2030-01-01 00:00"), FREEVEND, None)
     ]
+
+
+def test_a_timeline_of_two_days_takes_no_more_steps_for_calendars_of_many_years() -> None:
+    days = [
+        Holiday(first=date(2020, 1, 1) + n * 7 * DAY, last=date(2020, 1, 1) + n * 7 * DAY, reason="free")
+        for n in range(900)
+    ]
+    calendars = {CalendarId(f"c{n}"): HolidayCalendar.of(CalendarId(f"c{n}"), "many", days) for n in range(20)}
+    rules = {
+        rule_id: rule("FREQ=DAILY", rule_id=rule_id, except_calendars=frozenset(calendars))
+        for rule_id in (RuleId(f"r{n}") for n in range(20))
+    }
+    many = ModePlan(time_zone="Europe/Berlin", baseline=FREEVEND, rules=rules, calendars=calendars)
+    now = utc("2026-11-18 12:00")
+    timeline(many, now, now + 2 * DAY)
+
+    with at_most(calls=6_000):
+        timeline(many, now, now + 2 * DAY)

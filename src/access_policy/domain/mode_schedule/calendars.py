@@ -50,12 +50,17 @@ class HolidayCalendar:
             raise CalendarInvalid(f"A calendar has at most {DATES_MAX} days, this one {count}.", pointer="/days")
         return calendar
 
-    def reasons(self) -> Mapping[date, str]:
-        """The reason of each day."""
+    def reasons(self, first: date = date.min, last: date = date.max) -> Mapping[date, str]:
+        """The reason of each day in `[first, last]`, both included."""
         reasons: dict[date, str] = {}
         for each in self.days:
-            for offset in range((each.last - each.first).days + 1):
-                reasons.setdefault(each.first + timedelta(days=offset), each.reason)
+            if each.first > last:
+                break
+            if each.last < first:
+                continue
+            begin, end = max(each.first, first), min(each.last, last)
+            for offset in range((end - begin).days + 1):
+                reasons.setdefault(begin + timedelta(days=offset), each.reason)
         return reasons
 
 

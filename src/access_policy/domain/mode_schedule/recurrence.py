@@ -8,18 +8,17 @@ hold to the RFC.
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from calendar import isleap, monthrange
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import MAXYEAR, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice
-from typing import Literal, TypedDict
+from itertools import takewhile
+from typing import Literal
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, YEARLY, rrule, weekday
 
 from access_policy.domain.errors import Invalid
-from access_policy.domain.instants import YEAR_MAX
 
 FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY, "YEARLY": YEARLY}
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -27,7 +26,6 @@ INTERVAL_MAX = 1_000
 COUNT_MAX = 10_000
 LENGTH_MAX = 500  # characters of a recurrence
 
-_LATEST = date(YEAR_MAX + 100, 12, 31)  # beyond all that is ever asked for
 _BYDAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 
 
@@ -78,39 +76,51 @@ class Recurrence:
         return parsed
 
     def dates(self, anchor: date, *, start: date, end: date) -> Iterator[date]:
-        """The dates of the recurrence in `[start, end]`, both included, ascending; none lies before `anchor`."""
-        first = max(anchor, start)
-        last = min(end, self.until or end, self._last_counted(anchor) or end)
-        return (d for d in self._expand(anchor, first, last) if d >= first)
+        """The dates of the recurrence in `[start, end]`, both included, ascending; none lies before `anchor`.
 
-    def _last_counted(self, anchor: date) -> date | None:
-        return None if self.count is None else _nth_date(replace(self, count=None), anchor, self.count)
+        The cost is bounded by the periods (months, weeks, years) that the range meets, whether they have dates or not.
+        """
+        last = min(end, self.until or end)
+        if self.count is not None and (last - anchor).days >= self.count:
+            last = min(last, _nth_date(self, anchor, self.count, date(last.year // 10 * 10 + 9, 12, 31)) or last)
+        first, final = max(anchor, start).toordinal(), last.toordinal()
+        for begin, days in self._periods(anchor, date.fromordinal(first), last):
+            for day in days:
+                if first <= begin + day <= final:
+                    yield date.fromordinal(begin + day)
 
-    def _expand(self, anchor: date, first: date, last: date) -> Iterator[date]:
-        """The dates up to `last`, from the beginning of the period (day, week, month, year) that `first` lies in: whole
-        periods, so that BYSETPOS counts in each as RFC 5545 says, and a rule's past is not expanded anew each time."""
-        if last < first:
-            return
+    def can_occur(self, anchor: date) -> bool:
+        """Whether any month, week or year at all has a date of the recurrence, INTERVAL, COUNT and UNTIL aside.
+
+        There are 28 months (by first weekday and length) and 14 years: none needs to be searched for.
+        """
+        if self.freq == "WEEKLY":
+            return True  # each week has each weekday, and `parse` refuses a BYSETPOS beyond them
+        select = self._selector(anchor)
+        return any(select.days(begin) for begin in (_YEARS if self.freq == "YEARLY" else _MONTHS))
+
+    def _periods(self, anchor: date, first: date, last: date) -> Iterator[tuple[int, Sequence[int]]]:
+        """The first day (its ordinal) of each period that meets `[first, last]`, and the days selected in it, counted
+        from there. Whole periods, so that BYSETPOS counts in each as RFC 5545 says; a rule's past is not expanded."""
+        select = self._selector(anchor)
         begin = self._period_start(anchor, first)
-        shift = self._shift(last)
-        rule = rrule(
-            FREQUENCIES[self.freq],
-            dtstart=datetime.combine(begin.replace(year=begin.year + shift), time()),
-            until=datetime.combine(last.replace(year=last.year + shift), time()),
-            interval=self.interval,
-            wkst=WEEKDAYS.index(self.week_start),
-            **self._selection(anchor),
-        )
-        for occurrence in rule:
-            day = occurrence.date() if not shift else date(occurrence.year - shift, occurrence.month, occurrence.day)
-            if self.freq != "DAILY" or self._admits(day):
-                yield day
+        while begin <= last:
+            days: Sequence[int] = select.days(begin)
+            ordinal = begin.toordinal()
+            if self.freq == "DAILY" and self.interval > 1:
+                days = [day for day in days if (ordinal + day - anchor.toordinal()) % self.interval == 0]
+            yield ordinal, days
+            following = self._following(begin)
+            if following is None:
+                return
+            begin = following
 
     def _period_start(self, anchor: date, first: date) -> date:
-        """The first day of the latest period, counted from the anchor's, that begins at or before `first`."""
+        """The first day of the latest period, counted from the anchor's, that begins at or before `first`. The days of
+        a daily recurrence are taken month by month."""
         match self.freq:
             case "DAILY":
-                return anchor + timedelta(days=(first - anchor).days // self.interval * self.interval)
+                return first.replace(day=1)
             case "WEEKLY":
                 week = anchor - timedelta(days=(anchor.weekday() - WEEKDAYS.index(self.week_start)) % 7)
                 return week + timedelta(days=(first - week).days // (7 * self.interval) * 7 * self.interval)
@@ -121,30 +131,29 @@ class Recurrence:
             case _:
                 return date(anchor.year + (first.year - anchor.year) // self.interval * self.interval, 1, 1)
 
-    def _shift(self, last: date) -> int:
-        """Years to expand later by. A search that finds nothing ends in the year 9999 only. The calendar repeats every
-        400 years, weekdays included, so the search is moved as close to that end as it goes. Daily and weekly ones
-        find something soon."""
-        return (MAXYEAR - last.year) // 400 * 400 if self.freq in ("MONTHLY", "YEARLY") else 0
+    def _following(self, begin: date) -> date | None:
+        """The first day of the period after the one that begins on `begin`; None past the end of the calendar."""
+        if self.freq == "WEEKLY":
+            return _after(begin, 7 * self.interval)
+        months = {"DAILY": 1, "MONTHLY": self.interval}.get(self.freq, 12 * self.interval)
+        month = begin.year * 12 + begin.month - 1 + months
+        return date(month // 12, month % 12 + 1, 1) if month // 12 <= MAXYEAR else None
 
-    def _selection(self, anchor: date) -> _Selection:
-        """The BY… parts as dateutil takes them; where all are missing, the anchor's own day as RFC 5545 says."""
-        if self.freq == "DAILY":
-            return _Selection()  # every INTERVAL-th day, sifted by `_admits`: all are seen, no search is endless
-        by_day = [weekday(WEEKDAYS.index(day), n or None) for n, day in self._uniform_days()]
-        by_month, by_month_day = list(self.by_month), list(self.by_month_day)
+    def _selector(self, anchor: date) -> _Selector:
+        """What the BY… parts select in a period; where all are missing, the anchor's own day as RFC 5545 says."""
+        by_day, by_month, by_month_day = tuple(self._uniform_days()), self.by_month, self.by_month_day
         if not by_day and not by_month_day:
-            if self.freq == "WEEKLY":
-                by_day = [weekday(anchor.weekday())]
-            else:
-                by_month_day = [anchor.day]
-                by_month = by_month or ([anchor.month] if self.freq == "YEARLY" else [])
-        return _Selection(
-            byweekday=by_day or None,
-            bymonthday=by_month_day or None,
-            bymonth=by_month or None,
-            bysetpos=self.by_set_pos or None,
-        )
+            match self.freq:
+                case "DAILY":
+                    by_day = tuple((0, day) for day in WEEKDAYS)
+                case "WEEKLY":
+                    by_day = ((0, WEEKDAYS[anchor.weekday()]),)
+                case "MONTHLY":
+                    by_month_day = (anchor.day,)
+                case _:
+                    by_month_day, by_month = (anchor.day,), by_month or (anchor.month,)
+        freq = "MONTHLY" if self.freq == "DAILY" else self.freq
+        return _selector(freq, by_day, by_month_day, by_month, self.by_set_pos, self.week_start)
 
     def _uniform_days(self) -> Iterator[tuple[int, str]]:
         """BYDAY with all weekdays numbered or none: a mixture such as MO,1TU means both kinds, dateutil takes it for those
@@ -154,27 +163,91 @@ class Recurrence:
         for n, day in self.by_day:
             yield from ((i, day) for i in range(1, most + 1)) if is_mixed and not n else [(n, day)]
 
-    def _admits(self, day: date) -> bool:
-        """Whether a day of a daily recurrence fits its BY… parts."""
-        from_end = day.day - 1 - monthrange(day.year, day.month)[1] if self.by_month_day else 0
-        return (
-            (not self.by_month or day.month in self.by_month)
-            and (not self.by_month_day or day.day in self.by_month_day or from_end in self.by_month_day)
-            and (not self.by_day or (0, WEEKDAYS[day.weekday()]) in self.by_day)
+
+class _Selector:
+    """The days that dateutil selects in one month, week or year. Periods of one shape (length and first weekday) have
+    the same days, so that dateutil is asked once for each shape and never searches from one period to the next: a
+    search of dateutil's that finds nothing goes on to the year 9999."""
+
+    def __init__(self, freq: str, by_month: tuple[int, ...], **selection: object) -> None:
+        self._freq, self._by_month, self._selection = freq, frozenset(by_month), selection
+        self._known: dict[Hashable, tuple[int, ...]] = {}
+
+    def days(self, begin: date) -> tuple[int, ...]:
+        """The selected days of the period that begins on `begin`, counted from it, ascending."""
+        shape = self._shape(begin)
+        if shape is None:
+            return ()
+        days = self._known.get(shape)
+        if days is None:
+            days = self._known[shape] = self._expanded(begin)
+        return days
+
+    def _shape(self, begin: date) -> Hashable | None:
+        """None for a period in which no month is named by BYMONTH."""
+        if self._freq == "YEARLY":
+            return begin.weekday(), isleap(begin.year)
+        length = monthrange(begin.year, begin.month)[1]
+        if self._freq == "MONTHLY":
+            return None if self._by_month and begin.month not in self._by_month else (begin.weekday(), length)
+        if not self._by_month:
+            return ()
+        return begin.month in self._by_month, begin.month % 12 + 1 in self._by_month, min(length - begin.day, 6)
+
+    def _expanded(self, begin: date) -> tuple[int, ...]:
+        # An interval that leads beyond the calendar ends dateutil's search after one period. For weeks dateutil would
+        # walk there month by month; a search for the next week with a date ends within a year.
+        expanded = rrule(
+            FREQUENCIES[self._freq],
+            dtstart=datetime.combine(begin, time()),
+            interval=1 if self._freq == "WEEKLY" else 12 * MAXYEAR,
+            bymonth=sorted(self._by_month) or None,
+            **self._selection,  # type: ignore[arg-type]
         )
+        if self._freq == "WEEKLY":
+            week_end = datetime.combine(begin + timedelta(days=6), time())
+            return tuple((day.date() - begin).days for day in takewhile(lambda day: day <= week_end, expanded))
+        return tuple((day.date() - begin).days for day in expanded)
 
 
-class _Selection(TypedDict, total=False):
-    byweekday: list[weekday] | None
-    bymonthday: list[int] | None
-    bymonth: list[int] | None
-    bysetpos: tuple[int, ...] | None
+@lru_cache(maxsize=512)
+def _selector(
+    freq: str,
+    by_day: tuple[tuple[int, str], ...],
+    by_month_day: tuple[int, ...],
+    by_month: tuple[int, ...],
+    by_set_pos: tuple[int, ...],
+    week_start: str,
+) -> _Selector:
+    return _Selector(
+        freq,
+        by_month,
+        byweekday=[weekday(WEEKDAYS.index(day), n or None) for n, day in by_day] or None,
+        bymonthday=by_month_day or None,
+        bysetpos=by_set_pos or None,
+        wkst=WEEKDAYS.index(week_start),
+    )
+
+
+# Every shape of year and of month occurs within 28 years.
+_YEARS = tuple(date(year, 1, 1) for year in range(2001, 2029))
+_MONTHS = tuple(date(year, month, 1) for year in range(2001, 2029) for month in range(1, 13))
+
+
+def _after(day: date, days: int) -> date | None:
+    return day + timedelta(days=days) if days <= (date.max - day).days else None
 
 
 @lru_cache(maxsize=4096)
-def _nth_date(recurrence: Recurrence, anchor: date, count: int) -> date | None:
-    """The `count`-th date from `anchor` on; None if it lies later than anyone asks for."""
-    return next(islice(recurrence.dates(anchor, start=anchor, end=_LATEST), count - 1, None), None)
+def _nth_date(recurrence: Recurrence, anchor: date, count: int, horizon: date) -> date | None:
+    """The `count`-th date from `anchor` on; None if it is later than `horizon`. Counts whole periods."""
+    left, first = count, anchor.toordinal()
+    for begin, days in recurrence._periods(anchor, anchor, horizon):
+        counted = days if begin >= first else [day for day in days if begin + day >= first]
+        if len(counted) >= left:
+            return date.fromordinal(begin + counted[left - 1])
+        left -= len(counted)
+    return None
 
 
 def _parts(text: str) -> dict[str, str]:

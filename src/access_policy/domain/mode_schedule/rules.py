@@ -128,20 +128,25 @@ class ModeRule:
     def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> list[Window]:
         """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
         without any real time is left out."""
-        opens = self.applies_from.instant(zone) if self.applies_from else None
-        closes = self.applies_until.instant(zone) if self.applies_until else None
-        earliest = start if opens is None else max(start, opens)
-        latest = end if closes is None else min(end, closes)
+        opens, closes = self._period(zone)
+        earliest, latest = max(start, opens or start), min(end, closes or end)
         if latest <= earliest:
             return []
-        first = earliest.astimezone(zone).date() - timedelta(days=self.end_day_offset) - _DAY
-        found = self._begun(zone, first, latest.astimezone(zone).date() + _DAY)
+        found = self._begun(zone, *self._dates_around(zone, earliest, latest))
         found = found[bisect_right(found, earliest, key=_END) : bisect_left(found, latest, key=_START)]
         if opens is not None and found and found[0].start < opens:
             found = [w if w.start >= opens else w._replace(start=opens) for w in found]
         if closes is not None and found and found[-1].end > closes:
             found = [w if w.end <= closes else w._replace(end=closes) for w in found]
         return found
+
+    def _period(self, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+        return tuple(edge and edge.instant(zone) for edge in (self.applies_from, self.applies_until))  # type: ignore[return-value]
+
+    def _dates_around(self, zone: ZoneInfo, earliest: datetime, latest: datetime) -> tuple[date, date]:
+        """The first and the last date on which a window that meets `[earliest, latest)` can begin."""
+        first = earliest.astimezone(zone).date() - timedelta(days=self.end_day_offset) - _DAY
+        return first, latest.astimezone(zone).date() + _DAY
 
     def _begun(self, zone: ZoneInfo, first: date, last: date) -> list[Window]:
         """At least the windows that begin on the dates in `[first, last]`, whole ones, by start and by end."""
@@ -171,9 +176,10 @@ class ModeRule:
         """Raises when the rule could never do what its author meant: it ends before it starts, overlaps itself, never
         occurs, or names extra dates outside its own period; or when it holds a number, a date or an instant that no
         schedule can mean. `calendars` has all that the rule names."""
-        parsed(self.recurrence)
+        recurrence = parsed(self.recurrence)
         self._check_limits()
         self._check_times()
+        self._check_can_occur(recurrence)
         self._check_period(zone)
         self._check_extra_dates(zone)
         self._check_extra_calendars(zone, calendars)
@@ -217,6 +223,15 @@ class ModeRule:
                 f"The window would end at {self.end:%H:%M} before it starts at {self.start:%H:%M}; "
                 "leave out end_day_offset to end on the next day.",
                 pointer="/end",
+            )
+
+    def _check_can_occur(self, recurrence: Recurrence) -> None:
+        """Extra dates do not excuse it: an author who wrote a recurrence meant it to have dates."""
+        if not recurrence.can_occur(self.anchor):
+            raise RuleNeverOccurs(
+                "The recurrence never occurs: no month or year has a day that all its BY… parts select. Correct "
+                "BYDAY, BYMONTHDAY, BYMONTH or BYSETPOS.",
+                pointer="/recurrence",
             )
 
     def _check_period(self, zone: ZoneInfo) -> None:
@@ -263,12 +278,14 @@ class ModeRule:
             )
 
     def _has_window(self, zone: ZoneInfo, begin: datetime, horizon: datetime) -> bool:
-        """Looks a year further each time: most rules occur soon."""
-        while begin < horizon:
-            if self.windows(zone, begin, min(begin + _YEAR, horizon)):
-                return True
-            begin += _YEAR
-        return False
+        """Goes through the dates once and stops at the first whose window is in `[begin, horizon)` and in the period."""
+        opens, closes = self._period(zone)
+        earliest, latest = max(begin, opens or begin), min(horizon, closes or horizon)
+        if latest <= earliest:
+            return False
+        dates = self.dates(*self._dates_around(zone, earliest, latest))
+        windows = (_window(day, self.start, self.end, self.end_day_offset, zone) for day in dates)
+        return any(each is not None and each.end > earliest and each.start < latest for each in windows)
 
     def _check_overlap(self) -> None:
         begin = min({self.anchor, *self.extra_dates})

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
 from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, RuleId
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
-from access_policy.domain.mode_schedule.rules import ModeRule, local_instant
+from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, ModeRule, local_instant
 
 HORIZON_MAX = timedelta(days=400)
 _LOOK_AHEAD = timedelta(days=4)
 _DAY = timedelta(days=1)
+_REACH = timedelta(days=END_DAY_OFFSET_MAX + 3)  # a window that meets the horizon begins within this time of it
 
 Rank = tuple[int, int, int, str]
 
@@ -150,7 +151,8 @@ class _Layer(NamedTuple):
 def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
     """Highest rank first. Only spans that meet `[start, end)`, so that what is long over costs next to nothing."""
     zone = ZoneInfo(plan.time_zone)
-    holidays = {calendar_id: plan.calendars[calendar_id].reasons() for calendar_id in plan.calendars_in_use}
+    near = start.date() - _REACH, end.date() + _REACH
+    holidays = {calendar_id: plan.calendars[calendar_id].reasons(*near) for calendar_id in plan.calendars_in_use}
     layers = [
         *(_of_rule(rule.on_days_of(holidays), zone, start, end) for rule in plan.rules.values()),
         *_of_exceptions(plan, zone, start, end),
