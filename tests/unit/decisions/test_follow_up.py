@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
+from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.decisions.follow_up import ENERGY_TOLERATED_WH, FollowUp
 from access_policy.application.decisions.questions import EndReport, EnergyReport, StartReport
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, policy_stream
 from access_policy.domain.access.events import DenialNotHonoured, SessionStopRequested, StopCause
 from access_policy.domain.access_mode import Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
-from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, STRANGER, TENANT, DepotInMemory
+from access_policy.domain.ids import ChargerId
+from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
+from tests.support.outages import FailingStore
 from tests.support.stores import memory_store
 
 KEY: ChargerKey = (TENANT, BAY)
@@ -44,10 +49,12 @@ class Yard:
     gateway: AskedToStop
     follow_up: FollowUp
 
-    async def started(self, presented: Identifier | None, transaction_id: str = "101") -> str:
+    async def started(
+        self, presented: Identifier | None, transaction_id: str = "101", *, charger: ChargerId = BAY
+    ) -> str:
         report = StartReport(
             tenant_id=TENANT,
-            charger_id=BAY,
+            charger_id=charger,
             connector_id=1,
             identifier=presented,
             anonymous=presented is None,
@@ -61,11 +68,18 @@ class Yard:
         )
         return (await self.depot.sessions.start(report)).attempt_id
 
-    async def energy(self, wh: int | None, *, charging: bool = False, transaction_id: str | None = "101") -> None:
+    async def energy(
+        self,
+        wh: int | None,
+        *,
+        charging: bool = False,
+        transaction_id: str | None = "101",
+        charger: ChargerId = BAY,
+    ) -> None:
         await self.follow_up.energy(
             EnergyReport(
                 tenant_id=TENANT,
-                charger_id=BAY,
+                charger_id=charger,
                 connector_id=1,
                 transaction_id=transaction_id,
                 energy_wh=wh,
@@ -73,6 +87,10 @@ class Yard:
                 at=self.depot.clock.now(),
             )
         )
+
+    async def look(self) -> None:
+        self.follow_up.look()
+        await self.follow_up.finish()
 
     async def facts(self, attempt_id: str) -> list[object]:
         history = await self.depot.store.load(attempt_stream(TENANT, attempt_id))
@@ -106,7 +124,7 @@ async def test_energy_after_a_refusal_is_recorded_once_and_the_charge_is_stopped
 
     for wh in (1_000, 1_400, 2_000):
         await yard.energy(wh)
-    await yard.follow_up.look()
+    await yard.look()
 
     seen, stop = await yard.facts(attempt)
     assert isinstance(seen, DenialNotHonoured)
@@ -138,7 +156,7 @@ async def test_energy_of_an_allowed_charge_is_nothing_to_follow_up(yard: Yard) -
     attempt = await yard.started(BUS)
 
     await yard.energy(9_000)
-    await yard.follow_up.look()
+    await yard.look()
 
     assert await yard.facts(attempt) == []
     assert yard.gateway.asked == []
@@ -157,7 +175,7 @@ async def test_a_charge_that_has_ended_is_not_stopped(yard: Yard) -> None:
     )
     await yard.depot.sessions.end(end)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == []
 
@@ -165,7 +183,7 @@ async def test_a_charge_that_has_ended_is_not_stopped(yard: Yard) -> None:
 async def test_the_end_finds_its_place_after_what_was_followed_up(yard: Yard) -> None:
     attempt = await yard.started(STRANGER)
     await yard.energy(2_000)
-    await yard.follow_up.look()
+    await yard.look()
     end = EndReport(
         tenant_id=TENANT,
         charger_id=BAY,
@@ -189,11 +207,11 @@ async def test_a_charger_that_is_away_is_asked_when_it_is_back(yard: Yard) -> No
     await yard.started(STRANGER)
     yard.gateway.epoch = None
     await yard.energy(2_000)
-    await yard.follow_up.look()
+    await yard.look()
     assert yard.gateway.asked == []
 
     yard.gateway.epoch = 2
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == ["101"]
 
@@ -203,12 +221,12 @@ async def test_a_charger_that_does_not_answer_is_asked_again_later_and_recorded_
     yard.gateway.silent = True
     await yard.energy(2_000)
 
-    await yard.follow_up.look()
-    await yard.follow_up.look()  # not at once
+    await yard.look()
+    await yard.look()  # not at once
     assert yard.gateway.asked == ["101"]
     for stop in yard.follow_up._stops.values():
         stop.due = 0.0
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == ["101", "101"]
     assert len(await yard.facts(attempt)) == 2
@@ -222,7 +240,7 @@ async def test_by_default_a_charge_goes_on_over_the_start_of_a_managed_window(ya
     await yard.started(STRANGER)
     yard.depot.clock.set(NIGHT)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == []
 
@@ -233,11 +251,11 @@ async def test_where_the_policy_stops_the_unauthorised_only_they_are_stopped(yar
     anonymous = await yard.started(None, "101")
     await yard.started(STRANGER, "102")
     await yard.started(BUS, "103")
-    await yard.follow_up.look()
+    await yard.look()
     assert yard.gateway.asked == []
     yard.depot.clock.set(NIGHT)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert sorted(yard.gateway.asked) == ["101", "102"]
     (stop,) = await yard.facts(anonymous)
@@ -249,7 +267,7 @@ async def test_an_anonymous_start_in_a_managed_window_is_stopped_by_the_same_pol
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
     await yard.started(None)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == ["101"]
 
@@ -258,16 +276,134 @@ async def test_under_observe_nobody_is_stopped(yard: Yard) -> None:
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED, enforcement=Enforcement.OBSERVE)
     await yard.started(None)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == []
 
 
 async def test_a_charge_that_was_judged_once_in_a_window_is_not_judged_again_in_it(yard: Yard) -> None:
     await yard.started(None)
-    await yard.follow_up.look()
+    await yard.look()
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
 
-    await yard.follow_up.look()
+    await yard.look()
 
     assert yard.gateway.asked == []
+
+
+# --- when a part fails once -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["down", "loses_answers"])
+async def test_a_refusal_not_honoured_whose_append_failed_once_is_recorded_once_by_the_next_report(fault: str) -> None:
+    store = FailingStore(memory_store())
+    yard = await yard_over(store)
+    attempt = await yard.started(STRANGER)
+    setattr(store, fault, True)
+    with pytest.raises(StoreUnavailable):
+        await yard.energy(2_000)
+    setattr(store, fault, False)
+
+    await yard.energy(2_100)
+    await yard.energy(2_200)
+
+    assert [type(fact) for fact in await yard.facts(attempt)] == [DenialNotHonoured]
+
+
+@pytest.mark.parametrize("fault", ["down", "loses_answers"])
+async def test_a_stop_whose_record_failed_once_is_recorded_once_and_then_asked_for(fault: str) -> None:
+    store = FailingStore(memory_store())
+    yard = await yard_over(store)
+    attempt = await yard.started(STRANGER)
+    await yard.energy(2_000)
+    setattr(store, fault, True)
+    await yard.look()
+    assert yard.gateway.asked == []
+    setattr(store, fault, False)
+
+    for _ in range(2):
+        for stop in yard.follow_up._stops.values():
+            stop.due = 0.0
+        await yard.look()
+
+    assert [type(fact) for fact in await yard.facts(attempt)] == [DenialNotHonoured, SessionStopRequested]
+    assert yard.gateway.asked == ["101", "101"]
+
+
+async def test_a_stop_that_an_earlier_process_recorded_is_asked_for_and_not_recorded_again(yard: Yard) -> None:
+    attempt = await yard.started(STRANGER)
+    await yard.energy(2_000)
+    await yard.look()
+    after = await yard_over(yard.depot.store, clock=yard.depot.clock)
+    (session,) = yard.depot.live.sessions_at(KEY)
+    after.depot.live.started(KEY, replace(session, version=0))
+
+    await after.look()
+
+    assert after.gateway.asked == ["101"]
+    assert len(await yard.facts(attempt)) == 2
+
+
+# --- one task per charger ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class SilentBay(AskedToStop):
+    """`BAY` answers nothing until `answers` is set."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+        answer = await AskedToStop.stop_session(self, key, transaction_id)
+        if key == KEY:
+            await self.answers.wait()
+        return answer
+
+
+async def with_a_silent_bay() -> tuple[Yard, SilentBay]:
+    yard = await yard_over(memory_store())
+    yard.gateway = yard.follow_up._gateway = gateway = SilentBay()
+    for charger, transaction_id in ((BAY, "101"), (OTHER_BAY, "202")):
+        await yard.started(STRANGER, transaction_id, charger=charger)
+        await yard.energy(2_000, transaction_id=transaction_id, charger=charger)
+    return yard, gateway
+
+
+async def test_a_silent_charger_delays_the_stop_at_no_other_and_is_not_asked_twice_at_once() -> None:
+    yard, gateway = await with_a_silent_bay()
+
+    for _ in range(3):
+        yard.follow_up.look()
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    assert sorted(gateway.asked) == ["101", "202"]
+    gateway.answers.set()
+    await yard.follow_up.finish()
+
+
+async def test_the_follow_up_cancelled_ends_the_stops_under_way() -> None:
+    yard, gateway = await with_a_silent_bay()
+    running = asyncio.create_task(yard.follow_up.run())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(gateway.asked) == 2
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("following up")] == []
+
+
+async def test_charger_tasks_begin_no_more_than_the_bound_at_once() -> None:
+    going, tasks = asyncio.Event(), ChargerTasks("test", at_once=2)
+    keys = [(TENANT, ChargerId(str(number))) for number in range(4)]
+
+    async def work(_: ChargerKey) -> None:
+        await going.wait()
+
+    assert [tasks.begin(key, work) for key in (keys[0], keys[0], keys[1], keys[2])] == [True, False, True, False]
+    going.set()
+    await tasks.finish()
+    assert tasks.begin(keys[3], work)
+    await tasks.finish()

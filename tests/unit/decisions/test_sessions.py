@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from access_policy.application.decisions.questions import EndReport, StartReport
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, registry_stream
 from access_policy.domain.access.events import (
     AccessAllowed,
@@ -23,6 +24,7 @@ from access_policy.domain.identifiers import Identifier, IdentifierKind, identif
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory, identified
+from tests.support.outages import FailingStore
 from tests.support.stores import memory_store
 
 
@@ -184,3 +186,24 @@ async def test_a_vehicle_mac_that_charges_at_another_charger_is_refused_until_it
 
     assert elsewhere.event.reason is Reason.IDENTIFIER_IN_USE
     assert afterwards.event.reason is Reason.OWN_VEHICLE
+
+
+# --- when a part fails once -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["down", "loses_answers"])
+async def test_a_start_whose_append_failed_once_belongs_to_its_attempt_when_it_comes_again(fault: str):
+    store = FailingStore(memory_store())
+    depot = await DepotInMemory(store).opened()
+    decided = await depot.desk.authorize(depot.ask(BUS))
+    setattr(store, fault, True)
+    with pytest.raises(StoreUnavailable):
+        await depot.sessions.start(start_of(BUS))
+    setattr(store, fault, False)
+
+    started = await depot.sessions.start(start_of(BUS, message_id="s-2"))
+
+    assert started.attempt_id == decided.attempt_id
+    assert [type(each) for each in await history(depot, started.attempt_id)] == [AccessAllowed, ChargingStarted]
+    assert [each.transaction_id for each in depot.live.sessions_at((TENANT, BAY))] == ["101"]
+    assert depot.live.open_attempt((TENANT, BAY), depot.desk.ref(depot.ask(BUS)), NIGHT) is None

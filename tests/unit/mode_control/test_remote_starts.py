@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from access_policy.application.streams import policy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import AttemptId
-from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
+from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
 KEY: ChargerKey = (TENANT, BAY)
@@ -54,7 +55,8 @@ class Yard:
     async def after(self, seconds: float) -> list[int]:
         """The connectors started so far."""
         self.elapsed[0] += seconds
-        await self.remote_starts.look()
+        self.remote_starts.look()
+        await self.remote_starts.finish()
         return self.charger.starts
 
     def charges(self, decision: SessionDecision = SessionDecision.ALLOWED) -> None:
@@ -170,3 +172,63 @@ async def test_chargers_of_other_kinds_are_let_alone() -> None:
 
     assert await yard.after(600) == []
     assert yard.charger.asked_for_statuses == 0
+
+
+async def test_a_charger_that_did_not_say_who_is_there_is_asked_again_a_few_times(yard: Yard) -> None:
+    yard.charger.silent = True
+    yard.remote_starts.connected(KEY)
+    await yard.after(1)
+    await yard.after(1)
+    assert yard.charger.asked_for_statuses == 1
+    await yard.after(AGAIN_AFTER_S)
+    yard.charger.silent = False
+    for _ in range(TRIES + 2):
+        await yard.after(AGAIN_AFTER_S)
+
+    assert yard.charger.asked_for_statuses == 3
+
+
+async def test_a_silent_charger_delays_the_start_at_no_other_and_is_not_started_twice_at_once(yard: Yard) -> None:
+    other, answers = (TENANT, OTHER_BAY), asyncio.Event()
+    settings = replace(settings_of(OTHER_BAY), profile="ocpp16-remote-start")
+    await yard.depot.record(policy_stream(*other), 2, (ChargerAmended(charger_id=OTHER_BAY, settings=settings),))
+    started: list[ChargerKey] = []
+
+    async def start_freely(key: ChargerKey, connector_id: int) -> str:
+        started.append(key)
+        if key == KEY:
+            await answers.wait()
+        return "Accepted"
+
+    yard.charger.start_freely = start_freely  # type: ignore[method-assign]
+    for key in (KEY, other):
+        yard.remote_starts.plug_seen(key, 1, True)
+    for _ in range(3):
+        yard.elapsed[0] += AGAIN_AFTER_S
+        yard.remote_starts.look()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    assert started.count(KEY) == 1
+    assert started.count(other) == 3
+    answers.set()
+    await yard.remote_starts.finish()
+
+
+async def test_remote_starts_cancelled_end_the_starts_under_way(yard: Yard) -> None:
+    asked = asyncio.Event()
+
+    async def start_freely(key: ChargerKey, connector_id: int) -> str:
+        asked.set()
+        return await asyncio.Future()
+
+    yard.charger.start_freely = start_freely  # type: ignore[method-assign]
+    yard.remote_starts.plug_seen(KEY, 1, True)
+    yard.elapsed[0] += PATIENCE_S
+    running = asyncio.create_task(yard.remote_starts.run())
+    await asked.wait()
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("starting from afar")] == []

@@ -2,7 +2,8 @@
 into a managed window are judged by the charger's policy (design 3.5).
 
 Level-triggered, like mode control: a look at the charges under way every few seconds finds all that is to be stopped, also
-after a restart. A charger that is away is asked when it is back.
+after a restart. A charger that is away is asked when it is back. Each charger has a task of its own, so that one that does
+not answer delays no other.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
+from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.group_commit import Commits
@@ -22,7 +27,7 @@ from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
+from access_policy.application.ports.event_store import Append, Streams, VersionConflict
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.decision import reason_for
 from access_policy.domain.access.events import (
@@ -73,27 +78,45 @@ class FollowUp:
         self._clock = clock
         self._stops: dict[_StopKey, _Stop] = {}
         self._woken = asyncio.Event()
+        self._tasks = ChargerTasks("following up")
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable as outage:
-                log.warning("following up waits for the store: %s", outage)
-            except Exception:  # the edge of the loop: one charge's trouble must not end it
-                log.exception("following up failed and goes on")
-            await self._rest()
+        """Run until cancelled; the tasks under way are then cancelled and awaited."""
+        try:
+            while True:
+                self.look()
+                await self._rest()
+        finally:
+            await self._tasks.cancel()
 
-    async def look(self) -> None:
-        """Once at all charges under way, and at all that are to be stopped now."""
+    def look(self) -> None:
+        """Judge all charges under way once, and begin to stop those whose time has come. Returns at once."""
         for key, under_way in self._live.all_sessions():
-            self._judge(key, under_way)
+            try:
+                self._judge(key, under_way)
+            except Exception:  # the edge of the loop: one charge's trouble must not end it
+                log.exception("charge %s at charger %s is judged again", under_way.transaction_id, key[1])
+        for key, due in self._due_stops().items():
+            self._tasks.begin(key, partial(self._stop_all, due))
+
+    async def finish(self) -> None:
+        """Wait for the stops under way."""
+        await self._tasks.finish()
+
+    def _due_stops(self) -> dict[ChargerKey, list[tuple[Session, _Stop]]]:
+        """Of chargers that are connected; those of charges that have ended are dropped."""
+        due = defaultdict(list)
         for (key, transaction_id), stop in list(self._stops.items()):
             session = self._live.session(key, transaction_id)
             if session is None:
-                del self._stops[key, transaction_id]  # it has ended
-            elif stop.due <= time.monotonic():
+                del self._stops[key, transaction_id]
+            elif stop.due <= time.monotonic() and self._gateway.serving_epoch(key) is not None:
+                due[key].append((session, stop))
+        return due
+
+    async def _stop_all(self, due: Sequence[tuple[Session, _Stop]], key: ChargerKey) -> None:
+        for session, stop in due:
+            if self._live.session(key, session.transaction_id) is not None:
                 await self._stop(key, session, stop)
 
     # --- energy after a refusal --------------------------------------------------------------------------------------
@@ -106,21 +129,20 @@ class FollowUp:
             return
         if not self._draws_energy(session, report):
             return
-        session.not_honoured = True
         log.warning("charger %s delivers energy although it was refused (attempt %s)", key[1], session.attempt_id)
         drawn = None if report.energy_wh is None else report.energy_wh - (session.meter_start_wh or 0)
-        await self._append(
-            key,
-            session,
-            DenialNotHonoured(
-                attempt_id=session.attempt_id,
-                charger_id=key[1],
-                transaction_id=session.transaction_id,
-                seen_at=report.at,
-                energy_wh=drawn,
-            ),
+        seen = DenialNotHonoured(
+            attempt_id=session.attempt_id,
+            charger_id=key[1],
+            transaction_id=session.transaction_id,
+            seen_at=report.at,
+            energy_wh=drawn,
         )
-        self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)
+        try:
+            await self._append(key, session, seen)
+            session.not_honoured = True
+        finally:  # the charge is stopped although the next report must repeat the record
+            self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)
 
     @staticmethod
     def _draws_energy(session: Session, report: EnergyReport) -> bool:
@@ -139,11 +161,11 @@ class FollowUp:
             self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)  # also after a restart
         if expected.mode is not AccessMode.MANAGED or session.judged_in == expected.start:
             return
-        session.judged_in = expected.start
         stops = charger.policy.settings.on_window_start is OnWindowStart.STOP_UNAUTHORISED
         enforced = charger.policy.enforcement is Enforcement.ENFORCE
         if stops and enforced and not self._may_charge(charger, session, now):
             self._ask_to_stop(key, session, StopCause.WINDOW_START)
+        session.judged_in = expected.start
 
     def _may_charge(self, charger: ChargerView, session: Session, now: datetime) -> bool:
         ask = Ask(
@@ -167,11 +189,10 @@ class FollowUp:
             self._woken.set()
 
     async def _stop(self, key: ChargerKey, session: Session, stop: _Stop) -> None:
-        if self._gateway.serving_epoch(key) is None:
-            return  # asked when it is back
+        """Record the request, then send it: a charge is stopped with a record only. Raises `StoreUnavailable`: nothing was
+        sent, and both are tried again."""
         stop.due = time.monotonic() + stop.backoff.next_s() + 1.0
         if not stop.recorded:
-            stop.recorded = True
             requested = SessionStopRequested(
                 attempt_id=session.attempt_id,
                 charger_id=key[1],
@@ -180,6 +201,7 @@ class FollowUp:
                 requested_at=self._clock.now(),
             )
             await self._append(key, session, requested)
+            stop.recorded = True
         try:
             answer = await self._gateway.stop_session(key, session.transaction_id)
         except ChargerDidNotAnswer as silence:
@@ -187,16 +209,26 @@ class FollowUp:
         log.info("charger %s was asked to stop %s (%s): %s", key[1], session.transaction_id, stop.cause, answer)
 
     async def _append(self, key: ChargerKey, session: Session, event: DenialNotHonoured | SessionStopRequested) -> None:
-        """To the attempt's stream, after whatever was recorded there meanwhile."""
+        """To the attempt's stream, after whatever was recorded there meanwhile; once, also where an earlier append was
+        reported as failed or an earlier process recorded it. Raises `StoreUnavailable`."""
         now = self._clock.now()
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         stream = attempt_stream(key[0], session.attempt_id)
         while True:
-            version = session.version or len(await self._store.load(stream))
+            version = session.version
+            if version == 0:
+                history = await self._store.load(stream)
+                version = len(history)
+                if any(_is_same_fact(recorded.event, event) for recorded in history):
+                    session.version = version
+                    return
             try:
                 await self._commits.append(Append(stream, version, enveloped(context, (event,), now=now)))
             except VersionConflict:
                 session.version = 0
+            except BaseException:
+                session.version = 0  # it may be recorded all the same
+                raise
             else:
                 session.version = version + 1
                 return
@@ -208,3 +240,8 @@ class FollowUp:
         except TimeoutError:
             pass
         self._woken.clear()
+
+
+def _is_same_fact(recorded: object, event: DenialNotHonoured | SessionStopRequested) -> bool:
+    """A charge is recorded as not honouring its refusal once, and as asked to stop once."""
+    return type(recorded) is type(event) and getattr(recorded, "transaction_id", None) == event.transaction_id

@@ -86,10 +86,22 @@ class LiveAttempts:
         """No start can belong any more to the attempt that is open longest."""
         return now - next(iter(self._open.values())).at > START_WITHIN
 
+    def open_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
+        """The attempt that a start by `ref` belongs to; it stays open until the start is recorded."""
+        attempt = self._open.get((charger, ref_key(ref)))
+        return attempt if attempt is not None and now - attempt.at <= START_WITHIN else None
+
+    def close_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, attempt_id: AttemptId) -> None:
+        """Its start is recorded. A newer attempt by `ref` stays open."""
+        attempt = self._open.get((charger, ref_key(ref)))
+        if attempt is not None and attempt.attempt_id == attempt_id:
+            del self._open[charger, ref_key(ref)]
+
     def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
         """The attempt that a start by `ref` belongs to; it is open no more."""
-        attempt = self._open.pop((charger, ref_key(ref)), None)
-        return attempt if attempt is not None and now - attempt.at <= START_WITHIN else None
+        attempt = self.open_attempt(charger, ref, now)
+        self._open.pop((charger, ref_key(ref)), None)
+        return attempt
 
     # --- charges under way ------------------------------------------------------------------------------------------
 

@@ -126,7 +126,7 @@ class Sessions:
         key = (report.tenant_id, report.charger_id)
         ask = _ask(report)
         ref = self._desk.ref(ask)
-        opened = self._live.take_open(key, ref, self._clock.now()) if may_join and not report.anonymous else None
+        opened = self._live.open_attempt(key, ref, self._clock.now()) if may_join and not report.anonymous else None
         attempt_id = (
             opened.attempt_id
             if opened is not None
@@ -184,6 +184,7 @@ class Sessions:
             version=judged.version + appended,
         )
         self._live.started(key, session)
+        self._live.close_attempt(key, judged.ref, judged.attempt_id)
         if judged.decision is not None and judged.is_new_decision:
             self._desk.remember_denial(key, judged.decision, self._clock.now())
         if report.anonymous and charger.expected(report.started_at).mode is AccessMode.MANAGED:
@@ -202,7 +203,17 @@ class Sessions:
         decision = _latest_decision(history)
         decided = None if decision is None else Decided(attempt_id=start.attempt_id, event=decision, redelivered=True)
         started = Started(attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True)
+        if _is_same_start(start, report):
+            self._know_of(tenant_id, start, history)
         return started, start
+
+    def _know_of(self, tenant_id: TenantId, start: ChargingStarted, history: Sequence[Recorded]) -> None:
+        """Remember a recorded start whose append was reported as failed, unless the charge is over."""
+        key = (tenant_id, start.charger_id)
+        is_over = any(isinstance(recorded.event, ChargingEnded) for recorded in history)
+        if not is_over and self._live.session(key, start.transaction_id) is None:
+            self._live.started(key, Session.begun_by(start, version=len(history)))
+            self._live.close_attempt(key, start.identifier, start.attempt_id)
 
     # --- ends --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 The vehicle's own identification goes first: it is waited for a moment, so that a known vehicle's charge is known as its own.
 Level-triggered: a look every second at the vehicles that are plugged in and have no charge; so a vehicle that came in the
-managed window is started when freevend begins. One plug-in is started once, and tried a few times.
+managed window is started when freevend begins. One plug-in is started once, and tried a few times. Each charger has a task of
+its own, so that one that does not answer delays no other.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from access_policy.application.capability_profiles import CapabilityProfiles, ControlWithoutSwitch
+from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.decisions.live import LiveAttempts
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, StartsCharges
@@ -41,6 +45,14 @@ class _PluggedIn:
 
 
 @dataclass(slots=True)
+class _ToAsk:
+    """A charger to be asked who is plugged in. `due` is a monotonic instant."""
+
+    due: float = 0.0
+    tries: int = 0
+
+
+@dataclass(slots=True)
 class RemoteStarts:
     view: DecisionView
     live: LiveAttempts
@@ -49,21 +61,25 @@ class RemoteStarts:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _plugged: dict[_Spot, _PluggedIn] = field(default_factory=dict)
-    _to_ask: set[ChargerKey] = field(default_factory=set)  # chargers that may have come back with vehicles at them
+    _to_ask: dict[ChargerKey, _ToAsk] = field(default_factory=dict)  # that may have come back with vehicles at them
+    _tasks: ChargerTasks = field(default_factory=lambda: ChargerTasks("starting from afar"))
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Exception:  # the edge of the loop: one charger's trouble must not end it
-                log.exception("starting from afar failed and goes on")
-            await asyncio.sleep(TICK_S)
+        """Run until cancelled; the tasks under way are then cancelled and awaited."""
+        try:
+            while True:
+                try:
+                    self.look()
+                except Exception:  # the edge of the loop: one charger's trouble must not end it
+                    log.exception("starting from afar failed and goes on")
+                await asyncio.sleep(TICK_S)
+        finally:
+            await self._tasks.cancel()
 
     def connected(self, key: ChargerKey) -> None:
         """The charger has connected or booted: it says by itself only what has changed since it was away."""
         if self._starts_from_afar(key):
-            self._to_ask.add(key)
+            self._to_ask[key] = _ToAsk()
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
         """A connector says that a vehicle waits at it, or that none is there any more."""
@@ -74,11 +90,30 @@ class RemoteStarts:
         else:
             self._plugged.pop((key, connector_id), None)
 
-    async def look(self) -> None:
-        """Once at all vehicles that are plugged in; chargers that are slow to answer hold up nobody else's."""
-        await self._ask_who_is_there()
-        due = [(spot, waiting) for spot, waiting in self._plugged.items() if self._is_to_start(spot, waiting)]
-        await asyncio.gather(*(self._start(*each) for each in due))
+    def look(self) -> None:
+        """Begin to ask chargers that are back who is plugged in, and to start vehicles whose time has come. Returns at once."""
+        due: defaultdict[ChargerKey, list[tuple[int, _PluggedIn]]] = defaultdict(list)
+        for spot, waiting in self._plugged.items():
+            if self._is_to_start(spot, waiting):
+                due[spot[0]].append((spot[1], waiting))
+        for key in {*due, *(key for key, asking in self._to_ask.items() if self._is_to_ask(key, asking))}:
+            self._tasks.begin(key, partial(self._serve, due[key]))
+
+    async def finish(self) -> None:
+        """Wait for the chargers that are being asked."""
+        await self._tasks.finish()
+
+    async def _serve(self, due: Sequence[tuple[int, _PluggedIn]], key: ChargerKey) -> None:
+        asking = self._to_ask.get(key)
+        if asking is not None and self._is_to_ask(key, asking):
+            await self._ask(key, asking)
+        for connector_id, waiting in due:
+            spot = (key, connector_id)
+            if self._plugged.get(spot) is waiting and self._is_to_start(spot, waiting):
+                await self._start(spot, waiting)
+
+    def _is_to_ask(self, key: ChargerKey, asking: _ToAsk) -> bool:
+        return asking.due <= self.monotonic() and self.gateway.serving_epoch(key) is not None
 
     def _is_to_start(self, spot: _Spot, waiting: _PluggedIn) -> bool:
         key, connector_id = spot
@@ -102,17 +137,18 @@ class RemoteStarts:
             answer = str(silence)
         log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
 
-    async def _ask_who_is_there(self) -> None:
-        """Those that are back, once they take calls."""
-        due = [key for key in self._to_ask if self.gateway.serving_epoch(key) is not None]
-        self._to_ask.difference_update(due)
-        await asyncio.gather(*(self._ask(key) for key in due))
-
-    async def _ask(self, key: ChargerKey) -> None:
+    async def _ask(self, key: ChargerKey, asking: _ToAsk) -> None:
+        """Until it answers, and a few times."""
+        asking.tries += 1
+        asking.due = self.monotonic() + AGAIN_AFTER_S
         try:
             await self.gateway.ask_for_statuses(key)
         except ChargerDidNotAnswer as silence:
             log.info("charger %s does not say who is plugged in: %s", key[1], silence)
+            if asking.tries < TRIES:
+                return
+        if self._to_ask.get(key) is asking:
+            del self._to_ask[key]
 
     def _starts_from_afar(self, key: ChargerKey) -> bool:
         profile = self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)

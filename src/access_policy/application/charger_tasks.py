@@ -1,0 +1,58 @@
+"""Work on chargers side by side: one task per charger, so that a silent charger delays nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.event_store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 500  # chargers; the others begin at a later look
+
+
+class ChargerTasks:
+    """`name` is for the log and the tasks. `done` is called on the event loop after each task."""
+
+    def __init__(self, name: str, done: Callable[[], None] = lambda: None, *, at_once: int = AT_ONCE) -> None:
+        self._name = name
+        self._done = done
+        self._at_once = at_once
+        self._tasks: dict[ChargerKey, asyncio.Task[None]] = {}
+
+    def begin(self, key: ChargerKey, work: Callable[[ChargerKey], Coroutine[Any, Any, None]]) -> bool:
+        """Start `work` beside the caller; False while the charger has a task already, or too many others have one."""
+        if key in self._tasks or len(self._tasks) >= self._at_once:
+            return False
+        task = self._tasks[key] = asyncio.create_task(self._supervised(key, work), name=f"{self._name} {key[1]}")
+        task.add_done_callback(partial(self._ended, key))
+        return True
+
+    async def finish(self) -> None:
+        """Wait for the tasks under way."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks.values()))
+
+    async def cancel(self) -> None:
+        """End the tasks under way; returns once all have ended."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _supervised(self, key: ChargerKey, work: Callable[[ChargerKey], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work(key)
+        except StoreUnavailable as outage:
+            log.warning("%s at charger %s waits for the store: %s", self._name, key[1], outage)
+        except Exception:  # the edge of the task: one charger's trouble must not end anything else
+            log.exception("%s at charger %s failed and is tried again", self._name, key[1])
+
+    def _ended(self, key: ChargerKey, _: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        self._done()
