@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
 
@@ -14,6 +15,13 @@ class TooMuchWork(AssertionError):
 
 class Effort:
     calls = 0
+
+
+class Turns:
+    """`longest`: the most function calls that were made in one turn."""
+
+    count = 0
+    longest = 0
 
 
 @contextmanager
@@ -35,3 +43,34 @@ def at_most(calls: int) -> Iterator[Effort]:
         yield effort
     finally:
         sys.setprofile(before)
+
+
+@asynccontextmanager
+async def turns_of_the_loop() -> AsyncIterator[Turns]:
+    """Count the function calls made on the event loop between two turns of a task that does nothing: as long as one of them
+    lasts, no charger gets an answer."""
+    turns = Turns()
+    calls = 0
+
+    def counted(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    async def watch() -> None:
+        nonlocal calls
+        while True:
+            turns.count += 1
+            turns.longest = max(turns.longest, calls)
+            calls = 0
+            await asyncio.sleep(0)
+
+    before = sys.getprofile()
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    sys.setprofile(counted)
+    try:
+        yield turns
+        await asyncio.sleep(0)
+    finally:
+        sys.setprofile(before)
+        watching.cancel()

@@ -11,6 +11,7 @@ from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
 from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.retrying import retrying
+from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.copying import Parts, copy_policy
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -63,7 +64,7 @@ class CopyPolicyHandler:
         horizon = None
         if command.dry_run:
             horizon = Horizon.of(command.start, command.end, chargers=len(wanted), now=self.change.clock.now())
-        return [await self._one(context, _Copy(charger_id, source, command), horizon) for charger_id in wanted]
+        return [await self._one(context, _Copy(each, source, command), horizon) async for each in in_turns(wanted)]
 
     async def _wanted(self, context: Context, command: CopyPolicy, source: ChargerAccessPolicy) -> list[ChargerId]:
         if command.charger_ids is not None:

@@ -15,6 +15,7 @@ from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.retrying import retrying
+from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId, RuleId
@@ -59,14 +60,15 @@ class ScheduleModeForManyHandler:
         horizon = None
         if command.dry_run:
             horizon = Horizon.of(command.start, command.end, chargers=len(wanted), now=self.clock.now())
-        return [await self._one(context, command, charger_id, set(at_depot), horizon) for charger_id in wanted]
+        there = frozenset(at_depot)
+        return [await self._one(context, command, each, there, horizon) async for each in in_turns(wanted)]
 
     async def _one(
         self,
         context: Context,
         command: ScheduleModeForMany,
         charger_id: ChargerId,
-        at_depot: set[ChargerId],
+        at_depot: frozenset[ChargerId],
         horizon: Horizon | None,
     ) -> ForOneCharger:
         try:

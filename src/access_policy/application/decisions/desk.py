@@ -115,6 +115,7 @@ class AccessDesk:
         attempt_id = first
         while True:
             now = self._clock.now()
+            self.view.charger(ask.tenant_id, ask.charger_id).timeline_now(now)
             event = self.decision_event(ask, ref, attempt_id, at=now)
             try:
                 position = await self._append_new(ask, attempt_id, event, now)

@@ -40,20 +40,30 @@ ChargerListener = Callable[[ChargerKey], None]
 
 @dataclass(slots=True)
 class ChargerView:
-    """One charger's policy and its compiled timeline. `plan_seen_at` is when its plan was last changed."""
+    """One charger's policy and its compiled timelines: of the present, which decisions need at once, and of the last other
+    time that was asked for. `plan_seen_at` is when its plan was last changed."""
 
     tenant_id: TenantId
     policy: ChargerAccessPolicy
     zone: ZoneInfo
     plan_seen_at: datetime
-    _timeline: Timeline | None = None
+    _present: Timeline | None = None
+    _other: Timeline | None = None
+
+    def timeline_now(self, now: datetime) -> Timeline:
+        """As `timeline_at`, for the present only: what is compiled stays until the present leaves it."""
+        if self._present is None or not _serves(self._present, now):
+            self._present = timeline(self.policy.plan, now - _BEHIND, now + _AHEAD)
+        return self._present
 
     def timeline_at(self, at: datetime) -> Timeline:
-        """A timeline that covers `at` and at least 25 hours after it."""
-        compiled = self._timeline
-        if compiled is None or at < compiled.start or compiled.end - at < _AHEAD_MIN:
-            compiled = self._timeline = timeline(self.policy.plan, at - _BEHIND, at + _AHEAD)
-        return compiled
+        """A timeline that covers `at`, any instant, and at least 25 hours after it. A dry run or a start reported late
+        leaves the present's timeline in place."""
+        for compiled in (self._present, self._other):
+            if compiled is not None and _serves(compiled, at):
+                return compiled
+        self._other = timeline(self.policy.plan, at - _BEHIND, at + _AHEAD)
+        return self._other
 
     def expected(self, at: datetime) -> Segment:
         return self.timeline_at(at).at(at)
@@ -62,9 +72,13 @@ class ChargerView:
         changed_before = self.policy.changed_at
         self.policy = evolve(self.policy, event)
         if self.policy.changed_at != changed_before:
-            self._timeline = None
+            self._present = self._other = None
             self.zone = ZoneInfo(self.policy.settings.time_zone)
             self.plan_seen_at = recorded_at
+
+
+def _serves(compiled: Timeline, at: datetime) -> bool:
+    return at >= compiled.start and compiled.end - at >= _AHEAD_MIN
 
 
 @dataclass(slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 
 from access_policy.application.decisions.desk import kind_counts
 from access_policy.application.decisions.view import ChargerView
+from access_policy.application.turns import in_turns
 from access_policy.domain.access.decision import Facts, reason_for
 from access_policy.domain.access.reasons import ALLOWING
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
@@ -33,11 +33,9 @@ async def desired_entries(
     found: list[Entry] = []
     vehicles = list(registry.vehicles.values())
     for wants_own in (True, False):
-        for number, vehicle in enumerate(vehicles):
+        async for vehicle in in_turns(vehicles, at_a_time=AT_A_TIME):
             if len(found) >= capacity:
                 return found[:capacity]
-            if number % AT_A_TIME == 0:
-                await asyncio.sleep(0)
             if (vehicle.description.access_class is AccessClass.OWN) is wants_own:
                 found += _allowed(charger, depot, registry, vehicle, now)
     return found[:capacity]

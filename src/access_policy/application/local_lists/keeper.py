@@ -25,6 +25,7 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListNotKept, ListState, LocalLists
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import Views
+from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import TenantId
@@ -194,9 +195,7 @@ class LocalListKeeper:
     async def _scan(self) -> None:
         """Find the chargers for which something changed. What was worked out for others before is worked out anew."""
         self._shared.forget()
-        for number, key in enumerate(self.lists.connected_chargers()):
-            if number % SCANNED_AT_A_TIME == 0:
-                await asyncio.sleep(0)
+        async for key in in_turns(list(self.lists.connected_chargers()), at_a_time=SCANNED_AT_A_TIME):
             if key not in self._in_work and not self._is_seen(key):
                 self._due.append(key)
 

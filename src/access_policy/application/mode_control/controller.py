@@ -164,7 +164,7 @@ class ModeController:
     def _watch_boundary(self, key: ChargerKey, looked_at: datetime) -> None:
         """The next one after the look began: one that came while it was under way has not been seen by it."""
         charger = self.view.charger(*key)
-        upcoming = next(charger.timeline_at(looked_at).transitions(looked_at), None)
+        upcoming = next(charger.timeline_now(looked_at).transitions(looked_at), None)
         if upcoming is None or charger.policy.retired_at is not None:
             self._boundaries.drop(key)
         else:

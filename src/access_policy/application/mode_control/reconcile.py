@@ -260,7 +260,7 @@ class Reconciler:
     def _expected(self, charger: ChargerView) -> tuple[Segment, datetime]:
         """What holds now, and since when: the start of the run of this mode, but not before the plan said so."""
         now = self.clock.now()
-        timeline = charger.timeline_at(now)
+        timeline = charger.timeline_now(now)
         expected = timeline.at(now)
         since = expected.start
         for segment in reversed(timeline.segments):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -56,16 +57,18 @@ class AccessReports:
         counted = await self.views.access_counts(tenant_id, columns, by_quarter=by_day, within=wanted)
         if not by_day:
             return [{**{name: row[name] for name in columns}, **_counts([row])} for row in counted]
-        return self._by_day(tenant_id, columns, counted)
+        zones = {depot_id: self.zone_of(tenant_id, depot_id) for depot_id in {row["depot_id"] for row in counted}}
+        return await asyncio.to_thread(_by_day, zones, columns, counted)
 
-    def _by_day(self, tenant_id: TenantId, columns: Sequence[str], counted: Sequence[Row]) -> list[dict[str, Any]]:
-        """Quarters of an hour into local days: every zone of today is whole quarters away from UTC."""
-        groups: dict[tuple[str, ...], list[Row]] = {}
-        for row in counted:
-            day = row["quarter"].astimezone(self.zone_of(tenant_id, row["depot_id"])).date().isoformat()
-            groups.setdefault((day, *(row[name] for name in columns)), []).append(row)
-        ordered = sorted(groups, key=lambda key: tuple(str(part or "") for part in key))
-        return [{**dict(zip(("day", *columns), key, strict=True)), **_counts(groups[key])} for key in ordered]
+
+def _by_day(zones: Mapping[DepotId, ZoneInfo], columns: Sequence[str], counted: Sequence[Row]) -> list[dict[str, Any]]:
+    """Quarters of an hour into local days: every zone of today is whole quarters away from UTC."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in counted:
+        day = row["quarter"].astimezone(zones[row["depot_id"]]).date().isoformat()
+        groups.setdefault((day, *(row[name] for name in columns)), []).append(row)
+    ordered = sorted(groups, key=lambda key: tuple(str(part or "") for part in key))
+    return [{**dict(zip(("day", *columns), key, strict=True)), **_counts(groups[key])} for key in ordered]
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:

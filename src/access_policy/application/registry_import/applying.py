@@ -67,12 +67,12 @@ class PlanApplier:
         for _ in range(TRIES):
             try:
                 async with self.registries.locked(record.tenant_id) as registry:
-                    version = registry.version
-                    record = await self._ready(context, registry, record, plan, options)
+                    as_now = registry.copy()  # what threads check, and its version, while others' changes are followed
+                    record = await self._ready(context, as_now, record, plan, options)
                     if record.state is PlanState.APPLIED:
                         return record
-                    run = _Run(self, context, record, plan, progress, version)
-                    return await run.to_the_end(registry)
+                    run = _Run(self, context, record, plan, progress, as_now.version)
+                    return await run.to_the_end(registry, as_now)
             except VersionConflict:
                 record = await self.plans.find(record.tenant_id, record.plan_id, now=self.clock.now()) or record
         raise TooBusy("others keep changing the registry; apply the plan again")
@@ -186,7 +186,8 @@ class _Run:
     progress: Progress
     version: int
 
-    async def to_the_end(self, registry: VehicleRegistry) -> PlanRecord:
+    async def to_the_end(self, registry: VehicleRegistry, as_now: VehicleRegistry) -> PlanRecord:
+        """`as_now`: the registry as it was at `version`."""
         application = self.record.application
         assert application is not None
         self.context = replace(
@@ -196,8 +197,8 @@ class _Run:
             causation_id=self.record.plan_id,
         )
         rows = rows_to_apply(self.plan, application.left_out)
-        todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.is_so(registry)])
-        moves = await asyncio.to_thread(lambda: dict(_moves(registry, todo)))
+        todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.is_so(as_now)])
+        moves = await asyncio.to_thread(lambda: dict(_moves(as_now, todo)))
         begin = batches = 0
         self.progress(len(rows) - len(todo), len(rows))
         while begin < len(todo):

@@ -82,7 +82,8 @@ class RegistryImports:
         await self._plans.forget_old(now=now)
         read, fingerprint = await asyncio.to_thread(self._read, tenant_id, file)
         async with self._registries.locked(tenant_id) as registry:
-            plan = await asyncio.to_thread(_planned, registry, read, tenant_id, mode, fingerprint)
+            as_now = registry.copy()  # the thread plans from one version, while others' changes are followed here
+        plan = await asyncio.to_thread(_planned, as_now, read, tenant_id, mode, fingerprint)
         for generation in range(1, 1_000):
             known = await self._plans.find(tenant_id, plan.plan_id, now=now)
             if known is None:

@@ -99,16 +99,11 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
 def proposed_registry(
     registry: VehicleRegistry, proposal: Proposal, pseudonyms: Pseudonyms, tenant_id: TenantId, *, now: datetime
 ) -> VehicleRegistry:
-    """A copy with the changes in it. Raises what the registry refuses, with a pointer into the proposal."""
+    """`registry`, which nobody changes, or a copy with the changes in it. Raises what the registry refuses, with a pointer
+    into the proposal."""
     if not proposal.vehicles and not proposal.agreements:
         return registry
-    proposed = VehicleRegistry(
-        vehicles=dict(registry.vehicles),
-        holders=dict(registry.holders),
-        agreements=dict(registry.agreements),
-        agreement_changed_at=dict(registry.agreement_changed_at),
-        version=registry.version,
-    )
+    proposed = registry.copy()
     for index, agreement in enumerate(proposal.agreements):
         _apply(proposed, _pointed(f"/changes/agreements/{index}", partial(_agreed, proposed, agreement, now)))
     for removing in (True, False):  # an identifier may pass from a vehicle that goes to one that comes

@@ -6,7 +6,6 @@ rule can tell, a charge under way elsewhere or a lock-out of PINs, is taken from
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.views import AttemptFilter, Row, Views
+from access_policy.application.turns import in_turns
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
 from access_policy.domain.access.decision import Facts, reason_for
 from access_policy.domain.access.reasons import ALLOWING, Reason
@@ -32,6 +32,7 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 SPAN_MAX = timedelta(days=92)
 ATTEMPTS_MAX = 200_000
 PAGE = 500
+AT_A_TIME = 50  # attempts decided twice in one turn of the loop
 EXAMPLES_MAX = 10  # of each kind of difference
 
 
@@ -107,9 +108,9 @@ class WhatIf:
         """Raises `WhatIfInvalid`, `ChargerUnknown`, what the proposal's parts are refused for, `StoreUnavailable`."""
         _check_span(question)
         now = self.clock.now()
-        today = self.view.registry(tenant_id)
+        today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
         proposed = proposed_registry(today, question.proposal, self.pseudonyms, tenant_id, now=now)
-        sides = self._sides(tenant_id, question)
+        sides = await self._sides(tenant_id, question)
         answer = Answer()
         async for row in self._attempts(tenant_id, question, answer):
             pair = sides.get(ChargerId(row["charger_id"]))
@@ -124,15 +125,15 @@ class WhatIf:
                 _note(answer, row, Difference(before, after))
         return answer
 
-    def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
-        """All chargers' policies are checked before the first attempt is read."""
+    async def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
+        """All chargers' policies are checked before the first attempt is read, one charger a turn of the loop."""
         if question.charger_ids is None:
-            views = [each for each in self.view.chargers() if each.tenant_id == tenant_id]
+            views = list(self.view.chargers_of(tenant_id))
         else:
             views = [self.view.charger(tenant_id, charger_id) for charger_id in sorted(question.charger_ids)]
         in_service = [each.policy for each in views if each.policy.retired_at is None]
         sides = {}
-        for policy in in_service:
+        async for policy in in_turns(in_service):
             proposed = proposed_policy(policy, question.proposal, since=question.since)
             told = (timeline(each.plan, question.since, question.until) for each in (policy, proposed))
             zone = ZoneInfo(policy.settings.time_zone)
@@ -141,14 +142,14 @@ class WhatIf:
         return sides
 
     async def _attempts(self, tenant_id: TenantId, question: Question, answer: Answer) -> AsyncIterator[Row]:
-        """Newest first; others get their turn between two pages."""
+        """Newest first."""
         only = next(iter(question.charger_ids)) if question.charger_ids and len(question.charger_ids) == 1 else None
         wanted = AttemptFilter(charger_id=only, since=question.since, until=question.until)
         cursor: str | None = None
         read = 0
         while True:
             page = await self.views.attempts(tenant_id, wanted, cursor=cursor, limit=PAGE)
-            for row in page.items:
+            async for row in in_turns(page.items, at_a_time=AT_A_TIME):
                 yield row
             read += len(page.items)
             cursor = page.next_cursor
@@ -157,7 +158,6 @@ class WhatIf:
             if read >= ATTEMPTS_MAX:
                 answer.complete = False
                 return
-            await asyncio.sleep(0)
 
     def _decided(self, tenant_id: TenantId, row: Row, side: _Side, registry: VehicleRegistry) -> Outcome:
         settings = side.policy.settings

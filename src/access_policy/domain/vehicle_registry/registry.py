@@ -59,6 +59,16 @@ class VehicleRegistry:
     agreement_changed_at: dict[AgreementId, int] = field(default_factory=dict)
     version: int = 0
 
+    def copy(self) -> VehicleRegistry:
+        """Of this version, whatever this one becomes: its vehicles and agreements are values that both share."""
+        return VehicleRegistry(
+            vehicles=dict(self.vehicles),
+            holders=dict(self.holders),
+            agreements=dict(self.agreements),
+            agreement_changed_at=dict(self.agreement_changed_at),
+            version=self.version,
+        )
+
     # --- questions ------------------------------------------------------------------------------------------------
 
     def holder_of(self, ref: IdentifierRef) -> Vehicle | None:

@@ -139,7 +139,7 @@ def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, 
     expected = charger.expected(now)
     connected = services.connected((tenant_id, charger_id), row)
     profile = services.profiles.get(tenant_id, policy.settings.profile)
-    upcoming = next(charger.timeline_at(now).transitions(now), None) or next_transition(policy.plan, now)
+    upcoming = next(charger.timeline_now(now).transitions(now), None) or next_transition(policy.plan, now)
     return {
         "charger_id": charger_id,
         **_settings(policy),

@@ -1,0 +1,196 @@
+"""Long work leaves the event loop to others, after a number of items that does not depend on how many there are."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from access_policy.application.ports.views import Page, ReportFilter
+from access_policy.application.queries import access_report
+from access_policy.application.queries.access_report import AccessReports, GroupBy
+from access_policy.application.registry_import import imports
+from access_policy.application.registry_import.imports import RegistryImports
+from access_policy.application.registry_import.plan import ImportMode, PlanRow
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.streams import policy_stream
+from access_policy.application.turns import in_turns
+from access_policy.application.what_if.proposal import Proposal
+from access_policy.application.what_if.replay import Question, WhatIf
+from access_policy.domain.access_mode import Enforcement
+from access_policy.domain.charger_access_policy import policy as policies
+from access_policy.domain.ids import ChargerId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleRegistered
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+from tests.support.builders import BERLIN
+from tests.support.depot_in_memory import (
+    BAY,
+    DAY,
+    NIGHT,
+    TENANT,
+    DepotInMemory,
+    HashedPseudonyms,
+    SettableClock,
+    managed_nights,
+    settings_of,
+)
+from tests.support.effort import turns_of_the_loop
+from tests.support.stores import inline_memory_store
+
+
+async def depot_of(chargers: int) -> DepotInMemory:
+    depot = await DepotInMemory(inline_memory_store()).opened()
+    for number in range(chargers):
+        charger = ChargerId(f"more-{number}")
+        registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
+        policy = policies.fold(registered)
+        assert policy is not None
+        scheduled = policy.schedule(managed_nights(), now=depot.clock.now())
+        await depot.record(policy_stream(TENANT, charger), 0, (*registered, *scheduled))
+    return depot
+
+
+class Attempts:
+    """`count` attempts at one charger, in pages."""
+
+    def __init__(self, count: int = 0) -> None:
+        self._left = count
+
+    async def attempts(self, *_: Any, limit: int, **__: Any) -> Page:
+        size = min(limit, self._left)
+        self._left -= size
+        row = {
+            "charger_id": BAY,
+            "occurred_at": NIGHT,
+            "identifier_kind": None,
+            "reason": "identifier_invalid",
+            "would_deny": None,
+        }
+        return Page([row] * size, "more" if self._left else None)
+
+
+async def longest_turn_of_what_if(chargers: int, attempts: int) -> int:
+    depot = await depot_of(chargers)
+    what_if = WhatIf(depot.view, Attempts(attempts), HashedPseudonyms(), depot.clock)  # type: ignore[arg-type]
+    question = Question(
+        since=NIGHT - timedelta(days=7), until=DAY + timedelta(days=1), charger_ids=None, proposal=Proposal()
+    )
+    await what_if(TENANT, question)  # what is computed once is there
+    what_if = WhatIf(depot.view, Attempts(attempts), HashedPseudonyms(), depot.clock)  # type: ignore[arg-type]
+
+    async with turns_of_the_loop() as turns:
+        answer = await what_if(TENANT, question)
+
+    assert answer.attempts == attempts
+    return turns.longest
+
+
+async def test_in_turns_lets_others_run_after_each_group_of_items() -> None:
+    ran: list[str] = []
+
+    async def other() -> None:
+        while True:
+            ran.append("other")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for item in in_turns("abcd", at_a_time=2):
+        ran += item
+    task.cancel()
+
+    assert ran == ["other", "a", "b", "other", "c", "d"]
+
+
+async def test_what_if_looks_at_as_many_chargers_in_a_turn_whatever_their_number() -> None:
+    few, many = await longest_turn_of_what_if(20, 0), await longest_turn_of_what_if(200, 0)
+
+    assert many < 2 * few
+
+
+async def test_what_if_decides_as_many_attempts_in_a_turn_whatever_their_number() -> None:
+    some, many = await longest_turn_of_what_if(0, 100), await longest_turn_of_what_if(0, 2_000)
+
+    assert many < 2 * some
+
+
+async def test_a_dry_run_at_another_instant_leaves_the_timeline_of_decisions_in_place() -> None:
+    depot = await DepotInMemory(inline_memory_store()).opened()
+    await depot.desk.authorize(depot.ask(None))
+    charger = depot.view.charger(TENANT, BAY)
+    present = charger.timeline_now(depot.clock.now())
+
+    for days in (-30, 30, 400):
+        depot.desk.preview(depot.ask(None), at=NIGHT + timedelta(days=days))
+        charger.expected(NIGHT - timedelta(days=days))
+
+    assert charger.timeline_now(depot.clock.now()) is present
+    assert charger.timeline_at(depot.clock.now()) is present
+
+
+async def test_a_report_by_day_is_added_up_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_the_loop: list[bool] = []
+    by_day = access_report._by_day
+
+    def noted(*arguments: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+            on_the_loop.append(True)
+        except RuntimeError:
+            on_the_loop.append(False)
+        return by_day(*arguments)
+
+    class Counts:
+        async def access_counts(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+            return [dict.fromkeys(access_report.COUNTS, 1) | {"quarter": NIGHT, "depot_id": "north"}]
+
+    monkeypatch.setattr(access_report, "_by_day", noted)
+    reports = AccessReports(Counts(), lambda *_: BERLIN)  # type: ignore[arg-type]
+
+    rows = await reports(TENANT, [GroupBy.DAY], ReportFilter(since=DAY, until=NIGHT))
+
+    assert [row["day"] for row in rows] == ["2026-11-20"]
+    assert on_the_loop == [False]
+
+
+class _Plans:
+    """Keeps nothing."""
+
+    def fingerprint_of(self, *_: Any) -> str:
+        return "f" * 64
+
+    async def find(self, *_: Any, **__: Any) -> None:
+        return None
+
+    async def keep(self, *_: Any) -> None:
+        return None
+
+    async def forget_old(self, **_: Any) -> int:
+        return 0
+
+
+async def test_an_import_is_planned_from_one_version_of_the_registry_while_others_change_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = VehicleRegistry()
+
+    class InMemory:
+        def registry(self, _: Any) -> VehicleRegistry:
+            return live
+
+    plan_rows = imports.plan_rows
+
+    def while_others_register_it(registry: VehicleRegistry, *rest: Any) -> tuple[PlanRow, ...]:
+        description = VehicleDescription(name="Bus", access_class=AccessClass.OWN)
+        live.follow(1, VehicleRegistered(vehicle_id=VehicleId("bus-1"), description=description))
+        return plan_rows(registry, *rest)
+
+    monkeypatch.setattr(imports, "plan_rows", while_others_register_it)
+    registries = VehicleRegistries(inline_memory_store(), InMemory())
+    planner = RegistryImports(registries, _Plans(), HashedPseudonyms(), None, SettableClock(NIGHT))  # type: ignore[arg-type]
+
+    record, plan = await planner.plan(TENANT, b"vehicle_id,name,access_class\nbus-1,Bus,own\n", ImportMode.MERGE)
+
+    assert (record.registry_version, plan.vehicles, record.counts["add"]) == (0, 0, 1)
+    assert live.version == 1
