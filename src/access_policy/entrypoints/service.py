@@ -123,6 +123,7 @@ class Service:
             yield "follow-up", c.follow_up().run()
             yield "remote starts", c.remote_starts().run()
             yield "local lists", c.local_lists().run()
+            yield "late records", c.gateway().record_late()
         if ProcessRole.API in self._roles:
             yield "forget old identifiers", self._forget_old_identifiers()
 

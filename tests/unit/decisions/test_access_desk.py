@@ -194,9 +194,13 @@ async def test_a_lock_out_that_cannot_be_recorded_locks_all_the_same(depot: Depo
     monkeypatch.setattr(depot.store, "append", no_lockouts)
 
     reasons = [await typed(depot, f"000{n}", f"w{n}") for n in range(6)]
-
     assert reasons[-1] is Reason.PIN_LOCKED_OUT
     assert "is not recorded" in caplog.text
+    monkeypatch.undo()
+    for n in range(2):
+        await typed(depot, "0009", f"later-{n}")
+
+    assert [locked.since for locked in await lockouts(depot)] == [NIGHT]
 
 
 async def test_a_kind_that_does_not_count_at_the_depot_identifies_nobody(depot: DepotInMemory):

@@ -13,6 +13,7 @@ from access_policy.application.mode_control.alarms import Alarms
 from access_policy.application.mode_control.controller import ModeController, Pace
 from access_policy.application.mode_control.reconcile import Outcome
 from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy import mode_control
@@ -37,6 +38,7 @@ class Looks:
     away: set[ChargerKey] = field(default_factory=set)
     read_back: list[bool] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
+    failures: list[Exception] = field(default_factory=list)  # of the next looks
 
     @property
     def gateway(self) -> Looks:
@@ -49,6 +51,8 @@ class Looks:
         self.seen.append((key, trigger))
         self.read_back.append(read_back)
         self.meanwhile()
+        if self.failures:
+            raise self.failures.pop(0)
         if key in self.silent:
             await asyncio.Event().wait()
         return Outcome.UNREACHABLE if key in self.away else Outcome.SETTLED
@@ -154,3 +158,18 @@ def test_alarms_ring_once_in_their_order_and_those_dropped_or_set_anew_do_not() 
     assert list(alarms.ring(4)) == []
     assert list(alarms.ring(5)) == ["a"]
     assert alarms.next() is None
+
+
+async def test_a_look_that_was_to_read_back_and_failed_reads_back_when_it_is_retried() -> None:
+    looks = Looks(away={OTHER})
+    pace = Pace(tick_s=0.01, clock_jump_s=1e9, backoff_first_s=0.01, backoff_longest_s=0.01)
+    async with controlling(looks, pace) as (_, controller):
+        await until(lambda: looks.times(KEY) == 1)
+        looks.failures = [StoreUnavailable("away"), StoreUnavailable("away")]
+        controller.hint(KEY, "drift", read_back=True)
+        await until(lambda: looks.times(KEY) == 4)
+        controller.hint(KEY, "later")
+        await until(lambda: looks.times(KEY) == 5)
+
+    of_bay = [read for (key, _), read in zip(looks.seen, looks.read_back, strict=True) if key == KEY]
+    assert of_bay == [False, True, True, True, False]

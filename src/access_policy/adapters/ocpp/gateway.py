@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.guessing import GuessLimit
 from access_policy.adapters.ocpp.server import OcppServer
 from access_policy.adapters.ocpp.station import REMOTE_START_TAG, Desks, Station
+from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
 from access_policy.adapters.ocpp.v16 import Ocpp16
 from access_policy.adapters.ocpp.v21 import Ocpp21
 from access_policy.adapters.ocpp.v201 import Ocpp201
@@ -65,6 +67,7 @@ class _Line:
     epoch: int
     settled_at: float  # loop time from which the mode controller may talk to it
     claim: int = 0
+    given_up: int = 0  # the version under which another process has recorded that the connection ended
 
 
 class OcppGateway:
@@ -91,6 +94,7 @@ class OcppGateway:
         self._start_ids = itertools.count(int(desks.clock.now().timestamp()) % 2**30)  # not again soon after a restart
         self._claims_elsewhere: dict[ChargerKey, int] = {}
         self._records: set[asyncio.Task[None]] = set()
+        self._unrecorded = UnrecordedLinks(self._record_link)
 
     def server(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> OcppServer:
         return OcppServer(
@@ -149,7 +153,7 @@ class OcppGateway:
         station.protocol = connection.version.subprotocol
         loop = asyncio.get_running_loop()
         line = self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time())
-        self._record(self._claim(line))
+        self._record(self._claim(line), link=station.key)
         self._desks.mode_hint(station.key, "connected")
 
     async def _claim(self, line: _Line) -> None:
@@ -169,7 +173,8 @@ class OcppGateway:
         us for a while. We live, and say so."""
         line = self._lines.get(key)
         if line is not None and 0 < line.claim < version:
-            self._record(self._claim_again(line))
+            line.given_up = version
+            self._record(self._claim_again(line), link=key)
 
     async def _claim_again(self, line: _Line) -> None:
         key = line.station.key
@@ -193,7 +198,7 @@ class OcppGateway:
             del self._lines[station.key]
             self._claims_elsewhere.pop(station.key, None)
         reason = "connection closed" if connection.is_current else "another connection took its place"
-        self._record(self._desks.conditions.disconnected(station.key, reason))
+        self._record(self._desks.conditions.disconnected(station.key, reason), link=station.key)
 
     def _policy_changed(self, key: ChargerKey) -> None:
         """A retired charger is disconnected, whichever process was told to retire it."""
@@ -206,15 +211,38 @@ class OcppGateway:
         while self._records:
             await asyncio.wait(set(self._records))
 
-    def _record(self, work: Coroutine[Any, Any, None]) -> None:
-        """Record beside the connection; the task is kept until it is done, and its failure is told once."""
+    async def record_late(self) -> None:
+        """Until cancelled: claim chargers that connected while the store was down, and note those that left."""
+        await self._unrecorded.run()
+
+    async def _record_link(self, key: ChargerKey) -> None:
+        """Bring the charger's record up to date with its connection as it is now. Raises `StoreUnavailable`."""
+        line = self._lines.get(key)
+        if line is None:
+            await self._desks.conditions.disconnected(key, "connection closed")
+        elif line.claim == 0:
+            await self._claim(line)
+            if key not in self._lines:
+                self._unrecorded.owe(key)  # it was closed while we wrote that it is there
+            await self._desks.conditions.has_booted(key)  # not known either, where the store was down
+        elif line.claim < line.given_up:
+            await self._claim_again(line)
+
+    def _record(self, work: Coroutine[Any, Any, None], *, link: ChargerKey | None = None) -> None:
+        """Record beside the connection; the task is kept until it is done, and its failure is logged once. A `link`, a
+        connection or its end, that the store does not take is recorded once the store is back."""
         task = asyncio.create_task(work)
         self._records.add(task)
-        task.add_done_callback(self._recorded)
+        task.add_done_callback(partial(self._recorded, link))
 
-    def _recorded(self, task: asyncio.Task[None]) -> None:
+    def _recorded(self, link: ChargerKey | None, task: asyncio.Task[None]) -> None:
         self._records.discard(task)
-        if not task.cancelled() and (failure := task.exception()) is not None:
+        if task.cancelled() or (failure := task.exception()) is None:
+            return
+        if link is not None and isinstance(failure, StoreUnavailable):
+            log.warning("the connection of charger %s is recorded once the store is back: %s", link[1], failure)
+            self._unrecorded.owe(link)
+        else:
             log.error("a report of a charger could not be recorded", exc_info=failure)
 
     # --- messages ----------------------------------------------------------------------------------------------------

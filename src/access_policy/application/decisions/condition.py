@@ -80,12 +80,12 @@ class ChargerConditions:
         return await self._record(key, event, now, unless=self._is_elsewhere)
 
     async def disconnected(self, key: ChargerKey, reason: str) -> None:
-        """Nothing is recorded for a charger that has connected elsewhere since."""
+        """Nothing is recorded for a charger that has connected elsewhere since, or whose connection is not on record."""
         now = self._clock.now()
         event = ChargerDisconnected(
             charger_id=key[1], reason=reason[:200], disconnected_at=now, gateway=self._gateway
         )
-        await self._record(key, event, now, unless=self._is_elsewhere)
+        await self._record(key, event, now, unless=lambda history: not _is_connected_to(self._gateway, history))
 
     async def left_behind(self, key: ChargerKey, gateway: str) -> None:
         """The gateway is gone. Nothing is recorded for a charger that was not connected to it last, or was disconnected."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decisions.attempt_ids import derived_attempt_id
 from access_policy.application.decisions.group_commit import Commits
-from access_policy.application.decisions.live import ChargerKey, LiveAttempts, OpenAttempt
+from access_policy.application.decisions.live import ChargerKey, LiveAttempts, OpenAttempt, PinSource
 from access_policy.application.decisions.questions import Ask, Decided, denial_at
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
@@ -80,6 +80,7 @@ class AccessDesk:
         self._unknown = unknown
         self._decided = decided
         self._under_way: dict[AttemptId, asyncio.Future[Decided]] = {}
+        self._lockouts_to_record: dict[PinSource, Append] = {}
 
     # --- asking before a start ---------------------------------------------------------------------------------------
 
@@ -254,29 +255,37 @@ class AccessDesk:
         await self._count_wrong_pin(ask, event, at=at)
 
     async def _count_wrong_pin(self, ask: Ask, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
-        """A wrong PIN counts, also where nobody is refused yet (`observe`); the one too many is recorded as such."""
-        if not is_wrong_pin(event):
+        """A wrong PIN counts, also where nobody is refused yet (`observe`); the one too many is recorded as such. A lock-out
+        that the store did not take holds all the same, and is recorded with the next attempt."""
+        source = ((ask.tenant_id, ask.charger_id), ask.actor)
+        until = self.live.wrong_pin(source, at) if is_wrong_pin(event) else None
+        if until is not None:
+            self._lockouts_to_record[source] = self._lockout(ask, event, since=at, until=until)
+        lockout = self._lockouts_to_record.get(source)
+        if lockout is None:
             return
-        until = self.live.wrong_pin(((ask.tenant_id, ask.charger_id), ask.actor), at)
-        if until is None:
+        try:
+            await self._commits.append(lockout)
+        except StoreUnavailable as outage:
+            log.warning("the lock-out of PINs at charger %s is not recorded yet: %s", ask.charger_id, outage)
             return
+        except VersionConflict:
+            log.info("the lock-out of PINs at charger %s was recorded before", ask.charger_id)
+        if self._lockouts_to_record.get(source) is lockout:
+            del self._lockouts_to_record[source]
+
+    def _lockout(self, ask: Ask, event: AccessAllowed | AccessDenied, *, since: datetime, until: datetime) -> Append:
         lineage = event.lineage
         locked = PinsLockedOut(
             charger_id=lineage.charger_id,
             depot_id=lineage.depot_id,
             attempt_id=lineage.attempt_id,
             source=ask.actor,
-            since=at,
+            since=since,
             until=until,
         )
-        events = enveloped(self.context(ask, lineage.attempt_id), (locked,), now=at)
-        try:
-            await self._commits.append(Append(pin_lockout_stream(ask.tenant_id, lineage.attempt_id), 0, events))
-        except (
-            StoreUnavailable,
-            VersionConflict,
-        ) as trouble:  # the decision is recorded and the lock holds all the same
-            log.warning("the lock-out of PINs at charger %s is not recorded: %s", ask.charger_id, trouble)
+        events = enveloped(self.context(ask, lineage.attempt_id), (locked,), now=since)
+        return Append(pin_lockout_stream(ask.tenant_id, lineage.attempt_id), 0, events)
 
     def context(self, ask: Ask, attempt_id: AttemptId) -> Context:
         return Context(

@@ -64,6 +64,7 @@ class ModeController:
     _limits: dict[tuple[str, str], RateLimit] = field(default_factory=dict)
     _limit: RateLimit = field(init=False)
     _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
+    _unread: set[ChargerKey] = field(default_factory=set)  # to be read back, which failed: the retry reads as well
     _plans: dict[ChargerKey, int] = field(default_factory=dict)  # the version of the plan at the last look
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -116,7 +117,7 @@ class ModeController:
 
     def _note_retries(self, tick: float) -> None:
         for key in self._later.ring(tick):
-            self.hint(key, "retry")
+            self.hint(key, "retry", read_back=key in self._unread)
 
     # --- work --------------------------------------------------------------------------------------------------------
 
@@ -152,6 +153,10 @@ class ModeController:
         except Exception:  # the edge of the loop: one charger's trouble must not end it
             log.exception("looking at charger %s failed", key[1])
             outcome = Outcome.FAILED
+        if work.read_back and outcome is Outcome.FAILED:
+            self._unread.add(key)
+        elif outcome is not Outcome.FAILED:
+            self._unread.discard(key)
         if outcome is Outcome.FAILED:
             self._later.set(key, time.monotonic() + self._backoffs[key].next_s())
         elif outcome is Outcome.WAITING:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.live import LiveAttempts
-from access_policy.application.ports.charger_gateway import ChargerGateway, ChargerKey, SwitchRefused
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ChargerGateway,
+    ChargerKey,
+    SwitchRefused,
+)
 from access_policy.domain.charger_access_policy.application import ModeApplication
 
 log = logging.getLogger(__name__)
@@ -24,9 +30,10 @@ class _Asked:
     times: int = 0
     at: float = 0.0  # monotonic
     boot_before: datetime | None = None
+    is_unanswered: bool = False  # a boot that follows all the same counts
 
     def just_now(self, last_boot: datetime | None) -> bool:
-        """No boot came yet, and there is time left for it."""
+        """The charger answered, no boot came yet, and there is time left for it."""
         return self.times > 0 and last_boot == self.boot_before and time.monotonic() - self.at < BOOTS_WITHIN_S
 
 
@@ -52,9 +59,21 @@ class Reboots:
         if asked is None or asked.generation != generation:
             asked = self._asked[key] = _Asked(generation)
         last_boot = self.conditions.booted_at(key)
+        if asked.is_unanswered and last_boot != asked.boot_before:
+            asked.times += 1
+        asked.is_unanswered = False
         if self.live.sessions_at(key) or asked.just_now(last_boot):
             return
         if asked.times >= REBOOTS_MAX:
             raise SwitchRefused("reboot_in_vain", f"{REBOOTS_MAX} reboots did not bring the mode into force")
-        asked.times, asked.at, asked.boot_before = asked.times + 1, time.monotonic(), last_boot
-        log.info("charger %s is asked to reboot: %s", key[1], await self.gateway.reboot(key))
+        asked.boot_before = last_boot
+        try:
+            answer = await self.gateway.reboot(key)
+        except ChargerDidNotAnswer:
+            asked.is_unanswered, asked.at = True, -math.inf
+            raise
+        except SwitchRefused:
+            asked.times, asked.at = asked.times + 1, time.monotonic()
+            raise
+        asked.times, asked.at = asked.times + 1, time.monotonic()
+        log.info("charger %s is asked to reboot: %s", key[1], answer)

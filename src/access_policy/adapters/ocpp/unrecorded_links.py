@@ -1,0 +1,68 @@
+"""Chargers whose connection, or its end, the store did not take: recorded as they are then, once the store is back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.event_store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+AGAIN_EVERY_S: Final = 1.0
+AT_ONCE: Final = 50  # chargers, after one has shown that the store answers
+
+
+class UnrecordedLinks:
+    """`record` brings the record of one charger up to date with its connection as it is now, or raises
+    `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        record: Callable[[ChargerKey], Awaitable[None]],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._record = record
+        self._sleep = sleep
+        self._owed: dict[ChargerKey, object] = {}  # with a mark of when it was last owed
+        self._some = asyncio.Event()
+
+    def owe(self, key: ChargerKey) -> None:
+        self._owed[key] = object()
+        self._some.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._some.wait()
+            await self._sleep(AGAIN_EVERY_S)
+            await self.try_again()
+
+    async def try_again(self) -> None:
+        """First one charger, then the others in groups, until the store fails again."""
+        owed = list(self._owed)
+        groups = [owed[:1], *(owed[at : at + AT_ONCE] for at in range(1, len(owed), AT_ONCE))]
+        for group in groups:
+            if not all(await asyncio.gather(*(self._is_answered(key) for key in group))):
+                return
+
+    async def _is_answered(self, key: ChargerKey) -> bool:
+        """False while the store is down."""
+        mark = self._owed[key]
+        try:
+            await self._record(key)
+        except StoreUnavailable:
+            return False
+        except Exception:  # the edge of the loop: one charger's trouble must not end it
+            log.exception("the connection of charger %s is recorded later", key[1])
+            return True
+        log.info("the connection of charger %s is recorded late, now that the store is back", key[1])
+        if self._owed.get(key) is mark:
+            del self._owed[key]
+        if not self._owed:
+            self._some.clear()
+        return True

@@ -1,0 +1,214 @@
+"""Who owns a charger is on record, also of one that connected or left while the store was down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.adapters.ocpp.station import Desks, Station
+from access_policy.adapters.ocpp.unrecorded_links import AT_ONCE, UnrecordedLinks
+from access_policy.adapters.spool import SqliteSpool
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.spooled_commits import SpooledCommits
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.streams import condition_stream
+from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
+from access_policy.domain.ids import ChargerId
+from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
+from tests.support.outages import FailingStore
+from tests.support.passwords import NoPasswords
+from tests.support.stores import memory_store
+
+KEY: ChargerKey = (TENANT, BAY)
+
+
+@dataclass
+class Yard:
+    """A gateway as the service has it, over a spool. `conditions_of` is another process over the same store."""
+
+    depot: DepotInMemory
+    store: FailingStore
+    spool: SqliteSpool
+    gateway: OcppGateway = field(init=False)
+
+    def __post_init__(self) -> None:
+        depot = self.depot
+        commits = SpooledCommits(self.store, depot.commits, self.spool, depot.view)
+        self.conditions = ChargerConditions(
+            depot.view, depot.live, commits, commits, ProfileCatalogue.packaged(), depot.clock, gateway="here"
+        )
+        self.gateway = OcppGateway(
+            Desks(
+                view=depot.view,
+                desk=depot.desk,
+                sessions=depot.sessions,
+                conditions=self.conditions,
+                energy=nothing_follows,
+                profiles=ProfileCatalogue.packaged(),
+                clock=depot.clock,
+                mode_hint=lambda key, trigger: None,
+                switch_moved=lambda key, evidence: None,
+                plug_seen=lambda key, connector_id, plugged_in: None,
+            ),
+            NoPasswords(),
+            asks_for_passwords=False,
+        )
+
+    async def connects(self) -> Any:
+        await self.conditions.has_booted(KEY)
+        station = Station(key=KEY, protocol="", connected_at=self.depot.clock.now(), accepted=True)
+        connection: Any = SimpleNamespace(admission=station, version=OcppVersion.V16, is_current=True)
+        self.gateway._opened(connection)
+        await self.gateway.finish_records()
+        return connection
+
+    async def leaves(self, connection: Any) -> None:
+        self.gateway._closed(connection)
+        await self.gateway.finish_records()
+
+    async def is_back(self) -> None:
+        """The store, and what the gateway does then."""
+        self.store.down = False
+        await self.gateway._unrecorded.try_again()
+        await self.gateway.finish_records()
+
+    async def links(self) -> list[type]:
+        recorded = await self.depot.store.load(condition_stream(*KEY))
+        return [type(each.event) for each in recorded if not isinstance(each.event, ChargerBooted)]
+
+
+async def nothing_follows(_: object) -> None:
+    return
+
+
+@pytest.fixture
+async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    store = FailingStore(memory_store())
+    depot = await DepotInMemory(store).opened()
+    spool = SqliteSpool(tmp_path / "spool.sqlite")
+    yield Yard(depot, store, spool)
+    await spool.close()
+
+
+async def test_a_charger_that_connects_while_the_store_is_down_is_claimed_when_it_is_back(yard: Yard) -> None:
+    yard.store.down = True
+    await yard.connects()
+
+    await yard.is_back()
+    await yard.is_back()
+
+    assert await yard.links() == [ChargerConnected]
+    assert await yard.conditions.owner_of(KEY) == "here"
+
+
+async def test_its_boot_before_the_outage_is_known_after_the_late_claim(yard: Yard) -> None:
+    other = ChargerConditions(
+        yard.depot.view,
+        yard.depot.live,
+        yard.depot.store,
+        yard.depot.commits,
+        ProfileCatalogue.packaged(),
+        yard.depot.clock,
+    )
+    await other.booted(KEY, vendor="V", model="M", firmware=None)
+    yard.store.down = True
+    await yard.connects()
+    assert yard.conditions.booted_at(KEY) is None
+
+    await yard.is_back()
+
+    assert yard.conditions.booted_at(KEY) == yard.depot.clock.now()
+
+
+async def test_a_charger_that_came_and_left_while_the_store_was_down_leaves_no_record(yard: Yard) -> None:
+    yard.store.down = True
+    await yard.leaves(await yard.connects())
+
+    await yard.is_back()
+
+    assert await yard.links() == []
+
+
+async def test_a_charger_that_leaves_while_the_store_is_down_is_noted_as_gone_when_it_is_back(yard: Yard) -> None:
+    connection = await yard.connects()
+    yard.conditions._versions.clear()  # as after another writer's event
+    yard.store.down = True
+    await yard.leaves(connection)
+
+    await yard.is_back()
+
+    assert await yard.links() == [ChargerConnected, ChargerDisconnected]
+
+
+async def test_a_charger_given_up_while_the_store_fails_is_claimed_again_when_it_is_back(yard: Yard) -> None:
+    await yard.connects()
+    elsewhere = ChargerConditions(
+        yard.depot.view,
+        yard.depot.live,
+        yard.depot.store,
+        yard.depot.commits,
+        ProfileCatalogue.packaged(),
+        yard.depot.clock,
+        gateway="there",
+    )
+    await elsewhere.left_behind(KEY, "here")
+    yard.store.down = True
+    yard.gateway.given_up(KEY, 2)
+    await yard.gateway.finish_records()
+
+    await yard.is_back()
+    await yard.is_back()
+
+    assert await yard.links() == [ChargerConnected, ChargerDisconnected, ChargerConnected]
+
+
+async def test_late_records_ask_one_charger_first_and_go_on_once_the_store_answers() -> None:
+    is_down, asked = True, []
+
+    async def record(key: ChargerKey) -> None:
+        asked.append(key)
+        if is_down:
+            raise StoreUnavailable("away")
+
+    links = UnrecordedLinks(record)
+    keys = [(TENANT, ChargerId(str(number))) for number in range(AT_ONCE + 7)]
+    for key in keys:
+        links.owe(key)
+
+    await links.try_again()
+    assert asked == keys[:1]
+    is_down = False
+    await links.try_again()
+    await links.try_again()
+
+    assert asked[1:] == keys
+
+
+async def test_the_loop_of_late_records_tries_again_until_the_store_answers() -> None:
+    outages, done = [StoreUnavailable("away"), StoreUnavailable("away")], asyncio.Event()
+
+    async def record(key: ChargerKey) -> None:
+        if outages:
+            raise outages.pop()
+        done.set()
+
+    async def moment(_: float) -> None:
+        await asyncio.sleep(0)
+
+    links = UnrecordedLinks(record, sleep=moment)
+    running = asyncio.create_task(links.run())
+    links.owe(KEY)
+    async with asyncio.timeout(5):
+        await done.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
