@@ -20,6 +20,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.metrics import Metrics
 from access_policy.entrypoints.service import close_files, http_services
 from access_policy.settings import Settings
 from tests.support.builders import NOON
@@ -96,7 +97,7 @@ async def http_api(
         return {"store": True, "projections": True, "serving": True}
 
     services = replace(
-        http_services(container, settled, readiness),
+        http_services(container, settled, readiness, Metrics(container)),
         **{"connected": lambda key, _: key in connected, **replaced},
     )
     app = create_app(services)

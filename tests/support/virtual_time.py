@@ -33,6 +33,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._leaping.now
 
+    def hold(self, seconds: float) -> None:
+        """Work on the loop takes so long: time passes, and nothing else has a turn."""
+        self._leaping.now += seconds
+
 
 def run_in_virtual_time(work: Coroutine[Any, Any, Answer]) -> Answer:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

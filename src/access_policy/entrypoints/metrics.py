@@ -19,6 +19,7 @@ from access_policy.application.decisions.view import TYPES as DECIDED_BY
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
+from access_policy.entrypoints.loop_watch import LoopWatch
 from access_policy.settings import ProcessRole
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Metrics:
 
     def __init__(self, container: Container) -> None:
         self._container = container
+        self.loop_watch = LoopWatch(f"{PREFIX}_event_loop_lag")
         self._of_the_process = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._of_the_process)
@@ -47,6 +49,7 @@ class Metrics:
     def _here(self) -> Iterable[Metric]:
         c = self._container
         commits = c.spooled_commits()
+        yield from self.loop_watch.metrics(asyncio.get_running_loop().time())
         yield _gauge("spool_backlog", "Facts of chargers in the spool and not in the store yet.", commits.backlog)
         if ProcessRole.GATEWAY in c.settings().process_roles:
             yield _gauge("chargers_connected", "Chargers connected to this process.", len(c.gateway().connected_chargers()))

@@ -56,6 +56,7 @@ class Service:
         self._roles = settings.process_roles
         self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
         self.container = Container(settings=settings)
+        self._metrics = Metrics(self.container)
         self._http: _Uvicorn | None = None
         self._ocpp: OcppServer | None = None
         self._stopping = asyncio.Event()
@@ -105,6 +106,7 @@ class Service:
     def _jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs beside the ports until the end, by name."""
         c = self.container
+        yield "loop watch", self._metrics.loop_watch.run()
         if ProcessRole.PROJECTOR in self._roles:
             yield "read models", c.read_models_follower().run()
         if self._decides:
@@ -242,7 +244,7 @@ class Service:
 
     async def _open_http(self, tasks: asyncio.TaskGroup) -> None:
         host, port = host_and_port(self.settings.http)
-        app = create_app(http_services(self.container, self.settled, self.readiness))
+        app = create_app(http_services(self.container, self.settled, self.readiness, self._metrics))
         config = uvicorn.Config(
             app,
             host=host,
@@ -361,6 +363,7 @@ def http_services(
     container: Container,
     settled: Callable[[int], Awaitable[bool]],
     readiness: Callable[[], Awaitable[dict[str, bool]]],
+    metrics: Metrics,
 ) -> HttpServices:
     c = container
     return HttpServices(
@@ -369,7 +372,7 @@ def http_services(
         idempotency=c.idempotency(),
         settled=settled,
         readiness=readiness,
-        metrics=Metrics(container).text,
+        metrics=metrics.text,
         connected=_connected(c.settings(), c.gateway()),
         peers=Peers(c.gateway().connected, c.conditions().owner_of, c.settings().peer_urls),
         views=c.views(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from eventsourcing.persistence import StoredEvent
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,10 +13,12 @@ from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
+from access_policy.entrypoints.loop_watch import TICK_S, LoopWatch
 from tests.support.attempts import denied
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
 from tests.support.stores import happened
+from tests.support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
 
 async def measured(api: HttpApi) -> dict[str, float]:
@@ -87,3 +92,44 @@ async def test_the_text_names_no_tenant_and_needs_a_token(api: HttpApi) -> None:
     assert "acme" not in text
     assert "bay-1" not in text
     assert (await api.client.get("/metrics")).status_code == 401
+
+
+async def test_the_lag_of_the_event_loop_is_shown_as_a_gauge_and_a_histogram(api: HttpApi) -> None:
+    shown = await measured(api)
+
+    assert shown["access_policy_event_loop_lag_max_seconds"] == 0  # nobody has watched yet
+    assert shown["access_policy_event_loop_lag_seconds_count"] == 0
+
+
+def test_the_loop_watch_counts_each_lag_and_shows_the_longest_of_the_last_minute() -> None:
+    watch = LoopWatch("lag")
+
+    for at, lag_s in ((0.0, 0.3), (10.0, 0.2), (20.0, 0.004)):
+        watch.seen(lag_s, at=at)
+
+    assert [watch.longest_s(at) for at in (20.0, 60.1, 70.1, 80.1)] == [0.3, 0.2, 0.004, 0.0]
+    _, histogram = watch.metrics(at=80.1)
+    counted = {sample.labels.get("le", sample.name): sample.value for sample in histogram.samples}
+    assert (counted["0.0025"], counted["0.005"], counted["0.25"], counted["0.5"], counted["+Inf"]) == (0, 1, 2, 3, 3)
+    assert counted["lag_seconds_sum"] == pytest.approx(0.504)
+
+
+def test_the_loop_watch_sees_work_that_holds_the_loop() -> None:
+    """In virtual time: the work moves the clock by two seconds while nobody else has a turn."""
+
+    async def held() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        watch = LoopWatch("lag")
+        watching = asyncio.create_task(watch.run())
+        await asyncio.sleep(1)
+        before = watch.longest_s(loop.time())
+        loop.hold(2.0)
+        await asyncio.sleep(1)
+        watching.cancel()
+        return before, watch.longest_s(loop.time())
+
+    before, after = run_in_virtual_time(held())
+
+    assert before == pytest.approx(0)
+    assert after == pytest.approx(2.0, abs=TICK_S)
