@@ -339,7 +339,9 @@ class Container(containers.DeclarativeContainer):
     local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, clock)
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
     reboots = providers.Singleton(Reboots, gateway, conditions, live)
-    reconciler = providers.Singleton(Reconciler, decision_view, mode_facts, gateway, profiles, conditions, reboots, clock)
+    reconciler = providers.Singleton(
+        Reconciler, decision_view, mode_facts, gateway, profiles, conditions, reboots, clock
+    )
     mode_controller = providers.Singleton(
         lambda hints, view, reconciler, clock, s: hints.to(
             ModeController(view, reconciler, clock, Pace(resync_s=s.mode_resync_s))
@@ -406,7 +408,7 @@ class Container(containers.DeclarativeContainer):
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
     enrol_identifier = providers.Singleton(
         retrying,
-        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, clock),
+        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, views, clock),
     )
     enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
     arm_enrolment = providers.Singleton(
