@@ -66,7 +66,13 @@ class Charger:
         return str((await self.call("StartTransaction", start))["idTagInfo"]["status"])
 
     async def says(
-        self, status: str, code: str = "NoError", vendor_code: str | None = None, *, connector: int = 1, at: str = ""
+        self,
+        status: str,
+        code: str = "NoError",
+        vendor_code: str | None = None,
+        *,
+        connector: int | str = 1,
+        at: str = "",
     ) -> None:
         if self.v16:
             told = {"connectorId": connector, "errorCode": code, "status": status, "timestamp": at or now()}
@@ -225,6 +231,26 @@ async def test_the_code_comes_back_when_the_window_is_over(charger: Charger) -> 
     await charger.says("Faulted", "OtherError", "0x0301")
 
     assert await charger.faults(1) == [(1, "OtherError", False)]
+
+
+async def test_a_status_in_any_spelling_of_no_error_is_not_a_fault(charger: Charger) -> None:
+    for code in ("", "noError", "No Error", "None"):
+        await charger.says("Available", code)
+
+    assert await charger.faults(0) == []
+
+
+async def test_a_connector_id_written_as_text_clears_the_fault_of_that_connector(charger: Charger) -> None:
+    await charger.says("Faulted", "GroundFailure", connector=1)
+    await charger.says("Available", connector="1")
+
+    assert await charger.faults(1) == [(1, "GroundFailure", True)]
+
+
+async def test_faulted_without_an_error_code_is_shown_as_faulted(charger: Charger) -> None:
+    await charger.says("Faulted", "NoError", connector=2)
+
+    assert await charger.faults(1) == [(2, "Faulted", False)]
 
 
 async def test_a_station_of_ocpp_201_that_goes_faulted_after_a_refusal(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.charger_access_policy.errors import ChargerRetired
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargePointId
 
@@ -386,9 +387,11 @@ class OcppGateway:
 
 
 async def _told_apart(answer: Awaitable[Answer]) -> Answer:
-    """What could not be decided is an error where the protocol has one, and never a denial (design 3.3)."""
+    """An attempt that could not be decided is an error where the protocol has one, and never a denial (design 3.3)."""
     try:
         return await answer
+    except ChargerRetired as retired:  # its connection is about to be closed
+        raise SecurityError("not decided: the charger is retired") from retired
     except StoreUnavailable as outage:
         log.error("an attempt could not be recorded: %s", outage)
         raise InternalError("not decided: the request could not be recorded, send it again") from outage

@@ -6,6 +6,7 @@ timestamps). What a reader cannot use it reports by the error that the protocol 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ Payload = Mapping[str, Any]
 TEXT_MAX = 500  # characters kept of any text that a charger reports
 _CLOCK_AHEAD_MAX = timedelta(minutes=1)  # of a charger's clock before ours; beyond, ours is taken
 _OLDEST = timedelta(days=400)
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
+_NO_ERROR = frozenset({"", "noerror", "none"})
 
 
 def required_text(payload: Payload, name: str) -> str:
@@ -45,11 +48,19 @@ def text(payload: Payload, name: str) -> str | None:
 
 
 def number(payload: Payload, name: str) -> int | None:
-    """A whole number that any store can hold; None for anything else."""
+    """A whole number that any store can hold, also where the charger writes it as text; None for anything else."""
     value = payload.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 2**53:
         return None
     return int(value)
+
+
+def error_code(payload: Payload) -> str | None:
+    """`errorCode` of a 1.6 StatusNotification; None for no error, however the charger writes it (`NoError`, 7.6)."""
+    code = (text(payload, "errorCode") or "").strip()
+    return None if re.sub(r"[^a-z0-9]", "", code.lower()) in _NO_ERROR else code
 
 
 def obj(payload: Payload, name: str) -> Payload:

@@ -15,6 +15,7 @@ from access_policy.adapters.ocpp.denial_signals import StatusOnly
 from access_policy.adapters.ocpp.payloads import (
     Payload,
     decimal,
+    error_code,
     instant,
     number,
     objects,
@@ -144,12 +145,11 @@ class Ocpp16:
         return {}
 
     async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        error_code = text(payload, "errorCode")
-        is_error = error_code not in (None, "NoError") or payload.get("status") == "Faulted"
+        is_faulted = payload.get("status") == "Faulted"
         await self._desks.conditions.status(
             station.key,
             connector_id=max(0, number(payload, "connectorId") or 0),
-            error_code=(error_code or "OtherError") if is_error else None,
+            error_code=error_code(payload) or ("Faulted" if is_faulted else None),
             vendor_error_code=text(payload, "vendorErrorCode") or None,
             info=text(payload, "info") or None,
             at=instant(payload, "timestamp", now=self._desks.clock.now()),

@@ -87,9 +87,11 @@ class AccessDesk:
     async def authorize(self, ask: Ask, *, attempt_id: AttemptId | None = None) -> Decided:
         """Decide and record. `attempt_id` is given where the asker chose it; else it derives from the message.
 
-        Raises `ChargerUnknown`, `AttemptIdTaken` where the chosen id names another question, or `StoreUnavailable`: then
-        it is not known whether the decision was recorded, and the asker gets an error, never a denial.
+        Raises `ChargerUnknown`, `ChargerRetired`, `AttemptIdTaken` where the chosen id names another question, or
+        `StoreUnavailable`: then it is not known whether the decision was recorded, and the caller gets an error, never a
+        denial.
         """
+        self.view.charger(ask.tenant_id, ask.charger_id).policy.must_be_in_service()
         ref = self.ref(ask)
         first = attempt_id or derived_attempt_id(ask.tenant_id, ask.charger_id, "ask", ask.message_id, ref)
         under_way = self._under_way.get(first)
@@ -164,8 +166,10 @@ class AccessDesk:
     # --- the same without recording ----------------------------------------------------------------------------------
 
     def preview(self, ask: Ask, *, at: datetime) -> tuple[AccessAllowed | AccessDenied, tuple[Step, ...]]:
-        """What would be decided at `at`, with the rows that were gone through; nothing is recorded."""
+        """What would be decided at `at`, with the rows that were gone through; nothing is recorded. Raises
+        `ChargerUnknown` or `ChargerRetired`."""
         charger = self.view.charger(ask.tenant_id, ask.charger_id)
+        charger.policy.must_be_in_service()
         ref = self.ref(ask)
         facts = self.facts(ask, charger, ref, at, charger.timeline_at(at))
         return self.decision_event(ask, ref, AttemptId("dry-run"), at=at), explain(facts)

@@ -38,9 +38,14 @@ class ChargerAccessPolicies:
         return fold((recorded.event for recorded in later), known)
 
     async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
-        """The policy as it was recorded at `at`; None before the charger was registered."""
+        """The policy as it was recorded at `at`; None before the charger was registered.
+
+        The last event with a `recorded_at` up to and including `at`, and every event before it in the stream: clocks of
+        several processes differ, so `recorded_at` may decrease along a stream, and an event depends on all before it.
+        """
         history = await self.store.load(policy_stream(tenant_id, charger_id))
-        return fold(recorded.event for recorded in history if recorded.envelope.recorded_at <= at)
+        version = max((each.version for each in history if each.envelope.recorded_at <= at), default=0)
+        return fold(recorded.event for recorded in history if recorded.version <= version)
 
     async def at_version(self, tenant_id: TenantId, charger_id: ChargerId, version: int) -> ChargerAccessPolicy | None:
         history = await self.store.load(policy_stream(tenant_id, charger_id))
