@@ -18,7 +18,7 @@ from access_policy.application.projections import PROJECTIONS
 from access_policy.container import Container
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId
-from access_policy.entrypoints.service import Service, close_files
+from access_policy.entrypoints.service import Service
 from benchmarks.bare import Bare, BareSqlite, Row, bare_postgres
 from benchmarks.durable_server import CONTEXT, set_up
 from benchmarks.load_client import KNOWN_TAGS, tag
@@ -79,7 +79,7 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
         per_second, p50_ms, p99_ms = (median(run[place] for run in ours) for place in range(3))
         durable.append(Durable(in_flight, per_second, p50_ms, p99_ms, median(raw)))
     folded = await _folded(container, bare)
-    await close_files(container)
+    await container.opened().close()
     return Measured(bare.name, durable, folded)
 
 

@@ -20,7 +20,7 @@ from access_policy.application.ports.event_bus import ENTRIES_MAX, Entry
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.relay import CALLS, Relay
-from access_policy.entrypoints.service import Service, close_files
+from access_policy.entrypoints.service import Service
 from access_policy.settings import Settings
 from benchmarks.decisions import ask_again_and_again
 from benchmarks.durable_server import set_up
@@ -82,7 +82,7 @@ async def _measure(directory: Path, url: str) -> Relayed:
     log = await store.read_log(after=0, limit=10 * EVENTS, types=TYPES)
     entries = [entry for each in log if (entry := entry_of(each)) is not None]
     bare = await _bare(entries, url)
-    await close_files(container)
+    await container.opened().close()
     return Relayed(relay.published, relayed, bare)
 
 

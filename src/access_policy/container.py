@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from dependency_injector import containers, providers
 
@@ -157,26 +160,70 @@ def _asks_for_passwords(address: str) -> bool:
     return not is_loopback(host_and_port(address)[0])
 
 
+class Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+class Opened:
+    """What was made and has to be closed. What nobody asked for is not made at the end in order to close it."""
+
+    def __init__(self) -> None:
+        self._parts: list[Closes] = []
+
+    def add(self, part: Closes) -> None:
+        self._parts.append(part)
+
+    async def close(self) -> None:
+        """The latest first, each of them also where another one fails."""
+        async with AsyncExitStack() as closing:
+            for part in self._parts:
+                closing.push_async_callback(part.close)
+
+
+_Part = TypeVar("_Part", bound="Closes | None")
+
+
+def _opening(make: Callable[..., _Part]) -> Callable[..., _Part]:
+    """`make`, with what it makes added to `opened`, which it is given first."""
+
+    def made(opened: Opened, *parts: Any) -> _Part:
+        part = make(*parts)
+        if part is not None:
+            opened.add(part)
+        return part
+
+    return made
+
+
 class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
+    opened = providers.Singleton(Opened)
 
     # --- the outside world -------------------------------------------------------------------------------------------
     clock = providers.Singleton(SystemClock)
     keys = providers.Singleton(open_data_directory, settings)
-    store = providers.Singleton(lambda keys, s: open_event_store(s.store_place), keys, settings)
+    store = providers.Singleton(_opening(lambda keys, s: open_event_store(s.store_place)), opened, keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
-    vault = providers.Singleton(lambda keys, s: SqlVehicleVault(_records(s, "vault"), keys.vault), keys, settings)
+    vault = providers.Singleton(
+        _opening(lambda keys, s: SqlVehicleVault(_records(s, "vault"), keys.vault)), opened, keys, settings
+    )
     unknown_identifiers = providers.Singleton(
-        lambda keys, s: SqlUnknownIdentifiers(
-            _records(s, "unknown_identifiers"), keys.vault, retention=timedelta(days=s.unknown_identifier_days)
+        _opening(
+            lambda keys, s: SqlUnknownIdentifiers(
+                _records(s, "unknown_identifiers"), keys.vault, retention=timedelta(days=s.unknown_identifier_days)
+            )
         ),
+        opened,
         keys,
         settings,
     )
     credentials = providers.Singleton(
-        lambda keys, s: RememberedCredentials(
-            SqlChargerCredentials(_records(s, "credentials"), keys.charger_passwords)
+        _opening(
+            lambda keys, s: RememberedCredentials(
+                SqlChargerCredentials(_records(s, "credentials"), keys.charger_passwords)
+            )
         ),
+        opened,
         keys,
         settings,
     )
@@ -184,14 +231,14 @@ class Container(containers.DeclarativeContainer):
     profiles = providers.Singleton(ProfileCatalogue.packaged, decision_view.provided.operators_profiles)
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
     idempotency = providers.Singleton(
-        lambda keys, s: SqlIdempotencyRecords(_records(s, "idempotency"), keys.vault), keys, settings
+        _opening(lambda keys, s: SqlIdempotencyRecords(_records(s, "idempotency"), keys.vault)), opened, keys, settings
     )
     import_plans = providers.Singleton(
-        lambda keys, s: SqlImportPlans(_records(s, "import_plans"), keys.vault), keys, settings
+        _opening(lambda keys, s: SqlImportPlans(_records(s, "import_plans"), keys.vault)), opened, keys, settings
     )
 
     # --- the read side -----------------------------------------------------------------------------------------------
-    read_models = providers.Singleton(lambda s: ReadModels(s.read_models_place), settings)
+    read_models = providers.Singleton(_opening(lambda s: ReadModels(s.read_models_place)), opened, settings)
     views = providers.Singleton(lambda models: SqlViews(models.engine), read_models)
     read_models_elsewhere = providers.Singleton(ReadModelsElsewhere, store, read_models)
     read_models_follower = providers.Singleton(
@@ -219,7 +266,7 @@ class Container(containers.DeclarativeContainer):
     )
     live = providers.Singleton(LiveAttempts)
     commits = providers.Singleton(GroupCommit, store)
-    spool = providers.Singleton(lambda s: SqliteSpool(s.own_data / "spool.sqlite"), settings)
+    spool = providers.Singleton(_opening(lambda s: SqliteSpool(s.own_data / "spool.sqlite")), opened, settings)
     spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     mode_hints = providers.Singleton(lambda: ModeHints())
@@ -296,7 +343,7 @@ class Container(containers.DeclarativeContainer):
         other_gateways,
         settings,
     )
-    heartbeats = providers.Singleton(lambda s: SqlHeartbeats(_records(s, "heartbeats")), settings)
+    heartbeats = providers.Singleton(_opening(lambda s: SqlHeartbeats(_records(s, "heartbeats"))), opened, settings)
     gone_gateways = providers.Singleton(
         lambda *parts, s: GoneGateways(
             s.instance, *parts, is_gateway=ProcessRole.GATEWAY in s.process_roles, now_s=time.monotonic
@@ -401,14 +448,16 @@ class Container(containers.DeclarativeContainer):
         retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock)
     )
     plan_applier = providers.Singleton(PlanApplier, registries, store, import_plans, vault, clock)
-    registry_imports = providers.Singleton(RegistryImports, registries, import_plans, pseudonyms, plan_applier, clock)
+    registry_imports = providers.Singleton(
+        _opening(RegistryImports), opened, registries, import_plans, pseudonyms, plan_applier, clock
+    )
     registry_export = providers.Singleton(RegistryExport, views, vault, store, read_models.provided.followed_to)
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
     reinstate_vehicle = providers.Singleton(retrying, providers.Singleton(ReinstateVehicleHandler, change_registry))
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
     enrol_identifier = providers.Singleton(
         retrying,
-        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, views, clock),
+        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, clock),
     )
     enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
     arm_enrolment = providers.Singleton(
@@ -421,8 +470,8 @@ class Container(containers.DeclarativeContainer):
     end_agreement = providers.Singleton(retrying, providers.Singleton(EndAgreementHandler, change_registry))
 
     # --- events out and in -------------------------------------------------------------------------------------------
-    bus = providers.Singleton(_bus, settings)
-    relay_positions = providers.Singleton(_relay_positions, settings)
+    bus = providers.Singleton(_opening(_bus), opened, settings)
+    relay_positions = providers.Singleton(_opening(_relay_positions), opened, settings)
     relay = providers.Singleton(
         lambda *parts, s: Relay(*parts, holder=s.instance or "/", poll_s=_poll_s(s)),
         store,
@@ -431,9 +480,9 @@ class Container(containers.DeclarativeContainer):
         clock,
         s=settings,
     )
-    intake_records = providers.Singleton(lambda s: SqlIntakeRecords(_records(s, "intake")), settings)
+    intake_records = providers.Singleton(_opening(lambda s: SqlIntakeRecords(_records(s, "intake"))), opened, settings)
     intake = providers.Singleton(Intake, intake_records, registries, clock, put_vehicle, remove_vehicle, put_agreement)
-    intake_queue = providers.Singleton(_queue, settings, intake)
+    intake_queue = providers.Singleton(_opening(_queue), opened, settings, intake)
 
 
 class ModeHints:

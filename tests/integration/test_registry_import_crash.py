@@ -30,7 +30,6 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleSuspended,
 )
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
-from access_policy.entrypoints.service import close_files
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.stores import sqlite_store
@@ -80,7 +79,8 @@ async def process(directory: Path, store: EventStore | None = None) -> AsyncIter
     try:
         yield container
     finally:
-        await close_files(container)
+        await container.opened().close()
+        await container.store().close()
 
 
 async def imported(container: Container, file: str, mode: ImportMode = ImportMode.MERGE, **options: Any) -> PlanRecord:

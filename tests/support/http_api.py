@@ -21,7 +21,7 @@ from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.metrics import Metrics
-from access_policy.entrypoints.service import close_files, http_services
+from access_policy.entrypoints.service import http_services
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
@@ -104,4 +104,5 @@ async def http_api(
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield HttpApi(container, client, app, services, connected, disconnected)
-    await close_files(container)
+    await container.opened().close()
+    await container.store().close()

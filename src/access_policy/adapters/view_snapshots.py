@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, TypeVar
 import msgspec
 
 from access_policy.application.decisions.view_state import Anchor, ChargerState, RegistryState, TenantState, ViewState
+from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -63,11 +64,15 @@ class _Chargers(_Part, frozen=True):
     items: tuple[ChargerState, ...]
 
 
+class _Conditions(_Part, frozen=True):
+    items: tuple[tuple[ChargerId, ChargerCondition], ...]
+
+
 class _End(_Part, frozen=True):
     checksum: int
 
 
-_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _End
+_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _Conditions | _End
 
 SHAPE: Final = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(_AnyPart))).hexdigest()[:16]
 
@@ -144,6 +149,8 @@ def _parts(state: ViewState) -> Iterator[_Part]:
             yield _Vehicles(vehicles)
         for chargers in _batches(tenant.chargers):
             yield _Chargers(chargers)
+        for conditions in _batches(tenant.conditions):
+            yield _Conditions(conditions)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
@@ -185,25 +192,32 @@ def _record(file: BinaryIO) -> bytes:
 
 def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
     owners: list[tuple[ChargePointId, TenantId, ChargerId]] = []
-    tenants: list[tuple[_Tenant, list[Vehicle], list[ChargerState]]] = []
+    tenants: list[tuple[_Tenant, list[Vehicle], list[ChargerState], list[tuple[ChargerId, ChargerCondition]]]] = []
     for part in parts:
         match part:
             case _Owners():
                 owners += part.items
             case _Tenant():
-                tenants.append((part, [], []))
+                tenants.append((part, [], [], []))
             case _Vehicles() if tenants:
                 tenants[-1][1].extend(part.items)
             case _Chargers() if tenants:
                 tenants[-1][2].extend(part.items)
+            case _Conditions() if tenants:
+                tenants[-1][3].extend(part.items)
             case _:
                 raise SnapshotUnreadable("its records are in no order that makes sense")
     return ViewState(header.position, header.anchor, tuple(owners), tuple(_tenant(*each) for each in tenants))
 
 
-def _tenant(head: _Tenant, vehicles: Sequence[Vehicle], chargers: Sequence[ChargerState]) -> TenantState:
+def _tenant(
+    head: _Tenant,
+    vehicles: Sequence[Vehicle],
+    chargers: Sequence[ChargerState],
+    conditions: Sequence[tuple[ChargerId, ChargerCondition]],
+) -> TenantState:
     registry = RegistryState(head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at)
-    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), head.profiles)
+    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), tuple(conditions), head.profiles)
 
 
 def _batches(items: tuple[_Item, ...]) -> Iterator[tuple[_Item, ...]]:

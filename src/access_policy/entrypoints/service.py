@@ -48,7 +48,8 @@ class NotAllowed(Exception):
 
 
 class Service:
-    """`http_port` and `ocpp_port` are those listened on, also where 0 was asked for."""
+    """`http_port` and `ocpp_port` are those listened on, also where 0 was asked for. `step` names what is under way while the
+    service starts and stops."""
 
     def __init__(self, settings: Settings) -> None:
         _refuse_unsafe(settings)
@@ -57,6 +58,7 @@ class Service:
         self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
         self.container = Container(settings=settings)
         self._metrics = Metrics(self.container)
+        self.step = ""  # of the start or the end that is under way, by name
         self._http: _Uvicorn | None = None
         self._ocpp: OcppServer | None = None
         self._stopping = asyncio.Event()
@@ -85,18 +87,27 @@ class Service:
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         await self._catch_up()
+        self.step = "spare collections"
+        await asyncio.sleep(0)
         self._spare_collections()
+        self.step = "begin the background work"
+        await asyncio.sleep(0)
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
-            closing.push_async_callback(close_files, self.container)
+            closing.push_async_callback(self.container.opened().close)
             self._background = [tasks.create_task(job, name=name) for name, job in self._jobs()]
             if ProcessRole.GATEWAY in self._roles:
+                self.step = "note the restart"
                 await self._note_restart()
             if ProcessRole.API in self._roles:
+                self.step = "go on with imports"
                 await self.container.registry_imports().resume()
             try:
+                self.step = "open the ports"
                 await self._open_ports(tasks)
+                self.step = "serve"
                 yield
             finally:
+                self.step = "stop"
                 await self._close_ports()
                 for task in self._background:
                     task.cancel()
@@ -131,8 +142,9 @@ class Service:
 
     @staticmethod
     def _spare_collections() -> None:
-        """What has been loaded stays; looking through all of it for garbage again and again stops everything for 100 ms."""
-        gc.collect()
+        """What has been loaded stays; looking through all of it for garbage, now or again and again, stops everything for 100
+        ms and more. The garbage of the start that is left stays as well."""
+        gc.collect(1)
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
 
@@ -198,22 +210,40 @@ class Service:
     # --- beginning ---------------------------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
+        for name, begin in self._beginnings():
+            self.step = name
+            await asyncio.sleep(0)
+            await begin()
+
+    def _beginnings(self) -> Iterator[tuple[str, Callable[[], Awaitable[Any]]]]:
+        """What has to be there before anything is served, by name and in this order."""
         c = self.container
         if self._decides:
-            await c.view_keeper().restore()
-            await c.spooled_commits().drain()
-            await c.decision_follower().resume()
-            await c.decision_follower().catch_up()
+            yield "restore the decision view", c.view_keeper().restore
+            yield "drain the spool", c.spooled_commits().drain
+            yield "check the decision view", c.decision_follower().resume
+            yield "follow the log", c.decision_follower().catch_up
         if ProcessRole.PROJECTOR in self._roles:
-            await c.read_models_follower().resume()
-            await c.read_models_follower().catch_up()
-        elif not await c.read_models_elsewhere().has_caught_up():
-            log.warning("the read models are behind: is a process with the role projector running?")
+            yield "check the read models", c.read_models_follower().resume
+            yield "bring the read models up to date", c.read_models_follower().catch_up
+        else:
+            yield "look at the read models", self._look_at_read_models
         if not self.settings.publishes_elsewhere:
-            await c.relay_positions().advance(await c.store().last_position())
+            yield "pass over what nobody publishes", self._pass_over
         if self._decides:
-            c.other_gateways().begin_after(await c.read_models().followed_to())
-            await recall(c.live(), c.views(), c.store(), now=c.clock().now())
+            yield "recall the last minutes", self._recall
+
+    async def _look_at_read_models(self) -> None:
+        if not await self.container.read_models_elsewhere().has_caught_up():
+            log.warning("the read models are behind: is a process with the role projector running?")
+
+    async def _pass_over(self) -> None:
+        await self.container.relay_positions().advance(await self.container.store().last_position())
+
+    async def _recall(self) -> None:
+        c = self.container
+        c.other_gateways().begin_after(await c.read_models().followed_to())
+        await recall(c.live(), c.views(), c.store(), now=c.clock().now())
 
     async def _note_restart(self) -> None:
         """Chargers that were connected when an earlier process ended are not any more, whether it could say so or not."""
@@ -306,29 +336,6 @@ def _alone_in(directory: Path) -> Iterator[None]:
                 f"Another process serves from {directory}. End it, or give this one a name of its own with --instance."
             ) from taken
         yield
-
-
-async def close_files(container: Container) -> None:
-    """Everything of the container that holds a file open; imports under way go on at the next start."""
-    await container.registry_imports().close()
-    for resource in (
-        container.store(),
-        container.spool(),
-        container.read_models(),
-        container.vault(),
-        container.credentials(),
-        container.unknown_identifiers(),
-        container.idempotency(),
-        container.import_plans(),
-        container.bus(),
-        container.relay_positions(),
-        container.intake_records(),
-    ):
-        await resource.close()
-    if not container.settings().is_alone:
-        await container.heartbeats().close()
-    if (queue := container.intake_queue()) is not None:
-        await queue.close()
 
 
 class _Uvicorn(uvicorn.Server):

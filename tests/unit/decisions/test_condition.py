@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import condition_stream
-from access_policy.domain.charger_condition.events import ConnectorFaulted, ConnectorRecovered
+from access_policy.domain.charger_condition.events import ChargerDisconnected, ConnectorFaulted, ConnectorRecovered
 from tests.support.depot_in_memory import BAY, STRANGER, TENANT, DepotInMemory
 from tests.support.stores import memory_store
 
@@ -94,3 +97,56 @@ async def test_a_boot_is_remembered_for_the_identity(depot: DepotInMemory) -> No
     assert before is False
     assert await conditions.has_booted(KEY)
     assert await conditions_of(depot).has_booted(KEY)
+
+
+async def lived_for(depot: DepotInMemory, faults: int) -> None:
+    """The charger boots, breaks down and recovers again and again, and its last error is still open."""
+    conditions = conditions_of(depot)
+    await conditions.connected(KEY, "ocpp1.6")
+    await conditions.booted(KEY, vendor="V", model="M", firmware=None)
+    for _ in range(faults):
+        await reports(conditions, depot, "GroundFailure")
+        await reports(conditions, depot, None)
+    await reports(conditions, depot, "GroundFailure")
+
+
+async def read_by_a_start(depot: DepotInMemory, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Events read from the charger's stream after a restart with a kept view, until its first error is known again."""
+    kept = depot.view.state()
+    assert kept is not None
+    depot.view = DecisionView()
+    depot.view.restore(kept)
+    conditions, read = conditions_of(depot), 0
+    load = depot.store.load
+
+    async def counted(*arguments: Any, **named: Any) -> list[Recorded]:
+        nonlocal read
+        found = await load(*arguments, **named)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr(depot.store, "load", counted)
+    await conditions.disconnected(KEY, "the service was restarted")
+    assert await conditions.has_booted(KEY)
+    assert await conditions.owner_of(KEY) == ""
+    await reports(conditions, depot, "GroundFailure")
+    monkeypatch.undo()
+    return read
+
+
+@pytest.mark.parametrize("faults", [0, 100])
+async def test_a_start_reads_only_what_the_kept_view_has_not_seen_of_a_chargers_stream(
+    faults: int, depot: DepotInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lived_for(depot, faults)
+    await depot.follow()
+    conditions = conditions_of(depot)
+    await reports(conditions, depot, None)  # after the view was kept
+    await reports(conditions, depot, "GroundFailure")
+    before = len(await recorded(depot))
+
+    read = await read_by_a_start(depot, monkeypatch)
+
+    assert read <= 3 * 3  # the two last events at each look, and then the disconnection
+    assert isinstance((await recorded(depot))[-1], ChargerDisconnected)  # and the open error is not recorded again
+    assert len(await recorded(depot)) == before + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from access_policy.application.capability_profiles import CapabilityProfiles
@@ -14,9 +14,10 @@ from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, Recorded, StoreUnavailable, Streams, VersionConflict
+from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.streams import condition_stream
 from access_policy.domain.access_mode import OfflineStarts
+from access_policy.domain.charger_condition.condition import ChargerCondition, evolve
 from access_policy.domain.charger_condition.events import (
     ChargerBooted,
     ChargerConnected,
@@ -85,7 +86,7 @@ class ChargerConditions:
         event = ChargerDisconnected(
             charger_id=key[1], reason=reason[:200], disconnected_at=now, gateway=self._gateway
         )
-        await self._record(key, event, now, unless=lambda history: not _is_connected_to(self._gateway, history))
+        await self._record(key, event, now, unless=lambda found: not found.is_connected_to(self._gateway))
 
     async def left_behind(self, key: ChargerKey, gateway: str) -> None:
         """The gateway is gone. Nothing is recorded for a charger that was not connected to it last, or was disconnected."""
@@ -98,17 +99,23 @@ class ChargerConditions:
             found_by=self._gateway or "/",
         )
         self._versions.pop(key, None)  # others have written since we did, if ever
-        await self._record(key, event, now, unless=lambda history: not _is_connected_to(gateway, history))
+        await self._record(key, event, now, unless=lambda found: not found.is_connected_to(gateway))
 
     async def owner_of(self, key: ChargerKey) -> str | None:
         """The gateway that recorded the charger's latest connection; None for a charger that never had one. Raises
         `StoreUnavailable`."""
-        history = await self._store.load(condition_stream(*key))
-        return next((each.event.gateway for each in reversed(history) if isinstance(each.event, ChargerConnected)), None)
+        return (await self._stored(key)).gateway
 
-    def _is_elsewhere(self, history: Sequence[Recorded]) -> bool:
-        connections = [each.event for each in history if isinstance(each.event, ChargerConnected)]
-        return bool(connections) and connections[-1].gateway != self._gateway
+    def _is_elsewhere(self, found: ChargerCondition) -> bool:
+        return found.gateway not in (None, self._gateway)
+
+    async def _stored(self, key: ChargerKey) -> ChargerCondition:
+        """The condition as it is stored now: what the view has followed, and the stream's end since then. A charger's age does
+        not make it slower. Raises `StoreUnavailable`."""
+        found = self._view.condition(key)
+        for recorded in await self._store.load(condition_stream(*key), after_version=found.version):
+            found = evolve(found, recorded.event)
+        return found
 
     async def booted(self, key: ChargerKey, *, vendor: str, model: str, firmware: str | None) -> None:
         now = self._clock.now()
@@ -143,15 +150,13 @@ class ChargerConditions:
         """
         if key not in self._booted:
             try:
-                history = await self._store.load(condition_stream(*key))
+                found = await self._stored(key)
             except StoreUnavailable as outage:
                 log.warning("charger %s is taken to have booted, since the store is down: %s", key[1], outage)
                 return True
-            self._versions[key] = len(history)
-            boots = [recorded.event.booted_at for recorded in history if isinstance(recorded.event, ChargerBooted)]
-            self._booted[key] = boots[-1] if boots else None
-            for recorded in history:
-                self._note_error(key, recorded.event)
+            self._versions[key] = found.version
+            self._booted[key] = found.booted_at
+            self._errors[key] = dict(found.errors)
         return self._booted[key] is not None
 
     def booted_at(self, key: ChargerKey) -> datetime | None:
@@ -213,19 +218,19 @@ class ChargerConditions:
         now: datetime,
         *,
         actor: ActorId = SYSTEM,
-        unless: Callable[[Sequence[Recorded]], bool] = lambda history: False,
+        unless: Callable[[ChargerCondition], bool] = lambda found: False,
     ) -> int:
-        """Returns the version recorded. Where others may have written to the stream it is read again, and `unless` decides
-        whether there is still anything to record; 0 if not."""
+        """Returns the version recorded. Where others may have written to the stream its end is read again, and `unless`
+        decides whether there is still anything to record; 0 if not."""
         stream = condition_stream(*key)
         context = Context(tenant_id=key[0], actor=actor, correlation_id=new_id())
         events = enveloped(context, (event,), now=now)
         for _ in range(APPEND_TRIES):
             if key not in self._versions:
-                history = await self._store.load(stream)
-                if unless(history):
+                found = await self._stored(key)
+                if unless(found):
                     return 0
-                self._versions[key] = len(history)
+                self._versions[key] = found.version
             version = self._versions[key]
             self._versions[key] = version + 1  # whoever comes next while we wait appends after us
             try:
@@ -238,11 +243,6 @@ class ChargerConditions:
             else:
                 return version + 1
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
-
-
-def _is_connected_to(gateway: str, history: Sequence[Recorded]) -> bool:
-    links = [each.event for each in history if isinstance(each.event, ChargerConnected | ChargerDisconnected)]
-    return bool(links) and isinstance(links[-1], ChargerConnected) and links[-1].gateway == gateway
 
 
 def _when(reported: datetime, arrived: datetime) -> datetime:

@@ -15,6 +15,9 @@ from access_policy.domain.charge_points.claims import ChargePointClaimed, Charge
 from access_policy.domain.charger_access_policy import events as policy_events
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.charger_condition import condition
+from access_policy.domain.charger_condition.condition import ChargerCondition
+from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, TenantId
@@ -30,12 +33,15 @@ _POLICY = policy_events.PolicyEvent.__args__
 _REGISTRY = registry_events.RegistryEvent.__args__
 _DEPOT = depots.DepotEvent.__args__
 _PROFILE = CapabilityProfileEvent.__args__
+_CONDITION = ConditionEvent.__args__
 TYPES: frozenset[str] = frozenset(
-    event.TYPE for event in (*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, ChargePointClaimed, ChargePointReleased)
+    event.TYPE for event in (*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, ChargePointClaimed, ChargePointReleased)
 )
 
 ChargerKey = tuple[TenantId, ChargerId]
 ChargerListener = Callable[[ChargerKey], None]
+
+_NOTHING_KNOWN = ChargerCondition()
 
 
 @dataclass(slots=True)
@@ -86,6 +92,7 @@ class TenantView:
     registry: VehicleRegistry = field(default_factory=VehicleRegistry)
     depots: dict[DepotId, Depot] = field(default_factory=dict)
     chargers: dict[ChargerId, ChargerView] = field(default_factory=dict)
+    conditions: dict[ChargerId, ChargerCondition] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)  # definitions that operators have put, by name
 
 
@@ -112,6 +119,10 @@ class DecisionView:
         """(Port `PoliciesInMemory`.)"""
         found = self._tenant(tenant_id).chargers.get(charger_id)
         return None if found is None else found.policy
+
+    def condition(self, key: ChargerKey) -> ChargerCondition:
+        """Of the charger, as far as the log has been followed; that of version 0 where nothing is known."""
+        return self._tenant(key[0]).conditions.get(key[1], _NOTHING_KNOWN)
 
     def chargers(self) -> Iterator[ChargerView]:
         for tenant in self._tenants.values():
@@ -163,6 +174,7 @@ class DecisionView:
                 registry=RegistryState.of(tenant.registry),
                 depots=tuple(tenant.depots.values()),
                 chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in tenant.chargers.values()),
+                conditions=tuple(tenant.conditions.items()),
                 profiles=dict(tenant.profiles),
             )
             for tenant_id, tenant in self._tenants.items()
@@ -183,6 +195,7 @@ class DecisionView:
                 registry=each.registry.registry(),
                 depots={depot.depot_id: depot for depot in each.depots},
                 chargers={charger.policy.charger_id: charger for charger in chargers},
+                conditions=dict(each.conditions),
                 profiles=dict(each.profiles),
             )
 
@@ -209,6 +222,8 @@ class DecisionView:
             self._fold_depot(tenant_of(recorded.stream), event, recorded.version)
         elif isinstance(event, _PROFILE):
             self._fold_profile(tenant_of(recorded.stream), event)
+        elif isinstance(event, _CONDITION):
+            self._fold_condition(tenant_of(recorded.stream), event, recorded.version)
         elif isinstance(event, ChargePointClaimed):
             self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
         elif isinstance(event, ChargePointReleased):
@@ -223,6 +238,11 @@ class DecisionView:
         for charger_id, charger in tenant.chargers.items():
             if charger.policy.settings.profile == event.name:
                 self._tell((tenant_id, charger_id))
+
+    def _fold_condition(self, tenant_id: TenantId, event: ConditionEvent, version: int) -> None:
+        known = self.condition((tenant_id, event.charger_id))
+        if version == known.version + 1:  # else it is delivered again
+            self._tenant(tenant_id).conditions[event.charger_id] = condition.evolve(known, event)
 
     def _fold_depot(self, tenant_id: TenantId, event: depots.DepotEvent, version: int) -> None:
         known = self.depot(tenant_id, event.depot_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -64,6 +65,7 @@ class TenantState:
     registry: RegistryState
     depots: tuple[Depot, ...]
     chargers: tuple[ChargerState, ...]
+    conditions: tuple[tuple[ChargerId, ChargerCondition], ...]
     profiles: dict[str, str]
 
 

@@ -1,0 +1,52 @@
+"""A charger's condition: what its stream says in the end, so that nobody reads the stream from its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from access_policy.domain.charger_condition.events import (
+    ChargerBooted,
+    ChargerConnected,
+    ChargerDisconnected,
+    ConditionEvent,
+    ConnectorFaulted,
+    ConnectorRecovered,
+)
+
+Error = tuple[str, str | None]  # the protocol's code and the vendor's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerCondition:
+    """`version` counts the stream's events. `gateway` recorded the latest connection (None: there was none), and
+    `is_connected` until a disconnection follows. `errors` are the open ones by connector."""
+
+    version: int = 0
+    booted_at: datetime | None = None
+    gateway: str | None = None
+    is_connected: bool = False
+    errors: Mapping[int, Error] = field(default_factory=dict)
+
+    def is_connected_to(self, gateway: str) -> bool:
+        return self.is_connected and self.gateway == gateway
+
+
+def evolve(condition: ChargerCondition, event: ConditionEvent) -> ChargerCondition:
+    """The condition after the next event of its stream."""
+    seen = replace(condition, version=condition.version + 1)
+    match event:
+        case ChargerConnected():
+            return replace(seen, gateway=event.gateway, is_connected=True)
+        case ChargerDisconnected():
+            return replace(seen, is_connected=False)
+        case ChargerBooted():
+            return replace(seen, booted_at=event.booted_at)
+        case ConnectorFaulted():
+            error = (event.error_code, event.vendor_error_code)
+            return replace(seen, errors={**seen.errors, event.connector_id: error})
+        case ConnectorRecovered():
+            return replace(seen, errors={n: error for n, error in seen.errors.items() if n != event.connector_id})
+        case _:
+            return seen
