@@ -20,6 +20,7 @@ from benchmarks import (
     switch,
     timeline,
 )
+from benchmarks.loop import report as loop_report
 
 ALL = [
     "kernel",
@@ -29,6 +30,7 @@ ALL = [
     "registry",
     "import",
     "timeline",
+    "loop",
     "switch",
     "revocation",
     "storm",
@@ -59,6 +61,8 @@ def main() -> None:
         _import()
     if "timeline" in wanted:
         _timeline(chosen.seconds)
+    if "loop" in wanted:
+        loop_report.show(loop_report.measure())
     if "switch" in wanted:
         _switch()
     if "revocation" in wanted:

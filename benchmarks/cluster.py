@@ -48,7 +48,9 @@ def measure() -> Propagated:
             text=True,
             check=True,
         ).stdout.strip()
-        client = stack.enter_context(httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30))
+        client = stack.enter_context(
+            httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30)
+        )
         _set_up(client, api)
         late = sorted(_change(client, api, gateways, suspend=number % 2 == 0) for number in range(CHANGES))
     return Propagated(CHANGES, late[len(late) // 2], late[len(late) * 99 // 100], late[-1])

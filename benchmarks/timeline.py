@@ -99,9 +99,7 @@ def _plan() -> ModePlan:
         )
         for number in range(RULES)
     )
-    return ModePlan(
-        time_zone=ZONE.key, baseline=AccessMode.FREEVEND, rules={each.rule_id: each for each in made}
-    )
+    return ModePlan(time_zone=ZONE.key, baseline=AccessMode.FREEVEND, rules={each.rule_id: each for each in made})
 
 
 def _amended(plan: ModePlan, number: int) -> ModePlan:

@@ -1,0 +1,114 @@
+"""A line for each command of the command line, by its name; a test compares the names with those that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.loop.scene import Scene
+
+ELSEWHERE = {
+    "serve": "its steps are the start-up steps",
+    "demo-once": "serves the demo depot, checks it for a minute and ends",
+    "rebuild": "another name for rebuild-read-models",
+    "attempts follow": "asks as attempts list does, until it is interrupted",
+}
+MAY_FAIL = {
+    "chargers probe",
+    "chargers rotate-password",
+    "registry export",
+}  # where a charger or a reader is slow to answer
+DAYS = """BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:bench\r
+BEGIN:VEVENT\r
+UID:1\r
+DTSTAMP:20260101T000000Z\r
+DTSTART;VALUE=DATE:20261225\r
+SUMMARY:Christmas\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+
+RULE = ("--name", "Rule", "--mode", "managed", "--recurrence", "FREQ=DAILY", "--start", "22:00", "--end", "23:00")
+
+Line = Callable[[Scene, Path], Sequence[str]]
+
+
+def line(text: str, *more: str) -> Line:
+    """`{s…}` is the scene's, `{d}` the directory of files."""
+    return lambda s, d: [*(word.format(s=s, d=d, **s.made) for word in text.split()), *more]
+
+
+COMMANDS: dict[str, Line] = {
+    "token": lambda s, d: ["token", "--tenant", "bench", "--role", "viewer", "--data", str(d.parent)],
+    "migrate": lambda s, d: ["migrate", "--data", str(d.parent)],
+    "parked": lambda s, d: ["parked", "--data", str(d.parent)],
+    "status": line("status"),
+    "profiles": line("profiles"),
+    "profile put": line("profile put cli-profile {d}/profile.json"),
+    "profile show": line("profile show cli-profile"),
+    "profile remove": line("profile remove cli-profile"),
+    "depots put": line("depots put cli-depot --name Depot --time-zone Europe/Berlin"),
+    "depots list": line("depots list"),
+    "depots show": line("depots show {s.depot}"),
+    "calendars put": line("calendars put cli-depot cli 2026-12-25=Christmas --name Days"),
+    "calendars import": line("calendars import cli-depot cli-file {d}/days.ics --name File"),
+    "calendars list": line("calendars list cli-depot"),
+    "calendars show": line("calendars show cli-depot cli"),
+    "calendars remove": line("calendars remove cli-depot cli"),
+    "chargers put": line(
+        "chargers put cli-{s.number} --charge-point-id CLI-{s.number} --depot {s.depot} --profile ocpp16-central "
+        "--baseline-mode managed"
+    ),
+    "chargers list": line("chargers list --limit 1000"),
+    "chargers show": line("chargers show {s.charger}"),
+    "chargers probe": line("chargers probe {s.charger}"),
+    "chargers rotate-password": line("chargers rotate-password {s.charger}"),
+    "chargers copy-policy": line("chargers copy-policy {s.charger} cli-{s.number} --dry-run"),
+    "rules add": line("rules add cli-{s.number}", *RULE),
+    "rules add-many": line("rules add-many {s.depot} --charger cli-{s.number} --dry-run", *RULE),
+    "rules list": line("rules list {s.charger}"),
+    "rules amend": line("rules amend cli-{s.number} {cli_rule} --start 21:00"),
+    "rules withdraw": line("rules withdraw cli-{s.number} {cli_rule}"),
+    "exceptions add": line("exceptions add cli-{s.number} freevend --date 2027-01-01 --reason Day"),
+    "exceptions list": line("exceptions list {s.charger}"),
+    "exceptions remove": line("exceptions remove cli-{s.number} {cli_exception}"),
+    "timeline": line("timeline {s.charger}"),
+    "override": line("override cli-{s.number} freevend --reason Visit --for 1h"),
+    "overrides": line("overrides cli-{s.number}"),
+    "lift": line("lift cli-{s.number}"),
+    "decide": line("decide {s.charger} rfid 04B00000000000"),
+    "attempts list": line("attempts list --limit 1000"),
+    "attempts show": line("attempts show {attempt}"),
+    "report": line("report --by day,charger"),
+    "faults": line("faults"),
+    "lockouts": line("lockouts"),
+    "what-if": line("what-if {d}/changes.json"),
+    "agreements put": line(
+        "agreements put cli --name Couriers --fleet Couriers --valid-from 2026-01-01T00:00:00Z --depot {s.depot}"
+    ),
+    "agreements list": line("agreements list"),
+    "agreements show": line("agreements show cli"),
+    "agreements end": line("agreements end cli"),
+    "vehicles put": line("vehicles put cli-{s.number} --name Bus --plate B-C{s.number}"),
+    "vehicles list": line("vehicles list --limit 1000"),
+    "vehicles find": line("vehicles find 04B00000000000"),
+    "vehicles show": line("vehicles show cli-{s.number}"),
+    "vehicles suspend": line("vehicles suspend cli-{s.number} --reason Lost"),
+    "vehicles reinstate": line("vehicles reinstate cli-{s.number} --reason Found"),
+    "vehicles remove": line("vehicles remove cli-{s.number}"),
+    "denied list": line("denied list"),
+    "denied enrol": line("denied enrol {denied} --vehicle cli-enrolled --name Bus --own"),
+    "enrolment arm": line("enrolment arm {s.charger}"),
+    "enrolment show": line("enrolment show {s.charger}"),
+    "enrolment cancel": line("enrolment cancel {s.charger}"),
+    "registry import": line("registry import {d}/vehicles.csv"),
+    "registry plan": line("registry plan {cli_plan}"),
+    "registry apply": line("registry apply {cli_plan}"),
+    "registry export": line("registry export --output {d}/export.csv"),
+    "chargers retire": line("chargers retire cli-{s.number}"),
+    "rebuild-read-models": lambda s, d: ["rebuild-read-models", "--data", str(d.parent)],
+}
+KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception", "exception_id")}
+KEPT |= {"registry import": ("cli_plan", "plan_id")}

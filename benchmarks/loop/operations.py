@@ -1,0 +1,304 @@
+"""A driver for each HTTP operation, by its `operationId`, in an order in which each finds what it needs.
+
+A test compares the names with the application's routes: an operation without a driver fails it.
+"""
+
+from __future__ import annotations
+
+from benchmarks.loop.scene import TENANT, Drive, Scene, file_of
+
+CSV = {"Content-Type": "text/csv"}
+ICS = {"Content-Type": "text/calendar"}
+DRY_RUN_DAYS = 20_000  # of all chargers together, as the API allows
+
+
+def rule(scene: Scene, **changes: object) -> dict[str, object]:
+    nights = {"mode": "managed", "recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "start": "22:00", "end": "06:00"}
+    return {"name": f"Nights {scene.number}", **nights, **changes}
+
+
+def put_depot(s: Scene) -> None:
+    shown = s.ask("GET", f"/v1/depots/{s.depot}").json()
+    names = ("time_zone", "longest_override_days", "identifier_kinds", "exclusive_kinds")
+    kept = {name: shown[name] for name in names if name in shown}
+    s.ask("PUT", f"/v1/depots/{s.depot}", {"name": f"North yard {s.number}", "language": "de", **kept})
+
+
+def put_calendar(s: Scene) -> None:
+    days = [
+        {"date": f"20{26 + n % 10}-{1 + n % 12:02}-{1 + n % 28:02}", "reason": f"{s.number}/{n}"} for n in range(500)
+    ]
+    s.ask("PUT", f"/v1/depots/{s.depot}/calendars/days", {"name": "Days", "days": days})
+    events = "".join(
+        f"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:2026{1 + n % 12:02}{1 + n % 28:02}\r\n"
+        f"RRULE:FREQ=YEARLY\r\nSUMMARY:Day {n} {s.number}\r\nEND:VEVENT\r\n"
+        for n in range(300)
+    )
+    file = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:bench\r\n{events}END:VCALENDAR\r\n"
+    s.ask("PUT", f"/v1/depots/{s.depot}/calendars/file?name=File", headers=ICS, content=file.encode())
+
+
+def remove_calendar(s: Scene) -> None:
+    s.ask(
+        "PUT", f"/v1/depots/{s.depot}/calendars/gone", {"name": "Gone", "days": [{"date": "2026-12-25", "reason": "x"}]}
+    )
+    s.ask("DELETE", f"/v1/depots/{s.depot}/calendars/gone")
+
+
+def put_charger(s: Scene) -> None:
+    body = {"charge_point_id": f"MORE-{s.number}", "depot_id": s.depot, "profile": "ocpp16-central"}
+    s.ask("PUT", f"/v1/chargers/more-{s.number}", {**body, "baseline_mode": "managed"})
+
+
+def list_chargers(s: Scene) -> None:
+    for query in ("limit=200", "limit=200&sync=Reachable", f"depot_id={s.depot}"):
+        s.ask("GET", f"/v1/chargers?{query}", ok=[422])
+
+
+def schedule_mode(s: Scene) -> None:
+    """Also the most expensive recurrences, and one that never occurs."""
+    made = s.ask("POST", f"/v1/chargers/more-{s.number}/mode-rules", rule(s)).json()
+    s.made["rule"] = made["rule_id"]
+    for recurrence in (
+        "FREQ=MONTHLY;BYDAY=5MO;BYSETPOS=2",
+        "FREQ=WEEKLY;BYMONTH=2;COUNT=10000",
+        "FREQ=DAILY;COUNT=10000",
+    ):
+        body = rule(s, recurrence=recurrence, end="23:00")
+        s.ask("POST", f"/v1/chargers/more-{s.number}/mode-rules", body, ok=[422])
+
+
+def amend_mode_rule(s: Scene) -> None:
+    s.ask("PUT", f"/v1/chargers/more-{s.number}/mode-rules/{s.made['rule']}", rule(s, start="21:00"))
+
+
+def withdraw_mode_rule(s: Scene) -> None:
+    s.ask("DELETE", f"/v1/chargers/more-{s.number}/mode-rules/{s.made['rule']}")
+
+
+def add_exception(s: Scene) -> None:
+    body = {"date": "2027-01-01", "until_date": "2027-01-06", "mode": "freevend", "reason": "Holidays"}
+    s.made["exception"] = s.ask("POST", f"/v1/chargers/more-{s.number}/exceptions", body).json()["exception_id"]
+    s.ask(
+        "POST",
+        f"/v1/chargers/{s.charger}/exceptions",
+        {"calendar_id": "days", "mode": "freevend", "reason": "Days"},
+        ok=[409],
+    )
+
+
+def override_mode(s: Scene) -> None:
+    body = {"mode": "freevend", "reason": "A visit", "for": "PT1H"}
+    s.made["override"] = s.ask("POST", f"/v1/chargers/{s.charger}/overrides", body).json()["override_id"]
+
+
+def get_timeline(s: Scene) -> None:
+    s.ask("GET", f"/v1/chargers/{s.charger}/timeline?from={s.instant()}&until={s.instant(days=399)}")
+
+
+def schedule_mode_for_many(s: Scene) -> None:
+    """Tried and then made at all chargers of the depot, with a calendar that they have in common."""
+    wanted = {"charger_ids": "all", "rule": rule(s, except_calendars=["days"], priority=s.number)}
+    days = max(1, min(90, DRY_RUN_DAYS // (s.chargers + 10)))
+    s.ask("POST", f"/v1/depots/{s.depot}/mode-rules", {**wanted, "dry_run": True, "until": s.instant(days=days)})
+    s.ask("POST", f"/v1/depots/{s.depot}/mode-rules", wanted)
+
+
+def copy_policy(s: Scene) -> None:
+    days = max(1, min(90, DRY_RUN_DAYS // (s.chargers + 10)))
+    tried = {"charger_ids": "all", "dry_run": True, "until": s.instant(days=days)}
+    s.ask("POST", f"/v1/chargers/{s.charger}/copy-policy", tried)
+    s.ask("POST", f"/v1/chargers/{s.charger}/copy-policy", {"charger_ids": "all"})
+
+
+def put_vehicle(s: Scene) -> None:
+    body = {"name": f"One more {s.number}", "access_class": "own", "plate": f"B-Y {s.number}"}
+    s.ask("PUT", f"/v1/vehicles/one-more-{s.number}", body)
+
+
+def list_vehicles(s: Scene) -> None:
+    for query in ("limit=200", "limit=200&name=vehicle 49", "access_class=own"):
+        s.ask("GET", f"/v1/vehicles?{query}", ok=[422])
+
+
+def put_agreement(s: Scene) -> None:
+    body = {
+        "name": f"Couriers {s.number}",
+        "fleet": "Couriers",
+        "valid_from": "2026-01-01T00:00:00Z",
+        "depot_ids": [s.depot],
+    }
+    s.ask("PUT", "/v1/agreements/couriers", body)
+
+
+def plan_registry_import(s: Scene) -> None:
+    file = file_of(s.vehicles, name=f"Vehicle {s.number}")
+    s.made["plan"] = s.ask("POST", "/v1/registry/imports", headers=CSV, content=file).json()["plan_id"]
+
+
+def apply_registry_import(s: Scene) -> None:
+    plan = s.made["plan"]
+    record = s.ask("POST", f"/v1/registry/imports/{plan}/apply").json()
+    while record["state"] != "applied":
+        record = s.ask("GET", f"/v1/registry/imports/{plan}").json()
+
+
+def decide_access(s: Scene) -> None:
+    asked = {"charger_id": s.charger, "identifier": s.card}
+    s.ask("POST", "/v1/access-decisions", {**asked, "dry_run": True, "at": s.instant(days=200)})
+    s.made["attempt"] = s.ask("POST", "/v1/access-decisions", asked).json()["attempt_id"]
+    s.ask("POST", "/v1/access-decisions", {**asked, "identifier": s.stranger})
+
+
+def list_access_events(s: Scene) -> None:
+    for query in ("limit=200", f"limit=200&depot_id={s.depot}&decision=denied"):
+        s.ask("GET", f"/v1/access-events?{query}")
+
+
+def list_denied_identifiers(s: Scene) -> None:
+    s.ask("PUT", f"/v1/chargers/asks-{s.number}", asks_always(s))
+    s.ask("POST", "/v1/access-decisions", {"charger_id": f"asks-{s.number}", "identifier": s.stranger})
+    items = s.ask("GET", "/v1/denied-identifiers?limit=200").json()["items"]
+    s.made["denied"] = items[0]["denied_id"]
+
+
+def asks_always(s: Scene) -> dict[str, str]:
+    settings = {"depot_id": s.depot, "profile": "ocpp16-central", "baseline_mode": "managed"}
+    return {"charge_point_id": f"ASKS-{s.number}", **settings}
+
+
+def enrol_identifier(s: Scene) -> None:
+    body = {"vehicle_id": f"enrolled-{s.number}", "name": "Enrolled", "access_class": "own"}
+    s.ask("POST", f"/v1/denied-identifiers/{s.made['denied']}/enrol", body)
+
+
+def ask_what_if(s: Scene) -> None:
+    period = {"from": s.instant(days=-90), "until": s.instant(days=1)}
+    s.ask("POST", "/v1/what-if", {**period, "changes": {"rules": [{"rule": rule(s, mode="freevend")}]}})
+    suspended = {"vehicles": [{"vehicle_id": "one-more-0", "suspended": True}]}
+    s.ask("POST", "/v1/what-if", {**period, "changes": suspended}, ok=[404, 422])
+
+
+def report_access(s: Scene) -> None:
+    query = f"from={s.instant(days=-365)}&until={s.instant(days=1)}&group_by=day,charger,reason,access_class"
+    for accept in ("application/json", "text/csv"):
+        s.ask("GET", f"/v1/reports/access?{query}", headers={"Accept": accept})
+
+
+def put_profile(s: Scene) -> None:
+    s.ask("PUT", f"/v1/profiles/own-{s.number}", PROFILE)
+
+
+KEY = {"kind": "configuration_key", "key": "OurFree", "managed_value": "off", "freevend_value": "on"}
+PROFILE = {"title": "Our own chargers", "protocols": ["ocpp1.6"], "mode_control": KEY}
+
+
+def take_event(s: Scene) -> None:
+    for event in messages(s, "http").values():
+        s.ask("POST", "/v1/events", event, ok=[409])
+
+
+def messages(s: Scene, way: str) -> dict[str, dict[str, object]]:
+    """One of each type that is taken in, by its type. `way` tells those that come by HTTP from those that come by a queue."""
+    subject = f"{way}-{s.number}"
+    data = {
+        "AgreementChanged": {"agreement_id": subject, "name": "A", "fleet": "F", "valid_from": "2026-01-01T00:00:00Z"},
+        "VehicleCommissioned": {"vehicle_id": subject, "name": "Taken in", "access_class": "own"},
+        "VehicleDecommissioned": {"vehicle_id": subject},
+    }
+    return {kind: _message(s, kind, subject, version, each) for version, (kind, each) in enumerate(data.items(), 1)}
+
+
+def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, str]) -> dict[str, object]:
+    return {
+        "version": "0",
+        "id": f"{kind}-{subject}",
+        "detail-type": kind,
+        "source": "betterfleet.fleet",
+        "account": "111122223333",
+        "time": s.instant(),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "event_id": f"{kind}-{subject}",
+            "event_version": 1,
+            "tenant_id": TENANT,
+            "occurred_at": s.instant(),
+            "aggregate": {
+                "type": "agreement" if "agreement_id" in data else "vehicle",
+                "id": subject,
+                "version": version,
+            },
+            "data": data,
+        },
+    }
+
+
+def get(path: str, *ok: int) -> Drive:
+    """A GET of the path, in which `{…}` are the scene's."""
+    return lambda s: s.ask("GET", path.format(s=s, **s.made), ok=ok)
+
+
+def send(method: str, path: str, *ok: int, **body: object) -> Drive:
+    return lambda s: s.ask(method, path.format(s=s, **s.made), body or None, ok=ok)
+
+
+OPERATIONS: dict[str, Drive] = {
+    "healthz": get("/healthz"),
+    "readyz": get("/readyz", 503),
+    "metrics": get("/metrics"),
+    "put_depot": put_depot,
+    "get_depot": get("/v1/depots/{s.depot}"),
+    "list_depots": get("/v1/depots"),
+    "plan_registry_import": plan_registry_import,
+    "get_registry_import": get("/v1/registry/imports/{plan}"),
+    "apply_registry_import": apply_registry_import,
+    "export_registry": get("/v1/registry/export", 503),
+    "put_calendar": put_calendar,
+    "get_calendar": get("/v1/depots/{s.depot}/calendars/days"),
+    "list_calendars": get("/v1/depots/{s.depot}/calendars"),
+    "remove_calendar": remove_calendar,
+    "put_charger": put_charger,
+    "get_charger": get("/v1/chargers/{s.charger}"),
+    "list_chargers": list_chargers,
+    "schedule_mode": schedule_mode,
+    "amend_mode_rule": amend_mode_rule,
+    "withdraw_mode_rule": withdraw_mode_rule,
+    "add_exception": add_exception,
+    "remove_exception": send("DELETE", "/v1/chargers/more-{s.number}/exceptions/{exception}"),
+    "override_mode": override_mode,
+    "lift_override": send("DELETE", "/v1/chargers/{s.charger}/overrides/{override}"),
+    "get_timeline": get_timeline,
+    "schedule_mode_for_many": schedule_mode_for_many,
+    "copy_policy": copy_policy,
+    "retire_charger": send("DELETE", "/v1/chargers/more-{s.number}"),
+    "rotate_password": send("POST", "/v1/chargers/{s.charger}/rotate-password", 409, 502, 503, 504),
+    "put_vehicle": put_vehicle,
+    "get_vehicle": get("/v1/vehicles/one-more-{s.number}"),
+    "list_vehicles": list_vehicles,
+    "suspend_vehicle": send("POST", "/v1/vehicles/one-more-{s.number}/suspend", reason="Lost"),
+    "reinstate_vehicle": send("POST", "/v1/vehicles/one-more-{s.number}/reinstate", reason="Found"),
+    "remove_vehicle": send("DELETE", "/v1/vehicles/one-more-{s.number}"),
+    "put_agreement": put_agreement,
+    "get_agreement": get("/v1/agreements/couriers"),
+    "list_agreements": get("/v1/agreements"),
+    "end_agreement": send("DELETE", "/v1/agreements/couriers"),
+    "decide_access": decide_access,
+    "list_access_events": list_access_events,
+    "get_access_event": get("/v1/access-events/{attempt}"),
+    "list_faults": get("/v1/faults?limit=200"),
+    "list_pin_lockouts": get("/v1/pin-lockouts?limit=200"),
+    "list_denied_identifiers": list_denied_identifiers,
+    "enrol_identifier": enrol_identifier,
+    "arm_enrolment": send("POST", "/v1/chargers/{s.charger}/enrolment-session", minutes=5),
+    "get_enrolment_session": get("/v1/chargers/{s.charger}/enrolment-session"),
+    "cancel_enrolment": send("DELETE", "/v1/chargers/{s.charger}/enrolment-session"),
+    "ask_what_if": ask_what_if,
+    "report_access": report_access,
+    "list_profiles": get("/v1/profiles"),
+    "get_profile": get("/v1/profiles/ocpp16-central"),
+    "put_profile": put_profile,
+    "remove_profile": send("DELETE", "/v1/profiles/own-{s.number}"),
+    "probe_charger": send("POST", "/v1/chargers/{s.charger}/probe", 409, 502, 503, 504),
+    "take_event": take_event,
+}
