@@ -10,7 +10,7 @@ from benchmarks import (
     authorize,
     cluster,
     decisions,
-    kernel,
+    flood,
     outage,
     registry,
     registry_import,
@@ -34,6 +34,7 @@ ALL = [
     "switch",
     "revocation",
     "storm",
+    "flood",
     "relay",
     "cluster",
     "outage",
@@ -69,6 +70,8 @@ def main() -> None:
         _revocation()
     if "storm" in wanted:
         _storm()
+    if "flood" in wanted:
+        _flood(chosen.seconds)
     if "relay" in wanted:
         told = relay.measure()
         print(
@@ -107,6 +110,8 @@ def _outage() -> None:
 
 
 def _kernel(seconds: float) -> None:
+    from benchmarks import kernel  # its rivals are packages that only `make bench` installs
+
     measured = kernel.measure(seconds)
     ours = measured[0].per_second
     print("| decisions in the kernel | a second | ours is faster by |\n|---|---:|---:|")
@@ -208,6 +213,20 @@ def _revocation() -> None:
             f"| {each.faulty} % of {each.chargers:,} | {each.first_lists_s:.1f} | {each.denied_s:.2f} | {each.p50_s:.1f} "
             f"| {each.p99_s:.1f} | {each.all_s:.1f} | {each.commands:.1f} | {each.cpu_ms:.1f} "
             f"| {each.meanwhile_p99_ms:.0f} | {each.before_p99_ms:.0f} | {each.kib:.1f} |",
+            flush=True,
+        )
+    print()
+
+
+def _flood(seconds: float) -> None:
+    print(
+        f"| {flood.HEALTHY} healthy chargers beside a flood of | sent a second | answers | p50 ms | p99 ms | longest ms "
+        "| MiB more |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for each in flood.measure(max(seconds, flood.SECONDS_MIN)):
+        print(
+            f"| {each.flood} | {each.sent_per_s:,.0f} | {each.answers:,} | {each.p50_ms:.0f} | {each.p99_ms:.0f} "
+            f"| {each.longest_ms:.0f} | {each.mib:.0f} |",
             flush=True,
         )
     print()

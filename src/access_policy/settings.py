@@ -42,6 +42,28 @@ class Settings(BaseSettings):
     ocpp_tls_client_ca: Path | None = Field(
         default=None, description="CA of the chargers' certificates (PEM): they present one, security profile 3"
     )
+    ocpp_messages_per_s: float = Field(
+        default=100.0, gt=0, le=100_000, description="Messages a second that are read from each charger in the long run"
+    )
+    ocpp_messages_burst: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Messages that a charger may send at once, such as after an outage"
+    )
+    ocpp_messages_waiting: int = Field(
+        default=16,
+        ge=1,
+        le=10_000,
+        description="Messages of a charger that wait while one is handled, before no more is read from its socket",
+    )
+    ocpp_ping_interval_s: float = Field(
+        default=20.0,
+        ge=0,
+        description="Seconds between two WebSocket pings to a charger; 0: no pings, and silence ends no connection",
+    )
+    ocpp_ping_timeout_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="Seconds beyond the ping interval after which a charger that sent nothing at all is disconnected",
+    )
     store_url: str = Field(
         default="",
         repr=False,

@@ -17,8 +17,9 @@ from typing import Any
 
 import uvicorn
 
+from access_policy.adapters.ocpp.connection import ConnectionLimits
 from access_policy.adapters.ocpp.gateway import OcppGateway
-from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.adapters.ocpp.server import OcppServer, ServerLimits
 from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
 from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
 from access_policy.application.decisions.live import ChargerKey
@@ -267,7 +268,9 @@ class Service:
         self.container.driver_display()  # hears of decisions from now on
         host, port = host_and_port(self.settings.ocpp)
         tls = self.container.tls()
-        self._ocpp = self.container.gateway().server(host, port, None if tls is None else tls.context())
+        self._ocpp = self.container.gateway().server(
+            host, port, None if tls is None else tls.context(), _limits(self.settings)
+        )
         if tls is not None:
             self._background.append(tasks.create_task(self._renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
@@ -424,6 +427,16 @@ def http_services(
         put_agreement=c.put_agreement(),
         end_agreement=c.end_agreement(),
         intake=c.intake(),
+    )
+
+
+def _limits(settings: Settings) -> ServerLimits:
+    return ServerLimits(
+        ping_interval_s=settings.ocpp_ping_interval_s or None,
+        ping_timeout_s=settings.ocpp_ping_timeout_s,
+        messages_per_s=settings.ocpp_messages_per_s,
+        messages_burst=settings.ocpp_messages_burst,
+        connection=ConnectionLimits(inbox_max=settings.ocpp_messages_waiting),
     )
 
 

@@ -6,7 +6,8 @@ answer to a CALL of ours that is stuck behind them is then read late or not at a
 has `handler_timeout_s`, our CALL its own time-out, and a peer that does not read our answers is cut after
 `send_timeout_s`.
 
-An idle connection has no task but the one that runs it, and no timer beyond the WebSocket's keep-alive.
+An idle connection has no task but the one that runs it, and no timer beyond the WebSocket's keepalive. How fast a peer is
+read is bounded one layer below, in `inflow`.
 """
 
 from __future__ import annotations

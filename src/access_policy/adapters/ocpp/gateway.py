@@ -25,7 +25,7 @@ from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.guessing import GuessLimit
-from access_policy.adapters.ocpp.server import OcppServer
+from access_policy.adapters.ocpp.server import OcppServer, ServerLimits
 from access_policy.adapters.ocpp.station import REMOTE_START_TAG, Desks, Station
 from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
 from access_policy.adapters.ocpp.v16 import Ocpp16
@@ -97,7 +97,9 @@ class OcppGateway:
         self._records: set[asyncio.Task[None]] = set()
         self._unrecorded = UnrecordedLinks(self._record_link)
 
-    def server(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> OcppServer:
+    def server(
+        self, host: str, port: int, tls: ssl.SSLContext | None = None, limits: ServerLimits | None = None
+    ) -> OcppServer:
         return OcppServer(
             self,
             self._dispatcher,
@@ -107,6 +109,7 @@ class OcppGateway:
             on_open=self._opened,
             on_close=self._closed,
             tls=tls,
+            limits=limits,
         )
 
     # --- who comes in ------------------------------------------------------------------------------------------------

@@ -71,6 +71,8 @@ class Counters:
     calls_dropped: int = 0  # received, and neither begun nor answered: the connection was replaced or ended
     handlers_failed: int = 0
     slow_readers_cut: int = 0
+    connections_throttled: int = 0  # sent faster than the token bucket allows, and were read at its rate from then on
+    silent_cut: int = 0  # sent nothing, not even the answer to a ping
 
 
 @dataclass(slots=True, order=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -32,6 +32,7 @@ from access_policy.adapters.ocpp.admission import (
 from access_policy.adapters.ocpp.connection import ChargerConnection, ConnectionLimits, Dispatch
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.framing import FRAME_BYTES_MAX
+from access_policy.adapters.ocpp.inflow import BoundedConnection, bounded
 from access_policy.adapters.ocpp.outgoing import Counters
 from access_policy.adapters.ocpp.takeovers import Takeovers
 from access_policy.adapters.ocpp.tls import certified_names
@@ -51,7 +52,9 @@ class ServerLimits:
     retry_after_s: tuple[int, int] = (5, 30)  # a random one of these seconds, so that they do not all come back at once
     open_timeout_s: float = 10.0
     ping_interval_s: float | None = 20.0
-    ping_timeout_s: float | None = 20.0
+    ping_timeout_s: float | None = 20.0  # of silence beyond the interval, after which the charger is disconnected
+    messages_per_s: float = 100.0  # of one charger, of every kind and in the long run; what it sends faster is not read
+    messages_burst: int = 1000  # at once, such as what a charger kept while it was offline
     leave_within_s: float = 10.0  # how long a handler under way may take when the server drains
     connection: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -131,6 +134,9 @@ class OcppServer:
             close_timeout=limits.connection.close_timeout_s,
             max_size=FRAME_BYTES_MAX,
             max_queue=_FRAMES_BUFFERED,
+            create_connection=cast(
+                "type[ServerConnection]", bounded(limits.messages_per_s, limits.messages_burst, self.counters)
+            ),
             ssl=self._tls,
             backlog=_ACCEPTED_AT_A_TIME,
         )
@@ -192,6 +198,7 @@ class OcppServer:
             logger.warning("charge point %r: connections replace each other too often", charge_point_id)
             return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
         self._admitted[ws] = (charge_point_id, verdict)
+        cast("BoundedConnection", ws).label = charge_point_id
         return None
 
     def _refusal(self, ws: ServerConnection, refused: Refused) -> Response:
