@@ -457,7 +457,7 @@ class Container(containers.DeclarativeContainer):
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
     enrol_identifier = providers.Singleton(
         retrying,
-        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, clock),
+        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, views, clock),
     )
     enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
     arm_enrolment = providers.Singleton(

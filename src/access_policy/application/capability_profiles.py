@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from access_policy.application.charger_values import same_value, value_text
+from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import TenantId
 
 
@@ -20,6 +22,7 @@ class DeviceVariable:
     variable: str
     managed_value: str
     freevend_value: str
+    needs_reboot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,26 @@ class ControlWithoutSwitch(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-ModeControl = DeviceVariable | ConfigurationKey | ControlWithoutSwitch
+Switch = DeviceVariable | ConfigurationKey
+ModeControl = Switch | ControlWithoutSwitch
+
+
+def mode_of(value: object, switch: Switch) -> AccessMode | None:
+    """The mode that a value read back stands for; None where that is unknown, as of an absent or empty value.
+
+    Where the empty value is one of the two (a key that holds the freevend tag), it is the switch: absent means empty, as
+    OCPP 1.6 leaves out the value of a key that is not set, and any other value stands for the other mode.
+    """
+    values = {AccessMode.MANAGED: switch.managed_value, AccessMode.FREEVEND: switch.freevend_value}
+    for mode, wanted in values.items():
+        other = AccessMode.FREEVEND if mode is AccessMode.MANAGED else AccessMode.MANAGED
+        if wanted == "":
+            return mode if value_text(value) is None else other
+    exact = (value_text(value) or "").lower()
+    for mode, wanted in values.items():
+        if exact and exact == wanted.strip().lower():
+            return mode
+    return next((mode for mode, wanted in values.items() if same_value(value, wanted)), None)
 
 
 def mode_control_name(control: ModeControl) -> str:

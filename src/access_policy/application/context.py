@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import secrets
 from dataclasses import dataclass
@@ -11,16 +12,26 @@ from access_policy.application.ports.event_store import Envelope, NewEvent
 from access_policy.domain.ids import ActorId, TenantId
 
 SYSTEM = ActorId("system")
+CREATED_ID_LENGTH = 16  # hex digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any."""
+    """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any. `command_seed`:
+    the command may run more than once (Idempotency-Key), and every run has this seed."""
 
     tenant_id: TenantId
     actor: ActorId
     correlation_id: str
     causation_id: str | None = None
+    command_seed: str | None = None
+
+    def created_id(self, operation: str, target: str = "") -> str:
+        """The id of what `operation` creates at `target`: the same in every run of the command; random without a seed."""
+        if self.command_seed is None:
+            return new_id()[:CREATED_ID_LENGTH]
+        derived_from = "\0".join((self.command_seed, operation, target))
+        return hashlib.sha256(derived_from.encode()).hexdigest()[:CREATED_ID_LENGTH]
 
 
 _random_bits = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311  ids need to differ, not to be secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
-from access_policy.application.ports.idempotency import StoredAnswer
+from access_policy.adapters.idempotency.records import LEASE, SqlIdempotencyRecords
+from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
 from tests.support.places import Place
 from tests.support.records import files_holding, inside, rows
 from tests.support.stores import TEST_KEY
@@ -94,3 +95,57 @@ async def test_the_fingerprint_of_a_request_is_keyed(tmp_path: Path) -> None:
     assert len({ours.fingerprint_of(request), theirs.fingerprint_of(request), sha256(request).hexdigest()}) == 3
     await ours.close()
     await theirs.close()
+
+
+# --- keys are recorded before their commands run --------------------------------------------------------------------------
+
+
+async def test_a_command_begins_once_and_others_wait_until_it_is_answered(records: SqlIdempotencyRecords) -> None:
+    first = await records.begin("acme", "key-1", "f", holder="here", now=NOW)
+    others = await records.begin("acme", "key-1", "f", holder="there", now=NOW + SECOND)
+    await records.keep("acme", "key-1", StoredAnswer("f", 201, {}, b"{}"), now=NOW + SECOND)
+
+    assert isinstance(first, Begun)
+    assert others == UnderWay("f")
+    assert await records.begin("acme", "key-1", "f", holder="there", now=NOW + SECOND) == StoredAnswer(
+        "f", 201, {}, b"{}"
+    )
+
+
+async def test_a_command_without_an_answer_is_begun_again_with_its_seed(records: SqlIdempotencyRecords) -> None:
+    first = await records.begin("acme", "key-1", "f", holder="here", now=NOW)
+    await records.release("acme", "key-1", holder="here")
+    released = await records.begin("acme", "key-1", "f", holder="there", now=NOW + SECOND)
+    expired = await records.begin("acme", "key-1", "f", holder="here", now=NOW + SECOND + LEASE)
+
+    assert first == released == expired
+
+
+async def test_a_key_of_another_request_is_refused_until_it_is_forgotten(records: SqlIdempotencyRecords) -> None:
+    await records.begin("acme", "key-1", "f", holder="here", now=NOW)
+    await records.release("acme", "key-1", holder="here")
+    other = await records.begin("acme", "key-1", "g", holder="here", now=NOW)
+    await records.begin("acme", "key-1", "f", holder="here", now=NOW)
+    await records.forget("acme", "key-1", holder="here")
+
+    assert other == UsedOtherwise()
+    assert isinstance(await records.begin("acme", "key-1", "g", holder="here", now=NOW), Begun)
+
+
+async def test_a_key_that_is_used_again_a_day_later_has_another_seed(records: SqlIdempotencyRecords) -> None:
+    first = await records.begin("acme", "key-1", "f", holder="here", now=NOW)
+    second = await records.begin("acme", "key-1", "f", holder="here", now=NOW + DAY)
+    of_a_rival = await records.begin("rival", "key-1", "f", holder="here", now=NOW)
+
+    assert len({first, second, of_a_rival}) == 3
+
+
+async def test_a_key_that_several_begin_at_once_is_begun_by_one(records_place: Place) -> None:
+    opened = [SqlIdempotencyRecords(inside(records_place, "idempotency"), TEST_KEY) for _ in range(4)]
+    beginning = [each.begin("acme", "key-1", "f", holder=str(n), now=NOW) for n, each in enumerate(opened)]
+
+    outcomes = await asyncio.gather(*beginning)
+
+    assert sorted(type(each).__name__ for each in outcomes) == ["Begun", "UnderWay", "UnderWay", "UnderWay"]
+    for each in opened:
+        await each.close()

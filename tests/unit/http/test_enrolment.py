@@ -136,7 +136,32 @@ async def test_a_value_that_is_not_kept_any_more_has_to_be_presented_again(api: 
 
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:access-policy:problem:identifier-not-kept")
     assert await denied(api) == []
-    assert (await api.send("POST", "/v1/denied-identifiers/none/enrol", LORRY)).status_code == 409
+
+
+@pytest.mark.parametrize("tenant", ["acme", "rival"])
+async def test_an_enrolment_of_an_unknown_or_foreign_denied_identifier_is_not_found(api: HttpApi, tenant: str) -> None:
+    await attempt(api, STRANGER)
+    (group,) = await denied(api)
+    denied_id = group["denied_id"] if tenant == "rival" else "none"
+
+    answer = await api.send("POST", f"/v1/denied-identifiers/{denied_id}/enrol", LORRY, tenant=tenant)
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:access-policy:problem:denied-identifier-not-found")
+
+
+async def test_an_identifier_that_is_enrolled_again_changes_nothing_and_names_its_vehicle(api: HttpApi) -> None:
+    await attempt(api, STRANGER)
+    (group,) = await denied(api)
+    path = f"/v1/denied-identifiers/{group['denied_id']}/enrol"
+    await api.send("POST", path, LORRY)
+    before = await api.position()
+
+    again = await api.send("POST", path, LORRY)
+    for_another = await api.send("POST", path, {**LORRY, "vehicle_id": "lorry-2"})
+
+    assert (again.status_code, again.json()["vehicle_id"]) == (201, "lorry-1")
+    assert (for_another.status_code, "lorry-1" in for_another.json()["detail"]) == (409, True)
+    assert await api.position() == before
 
 
 async def test_a_wrong_pin_is_nobodys_to_enrol(api: HttpApi) -> None:

@@ -54,7 +54,7 @@ FREEVEND, MANAGED = AccessMode.FREEVEND, AccessMode.MANAGED
 class ScriptedCharger:
     """A charger with a switch, as the port sees it. `refuses`, `silent` and `lies` are its defects."""
 
-    mode: AccessMode = FREEVEND
+    mode: AccessMode | None = FREEVEND  # None: its value says nothing
     epoch: int | None = 1
     refuses: str | None = None
     silent: bool = False
@@ -384,6 +384,18 @@ async def test_a_sign_of_drift_makes_it_read_the_charger_even_on_the_same_connec
 
     assert unseen == 2
     assert yard.charger.mode is MANAGED
+
+
+async def test_a_value_that_says_nothing_is_written_again_and_is_no_drift(yard: Yard) -> None:
+    await yard.look()
+    yard.charger.mode, yard.charger.lies = None, True
+    outcome = await yard.look("resync", read_back=True)
+    yard.charger.lies = False
+
+    assert outcome is Outcome.FAILED
+    assert await yard.look("retry") is Outcome.SETTLED
+    assert yard.charger.writes == [MANAGED, MANAGED, MANAGED]
+    assert ModeDriftDetected not in await yard.kinds()
 
 
 async def test_who_loses_the_race_for_the_version_sends_nothing(yard: Yard) -> None:

@@ -30,7 +30,7 @@ SHEET = [
     ("wallbox-inverted-1.6", "AuthEnabled", "false", "true", "AuthDisabledIdTag", False),
     ("autel-1.6", "FreeVendIdTag", "", "FREEVEND", None, False),
     ("i-charging-1.6", "FreeCharging", "false", "true", "FreeChargingToken", False),
-    ("loop-1.6", "OfflinePlugAndChargeToggle", "false", "true", "PlugAndChargeId", False),
+    ("loop-1.6", "PlugAndChargeId", "", "FREEVEND", None, False),
     ("freevendenabled-1.6", "FreevendEnabled", "false", "true", "FreevendIdTag", False),
 ]
 

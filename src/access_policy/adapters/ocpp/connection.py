@@ -269,13 +269,13 @@ class ChargerConnection:
         try:
             if not isinstance(answer, dict):
                 raise TypeError(f"a handler answered {type(answer).__name__}, not a dict")
-            return encode_result(call.message_id, answer)
+            return encode_result(call.answered_id, answer)
         except (TypeError, ValueError, RecursionError):
             return self._failed(call)
 
     def _error(self, call: Call, error: OcppError) -> bytes:
         try:
-            return encode_error(call.message_id, error.code, self.version, error.description, error.details)
+            return encode_error(call.answered_id, error.code, self.version, error.description, error.details)
         except (TypeError, ValueError, RecursionError):
             return self._failed(call)
 
@@ -283,7 +283,7 @@ class ChargerConnection:
         """Logs the exception being handled, with its traceback, and answers without a word of it."""
         self.counters.handlers_failed += 1
         logger.exception("%r: handling %s failed", self, call.action)
-        return encode_error(call.message_id, InternalError.code, self.version, "the request could not be processed")
+        return encode_error(call.answered_id, InternalError.code, self.version, "the request could not be processed")
 
     def _wake_reader(self) -> None:
         if self._room is not None and not self._room.done():

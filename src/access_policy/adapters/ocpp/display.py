@@ -12,6 +12,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call, read_variable
 from access_policy.adapters.ocpp.payloads import rfc3339
+from access_policy.application.charger_values import truth
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
 
 FIRST_ID: Final = 71_000  # of a charger as a whole; a connector's is this and its number
@@ -28,8 +29,8 @@ async def has_display(connection: ChargerConnection) -> bool:
     if connection.version is OcppVersion.V16:
         return False
     told = [await read_variable(connection, "DisplayMessageCtrlr", name) for name in ("Available", "Enabled")]
-    known = [value.strip().lower() for value in told if value is not None]
-    return bool(known) and all(value == "true" for value in known)
+    known = [value for value in told if value is not None]
+    return bool(known) and all(truth(value) is True for value in known)
 
 
 async def show(

@@ -6,6 +6,10 @@ A frame is read leniently where the specifications leave room and refused where 
 - A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action the version does not know is not a matter of
   framing: `decode` passes it on.
 - A message id of up to 36 characters is what the specifications allow; up to `MESSAGE_ID_MAX` is tolerated and echoed.
+- Chargers pad fixed-length fields: NULs around the frame, and NULs and blanks at the end of any text, of a name and of
+  the action are removed, and so are NULs inside a text. Only inside an identity (`IDENTITIES`) a NUL stays, and makes the
+  identity malformed: it is refused there, as two different identities must never become one. The message id is echoed
+  as it was sent, and recorded without its padding.
 - A *readable* CALL is one that begins `[2, "<message id>"`, even when the rest of the frame cannot be read.
 
 What becomes of a frame that cannot be used, and the code that 1.6 and 2.x are answered with:
@@ -13,7 +17,7 @@ What becomes of a frame that cannot be used, and the code that 1.6 and 2.x are a
 | frame                                                           | 1.6                | 2.0.1, 2.1              |
 |-----------------------------------------------------------------|--------------------|-------------------------|
 | a. readable CALL: malformed JSON or UTF-8, or content no store  | FormationViolation | FormatViolation         |
-|    keeps: too deep, a number out of range, NUL, lone surrogate  |                    |                         |
+|    keeps: too deep, a number out of range, lone surrogate       |                    |                         |
 | b. readable CALL: the payload is not an object                  | FormationViolation | FormatViolation         |
 | c. readable CALL: not four elements, or an action that is no    | FormationViolation | RpcFrameworkError       |
 |    string of at most `ACTION_MAX` characters                    |                    |                         |
@@ -45,6 +49,9 @@ ACTION_MAX: Final = 64
 UNREADABLE_ID: Final = "-1"
 _DESCRIPTION_MAX: Final = 255  # J201 table 7
 _INTEGER_MAX: Final = 2**63
+IDENTITIES: Final = frozenset({"idTag", "parentIdTag", "idToken"})
+"""Names of texts by which somebody is recognised."""
+_BLANKS: Final = " \t\r\n"
 
 _CALL, _CALL_RESULT, _CALL_ERROR, _CALL_RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
 
@@ -56,9 +63,17 @@ _ID = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*("(?:[^"\\\x00-\x1f]|\\.){0,768}")')
 
 
 class Call(msgspec.Struct, frozen=True):
+    """`padded_id` is the message id as it was sent, where that differs."""
+
     message_id: str
     action: str
     payload: dict[str, Any]
+    padded_id: str | None = None
+
+    @property
+    def answered_id(self) -> str:
+        """The message id that the answer must carry (J16 4.2.2: the same id)."""
+        return self.message_id if self.padded_id is None else self.padded_id
 
 
 class CallResult(msgspec.Struct, frozen=True):
@@ -100,20 +115,22 @@ def decode(raw: str | bytes, version: OcppVersion) -> Message:
     try:
         if len(raw) > FRAME_BYTES_MAX:
             raise _NotKeepable("frame too large")
+        raw = _without_nuls(raw)
         frame = _decoder.decode(raw)
         if type(frame) is not list:
             return _no_message("not a JSON array", version)
-        _refuse_what_no_store_keeps(frame)
+        sent_id = _id_in(frame)
+        _make_keepable(frame)
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeError are ValueErrors
         return _unread(raw, _reason(error), version)
     kind = frame[0] if frame else None
     if type(kind) is not int:
         return _no_message("no message type number", version)
     if kind == _CALL:
-        return _call(frame, version)
+        return _call(frame, sent_id, version)
     if kind in (_CALL_RESULT, _CALL_ERROR):
         return _answer(kind, frame)
-    return _other_type(kind, _id_in(frame), version)
+    return _other_type(kind, sent_id, version)
 
 
 def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> bytes:
@@ -138,20 +155,19 @@ def encode_error(
     )
 
 
-def _call(frame: list[Any], version: OcppVersion) -> Call | Unreadable:
-    message_id = _id_in(frame)
-    if message_id is None:
+def _call(frame: list[Any], sent_id: str | None, version: OcppVersion) -> Call | Unreadable:
+    if sent_id is None:
         return _no_message("no readable message id", version)
     if len(frame) != 4:
-        return Unreadable("a CALL has four elements", message_id, ErrorCode.RPC_FRAMEWORK_ERROR)
-    action, payload = frame[2], frame[3]
+        return Unreadable("a CALL has four elements", sent_id, ErrorCode.RPC_FRAMEWORK_ERROR)
+    message_id, action, payload = frame[1:]
     if type(action) is not str or not 0 < len(action) <= ACTION_MAX:
-        return Unreadable("the action is no name", message_id, ErrorCode.RPC_FRAMEWORK_ERROR)
+        return Unreadable("the action is no name", sent_id, ErrorCode.RPC_FRAMEWORK_ERROR)
     if payload is None:
         payload = {}
     if type(payload) is not dict:
-        return Unreadable("the payload is not an object", message_id, ErrorCode.FORMAT_VIOLATION)
-    return Call(message_id, action, payload)
+        return Unreadable("the payload is not an object", sent_id, ErrorCode.FORMAT_VIOLATION)
+    return Call(message_id, action, payload, None if message_id == sent_id else sent_id)
 
 
 def _answer(kind: int, frame: list[Any]) -> CallResult | CallError | Unreadable:
@@ -212,9 +228,16 @@ def _id_in(frame: list[Any]) -> str | None:
     return message_id if type(message_id) is str and len(message_id) <= MESSAGE_ID_MAX else None
 
 
-def _refuse_what_no_store_keeps(frame: list[Any]) -> None:
-    """Databases refuse NUL in text and integers beyond 64 bits. The decoder has refused lone surrogates, NaN,
-    infinities and integers of thousands of digits already."""
+def _without_nuls(raw: str | bytes) -> str | bytes:
+    """The frame without NULs around it; a NUL inside it is spelled as JSON spells it, which is valid in a text only."""
+    if isinstance(raw, str):
+        return raw.strip("\0" + _BLANKS).replace("\0", "\\u0000") if "\0" in raw else raw
+    return raw.strip(b"\0" + _BLANKS.encode()).replace(b"\0", b"\\u0000") if b"\0" in raw else raw
+
+
+def _make_keepable(frame: list[Any]) -> None:
+    """Remove the padding, in place, and refuse what no store keeps: databases refuse integers beyond 64 bits. The decoder
+    has refused lone surrogates, NaN, infinities and integers of thousands of digits already."""
     level: list[Any] = [frame]
     depth = 0
     while level:
@@ -224,22 +247,30 @@ def _refuse_what_no_store_keeps(frame: list[Any]) -> None:
         below: list[Any] = []
         for container in level:
             if type(container) is dict:
-                for name in container:
-                    if "\0" in name:
-                        raise _NotKeepable("a NUL in a name")
-                values: Any = container.values()
+                _unpad_names(container)
+                values: Any = container.items()
             else:
-                values = container
-            for value in values:
+                values = enumerate(container)
+            for name, value in values:
                 kind = type(value)
                 if kind is str:
-                    if "\0" in value:
-                        raise _NotKeepable("a NUL in a text")
+                    if "\0" in value or value[-1:] in _BLANKS:
+                        container[name] = _unpadded(value, is_identity=name in IDENTITIES)
                 elif kind is dict or kind is list:
                     below.append(value)
                 elif kind is int and not -_INTEGER_MAX <= value < _INTEGER_MAX:
                     raise _NotKeepable("an integer beyond 64 bits")
         level = below
+
+
+def _unpad_names(container: dict[str, Any]) -> None:
+    for name in [name for name in container if "\0" in name or name[-1:] in _BLANKS]:
+        container[_unpadded(name, is_identity=False)] = container.pop(name)
+
+
+def _unpadded(text: str, *, is_identity: bool) -> str:
+    ended = text.rstrip("\0" + _BLANKS).lstrip("\0")
+    return ended if is_identity else ended.replace("\0", "")
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call, read_variable
 from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.charger_values import truth, value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 
@@ -51,11 +52,11 @@ def _entries(answer: Mapping[str, Any]) -> dict[str, SettingSeen]:
     seen = {}
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("key"), str):
-            value, readonly = entry.get("value"), entry.get("readonly")
+            value, readonly = value_text(entry.get("value")), truth(entry.get("readonly"))
             seen[entry["key"].lower()] = SettingSeen(
                 entry["key"][:50],
-                None if value is None else str(value)[:500],
-                None if not isinstance(readonly, bool) else not readonly,
+                None if value is None else value[:500],
+                None if readonly is None else not readonly,
             )
     return seen
 
@@ -67,5 +68,5 @@ async def _variables(connection: ChargerConnection, wanted: Sequence[DeviceVaria
         value = await read_variable(connection, each.component, each.variable)
         if value is not None:
             name = f"{each.component}.{each.variable}"
-            seen[name.lower()] = SettingSeen(name, value[:500], None)
+            seen[name.lower()] = SettingSeen(name, value[:500] or None, None)
     return seen

@@ -14,6 +14,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call
 from access_policy.adapters.ocpp.outgoing import Urgency
+from access_policy.application.charger_values import value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
 from access_policy.domain.identifiers import VID_PREFIX, Identifier, IdentifierKind
@@ -92,10 +93,10 @@ async def _read_back(connection: ChargerConnection, version: int) -> int:
 
 async def list_version(connection: ChargerConnection) -> int:
     answer = await _ask(connection, "GetLocalListVersion", {})
-    told = answer.get("listVersion" if connection.version is OcppVersion.V16 else "versionNumber")
-    if not isinstance(told, int) or told < 0:  # -1: no local lists (1.6, 5.10)
-        raise ListNotKept(f"it tells list version {str(told)[:20]}")
-    return told
+    told = value_text(answer.get("listVersion" if connection.version is OcppVersion.V16 else "versionNumber")) or ""
+    if not (told.isascii() and told.isdigit() and len(told) <= 18):  # -1: no local lists (1.6, 5.10)
+        raise ListNotKept(f"it tells list version {told[:20] or None}")
+    return int(told)
 
 
 def _entry(version: OcppVersion, identifier: Identifier, *, allowed: bool) -> dict[str, Any] | None:
@@ -147,5 +148,5 @@ async def _ask(connection: ChargerConnection, action: str, payload: dict[str, An
 
 
 def _count(value: object) -> int | None:
-    text = str(value)
+    text = value_text(value) or ""
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= 100_000 else None

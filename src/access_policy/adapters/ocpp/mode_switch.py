@@ -12,7 +12,8 @@ from typing import Any
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.outgoing import CallFailed, CallObsolete, CallRejected, Urgency
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
+from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable, mode_of
+from access_policy.application.charger_values import spellings, value_text
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     NoLongerWanted,
@@ -41,21 +42,25 @@ async def read_switch(connection: ChargerConnection, switch: Switch) -> tuple[Ac
     match switch:
         case ConfigurationKey():
             key, value = _one_of(await _read_keys(connection, switch.names), switch.names)
-            return _mode_of(value, switch), f"{key}={value}"
+            return mode_of(value, switch), _evidence(key, value)
         case DeviceVariable(component=component, variable=variable):
             value = await _read_variable(connection, switch)
-            return _mode_of(value, switch), f"{component}.{variable}={value}"
+            return mode_of(value, switch), _evidence(f"{component}.{variable}", value)
+
+
+def _evidence(name: str, value: str | None) -> str:
+    return f"{name} without a value" if value is None else f"{name}={value}"
 
 
 async def read_variable(connection: ChargerConnection, component: str, variable: str) -> str | None:
-    """GetVariables (2.x, B06) with one item, so that no limit of items is met; None where it is not told. Raises
-    `ChargerDidNotAnswer`."""
+    """GetVariables (2.x, B06) with one item, so that no limit of items is met; None where it is not told, "" where it is
+    there and has no value. Raises `ChargerDidNotAnswer`."""
     asked = {"component": {"name": component}, "variable": {"name": variable}}
     try:
         result = _single(await call(connection, "GetVariables", {"getVariableData": [asked]}), "getVariableResult")
     except SwitchRefused:
         return None
-    return str(result.get("attributeValue") or "") if result.get("attributeStatus") == "Accepted" else None
+    return value_text(result.get("attributeValue")) or "" if result.get("attributeStatus") == "Accepted" else None
 
 
 async def watch_switch(connection: ChargerConnection, switch: DeviceVariable) -> str:
@@ -138,7 +143,8 @@ async def _write_key(
     connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode, wanted_still: StillWanted
 ) -> Written:
     """The tag first, so that no freevend session carries another one; then the switch in the charger's own spelling. Only
-    keys that the charger has are written."""
+    keys that the charger has are written. A charger that reports booleans in another word than the profile's gets the
+    profile's word, and its own one where it refuses that or reads back otherwise."""
     wanted = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
     present = await _read_keys(connection, (*switch.names, *switch.tag_names))
     key, reported = _one_of(present, switch.names)
@@ -146,21 +152,33 @@ async def _write_key(
     sets_tag = mode is AccessMode.FREEVEND and tag_key is not None and switch.tag is not None
     if sets_tag and tag_key is not None and present[tag_key.lower()] != switch.tag:
         await _change(connection, tag_key, switch.tag or "", wanted_still)
-    return await _change(connection, key, _spelled_like(reported, wanted), wanted_still)
+    first, *others = spellings(reported, wanted)
+    for other in others:
+        try:
+            written = await _change(connection, key, first, wanted_still)
+        except SwitchRefused as refusal:
+            if refusal.reason != "rejected":
+                raise
+        else:
+            found = (await _read_keys(connection, [key])).get(key.lower())
+            if written is Written.AFTER_REBOOT or mode_of(found, switch) is mode:
+                return written
+        first = other
+    return await _change(connection, key, first, wanted_still)
 
 
-async def _read_keys(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, str]:
+async def _read_keys(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, str | None]:
     """Values by lower-case key, of those that the charger has."""
     answer = await call(connection, "GetConfiguration", {"key": list(keys)}, urgency=Urgency.MODE)
     entries = answer.get("configurationKey")
     return {
-        str(entry["key"]).lower(): str(entry.get("value") or "")
+        str(entry["key"]).lower(): value_text(entry.get("value"))
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict) and "key" in entry
     }
 
 
-def _one_of(found: Mapping[str, str], names: Sequence[str]) -> tuple[str, str]:
+def _one_of(found: Mapping[str, str | None], names: Sequence[str]) -> tuple[str, str | None]:
     """The first of `names` that was found, and its value. Raises `SwitchRefused('not_supported')` where none was."""
     for name in names:
         if name.lower() in found:
@@ -202,12 +220,12 @@ async def _write_variable(
             raise _variable_refused(switch, status)
 
 
-async def _read_variable(connection: ChargerConnection, switch: DeviceVariable) -> str:
+async def _read_variable(connection: ChargerConnection, switch: DeviceVariable) -> str | None:
     answer = await call(connection, "GetVariables", {"getVariableData": [_address(switch)]}, urgency=Urgency.MODE)
     result = _single(answer, "getVariableResult")
     if result.get("attributeStatus") != "Accepted":
         raise _variable_refused(switch, result.get("attributeStatus"))
-    return str(result.get("attributeValue") or "")
+    return value_text(result.get("attributeValue"))
 
 
 def _address(switch: DeviceVariable) -> dict[str, Any]:
@@ -264,21 +282,3 @@ async def call(
         raise SwitchRefused("rejected", f"{action}: {rejection}") from rejection
     except CallFailed as failure:
         raise ChargerDidNotAnswer(f"{action}: {failure}") from failure
-
-
-def _mode_of(value: str, switch: Switch) -> AccessMode | None:
-    """Values are compared without case and outer spaces: chargers write true, True and TRUE."""
-    read = value.strip().lower()
-    if read == switch.managed_value.lower():
-        return AccessMode.MANAGED
-    if read == switch.freevend_value.lower():
-        return AccessMode.FREEVEND
-    return None
-
-
-def _spelled_like(reported: str, wanted: str) -> str:
-    if reported.isupper():
-        return wanted.upper()
-    if reported.islower():
-        return wanted.lower()
-    return wanted.capitalize() if reported.istitle() else wanted

@@ -13,6 +13,7 @@ from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.mode_switch import call
 from access_policy.adapters.ocpp.outgoing import Urgency
+from access_policy.application.charger_values import same_value, spellings, truth, value_text
 from access_policy.application.ports.charger_gateway import SettingsSeen, SwitchRefused
 from access_policy.domain.access_mode import OfflineStarts
 
@@ -55,16 +56,27 @@ async def make_safe(connection: ChargerConnection, offline: OfflineStarts) -> Se
     device = _Keys(connection) if connection.version is OcppVersion.V16 else _Variables(connection)
     found, readonly = await device.read(list(wanted))
     refused = {name: "not there" for name in wanted if name not in found}
-    differing = {name: value for name, value in wanted.items() if name in found and found[name].lower() != value}
+    differing = {name: value for name, value in wanted.items() if name in found and not same_value(found[name], value)}
     for name, value in differing.items():
-        answer = "read-only" if name in readonly else await device.write(name, _spelled_like(found[name], value))
+        answer = "read-only" if name in readonly else await _written(device, name, spellings(found[name], value))
         if answer != "Accepted":
             refused[name] = answer
     seen = (await device.read(list(wanted)))[0] if differing else found
-    in_force = {name: value for name, value in seen.items() if name in wanted and value.lower() == wanted[name]}
+    in_force = {name: value or "" for name, value in seen.items() if name in wanted and same_value(value, wanted[name])}
     for name in differing.keys() - in_force.keys() - refused.keys():
-        refused[name] = f"accepted, but reads {seen.get(name)!r}"
+        value_seen = seen.get(name)
+        refused[name] = f"accepted, but reads {value_seen!r}" if value_seen else "accepted, but reads no value"
     return SettingsSeen(in_force=in_force, refused={name: why for name, why in refused.items() if name not in in_force})
+
+
+async def _written(device: _Keys | _Variables, name: str, values: tuple[str, ...]) -> str:
+    """The charger's answer to the first of `values` that it accepts, or to the last one."""
+    answer = ""
+    for value in values:
+        answer = await device.write(name, value)
+        if answer == "Accepted":
+            break
+    return answer
 
 
 class _Keys:
@@ -73,7 +85,7 @@ class _Keys:
     def __init__(self, connection: ChargerConnection) -> None:
         self._connection = connection
 
-    async def read(self, names: list[str]) -> tuple[dict[str, str], frozenset[str]]:
+    async def read(self, names: list[str]) -> tuple[dict[str, str | None], frozenset[str]]:
         """Values by our spelling of the key, and those that cannot be written."""
         answer = await self._ask("GetConfiguration", {"key": names})
         entries = answer.get("configurationKey")
@@ -82,8 +94,8 @@ class _Keys:
             for entry in (entries if isinstance(entries, list) else [])
             if isinstance(entry, dict)
         }
-        found = {name: str(by_key[name.lower()].get("value") or "") for name in names if name.lower() in by_key}
-        readonly = frozenset(name for name in found if by_key[name.lower()].get("readonly") is True)
+        found = {name: value_text(by_key[name.lower()].get("value")) for name in names if name.lower() in by_key}
+        readonly = frozenset(name for name in found if truth(by_key[name.lower()].get("readonly")))
         return found, readonly
 
     async def write(self, name: str, value: str) -> str:
@@ -102,12 +114,12 @@ class _Variables:
     def __init__(self, connection: ChargerConnection) -> None:
         self._connection = connection
 
-    async def read(self, names: list[str]) -> tuple[dict[str, str], frozenset[str]]:
-        found = {}
+    async def read(self, names: list[str]) -> tuple[dict[str, str | None], frozenset[str]]:
+        found: dict[str, str | None] = {}
         for name in names:
             result = await self._one("GetVariables", "getVariableData", "getVariableResult", _address(name))
             if result.get("attributeStatus") == "Accepted":
-                found[name] = str(result.get("attributeValue") or "")
+                found[name] = value_text(result.get("attributeValue"))
         return found, frozenset()
 
     async def write(self, name: str, value: str) -> str:
@@ -127,10 +139,3 @@ class _Variables:
 def _address(name: str) -> dict[str, Any]:
     component, variable = name.split(".")
     return {"component": {"name": component}, "variable": {"name": variable}}
-
-
-def _spelled_like(reported: str, wanted: str) -> str:
-    """Booleans in the spelling in which the charger reports them (part A1.1)."""
-    if reported.isupper():
-        return wanted.upper()
-    return wanted.capitalize() if reported.istitle() else wanted

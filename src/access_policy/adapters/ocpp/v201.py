@@ -202,7 +202,7 @@ class Ocpp201:
         switch = profile.mode_control if profile is not None else None
         for told in objects(payload, "eventData"):
             names = (text(obj(told, "component"), "name"), text(obj(told, "variable"), "name"))
-            if isinstance(switch, DeviceVariable) and names == (switch.component, switch.variable):
+            if isinstance(switch, DeviceVariable) and _same_names(names, (switch.component, switch.variable)):
                 self._desks.switch_moved(station.key, f"{switch.component}.{switch.variable} changed")
         return {}
 
@@ -240,6 +240,11 @@ def energy_wh(payload: Payload) -> int | None:
         scale = 1000 if unit.get("unit") == "kWh" else 1
         return int(reading * scale * 10 ** min(max(exponent, -6), 6))
     return None
+
+
+def _same_names(told: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
+    """Names of components and variables are compared without case (2.x, identifierString)."""
+    return tuple((name or "").lower() for name in told) == tuple(name.lower() for name in known)
 
 
 def _charges(payload: Payload) -> bool:

@@ -175,6 +175,10 @@ class SqlViews:
             chargers[row["pseudonym"]].append(row["charger_id"])
         return Page([{**row, "charger_ids": chargers[row["pseudonym"]]} for row in page.items], page.next_cursor)
 
+    async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
+        groups = _of(DENIED_IDENTIFIERS, tenant_id).where(DENIED_IDENTIFIERS.c.pseudonym == pseudonym)
+        return bool(await self._all(groups.limit(1)))
+
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
         return await self._one(_of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id))
 

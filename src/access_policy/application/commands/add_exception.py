@@ -7,7 +7,7 @@ from datetime import date
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
-from access_policy.application.context import Context, new_id
+from access_policy.application.context import Context
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -38,7 +38,7 @@ class AddExceptionHandler:
     change: ChangePolicy
 
     async def __call__(self, context: Context, command: AddException | AddCalendarException) -> Done:
-        exception_id = ExceptionId(new_id()[:16])
+        exception_id = ExceptionId(context.created_id("exception", command.charger_id))
         now = self.change.clock.now()
 
         def add(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from access_policy.application.commands import Done
-from access_policy.application.context import Context, new_id
+from access_policy.application.context import Context
 from access_policy.application.ports.clock import Clock
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
@@ -34,7 +34,8 @@ class ArmEnrolmentHandler:
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         policy.must_be_in_service()
         session = await self.sessions.get(context.tenant_id, command.charger_id)
-        now, session_id = self.clock.now(), EnrolmentSessionId(new_id()[:16])
+        now = self.clock.now()
+        session_id = EnrolmentSessionId(context.created_id("enrolment-session", command.charger_id))
         done = await self.sessions.record(context, session, session.arm(session_id, command.minutes, now=now), now=now)
         return Done(version=done.version, position=done.position, created=True, created_id=session_id)
 

@@ -9,16 +9,22 @@ from access_policy.application.context import Context
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
+from access_policy.application.ports.views import Views
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.domain.errors import Conflict
+from access_policy.domain.errors import Conflict, Unknown
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, VehicleId, checked_id
-from access_policy.domain.vehicle_registry.errors import VehicleInvalid
+from access_policy.domain.vehicle_registry.errors import IdentifierTaken, VehicleInvalid
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
 
 class IdentifierNotKept(Conflict):
     code = "identifier-not-kept"
+
+
+class DeniedIdentifierUnknown(Unknown):
+    code = "denied-identifier-not-found"
 
 
 class EnrolsAnotherVehicle(Conflict):
@@ -44,16 +50,18 @@ class EnrolIdentifierHandler:
     unknown: UnknownIdentifiers
     pseudonyms: Pseudonyms
     vault: VehicleVault
+    views: Views
     clock: Clock
 
     async def __call__(self, context: Context, command: EnrolIdentifier) -> Done:
-        """Raises `IdentifierNotKept`, `EnrolsAnotherVehicle`, `IdentifierTaken` or what `put_vehicle` refuses."""
+        """Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `EnrolsAnotherVehicle`, `IdentifierTaken` or what
+        `put_vehicle` refuses."""
         checked_id(command.vehicle_id, "vehicle_id")
         tenant_id, vehicle_id = context.tenant_id, command.vehicle_id
         kept = await self.unknown.values(tenant_id, [command.pseudonym], now=self.clock.now())
         value = kept.get(command.pseudonym)
         if value is None:
-            raise IdentifierNotKept("The identifier is not kept any more; present it once more at a charger first.")
+            return await self._enrolled_before(context, command)
         ref = self.pseudonyms.ref(tenant_id, value)
         async with self.registries.locked(tenant_id) as registry:
             described = _described(command, registry.vehicles.get(vehicle_id))
@@ -70,6 +78,23 @@ class EnrolIdentifierHandler:
             version = done.version if events else current.changed_at if current else 0
         await self.unknown.forget(tenant_id, command.pseudonym)
         return Done(version=version, position=done.position, created=current is None)
+
+    async def _enrolled_before(self, context: Context, command: EnrolIdentifier) -> Done:
+        """A repeated enrolment, whose first answer may have been lost, changes nothing. Raises `DeniedIdentifierUnknown`,
+        `IdentifierNotKept` or `IdentifierTaken`."""
+        async with self.registries.locked(context.tenant_id) as registry:
+            holders = (registry.holders.get((kind, command.pseudonym)) for kind in IdentifierKind)
+            holder = next((each for each in holders if each is not None), None)
+            if holder == command.vehicle_id:
+                position = await self.registries.position()
+                return Done(version=registry.vehicles[holder].changed_at, position=position)
+            if holder is not None:
+                raise IdentifierTaken(holder, "of this refusal", pointer="/vehicle_id")
+        if not await self.views.was_denied(context.tenant_id, command.pseudonym):
+            raise DeniedIdentifierUnknown(
+                "There is no such denied identifier; take a denied_id from the list of denied identifiers."
+            )
+        raise IdentifierNotKept("The identifier is not kept any more; present it once more at a charger first.")
 
 
 def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDescription:

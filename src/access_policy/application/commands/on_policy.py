@@ -34,8 +34,14 @@ class ChangePolicy:
     async def __call__(
         self, context: Context, command: OnCharger, decide: Decide, created_id: str | None = None
     ) -> Done:
-        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable` or what `decide` refuses."""
+        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable` or what `decide` refuses.
+
+        `created_id` of something that an earlier run of the same command created: nothing is decided or recorded again.
+        """
         policy = await self.policies.get(context.tenant_id, command.charger_id)
+        if context.command_seed is not None and created_id is not None and policy.has_entry(created_id):
+            position = await self.policies.store.last_position()
+            return Done(version=policy.changed_at, position=position, created_id=created_id)
         check_version(command.expected_version, policy.changed_at)
         events = decide(policy)
         done = await self.policies.record(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
-from access_policy.application.context import Context, new_id
+from access_policy.application.context import Context
 from access_policy.application.repositories.depots import Depots
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import PolicyEvent
@@ -34,7 +34,7 @@ class OverrideModeHandler:
     depots: Depots
 
     async def __call__(self, context: Context, command: OverrideMode) -> Done:
-        override_id = OverrideId(new_id()[:16])
+        override_id = OverrideId(context.created_id("override", command.charger_id))
         charger = await self.change.policies.get(context.tenant_id, command.charger_id)
         depot = await self.depots.find(context.tenant_id, charger.settings.depot_id)
         longest = LONGEST_OVERRIDE if depot is None else depot.longest_override

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.rule_drafts import RuleDraft
-from access_policy.application.context import Context, new_id
+from access_policy.application.context import Context
 from access_policy.domain.ids import ChargerId, RuleId
 
 
@@ -23,7 +23,7 @@ class ScheduleModeHandler:
     change: ChangePolicy
 
     async def __call__(self, context: Context, command: ScheduleMode) -> Done:
-        rule_id = RuleId(new_id()[:16])
+        rule_id = RuleId(context.created_id("mode-rule", command.charger_id))
         now = self.change.clock.now()
         return await self.change(
             context,

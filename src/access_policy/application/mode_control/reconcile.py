@@ -11,7 +11,6 @@ from enum import StrEnum
 from access_policy.application.capability_profiles import (
     CapabilityProfile,
     CapabilityProfiles,
-    ConfigurationKey,
     ControlWithoutSwitch,
     DeviceVariable,
     mode_control_name,
@@ -147,7 +146,8 @@ class Reconciler:
             if found is expected.mode:
                 self._verified[key] = Verified(epoch, charger.policy.application.generation)
                 return Outcome.SETTLED
-            await self._record_drift(charger, found, evidence)
+            if found is not None:  # a value that says nothing proves no drift: it is written and read again
+                await self._record_drift(charger, found, evidence)
         elif self._awaits_reboot(key, charger, expected):
             await self.reboots.ask(key, charger.policy.application.generation)
             return Outcome.WAITING
@@ -157,7 +157,7 @@ class Reconciler:
             written = await self.gateway.write_switch(
                 key, switch, expected.mode, lambda: self._expected(self.view.charger(*key))[0].mode is expected.mode
             )
-            if written is Written.AFTER_REBOOT or (isinstance(switch, ConfigurationKey) and switch.needs_reboot):
+            if written is Written.AFTER_REBOOT or switch.needs_reboot:
                 await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
                 await self.reboots.ask(key, charger.policy.application.generation)
                 return Outcome.WAITING
@@ -222,11 +222,8 @@ class Reconciler:
         )
         await self.facts.append(charger, requested)
 
-    async def _record_drift(self, charger: ChargerView, found: AccessMode | None, evidence: str) -> None:
-        other = (
-            AccessMode.FREEVEND if charger.policy.application.applied_mode is AccessMode.MANAGED else AccessMode.MANAGED
-        )
-        drift = mode_control.record_drift(charger.policy, found=found or other, evidence=evidence, now=self.clock.now())
+    async def _record_drift(self, charger: ChargerView, found: AccessMode, evidence: str) -> None:
+        drift = mode_control.record_drift(charger.policy, found=found, evidence=evidence, now=self.clock.now())
         await self.facts.append(charger, drift)
 
     async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:

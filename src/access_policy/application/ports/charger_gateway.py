@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
+from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.capability_profiles import Switch as Switch
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.ids import ChargerId, TenantId
 
 ChargerKey = tuple[TenantId, ChargerId]
-Switch = DeviceVariable | ConfigurationKey
-
 
 StillWanted = Callable[[], bool]
 
@@ -75,7 +74,8 @@ class ChargerGateway(Protocol):
         ...
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
-        """The mode that the switch stands for now, None for a value that stands for neither, and the raw evidence.
+        """The mode that the switch stands for now, None for an absent value or one that stands for neither, and the raw
+        evidence.
 
         Raises `SwitchRefused` or `ChargerDidNotAnswer`.
         """

@@ -12,7 +12,7 @@ from access_policy.application.ports.charger_gateway import ChargerKey
 
 @dataclass(frozen=True, slots=True)
 class SettingSeen:
-    """`value` None: the charger keeps it to itself. `writable` None: it does not say."""
+    """`value` None: the charger told none, or an empty one. `writable` None: it does not say."""
 
     name: str
     value: str | None

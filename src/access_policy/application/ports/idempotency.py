@@ -1,4 +1,4 @@
-"""Answers to commands, kept for a day under the caller's Idempotency-Key."""
+"""Commands sent under the caller's Idempotency-Key: the key is recorded before the command runs, its answer afterwards."""
 
 from __future__ import annotations
 
@@ -18,13 +18,52 @@ class StoredAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The caller may run the command. Whatever it creates takes its ids from `seed`: every run of the same command under
+    the same key receives the same one, in this process and in others."""
+
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Another holder runs the command and has not answered; its lease has not expired."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedOtherwise:
+    """The key belongs to a request with another fingerprint."""
+
+
 class IdempotencyRecords(Protocol):
+    """All methods raise `StoreUnavailable`. `scope` is the tenant."""
+
     def fingerprint_of(self, request: bytes) -> str:
-        """A keyed hash: a request may hold a PIN, which an unkeyed one would give away to who tries them all."""
+        """A keyed hash: a request may hold a PIN, which an unkeyed hash would reveal to anyone who tries them all."""
+        ...
+
+    async def begin(
+        self, scope: str, key: str, fingerprint: str, *, holder: str, now: datetime
+    ) -> Begun | UnderWay | UsedOtherwise | StoredAnswer:
+        """Record that `holder` runs the command of the key, unless it was answered within the last day or another holder
+        runs it. Atomic: of several that begin at once, one receives `Begun`."""
         ...
 
     async def find(self, scope: str, key: str, *, now: datetime) -> StoredAnswer | None:
-        """The answer given under the key within the last day. `scope` is the tenant."""
+        """The answer given under the key within the last day."""
         ...
 
-    async def keep(self, scope: str, key: str, answer: StoredAnswer, *, now: datetime) -> None: ...
+    async def keep(self, scope: str, key: str, answer: StoredAnswer, *, now: datetime) -> None:
+        """Record the answer; the command is not under way any longer."""
+        ...
+
+    async def release(self, scope: str, key: str, *, holder: str) -> None:
+        """`holder` gives up the command without an answer. The seed stays: the command may have had its effect."""
+        ...
+
+    async def forget(self, scope: str, key: str, *, holder: str) -> None:
+        """As `release`, for a command that certainly had no effect: the key may be used for another request."""
+        ...

@@ -122,6 +122,10 @@ class Views(Protocol):
         """Groups last seen in `[since, until)`, newest first; the chargers that saw them under `charger_ids`."""
         ...
 
+    async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
+        """Whether there is a group of denied identifiers with this pseudonym, however old."""
+        ...
+
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
         """The latest one of the charger."""
         ...

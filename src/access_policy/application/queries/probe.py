@@ -1,7 +1,7 @@
 """Which capability profile fits a connected charger: read from its settings, never written (ocpp-access-control A1.3).
 
-A profile fits when the charger has its key or variable, and best when the charger also says that it is of that vendor. What
-no switch was found for is proposed the central profile, which is safe with any charger that asks.
+A profile fits when the charger has its key or variable and tells its value, and best when the charger also says that it is of
+that vendor. What no switch was found for is proposed the central profile, which is safe with any charger that asks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from access_policy.application.capability_profiles import (
     ControlWithoutSwitch,
     DeviceVariable,
     Evidence,
+    mode_of,
 )
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
@@ -38,10 +39,13 @@ class Fit(StrEnum):
     FITS = "fits"  # the switch is there and the vendor is the profile's
     MAY_FIT = "may_fit"  # the switch is there
     READ_ONLY = "read_only"  # it is there and cannot be written
+    UNREADABLE = "unreadable"  # it is there and its value is not told: a switch that cannot be read back proves nothing
     ALWAYS = "always"  # needs no switch on the charger
 
 
-_ORDER: Final = {fit: rank for rank, fit in enumerate((Fit.FITS, Fit.MAY_FIT, Fit.ALWAYS, Fit.READ_ONLY))}
+_ORDER: Final = {
+    fit: rank for rank, fit in enumerate((Fit.FITS, Fit.MAY_FIT, Fit.ALWAYS, Fit.READ_ONLY, Fit.UNREADABLE))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +122,16 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
     if setting is None:
         return None
     because = [f"The charger has {setting.name}" + (f" = {setting.value}." if setting.value is not None else ".")]
-    if setting.value is not None and setting.value.lower() not in (
-        control.managed_value.lower(),
-        control.freevend_value.lower(),
-    ):
+    mode = mode_of(setting.value, control)
+    if setting.value is not None and mode is None:
         because.append(f"Its value is neither {control.managed_value!r} nor {control.freevend_value!r}.")
     is_vendors = _is_of(profile, says)
     if is_vendors:
         because.append(f"It says that it is a {says.strip()}.")
     if profile.evidence is Evidence.SECOND_HAND:
         because.append("The key is known second-hand: try it with a plug-in.")
+    if setting.value is None and mode is None:
+        return Candidate(profile, Fit.UNREADABLE, (*because, "It tells no value, so that no switching could be verified."))
     if setting.writable is False:
         return Candidate(profile, Fit.READ_ONLY, (*because, "It cannot be written."))
     return Candidate(profile, Fit.FITS if is_vendors or not profile.vendors else Fit.MAY_FIT, tuple(because))

@@ -46,6 +46,10 @@ class VehicleRegistries:
         position = await self._store.append([Append(stream, version, enveloped(context, events, now=now))])
         return Committed(version + len(events), position)
 
+    async def position(self) -> int:
+        """The log position by which everything recorded so far can be read. Raises `StoreUnavailable`."""
+        return await self._store.last_position()
+
     async def _caught_up(self, tenant_id: TenantId) -> VehicleRegistry:
         registry = self._in_memory.registry(tenant_id)
         for recorded in await self._store.load(registry_stream(tenant_id), after_version=registry.version):

@@ -6,7 +6,7 @@ ids come in as arguments, so that replay is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -92,6 +92,17 @@ class ChargerAccessPolicy:
             calendar_exceptions=self.calendar_exceptions,
             calendars=self.calendars,
         )
+
+    def has_entry(self, id_: str) -> bool:
+        """A rule, an exception or an override has this id, or an override had it and was lifted before it began."""
+        entries: tuple[Collection[str], ...] = (
+            self.rules,
+            self.exceptions,
+            self.calendar_exceptions,
+            self.overrides,
+            self.never_begun,
+        )
+        return any(id_ in each for each in entries)
 
     # --- the charger itself ---------------------------------------------------------------------------------------
 

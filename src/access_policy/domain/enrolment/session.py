@@ -58,6 +58,9 @@ class EnrolmentSession:
     version: int = 0
 
     def arm(self, session_id: EnrolmentSessionId, minutes: int, *, now: datetime) -> tuple[EnrolmentEvent, ...]:
+        """The same session again changes nothing."""
+        if session_id == self.session_id:
+            return ()
         if not 1 <= minutes <= MINUTES_MAX:
             raise SessionLengthInvalid(f"minutes takes 1 to {MINUTES_MAX}.", pointer="/minutes")
         expires_at = now + timedelta(minutes=minutes)

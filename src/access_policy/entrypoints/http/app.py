@@ -13,7 +13,7 @@ from access_policy import __version__
 from access_policy.entrypoints.http.addresses import address_must_be_understood
 from access_policy.entrypoints.http.answers import answer
 from access_policy.entrypoints.http.auth import Caller, Services
-from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore, reads_its_writes
+from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, SentBefore, StoreFailures, reads_its_writes
 from access_policy.entrypoints.http.openapi import document
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.services import HttpServices
@@ -87,5 +87,6 @@ def create_app(services: HttpServices) -> FastAPI:
     app.add_middleware(BaseHTTPMiddleware, dispatch=SentBefore())
     app.add_middleware(BaseHTTPMiddleware, dispatch=reads_its_writes)
     app.add_middleware(BodyLimit)
+    app.add_middleware(StoreFailures)
     app.add_middleware(RequestIds)
     return app

@@ -113,4 +113,9 @@ Caller = Annotated[Identity, Depends(identity_of)]
 
 
 def context_of(request: Request, caller: Identity) -> Context:
-    return Context(tenant_id=caller.tenant_id, actor=caller.subject, correlation_id=request.state.request_id)
+    return Context(
+        tenant_id=caller.tenant_id,
+        actor=caller.subject,
+        correlation_id=request.state.request_id,
+        command_seed=getattr(request.state, "command_seed", None),
+    )

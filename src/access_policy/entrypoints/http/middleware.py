@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from access_policy.application.ports.idempotency import StoredAnswer
+from access_policy.application.errors import TooBusy
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
 from access_policy.entrypoints.http.answers import LOG_POSITION
 from access_policy.entrypoints.http.auth import authenticated, services_of
-from access_policy.entrypoints.http.problems import ApiProblem, problem
+from access_policy.entrypoints.http.problems import ApiProblem, problem, unavailable
+from access_policy.entrypoints.http.services import HttpServices
+
+log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
@@ -22,7 +29,7 @@ IMPORT_MAX = 32 * MIB
 KEY_MAX = 200  # characters
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _COMMANDS = frozenset({"POST", "PUT", "DELETE", "PATCH"})
-_NOT_THE_ANSWER = (202, 401, 403)  # under way still, or not let in
+_NOT_LET_IN = (401, 403)
 _KEPT_HEADERS = ("etag", "content-type", "location")
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -98,7 +105,9 @@ def _limit(request: Request) -> int:
 def _too_large(limit: int) -> Response:
     if limit == IMPORT_MAX:
         return problem(
-            413, "body-too-large", f"A file to import has at most {limit // MIB} MiB; split it and import the parts in turn."
+            413,
+            "body-too-large",
+            f"A file to import has at most {limit // MIB} MiB; split it and import the parts in turn.",
         )
     return problem(413, "body-too-large", f"A body has at most {limit} bytes.")
 
@@ -116,11 +125,36 @@ async def reads_its_writes(request: Request, call_next: Next) -> Response:
     return await call_next(request)
 
 
+class StoreFailures:
+    """A store that fails inside another middleware: 503 with Retry-After, as from an endpoint (`problems`). Once the response
+    has begun, the error goes on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except (StoreUnavailable, TooBusy) as failed:
+            if begun or scope["type"] != "http":
+                raise
+            await unavailable(Request(scope), failed)(scope, receive, send)
+
+
 class SentBefore:
-    """The same key and request within a day gives the same answer, another request under the key is refused, and one that
-    is still being worked on as well."""
+    """The same key and request within a day gives the same answer; another request under the key is refused, and so is one
+    that is still under way, here or in another process. The key is recorded before the command runs and gives the ids of
+    what it creates: a command whose answer was lost creates nothing a second time when it is repeated."""
 
     def __init__(self) -> None:
+        self._holder = secrets.token_hex(8)
         self._under_way: set[tuple[str, str]] = set()
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
@@ -136,32 +170,68 @@ class SentBefore:
             return await call_next(request)  # which refuses it
         services = services_of(request)
         fingerprint = services.idempotency.fingerprint_of(await _what_is_asked(request))
-        earlier = await services.idempotency.find(tenant_id, key, now=services.clock.now())
-        if earlier is not None:
-            return _again(earlier, fingerprint)
         if (tenant_id, key) in self._under_way:
-            return problem(409, "still-under-way", "The request with this Idempotency-Key is not answered yet.")
+            return _still_under_way()
         self._under_way.add((tenant_id, key))
         try:
-            return await self._first(request, call_next, tenant_id, key, fingerprint)
+            return await self._once(request, call_next, tenant_id, key, fingerprint)
         finally:
             self._under_way.discard((tenant_id, key))
 
-    async def _first(self, request: Request, call_next: Next, tenant_id: str, key: str, fingerprint: str) -> Response:
-        response = await call_next(request)
-        body = b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
-        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-        if response.status_code < 500 and response.status_code not in _NOT_THE_ANSWER:
-            services = services_of(request)
-            kept = StoredAnswer(fingerprint, response.status_code, headers, body)
-            await services.idempotency.keep(tenant_id, key, kept, now=services.clock.now())
+    async def _once(self, request: Request, call_next: Next, tenant_id: str, key: str, fingerprint: str) -> Response:
+        services = services_of(request)
+        begun = await services.idempotency.begin(
+            tenant_id, key, fingerprint, holder=self._holder, now=services.clock.now()
+        )
+        match begun:
+            case StoredAnswer():
+                return _again(begun)
+            case UsedOtherwise():
+                detail = "This Idempotency-Key was used for another request; take a new one for each command."
+                return problem(422, "idempotency-key-reused", detail)
+            case UnderWay():
+                return _still_under_way()
+            case Begun(seed):
+                request.state.command_seed = seed
+        try:
+            response, body = await _whole(await call_next(request))
+            await self._keep(services, tenant_id, key, fingerprint, response, body)
+        except BaseException:
+            await self._released(services, tenant_id, key)
+            raise
         return Response(body, response.status_code, dict(response.headers))
 
+    async def _keep(
+        self, services: HttpServices, tenant_id: str, key: str, fingerprint: str, response: Response, body: bytes
+    ) -> None:
+        records = services.idempotency
+        if response.status_code in _NOT_LET_IN:
+            await records.forget(tenant_id, key, holder=self._holder)
+        elif response.status_code >= 500 or response.status_code == HTTPStatus.ACCEPTED:
+            await records.release(tenant_id, key, holder=self._holder)
+        else:
+            headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+            kept = StoredAnswer(fingerprint, response.status_code, headers, body)
+            await records.keep(tenant_id, key, kept, now=services.clock.now())
 
-def _again(earlier: StoredAnswer, fingerprint: str) -> Response:
-    if earlier.fingerprint != fingerprint:
-        detail = "This Idempotency-Key was used for another request; take a new one for each command."
-        return problem(422, "idempotency-key-reused", detail)
+    async def _released(self, services: HttpServices, tenant_id: str, key: str) -> None:
+        """So that another process need not wait for the lease to expire."""
+        try:
+            await services.idempotency.release(tenant_id, key, holder=self._holder)
+        except StoreUnavailable as error:
+            log.warning("an Idempotency-Key stays leased until its lease expires: %s", error)
+
+
+async def _whole(response: Response) -> tuple[Response, bytes]:
+    return response, b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
+
+
+def _still_under_way() -> Response:
+    detail = "The request with this Idempotency-Key is not answered yet."
+    return problem(409, "still-under-way", detail, headers={"Retry-After": "1"})
+
+
+def _again(earlier: StoredAnswer) -> Response:
     return Response(earlier.body, earlier.status, {**earlier.headers, "Idempotent-Replayed": "true"})
 
 

@@ -104,6 +104,11 @@ async def _version_mismatch(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
+    return unavailable(request, error)
+
+
+def unavailable(request: Request, error: Exception) -> Response:
+    """Whether the command had its effect may be unknown; under an Idempotency-Key it is safe to send it again."""
     log.error("%s %s could not be done: %s", request.method, request.url.path, error)
     detail = "This cannot be recorded just now; send it again in a moment."
     return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from access_policy.application.context import Context
 from access_policy.application.decisions.questions import Ask
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.views import AttemptFilter, Row
@@ -20,7 +21,7 @@ from access_policy.domain.errors import Invalid
 from access_policy.domain.identifiers import identifier
 from access_policy.domain.ids import AttemptId, ChargerId
 from access_policy.entrypoints.http.answers import Cursor, Limit, answer, instant, not_found, page
-from access_policy.entrypoints.http.auth import Caller, Services
+from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.bodies import DecisionBody, Instant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.v1.planned import cause, cause_as_it_was
@@ -61,10 +62,16 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
     if body.dry_run:
         event, steps = services.desk.preview(ask, at=body.at or services.clock.now())
         return answer(_decision(event, steps, attempt_id=None))
-    chosen = None if body.attempt_id is None else AttemptId(body.attempt_id)
-    decided = await services.desk.authorize(ask, attempt_id=chosen)
+    decided = await services.desk.authorize(ask, attempt_id=_attempt_id(body, context_of(request, caller)))
     await services.settled(decided.position)
     return answer(_decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id))
+
+
+def _attempt_id(body: DecisionBody, context: Context) -> AttemptId | None:
+    """The caller's own; or, under an Idempotency-Key, that of the first run; None: derived from the request."""
+    if body.attempt_id is not None:
+        return AttemptId(body.attempt_id)
+    return None if context.command_seed is None else AttemptId(context.created_id("attempt", body.charger_id))
 
 
 def _must_have(charger: ChargerAccessPolicy, connector_id: int | None) -> None:
