@@ -84,6 +84,7 @@ from access_policy.application.decisions.spooled_commits import SpooledCommits
 from access_policy.application.decisions.view import TYPES, DecisionView
 from access_policy.application.decisions.view_keeper import ViewKeeper
 from access_policy.application.follower import Follower
+from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.intake.taking import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.mode_control.controller import ModeController, Pace
@@ -229,6 +230,7 @@ class Container(containers.DeclarativeContainer):
     )
     decision_view = providers.Singleton(DecisionView)
     profiles = providers.Singleton(ProfileCatalogue.packaged, decision_view.provided.operators_profiles)
+    freevend_tags = providers.Singleton(FreevendTags, profiles)
     tokens = providers.Singleton(lambda clock, s: open_embedded_tokens(s.data / "keys", clock), clock, settings)
     idempotency = providers.Singleton(
         _opening(lambda keys, s: SqlIdempotencyRecords(_records(s, "idempotency"), keys.vault)), opened, keys, settings
@@ -445,11 +447,18 @@ class Container(containers.DeclarativeContainer):
     override_mode = providers.Singleton(retrying, providers.Singleton(OverrideModeHandler, change_policy, depots))
     lift_override = providers.Singleton(retrying, providers.Singleton(LiftOverrideHandler, change_policy))
     put_vehicle = providers.Singleton(
-        retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock)
+        retrying, providers.Singleton(PutVehicleHandler, registries, pseudonyms, vault, clock, freevend_tags)
     )
     plan_applier = providers.Singleton(PlanApplier, registries, store, import_plans, vault, clock)
     registry_imports = providers.Singleton(
-        _opening(RegistryImports), opened, registries, import_plans, pseudonyms, plan_applier, clock
+        _opening(RegistryImports),
+        opened,
+        registries,
+        import_plans,
+        pseudonyms,
+        plan_applier,
+        clock,
+        freevend_tags,
     )
     registry_export = providers.Singleton(RegistryExport, views, vault, store, read_models.provided.followed_to)
     suspend_vehicle = providers.Singleton(retrying, providers.Singleton(SuspendVehicleHandler, change_registry))
@@ -457,7 +466,9 @@ class Container(containers.DeclarativeContainer):
     remove_vehicle = providers.Singleton(retrying, providers.Singleton(RemoveVehicleHandler, change_registry, vault))
     enrol_identifier = providers.Singleton(
         retrying,
-        providers.Singleton(EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, views, clock),
+        providers.Singleton(
+            EnrolIdentifierHandler, registries, unknown_identifiers, pseudonyms, vault, views, clock, freevend_tags
+        ),
     )
     enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
     arm_enrolment = providers.Singleton(

@@ -48,6 +48,9 @@ class ConfigurationKey:
         return () if self.tag_key is None else (self.tag_key, *self.tag_also_called)
 
 
+REMOTE_START_TAG = "FREEVEND"  # of charges that we start at plug-in; no card's, since those are hexadecimal
+
+
 class ControlWithoutSwitch(StrEnum):
     CENTRAL = "central"  # the charger always asks; freevend is answered here
     REMOTE_START = "remote_start"  # freevend by starting at plug-in
@@ -114,6 +117,17 @@ class CapabilityProfile:
     quirks: tuple[str, ...] = ()
     evidence: Evidence = Evidence.OPERATOR
     source: str = ""
+
+    @property
+    def freevend_tag(self) -> str | None:
+        """The tag that such a charger's freevend sessions carry. It identifies nobody."""
+        if self.mode_control is ControlWithoutSwitch.REMOTE_START:
+            return REMOTE_START_TAG
+        return self.mode_control.tag if isinstance(self.mode_control, ConfigurationKey) else None
+
+    def is_freevend_tag(self, tag: str) -> bool:
+        expected = self.freevend_tag
+        return expected is not None and tag.strip().upper() == expected.upper()
 
 
 class CapabilityProfiles(Protocol):

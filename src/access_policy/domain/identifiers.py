@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from access_policy.domain.errors import Invalid
@@ -21,6 +22,11 @@ _HEX = re.compile(r"[0-9A-F]+")
 _EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
 _PLATE = re.compile(r"[^\W_]{2,16}")
 _PIN = re.compile(r"[0-9]{4,12}")
+_HEX_UID_LENGTHS = (8, 12, 14, 16, 20)  # hex digits of 4, 6, 7, 8 and 10 bytes
+_DECIMAL_CARD = re.compile(r"[0-9]{8,20}")  # a card's number as a reader prints it; 20 digits hold 64 bits
+_MAYBE_PIN = re.compile(r"[0-9]{1,12}")  # also a PIN of which digits are missing: they give away the others
+HIDDEN = "****"  # the masked form that shows nothing
+_EVCCID_PADDING = "0000"  # the two bytes before the MAC in an EVCCID of eight bytes (DIN 70121)
 
 
 class IdentifierKind(StrEnum):
@@ -58,10 +64,17 @@ class IdentifierInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A kind and the value in that kind's normal form. It holds personal data: it never goes into an event."""
+    """A kind and the value in that kind's normal form. It holds personal data: it never goes into an event.
+
+    `spelling` is another spelling of the same value, kept where chargers compare texts themselves (local lists). `also` holds
+    other readings of the tag that was presented, in order: a vehicle registered by one of them has presented itself too.
+    Neither makes two identifiers different.
+    """
 
     kind: IdentifierKind
     value: str
+    spelling: str | None = field(default=None, compare=False)
+    also: tuple[Identifier, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         return f"Identifier({self.kind}, {self.masked})"
@@ -70,13 +83,33 @@ class Identifier:
     def masked(self) -> str:
         """What people may see of the value: nothing of a PIN, the last four characters of anything longer than six."""
         if self.kind is IdentifierKind.PIN:
-            return "****"
+            return HIDDEN
         shown = self.value[-4:] if len(self.value) > 6 else self.value[-1:]
         return f"…{shown}"
 
+    @property
+    def as_spelled(self) -> str:
+        """The value as a charger's local list should hold it."""
+        return self.spelling or self.value
+
+    @property
+    def readings(self) -> tuple[Identifier, ...]:
+        """All under which the registry may hold what was presented, in the order in which they count: itself, its normal
+        form of earlier releases, and the other readings of the tag."""
+        if self.kind is IdentifierKind.MAC and len(self.value) == 12:
+            return (self, Identifier(self.kind, _EVCCID_PADDING + self.value), *self.also)
+        return (self, *self.also)
+
+    @property
+    def may_be_a_pin(self) -> bool:
+        """Digits that somebody may have typed at a charger that does not know that they are a PIN."""
+        from_a_reader = self.kind in (IdentifierKind.RFID, IdentifierKind.OTHER)
+        return from_a_reader and _MAYBE_PIN.fullmatch(self.value) is not None
+
     def byte_reversed(self) -> Identifier | None:
-        """The RFID UID read in the other byte order: a hint for the operator, never a match. None for other kinds."""
-        if self.kind is not IdentifierKind.RFID:
+        """The RFID UID read in the other byte order: a hint for the operator, never a match. None for other kinds, and for
+        a decimal number with an odd count of digits."""
+        if self.kind is not IdentifierKind.RFID or len(self.value) % 2:
             return None
         return Identifier(self.kind, bytes.fromhex(self.value)[::-1].hex().upper())
 
@@ -88,6 +121,20 @@ class IdentifierRef:
     kind: IdentifierKind
     pseudonym: str
     masked: str
+
+    def hidden(self) -> IdentifierRef:
+        """The same with nothing of its value shown."""
+        return replace(self, masked=HIDDEN)
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.masked == HIDDEN
+
+
+def with_readings(readings: Iterable[Identifier | None]) -> Identifier | None:
+    """The first of the readings that there are, with the others beside it; None where there is none."""
+    found = list(dict.fromkeys(each for each in readings if each is not None))
+    return replace(found[0], also=tuple(found[1:])) if found else None
 
 
 def identifier(kind: IdentifierKind, raw: str) -> Identifier:
@@ -101,7 +148,18 @@ def identifier(kind: IdentifierKind, raw: str) -> Identifier:
         raise _invalid(
             f"An identifier has at most {VALUE_LENGTH_MAX} characters, all of them printable; look for a stray one."
         )
+    if kind is IdentifierKind.MAC:
+        return _vehicle_mac(text)
     return Identifier(kind, _NORMAL_FORMS[kind](text))
+
+
+def _vehicle_mac(text: str) -> Identifier:
+    """An EVCCID of eight bytes carries the MAC in its low six: with the other two bytes zero it is that MAC. With any other
+    bytes before the MAC it is an identifier of its own, and is matched whole."""
+    digits = _mac(text)
+    if len(digits) == 16 and digits.startswith(_EVCCID_PADDING):
+        return Identifier(IdentifierKind.MAC, digits[len(_EVCCID_PADDING) :], spelling=digits)
+    return Identifier(IdentifierKind.MAC, digits)
 
 
 def _mac(text: str) -> str:
@@ -116,10 +174,16 @@ def _without_vid_prefix(text: str) -> str:
 
 
 def _rfid(text: str) -> str:
+    """Never converted between decimal and hex: readers differ in byte order and in how many bytes they count, so that a
+    number does not say for certain which UID it is."""
     digits = _SEPARATORS.sub("", text).upper()
-    if _HEX.fullmatch(digits) and len(digits) in (8, 14, 20):
+    is_uid = _HEX.fullmatch(digits) is not None and len(digits) in _HEX_UID_LENGTHS
+    if is_uid or _DECIMAL_CARD.fullmatch(digits):
         return digits
-    raise _invalid("An RFID UID has 4, 7 or 10 bytes: 8, 14 or 20 hex digits, such as 04A1B2C3D4E5F6.")
+    raise _invalid(
+        "An RFID UID has 4, 7 or 10 bytes (ISO 14443), 8 bytes (ISO 15693) or 6 bytes in hex digits, such as 04A1B2C3D4E5F6; "
+        "a card number that a reader sends in decimal has 8 to 20 digits. Register anything else as kind 'other'."
+    )
 
 
 def _emaid(text: str) -> str:
@@ -149,7 +213,6 @@ def _other(text: str) -> str:
 
 
 _NORMAL_FORMS = {
-    IdentifierKind.MAC: _mac,
     IdentifierKind.RFID: _rfid,
     IdentifierKind.EMAID: _emaid,
     IdentifierKind.PIN: _pin,

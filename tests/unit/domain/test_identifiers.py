@@ -31,7 +31,16 @@ PIN, PLATE, OTHER = IdentifierKind.PIN, IdentifierKind.PLATE, IdentifierKind.OTH
         (RFID, "04a1b2c3", "04A1B2C3"),
         (RFID, "04:A1:B2:C3:D4:E5:F6", "04A1B2C3D4E5F6"),
         (RFID, "04 A1 B2 C3 D4 E5 F6 07 18 29", "04A1B2C3D4E5F6071829"),
+        (MAC, "VID:0000A453EE033156", "A453EE033156"),  # and one with zeros before the MAC is that MAC
+        (MAC, "0000-A453-EE03-3156", "A453EE033156"),
+        (MAC, "VID:0001A453EE033156", "0001A453EE033156"),
         (RFID, "00000000", "00000000"),
+        (RFID, "e0:04:01:50:12:34:56:78", "E004015012345678"),  # ISO 15693
+        (RFID, "A4:53:EE:03:31:56", "A453EE033156"),  # six bytes
+        (RFID, "0000001012951691", "0000001012951691"),  # decimal, as readers print it
+        (RFID, "0078492321", "0078492321"),
+        (RFID, "123456789", "123456789"),
+        (RFID, "12345678901234567890", "12345678901234567890"),
         (RFID, "０４Ａ１Ｂ２Ｃ３", "04A1B2C3"),  # full-width, as an input method may type it
         (EMAID, "DE-8AA-001234567-0", "DE8AA001234567"),
         (EMAID, "de8aa001234567", "DE8AA001234567"),
@@ -61,6 +70,8 @@ def test_spellings_have_one_normal_form(kind: IdentifierKind, spelling: str, nor
         (MAC, "VID:"),
         (RFID, "04A1B2C"),
         (RFID, "04A1B2C3D4"),  # five bytes
+        (RFID, "1234567"),  # too short to be told from a PIN
+        (RFID, "123456789012345678901"),
         (RFID, "VID:04A1B2C3"),
         (EMAID, "DE8AA00123456"),
         (EMAID, "DE8AA00123456701"),
@@ -112,7 +123,7 @@ def test_one_wrong_character_never_passes_the_check_digit(place: int, wrong: str
 
 VALUES = {
     MAC: st.from_regex(r"(VID:)?[0-9A-F]{12}([0-9A-F]{4})?", fullmatch=True),
-    RFID: st.from_regex(r"[0-9A-F]{8}([0-9A-F]{6}){0,2}", fullmatch=True),
+    RFID: st.from_regex(r"[0-9A-F]{8}([0-9A-F]{6}){0,2}|[0-9A-F]{12}([0-9A-F]{4})?|[0-9]{8,20}", fullmatch=True),
     EMAID: st.from_regex(r"[A-Z]{2}[A-Z0-9]{12}", fullmatch=True),
     PIN: st.from_regex(r"[0-9]{4,12}", fullmatch=True),
     PLATE: st.from_regex(r"[A-Z0-9ÄÖÜ]{2,16}", fullmatch=True),
@@ -160,6 +171,25 @@ def test_a_byte_reversed_twin_is_a_hint_and_another_identifier() -> None:
     assert card.byte_reversed() == Identifier(RFID, "C3B2A104")
     assert card.byte_reversed() != card
     assert identifier(PLATE, "BAB1234").byte_reversed() is None
+    assert identifier(RFID, "123456789").byte_reversed() is None
+
+
+@pytest.mark.parametrize(
+    ("read", "may_be"),
+    [
+        (identifier(OTHER, "4711"), True),
+        (identifier(OTHER, "1"), True),  # a PIN with digits missing
+        (identifier(RFID, "12345678"), True),
+        (identifier(RFID, "123456789012"), True),
+        (identifier(RFID, "1234567890123"), False),
+        (identifier(RFID, "1234567A"), False),
+        (identifier(OTHER, "Fob 4711"), False),
+        (identifier(MAC, "123456789012"), False),
+        (identifier(PLATE, "4711"), False),
+    ],
+)
+def test_digits_from_a_reader_may_be_a_pin_up_to_its_longest(read: Identifier, may_be: bool) -> None:
+    assert read.may_be_a_pin is may_be
 
 
 @pytest.mark.parametrize(
@@ -181,6 +211,6 @@ def test_people_see_the_masked_form_only(kind: IdentifierKind, value: str, maske
 
 def test_a_refusal_does_not_repeat_the_value() -> None:
     with pytest.raises(IdentifierInvalid) as refusal:
-        identifier(RFID, "77DEADBEEF77")
+        identifier(RFID, "77DEADBEEF7")
 
     assert "DEADBEEF" not in refusal.value.detail

@@ -39,6 +39,7 @@ class Chargers:
     versions: dict[ChargerKey, int] = field(default_factory=dict)
     silent: set[ChargerKey] = field(default_factory=set)
     without: set[ChargerKey] = field(default_factory=set)
+    cannot_carry: set[Identifier] = field(default_factory=set)
     in_full: int = 0
     limits_asked: int = 0
 
@@ -65,8 +66,9 @@ class Chargers:
     ) -> Sent:
         await asyncio.sleep(0)
         self.in_full += 1
-        self.lists[key], self.versions[key] = list(identifiers), version
-        return Sent(version, list(identifiers))
+        carried = [each for each in identifiers if each not in self.cannot_carry]
+        self.lists[key], self.versions[key] = carried, version
+        return Sent(version, carried, left_out=len(identifiers) - len(carried))
 
     async def remove_from_list(
         self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
@@ -225,3 +227,14 @@ async def test_a_charger_without_a_list_is_asked_once_a_connection() -> None:
         await yard.until(lambda: yard.all_hold(1, 2, but=yard.chargers.without))
 
         assert yard.chargers.limits_asked == 2
+
+
+async def test_an_identifier_that_the_protocol_cannot_carry_takes_no_room_from_the_others() -> None:
+    async with yard_of(1) as yard:
+        yard.chargers.cannot_carry = {card(2)}
+        await yard.register(1, 2, 3)
+        await yard.until(lambda: yard.all_hold(1, 3))
+
+        await yard.register(4)
+
+        await yard.until(lambda: yard.all_hold(1, 3, 4))

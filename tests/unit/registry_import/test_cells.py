@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_policy.application.registry_import.cells import IdentifierCell, ReadRow, guarded, read_rows, unguarded
+from access_policy.application.registry_import.cells import (
+    IdentifierCell,
+    ReadRow,
+    guarded,
+    other_spelled,
+    read_rows,
+    unguarded,
+)
 from access_policy.application.registry_import.csv_file import Row
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 from access_policy.domain.ids import TenantId
@@ -114,6 +121,21 @@ def test_a_row_whose_vehicle_cannot_be_told_says_so(vehicle_id: str) -> None:
 )
 def test_a_wrong_cell_is_said_with_its_column_and_what_to_do(cells: dict[str, str], said: str) -> None:
     assert said in wrong(**cells)
+
+
+def test_a_decimal_card_with_its_leading_zeros_is_taken_as_it_stands() -> None:
+    cell = read(rfid="0000001012951691;0078492321;0000001012951690").identifiers[IdentifierKind.RFID]
+
+    assert values(cell) == ["0000001012951691", "0078492321", "0000001012951690"]
+
+
+@given(st.lists(st.text(alphabet="\\;=-1a.…*'E+, ", min_size=1, max_size=8), min_size=1, max_size=4))
+def test_every_value_of_kind_other_comes_back_as_it_was_spelled(texts: list[str]) -> None:
+    kept = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+    cell = ";".join(other_spelled(text) for text in kept)
+
+    assert values(read(other=cell).identifiers.get(IdentifierKind.OTHER, IdentifierCell())) == kept
+    assert guarded(cell) == cell
 
 
 def test_all_wrong_cells_of_a_row_are_said_at_once() -> None:

@@ -295,7 +295,7 @@ VALUES = st.one_of(
             Identifier, st.just(IdentifierKind.MAC), st.text("0123456789ABCDEF", min_size=n, max_size=n)
         )
     ),
-    st.text(min_size=2, max_size=8)
+    st.text(st.characters(categories=["Lu", "Nd"]), min_size=2, max_size=8)
     .filter(_accepted(lambda text: identifier(IdentifierKind.PLATE, text)))
     .map(lambda text: identifier(IdentifierKind.PLATE, text)),
     st.text("0123456789", min_size=4, max_size=12).map(lambda text: Identifier(IdentifierKind.PIN, text)),
@@ -303,7 +303,9 @@ VALUES = st.one_of(
         lambda text: Identifier(IdentifierKind.EMAID, text),
         st.from_regex(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}", fullmatch=True),
     ),
-    st.text(min_size=1, max_size=9).map(lambda text: Identifier(IdentifierKind.OTHER, text)),
+    st.text(
+        st.characters(exclude_categories=["C", "Z"]) | st.sampled_from("\\;=-1a.…*'E+,"), min_size=1, max_size=9
+    ).map(lambda text: identifier(IdentifierKind.OTHER, text)),
 )
 TEXTS = st.one_of(st.text(min_size=1, max_size=12), st.text("=+-@'\",; \t1E", min_size=1, max_size=8))
 INSTANTS = st.integers(946_684_800_000_000, 7_226_582_400_000_000).map(lambda us: EPOCH + timedelta(microseconds=us))

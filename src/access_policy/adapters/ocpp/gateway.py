@@ -26,12 +26,12 @@ from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, Secur
 from access_policy.adapters.ocpp.framing import Call
 from access_policy.adapters.ocpp.guessing import GuessLimit
 from access_policy.adapters.ocpp.server import OcppServer, ServerLimits
-from access_policy.adapters.ocpp.station import REMOTE_START_TAG, Desks, Station
+from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
 from access_policy.adapters.ocpp.v16 import Ocpp16
 from access_policy.adapters.ocpp.v21 import Ocpp21
 from access_policy.adapters.ocpp.v201 import Ocpp201
-from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.capability_profiles import REMOTE_START_TAG, DeviceVariable
 from access_policy.application.decisions.questions import Denial
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,

@@ -7,6 +7,7 @@ the one before; 0 is never used. What does not fit in one message goes on in Dif
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -25,8 +26,14 @@ CAPACITY_UNTOLD: Final = 100  # entries, where a charger does not say how many i
 PER_MESSAGE_UNTOLD: Final = 20
 TAG_LENGTH_MAX: Final = 20  # characters of an idTag in OCPP 1.6
 
+TOKEN_LENGTH_MAX: Final = 36  # characters of an idToken in OCPP 2.0.1
+
+_TAG: Final = re.compile(r"[ -~]+")  # CiString of 1.6: printable ASCII
+_TOKEN: Final = re.compile(r"[A-Za-z0-9*\-_=:+|@.]+")  # identifierString of 2.x
+_FROM_A_READER: Final = re.compile(r"[0-9A-Fa-f:\-. ]+")
+_ISO15693: Final = re.compile(r"E0[0-9A-F]{14}")  # such a UID begins with E0 (ISO/IEC 15693-3, 4.1)
+
 _TOKEN_TYPES: Final = {
-    IdentifierKind.RFID: "ISO14443",
     IdentifierKind.MAC: "MacAddress",
     IdentifierKind.EMAID: "eMAID",
 }
@@ -55,7 +62,7 @@ async def send_list(
             break
         version += 1
         taken += part
-    return Sent(await _read_back(connection, version), taken)
+    return Sent(await _read_back(connection, version), taken, left_out=len(identifiers) - len(listable))
 
 
 async def remove_from_list(
@@ -101,13 +108,27 @@ async def list_version(connection: ChargerConnection) -> int:
 
 def _entry(version: OcppVersion, identifier: Identifier, *, allowed: bool) -> dict[str, Any] | None:
     """None for an identifier that the protocol cannot carry in a list."""
+    value = identifier.as_spelled
     if version is OcppVersion.V16:
-        tag = f"{VID_PREFIX}{identifier.value}" if identifier.kind is IdentifierKind.MAC else identifier.value
-        if len(tag) > TAG_LENGTH_MAX:
+        tag = f"{VID_PREFIX}{value}" if identifier.kind is IdentifierKind.MAC else value
+        if len(tag) > TAG_LENGTH_MAX or not _TAG.fullmatch(tag):
             return None
         return {"idTag": tag, **({"idTagInfo": {"status": "Accepted"}} if allowed else {})}
-    token = {"idToken": identifier.value, "type": _TOKEN_TYPES[identifier.kind]}
+    if len(value) > TOKEN_LENGTH_MAX or not _TOKEN.fullmatch(value):
+        return None
+    token = {"idToken": value, "type": _token_type(identifier)}
     return {"idToken": token, **({"idTokenInfo": {"status": "Accepted"}} if allowed else {})}
+
+
+def _token_type(identifier: Identifier) -> str:
+    """A list's entry fits only a token of the same type, and the registry does not say which the charger gives: for a card
+    what its value says, for anything else what a charger calls an identifier of its own."""
+    if identifier.kind in _TOKEN_TYPES:
+        return _TOKEN_TYPES[identifier.kind]
+    if _ISO15693.fullmatch(identifier.value.upper()):
+        return "ISO15693"
+    is_a_card = identifier.kind is IdentifierKind.RFID or _FROM_A_READER.fullmatch(identifier.value) is not None
+    return "ISO14443" if is_a_card else "Local"
 
 
 async def _limits_16(connection: ChargerConnection) -> tuple[int, int]:

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from access_policy.application.capability_profiles import (
     CapabilityProfile,
     CapabilityProfiles,
-    ConfigurationKey,
-    ControlWithoutSwitch,
 )
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
@@ -25,8 +23,6 @@ from access_policy.domain.access_mode import AccessMode
 HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again
 OFFLINE_AFTER = timedelta(seconds=60)  # a start this much older than the connection was made while it could not ask
-
-REMOTE_START_TAG = "FREEVEND"  # of charges that we start at plug-in; no card's, since those are hexadecimal
 
 PlugSeen = Callable[[ChargerKey, int, bool], None]
 EnergySeen = Callable[[EnergyReport], Awaitable[None]]
@@ -69,14 +65,11 @@ class Desks:
     def freevend_tag(self, key: ChargerKey) -> str | None:
         """The tag that the charger's freevend sessions carry, by its profile."""
         profile = self.profile(key)
-        control = profile.mode_control if profile is not None else None
-        if control is ControlWithoutSwitch.REMOTE_START:
-            return REMOTE_START_TAG
-        return control.tag if isinstance(control, ConfigurationKey) else None
+        return None if profile is None else profile.freevend_tag
 
     def is_freevend_tag(self, key: ChargerKey, tag: str) -> bool:
-        expected = self.freevend_tag(key)
-        return expected is not None and tag.strip().upper() == expected.upper()
+        profile = self.profile(key)
+        return profile is not None and profile.is_freevend_tag(tag)
 
     def lets_all_in(self, key: ChargerKey, tag: str) -> bool:
         """A charger asks about its own freevend tag while freevend is expected: nobody's attempt, and nothing to record."""

@@ -1,7 +1,11 @@
 """From what a protocol calls a tag or token to our identifiers (design 3.4).
 
-A tag that cannot be read as what its profile says is `other`, verbatim; a token that names its own kind (`VID:`, OCPP
-2.x types) and cannot be read as that kind is malformed: None, which is decided as `identifier_invalid`.
+A tag that cannot be read as what its profile says is `other`, verbatim, and so is a card's token of OCPP 2.x whose value is
+not a UID. A token that names another kind (`VID:`, MacAddress, eMAID, KeyCode) and cannot be read as that kind is malformed:
+None, which is decided as `identifier_invalid`. None stands for the charger's own freevend tag as well: it identifies nobody.
+
+A vehicle may be registered by what a tag says verbatim (kind `other`), whatever type the charger gives the tag: that reading
+is kept beside the first one. A PIN has no other reading, so that nothing goes around its lock-out.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from access_policy.domain.identifiers import (
     IdentifierInvalid,
     IdentifierKind,
     identifier,
+    with_readings,
 )
 
 _BYTES_BY_BASE32_LENGTH = {10: 6, 13: 8}
@@ -35,16 +40,22 @@ _KINDS_OF_TOKEN_TYPES = {
 def read_tag(tag: str, profile: CapabilityProfile | None) -> Identifier | None:
     """The identifier that an OCPP 1.6 idTag spells. Case carries no meaning there (1.6, 7.28)."""
     text = tag.strip()
-    if text[: len(VID_PREFIX)].upper() == VID_PREFIX:
-        return _as(IdentifierKind.MAC, text)
-    if profile is not None and profile.base32_macs and (mac := _mac_in_base32(text)) is not None:
-        return mac
+    if profile is not None and profile.is_freevend_tag(text):
+        return None
+    verbatim = _as(IdentifierKind.OTHER, text)
+    if _has_vid_prefix(text):
+        return _beside(_as(IdentifierKind.MAC, text), verbatim)
+    base32 = _mac_in_base32(text) if profile is not None and profile.base32_macs else None
     bare_kind = IdentifierKind(profile.tags_are) if profile is not None else IdentifierKind.RFID
-    return _as(bare_kind, text) or _as(IdentifierKind.OTHER, text)
+    bare = _as(bare_kind, text)
+    if bare is not None and bare_kind is IdentifierKind.PIN:
+        return with_readings((base32, bare))
+    return with_readings((base32, bare, verbatim))
 
 
 def _mac_in_base32(text: str) -> Identifier | None:
-    """A vehicle's own id of 6 or 8 bytes in Base32 without padding: 10 or 13 characters, as no card's UID in hex has."""
+    """A vehicle's own id of 6 or 8 bytes in Base32 without padding: 10 or 13 characters. A card's decimal number may look
+    like one, so that it is read as both."""
     length = _BYTES_BY_BASE32_LENGTH.get(len(text))
     if length is None:
         return None
@@ -57,12 +68,29 @@ def _mac_in_base32(text: str) -> Identifier | None:
 
 def read_token(value: str, token_type: str, profile: CapabilityProfile | None) -> Identifier | None:
     """The identifier that an OCPP 2.x idToken spells."""
+    if profile is not None and profile.is_freevend_tag(value):
+        return None
     kind = _KINDS_OF_TOKEN_TYPES.get(token_type)
+    if kind is IdentifierKind.PIN:
+        return _as(kind, value)
+    verbatim = _as(IdentifierKind.OTHER, value)
+    if _has_vid_prefix(value):  # also from stations that send an Autocharge id as if it were a card
+        mac = _as(IdentifierKind.MAC, value) if kind is not IdentifierKind.EMAID else None
+        return _beside(mac, verbatim)
     if kind is None:
-        return read_tag(value, profile) if value.upper().startswith(VID_PREFIX) else _as(IdentifierKind.OTHER, value)
-    if kind is IdentifierKind.RFID and value.upper().startswith(VID_PREFIX):
-        return _as(IdentifierKind.MAC, value)  # stations that send an Autocharge id as if it were a card
-    return _as(kind, value)
+        return with_readings((verbatim, _as(IdentifierKind.RFID, value)))
+    if kind is IdentifierKind.RFID:
+        return with_readings((_as(kind, value), verbatim))
+    return _beside(_as(kind, value), verbatim)
+
+
+def _has_vid_prefix(text: str) -> bool:
+    return text.strip()[: len(VID_PREFIX)].upper() == VID_PREFIX
+
+
+def _beside(read: Identifier | None, verbatim: Identifier | None) -> Identifier | None:
+    """None for a token that is malformed for its kind, whatever else it could be."""
+    return None if read is None else with_readings((read, verbatim))
 
 
 def _as(kind: IdentifierKind, text: str) -> Identifier | None:

@@ -20,7 +20,13 @@ from access_policy.adapters.databases import TEXT, upsert_into
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.small_tables import TIMEOUT_S, SmallTables, as_text, only_one
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
+from access_policy.domain.identifiers import (
+    Identifier,
+    IdentifierInvalid,
+    IdentifierKind,
+    IdentifierRef,
+    identifier,
+)
 from access_policy.domain.ids import TenantId
 
 logger = logging.getLogger(__name__)
@@ -144,7 +150,7 @@ class SqlUnknownIdentifiers:
 
     def _seal(self, tenant_id: TenantId, pseudonym: str, value: Identifier) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, value.value.encode(), f"{tenant_id}\0{pseudonym}".encode())
+        return nonce + self._cipher.encrypt(nonce, value.as_spelled.encode(), f"{tenant_id}\0{pseudonym}".encode())
 
     def _open(self, tenant_id: TenantId, pseudonym: str, kind: IdentifierKind, sealed: bytes) -> Identifier | None:
         """None for a value that was sealed with another key."""
@@ -155,7 +161,11 @@ class SqlUnknownIdentifiers:
         except (InvalidTag, ValueError):
             logger.warning("the value of an unknown identifier does not open; it is treated as not kept")
             return None
-        return Identifier(kind, plain.decode())
+        try:
+            return identifier(kind, plain.decode())
+        except IdentifierInvalid:
+            logger.warning("the value of an unknown identifier is not of its kind any more; it is treated as not kept")
+            return None
 
 
 def _delete_beyond(connection: Connection, tenant_id: TenantId) -> None:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
+from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTags
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault, refs_of
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.ports.views import Views
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.domain.errors import Conflict, Unknown
-from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import AgreementId, VehicleId, checked_id
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
+from access_policy.domain.ids import AgreementId, TenantId, VehicleId, checked_id
 from access_policy.domain.vehicle_registry.errors import IdentifierTaken, VehicleInvalid
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
-from access_policy.domain.vehicle_registry.registry import Vehicle
+from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
 
 
 class IdentifierNotKept(Conflict):
@@ -52,23 +53,25 @@ class EnrolIdentifierHandler:
     vault: VehicleVault
     views: Views
     clock: Clock
+    freevend_tags: FreevendTags = OF_REMOTE_STARTS
 
     async def __call__(self, context: Context, command: EnrolIdentifier) -> Done:
-        """Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `EnrolsAnotherVehicle`, `IdentifierTaken` or what
-        `put_vehicle` refuses."""
+        """Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `IdentifierIsFreevendTag`, `EnrolsAnotherVehicle`,
+        `IdentifierTaken` or what `put_vehicle` refuses."""
         checked_id(command.vehicle_id, "vehicle_id")
         tenant_id, vehicle_id = context.tenant_id, command.vehicle_id
         kept = await self.unknown.values(tenant_id, [command.pseudonym], now=self.clock.now())
         value = kept.get(command.pseudonym)
         if value is None:
             return await self._enrolled_before(context, command)
-        ref = self.pseudonyms.ref(tenant_id, value)
+        self.freevend_tags.check(tenant_id)(value)
         async with self.registries.locked(tenant_id) as registry:
+            ref = self._ref(tenant_id, command, registry, value)
             described = _described(command, registry.vehicles.get(vehicle_id))
             registry.put_vehicle(
                 vehicle_id, described, [VehicleIdentifier(ref=ref, sealed="")]
             )  # refuse before sealing
-            sealed = await self.vault.seal(tenant_id, vehicle_id, value.value)
+            sealed = await self.vault.seal(tenant_id, vehicle_id, value.as_spelled)
             current = registry.vehicles.get(vehicle_id)
             has = () if current is None else current.identifiers
             identifiers = [VehicleIdentifier(ref=each, sealed="") for each in has]
@@ -94,7 +97,19 @@ class EnrolIdentifierHandler:
             raise DeniedIdentifierUnknown(
                 "There is no such denied identifier; take a denied_id from the list of denied identifiers."
             )
-        raise IdentifierNotKept("The identifier is not kept any more; present it once more at a charger first.")
+        raise IdentifierNotKept(
+            "The identifier's value is not kept: it was presented too long ago, or it has so few digits that it may be "
+            "a PIN typed at a depot that uses PINs. Present it once more, or register the card's number as an "
+            "identifier of its vehicle."
+        )
+
+    def _ref(
+        self, tenant_id: TenantId, command: EnrolIdentifier, registry: VehicleRegistry, value: Identifier
+    ) -> IdentifierRef:
+        """As a vehicle holds it already; else as it was denied, so that the denied identifier is that of the vehicle."""
+        refs = refs_of(self.pseudonyms, tenant_id, value)
+        denied = [ref for ref in refs if ref.pseudonym == command.pseudonym]
+        return registry.held_as([*denied, *(ref for ref in refs if ref not in denied)], command.vehicle_id)
 
 
 def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDescription:

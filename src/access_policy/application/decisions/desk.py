@@ -20,7 +20,7 @@ from access_policy.application.decisions.questions import Ask, Decided, denial_a
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
-from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.streams import attempt_stream, pin_lockout_stream
 from access_policy.domain.access.decision import Decision, Facts, Step, decide, explain
@@ -40,6 +40,7 @@ from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +178,20 @@ class AccessDesk:
     # --- parts that starts share -------------------------------------------------------------------------------------
 
     def ref(self, ask: Ask) -> IdentifierRef | None:
-        return None if ask.identifier is None else self._pseudonyms.ref(ask.tenant_id, ask.identifier)
+        """The identifier as a vehicle holds it, by whichever reading of the tag. One that nobody has, and that may be a PIN
+        typed at a depot that uses PINs, shows nothing of its digits."""
+        if ask.identifier is None:
+            return None
+        registry = self.view.registry(ask.tenant_id)
+        ref = registry.held_as(refs_of(self._pseudonyms, ask.tenant_id, ask.identifier))
+        if ask.identifier.may_be_a_pin and registry.holder_of(ref) is None and self._uses_pins(ask):
+            return ref.hidden()
+        return ref
+
+    def _uses_pins(self, ask: Ask) -> bool:
+        settings = self.view.charger(ask.tenant_id, ask.charger_id).policy.settings
+        depot = self.view.depot(ask.tenant_id, settings.depot_id)
+        return uses_pins(depot, self.view.registry(ask.tenant_id))
 
     def decision_event(
         self,
@@ -306,6 +320,12 @@ def kind_counts(kind: IdentifierKind, depot: Depot | None, agreement: Agreement 
     """An identifier of this kind identifies a vehicle at the depot and, where it has one, for its agreement."""
     here = depot is None or not depot.settings.identifier_kinds or kind in depot.settings.identifier_kinds
     return here and (agreement is None or agreement.counts(kind))
+
+
+def uses_pins(depot: Depot | None, registry: VehicleRegistry) -> bool:
+    """Drivers type PINs at the depot: it says so, or PINs count there as all kinds do and a vehicle has one."""
+    kinds = frozenset() if depot is None else depot.settings.identifier_kinds
+    return IdentifierKind.PIN in kinds or (not kinds and registry.uses_pins())
 
 
 def is_exclusive(kind: IdentifierKind, depot: Depot | None) -> bool:

@@ -18,7 +18,9 @@ from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
 
-LISTED_KINDS = frozenset({IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID})  # what a list can hold
+LISTED_KINDS = frozenset(  # what a list can hold
+    {IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID, IdentifierKind.OTHER}
+)
 
 Entry = tuple[VehicleId, IdentifierRef]
 

@@ -174,8 +174,8 @@ class LocalListKeeper:
         sent = await self.lists.send_list(key, kept.limits, version, list(values.values()))
         taken = set(sent.taken)
         kept.version, kept.entries = sent.version, tuple(entry for entry, value in values.items() if value in taken)
-        if len(taken) < len(values):
-            kept.capacity = len(taken)
+        if len(taken) + sent.left_out < len(values):
+            kept.capacity = len(taken) + sent.left_out
 
     async def _values(self, tenant_id: TenantId, entries: Entries) -> dict[Entry, Identifier]:
         """Of those whose values can be read."""
@@ -185,7 +185,7 @@ class LocalListKeeper:
         of = [(vehicle_id, sealed[ref.pseudonym]) for vehicle_id, ref in readable]
         values = await self.vault.unseal_many(tenant_id, of)
         return {
-            entry: Identifier(entry[1].kind, value)
+            entry: Identifier(entry[1].kind, value)  # as it was sealed: the spelling that the charger is to compare with
             for entry, value in zip(readable, values, strict=True)
             if value is not None
         }

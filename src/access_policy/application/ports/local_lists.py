@@ -21,10 +21,12 @@ class ListState:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What is on the charger's list now of what was sent, and the version that the charger reads back."""
+    """What is on the charger's list now of what was sent, and the version that the charger reads back. `left_out`: how many
+    the protocol cannot carry in a list; they say nothing about the charger's room."""
 
     version: int
     taken: list[Identifier]
+    left_out: int = 0
 
 
 class ListNotKept(Exception):

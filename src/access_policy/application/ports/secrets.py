@@ -17,6 +17,11 @@ class Pseudonyms(Protocol):
         ...
 
 
+def refs_of(pseudonyms: Pseudonyms, tenant_id: TenantId, identifier: Identifier) -> tuple[IdentifierRef, ...]:
+    """The ref of each of the identifier's readings, its own first: under one of these a vehicle may hold it."""
+    return tuple(pseudonyms.ref(tenant_id, reading) for reading in identifier.readings)
+
+
 class VehicleVault(Protocol):
     """Identifier values encrypted with one key per vehicle, so that forgetting the key forgets the values."""
 

@@ -1,6 +1,7 @@
 """Identifiers that were refused because nobody has them, grouped, without their values; and what armed chargers saw.
 
-Gone once a vehicle has the identifier. PINs are left out: a wrong one is nobody's to enrol.
+Gone once a vehicle has the identifier. PINs are left out: a wrong one is nobody's to enrol. Digits that may be a PIN are listed
+without any of them, and are not offered to be enrolled.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.changes import Change, Counted, Projection, Put, Remove, RowChange, types_of
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage, Stage
-from access_policy.domain.access.refusals import is_enrollable
+from access_policy.domain.access.refusals import is_unknown
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded
@@ -26,7 +27,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
     match event:
         case AccessAllowed(lineage=lineage) | AccessDenied(lineage=lineage):
             ref = lineage.identifier
-            return [] if ref is None or not is_enrollable(event) else _denied(recorded, lineage, ref)
+            return [] if ref is None or not is_unknown(event) else _denied(recorded, lineage, ref)
         case VehicleIdentifierAdded():
             ref = event.identifier.ref
             key = {"tenant_id": tenant_id, "kind": ref.kind.value, "pseudonym": ref.pseudonym}
@@ -72,8 +73,8 @@ def _denied(recorded: Recorded, lineage: DecisionLineage, ref: IdentifierRef) ->
         counted=Counted("attempts", "counted_position", recorded.position),
     )
     place = Put(PLACES, {**key, "charger_id": lineage.charger_id}, {"last_seen_at": lineage.decided_for})
-    if lineage.stage is Stage.OFFLINE_START:
-        return [group, place]  # nobody stands at the charger now
+    if lineage.stage is Stage.OFFLINE_START or ref.is_hidden:
+        return [group, place]  # nobody stands at the charger now, or typed what may be a PIN
     open_session = {
         "tenant_id": recorded.envelope.tenant_id,
         "charger_id": lineage.charger_id,

@@ -12,7 +12,7 @@ from typing import Any
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
-from access_policy.application.registry_import.cells import KINDS, guarded
+from access_policy.application.registry_import.cells import KINDS, guarded, other_mask_spelled, other_spelled
 from access_policy.application.registry_import.csv_file import COLUMNS
 from access_policy.domain.identifiers import VID_PREFIX
 from access_policy.domain.ids import TenantId, VehicleId
@@ -41,7 +41,7 @@ class RegistryExport:
 
     async def __call__(self, tenant_id: TenantId) -> AsyncIterator[str]:
         """Vehicles by id, each as it is when its page is read. PINs, and values that cannot be unsealed, are masked.
-        Identifiers of kind `other` have no column. Raises `StoreUnavailable`."""
+        Raises `StoreUnavailable`."""
         yield _lines([COLUMNS])
         cursor: str | None = None
         while True:
@@ -89,12 +89,16 @@ def _shown(identifier: Row, values: dict[str, str | None]) -> str:
     """In a spelling of which no spreadsheet makes a number."""
     value = values.get(identifier["sealed"])
     match identifier["kind"]:
+        case "other" if value is None:
+            return other_mask_spelled(identifier["masked"])
         case _ if value is None:
             return str(identifier["masked"])
         case "rfid":
             return ":".join(value[begin : begin + 2] for begin in range(0, len(value), 2))
         case "mac":
             return VID_PREFIX + value
+        case "other":
+            return other_spelled(value)
         case _:
             return value
 

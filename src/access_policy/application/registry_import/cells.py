@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +21,7 @@ KINDS = {
     "emaid": IdentifierKind.EMAID,
     "pin": IdentifierKind.PIN,
     "plate": IdentifierKind.PLATE,
+    "other": IdentifierKind.OTHER,
 }
 assert set(KINDS) < set(COLUMNS)
 
@@ -30,7 +31,7 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(
 _EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
 _FRACTION = re.compile(r"[0-9]+[.,]0+")
 _DIGITS = re.compile(r"[0-9]+")
-_MASK = re.compile(r"[*•]+|….{0,8}")
+_MASK = re.compile(r"[*•]+|….{0,16}")
 _SPREADSHEET = "Make the column's format 'Text' in the spreadsheet and enter the value again."
 _MADE_A_NUMBER = f"A spreadsheet made a number of the value and lost digits. {_SPREADSHEET}"
 _DIGITS_KEPT = 15  # of a number, by spreadsheets
@@ -38,6 +39,8 @@ _LENGTHS = {IdentifierKind.RFID: (8, 14, 20), IdentifierKind.MAC: (12, 16), Iden
 _ZEROS_LOST_MAX = 2
 
 RefOf = Callable[[Identifier], IdentifierRef]
+RefsOf = Callable[[Identifier], Sequence[IdentifierRef]]
+Check = Callable[[Identifier], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,12 @@ class CellError:
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """`value` is None for a PIN, which nobody keeps."""
+    """`value` is None for a PIN, which nobody keeps. `refs` are all under which a vehicle may hold the identifier; none given:
+    `ref` alone."""
 
     ref: IdentifierRef
     value: str | None
+    refs: tuple[IdentifierRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,23 @@ class ReadRow:
     errors: tuple[CellError, ...] = ()
 
 
-def read_rows(rows: Iterable[Row], ref_of: RefOf) -> list[ReadRow]:
-    return [_read(row, ref_of) for row in rows]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """`check` raises what an identifier is refused for by itself."""
+
+    ref_of: RefOf
+    refs_of: RefsOf
+    check: Check
 
 
-def _read(row: Row, ref_of: RefOf) -> ReadRow:
+def read_rows(
+    rows: Iterable[Row], ref_of: RefOf, refs_of: RefsOf | None = None, check: Check = lambda found: None
+) -> list[ReadRow]:
+    known = _Known(ref_of, refs_of or (lambda found: (ref_of(found),)), check)
+    return [_read(row, known) for row in rows]
+
+
+def _read(row: Row, known: _Known) -> ReadRow:
     if row.wrong is not None:
         return ReadRow(row.line, None, errors=(CellError(None, row.wrong),))
     errors: list[CellError] = []
@@ -94,7 +111,7 @@ def _read(row: Row, ref_of: RefOf) -> ReadRow:
             continue
         try:
             if column in KINDS:
-                identifiers[KINDS[column]] = _identifiers(KINDS[column], content, ref_of)
+                identifiers[KINDS[column]] = _identifiers(KINDS[column], content, known)
             else:
                 values[column] = None if content == CLEAR else _VALUES[column](cell)
         except Refused as refusal:
@@ -168,34 +185,80 @@ _VALUES: Mapping[str, Callable[[str], str | AccessClass | datetime]] = {
 # --- identifiers -----------------------------------------------------------------------------------------------------
 
 
-def _identifiers(kind: IdentifierKind, content: str, ref_of: RefOf) -> IdentifierCell:
+def _identifiers(kind: IdentifierKind, content: str, known: _Known) -> IdentifierCell:
     if content == CLEAR:
         return IdentifierCell()
     spelled: dict[IdentifierRef, Spelled] = {}
     masks: dict[str, None] = {}
-    for part in (each.strip() for each in content.split(";")):
+    for part in (each.strip() for each in _parts(kind, content)):
         if _MASK.fullmatch(part):
-            masks[part] = None
+            masks[_verbatim(part) if kind is IdentifierKind.OTHER else part] = None
         elif part:
             found = _identifier(kind, part)
-            ref = ref_of(found)
-            spelled[ref] = Spelled(ref, None if kind is IdentifierKind.PIN else found.value)
+            known.check(found)
+            ref = known.ref_of(found)
+            value = None if kind is IdentifierKind.PIN else found.as_spelled
+            spelled[ref] = Spelled(ref, value, tuple(known.refs_of(found)))
     return IdentifierCell(tuple(spelled.values()), tuple(masks))
 
 
 def _identifier(kind: IdentifierKind, text: str) -> Identifier:
     """Raises `ValueError` for what a spreadsheet made of the value, `IdentifierInvalid` for what it cannot be otherwise."""
+    if kind is IdentifierKind.OTHER:
+        return identifier(kind, _verbatim(text))
     if _EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
         raise ValueError(_MADE_A_NUMBER)
-    if _DIGITS.fullmatch(text) and kind in _LENGTHS:
+    if _DIGITS.fullmatch(text) and kind in _LENGTHS and not text.startswith("0"):  # a number has no leading zeros
         if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
             raise ValueError(
                 f"All digits beyond the {_DIGITS_KEPT}th are 0, as when a spreadsheet makes a number of the value. "
                 f"{_SPREADSHEET} If the value is right, write it with colons."
             )
         if _zeros_lost(kind, text):
-            raise ValueError(f"The value is too short, as when a spreadsheet drops leading zeros. {_SPREADSHEET}")
+            if_right = " If it is a card's decimal number, write it with colons." if kind is IdentifierKind.RFID else ""
+            raise ValueError(
+                f"The value is too short, as when a spreadsheet drops leading zeros. {_SPREADSHEET}{if_right}"
+            )
     return identifier(kind, text)
+
+
+# A value of kind `other` may hold anything. Its column has an escape character, the backslash: before a semicolon or a
+# backslash within a value it makes it part of the value; at the beginning of a value it says that the rest is verbatim, even
+# if it looks like a number, a formula or a mask.
+
+_NUMBER_LIKE = re.compile(r"[0-9.,]+([Ee][+-]?[0-9]+)?")
+_ESCAPED = re.compile(r"\\([;\\])")
+_PART = re.compile(r"(?:\\[;\\]|[^;])+")
+
+
+def other_spelled(value: str) -> str:
+    """A value of kind `other` as the column of an export holds it: no spreadsheet changes it, and reading gives it back."""
+    escaped = other_mask_spelled(value)
+    looks_otherwise = _MASK.fullmatch(value) or _NUMBER_LIKE.fullmatch(value) or _needs_guard(value)
+    return f"\\{escaped}" if looks_otherwise or escaped.startswith("\\") else escaped
+
+
+def other_mask_spelled(masked: str) -> str:
+    """As `other_spelled`, for a masked form that is to be read as one."""
+    return masked.replace("\\", "\\\\").replace(";", "\\;")
+
+
+def _parts(kind: IdentifierKind, content: str) -> list[str]:
+    if kind is not IdentifierKind.OTHER:
+        return content.split(";")
+    parts, begin = [], 0
+    while begin < len(content):
+        marked = len(content[begin:]) - len(content[begin:].lstrip())
+        skipped = begin + marked + content.startswith("\\", begin + marked)  # the mark escapes nothing
+        found = _PART.match(content, skipped)
+        end = found.end() if found else skipped
+        parts.append(content[begin:end])
+        begin = end + 1
+    return parts
+
+
+def _verbatim(part: str) -> str:
+    return _ESCAPED.sub(r"\1", part.removeprefix("\\"))
 
 
 def _zeros_lost(kind: IdentifierKind, digits: str) -> bool:

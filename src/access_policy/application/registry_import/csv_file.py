@@ -22,6 +22,7 @@ COLUMNS = (
     "emaid",
     "pin",
     "plate",
+    "other",
 )
 ROWS_MAX = 250_000
 

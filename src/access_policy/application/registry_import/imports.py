@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTags
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.import_plans import ImportPlans
-from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.cells import ReadRow, read_rows
 from access_policy.application.registry_import.checks import ApplyOptions
@@ -65,12 +66,14 @@ class RegistryImports:
         pseudonyms: Pseudonyms,
         applier: PlanApplier,
         clock: Clock,
+        freevend_tags: FreevendTags = OF_REMOTE_STARTS,
     ) -> None:
         self._registries = registries
         self._plans = plans
         self._pseudonyms = pseudonyms
         self._applier = applier
         self._clock = clock
+        self._freevend_tags = freevend_tags
         self._under_way: dict[PlanKey, _UnderWay] = {}
 
     # --- planning ----------------------------------------------------------------------------------------------------
@@ -109,7 +112,12 @@ class RegistryImports:
         return record, plan
 
     def _read(self, tenant_id: TenantId, file: bytes) -> tuple[list[ReadRow], str]:
-        read = read_rows(rows_of(file), lambda found: self._pseudonyms.ref(tenant_id, found))
+        read = read_rows(
+            rows_of(file),
+            lambda found: self._pseudonyms.ref(tenant_id, found),
+            lambda found: refs_of(self._pseudonyms, tenant_id, found),
+            self._freevend_tags.check(tenant_id),
+        )
         return read, self._plans.fingerprint_of(tenant_id, file)
 
     # --- looking -----------------------------------------------------------------------------------------------------

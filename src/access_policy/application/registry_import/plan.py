@@ -16,7 +16,7 @@ from access_policy.domain.ids import ActorId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
-PLAN_FORMAT = 1  # of how files are read and rows compared: another one makes other plans of the same file
+PLAN_FORMAT = 2  # of how files are read and rows compared: another one makes other plans of the same file
 
 
 class ImportMode(StrEnum):

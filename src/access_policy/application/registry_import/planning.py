@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow
+from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow, Spelled
 from access_policy.application.registry_import.changes import DESCRIBED, described
 from access_policy.application.registry_import.plan import Action, ImportMode, PlannedIdentifier, PlanRow
 from access_policy.domain.errors import Refused
@@ -65,7 +65,7 @@ def _draft(registry: VehicleRegistry, row: ReadRow) -> _Draft:
     draft = _Draft(row, current, errors=list(row.errors))
     if row.vehicle_id is not None:
         _describe(registry, draft)
-        _identify(draft)
+        _identify(registry, draft)
     return draft
 
 
@@ -96,7 +96,7 @@ def _describe(registry: VehicleRegistry, draft: _Draft) -> None:
             draft.errors.append(CellError(column, refusal.detail))
 
 
-def _identify(draft: _Draft) -> None:
+def _identify(registry: VehicleRegistry, draft: _Draft) -> None:
     cells = draft.row.identifiers
     for ref in draft.had:
         cell = cells.get(ref.kind)
@@ -107,11 +107,18 @@ def _identify(draft: _Draft) -> None:
         if wrong := _mask_of_nothing(draft, kind, cell):
             draft.errors.append(CellError(kind.value, wrong))
         for spelled in cell.spelled:
-            key = _key(spelled.ref)
-            value = None if key in had else spelled.value
-            draft.identifiers.setdefault(key, PlannedIdentifier(spelled.ref, value))
+            for ref in _held(registry, draft, spelled):
+                value = None if _key(ref) in had else spelled.value
+                draft.identifiers.setdefault(_key(ref), PlannedIdentifier(ref, value))
     if len(draft.identifiers) > IDENTIFIERS_MAX:
         draft.errors.append(CellError(None, f"A vehicle has at most {IDENTIFIERS_MAX} identifiers."))
+
+
+def _held(registry: VehicleRegistry, draft: _Draft, spelled: Spelled) -> list[IdentifierRef]:
+    """The identifier as the vehicle has it, twice if it was registered in two normal forms; else as another vehicle has it."""
+    refs = spelled.refs or (spelled.ref,)
+    had = {_key(ref) for ref in draft.had}
+    return [ref for ref in refs if _key(ref) in had] or [registry.held_as(refs)]
 
 
 def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) -> str | None:

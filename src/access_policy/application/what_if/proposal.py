@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from access_policy.application.commands.rule_drafts import RuleDraft
-from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.events import ModeScheduleAmended, ModeScheduled, ModeScheduleWithdrawn
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
@@ -130,8 +130,12 @@ def _change_vehicle(
         _apply(registry, registry.remove_vehicle(change.vehicle_id))
         return
     if change.description is not None:
-        refs = [VehicleIdentifier(ref=pseudonyms.ref(tenant_id, each), sealed="") for each in change.identifiers]
-        _apply(registry, registry.put_vehicle(change.vehicle_id, change.description, refs))
+        readings = [refs_of(pseudonyms, tenant_id, each) for each in change.identifiers]
+        held = dict.fromkeys(registry.held_as(refs, change.vehicle_id) for refs in readings)
+        identifiers = [VehicleIdentifier(ref=ref, sealed="") for ref in held]
+        _apply(registry, registry.put_vehicle(change.vehicle_id, change.description, identifiers))
+        for ref in (ref for refs in readings for ref in refs):  # attempts were recorded in the normal form of their time
+            registry.holders.setdefault((ref.kind, ref.pseudonym), change.vehicle_id)
     if change.suspended is not None:
         act = registry.suspend if change.suspended else registry.reinstate
         _apply(registry, act(change.vehicle_id, "what if"))

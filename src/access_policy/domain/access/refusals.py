@@ -25,8 +25,8 @@ def is_wrong_pin(decided: Decided) -> bool:
     return is_pin and refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
 
 
-def is_enrollable(decided: Decided) -> bool:
-    """An identifier was presented that no vehicle has, and it is no PIN: a wrong PIN is nobody's to enrol."""
+def is_unknown(decided: Decided) -> bool:
+    """An identifier was presented that no vehicle has, and it is not a PIN: a wrong PIN is nobody's to enrol."""
     lineage = decided.lineage
     return (
         refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
@@ -34,3 +34,9 @@ def is_enrollable(decided: Decided) -> bool:
         and lineage.identifier is not None
         and lineage.identifier.kind is not IdentifierKind.PIN
     )
+
+
+def is_enrollable(decided: Decided) -> bool:
+    """As `is_unknown`, and its digits cannot be a PIN that was typed at a charger which does not know that it is one."""
+    identifier = decided.lineage.identifier
+    return is_unknown(decided) and identifier is not None and not identifier.is_hidden

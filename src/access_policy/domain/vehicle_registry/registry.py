@@ -58,6 +58,7 @@ class VehicleRegistry:
     agreements: dict[AgreementId, Agreement] = field(default_factory=dict)
     agreement_changed_at: dict[AgreementId, int] = field(default_factory=dict)
     version: int = 0
+    _pins: int | None = field(default=None, compare=False, repr=False)  # how many are held; None: not counted yet
 
     def copy(self) -> VehicleRegistry:
         """Of this version, whatever this one becomes: its vehicles and agreements are values that both share."""
@@ -74,6 +75,19 @@ class VehicleRegistry:
     def holder_of(self, ref: IdentifierRef) -> Vehicle | None:
         vehicle_id = self.holders.get((ref.kind, ref.pseudonym))
         return None if vehicle_id is None else self.vehicles[vehicle_id]
+
+    def held_as(self, refs: Sequence[IdentifierRef], vehicle_id: VehicleId | None = None) -> IdentifierRef:
+        """Of several refs of one identifier the one under which a vehicle holds it, `vehicle_id` before any other; the first
+        where none does. An identifier that was registered in another normal form keeps the pseudonym of then."""
+        held = [ref for ref in refs if _key(ref) in self.holders]
+        by_this = [ref for ref in held if self.holders[_key(ref)] == vehicle_id]
+        return (by_this or held or list(refs))[0]
+
+    def uses_pins(self) -> bool:
+        """A vehicle has a PIN."""
+        if self._pins is None:
+            self._pins = sum(kind is IdentifierKind.PIN for kind, _ in self.holders)
+        return self._pins > 0
 
     def vehicle(self, vehicle_id: VehicleId) -> Vehicle:
         """Raises `VehicleUnknown`."""
@@ -210,9 +224,11 @@ class VehicleRegistry:
             case VehicleReclassified():
                 self._change(event.vehicle_id, description=event.description)
             case VehicleIdentifierAdded(identifier=added):
+                self._count_pin(added.ref, 1)
                 self.holders[_key(added.ref)] = event.vehicle_id
                 self._change(event.vehicle_id, identifiers=(*self.vehicles[event.vehicle_id].identifiers, added.ref))
             case VehicleIdentifierRemoved(ref=ref):
+                self._count_pin(ref, -1)
                 del self.holders[_key(ref)]
                 kept = tuple(i for i in self.vehicles[event.vehicle_id].identifiers if _key(i) != _key(ref))
                 self._change(event.vehicle_id, identifiers=kept)
@@ -222,11 +238,16 @@ class VehicleRegistry:
                 self._change(event.vehicle_id, suspended_because=None)
             case VehicleRemoved():
                 for ref in self.vehicles.pop(event.vehicle_id).identifiers:
+                    self._count_pin(ref, -1)
                     del self.holders[_key(ref)]
             case AgreementRecorded(agreement=agreement) | AgreementAmended(agreement=agreement):
                 self._agree(agreement)
             case AgreementEnded():
                 self._agree(replace(self.agreements[event.agreement_id], ended_at=event.ended_at))
+
+    def _count_pin(self, ref: IdentifierRef, by: int) -> None:
+        if self._pins is not None and ref.kind is IdentifierKind.PIN:
+            self._pins += by
 
     def _change(self, vehicle_id: VehicleId, **changes: object) -> None:
         vehicle = self.vehicles[vehicle_id]

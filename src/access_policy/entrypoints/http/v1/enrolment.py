@@ -11,9 +11,10 @@ from fastapi.responses import Response
 
 from access_policy.application.commands.arm_enrolment import ArmEnrolment, CancelEnrolment
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
+from access_policy.application.decisions.desk import uses_pins
 from access_policy.application.ports.identity import Identity
 from access_policy.application.ports.views import Row
-from access_policy.domain.identifiers import Identifier
+from access_policy.domain.identifiers import HIDDEN, Identifier
 from access_policy.domain.ids import AgreementId, ChargerId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.answers import (
@@ -45,9 +46,26 @@ async def list_denied_identifiers(
         caller.tenant_id, since=since, until=None, cursor=cursor, limit=limit
     )
     pseudonyms = [row["pseudonym"] for row in page.items]
-    values = await services.unknown_identifiers.values(caller.tenant_id, pseudonyms, now=now)
-    items = [_group(services, caller, row, values.get(row["pseudonym"])) for row in page.items]
+    values = dict(await services.unknown_identifiers.values(caller.tenant_id, pseudonyms, now=now))
+    hidden = {row["pseudonym"] for row in page.items if _may_be_a_pin(services, caller, row, values)}
+    for pseudonym in hidden & values.keys():  # kept before the depot used PINs
+        del values[pseudonym]
+        await services.unknown_identifiers.forget(caller.tenant_id, pseudonym)
+    rows = [{**row, "masked": HIDDEN} if row["pseudonym"] in hidden else row for row in page.items]
+    items = [_group(services, caller, row, values.get(row["pseudonym"])) for row in rows]
     return answer({"items": items, "next_cursor": page.next_cursor})
+
+
+def _may_be_a_pin(services: HttpServices, caller: Identity, row: Row, values: Mapping[str, Identifier]) -> bool:
+    """Digits that were typed or read where PINs are used."""
+    value = values.get(row["pseudonym"])
+    if value is None or not value.may_be_a_pin:
+        return False
+    view = services.decision_view
+    policies = [view.known_policy(caller.tenant_id, ChargerId(each)) for each in row["charger_ids"]]
+    depots = {policy.settings.depot_id for policy in policies if policy is not None}
+    registry = view.registry(caller.tenant_id)
+    return any(uses_pins(view.depot(caller.tenant_id, depot_id), registry) for depot_id in depots)
 
 
 def _group(services: HttpServices, caller: Identity, row: Row, value: Identifier | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from access_policy.application.commands.reinstate_vehicle import ReinstateVehicl
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.ports.identity import Identity, Role
+from access_policy.application.ports.secrets import refs_of
 from access_policy.application.ports.views import Row
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import ASSURANCE, Identifier, IdentifierKind, identifier
@@ -212,10 +213,11 @@ def _hints(
 
 def _spelled(services: HttpServices, tenant_id: TenantId, text: str) -> set[str]:
     """The pseudonyms of everything that the text could be a spelling of."""
-    pseudonyms = set()
+    pseudonyms: set[str] = set()
     for kind in IdentifierKind:
         try:
-            pseudonyms.add(services.pseudonyms.ref(tenant_id, identifier(kind, text)).pseudonym)
+            refs = refs_of(services.pseudonyms, tenant_id, identifier(kind, text))
+            pseudonyms.update(ref.pseudonym for ref in refs)
         except Refused:
             continue
     return pseudonyms

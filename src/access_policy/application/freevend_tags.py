@@ -1,0 +1,66 @@
+"""Tags of chargers' own freevend sessions: they identify nobody, so that no vehicle may have one.
+
+A vehicle that had one would be charged with whatever anyone draws in freevend, and would let anyone in under managed access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from access_policy.application.capability_profiles import REMOTE_START_TAG, CapabilityProfiles
+from access_policy.domain.errors import Invalid
+from access_policy.domain.identifiers import Identifier, IdentifierInvalid, IdentifierKind, identifier
+from access_policy.domain.ids import TenantId
+
+_Key = tuple[IdentifierKind, str]
+
+
+class IdentifierIsFreevendTag(Invalid):
+    code = "identifier-is-freevend-tag"
+
+
+@dataclass(frozen=True, slots=True)
+class FreevendTags:
+    """Those of all capability profiles that a charger of the tenant may have, now or later."""
+
+    profiles: CapabilityProfiles | None = None
+
+    def check(self, tenant_id: TenantId) -> Callable[[Identifier], None]:
+        """A check of identifiers that are to become a vehicle's. It raises `IdentifierIsFreevendTag`."""
+        known = () if self.profiles is None else self.profiles.all(tenant_id)
+        tags = {REMOTE_START_TAG, *(each.freevend_tag for each in known if each.freevend_tag is not None)}
+        forbidden = _keys(frozenset(tags))
+
+        def check(value: Identifier) -> None:
+            if _key(value) in forbidden:
+                raise IdentifierIsFreevendTag(
+                    "This is the tag that chargers send for their own freevend sessions, whoever charges; it cannot identify a "
+                    "vehicle. Register the vehicle's card, MAC or contract id.",
+                    pointer="/identifier/value",
+                )
+
+        return check
+
+
+OF_REMOTE_STARTS: Final = FreevendTags()
+
+@lru_cache(maxsize=100)
+def _keys(tags: frozenset[str]) -> frozenset[_Key]:
+    return frozenset(key for tag in tags for kind in IdentifierKind for key in _spelled(kind, tag))
+
+
+def _spelled(kind: IdentifierKind, tag: str) -> tuple[_Key, ...]:
+    """None of a number plate, which no charger reads from a tag."""
+    if kind is IdentifierKind.PLATE:
+        return ()
+    try:
+        return (_key(identifier(kind, tag)),)
+    except IdentifierInvalid:
+        return ()
+
+
+def _key(value: Identifier) -> _Key:
+    return (value.kind, value.value.upper())
