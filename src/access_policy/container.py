@@ -76,6 +76,7 @@ from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.gone_gateways import GoneGateways
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts
+from access_policy.application.decisions.lost_sessions import LostSessionsWatch
 from access_policy.application.decisions.other_gateways import TYPES as other_gateways_types  # noqa: N811
 from access_policy.application.decisions.other_gateways import OtherGateways
 from access_policy.application.decisions.questions import EnergyReport
@@ -364,6 +365,17 @@ class Container(containers.DeclarativeContainer):
         spooled_commits,
         spooled_commits,
         gateway,
+        clock,
+    )
+    lost_sessions = providers.Singleton(
+        lambda view, live, sessions, gateway, views, clock: LostSessionsWatch(
+            view, live, sessions.lost, gateway.connected, views, clock
+        ),
+        decision_view,
+        live,
+        sessions,
+        gateway,
+        views,
         clock,
     )
     remote_starts = providers.Singleton(

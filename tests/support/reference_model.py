@@ -146,11 +146,22 @@ class Verdict:
 
 
 @dataclass
+class Charge:
+    """A charge under way. `watched_since`: the service has looked at it since then, without a restart."""
+
+    where: str
+    connector: int
+    who: Identifier
+    since: datetime
+    watched_since: datetime | None = None
+
+
+@dataclass
 class Model:
     chargers: dict[str, Charger] = field(default_factory=dict)
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
-    charging: dict[str, tuple[str, Identifier]] = field(default_factory=dict)  # by transaction: where and who
+    charging: dict[str, Charge] = field(default_factory=dict)  # by transaction
 
     def holder(self, identifier: Identifier | None) -> str | None:
         return next((name for name, vehicle in self.vehicles.items() if identifier in vehicle.identifiers), None)
@@ -170,6 +181,18 @@ class Model:
         if is_pin and "unknown_identifier" in (verdict.reason, verdict.would_deny):
             self.chargers[charger_id].wrong_pins.append(at)
 
+    def over(self, where: str, connector: int) -> None:
+        """Another transaction began on the connector, or the connector is free: what charged there does not any more."""
+        here = (where, connector)
+        self.charging = {name: each for name, each in self.charging.items() if (each.where, each.connector) != here}
+
+    def looked_at(self, at: datetime) -> None:
+        """A charge without energy for two days is lost, once it has been watched for an hour."""
+        for name, each in list(self.charging.items()):
+            each.watched_since = each.watched_since or at
+            if at - each.since > 2 * DAY and at - each.watched_since >= timedelta(hours=1):
+                del self.charging[name]
+
     def _row(self, charger_id: str, identifier: Identifier | None, vehicle: Vehicle | None, at: datetime) -> str:
         charger = self.chargers[charger_id]
         if identifier is None:
@@ -180,7 +203,7 @@ class Model:
             return "unknown_identifier"
         if vehicle.suspended:
             return "vehicle_suspended"
-        elsewhere = any(who == identifier and where != charger_id for where, who in self.charging.values())
+        elsewhere = any(each.who == identifier and each.where != charger_id for each in self.charging.values())
         if identifier[0] == "mac" and elsewhere:
             return "identifier_in_use"
         if (vehicle.valid_from or at) > at or (vehicle.valid_until is not None and vehicle.valid_until <= at):

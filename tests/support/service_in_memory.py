@@ -14,6 +14,7 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.decisions.lost_sessions import LostSessionsWatch
 from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
 from access_policy.application.decisions.recall import recall
 from access_policy.application.decisions.sessions import Sessions
@@ -26,6 +27,13 @@ from tests.support.office import ACME, Office
 from tests.support.stores import inline_memory_store, pseudonyms
 
 Answer = TypeVar("Answer")
+
+
+class NothingRemembered:
+    """Read models without connected chargers."""
+
+    async def connected_chargers(self) -> list[dict[str, Any]]:
+        return []
 
 
 class ServiceInMemory:
@@ -50,6 +58,9 @@ class ServiceInMemory:
         self.desk = AccessDesk(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
         self._sessions = Sessions(
             self.desk, self.live, self.store, commits, self.office.policies, self.clock, lambda key, evidence: None
+        )
+        self._watch = LostSessionsWatch(
+            self.view, self.live, self._sessions.lost, lambda key: True, NothingRemembered(), self.clock
         )
 
     def run(self, call: Coroutine[Any, Any, Answer]) -> Answer:
@@ -100,11 +111,13 @@ class ServiceInMemory:
         )
         return self.run(self.desk.authorize(ask))
 
-    def start(self, charger: str, presented: Identifier | None, transaction_id: str) -> Started:
+    def start(
+        self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1
+    ) -> Started:
         report = StartReport(
             tenant_id=ACME,
             charger_id=ChargerId(charger),
-            connector_id=1,
+            connector_id=connector,
             identifier=presented,
             anonymous=False,
             transaction_ids=(transaction_id,),
@@ -127,3 +140,10 @@ class ServiceInMemory:
             reason="Local",
         )
         self.run(self._sessions.end(report))
+
+    def connector_free(self, charger: str, connector: int) -> None:
+        key = (ACME, ChargerId(charger))
+        self.run(self._sessions.lost.connector_free(key, connector, self.clock.now()))
+
+    def look_for_lost_sessions(self) -> None:
+        self.run(self._watch.look())

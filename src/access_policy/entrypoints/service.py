@@ -135,6 +135,7 @@ class Service:
         if ProcessRole.GATEWAY in self._roles:
             yield "mode control", c.mode_controller().run()
             yield "follow-up", c.follow_up().run()
+            yield "lost sessions", c.lost_sessions().run()
             yield "remote starts", c.remote_starts().run()
             yield "local lists", c.local_lists().run()
             yield "late records", c.gateway().record_late()

@@ -19,6 +19,7 @@ from access_policy.domain.access_mode import Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
+from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore
 from tests.support.stores import memory_store
 
@@ -55,7 +56,7 @@ class Yard:
         report = StartReport(
             tenant_id=TENANT,
             charger_id=charger,
-            connector_id=1,
+            connector_id=int(transaction_id) - 100,
             identifier=presented,
             anonymous=presented is None,
             transaction_ids=(transaction_id,),
@@ -385,9 +386,7 @@ async def test_a_silent_charger_delays_the_stop_at_no_other_and_is_not_asked_twi
 async def test_the_follow_up_cancelled_ends_the_stops_under_way() -> None:
     yard, gateway = await with_a_silent_bay()
     running = asyncio.create_task(yard.follow_up.run())
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert len(gateway.asked) == 2
+    await until(lambda: len(gateway.asked) == 2)
 
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

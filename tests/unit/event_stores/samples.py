@@ -192,6 +192,19 @@ SAMPLES: tuple[object, ...] = (
         until=datetime(2026, 11, 20, 6, 10, tzinfo=UTC),
     ),
     access.TransactionOpened(charger_id=BAY, transaction_id="tx-1", attempt_id=ATTEMPT),
+    access.TransactionAnnounced(
+        charger_id=BAY, transaction_id="tx-1", announced_at=START, connector_id=1, meter_wh=1_000
+    ),
+    access.TransactionEnded(
+        charger_id=BAY, transaction_id="tx-1", ended_at=START, connector_id=None, meter_wh=5_000, reason="Local"
+    ),
+    access.SessionEndedByOperator(
+        attempt_id=ATTEMPT,
+        charger_id=BAY,
+        transaction_id="tx-1",
+        reason="The vehicle has left; the charger was replaced.",
+        ended_at=START,
+    ),
     enrolment.EnrolmentArmed(
         charger_id=BAY,
         session_id=EnrolmentSessionId("enrol-1"),

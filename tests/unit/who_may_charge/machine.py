@@ -48,6 +48,7 @@ VEHICLES, AGREEMENTS = ("bus", "van", "truck", "guest"), ("partner", "forwarder"
 CHECKED_AHEAD = 40  # every so many permissions are held against each minute of the next day
 
 chargers = st.sampled_from(sorted(DEPOT_OF))
+connectors = st.sampled_from((1, 2))
 vehicles = st.sampled_from(VEHICLES)
 agreements = st.sampled_from(AGREEMENTS)
 known = st.sampled_from(sorted(SPELLINGS))
@@ -488,6 +489,8 @@ class WhoMayCharge(RuleBasedStateMachine):
     def restart(self) -> None:
         self.counted("restart")
         self.service.restart()
+        for each in self.model.charging.values():
+            each.watched_since = None
         self._all_modes_agree()
 
     # --- attempts --------------------------------------------------------------------------------------------------
@@ -559,8 +562,8 @@ class WhoMayCharge(RuleBasedStateMachine):
         self.open[charger, key] = (self.now, expected)
         self.last = (charger, read, f"m-{self.messages}", decided)
 
-    @step(3, charger=chargers, key=st.none() | known, spelling=spellings)
-    def start(self, charger: str, key: model.Identifier | None, spelling: int) -> None:
+    @step(3, charger=chargers, connector=connectors, key=st.none() | known, spelling=spellings)
+    def start(self, charger: str, connector: int, key: model.Identifier | None, spelling: int) -> None:
         """A charge begins: of an attempt that was decided lately, or one nobody asked about."""
         if len(self.model.charging) >= 4:
             return
@@ -568,23 +571,25 @@ class WhoMayCharge(RuleBasedStateMachine):
         self.messages += 1
         transaction = f"t-{self.messages}"
         expected = self.model.decide(charger, key, self.now)
-        started = self.service.start(charger, presented(*spelt(key, spelling)) if key else None, transaction)
+        read = presented(*spelt(key, spelling)) if key else None
+        started = self.service.start(charger, read, transaction, connector=connector)
         assert started.decided is not None
         asked_at, before = self.open.pop((charger, key), (self.now, None))
         joined = before is not None and self.now - asked_at <= START_WITHIN
         self._same(charger, key, expected, started.decided, stands=joined)
         if not joined or before != expected:
             self.model.decided(charger, key, self.now, expected)
+        self.model.over(charger, connector)
         if expected.allowed and key is not None:
-            self.model.charging[transaction] = (charger, key)
+            self.model.charging[transaction] = model.Charge(charger, connector, key, self.now)
 
-    @step(3, charger=chargers, elsewhere=chargers, which=st.integers(0, 3))
-    def charge_twice(self, charger: str, elsewhere: str, which: int) -> None:
+    @step(3, charger=chargers, connector=connectors, elsewhere=chargers, which=st.integers(0, 3))
+    def charge_twice(self, charger: str, connector: int, elsewhere: str, which: int) -> None:
         """One vehicle's MAC here and then at another charger."""
         held = (key for each in self.model.vehicles.values() for key in each.identifiers)
         macs = sorted(key for key in held if key[0] == "mac")
         if macs:
-            self.start(charger, macs[which % len(macs)], 0)
+            self.start(charger, connector, macs[which % len(macs)], 0)
             self.attempt(elsewhere, macs[which % len(macs)], 1)
 
     @step(2, which=st.integers(0, 3))
@@ -593,8 +598,23 @@ class WhoMayCharge(RuleBasedStateMachine):
             return
         self.counted("end")
         transaction = sorted(self.model.charging)[which % len(self.model.charging)]
-        charger, _ = self.model.charging.pop(transaction)
-        self.service.end(charger, transaction)
+        self.service.end(self.model.charging.pop(transaction).where, transaction)
+
+    @step(2, which=st.integers(0, 3))
+    def lose_an_end(self, which: int) -> None:
+        """The charger does not report the end of a charge, and then that the connector is free."""
+        if self.model.charging:
+            self.counted("lost end")
+            charge = sorted(self.model.charging.items())[which % len(self.model.charging)][1]
+            self.model.over(charge.where, charge.connector)
+            self.service.connector_free(charge.where, charge.connector)
+            self.attempt(sorted(set(DEPOT_OF) - {charge.where})[0], charge.who, 0)
+
+    @step(2)
+    def look_for_lost_sessions(self) -> None:
+        self.counted("look for lost sessions")
+        self.service.look_for_lost_sessions()
+        self.model.looked_at(self.now)
 
     # --- the same, here and there ----------------------------------------------------------------------------------
 

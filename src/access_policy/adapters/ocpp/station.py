@@ -22,7 +22,6 @@ from access_policy.domain.access_mode import AccessMode
 
 HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again
-OFFLINE_AFTER = timedelta(seconds=60)  # a start this much older than the connection was made while it could not ask
 
 PlugSeen = Callable[[ChargerKey, int, bool], None]
 EnergySeen = Callable[[EnergyReport], Awaitable[None]]
@@ -41,7 +40,23 @@ class Station:
     accepted: bool
     pending_since: float | None = None
     is_safe: bool = False
-    waiting: dict[str, dict[str, object]] = field(default_factory=dict)  # 2.x transactions that nobody authorised yet
+    occupied: set[tuple[int, int]] = field(default_factory=set)  # EVSE and connector (2.x) with a vehicle
+
+    def was_away_at(self, at: datetime) -> bool:
+        """The charger could not ask then: what it did before this connection began is judged by its own time."""
+        return at < self.connected_at
+
+    def frees_evse(self, evse_id: int, connector_id: int, status: str | None) -> bool:
+        """The connector's status (2.x) means that no vehicle is at the EVSE any more, which has one cable in use at a time."""
+        connector = (evse_id, connector_id)
+        if status != "Available":
+            self.occupied.discard(connector)
+            if status == "Occupied":
+                self.occupied.add(connector)
+            return False
+        was_occupied = connector in self.occupied
+        self.occupied.discard(connector)
+        return (was_occupied or connector_id <= 1) and not any(evse == evse_id for evse, _ in self.occupied)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from access_policy.adapters.ocpp.payloads import (
     rfc3339,
     text,
 )
-from access_policy.adapters.ocpp.station import OFFLINE_AFTER, Desks, Station
+from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.tags import read_tag
 from access_policy.application.decisions.attempt_ids import numeric_transaction_id
 from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, StartReport
@@ -106,7 +106,7 @@ class Ocpp16:
                 ),
                 started_at=started_at,
                 meter_start_wh=meter_start_wh,
-                offline=started_at < min(station.connected_at, now - OFFLINE_AFTER),
+                offline=station.was_away_at(started_at),
                 protocol=PROTOCOL,
                 message_id=message_id,
                 signals=_SIGNALS,
@@ -117,6 +117,7 @@ class Ocpp16:
 
     async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
         transaction_id = number(payload, "transactionId")
+        tag = text(payload, "idTag")
         await self._desks.sessions.end(
             EndReport(
                 tenant_id=station.key[0],
@@ -125,6 +126,8 @@ class Ocpp16:
                 ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
                 meter_stop_wh=number(payload, "meterStop"),
                 reason=text(payload, "reason") or "Local",
+                identifier=read_tag(tag, self._desks.profile(station.key)) if tag else None,
+                id_is_ours=True,
             )
         )
         return {}
@@ -155,6 +158,10 @@ class Ocpp16:
             at=instant(payload, "timestamp", now=self._desks.clock.now()),
         )
         self._note_plug(station, payload)
+        connector_id = number(payload, "connectorId")
+        if connector_id and payload.get("status") == "Available":
+            at = instant(payload, "timestamp", now=self._desks.clock.now())
+            await self._desks.sessions.lost.connector_free(station.key, connector_id, at)
         if payload.get("status") == "Charging":
             await self._desks.energy(
                 EnergyReport(

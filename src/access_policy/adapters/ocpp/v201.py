@@ -7,7 +7,8 @@ answered Accepted (C02.FR.02), whatever the mode: in a managed window it is a si
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from access_policy.adapters.ocpp.boots import Boots
@@ -33,7 +34,7 @@ from access_policy.domain.access.events import AccessAllowed, DenialSignal
 Answer = dict[str, Any]
 Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]
 
-WAITING_MAX = 20  # transactions of one charger that began without a token and may still get one
+_LONGEST_CHARGE_S = 30 * 24 * 3600  # more is a mistake of the charger
 
 
 class Ocpp201:
@@ -86,22 +87,35 @@ class Ocpp201:
         return {"idTokenInfo": self._token_info(decided)}
 
     async def transaction_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        """A transaction has a session from the first event on that has a token or energy, of whatever type (E02: cable first),
+        also if the events come over several connections or in another order."""
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
         if not transaction_id:
             return {}  # nothing that could be recorded; an error would only make the charger send it again
         token = obj(payload, "idToken")
-        answer: Answer = {}
-        if payload.get("eventType") != "Ended" and self._is_start(station, payload, transaction_id, token):
-            started = await self._start(station, payload, message_id, transaction_id, token)
-            if token:
-                answer["idTokenInfo"] = self._info_of(started)
-        elif token:
-            answer["idTokenInfo"] = await self._token_of_running(station, token, message_id)
         if payload.get("eventType") == "Ended":
-            await self._end(station, payload, transaction_id)
+            started = await self._end(station, payload, message_id, transaction_id, token)
         else:
+            started = await self._begun(station, payload, message_id, transaction_id, token)
             await self._energy(station, payload, transaction_id)
-        return answer
+        if not token:
+            return {}
+        if started is None:
+            return {"idTokenInfo": await self._token_of_running(station, token, message_id)}
+        return {"idTokenInfo": self._info_of(started)}
+
+    async def _begun(
+        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
+    ) -> Started | None:
+        """The session that the event starts. None: the transaction has one, or none yet."""
+        reports_start = payload.get("eventType") == "Started" and bool(token)
+        if not reports_start and self._desks.desk.live.session(station.key, transaction_id) is not None:
+            return None
+        started_at = instant(payload, "timestamp", now=self._desks.clock.now())
+        start = self._start(station, payload, message_id, transaction_id, token, started_at)
+        if token or _charges(payload):
+            return await self._desks.sessions.start(start)
+        return await self._desks.sessions.announce(start)
 
     async def _energy(self, station: Station, payload: Payload, transaction_id: str) -> None:
         await self._desks.energy(
@@ -116,41 +130,31 @@ class Ocpp201:
             )
         )
 
-    def _is_start(self, station: Station, payload: Payload, transaction_id: str, token: Payload) -> bool:
-        """A transaction begins for us with its token, or with energy that flows without any (E02: cable first)."""
-        if payload.get("eventType") == "Started":
-            if token or _charges(payload):
-                return True
-            station.waiting[transaction_id] = dict(payload)
-            while len(station.waiting) > WAITING_MAX:
-                del station.waiting[next(iter(station.waiting))]
-            return False
-        return transaction_id in station.waiting and bool(token or _charges(payload))
-
-    async def _start(
-        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
-    ) -> Started:
-        began = station.waiting.pop(transaction_id, payload)
+    def _start(
+        self,
+        station: Station,
+        payload: Payload,
+        message_id: str,
+        transaction_id: str,
+        token: Payload,
+        started_at: datetime,
+    ) -> StartReport:
         token_type = text(token, "type") or NO_AUTHORIZATION
         value = text(token, "idToken") or ""
         anonymous = token_type == NO_AUTHORIZATION or self._desks.is_freevend_tag(station.key, value)
-        return await self._desks.sessions.start(
-            StartReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
-                connector_id=number(obj(payload, "evse"), "id") or number(obj(began, "evse"), "id"),
-                identifier=None
-                if anonymous
-                else read_token(value, token_type, self._desks.profile(station.key)),
-                anonymous=anonymous,
-                transaction_ids=(transaction_id,),
-                started_at=instant(payload, "timestamp", now=self._desks.clock.now()),
-                meter_start_wh=energy_wh(began) if energy_wh(began) is not None else energy_wh(payload),
-                offline=payload.get("offline") is True,
-                protocol=station.protocol,
-                message_id=message_id,
-                signals=self._signals,
-            )
+        return StartReport(
+            tenant_id=station.key[0],
+            charger_id=station.key[1],
+            connector_id=number(obj(payload, "evse"), "id"),
+            identifier=None if anonymous else read_token(value, token_type, self._desks.profile(station.key)),
+            anonymous=anonymous,
+            transaction_ids=(transaction_id,),
+            started_at=started_at,
+            meter_start_wh=energy_wh(payload),
+            offline=payload.get("offline") is True or station.was_away_at(started_at),
+            protocol=station.protocol,
+            message_id=message_id,
+            signals=self._signals,
         )
 
     async def _token_of_running(self, station: Station, token: Payload, message_id: str) -> dict[str, Any]:
@@ -170,18 +174,26 @@ class Ocpp201:
         event, _ = self._desks.desk.preview(ask, at=self._desks.clock.now())
         return self._token_info(Decided(attempt_id=event.lineage.attempt_id, event=event))
 
-    async def _end(self, station: Station, payload: Payload, transaction_id: str) -> None:
-        station.waiting.pop(transaction_id, None)
-        await self._desks.sessions.end(
-            EndReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
-                transaction_id=transaction_id,
-                ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
-                meter_stop_wh=energy_wh(payload),
-                reason=text(obj(payload, "transactionInfo"), "stoppedReason") or "Local",
-            )
+    async def _end(
+        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
+    ) -> Started | None:
+        """The session that the event starts and ends at once: nothing of it was reported before."""
+        ended_at = instant(payload, "timestamp", now=self._desks.clock.now())
+        end = EndReport(
+            tenant_id=station.key[0],
+            charger_id=station.key[1],
+            transaction_id=transaction_id,
+            ended_at=ended_at,
+            meter_stop_wh=energy_wh(payload),
+            reason=text(obj(payload, "transactionInfo"), "stoppedReason") or "Local",
         )
+        meter_start_wh = first_energy_wh(payload)
+        start = replace(
+            self._start(station, payload, message_id, transaction_id, token, began_at(payload, ended_at)),
+            meter_start_wh=meter_start_wh,
+        )
+        charged = bool(token) or _has_charged(payload, meter_start_wh, end.meter_stop_wh)
+        return await self._desks.sessions.end_of(start, end, charged=charged)
 
     async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
         faulted = payload.get("connectorStatus") == "Faulted"
@@ -194,7 +206,22 @@ class Ocpp201:
         evse_id = number(payload, "evseId")
         if evse_id and payload.get("connectorStatus") in ("Occupied", "Available"):
             self._desks.plug_seen(station.key, evse_id, payload["connectorStatus"] == "Occupied")
+        if evse_id:
+            await self.connector_status(
+                station,
+                evse_id,
+                number(payload, "connectorId") or 0,
+                text(payload, "connectorStatus"),
+                instant(payload, "timestamp", now=self._desks.clock.now()),
+            )
         return {}
+
+    async def connector_status(
+        self, station: Station, evse_id: int, connector_id: int, status: str | None, at: datetime
+    ) -> None:
+        """An EVSE without a vehicle has no session."""
+        if station.frees_evse(evse_id, connector_id, status):
+            await self._desks.sessions.lost.connector_free(station.key, evse_id, at)
 
     def notify_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
         """The charger tells that a monitored variable changed (N07): of its switch it is read, since a message may be late."""
@@ -245,6 +272,26 @@ def energy_wh(payload: Payload) -> int | None:
 def _same_names(told: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
     """Names of components and variables are compared without case (2.x, identifierString)."""
     return tuple((name or "").lower() for name in told) == tuple(name.lower() for name in known)
+
+
+def first_energy_wh(payload: Payload) -> int | None:
+    """The reading with which the transaction began, where the event has more than one."""
+    values = sorted(objects(payload, "meterValue"), key=lambda value: text(value, "timestamp") or "")
+    readings = [energy_wh({"meterValue": [value]}) for value in values]
+    told = [reading for reading in readings if reading is not None]
+    return told[0] if len(told) > 1 else None
+
+
+def began_at(payload: Payload, ended_at: datetime) -> datetime:
+    """When the charge began at the latest, as far as the event of its end tells."""
+    charged_s = number(obj(payload, "transactionInfo"), "timeSpentCharging") or 0
+    told = [instant(value, "timestamp", now=ended_at) for value in objects(payload, "meterValue")]
+    return min([ended_at, ended_at - timedelta(seconds=min(max(0, charged_s), _LONGEST_CHARGE_S)), *told])
+
+
+def _has_charged(payload: Payload, start_wh: int | None, stop_wh: int | None) -> bool:
+    charged_s = number(obj(payload, "transactionInfo"), "timeSpentCharging") or 0
+    return charged_s > 0 or _charges(payload) or (start_wh is not None and stop_wh is not None and stop_wh > start_wh)
 
 
 def _charges(payload: Payload) -> bool:

@@ -36,8 +36,8 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin, row_of
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
-from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
+from access_policy.domain.ids import AttemptId, TenantId
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -193,6 +193,9 @@ class AccessDesk:
         depot = self.view.depot(ask.tenant_id, settings.depot_id)
         return uses_pins(depot, self.view.registry(ask.tenant_id))
 
+    def ref_of(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
+        return self._pseudonyms.ref(tenant_id, presented)
+
     def decision_event(
         self,
         ask: Ask,
@@ -241,8 +244,12 @@ class AccessDesk:
             pin_locked_out=self.live.pins_are_locked_out((key, ask.actor), at),
             in_use_elsewhere=ref is not None
             and is_exclusive(ref.kind, depot)
-            and self.live.charges_elsewhere(key, ref),
+            and self.live.charges_elsewhere(key, ref, self._is_retired),
         )
+
+    def _is_retired(self, key: ChargerKey) -> bool:
+        policy = self.view.known_policy(*key)
+        return policy is not None and policy.retired_at is not None
 
     def remember(
         self,

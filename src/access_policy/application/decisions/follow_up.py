@@ -125,6 +125,10 @@ class FollowUp:
         """A meter value or a sign of charging. Raises `StoreUnavailable`."""
         key = (report.tenant_id, report.charger_id)
         session = self._live.session_of(key, report.transaction_id, report.connector_id)
+        if session is None and report.transaction_id is not None:
+            session = self._live.revived(key, report.transaction_id, report.energy_wh)
+        if session is not None:
+            session.note_energy(report.energy_wh, charging=report.charging, at=report.at)
         if session is None or session.decision is not SessionDecision.DENIED or session.not_honoured:
             return
         if not self._draws_energy(session, report):

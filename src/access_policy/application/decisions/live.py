@@ -5,10 +5,12 @@ All of it can be rebuilt from the read models at start-up; nothing here is the o
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from access_policy.application.decisions.transactions import TransactionRecord
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingStarted, SessionDecision
 from access_policy.domain.access.pin_lockout import PinLockout
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
@@ -17,6 +19,9 @@ from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, Ve
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
 SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if it never reports an end
+
+ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
+ASSUMED_OVER_MAX = 20  # sessions of one charger
 
 ChargerKey = tuple[TenantId, ChargerId]
 PinSource = tuple[ChargerKey, ActorId]  # who types PINs where: the charger itself, or a service that asks for it
@@ -48,6 +53,18 @@ class Session:
     version: int = 0
     not_honoured: bool = False  # refused, and seen to draw energy
     judged_in: datetime | None = None  # the start of the managed window in which it was judged last
+    meter_wh: int | None = None  # the latest reading
+    energy_at: datetime | None = None  # when it was last seen to draw energy
+    watched_since: datetime | None = None  # by this process
+    free_at: datetime | None = None  # when its connector reported that no vehicle is there
+
+    def note_energy(self, energy_wh: int | None, *, charging: bool, at: datetime) -> None:
+        """A meter value or a sign of charging. A reading that has not grown is not a sign of energy."""
+        before = self.meter_start_wh if self.meter_wh is None else self.meter_wh
+        if charging or (energy_wh is not None and before is not None and energy_wh > before):
+            self.energy_at = at
+        if energy_wh is not None:
+            self.meter_wh = energy_wh
 
     @staticmethod
     def begun_by(start: ChargingStarted, *, version: int = 0) -> Session:
@@ -72,6 +89,9 @@ class LiveAttempts:
         self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
         self._pins: dict[PinSource, PinLockout] = {}
         self._denials: dict[ChargerKey, dict[int | None, tuple[datetime, AttemptId]]] = {}
+        self._announced: dict[ChargerKey, OrderedDict[str, TransactionRecord]] = {}
+        self._assumed_over: dict[ChargerKey, deque[Session]] = {}
+        self._free_since: dict[tuple[ChargerKey, int | None], datetime] = {}
 
     # --- attempts that have not started yet ------------------------------------------------------------------------
 
@@ -136,10 +156,68 @@ class LiveAttempts:
         if session is not None:
             self._forget(charger, session)
 
-    def charges_elsewhere(self, charger: ChargerKey, ref: IdentifierRef) -> bool:
-        """The identifier has a charge under way at another charger of the tenant."""
-        places = self._charging.get((charger[0], _key(ref)))
-        return places is not None and any(place != charger[1] for place, _ in places)
+    def charges_elsewhere(
+        self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]
+    ) -> bool:
+        """The identifier has a charge under way at another charger of the tenant that is in service."""
+        places = self._charging.get((charger[0], _key(ref)), ())
+        return any(place != charger[1] and not is_retired((charger[0], place)) for place, _ in places)
+
+    def assume_over(self, charger: ChargerKey, session: Session) -> None:
+        """The service has concluded that it is over; a report of its end may still come."""
+        self._assumed_over.setdefault(charger, deque(maxlen=ASSUMED_OVER_MAX)).append(session)
+
+    def assumed_over(self, charger: ChargerKey) -> tuple[Session, ...]:
+        """The latest sessions of the charger that are only concluded to be over."""
+        return tuple(self._assumed_over.get(charger, ()))
+
+    def revived(self, charger: ChargerKey, transaction_id: str, energy_wh: int | None) -> Session | None:
+        """A session concluded to be over whose meter has grown since: it is under way, and only its report can end it."""
+        for session in self.assumed_over(charger):
+            before = session.meter_start_wh if session.meter_wh is None else session.meter_wh
+            has_grown = before is not None and energy_wh is not None and energy_wh > before
+            if session.transaction_id == transaction_id and has_grown:
+                self.reported_over(charger, transaction_id)
+                session.version, session.free_at = 0, None
+                self.started(charger, session)
+                return session
+        return None
+
+    def reported_over(self, charger: ChargerKey, transaction_id: str) -> None:
+        """The charger has reported the end."""
+        kept = [each for each in self.assumed_over(charger) if each.transaction_id != transaction_id]
+        if charger in self._assumed_over:
+            self._assumed_over[charger] = deque(kept, maxlen=ASSUMED_OVER_MAX)
+
+    def connector_free(self, charger: ChargerKey, connector_id: int, at: datetime) -> None:
+        """The connector reported at `at` that no vehicle is there."""
+        spot = (charger, connector_id)
+        self._free_since[spot] = max(at, self._free_since.get(spot, at))
+        for session in self.sessions_at(charger):
+            if session.connector_id == connector_id and session.started_at <= at:
+                session.free_at = at
+
+    def free_since(self, charger: ChargerKey, session: Session) -> datetime | None:
+        """When the session's connector was reported free, if the session had begun before."""
+        free_at = self._free_since.get((charger, session.connector_id))
+        return None if free_at is None or free_at <= session.started_at else free_at
+
+    def chargers_with_sessions(self) -> tuple[ChargerKey, ...]:
+        return tuple(charger for charger, sessions in self._sessions.items() if sessions)
+
+    # --- transactions without a session (OCPP 2.x) --------------------------------------------------------------------
+
+    def announced(self, charger: ChargerKey, transaction_id: str) -> TransactionRecord:
+        """What is remembered of the transaction; an empty record if nothing is."""
+        known = self._announced.get(charger)
+        return TransactionRecord() if known is None else known.get(transaction_id, TransactionRecord())
+
+    def announce(self, charger: ChargerKey, transaction_id: str, record: TransactionRecord) -> None:
+        known = self._announced.setdefault(charger, OrderedDict())
+        known[transaction_id] = record
+        known.move_to_end(transaction_id)
+        while len(known) > ANNOUNCED_MAX:
+            known.popitem(last=False)
 
     def _forget(self, charger: ChargerKey, session: Session) -> None:
         if session.identifier is None:

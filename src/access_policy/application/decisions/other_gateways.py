@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
-from access_policy.domain.access.events import ChargingEnded, ChargingStarted, DenialNotHonoured, PinsLockedOut
+from access_policy.domain.access.events import (
+    ASSUMED_ENDS,
+    ChargingEnded,
+    ChargingStarted,
+    DenialNotHonoured,
+    PinsLockedOut,
+)
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
 
 TYPES = frozenset(
@@ -63,8 +69,8 @@ class OtherGateways:
             elif isinstance(recorded.event, ChargerDisconnected):
                 if recorded.event.found_by and recorded.event.gateway == self._name:
                     self._given_up(key, recorded.version)
-            elif not self._is_here(key):
-                self._note(key, recorded)
+            elif isinstance(recorded.event, ChargingEnded) or not self._is_here(key):
+                self._note(key, recorded)  # any process may end a session: an operator's request, a lost end
         self._position = reached
 
     def _note(self, key: ChargerKey, recorded: Recorded) -> None:
@@ -72,7 +78,10 @@ class OtherGateways:
             case ChargingStarted() as start:
                 self._live.started(key, Session.begun_by(start))
             case ChargingEnded() as end:
+                session = self._live.session(key, end.transaction_id)
                 self._live.ended(key, end.transaction_id)
+                if session is not None and end.reason in ASSUMED_ENDS:
+                    self._live.assume_over(key, session)
             case DenialNotHonoured() as seen:
                 session = self._live.session(key, seen.transaction_id)
                 if session is not None:

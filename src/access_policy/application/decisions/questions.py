@@ -94,12 +94,17 @@ class StartReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndReport:
+    """A charge ended. `id_is_ours`: the service gives the transaction ids (OCPP 1.6), so that an unknown one is a mistake of
+    the charger, and `identifier` may say which session is meant."""
+
     tenant_id: TenantId
     charger_id: ChargerId
     transaction_id: str
     ended_at: datetime
     meter_stop_wh: int | None
     reason: str
+    identifier: Identifier | None = None
+    id_is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from access_policy.application.context import Context, enveloped
@@ -11,13 +12,22 @@ from access_policy.application.decisions.attempt_ids import derived_attempt_id
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
+from access_policy.application.decisions.lost_sessions import LostSessions
 from access_policy.application.decisions.questions import CHARGER, Ask, Decided, EndReport, Started, StartReport
+from access_policy.application.decisions.session_ends import SessionEnds, conflicts, energy_between
+from access_policy.application.decisions.transactions import (
+    TransactionRecord,
+    attempt_history,
+    start_in,
+    transaction_record,
+)
 from access_policy.application.decisions.view import ChargerView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Recorded, Streams, VersionConflict
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import attempt_stream, transaction_stream
 from access_policy.domain.access.events import (
+    ASSUMED_ENDS,
     AccessAllowed,
     AccessDenied,
     AccessEvent,
@@ -26,6 +36,8 @@ from access_policy.domain.access.events import (
     OfflineStartReported,
     SessionDecision,
     Stage,
+    TransactionAnnounced,
+    TransactionEnded,
     TransactionOpened,
 )
 from access_policy.domain.access.refusals import row_of
@@ -33,7 +45,10 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId, TenantId
 
+log = logging.getLogger(__name__)
+
 APPEND_TRIES = 8
+ENERGY_TOLERATED_WH = 50  # what a charger may count without charging
 
 FreevendSeen = Callable[[ChargerKey, str], None]
 
@@ -59,6 +74,63 @@ class _Judged:
                 return SessionDecision.DENIED
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A start about to be recorded. `record` is what is on record of its transaction, `reported_end` an end that is reported
+    with it."""
+
+    report: StartReport
+    charger: ChargerView
+    judged: _Judged
+    transaction_id: str
+    record: TransactionRecord
+    reported_end: EndReport | None
+
+    @property
+    def ended(self) -> TransactionEnded | None:
+        if self.record.ended is not None or self.reported_end is None:
+            return self.record.ended
+        return _transaction_ended(self.report, self.reported_end)
+
+    @property
+    def transaction_events(self) -> tuple[AccessEvent, ...]:
+        opened = TransactionOpened(
+            charger_id=self.report.charger_id,
+            transaction_id=self.transaction_id,
+            attempt_id=self.judged.attempt_id,
+        )
+        ended = self.ended
+        return (opened,) if ended is None or self.record.ended is not None else (ended, opened)
+
+    @property
+    def attempt_events(self) -> tuple[AccessEvent, ...]:
+        report, judged = self.report, self.judged
+        events: list[AccessEvent] = []
+        if judged.decision is not None and judged.is_new_decision:
+            events.append(judged.decision)
+        if judged.decision is not None and report.offline:
+            events.append(_offline_start(report, judged, judged.decision))
+        events.append(
+            ChargingStarted(
+                attempt_id=judged.attempt_id,
+                charger_id=report.charger_id,
+                depot_id=self.charger.policy.settings.depot_id,
+                connector_id=report.connector_id,
+                transaction_id=self.transaction_id,
+                started_at=report.started_at,
+                meter_start_wh=report.meter_start_wh,
+                decision=judged.outcome,
+                identifier=judged.ref,
+                vehicle_id=judged.decision.lineage.vehicle_id if judged.decision else None,
+                expected_mode=self.charger.expected(report.started_at).mode,
+                offline=report.offline,
+            )
+        )
+        if self.ended is not None:
+            events.append(_charging_ended(judged.attempt_id, report.meter_start_wh, self.ended))
+        return tuple(events)
+
+
 class Sessions:
     """`freevend_seen` hears of anonymous starts in a managed window: they speak of a charger that is not switched."""
 
@@ -79,35 +151,114 @@ class Sessions:
         self._policies = policies
         self._clock = clock
         self._freevend_seen = freevend_seen
+        self.ends = SessionEnds(live, store, commits, clock)
+        self.lost = LostSessions(desk.view, live, self.ends, clock)
 
     # --- starts ------------------------------------------------------------------------------------------------------
 
-    async def start(self, report: StartReport) -> Started:
+    async def start(self, report: StartReport, *, ended: EndReport | None = None) -> Started:
         """Record the start and the decision on it; a start that was recorded before is answered the same.
 
+        `ended`: the charge is over, its end is all that the charger reported, and is recorded with it.
         Raises `ChargerUnknown` or `StoreUnavailable`.
         """
+        key = (report.tenant_id, report.charger_id)
         charger = await self._charger_at_start(report)
         candidates = iter(report.transaction_ids)
         transaction_id = next(candidates)
-        judged = await self._judge(report, charger, transaction_id, may_join=True)
+        record, may_join = self._live.announced(key, transaction_id), True
         for _ in range(APPEND_TRIES):
-            events = _start_events(report, charger, judged, transaction_id)
-            try:
-                await self._record_start(report, judged, transaction_id, events)
-                if judged.decision is not None and judged.is_new_decision:
-                    self._desk.tell(_ask(report), judged.decision)
-                    await self._desk.take_note(_ask(report), judged.decision, at=self._clock.now())
-            except VersionConflict:
-                earlier = await self._recorded_start(report.tenant_id, report, transaction_id)
-                if earlier is not None and _is_same_start(earlier[1], report):
-                    return earlier[0]
+            if record.attempt_id is not None:
+                earlier = await self._recorded_start(report, charger, transaction_id, record)
                 if earlier is not None:
-                    transaction_id = next(candidates, None) or _exhausted(report)
-                judged = await self._judge(report, charger, transaction_id, may_join=False)
-            else:
-                return self._started(report, charger, judged, transaction_id, len(events))
-        raise _conflicts(report.charger_id)
+                    return earlier
+                transaction_id = next(candidates, None) or _exhausted(report)
+                record, may_join = TransactionRecord(), False
+            completed = _completed(report, record)
+            judged = await self._judge(completed, charger, transaction_id, may_join=may_join)
+            opening = _Opening(completed, charger, judged, transaction_id, record, ended)
+            try:
+                await self._record_start(opening)
+            except VersionConflict:
+                stored = await transaction_record(self._store, *key, transaction_id)
+                may_join = may_join and stored != record  # else the attempt's own stream has moved on
+                record = stored
+                continue
+            if judged.decision is not None and judged.is_new_decision:
+                self._desk.tell(_ask(report), judged.decision)
+                await self._desk.take_note(_ask(report), judged.decision, at=self._clock.now())
+            started = self._started(opening)
+            await self.lost.check(key)  # another session may have been open on the connector
+            return started
+        raise conflicts(key)
+
+    async def announce(self, report: StartReport) -> Started | None:
+        """A transaction that has no session reports neither a token nor a charge (OCPP 2.x). A meter value that has grown
+        since the last one starts a session all the same."""
+        key, transaction_id = (report.tenant_id, report.charger_id), report.transaction_ids[0]
+        record = self._live.announced(key, transaction_id)
+        for _ in range(APPEND_TRIES):
+            if record.attempt_id is None and _has_grown(record.meter_wh, report.meter_start_wh):
+                return await self.start(report)
+            if record.ended is not None and (
+                record.attempt_id is not None or _has_grown(report.meter_start_wh, record.ended.meter_wh)
+            ):
+                return await self.start(report)  # its end was delivered first
+            announced = TransactionAnnounced(
+                charger_id=report.charger_id,
+                transaction_id=transaction_id,
+                announced_at=report.started_at,
+                connector_id=report.connector_id,
+                meter_wh=report.meter_start_wh,
+            )
+            known = record.after(announced)
+            tells_nothing_new = (known.connector_id, known.meter_wh) == (record.connector_id, record.meter_wh)
+            if record.attempt_id is not None or (record.version > 0 and tells_nothing_new):
+                return None
+            if await self._append_to_transaction(report, record, announced):
+                self._live.announce(key, transaction_id, known)
+                return None
+            record = await transaction_record(self._store, *key, transaction_id)
+            self._live.announce(key, transaction_id, record)
+        raise conflicts(key)
+
+    async def end_of(self, start: StartReport, end: EndReport, *, charged: bool) -> Started | None:
+        """The end of a transaction that the charger named itself (OCPP 2.x); `start` is what the same message proves of its
+        start, and `charged` that there was one: it has a token, or energy. Returns that start, where it was recorded."""
+        key = (end.tenant_id, end.charger_id)
+        for _ in range(APPEND_TRIES):
+            if self._live.session(key, end.transaction_id) is not None:
+                await self.end(end)
+                return None
+            record = await transaction_record(self._store, *key, end.transaction_id)
+            if record.attempt_id is not None:
+                await self.end(end)
+                return None
+            self._live.announce(key, end.transaction_id, record)
+            if charged or _has_grown(record.meter_wh, end.meter_stop_wh):
+                return await self.start(start, ended=end)
+            ended = _transaction_ended(start, end)
+            if record.ended is not None or await self._append_to_transaction(start, record, ended):
+                return None
+        raise conflicts(key)
+
+    async def _append_to_transaction(
+        self, report: StartReport, record: TransactionRecord, event: TransactionAnnounced | TransactionEnded
+    ) -> bool:
+        """False: the transaction has been written to meanwhile."""
+        stream = transaction_stream(report.tenant_id, report.charger_id, event.transaction_id)
+        context = Context(
+            tenant_id=report.tenant_id,
+            actor=CHARGER,
+            correlation_id=event.transaction_id,
+            causation_id=report.message_id or None,
+        )
+        events = enveloped(context, (event,), now=self._clock.now(), occurred_at=report.started_at)
+        try:
+            await self._commits.append(Append(stream, record.version, events))
+        except VersionConflict:
+            return False
+        return True
 
     async def _charger_at_start(self, report: StartReport) -> ChargerView:
         """The charger as it is now; for a start reported late, with the policy that held when it began."""
@@ -142,70 +293,107 @@ class Sessions:
         stands = _says_the_same(decision, opened.decided)
         return _Judged(attempt_id, version, ref, opened.decided if stands else decision, not stands)
 
-    async def _record_start(
-        self, report: StartReport, judged: _Judged, transaction_id: str, events: tuple[AccessEvent, ...]
-    ) -> None:
-        now = self._clock.now()
+    async def _record_start(self, opening: _Opening) -> None:
+        report, judged, now = opening.report, opening.judged, self._clock.now()
         context = Context(
             tenant_id=report.tenant_id,
             actor=CHARGER,
             correlation_id=judged.attempt_id,
             causation_id=report.message_id or None,
         )
-        opened = TransactionOpened(
-            charger_id=report.charger_id, transaction_id=transaction_id, attempt_id=judged.attempt_id
-        )
         await self._commits.append(
             Append(
-                transaction_stream(report.tenant_id, report.charger_id, transaction_id),
-                0,
-                enveloped(context, (opened,), now=now),
+                transaction_stream(report.tenant_id, report.charger_id, opening.transaction_id),
+                opening.record.version,
+                enveloped(context, opening.transaction_events, now=now),
             ),
             Append(
                 attempt_stream(report.tenant_id, judged.attempt_id),
                 judged.version,
-                enveloped(context, events, now=now, occurred_at=report.started_at),
+                enveloped(context, opening.attempt_events, now=now, occurred_at=report.started_at),
             ),
         )
 
-    def _started(
-        self, report: StartReport, charger: ChargerView, judged: _Judged, transaction_id: str, appended: int
-    ) -> Started:
+    def _started(self, opening: _Opening) -> Started:
+        report, judged, transaction_id = opening.report, opening.judged, opening.transaction_id
         key = (report.tenant_id, report.charger_id)
-        session = Session(
-            attempt_id=judged.attempt_id,
-            transaction_id=transaction_id,
-            connector_id=report.connector_id,
-            identifier=judged.ref,
-            vehicle_id=judged.decision.lineage.vehicle_id if judged.decision else None,
-            decision=judged.outcome,
-            started_at=report.started_at,
-            meter_start_wh=report.meter_start_wh,
-            version=judged.version + appended,
-        )
-        self._live.started(key, session)
+        if opening.ended is None:
+            session = Session(
+                attempt_id=judged.attempt_id,
+                transaction_id=transaction_id,
+                connector_id=report.connector_id,
+                identifier=judged.ref,
+                vehicle_id=judged.decision.lineage.vehicle_id if judged.decision else None,
+                decision=judged.outcome,
+                started_at=report.started_at,
+                meter_start_wh=report.meter_start_wh,
+                version=judged.version + len(opening.attempt_events),
+            )
+            self._live.started(key, session)
         self._live.close_attempt(key, judged.ref, judged.attempt_id)
         if judged.decision is not None and judged.is_new_decision:
             self._desk.remember_denial(key, judged.decision, self._clock.now())
-        if report.anonymous and charger.expected(report.started_at).mode is AccessMode.MANAGED:
+        if report.anonymous and opening.charger.expected(report.started_at).mode is AccessMode.MANAGED:
             self._freevend_seen(key, f"a start without authorisation was reported ({report.protocol})")
         decided = None if judged.decision is None else Decided(attempt_id=judged.attempt_id, event=judged.decision)
         return Started(attempt_id=judged.attempt_id, transaction_id=transaction_id, decided=decided)
 
     async def _recorded_start(
-        self, tenant_id: TenantId, report: StartReport, transaction_id: str
-    ) -> tuple[Started, ChargingStarted] | None:
-        """What was recorded under the transaction id, if anything was."""
-        history = await self._history(tenant_id, report, transaction_id)
-        start = next((r.event for r in reversed(history) if isinstance(r.event, ChargingStarted)), None)
-        if start is None:
+        self, report: StartReport, charger: ChargerView, transaction_id: str, record: TransactionRecord
+    ) -> Started | None:
+        """The start recorded under the transaction id; None if that was another one."""
+        history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
+        start = start_in(history)
+        if start is None or not _is_same_start(start, report):
             return None
+        if record.ended is not None and report.started_at < start.started_at:
+            history = await self._begun_earlier(_completed(report, record), charger, record.ended, start, history)
         decision = _latest_decision(history)
         decided = None if decision is None else Decided(attempt_id=start.attempt_id, event=decision, redelivered=True)
-        started = Started(attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True)
-        if _is_same_start(start, report):
-            self._know_of(tenant_id, start, history)
-        return started, start
+        self._know_of(report.tenant_id, start, history)
+        return Started(attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True)
+
+    async def _begun_earlier(
+        self,
+        report: StartReport,
+        charger: ChargerView,
+        ended: TransactionEnded,
+        start: ChargingStarted,
+        history: list[Recorded],
+    ) -> list[Recorded]:
+        """The end was delivered before the start, and only now it is known when the charge began: recorded anew, judged by
+        that time. Returns the attempt's events."""
+        ask, ref = _ask(report), self._desk.ref(_ask(report))
+        corrected = replace(
+            start,
+            started_at=report.started_at,
+            connector_id=report.connector_id,
+            meter_start_wh=report.meter_start_wh,
+            expected_mode=charger.expected(report.started_at).mode,
+            offline=report.offline,
+        )
+        events: list[AccessEvent] = []
+        if ref is not None and ref == start.identifier:
+            at = report.started_at if report.offline else self._clock.now()
+            decision = self._desk.decision_event(ask, ref, start.attempt_id, at=at, charger=charger)
+            before = _latest_decision(history)
+            if before is None or not _says_the_same(decision, before):
+                events.append(decision)
+            judged = _Judged(start.attempt_id, len(history), ref, decision, True)
+            corrected = replace(
+                corrected, decision=judged.outcome, vehicle_id=decision.lineage.vehicle_id
+            )
+            if report.offline:
+                events.append(_offline_start(report, judged, decision))
+        events += [corrected, _charging_ended(start.attempt_id, corrected.meter_start_wh, ended)]
+        context = Context(tenant_id=report.tenant_id, actor=CHARGER, correlation_id=start.attempt_id)
+        stream = attempt_stream(report.tenant_id, start.attempt_id)
+        recorded = enveloped(context, tuple(events), now=self._clock.now(), occurred_at=report.started_at)
+        try:
+            await self._commits.append(Append(stream, len(history), recorded))
+        except VersionConflict:
+            log.info("the start of transaction %s was corrected by another process", ended.transaction_id)
+        return await attempt_history(self._store, report.tenant_id, start.attempt_id)
 
     def _know_of(self, tenant_id: TenantId, start: ChargingStarted, history: Sequence[Recorded]) -> None:
         """Remember a recorded start whose append was reported as failed, unless the charge is over."""
@@ -219,54 +407,8 @@ class Sessions:
 
     async def end(self, report: EndReport) -> Session | None:
         """Record the end; None when the transaction is not known (it is acknowledged all the same) or was over."""
-        key = (report.tenant_id, report.charger_id)
-        for _ in range(APPEND_TRIES):
-            session = self._live.session(key, report.transaction_id)
-            if session is None or session.version == 0:  # 0: recalled after a restart
-                session = await self._load_session(report)
-            if session is None:
-                self._live.ended(key, report.transaction_id)
-                return None
-            try:
-                await self._record_end(report, session)
-            except VersionConflict:
-                self._live.ended(key, report.transaction_id)  # ours is stale: load what is recorded
-            else:
-                self._live.ended(key, report.transaction_id)
-                return session
-        raise _conflicts(report.charger_id)
-
-    async def _record_end(self, report: EndReport, session: Session) -> None:
-        now = self._clock.now()
-        ended = ChargingEnded(
-            attempt_id=session.attempt_id,
-            charger_id=report.charger_id,
-            transaction_id=report.transaction_id,
-            ended_at=report.ended_at,
-            energy_wh=_energy(session.meter_start_wh, report.meter_stop_wh),
-            reason=report.reason,
-        )
-        context = Context(tenant_id=report.tenant_id, actor=CHARGER, correlation_id=session.attempt_id)
-        events = enveloped(context, (ended,), now=now, occurred_at=report.ended_at)
-        await self._commits.append(
-            Append(attempt_stream(report.tenant_id, session.attempt_id), session.version, events)
-        )
-
-    async def _load_session(self, report: EndReport) -> Session | None:
-        history = await self._history(report.tenant_id, report, report.transaction_id)
-        start = next((r.event for r in reversed(history) if isinstance(r.event, ChargingStarted)), None)
-        if start is None or any(isinstance(r.event, ChargingEnded) for r in history):
-            return None
-        return Session.begun_by(start, version=len(history))
-
-    async def _history(
-        self, tenant_id: TenantId, report: StartReport | EndReport, transaction_id: str
-    ) -> list[Recorded]:
-        """The attempt's stream that the transaction belongs to; empty for a transaction never seen."""
-        opened = await self._store.load(transaction_stream(tenant_id, report.charger_id, transaction_id))
-        if not opened:
-            return []
-        return await self._store.load(attempt_stream(tenant_id, opened[0].event.attempt_id))
+        ref = None if report.identifier is None else self._desk.ref_of(report.tenant_id, report.identifier)
+        return await self.ends.reported(report, ref)
 
 
 def _ask(report: StartReport) -> Ask:
@@ -283,39 +425,52 @@ def _ask(report: StartReport) -> Ask:
     )
 
 
-def _start_events(
-    report: StartReport, charger: ChargerView, judged: _Judged, transaction_id: str
-) -> tuple[AccessEvent, ...]:
-    events: list[AccessEvent] = []
-    if judged.decision is not None and judged.is_new_decision:
-        events.append(judged.decision)
-    if judged.decision is not None and report.offline:
-        events.append(
-            OfflineStartReported(
-                attempt_id=judged.attempt_id,
-                charger_id=report.charger_id,
-                started_at=report.started_at,
-                authorised=judged.outcome is SessionDecision.ALLOWED,
-                reason=judged.decision.reason,
-            )
-        )
-    events.append(
-        ChargingStarted(
-            attempt_id=judged.attempt_id,
-            charger_id=report.charger_id,
-            depot_id=charger.policy.settings.depot_id,
-            connector_id=report.connector_id,
-            transaction_id=transaction_id,
-            started_at=report.started_at,
-            meter_start_wh=report.meter_start_wh,
-            decision=judged.outcome,
-            identifier=judged.ref,
-            vehicle_id=judged.decision.lineage.vehicle_id if judged.decision else None,
-            expected_mode=charger.expected(report.started_at).mode,
-            offline=report.offline,
-        )
+def _completed(report: StartReport, record: TransactionRecord) -> StartReport:
+    """With what the charger told of the transaction before."""
+    return replace(
+        report,
+        connector_id=record.connector_id if report.connector_id is None else report.connector_id,
+        meter_start_wh=report.meter_start_wh if record.meter_wh is None else record.meter_wh,
     )
-    return tuple(events)
+
+
+def _offline_start(
+    report: StartReport, judged: _Judged, decision: AccessAllowed | AccessDenied
+) -> OfflineStartReported:
+    return OfflineStartReported(
+        attempt_id=judged.attempt_id,
+        charger_id=report.charger_id,
+        started_at=report.started_at,
+        authorised=judged.outcome is SessionDecision.ALLOWED,
+        reason=decision.reason,
+    )
+
+
+def _transaction_ended(start: StartReport, end: EndReport) -> TransactionEnded:
+    return TransactionEnded(
+        charger_id=end.charger_id,
+        transaction_id=end.transaction_id,
+        ended_at=end.ended_at,
+        connector_id=start.connector_id,
+        meter_wh=end.meter_stop_wh,
+        reason="Other" if end.reason in ASSUMED_ENDS else end.reason,
+    )
+
+
+def _charging_ended(attempt_id: AttemptId, meter_start_wh: int | None, ended: TransactionEnded) -> ChargingEnded:
+    return ChargingEnded(
+        attempt_id=attempt_id,
+        charger_id=ended.charger_id,
+        transaction_id=ended.transaction_id,
+        ended_at=ended.ended_at,
+        energy_wh=energy_between(meter_start_wh, ended.meter_wh),
+        reason=ended.reason,
+    )
+
+
+def _has_grown(before_wh: int | None, now_wh: int | None) -> bool:
+    """By more than a charger may count before anything is authorised."""
+    return before_wh is not None and now_wh is not None and now_wh - before_wh > ENERGY_TOLERATED_WH
 
 
 def _is_same_start(recorded: ChargingStarted, report: StartReport) -> bool:
@@ -341,13 +496,5 @@ def _latest_decision(history: Sequence[Recorded]) -> AccessAllowed | AccessDenie
     return decisions[-1] if decisions else None
 
 
-def _energy(start_wh: int | None, stop_wh: int | None) -> int | None:
-    return None if start_wh is None or stop_wh is None else max(0, stop_wh - start_wh)
-
-
 def _exhausted(report: StartReport) -> str:
     raise RuntimeError(f"no free transaction id at charger {report.charger_id}")
-
-
-def _conflicts(charger_id: str) -> RuntimeError:
-    return RuntimeError(f"a transaction of charger {charger_id} kept being written by someone else")

@@ -22,6 +22,9 @@ from access_policy.domain.vehicle_registry.agreements import Agreement
 
 INTERNAL: Final[Mapping[type, str]] = {
     access.DriverInformed: "a display's own business; the API shows it with the attempt",
+    access.SessionEndedByOperator: "the audit record of an operator's command; ChargingEnded (reason `operator`) is published",
+    access.TransactionAnnounced: "a transaction without a token and without energy; ChargingStarted follows if it gets one",
+    access.TransactionEnded: "a transaction without a session; ChargingEnded follows if its start is delivered",
     access.TransactionOpened: "an index of ours: which attempt a transaction belongs to",
     claims.ChargePointClaimed: "an index of ours over all tenants",
     claims.ChargePointReleased: "an index of ours over all tenants",

@@ -101,9 +101,16 @@ class ChargingStarted:
     offline: bool
 
 
+LOST = "lost"  # `ChargingEnded.reason`: the charger reported no end, and the session cannot be under way any more
+BY_OPERATOR = "operator"  # an operator ended the session on record; `SessionEndedByOperator` has the reason
+ASSUMED_ENDS = frozenset({LOST, BY_OPERATOR})  # concluded by the service; the charger's own report corrects them
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingEnded:
-    """`energy_wh` is None where the charger told no meter values."""
+    """`energy_wh` is None where it is not known. `reason` is the charger's own, or one of `ASSUMED_ENDS`: then `ended_at`
+    is when the service could conclude it, `energy_wh` covers the meter values received until then, and a later
+    `ChargingEnded` of the same attempt is the charger's own report, which replaces this one."""
 
     TYPE: ClassVar = "access.charging_ended.v1"
     attempt_id: AttemptId
@@ -156,6 +163,19 @@ class SessionStopRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEndedByOperator:
+    """An operator (the envelope's actor) ended the session on record, for the given reason. It is recorded together with the
+    `ChargingEnded` that it caused."""
+
+    TYPE: ClassVar = "access.session_ended_by_operator.v1"
+    attempt_id: AttemptId
+    charger_id: ChargerId
+    transaction_id: str
+    reason: str
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriverInformed:
     """A text was sent to the charger's display after a denial, to stand there until `until`, exclusive. `status` is the
     charger's word: anything but `Accepted` means that the driver has not read it."""
@@ -186,12 +206,39 @@ class PinsLockedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOpened:
-    """The protocol's transaction belongs to the attempt; alone in the transaction's own stream (ADR 0003)."""
+    """The protocol's transaction belongs to the attempt; in the transaction's own stream (ADR 0003)."""
 
     TYPE: ClassVar = "access.transaction_opened.v1"
     charger_id: ChargerId
     transaction_id: str
     attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionAnnounced:
+    """The charger reported a transaction that has neither a token nor energy yet (OCPP 2.x, E02: cable first). In the
+    transaction's own stream, so that a session that starts later has its connector and first meter value (Wh)."""
+
+    TYPE: ClassVar = "access.transaction_announced.v1"
+    charger_id: ChargerId
+    transaction_id: str
+    announced_at: datetime
+    connector_id: int | None
+    meter_wh: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionEnded:
+    """The charger reported the end of a transaction that has no session (yet): its start may still be delivered. In the
+    transaction's own stream."""
+
+    TYPE: ClassVar = "access.transaction_ended.v1"
+    charger_id: ChargerId
+    transaction_id: str
+    ended_at: datetime
+    connector_id: int | None
+    meter_wh: int | None
+    reason: str
 
 
 AccessEvent = (
@@ -202,4 +249,8 @@ AccessEvent = (
     | OfflineStartReported
     | DenialNotHonoured
     | SessionStopRequested
+    | SessionEndedByOperator
+    | TransactionAnnounced
+    | TransactionEnded
+    | TransactionOpened
 )

@@ -17,6 +17,8 @@ from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 LANGUAGES = ("en", "de", "fr", "es", "nl")
 EXCLUSIVE_KINDS = frozenset({IdentifierKind.MAC})  # unless the depot says otherwise
 OVERRIDE_DAYS_MAX = 366
+SESSION_MAX_AGE_HOURS = 48
+SESSION_MAX_AGE_HOURS_MAX = 24 * 90
 CALENDARS_MAX = 50
 
 
@@ -40,6 +42,7 @@ class TooManyCalendars(Conflict):
 class DepotSettings:
     """`language` is that of what drivers read; `longest_override_days` bounds every override at the depot.
 
+    A session that draws no energy for `session_max_age_hours` is ended as lost.
     `identifier_kinds` are the kinds that identify a vehicle here (none named: all). An identifier of one of the
     `exclusive_kinds` charges at one charger at a time.
     """
@@ -50,6 +53,7 @@ class DepotSettings:
     longest_override_days: int = 7
     identifier_kinds: frozenset[IdentifierKind] = field(default_factory=frozenset)
     exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
+    session_max_age_hours: int = SESSION_MAX_AGE_HOURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,10 @@ class Depot:
     def longest_override(self) -> timedelta:
         return timedelta(days=self.settings.longest_override_days)
 
+    @property
+    def session_max_age(self) -> timedelta:
+        return timedelta(hours=self.settings.session_max_age_hours)
+
     def put(self, settings: DepotSettings) -> tuple[DepotEvent, ...]:
         check(settings)
         return () if settings == self.settings else (DepotAmended(depot_id=self.depot_id, settings=settings),)
@@ -145,6 +153,10 @@ def check(settings: DepotSettings) -> None:
         )
     if not 1 <= settings.longest_override_days <= OVERRIDE_DAYS_MAX:
         raise DepotInvalid(f"longest_override_days takes 1 to {OVERRIDE_DAYS_MAX}.", pointer="/longest_override_days")
+    if not 1 <= settings.session_max_age_hours <= SESSION_MAX_AGE_HOURS_MAX:
+        raise DepotInvalid(
+            f"session_max_age_hours takes 1 to {SESSION_MAX_AGE_HOURS_MAX}.", pointer="/session_max_age_hours"
+        )
 
 
 def evolve(depot: Depot | None, event: DepotEvent) -> Depot:

@@ -1,0 +1,77 @@
+"""The depot in memory behind the real OCPP message handlers: a test says what a charger sends and reads the answer."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.adapters.ocpp.station import Desks, Station
+from access_policy.adapters.ocpp.v16 import Ocpp16
+from access_policy.adapters.ocpp.v21 import Ocpp21
+from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.follow_up import FollowUp
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.domain.ids import ChargerId
+from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
+
+HANDLERS: dict[OcppVersion, Any] = {OcppVersion.V16: Ocpp16, OcppVersion.V201: Ocpp201, OcppVersion.V21: Ocpp21}
+
+
+@dataclass
+class StopsCharges:
+    """Takes every request to stop."""
+
+    asked: list[tuple[ChargerKey, str]] = field(default_factory=list)
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        return 1
+
+    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+        self.asked.append((key, transaction_id))
+        return "Accepted"
+
+
+class HandledDepot:
+    """Several chargers of one protocol version; `reconnect` gives a charger a new connection."""
+
+    def __init__(self, depot: DepotInMemory, version: OcppVersion) -> None:
+        self.depot = depot
+        self.stops = StopsCharges()
+        profiles = ProfileCatalogue.packaged()
+        self.follow_up = FollowUp(
+            depot.view, depot.desk, depot.live, depot.store, depot.commits, self.stops, depot.clock
+        )
+        desks = Desks(
+            view=depot.view,
+            desk=depot.desk,
+            sessions=depot.sessions,
+            conditions=ChargerConditions(
+                depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock
+            ),
+            energy=self.follow_up.energy,
+            profiles=profiles,
+            clock=depot.clock,
+            mode_hint=lambda key, trigger: None,
+            switch_moved=lambda key, evidence: None,
+            plug_seen=lambda key, connector_id, plugged_in: None,
+        )
+        self.version = version
+        self._handlers = HANDLERS[version](desks).handlers
+        self._stations: dict[ChargerId, Station] = {}
+        self._messages = 0
+
+    def reconnect(self, charger: ChargerId = BAY) -> None:
+        self._stations.pop(charger, None)
+
+    async def say(self, action: str, payload: dict[str, Any], charger: ChargerId = BAY) -> dict[str, Any]:
+        """Send a message of the charger and return the answer."""
+        station = self._stations.setdefault(
+            charger, Station((TENANT, charger), self.version.subprotocol, self.depot.clock.now(), accepted=True)
+        )
+        self._messages += 1
+        answer = self._handlers[action](station, payload, f"m-{self._messages}")
+        return await answer if inspect.isawaitable(answer) else answer
