@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.errors import Invalid
@@ -33,11 +33,24 @@ def utc(instant: datetime, name: str = "instant") -> datetime:
     return instant.astimezone(UTC)
 
 
+def utc_end(instant: datetime, name: str = "instant") -> datetime | None:
+    """`instant` in UTC as the end of something; None, no end, for one after the last year: systems without a value for it
+    write 9999-12-31. Raises as `utc`."""
+    if instant.utcoffset() is not None and is_far_future(instant):
+        return None
+    return utc(instant, name)
+
+
+def is_far_future(end: date) -> bool:
+    """As the end of something it means that there is none."""
+    return end.year > YEAR_MAX
+
+
 def checked_year(year: int, name: str) -> None:
-    """Raises `InstantOutOfRange` for a year that no schedule can mean."""
+    """Raises `InstantOutOfRange`, whose text names the range, for a year that no schedule can mean."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         raise InstantOutOfRange(
-            f"{name} lies in the year {year}; years from {YEAR_MIN} to {YEAR_MAX} are allowed.", pointer=f"/{name}"
+            f"{name} is in the year {year}; use a year from {YEAR_MIN} to {YEAR_MAX}.", pointer=f"/{name}"
         )
 
 

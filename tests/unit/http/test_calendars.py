@@ -334,3 +334,11 @@ async def test_what_was_planned_at_a_past_instant_is_planned_with_the_calendar_a
 
 def _context() -> Context:
     return Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="c")
+
+
+async def test_a_json_calendar_with_a_byte_order_mark_is_taken(api: HttpApi) -> None:
+    body = b'\xef\xbb\xbf{"name": "Holidays", "days": [{"date": "2026-12-25", "reason": "Christmas"}]}'
+
+    answer = await api.send("PUT", "/v1/depots/north/calendars/holidays", content=body)
+
+    assert answer.status_code == 201, answer.text

@@ -33,13 +33,14 @@ from access_policy.domain.ids import (
     VehicleId,
     checked_id,
 )
-from access_policy.domain.instants import utc
+from access_policy.domain.instants import NaiveInstant, is_far_future, utc
 from access_policy.domain.vehicle_registry.agreements import HOURS_MAX, PLACES_MAX, Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX
 
 BYTES_MAX: Final = 1024 * 1024
 REASONS_MAX: Final = 20
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class BadEvent(Exception):
@@ -72,15 +73,23 @@ def _no_truth(value: Any) -> Any:
 
 def _instant(at: datetime) -> datetime:
     try:
-        return utc(at)
-    except (OverflowError, Refused) as error:
-        raise ValueError("must be an instant with an offset from UTC, such as 2026-11-20T06:00:00Z") from error
+        return utc(at, "the instant")
+    except NaiveInstant as naive:
+        raise ValueError("must be an instant with an offset from UTC, such as 2026-11-20T06:00:00Z") from naive
+    except Refused as refusal:
+        raise ValueError(refusal.detail) from refusal
+
+
+def _end(at: datetime) -> datetime | None:
+    """None, no end, for one in the far future."""
+    return None if at.utcoffset() is not None and is_far_future(at) else _instant(at)
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX), AfterValidator(_identity)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX)]
 Instant = Annotated[datetime, BeforeValidator(_text_only), AfterValidator(_instant)]
+End = Annotated[datetime | None, BeforeValidator(_text_only), AfterValidator(_end)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 
@@ -114,7 +123,7 @@ class CommissionedVehicle(Shape):
     access_class: Literal["own", "agreement"]
     agreement_id: Id | None = None
     valid_from: Instant | None = None
-    valid_until: Instant | None = None
+    valid_until: End | None = None
     identifiers: Annotated[list[Identifier], Field(max_length=IDENTIFIERS_MAX)] | None = None
 
     @property
@@ -163,8 +172,8 @@ class ChangedAgreement(Shape):
     name: Name
     fleet: Name
     valid_from: Instant
-    valid_until: Instant | None = None
-    ended_at: Instant | None = None
+    valid_until: End | None = None
+    ended_at: End | None = None
     charger_ids: Annotated[list[Id], Field(max_length=PLACES_MAX)] = []
     depot_ids: Annotated[list[Id], Field(max_length=PLACES_MAX)] = []
     hours: Annotated[list[Hours], Field(max_length=HOURS_MAX)] = []
@@ -249,11 +258,11 @@ _READER: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)
 
 
 def read(body: bytes | str) -> events.IncomingEvent:
-    """Raises `BadEvent`."""
+    """JSON in UTF-8, with or without a byte order mark. Raises `BadEvent`."""
     if len(body) > BYTES_MAX:
         raise BadEvent([("", f"has more than {BYTES_MAX} bytes")])
     try:
-        document = json.loads(body)
+        document = json.loads(body.removeprefix(BYTE_ORDER_MARK) if isinstance(body, str) else body)
         event = _READER.validate_python(document)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[:REASONS_MAX]

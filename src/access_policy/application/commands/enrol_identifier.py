@@ -129,5 +129,7 @@ def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDesc
     if command.access_class is None:
         raise VehicleInvalid("A vehicle that is not registered yet needs its access_class.", pointer="/access_class")
     return VehicleDescription(
-        name=command.name or command.vehicle_id, access_class=command.access_class, agreement_id=command.agreement_id
+        name=command.vehicle_id if command.name is None else command.name,
+        access_class=command.access_class,
+        agreement_id=command.agreement_id,
     )

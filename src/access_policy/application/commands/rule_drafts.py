@@ -36,7 +36,7 @@ class RuleDraft:
     ) -> ModeRule:
         """The rule for this charger. Dates are counted from `applies_from`, or else from the local date on which the
         rule was made (`made_on`, None: today). Raises `UnknownTimeZone`."""
-        rule_zone = zone(self.time_zone or policy.settings.time_zone)
+        rule_zone = zone(policy.settings.time_zone if self.time_zone is None else self.time_zone)
         offset = self.end_day_offset
         made_on = made_on or now.astimezone(rule_zone).date()
         anchor = made_on if self.applies_from is None else self.applies_from.local_date(rule_zone)

@@ -11,7 +11,7 @@ from access_policy.application.registry_import.csv_file import COLUMNS, Row
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
 from access_policy.domain.ids import AgreementId, VehicleId, checked_id
-from access_policy.domain.instants import utc
+from access_policy.domain.instants import utc, utc_end
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 CLEAR = "-"
@@ -163,22 +163,30 @@ def _access_class(text: str) -> AccessClass:
 
 
 def _instant(text: str) -> datetime:
+    return utc(_point_in_time(text), "The instant")
+
+
+def _end(text: str) -> datetime | None:
+    return utc_end(_point_in_time(text), "The instant")
+
+
+def _point_in_time(text: str) -> datetime:
     try:
         if not _INSTANT.fullmatch(text.strip()):
             raise ValueError("the form")
-        return utc(datetime.fromisoformat(text.strip()))
-    except (ValueError, OverflowError) as error:
+        return datetime.fromisoformat(text.strip())
+    except ValueError as error:
         raise ValueError(
-            "This is no instant; write it in UTC as 2026-11-20T06:00:00Z, or with an offset such as +01:00."
+            "Not a valid instant; write it in UTC as 2026-11-20T06:00:00Z, or with an offset such as +01:00."
         ) from error
 
 
-_VALUES: Mapping[str, Callable[[str], str | AccessClass | datetime]] = {
+_VALUES: Mapping[str, Callable[[str], str | AccessClass | datetime | None]] = {
     "name": unguarded,
     "access_class": _access_class,
     "agreement_id": lambda cell: AgreementId(_id(cell, "agreement_id")),
     "valid_from": _instant,
-    "valid_until": _instant,
+    "valid_until": _end,
 }
 
 

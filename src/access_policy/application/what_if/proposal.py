@@ -88,7 +88,7 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
             if named is None
             else evolve(policy, ModeScheduleWithdrawn(charger_id=policy.charger_id, rule_id=named))
         )
-    rule_zone = zone(change.draft.time_zone or policy.settings.time_zone)
+    rule_zone = zone(policy.settings.time_zone if change.draft.time_zone is None else change.draft.time_zone)
     made_on = since.astimezone(rule_zone).date()
     rule = change.draft.rule(named or RuleId("proposed"), policy, now=since, made_on=made_on)
     policy.check_rule(rule)

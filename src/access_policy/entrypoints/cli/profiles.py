@@ -62,7 +62,7 @@ def probe(ctx: typer.Context, charger_id: Charger) -> None:
 def _definition(file: Path) -> dict[str, Any]:
     """The file's document; the name comes from the command line. Ends the command where it cannot be read."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
         loaded: dict[str, Any] = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="FILE") from error

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from access_policy.application.ports.identity import Role
+from access_policy.domain.instants import is_far_future
 from access_policy.entrypoints.cli.running import signed_token, span_of
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 
@@ -235,4 +236,6 @@ class Session:
             if zone is None:
                 self.refuse(f"of which time zone is {text!r}? Give --time-zone, or write it like 2026-11-20T06:00:00Z")
             at = at.replace(tzinfo=zone)
+        if is_far_future(at):
+            return at.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")  # "no end": it cannot be converted
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +59,7 @@ def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(file.read_bytes().removeprefix(codecs.BOM_UTF8), type=dict[str, Any])
     except (msgspec.DecodeError, OSError) as error:
         session.refuse(f"{file}: {error}")
 

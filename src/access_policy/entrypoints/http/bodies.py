@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -15,12 +16,14 @@ from access_policy.domain.depots.depot import EXCLUSIVE_KINDS
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, CalendarId, ChargerId, DepotId
-from access_policy.domain.instants import utc
+from access_policy.domain.instants import YEAR_MAX, YEAR_MIN, checked_year, is_far_future, utc
 from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX, Holiday
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.domain.mode_schedule.rules import CALENDARS_MAX, END_DAY_OFFSET_MAX, PRIORITY_MAX, Edge
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+
+Answer = TypeVar("Answer")
 
 DATES_MAX = 1_000
 TEXT_MAX = 500
@@ -30,14 +33,19 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("has no offset from UTC; write it as 2026-11-20T06:00:00Z or with +01:00")
-    return _domain_checked(at)
+    return _checked(lambda: utc(at, "the instant"))
 
 
-def _domain_checked(at: datetime) -> datetime:
+def _aware_end(at: datetime) -> datetime | None:
+    return None if at.tzinfo is not None and is_far_future(at) else _aware(at)
+
+
+def _checked(read: Callable[[], Answer]) -> Answer:
+    """What the domain refuses is a mistake of the field's, in the domain's words."""
     try:
-        return utc(at)
-    except (OverflowError, Refused) as error:
-        raise ValueError("lies outside the years that can be meant") from error
+        return read()
+    except Refused as refusal:
+        raise ValueError(refusal.detail) from refusal
 
 
 def _only_text(value: Any) -> Any:
@@ -61,6 +69,12 @@ def _no_controls(value: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=TEXT_MAX), AfterValidator(_no_controls)]
 Name = Text
 Instant = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_aware)]
+End = Annotated[
+    datetime | None,
+    BeforeValidator(_only_text),
+    AfterValidator(_aware_end),
+    Field(description=f"After the year {YEAR_MAX}, such as 9999-12-31T23:59:59Z, it means that there is no end"),
+]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -72,7 +86,17 @@ def _edge_text(value: str) -> str:
     return value
 
 
+def _end_edge_text(value: str) -> str | None:
+    """None for a far-future end: there is none."""
+    year = re.match(r"([0-9]{4})-", value)
+    if year is None or int(year[1]) <= YEAR_MAX:
+        return _edge_text(value)
+    _edge_text(f"{YEAR_MIN}{value[4:]}")  # the rest has to be right
+    return None
+
+
 EdgeText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_edge_text)]
+EndEdgeText = Annotated[str | None, StringConstraints(max_length=40), AfterValidator(_end_edge_text)]
 
 
 class Body(BaseModel):
@@ -127,7 +151,7 @@ class RuleBody(Body):
     end_day_offset: Annotated[int, Field(strict=True, ge=0, le=END_DAY_OFFSET_MAX)] | None = None
     time_zone: Text | None = None
     applies_from: EdgeText | None = None
-    applies_until: EdgeText | None = None
+    applies_until: EndEdgeText | None = None
     priority: Annotated[int, Field(strict=True, ge=-PRIORITY_MAX, le=PRIORITY_MAX)] = 0
     except_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
     extra_dates: Annotated[list[Day], Field(max_length=DATES_MAX)] = []
@@ -246,7 +270,7 @@ class VehicleBody(Body):
     access_class: Literal["own", "agreement"]
     agreement_id: Text | None = None
     valid_from: Instant | None = None
-    valid_until: Instant | None = None
+    valid_until: End | None = None
     identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] = []
     plate: Annotated[str, StringConstraints(max_length=TEXT_MAX)] | None = None
 
@@ -289,7 +313,7 @@ class AgreementBody(Body):
     name: Name
     fleet: Name
     valid_from: Instant
-    valid_until: Instant | None = None
+    valid_until: End | None = None
     charger_ids: Annotated[list[Text], Field(max_length=10_000)] = []
     depot_ids: Annotated[list[Text], Field(max_length=10_000)] = []
     hours: Annotated[list[HoursBody], Field(max_length=100)] = []
@@ -328,16 +352,18 @@ def edge(text: str | None) -> Edge | None:
     if text is None:
         return None
     try:
-        if _DAY.fullmatch(text):
-            on = date.fromisoformat(text)
-            if not 2000 <= on.year <= 2200:
-                raise ValueError("the year")
-            return Edge(on=on)
-        return Edge(at=_aware(datetime.fromisoformat(text)))
+        on, at = (date.fromisoformat(text), None) if _DAY.fullmatch(text) else (None, datetime.fromisoformat(text))
+        if at is not None and at.tzinfo is None:
+            raise ValueError("no offset")
     except ValueError as error:
         raise ValueError(
             "must be a local date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z"
         ) from error
+    if on is None:
+        assert at is not None
+        return Edge(at=_aware(at))
+    _checked(lambda: checked_year(on.year, "the date"))
+    return Edge(on=on)
 
 
 _DURATION = r"^P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?$"

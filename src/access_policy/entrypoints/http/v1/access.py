@@ -22,7 +22,7 @@ from access_policy.domain.identifiers import identifier
 from access_policy.domain.ids import AttemptId, ChargerId
 from access_policy.entrypoints.http.answers import Cursor, Limit, answer, instant, not_found, page
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
-from access_policy.entrypoints.http.bodies import DecisionBody, Instant
+from access_policy.entrypoints.http.bodies import DecisionBody, End, Instant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.v1.planned import cause, cause_as_it_was
 
@@ -117,7 +117,7 @@ async def list_access_events(
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
-    until: Annotated[Instant | None, Query()] = None,
+    until: Annotated[End | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -256,7 +256,7 @@ async def list_faults(
     services: Services,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
-    until: Annotated[Instant | None, Query()] = None,
+    until: Annotated[End | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -272,7 +272,7 @@ async def list_pin_lockouts(
     services: Services,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
-    until: Annotated[Instant | None, Query()] = None,
+    until: Annotated[End | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -74,7 +75,7 @@ async def put_calendar(
         case "text/calendar":
             first, last = _years(years, services, depot)
             read = await asyncio.to_thread(read_ics, content, depot.zone, first, last)
-            called, days, left_out = name or read.name, read.days, read.left_out
+            called, days, left_out = read.name if name is None else name, read.days, read.left_out
         case "application/json":
             body = _body(content)
             called, days = body.name, tuple(each.holiday() for each in body.days)
@@ -158,7 +159,7 @@ def _years(text: str | None, services: HttpServices, depot: Depot) -> tuple[int,
 
 def _body(content: bytes) -> CalendarBody:
     try:
-        return CalendarBody.model_validate_json(content)
+        return CalendarBody.model_validate_json(content.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from error
