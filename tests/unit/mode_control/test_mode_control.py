@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,6 +32,7 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import VersionConflict
+from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.application.streams import condition_stream, policy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
@@ -133,6 +135,11 @@ class Yard:
     async def look(self, trigger: str = "test", *, read_back: bool = False) -> Outcome:
         return await self.reconciler.reconcile(KEY, trigger, read_back=read_back)
 
+    def sync(self) -> Sync:
+        charger = self.depot.view.charger(*KEY)
+        profile = self.reconciler.profiles.get(TENANT, charger.policy.settings.profile)
+        return sync_of(charger.policy, profile, charger.expected(self.depot.clock.now()).mode, connected=True)
+
     async def boot(self) -> None:
         self.depot.clock.set(self.depot.clock.now() + timedelta(seconds=30))
         await self.reconciler.conditions.booted(KEY, vendor="V", model="M", firmware=None)
@@ -158,8 +165,9 @@ async def yard() -> AsyncIterator[Yard]:
 class yard_of:  # noqa: N801  reads as the sentence it is used in
     """A charger with this profile, managed by night, and the view followed as the service does."""
 
-    def __init__(self, profile: str) -> None:
+    def __init__(self, profile: str, own: dict[str, str] | None = None) -> None:
         self._profile = profile
+        self._own = own or {}
 
     async def __aenter__(self) -> Yard:
         depot = await DepotInMemory(memory_store()).opened()
@@ -169,7 +177,7 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         self._following = asyncio.create_task(follower.run())
         facts = ModeFacts(depot.commits, follower, depot.clock)
         charger = ScriptedCharger()
-        profiles = ProfileCatalogue.packaged()
+        profiles = ProfileCatalogue.packaged(lambda tenant_id: self._own)
         conditions = ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock)
         reboots = Reboots(charger, conditions, depot.live)
         return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, reboots, depot.clock))
@@ -312,6 +320,33 @@ async def test_a_value_that_needs_a_reboot_is_believed_after_one(yard: Yard) -> 
 
     assert await yard.look("boot") is Outcome.SETTLED
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
+
+
+async def test_a_charger_that_waits_for_its_reboot_is_pending_and_one_that_was_rebooted_in_vain_has_failed(
+    yard: Yard,
+) -> None:
+    yard.charger.after_reboot = True
+    seen = []
+    for _ in range(REBOOTS_MAX + 1):
+        await yard.look()
+        seen.append(yard.sync())
+        yard.charger.mode = FREEVEND
+        await yard.boot()
+
+    assert seen == [Sync.PENDING] * REBOOTS_MAX + [Sync.FAILED]
+
+
+async def test_a_variable_that_needs_a_reboot_by_its_profile_gets_one_though_the_charger_does_not_ask() -> None:
+    variable = {"kind": "device_variable", "component": "AuthCtrlr", "variable": "Enabled", "needs_reboot": True}
+    control = {**variable, "managed_value": "true", "freevend_value": "false"}
+    own = json.dumps({"title": "Ours", "protocols": ["ocpp2.0.1"], "mode_control": control})
+    async with yard_of("ours-2.0.1", {"ours-2.0.1": own}) as yard:
+        assert await yard.look() is Outcome.WAITING
+        assert (yard.charger.reboots, yard.charger.writes, yard.sync()) == (1, [MANAGED], Sync.PENDING)
+        await yard.boot()
+
+        assert await yard.look("boot") is Outcome.SETTLED
+        assert yard.sync() is Sync.IN_SYNC
 
 
 async def test_a_lost_connection_is_no_reboot(yard: Yard) -> None:

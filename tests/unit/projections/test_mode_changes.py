@@ -32,6 +32,12 @@ def test_a_failed_change_says_why():
     assert (row["outcome"], row["failure"], row["failed_at"]) == ("failed", "rejected", NOON + MINUTE)
 
 
+def test_a_change_that_waits_for_a_reboot_is_pending_and_has_not_failed():
+    (row,) = the_rows(requested(), failed(reason="reboot_required", detail="in force after a reboot"))
+
+    assert (row["outcome"], row["failure"], row.get("failed_at")) == ("pending", "reboot_required", None)
+
+
 def test_a_change_that_failed_at_first_is_applied_with_its_failure_remembered():
     (row,) = the_rows(requested(), failed(), applied(applied_at=NOON + HOUR, late_s=3600.0))
 

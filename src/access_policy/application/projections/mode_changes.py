@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.changes import Change, Projection, Put, RowChange, types_of
+from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import ModeApplicationFailed, ModeApplied, ModeChangeRequested
 
 TABLE = "mode_changes"
@@ -29,6 +30,9 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "evidence": event.evidence,
             }
             return [Change(TABLE, {**key, "applied_at": None}, applied)]
+        case ModeApplicationFailed(reason=reason) if reason == REBOOT_REQUIRED:
+            waits = {"outcome": "pending", "failure": reason, "failure_detail": event.detail}
+            return [Change(TABLE, {**key, "applied_at": None}, waits)]
         case ModeApplicationFailed():
             failed = {
                 "outcome": "failed",

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.mode_control import is_applied
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 
@@ -22,7 +23,8 @@ class Sync(StrEnum):
 def sync_of(
     policy: ChargerAccessPolicy, profile: CapabilityProfile | None, expected: AccessMode, *, connected: bool
 ) -> Sync:
-    """A charger that is away and was verified in the expected mode is in sync as far as anyone knows."""
+    """A charger that is away and was verified in the expected mode is in sync as far as anyone knows. One whose mode is
+    written and comes into force with its reboot is pending: nothing failed."""
     if profile is None or profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
         return Sync.UNSUPPORTED
     if is_applied(policy, expected):
@@ -32,6 +34,6 @@ def sync_of(
     application = policy.application
     if application.drift_found is not None:
         return Sync.DRIFTED
-    if application.failure is not None and application.requested_mode is expected:
+    if application.failure not in (None, REBOOT_REQUIRED) and application.requested_mode is expected:
         return Sync.FAILED
     return Sync.PENDING

@@ -33,6 +33,12 @@ class ProfileNameInvalid(Invalid):
     code = "profile-name-invalid"
 
 
+class ProfileFieldWithoutEffect(Invalid):
+    """A profile sets something that could change nothing."""
+
+    code = "profile-field-without-effect"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfilePut:
     """`definition` is JSON by the schema of profiles, checked before it was recorded."""

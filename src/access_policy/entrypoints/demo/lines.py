@@ -18,6 +18,7 @@ from access_policy.domain.access.events import (
     SessionDecision,
 )
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import (
     ModeApplicationFailed,
     ModeApplied,
@@ -61,6 +62,8 @@ def _told(event: object, zone: ZoneInfo) -> _Told | None:
             return event.charger_id, "switch", "dim", f"to {event.mode} ({event.cause.name}, {event.trigger})"
         case ModeApplied():
             return event.charger_id, event.mode.value, _MODE_STYLE[event.mode], _applied(event)
+        case ModeApplicationFailed(reason=reason) if reason == REBOOT_REQUIRED:
+            return event.charger_id, "waits", "yellow", f"to be in {event.mode}: {event.detail}"
         case ModeApplicationFailed():
             return event.charger_id, "failed", "red", f"to be switched to {event.mode}: {event.reason}, {event.detail}"
         case ModeDriftDetected():

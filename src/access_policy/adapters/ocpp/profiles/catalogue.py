@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from access_policy.adapters.ocpp.profiles.schema import PackagedProfile, ProfileBody
+from access_policy.adapters.ocpp.profiles.schema import PackagedProfile, ProfileBody, without_effect
 from access_policy.application.capability_profiles import CapabilityProfile, Evidence
 from access_policy.domain.ids import TenantId
 
@@ -81,4 +81,7 @@ def parse_profiles(text: str, file_name: str) -> list[CapabilityProfile]:
             else repr(error)
         )
         raise ProfileFileInvalid(f"{file_name}: {where}") from error
+    for table in tables:
+        for pointer, why in without_effect(table).items():
+            raise ProfileFileInvalid(f"{file_name}: {table.name}: {pointer} {why}")
     return [table.build(table.name, evidence=Evidence(table.evidence), source=table.source) for table in tables]

@@ -115,13 +115,12 @@ def _switch_details(profile: CapabilityProfile) -> Iterator[str]:
     if isinstance(control, ControlWithoutSwitch):
         return
     yield f"Managed access: `{control.managed_value}`" if control.managed_value else "Managed access: no value"
-    if not isinstance(control, ConfigurationKey):
-        return
-    if control.also_called:
-        yield f"The key is also called {', '.join(f'`{name}`' for name in control.also_called)}"
-    if control.tag_key is not None:
-        others = "".join(f" or `{name}`" for name in control.tag_also_called)
-        yield f"Sessions in freevend carry the tag of `{control.tag_key}`{others}, set to `{control.tag}`"
+    if isinstance(control, ConfigurationKey):
+        if control.also_called:
+            yield f"The key is also called {', '.join(f'`{name}`' for name in control.also_called)}"
+        if control.tag_key is not None:
+            others = "".join(f" or `{name}`" for name in control.tag_also_called)
+            yield f"Sessions in freevend carry the tag of `{control.tag_key}`{others}, set to `{control.tag}`"
     if control.needs_reboot:
         yield "A write takes effect with a reboot, which it gets when nobody charges"
 

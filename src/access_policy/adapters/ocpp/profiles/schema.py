@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -14,6 +15,7 @@ from access_policy.application.capability_profiles import (
     Evidence,
     ModeControl,
 )
+from access_policy.application.charger_values import same_value
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.\-]{0,63}$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=50)]  # CiString50 of a key, 2.x names
@@ -23,6 +25,13 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _NEEDED = {
     "device_variable": ("component", "variable", "managed_value", "freevend_value"),
     "configuration_key": ("key", "managed_value", "freevend_value"),
+}
+_OF_KIND = {
+    "device_variable": (*_NEEDED["device_variable"], "needs_reboot"),
+    "configuration_key": (
+        *_NEEDED["configuration_key"],
+        *("also_called", "tag_key", "tag_also_called", "tag", "needs_reboot"),
+    ),
 }
 
 
@@ -70,6 +79,7 @@ class ModeControlDefinition(_Strict):
                     variable=_given(self.variable),
                     managed_value=_given(self.managed_value),
                     freevend_value=_given(self.freevend_value),
+                    needs_reboot=self.needs_reboot,
                 )
             case "configuration_key":
                 return ConfigurationKey(
@@ -140,10 +150,68 @@ class ProfileBody(_Strict):
         )
 
 
+class ProfileDocument(ProfileBody):
+    """A profile as a client puts it, also in the shape in which it is shown: then `mode_control` is the kind in a word and
+    `control` all of it. The fields that the service assigns may stand there, and change nothing."""
+
+    control: ModeControlDefinition | None = Field(
+        default=None,
+        description="In place of `mode_control`, as a profile is shown; `mode_control` is then its kind, or left out",
+    )
+    name: str | None = Field(default=None, description="Assigned by the address; a value is not used")
+    evidence: Literal["standard", "verified", "second_hand", "operator"] | None = Field(
+        default=None, description="Assigned by the service: `operator`; a value is not used"
+    )
+    source: str | None = Field(default=None, description="Assigned by the service; a value is not used")
+    version: int | None = Field(default=None, description="Assigned by the service; a value is not used (see If-Match)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_shown(cls, document: Any) -> Any:
+        if not isinstance(document, dict) or not isinstance(control := document.get("control"), dict):
+            return document
+        if document.get("mode_control", control.get("kind")) != control.get("kind"):
+            raise ValueError("mode_control and control say different things; give one of them")
+        return {**document, "mode_control": control}
+
+
 class PackagedProfile(ProfileBody):
     name: str = Field(pattern=NAME_PATTERN)
     evidence: Literal["standard", "verified", "second_hand"]
     source: Text
+
+
+def without_effect(body: ProfileBody) -> dict[str, str]:
+    """The fields of a profile that could change nothing, by their pointer, and why. A profile must promise nothing that the
+    service then leaves undone."""
+    return dict(_without_effect(body))
+
+
+def _without_effect(body: ProfileBody) -> Iterator[tuple[str, str]]:
+    control = body.mode_control
+    for name, field in ModeControlDefinition.model_fields.items():
+        if name not in ("kind", *_OF_KIND.get(control.kind, ())) and getattr(control, name) != field.default:
+            yield f"/mode_control/{name}", f"has no effect with the kind {control.kind}"
+    if control.kind in _OF_KIND and same_value(control.managed_value, control.freevend_value or ""):
+        yield "/mode_control/freevend_value", "says the same as managed_value"
+    if control.tag_key is not None and control.tag is None:
+        yield "/mode_control/tag_key", "has no effect without tag"
+    if control.tag_also_called and control.tag_key is None:
+        yield "/mode_control/tag_also_called", "has no effect without tag_key"
+    protocols: set[str] = set(body.protocols)
+    wrong = {"device_variable": {"ocpp1.6"}, "configuration_key": {"ocpp2.0.1", "ocpp2.1"}}.get(control.kind, set())
+    if protocols <= wrong:
+        yield "/mode_control/kind", f"{control.kind} has no effect with {' and '.join(sorted(protocols))}"
+    if body.pending_at_boot and control.kind not in _OF_KIND:
+        yield "/pending_at_boot", f"has no effect with the kind {control.kind}"
+    for name, default, works_in in (
+        ("personal_message", False, {"ocpp2.0.1", "ocpp2.1"}),
+        ("display_message", False, {"ocpp2.0.1", "ocpp2.1"}),
+        ("base32_macs", False, {"ocpp1.6"}),
+        ("tags_are", "rfid", {"ocpp1.6"}),
+    ):
+        if getattr(body, name) != default and not protocols & works_in:
+            yield f"/{name}", f"has an effect with {' and '.join(sorted(works_in))} only"
 
 
 def body_of(profile: CapabilityProfile) -> dict[str, Any]:
@@ -171,8 +239,14 @@ def _control_body(control: ModeControl) -> dict[str, Any]:
         return {"kind": control.value}
     values = {"managed_value": control.managed_value, "freevend_value": control.freevend_value}
     match control:
-        case DeviceVariable(component=component, variable=variable):
-            return {"kind": "device_variable", "component": component, "variable": variable, **values}
+        case DeviceVariable():
+            return {
+                "kind": "device_variable",
+                "component": control.component,
+                "variable": control.variable,
+                "needs_reboot": control.needs_reboot,
+                **values,
+            }
         case ConfigurationKey():
             return {
                 "kind": "configuration_key",

@@ -8,11 +8,11 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from access_policy.adapters.ocpp.profiles.schema import ProfileBody, body_of
+from access_policy.adapters.ocpp.profiles.schema import ProfileDocument, body_of, without_effect
 from access_policy.application.capability_profiles import CapabilityProfile, Evidence, mode_control_name
 from access_policy.application.commands.put_profile import PutProfile, RemoveProfile
 from access_policy.application.queries.probe import Candidate, Probed
-from access_policy.domain.capability_profiles.profile import ProfileUnknown
+from access_policy.domain.capability_profiles.profile import ProfileFieldWithoutEffect, ProfileUnknown
 from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.http.answers import (
     IfMatch,
@@ -46,17 +46,20 @@ async def put_profile(
     caller: Caller,
     services: Services,
     name: str,
-    body: ProfileBody,
+    body: ProfileDocument,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """A profile of the tenant's own. Chargers that have it follow the change at once."""
-    definition = msgspec.json.encode(body.model_dump(mode="json"), order="sorted").decode()
+    """A profile of the tenant's own, also in the shape in which a profile is shown. Chargers that have it follow the change
+    at once. A field that could have no effect is refused."""
+    for pointer, why in without_effect(body).items():
+        raise ProfileFieldWithoutEffect(f"{pointer} {why}; leave it out.", pointer=pointer)
+    profile = body.build(name, evidence=Evidence.OPERATOR, source="put by an operator")
+    definition = msgspec.json.encode(body_of(profile), order="sorted").decode()
     command = PutProfile(name=name, definition=definition, expected_version=expected_version(if_match, if_none_match))
     result = await services.put_profile(context_of(request, caller), command)
     await services.settled(result.position)
-    shown = _shown(body.build(name, evidence=Evidence.OPERATOR, source="put by an operator"))
-    return done(result, shown, status=201 if result.created else 200)
+    return done(result, _shown(profile), status=201 if result.created else 200)
 
 
 @router.delete("/profiles/{name}", operation_id="remove_profile", status_code=204)
