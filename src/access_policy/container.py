@@ -22,6 +22,7 @@ from access_policy.adapters.heartbeats import SqlHeartbeats
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.import_plans import SqlImportPlans
+from access_policy.adapters.lists_sent import SqlListsSent
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.station import Desks
@@ -397,7 +398,8 @@ class Container(containers.DeclarativeContainer):
         spooled_commits,
         clock,
     )
-    local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, clock)
+    lists_sent = providers.Singleton(_opening(lambda s: SqlListsSent(_records(s, "local_lists"))), opened, settings)
+    local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, lists_sent, clock)
     mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
     reboots = providers.Singleton(Reboots, gateway, conditions, live)
     reconciler = providers.Singleton(

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import MetaData
 
-from access_policy.adapters import heartbeats, import_plans
+from access_policy.adapters import heartbeats, import_plans, lists_sent
 from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_bus import positions
 from access_policy.adapters.event_intake import records as intake
@@ -30,6 +30,7 @@ MODULES = (
     import_plans,
     intake,
     key_check,
+    lists_sent,
     positions,
     unknown_identifiers,
     vehicle_vault,

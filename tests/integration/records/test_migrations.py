@@ -17,6 +17,7 @@ from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.adapters.heartbeats import SqlHeartbeats
 from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
 from access_policy.adapters.import_plans import SqlImportPlans
+from access_policy.adapters.lists_sent import SqlListsSent
 from access_policy.adapters.migrations import MigrationNeeded, Part, latest, migrate, version_of
 from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
@@ -34,6 +35,7 @@ OPENED = {
     "relay": lambda where: SqlRelayPositions(where, "a bus"),
     "intake": SqlIntakeRecords,
     "heartbeats": SqlHeartbeats,
+    "local_lists": SqlListsSent,
 }
 
 

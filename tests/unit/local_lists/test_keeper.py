@@ -13,7 +13,8 @@ import pytest
 from access_policy.application.local_lists import keeper as keepers
 from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.ports.charger_gateway import ChargerKey
-from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.local_lists import ListNotKept, ListSent, ListState, Sent
 from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
 from access_policy.domain.charger_access_policy import policy as policies
@@ -42,6 +43,7 @@ class Chargers:
     cannot_carry: set[Identifier] = field(default_factory=set)
     in_full: int = 0
     limits_asked: int = 0
+    form: str = "one"
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return 1
@@ -51,7 +53,7 @@ class Chargers:
 
     async def list_state(self, key: ChargerKey) -> ListState:
         self.limits_asked += 1
-        return ListState(await self.list_version(key), 100, 50)
+        return ListState(await self.list_version(key), 100, 50, self.form)
 
     async def list_version(self, key: ChargerKey) -> int:
         await asyncio.sleep(0)
@@ -101,11 +103,55 @@ class SealedValues:
 
 
 @dataclass
+class RememberedLists:
+    """The port, in memory; `is_down`: nothing is read."""
+
+    sent: dict[ChargerKey, ListSent] = field(default_factory=dict)
+    is_down: bool = False
+
+    async def recall(self, key: ChargerKey) -> ListSent | None:
+        if self.is_down:
+            raise StoreUnavailable("down")
+        return self.sent.get(key)
+
+    def remember(self, key: ChargerKey, sent: ListSent) -> None:
+        self.sent[key] = sent
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
 class Yard:
     depot: DepotInMemory
     chargers: Chargers
     sealed: SealedValues
-    keeper: LocalListKeeper
+    remembered: RememberedLists = field(default_factory=RememberedLists)
+    rounds: int = 0
+
+    def start(self) -> None:
+        parts: Any = (self.depot.view, self.chargers, self.sealed, self.sealed, self.remembered, self.depot.clock)
+        self.keeper = LocalListKeeper(*parts)
+        forget = self.keeper._shared.forget
+
+        def counted() -> None:
+            self.rounds += 1
+            forget()
+
+        self.keeper._shared.forget = counted  # type: ignore[method-assign]
+        self._running = asyncio.create_task(self.keeper.run())
+
+    async def stop(self) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+
+    async def restart(self) -> None:
+        await self.stop()
+        self.start()
+
+    async def looked_at(self) -> None:
+        """All chargers, by this start of the keeper."""
+        await self.until(lambda: self.keeper._seen.keys() == set(self.chargers.keys))
 
     async def register(self, *numbers: int) -> None:
         for number in numbers:
@@ -152,13 +198,12 @@ async def yard_of(chargers: int) -> AsyncIterator[Yard]:
         settings = replace(settings_of(key[1]), baseline_mode=AccessMode.MANAGED, offline_starts=OfflineStarts.LIST)
         await depot.record(policy_stream(*key), 0, policies.register(key[1], settings, Enforcement.ENFORCE))
     yard_chargers, sealed = Chargers(keys), SealedValues()
-    keeper = LocalListKeeper(depot.view, yard_chargers, sealed, sealed, depot.clock)  # type: ignore[arg-type]
-    running = asyncio.create_task(keeper.run())
+    yard = Yard(depot, yard_chargers, sealed)
+    yard.start()
     try:
-        yield Yard(depot, yard_chargers, sealed, keeper)
+        yield yard
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await yard.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -172,11 +217,12 @@ async def test_what_belongs_on_the_lists_of_chargers_alike_is_worked_out_once() 
     async with yard_of(MANY) as yard:
         await yard.register(1, 2, 3)
         await yard.until(lambda: yard.all_hold(1, 2, 3))
-        asked = yard.sealed.asked
+        asked, rounds = yard.sealed.asked, yard.rounds
         await yard.suspend(2)
         await yard.until(lambda: yard.all_hold(1, 3))
 
-        assert yard.sealed.asked - asked <= 3  # once a round of looking for changes, and a round takes moments
+        assert yard.sealed.asked - asked <= yard.rounds - rounds + 1  # once a round of looking for changes
+        assert yard.sealed.asked - asked < MANY / 2
         assert yard.chargers.limits_asked == MANY
 
 
@@ -238,3 +284,79 @@ async def test_an_identifier_that_the_protocol_cannot_carry_takes_no_room_from_t
         await yard.register(4)
 
         await yard.until(lambda: yard.all_hold(1, 3, 4))
+
+
+# --- restarts and lost lists ---------------------------------------------------------------------------------------------
+
+
+async def test_an_unchanged_list_is_not_sent_again_after_a_restart_of_the_service() -> None:
+    async with yard_of(3) as yard:
+        yard.chargers.cannot_carry = {card(3)}
+        await yard.register(1, 2, 3)
+        await yard.until(lambda: yard.all_hold(1, 2))
+        await yard.looked_at()
+        in_full, versions = yard.chargers.in_full, dict(yard.chargers.versions)
+        for _ in range(2):
+            await yard.restart()
+            await yard.looked_at()
+
+        assert (yard.chargers.in_full, yard.chargers.versions) == (in_full, versions)
+        await yard.suspend(1)  # what it knows of the list is as good as before the restart
+        await yard.until(lambda: yard.all_hold(2))
+        assert yard.chargers.in_full == in_full
+
+
+async def test_a_list_that_changed_while_the_service_was_down_is_sent_after_the_restart() -> None:
+    async with yard_of(2) as yard:
+        await yard.register(1, 2)
+        await yard.until(lambda: yard.all_hold(1, 2))
+        await yard.looked_at()
+        await yard.stop()
+        await yard.suspend(2)
+        yard.start()
+
+        await yard.until(lambda: yard.all_hold(1))
+
+
+@pytest.mark.parametrize("version", [0, 1, 2**31 - 1])
+async def test_a_list_that_a_charger_lost_while_the_service_was_down_is_sent_after_the_restart(version: int) -> None:
+    async with yard_of(2) as yard:
+        await yard.register(1)
+        await yard.until(lambda: yard.all_hold(1))
+        await yard.looked_at()
+        await yard.stop()
+        yard.chargers.lists[yard.chargers.keys[0]] = []
+        yard.chargers.versions[yard.chargers.keys[0]] = version
+        yard.start()
+
+        await yard.until(lambda: yard.all_hold(1))
+
+
+@pytest.mark.parametrize("lost", ["form", "records"])
+async def test_a_list_whose_record_is_of_no_use_is_sent_again_after_a_restart(lost: str) -> None:
+    async with yard_of(1) as yard:
+        await yard.register(1)
+        await yard.until(lambda: yard.all_hold(1))
+        await yard.looked_at()
+        in_full = yard.chargers.in_full
+        yard.chargers.form = "another" if lost == "form" else yard.chargers.form
+        yard.remembered.is_down = lost == "records"
+        await yard.restart()
+        await yard.looked_at()
+
+        assert yard.chargers.in_full == in_full + 1
+        assert yard.all_hold(1)
+
+
+async def test_a_list_that_a_charger_lost_in_the_same_connection_is_noticed_without_any_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with yard_of(1) as yard:
+        await yard.register(1)
+        await yard.until(lambda: yard.all_hold(1))
+        await yard.looked_at()
+        (key,) = yard.chargers.keys
+        yard.chargers.lists[key], yard.chargers.versions[key] = [], 0
+        monkeypatch.setattr(keepers, "LOOK_AGAIN_S", 0.0)
+
+        await yard.until(lambda: yard.all_hold(1))

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 CAPACITY_UNTOLD: Final = 100  # entries, where a charger does not say how many it keeps
 PER_MESSAGE_UNTOLD: Final = 20
+SPELLING: Final = 1  # of entries: a change of it makes every list be sent again
 TAG_LENGTH_MAX: Final = 20  # characters of an idTag in OCPP 1.6
 
 TOKEN_LENGTH_MAX: Final = 36  # characters of an idToken in OCPP 2.0.1
@@ -45,7 +46,7 @@ async def list_state(connection: ChargerConnection) -> ListState:
         capacity, per_message = await _limits_16(connection)
     else:
         capacity, per_message = await _limits_2x(connection)
-    return ListState(version, capacity, per_message)
+    return ListState(version, capacity, per_message, f"{connection.version.subprotocol}/{SPELLING}")
 
 
 async def send_list(

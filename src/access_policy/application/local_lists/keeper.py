@@ -1,14 +1,20 @@
 """Keeps chargers' local lists as they should be: level-triggered, by what the charger says it has.
 
 A list is sent in full when the charger has another version than the one that was sent last, and when identifiers are to
-be added. Identifiers that lost their permission are removed at once, by a difference. Every change of the registry lets all
-connected chargers be looked at: `BATCH` of them each `TICK_S`, so that decisions get their turn, and those that do not
-answer hold up nobody. Chargers alike share the work of finding out what belongs on their lists.
+be added. Identifiers that lost their permission are removed at once, by a difference. The version and a digest of the list
+that was sent last outlive a restart, so that an unchanged list is not sent again. The charger's version is asked for at each
+connection and boot, and every `LOOK_AGAIN_S`, so that a list that the charger lost is noticed.
+
+Every change of the registry lets all connected chargers be looked at: `BATCH` of them each `TICK_S`, so that decisions get
+their turn, and those that do not answer hold up nobody. Chargers alike share the work of finding out what belongs on their
+lists.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import time
 from collections import deque
@@ -22,7 +28,7 @@ from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.local_lists import ListNotKept, ListState, LocalLists
+from access_policy.application.ports.local_lists import ListNotKept, ListSent, ListsSent, ListState, LocalLists
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import Views
 from access_policy.application.turns import in_turns
@@ -50,7 +56,8 @@ class NotReadableYet(Exception):
 @dataclass(slots=True)
 class _Kept:
     """What a charger was sent (`asked`) and took (`entries`), as `version`. `limits`: what it told in this connection of how
-    much it keeps; None: not asked yet. `without`: it keeps no list in this connection."""
+    much it keeps; None: not asked yet. `without`: it keeps no list in this connection. `remembered`: what it has by an earlier
+    process's account. `left_out`: how many of `asked` the protocol cannot carry."""
 
     epoch: int
     asked: Entries = ()
@@ -59,6 +66,9 @@ class _Kept:
     limits: ListState | None = None
     capacity: int = CAPACITY_MAX
     without: bool = False
+    remembered: ListSent | None = None
+    version_seen_at: float = 0.0  # monotonic
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +77,7 @@ class LocalListKeeper:
     lists: LocalLists
     views: Views
     vault: VehicleVault
+    sent_before: ListsSent
     clock: Clock
     _kept: dict[ChargerKey, _Kept] = field(default_factory=dict)
     _shared: Shared = field(default_factory=Shared)
@@ -107,16 +118,44 @@ class LocalListKeeper:
             kept.limits = await self.lists.list_state(key)
             kept.capacity = min(kept.limits.capacity, CAPACITY_MAX)
             self._compare(kept, kept.limits.version)
+            kept.remembered = None if kept.version else await self._remembered(key, kept.limits.version)
         alike = self._alike(key, kept.capacity)
         wanted = await self._shared.of(alike, lambda: self._wanted(key, kept.capacity))
-        if kept.version and wanted == kept.asked:
+        if kept.remembered is not None and kept.remembered.digest == await self._digest(alike, kept, wanted):
+            kept.asked = kept.entries = wanted
+            kept.version = kept.remembered.version
+        kept.remembered = None
+        unchanged = bool(kept.version) and wanted == kept.asked
+        if unchanged and time.monotonic() - kept.version_seen_at < LOOK_AGAIN_S:
             return
         found = await self.lists.list_version(key)
         self._compare(kept, found)
+        if unchanged and kept.version:
+            return
         await self._bring(key, kept, max(found + 1, int(self.clock.now().timestamp())), wanted, alike)
+
+    async def _digest(self, alike: tuple[object, ...], kept: _Kept, entries: Entries) -> str:
+        """`entries` begin the list that chargers `alike` want, so that their number tells them apart."""
+        assert kept.limits is not None
+        form = kept.limits.form
+
+        async def work_out() -> str:
+            return _digest(form, entries)
+
+        return await self._shared.of((alike, "digest", form, len(entries)), work_out)
+
+    async def _remembered(self, key: ChargerKey, version: int) -> ListSent | None:
+        """What this charger was sent before, if it has that version still. Without it, the list is sent again."""
+        try:
+            sent = await self.sent_before.recall(key)
+        except StoreUnavailable as trouble:
+            log.info("whether the local list of %s is unchanged is not known: %s", key[1], trouble)
+            return None
+        return sent if sent is not None and sent.version == version > 0 else None
 
     @staticmethod
     def _compare(kept: _Kept, version: int) -> None:
+        kept.version_seen_at = time.monotonic()
         if version != kept.version:
             kept.asked, kept.entries, kept.version = (), (), 0  # it has another list than ours
 
@@ -165,6 +204,8 @@ class LocalListKeeper:
                 raise NotReadableYet(f"{len(wanted) - len(values)} of {len(wanted)} entries cannot be read yet")
         kept.asked = wanted[: kept.capacity]
         kept.entries = kept.asked if kept.entries == kept.asked else kept.entries  # one for all chargers alike
+        if len(kept.entries) + kept.left_out >= len(kept.asked):  # one that it took in part is sent again after a restart
+            self.sent_before.remember(key, ListSent(kept.version, await self._digest(alike, kept, kept.asked)))
         log.info("local list of %s: %d entries, version %d", key[1], len(kept.entries), kept.version)
 
     async def _replace(self, key: ChargerKey, kept: _Kept, version: int, values: dict[Entry, Identifier]) -> None:
@@ -174,6 +215,7 @@ class LocalListKeeper:
         sent = await self.lists.send_list(key, kept.limits, version, list(values.values()))
         taken = set(sent.taken)
         kept.version, kept.entries = sent.version, tuple(entry for entry, value in values.items() if value in taken)
+        kept.left_out = sent.left_out
         if len(taken) + sent.left_out < len(values):
             kept.capacity = len(taken) + sent.left_out
 
@@ -252,3 +294,9 @@ class LocalListKeeper:
 
     def _done(self, key: ChargerKey, _: asyncio.Task[None]) -> None:
         self._in_work.pop(key, None)
+
+
+def _digest(form: str, entries: Entries) -> str:
+    """Of what is on a list. It is made of pseudonyms, which lead back to no identifier."""
+    listed = [form, *((vehicle_id, ref.kind, ref.pseudonym) for vehicle_id, ref in entries)]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

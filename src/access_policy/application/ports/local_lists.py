@@ -12,11 +12,13 @@ from access_policy.domain.identifiers import Identifier
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """`version` is the charger's; 0: it has none yet. `capacity` entries fit in all, `per_message` in one message."""
+    """`version` is the charger's; 0: it has none yet. `capacity` entries fit in all, `per_message` in one message. `form`
+    names the form in which identifiers are sent: a list that was sent in another form is another list."""
 
     version: int
     capacity: int
     per_message: int
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,29 @@ class Sent:
     version: int
     taken: list[Identifier]
     left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListSent:
+    """A list that a charger took in whole: its version, and a digest of what is on it and in which form."""
+
+    version: int
+    digest: str
+
+
+class ListsSent(Protocol):
+    """What each charger's list was when it was sent last, across restarts. It holds no identifiers. Losing it costs one
+    more sending."""
+
+    async def recall(self, key: ChargerKey) -> ListSent | None:
+        """Raises `StoreUnavailable`."""
+        ...
+
+    def remember(self, key: ChargerKey, sent: ListSent) -> None:
+        """Returns at once, and is written soon. A list that could not be written is sent again after a restart."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class ListNotKept(Exception):
