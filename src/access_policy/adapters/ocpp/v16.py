@@ -12,9 +12,9 @@ from typing import Any
 
 from access_policy.adapters.ocpp.boots import Boots
 from access_policy.adapters.ocpp.denial_signals import StatusOnly
+from access_policy.adapters.ocpp.meter_readings import meter_readings, register_wh
 from access_policy.adapters.ocpp.payloads import (
     Payload,
-    decimal,
     error_code,
     instant,
     number,
@@ -92,7 +92,7 @@ class Ocpp16:
         now = self._desks.clock.now()
         tag = text(payload, "idTag") or ""
         started_at = instant(payload, "timestamp", now=now)
-        connector_id, meter_start_wh = number(payload, "connectorId"), number(payload, "meterStart")
+        connector_id, meter_start_wh = number(payload, "connectorId"), register_wh(payload, "meterStart")
         started = await self._desks.sessions.start(
             StartReport(
                 tenant_id=station.key[0],
@@ -118,13 +118,16 @@ class Ocpp16:
     async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
         transaction_id = number(payload, "transactionId")
         tag = text(payload, "idTag")
+        readings = meter_readings(objects(payload, "transactionData"))
+        meter_stop_wh = register_wh(payload, "meterStop")
         await self._desks.sessions.end(
             EndReport(
                 tenant_id=station.key[0],
                 charger_id=station.key[1],
                 transaction_id=str(transaction_id),
                 ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
-                meter_stop_wh=number(payload, "meterStop"),
+                meter_start_wh=readings.begin,
+                meter_stop_wh=readings.end if meter_stop_wh is None else meter_stop_wh,
                 reason=text(payload, "reason") or "Local",
                 identifier=read_tag(tag, self._desks.profile(station.key)) if tag else None,
                 id_is_ours=True,
@@ -140,7 +143,7 @@ class Ocpp16:
                 charger_id=station.key[1],
                 connector_id=number(payload, "connectorId"),
                 transaction_id=None if transaction_id is None else str(transaction_id),
-                energy_wh=energy_wh(payload),
+                energy_wh=meter_readings(objects(payload, "meterValue")).latest,
                 charging=False,
                 at=self._desks.clock.now(),
             )
@@ -191,17 +194,6 @@ class Ocpp16:
                 return {"status": "Accepted", "expiryDate": rfc3339(self._desks.holds_until(decided))}
             case AccessDenied(signal=signal):
                 return {"status": signal.status if signal is not None else "Invalid"}
-
-
-def energy_wh(payload: Payload) -> int | None:
-    """The latest imported energy register of a MeterValues, in Wh (1.6, 7.27 and 7.31; values are texts)."""
-    samples = [sample for value in objects(payload, "meterValue") for sample in objects(value, "sampledValue")]
-    for sample in reversed(samples):
-        measured = sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register"
-        reading = decimal(sample, "value") if measured and sample.get("phase") is None else None
-        if reading is not None:
-            return int(reading * (1000 if sample.get("unit") == "kWh" else 1))
-    return None
 
 
 def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:

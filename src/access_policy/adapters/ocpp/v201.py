@@ -14,6 +14,7 @@ from typing import Any
 from access_policy.adapters.ocpp.boots import Boots
 from access_policy.adapters.ocpp.denial_signals import PERSONAL_MESSAGE_MAX, StatusAndMessage
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
+from access_policy.adapters.ocpp.meter_readings import MeterReadings, meter_readings
 from access_policy.adapters.ocpp.payloads import (
     Payload,
     instant,
@@ -92,7 +93,9 @@ class Ocpp201:
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
         if not transaction_id:
             return {}  # nothing that could be recorded; an error would only make the charger send it again
-        token = obj(payload, "idToken")
+        token, evse_id = obj(payload, "idToken"), number(obj(payload, "evse"), "id")
+        if evse_id:
+            await self._desks.sessions.locate(station.key, transaction_id, evse_id)
         if payload.get("eventType") == "Ended":
             started = await self._end(station, payload, message_id, transaction_id, token)
         else:
@@ -124,7 +127,7 @@ class Ocpp201:
                 charger_id=station.key[1],
                 connector_id=number(obj(payload, "evse"), "id"),
                 transaction_id=transaction_id,
-                energy_wh=energy_wh(payload),
+                energy_wh=_readings(payload).latest,
                 charging=_charges(payload),
                 at=self._desks.clock.now(),
             )
@@ -150,7 +153,7 @@ class Ocpp201:
             anonymous=anonymous,
             transaction_ids=(transaction_id,),
             started_at=started_at,
-            meter_start_wh=energy_wh(payload),
+            meter_start_wh=_readings(payload).earliest,
             offline=payload.get("offline") is True or station.was_away_at(started_at),
             protocol=station.protocol,
             message_id=message_id,
@@ -179,20 +182,21 @@ class Ocpp201:
     ) -> Started | None:
         """The session that the event starts and ends at once: nothing of it was reported before."""
         ended_at = instant(payload, "timestamp", now=self._desks.clock.now())
+        readings = _readings(payload)
         end = EndReport(
             tenant_id=station.key[0],
             charger_id=station.key[1],
             transaction_id=transaction_id,
             ended_at=ended_at,
-            meter_stop_wh=energy_wh(payload),
+            meter_start_wh=readings.begin,
+            meter_stop_wh=readings.end,
             reason=text(obj(payload, "transactionInfo"), "stoppedReason") or "Local",
         )
-        meter_start_wh = first_energy_wh(payload)
         start = replace(
             self._start(station, payload, message_id, transaction_id, token, began_at(payload, ended_at)),
-            meter_start_wh=meter_start_wh,
+            meter_start_wh=readings.begin,
         )
-        charged = bool(token) or _has_charged(payload, meter_start_wh, end.meter_stop_wh)
+        charged = bool(token) or _has_charged(payload, readings.begin, readings.end)
         return await self._desks.sessions.end_of(start, end, charged=charged)
 
     async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
@@ -254,32 +258,13 @@ class Ocpp201:
         return info
 
 
-def energy_wh(payload: Payload) -> int | None:
-    """The latest imported energy register of a TransactionEvent, in Wh (2.0.1, MeterValueType; default unit Wh)."""
-    samples = [sample for value in objects(payload, "meterValue") for sample in objects(value, "sampledValue")]
-    for sample in reversed(samples):
-        reading = sample.get("value")
-        measured = sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register"
-        if not measured or isinstance(reading, bool) or not isinstance(reading, int | float) or abs(reading) > 2**53:
-            continue
-        unit = obj(sample, "unitOfMeasure")
-        exponent = number(unit, "multiplier") or 0
-        scale = 1000 if unit.get("unit") == "kWh" else 1
-        return int(reading * scale * 10 ** min(max(exponent, -6), 6))
-    return None
+def _readings(payload: Payload) -> MeterReadings:
+    return meter_readings(objects(payload, "meterValue"))
 
 
 def _same_names(told: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
     """Names of components and variables are compared without case (2.x, identifierString)."""
     return tuple((name or "").lower() for name in told) == tuple(name.lower() for name in known)
-
-
-def first_energy_wh(payload: Payload) -> int | None:
-    """The reading with which the transaction began, where the event has more than one."""
-    values = sorted(objects(payload, "meterValue"), key=lambda value: text(value, "timestamp") or "")
-    readings = [energy_wh({"meterValue": [value]}) for value in values]
-    told = [reading for reading in readings if reading is not None]
-    return told[0] if len(told) > 1 else None
 
 
 def began_at(payload: Payload, ended_at: datetime) -> datetime:

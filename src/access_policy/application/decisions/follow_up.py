@@ -23,6 +23,7 @@ from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.group_commit import Commits
 from access_policy.application.decisions.live import ChargerKey, LiveAttempts, Session
 from access_policy.application.decisions.questions import Ask, EnergyReport
+from access_policy.application.decisions.session_ends import energy_between
 from access_policy.application.decisions.view import ChargerView, DecisionView
 from access_policy.application.mode_control.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
@@ -134,13 +135,12 @@ class FollowUp:
         if not self._draws_energy(session, report):
             return
         log.warning("charger %s delivers energy although it was refused (attempt %s)", key[1], session.attempt_id)
-        drawn = None if report.energy_wh is None else report.energy_wh - (session.meter_start_wh or 0)
         seen = DenialNotHonoured(
             attempt_id=session.attempt_id,
             charger_id=key[1],
             transaction_id=session.transaction_id,
             seen_at=report.at,
-            energy_wh=drawn,
+            energy_wh=energy_between(session.meter_start_wh, report.energy_wh),
         )
         try:
             await self._append(key, session, seen)

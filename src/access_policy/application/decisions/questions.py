@@ -95,7 +95,8 @@ class StartReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndReport:
     """A charge ended. `id_is_ours`: the service gives the transaction ids (OCPP 1.6), so that an unknown one is a mistake of
-    the charger, and `identifier` may say which session is meant."""
+    the charger, and `identifier` may say which session is meant. `meter_start_wh` is the reading at the start as the report
+    of the end has it; it counts where the start had none."""
 
     tenant_id: TenantId
     charger_id: ChargerId
@@ -105,6 +106,7 @@ class EndReport:
     reason: str
     identifier: Identifier | None = None
     id_is_ours: bool = False
+    meter_start_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,13 +193,19 @@ def ended_by(report: EndReport, session: Session) -> ChargingEnded:
         charger_id=report.charger_id,
         transaction_id=session.transaction_id,
         ended_at=report.ended_at,
-        energy_wh=energy_between(session.meter_start_wh, report.meter_stop_wh),
+        energy_wh=energy_between(_start_reading(session, report), report.meter_stop_wh),
         reason="Other" if report.reason in ASSUMED_ENDS else report.reason,
     )
 
 
+def _start_reading(session: Session, report: EndReport) -> int | None:
+    return report.meter_start_wh if session.meter_start_wh is None else session.meter_start_wh
+
+
 def energy_between(start_wh: int | None, stop_wh: int | None) -> int | None:
-    return None if start_wh is None or stop_wh is None else max(0, stop_wh - start_wh)
+    """None where a reading is missing, or the register ran backwards: it was exchanged or set anew, and what was charged is
+    not known."""
+    return None if start_wh is None or stop_wh is None or stop_wh < start_wh else stop_wh - start_wh
 
 
 def conflicts(key: ChargerKey) -> RuntimeError:

@@ -403,6 +403,30 @@ class Sessions:
             self._live.started(key, Session.begun_by(start, version=len(history)))
             self._live.close_attempt(key, start.identifier, start.attempt_id)
 
+    async def locate(self, key: ChargerKey, transaction_id: str, connector_id: int) -> None:
+        """The charger named the session's connector only after its start (OCPP 2.x, E02): the start is recorded anew, with
+        it. Nothing happens where the connector is known. Raises `StoreUnavailable`."""
+        session = self._live.session(key, transaction_id)
+        if session is None or session.connector_id is not None:
+            return
+        for _ in range(APPEND_TRIES):
+            history = await attempt_history(self._store, key[0], session.attempt_id)
+            start = start_in(history)
+            if start is None or start.connector_id is not None:
+                session.connector_id = connector_id if start is None else start.connector_id
+                return
+            context = Context(tenant_id=key[0], actor=CHARGER, correlation_id=start.attempt_id)
+            located = (replace(start, connector_id=connector_id),)
+            events = enveloped(context, located, now=self._clock.now(), occurred_at=start.started_at)
+            try:
+                await self._commits.append(Append(attempt_stream(key[0], start.attempt_id), len(history), events))
+            except VersionConflict:
+                continue
+            session.connector_id, session.version = connector_id, len(history) + 1
+            await self.lost.check(key)  # another session may have been open on the connector
+            return
+        raise conflicts(key)
+
     # --- ends --------------------------------------------------------------------------------------------------------
 
     async def end(self, report: EndReport) -> Session | None:
