@@ -28,7 +28,7 @@ from access_policy.settings import Settings
 STRANGER, OWN = "04FFFFFFFFFFFF", "04A1B2C3D4E5F6"
 OURS = {
     "title": "Chargers of this test",
-    "protocols": ["ocpp1.6", "ocpp2.0.1"],
+    "protocols": ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"],
     "mode_control": {"kind": "central"},
     "denial_error_codes": ["AuthorizationFailed", "0x0301", "Faulted"],
     "denial_window_s": 5.0,
@@ -80,6 +80,20 @@ class Charger:
         else:
             told = {"timestamp": at or now(), "connectorStatus": status, "evseId": connector, "connectorId": 1}
             await self.call("StatusNotification", told)
+
+    async def notifies(self, variable: str, value: str, *, connector: int = 1, **also: Any) -> None:
+        """A change of a variable of the connector (2.x, NotifyEvent)."""
+        told = {
+            "eventId": next(self.ids),
+            "timestamp": now(),
+            "trigger": "Delta",
+            "actualValue": value,
+            "eventNotificationType": "HardWiredNotification",
+            "component": {"name": "Connector", "evse": {"id": connector, "connectorId": 1}},
+            "variable": {"name": variable},
+            **also,
+        }
+        await self.call("NotifyEvent", {"generatedAt": now(), "seqNo": 0, "eventData": [told]})
 
     async def faults(self, count: int) -> list[tuple[int, str, bool]]:
         """Connector, code and whether it is over, oldest first."""
@@ -262,3 +276,26 @@ async def test_a_station_of_ocpp_201_that_goes_faulted_after_a_refusal(tmp_path:
 
         assert await charger.faults(0) == []
         assert (await charger.shown(1))[0] == "Faulted"
+
+
+async def test_a_station_that_reports_a_fault_by_status_and_by_event_has_one_fault_in_detail(tmp_path: Path) -> None:
+    async with charger_of(tmp_path, "ocpp2.1") as charger:
+        await charger.says("Faulted")
+        await charger.notifies("Problem", "true", techCode="0x17", techInfo="over temperature")
+        await charger.says("Faulted")
+        assert await charger.faults(1) == [(1, "Faulted", False)]
+        (fault,) = await charger._items("/v1/faults", bool)
+        assert (fault["vendor_error_code"], fault["info"]) == ("0x17", "over temperature")
+
+        await charger.notifies("Problem", "false", cleared=True)
+        await charger.notifies("AvailabilityState", "Available")
+        assert await charger.faults(1) == [(1, "Faulted", True)]
+
+
+async def test_a_station_that_reports_states_by_event_only_has_its_faults_listed(tmp_path: Path) -> None:
+    async with charger_of(tmp_path, "ocpp2.1") as charger:
+        await charger.notifies("AvailabilityState", "Faulted")
+        await charger.notifies("AvailabilityState", "Occupied", connector=2)
+        await charger.notifies("Problem", "maybe", connector=2)
+
+        assert await charger.faults(1) == [(1, "Faulted", False)]

@@ -41,6 +41,7 @@ class HandledDepot:
     def __init__(self, depot: DepotInMemory, version: OcppVersion) -> None:
         self.depot = depot
         self.stops = StopsCharges()
+        self.plugs: list[tuple[int, bool]] = []  # connector, and whether a vehicle is there
         profiles = ProfileCatalogue.packaged()
         self.follow_up = FollowUp(
             depot.view, depot.desk, depot.live, depot.store, depot.commits, self.stops, depot.clock
@@ -57,7 +58,7 @@ class HandledDepot:
             clock=depot.clock,
             mode_hint=lambda key, trigger: None,
             switch_moved=lambda key, evidence: None,
-            plug_seen=lambda key, connector_id, plugged_in: None,
+            plug_seen=lambda key, connector_id, plugged_in: self.plugs.append((connector_id, plugged_in)),
         )
         self.version = version
         self._handlers = HANDLERS[version](desks).handlers

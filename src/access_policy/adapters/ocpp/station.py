@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from access_policy.adapters.ocpp.component_states import ComponentStates
 from access_policy.application.capability_profiles import (
     CapabilityProfile,
     CapabilityProfiles,
@@ -41,6 +42,7 @@ class Station:
     pending_since: float | None = None
     is_safe: bool = False
     occupied: set[tuple[int, int]] = field(default_factory=set)  # EVSE and connector (2.x) with a vehicle
+    components: ComponentStates = field(default_factory=ComponentStates)  # (2.x)
 
     def was_away_at(self, at: datetime) -> bool:
         """The charger could not ask then: what it did before this connection began is judged by its own time."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from access_policy.adapters.ocpp.boots import Boots
+from access_policy.adapters.ocpp.component_states import Component, Problem
 from access_policy.adapters.ocpp.denial_signals import PERSONAL_MESSAGE_MAX, StatusAndMessage
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.meter_readings import MeterReadings, meter_readings
@@ -29,6 +30,7 @@ from access_policy.adapters.ocpp.payloads import (
 from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.tags import NO_AUTHORIZATION, read_token
 from access_policy.application.capability_profiles import DeviceVariable
+from access_policy.application.charger_values import truth, value_text
 from access_policy.application.decisions.questions import Ask, Decided, EndReport, EnergyReport, Started, StartReport
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
 
@@ -200,42 +202,61 @@ class Ocpp201:
         return await self._desks.sessions.end_of(start, end, charged=charged)
 
     async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        faulted = payload.get("connectorStatus") == "Faulted"
-        await self._desks.conditions.status(
-            station.key,
-            connector_id=max(0, number(payload, "evseId") or 0),
-            error_code="Faulted" if faulted else None,
-            at=instant(payload, "timestamp", now=self._desks.clock.now()),
-        )
-        evse_id = number(payload, "evseId")
-        if evse_id and payload.get("connectorStatus") in ("Occupied", "Available"):
-            self._desks.plug_seen(station.key, evse_id, payload["connectorStatus"] == "Occupied")
-        if evse_id:
-            await self.connector_status(
-                station,
-                evse_id,
-                number(payload, "connectorId") or 0,
-                text(payload, "connectorStatus"),
-                instant(payload, "timestamp", now=self._desks.clock.now()),
-            )
+        connector = Component(_id(payload, "evseId"), _id(payload, "connectorId"), "Connector")
+        at = instant(payload, "timestamp", now=self._desks.clock.now())
+        await self._state(station, connector, text(payload, "connectorStatus") or "", at)
         return {}
 
-    async def connector_status(
-        self, station: Station, evse_id: int, connector_id: int, status: str | None, at: datetime
-    ) -> None:
-        """An EVSE without a vehicle has no session."""
-        if station.frees_evse(evse_id, connector_id, status):
-            await self._desks.sessions.lost.connector_free(station.key, evse_id, at)
-
-    def notify_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        """The charger tells that a monitored variable changed (N07): of its switch it is read, since a message may be late."""
+    async def notify_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+        """A monitored variable changed (N07): a state or a problem of a component, or the charger's switch, which is read
+        then, since the message may be late."""
         profile = self._desks.profile(station.key)
         switch = profile.mode_control if profile is not None else None
         for told in objects(payload, "eventData"):
             names = (text(obj(told, "component"), "name"), text(obj(told, "variable"), "name"))
             if isinstance(switch, DeviceVariable) and _same_names(names, (switch.component, switch.variable)):
                 self._desks.switch_moved(station.key, f"{switch.component}.{switch.variable} changed")
+            else:
+                await self._component_event(station, told, *((name or "").strip() for name in names))
         return {}
+
+    async def _component_event(self, station: Station, told: Payload, component_name: str, variable: str) -> None:
+        evse = obj(obj(told, "component"), "evse")
+        component = Component(_id(evse, "id"), _id(evse, "connectorId"), component_name)
+        at = instant(told, "timestamp", now=self._desks.clock.now())
+        match variable.lower():
+            case "availabilitystate" if component.has_state:
+                await self._state(station, component, value_text(told.get("actualValue")) or "", at)
+            case "problem":
+                has_problem = False if told.get("cleared") is True else truth(told.get("actualValue"))
+                if has_problem is None:
+                    return  # neither true nor false: nothing is known
+                tech_code, tech_info = text(told, "techCode") or None, text(told, "techInfo") or None
+                station.components.problem(component, Problem(tech_code, tech_info) if has_problem else None)
+                await self._report_fault(station, component.evse_id, at)
+
+    async def _state(self, station: Station, component: Component, state: str, at: datetime) -> None:
+        """The state of a connector, an EVSE or the station: in StatusNotification, or in NotifyEvent as 2.1 has it."""
+        evse_id = component.evse_id
+        station.components.state(component, state)
+        await self._report_fault(station, evse_id, at)
+        if not evse_id:
+            return
+        if state in ("Occupied", "Available"):
+            self._desks.plug_seen(station.key, evse_id, state == "Occupied")
+        if station.frees_evse(evse_id, component.connector_id, state):  # an EVSE without a vehicle has no session
+            await self._desks.sessions.lost.connector_free(station.key, evse_id, at)
+
+    async def _report_fault(self, station: Station, evse_id: int, at: datetime) -> None:
+        fault = station.components.fault_of(evse_id)
+        await self._desks.conditions.status(
+            station.key,
+            connector_id=evse_id,
+            error_code=None if fault is None else fault.error_code,
+            vendor_error_code=None if fault is None else fault.vendor_error_code,
+            info=None if fault is None else fault.info,
+            at=at,
+        )
 
     def _info_of(self, started: Started) -> dict[str, Any]:
         return self._accepted_for_now() if started.decided is None else self._token_info(started.decided)
@@ -256,6 +277,11 @@ class Ocpp201:
                 "content": signal.message,
             }
         return info
+
+
+def _id(payload: Payload, name: str) -> int:
+    """Of an EVSE or a connector; 0: none is named."""
+    return max(0, number(payload, name) or 0)
 
 
 def _readings(payload: Payload) -> MeterReadings:

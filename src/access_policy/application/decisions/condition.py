@@ -182,9 +182,11 @@ class ChargerConditions:
         info: str | None = None,
         at: datetime,
     ) -> None:
-        """A connector reported a status. `error_code` None: without error. Only changes are recorded."""
+        """A connector reported a status. `error_code` None: without error. Only changes are recorded: an error that is
+        reported again without its vendor's code is the same one."""
         error = None if error_code is None else (error_code, vendor_error_code)
-        if self._errors[key].get(connector_id) == error:
+        known = self._errors[key].get(connector_id)
+        if error == known or (known is not None and error == (known[0], None)):
             return
         now = self._clock.now()
         if error_code is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from access_policy.application.ports.event_store import Recorded
-from access_policy.application.projections.changes import Change, Projection, Put, RowChange, types_of
+from access_policy.application.projections.changes import Change, Projection, Put, Remove, RowChange, types_of
 from access_policy.domain.charger_condition.events import ConnectorFaulted, ConnectorRecovered
 
 TABLE = "faults"
@@ -24,7 +24,9 @@ def fold(recorded: Recorded) -> list[RowChange]:
         ]
     if event.caused_by is not None:
         return []
+    told_before = {**on_connector, "error_code": event.error_code, "vendor_error_code": None, "cleared_at": None}
     return [
+        *([] if event.vendor_error_code is None else [Remove(TABLE, told_before)]),  # the same fault, now in detail
         Put(
             TABLE,
             {"tenant_id": tenant_id, "fault_id": recorded.envelope.event_id},
@@ -43,4 +45,4 @@ def fold(recorded: Recorded) -> list[RowChange]:
     ]
 
 
-FAULTS = Projection("faults", (TABLE,), types_of(ConnectorFaulted, ConnectorRecovered), fold)
+FAULTS = Projection("faults", (TABLE,), types_of(ConnectorFaulted, ConnectorRecovered), fold, edition=2)
