@@ -342,3 +342,17 @@ async def test_a_json_calendar_with_a_byte_order_mark_is_taken(api: HttpApi) -> 
     answer = await api.send("PUT", "/v1/depots/north/calendars/holidays", content=body)
 
     assert answer.status_code == 201, answer.text
+
+
+async def test_events_with_times_are_named_in_the_answer_and_taken_only_when_asked_for(api: HttpApi) -> None:
+    shift = b"BEGIN:VEVENT\r\nUID:s\r\nDTSTART:20261224T070000Z\r\nDTEND:20261224T160000Z\r\nSUMMARY:Shift\r\nEND:VEVENT\r\n"
+    content = ICS.replace(b"END:VCALENDAR", shift.replace(b"\r\n", b"\n") + b"END:VCALENDAR")
+
+    left_out = (await put_ics(api, content=content)).json()
+    taken = (await put_ics(api, "?timed=true", content=content)).json()
+
+    shown = {"uid": "s", "summary": "Shift", "starts_at": "2026-12-24T07:00:00Z", "imported": False}
+    assert left_out["timed_events"] == [shown]
+    assert taken["timed_events"] == [{**shown, "imported": True}]
+    assert "2026-12-24" not in [each["date"] for each in left_out["days"]]
+    assert "2026-12-24" in [each["date"] for each in taken["days"]]

@@ -86,6 +86,7 @@ def import_calendar(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
     name: Annotated[str | None, typer.Option(help="[default: the file's own]")] = None,
     years: Annotated[str | None, typer.Option(help="For which its repeating days are taken, such as 2026-2028")] = None,
+    timed: Annotated[bool, typer.Option("--timed", help="Also take the days of events with times, such as 8 to 17")] = False,
     if_match: IfMatch = None,
 ) -> None:
     """Set a calendar's days from an .ics file."""
@@ -98,7 +99,12 @@ def import_calendar(
         if_match=if_match,
         name=name,
         years=years,
+        timed=timed or None,
     )
+    left = [each for each in answer.get("timed_events", []) if not each["imported"]]
+    for each in left:
+        text = f"not taken: {each['summary']} ({each['starts_at']}) has times; --timed takes it as whole days"
+        session.err.print(text, markup=False)
     done(session, answer, f"calendar {calendar_id} has {len(answer.get('days', []))} entries")
 
 

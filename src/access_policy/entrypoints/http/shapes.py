@@ -304,10 +304,20 @@ class CalendarSettings(Shape):
     version: Version
 
 
+class TimedEventShown(Shape):
+    """An event with times in an .ics file; `imported` if the caller asked for the days of such events."""
+
+    uid: str
+    summary: str
+    starts_at: datetime
+    imported: bool
+
+
 class CalendarPut(CalendarSettings):
     """`left_out` counts the events of an .ics file without a day in the years that were asked for."""
 
     left_out: int
+    timed_events: list[TimedEventShown]
 
 
 class Calendar(CalendarSettings):

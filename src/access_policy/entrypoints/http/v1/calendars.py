@@ -11,13 +11,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from access_policy.adapters.ics import read_ics
+from access_policy.adapters.ics import TimedEvent, read_ics
 from access_policy.application.commands.put_calendar import PutCalendar
 from access_policy.application.commands.remove_calendar import RemoveCalendar
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import CalendarId, DepotId, TenantId
 from access_policy.domain.mode_schedule.calendars import CalendarInvalid, HolidayCalendar
-from access_policy.entrypoints.http.answers import IfMatch, IfNoneMatch, answer, done, expected_version, nothing_left
+from access_policy.entrypoints.http.answers import (
+    IfMatch,
+    IfNoneMatch,
+    answer,
+    done,
+    expected_version,
+    instant,
+    nothing_left,
+)
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.bodies import CalendarBody, HolidayBody, Text
 from access_policy.entrypoints.http.services import HttpServices
@@ -33,6 +41,9 @@ Years = Annotated[
         pattern="^[0-9]{4}(-[0-9]{4})?$",
         description="Over which an .ics file is expanded, such as 2026 or 2026-2028; else this one and the next two",
     ),
+]
+Timed = Annotated[
+    bool, Query(description="Of an .ics file: take the days of events with times as well, not of all-day events only")
 ]
 
 
@@ -63,18 +74,22 @@ async def put_calendar(
     calendar_id: str,
     name: CalendarName = None,
     years: Years = None,
+    timed: Timed = False,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """As JSON, or an .ics file as `text/calendar`: its events become days, with the summary as the reason; what recurs is
-    expanded over `years`. `left_out` counts the events that have no day in these years."""
+    expanded over `years`. `left_out` counts the events that have no day in these years. `timed_events` names the first 100
+    events with times, such as 08:00 to 17:00: the days they touch are taken only with `timed=true`."""
     depot = _depot(services, caller.tenant_id, DepotId(depot_id))
     content = await request.body()
     left_out = 0
+    timed_events: tuple[TimedEvent, ...] = ()
     match request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower():
         case "text/calendar":
             first, last = _years(years, services, depot)
-            read = await asyncio.to_thread(read_ics, content, depot.zone, first, last)
+            read = await asyncio.to_thread(read_ics, content, depot.zone, first, last, with_timed=timed)
+            timed_events = read.timed
             called, days, left_out = read.name if name is None else name, read.days, read.left_out
         case "application/json":
             body = _body(content)
@@ -94,6 +109,10 @@ async def put_calendar(
     await services.settled(result.position)
     calendar = HolidayCalendar.of(command.calendar_id, command.name, command.days)
     shown = {**_shown(depot.depot_id, calendar), "left_out": left_out}
+    shown["timed_events"] = [
+        {"uid": each.uid, "summary": each.summary, "starts_at": instant(each.starts_at), "imported": timed}
+        for each in timed_events
+    ]
     return done(result, shown, status=201 if result.created else 200)
 
 
