@@ -40,6 +40,7 @@ from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.event_store import EventStore
+from access_policy.application.ports.secrets import Holder
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -89,16 +90,16 @@ class Vault:
 
 @dataclass
 class Passwords:
-    known: dict[ChargePointId, str] = field(default_factory=dict)
+    known: dict[tuple[ChargePointId, Holder], str] = field(default_factory=dict)
 
-    async def set_password(self, charge_point_id: ChargePointId, password: str) -> None:
-        self.known[charge_point_id] = password
+    async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
+        self.known[charge_point_id, holder] = password
 
-    async def clear(self, charge_point_id: ChargePointId) -> None:
-        self.known.pop(charge_point_id, None)
+    async def clear(self, charge_point_id: ChargePointId, holder: Holder) -> None:
+        self.known.pop((charge_point_id, holder), None)
 
-    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
-        password = self.known.get(charge_point_id)
+    async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
+        password = self.known.get((charge_point_id, holder))
         return None if password is None else password.encode() == presented
 
 
@@ -155,7 +156,7 @@ class Office:
     store: EventStore = field(default_factory=memory_store)
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOON))
     vault: Vault = field(default_factory=Vault)
-    passwords: Passwords = field(default_factory=Passwords)
+    passwords: Any = field(default_factory=Passwords)
 
     def __post_init__(self) -> None:
         store, clock = self.store, self.clock

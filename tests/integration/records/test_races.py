@@ -28,13 +28,14 @@ from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.idempotency import StoredAnswer
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import ChargePointId, TenantId, VehicleId
+from access_policy.domain.ids import ChargePointId, ChargerId, TenantId, VehicleId
 from tests.support.incoming import commissioned
 from tests.support.places import Place
 from tests.support.records import inside, rows
 from tests.support.stores import NOON, TEST_KEY, charger_credentials, pseudonyms, vehicle_vault
 
 ACME = TenantId("acme")
+HOLDER = (ACME, ChargerId("gate-1"))
 PROCESSES = 4
 ROUNDS = 25
 LASTS = timedelta(seconds=15)
@@ -141,13 +142,16 @@ async def test_a_password_that_is_set_while_a_proposed_one_is_used_is_the_only_o
     async with several(lambda: charger_credentials(records_place), 2) as (gateway, api):
         for number in range(ROUNDS):
             charger = ChargePointId(f"CP-{number}")
-            await api.set_password(charger, "the old password")
-            await api.propose(charger, "the proposed password")
+            await api.set_password(charger, HOLDER, "the old password")
+            await api.propose(charger, HOLDER, "the proposed password")
             await all_of(
-                [gateway.verify(charger, b"the proposed password"), api.set_password(charger, "the new password")]
+                [
+                    gateway.verify(charger, HOLDER, b"the proposed password"),
+                    api.set_password(charger, HOLDER, "the new password"),
+                ]
             )
-            assert await api.verify(charger, b"the new password") is True
-            assert await api.verify(charger, b"the proposed password") is False
+            assert await api.verify(charger, HOLDER, b"the new password") is True
+            assert await api.verify(charger, HOLDER, b"the proposed password") is False
 
 
 async def test_a_proposed_password_that_is_replaced_while_it_is_used_does_not_bring_the_next_one_in(
@@ -155,20 +159,20 @@ async def test_a_proposed_password_that_is_replaced_while_it_is_used_does_not_br
 ) -> None:
     charger = ChargePointId("CP-1")
     async with several(lambda: charger_credentials(records_place), 2) as (gateway, api):
-        await api.set_password(charger, "the old password")
-        await api.propose(charger, "the proposed password")
+        await api.set_password(charger, HOLDER, "the old password")
+        await api.propose(charger, HOLDER, "the proposed password")
         promote = gateway._promote
 
         async def overtaken(*arguments: Any) -> None:
-            await api.propose(charger, "another proposed password")
+            await api.propose(charger, HOLDER, "another proposed password")
             await promote(*arguments)
 
         monkeypatch.setattr(gateway, "_promote", overtaken)
-        assert await gateway.verify(charger, b"the proposed password") is True
+        assert await gateway.verify(charger, HOLDER, b"the proposed password") is True
 
-        assert await api.verify(charger, b"the old password") is True, "until the second proposal is used"
-        assert await api.verify(charger, b"another proposed password") is True
-        assert await api.verify(charger, b"the old password") is False
+        assert await api.verify(charger, HOLDER, b"the old password") is True, "until the second proposal is used"
+        assert await api.verify(charger, HOLDER, b"another proposed password") is True
+        assert await api.verify(charger, HOLDER, b"the old password") is False
 
 
 async def test_an_answer_that_is_kept_by_several_at_once_is_one_of_theirs(records_place: Place) -> None:

@@ -11,7 +11,7 @@ from access_policy.application.errors import check_version
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.directories import ProfileNames
 from access_policy.application.ports.event_store import Append
-from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.application.ports.secrets import ChargerCredentials, Holder
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
@@ -68,10 +68,13 @@ class PutChargerHandler:
         now = self.clock.now()
         version = 0 if policy is None else policy.version
         claims = await self._claims(context, command, policy, now=now)
+        holder = (context.tenant_id, command.charger_id)
+        if claims:  # before it holds the id: what an earlier time left there must not open it
+            await self.credentials.clear(command.charge_point_id, holder)
         done = await self.policies.record(
             context, command.charger_id, events, expected_version=version, now=now, also=claims
         )
-        await self._passwords(command, policy, is_new_holder=bool(claims))
+        await self._passwords(holder, command, policy)
         changed_at = done.version if events or policy is None else policy.changed_at
         return Done(version=changed_at, position=done.position, created=policy is None)
 
@@ -110,14 +113,13 @@ class PutChargerHandler:
             offline_starts=command.offline_starts or kept.offline_starts,
         )
 
-    async def _passwords(self, command: PutCharger, policy: ChargerAccessPolicy | None, *, is_new_holder: bool) -> None:
-        """Nobody inherits the password of who held the id before."""
-        if policy is not None and policy.settings.charge_point_id != command.charge_point_id:
-            await self.credentials.clear(policy.settings.charge_point_id)
+    async def _passwords(self, holder: Holder, command: PutCharger, policy: ChargerAccessPolicy | None) -> None:
+        """A new holder must not inherit the previous holder's password, and does not: each holder has its own. If setting
+        the password fails, the same command sets it when it is sent again."""
         if command.password is not None:
-            await self.credentials.set_password(command.charge_point_id, command.password)
-        elif is_new_holder:
-            await self.credentials.clear(command.charge_point_id)
+            await self.credentials.set_password(command.charge_point_id, holder, command.password)
+        if policy is not None and policy.settings.charge_point_id != command.charge_point_id:
+            await self.credentials.clear(policy.settings.charge_point_id, holder)
 
     async def _claims(
         self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None, *, now: datetime

@@ -39,5 +39,5 @@ class RetireChargerHandler:
         done = await self.policies.record(
             context, command.charger_id, events, expected_version=policy.version, now=now, also=released
         )
-        await self.credentials.clear(policy.settings.charge_point_id)
+        await self.credentials.clear(policy.settings.charge_point_id, (context.tenant_id, command.charger_id))
         return Done(version=done.version, position=done.position)

@@ -50,11 +50,11 @@ class RotatePasswordHandler:
         if self.chargers.serving_epoch(key) is None:
             raise PasswordNotTaken(f"Charger {command.charger_id} is not connected; rotate its password when it is.")
         password = secrets.token_bytes(PASSWORD_BYTES).hex()
-        await self.credentials.propose(charge_point_id, password)
+        await self.credentials.propose(charge_point_id, key, password)
         try:
             await self.chargers.set_password(key, password)
         except SwitchRefused as refusal:
-            await self.credentials.withdraw(charge_point_id)
+            await self.credentials.withdraw(charge_point_id, key)
             raise PasswordNotTaken(f"Charger {command.charger_id} did not take it: {refusal.detail}.") from refusal
         except ChargerDidNotAnswer as silence:
             raise PasswordNotTaken(

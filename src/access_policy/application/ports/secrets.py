@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from access_policy.domain.identifiers import Identifier, IdentifierRef
-from access_policy.domain.ids import ChargePointId, TenantId, VehicleId
+from access_policy.domain.ids import ChargePointId, ChargerId, TenantId, VehicleId
 
 
 class Pseudonyms(Protocol):
@@ -46,23 +46,32 @@ class VehicleVault(Protocol):
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
 
 
+Holder = tuple[TenantId, ChargerId]
+"""The charger, of a tenant, that holds a charge point id on record."""
+
+
 class ChargerCredentials(Protocol):
-    """Passwords of chargers, as keyed hashes."""
+    """Passwords of chargers, as keyed hashes. A password belongs to one holder of a charge point id, and is worth nothing
+    for another: the event log and this store are written one after the other, and either write may fail. Whoever calls
+    takes the holder from the log. All methods raise `StoreUnavailable`.
+    """
 
-    async def set_password(self, charge_point_id: ChargePointId, password: str) -> None: ...
+    async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None: ...
 
-    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
+    async def propose(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
         """A second password that holds beside the one there is, and alone once it was used. Another proposal replaces it."""
         ...
 
-    async def withdraw(self, charge_point_id: ChargePointId) -> None:
+    async def withdraw(self, charge_point_id: ChargePointId, holder: Holder) -> None:
         """Forget a proposed password that was not used."""
         ...
 
-    async def clear(self, charge_point_id: ChargePointId) -> None: ...
+    async def clear(self, charge_point_id: ChargePointId, holder: Holder) -> None:
+        """Forget the holder's passwords, and those stored before passwords had holders. Other holders keep theirs."""
+        ...
 
-    async def verify(self, charge_point_id: ChargePointId, presented: bytes | None) -> bool | None:
-        """True or False by comparison in constant time; None when the charger has no password."""
+    async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
+        """True or False by comparison in constant time; None when the holder has no password."""
         ...
 
     async def close(self) -> None: ...

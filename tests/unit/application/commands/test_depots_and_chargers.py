@@ -166,18 +166,18 @@ async def test_the_holder_is_not_named_to_another_tenant(office: Office) -> None
 async def test_a_password_is_stored_for_the_charge_point_id(office: Office) -> None:
     put = await office.do(putting_charger(password="sesame"))
 
-    assert office.passwords.known == {CP_1: "sesame"}
+    assert office.passwords.known == {(CP_1, (ACME, BAY)): "sesame"}
     assert put.events == []
     await office.do(putting_charger())
-    assert office.passwords.known == {CP_1: "sesame"}
+    assert office.passwords.known == {(CP_1, (ACME, BAY)): "sesame"}
 
 
-async def test_nobody_inherits_the_password_of_who_held_the_id_before(office: Office) -> None:
+async def test_new_holder_of_an_id_does_not_inherit_the_previous_password(office: Office) -> None:
     await office.do(putting_charger(password="sesame"))
     await office.do(putting_charger(charge_point_id=CP_2))
     assert office.passwords.known == {}
 
-    office.passwords.known[CP_1] = "left behind"
+    office.passwords.known[CP_1, (ACME, BAY_2)] = "left behind by an earlier time"
     await office.do(putting_charger(charger_id=BAY_2, charge_point_id=CP_1))
     assert office.passwords.known == {}
 
@@ -231,7 +231,7 @@ async def test_retiring_twice_changes_nothing_for_who_holds_the_id_by_then(offic
 
     assert again.events == []
     assert again.done == Done(version=gone.done.version, position=0)
-    assert office.passwords.known == {CP_1: "sesame"}
+    assert office.passwords.known == {(CP_1, (ACME, BAY_2)): "sesame"}
 
 
 async def test_a_retired_charger_takes_no_commands(office: Office) -> None:
