@@ -16,7 +16,7 @@ from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
-from access_policy.application.streams import depot_stream, policy_stream, registry_stream
+from access_policy.application.streams import depot_stream, policy_stream, registry_stream, tenant_of
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ChargerSettings
@@ -96,9 +96,7 @@ class DepotInMemory:
             depots.register(DEPOT, DepotSettings(name="North", time_zone="Europe/Berlin")),
         )
         for charger in (BAY, OTHER_BAY):
-            registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
-            scheduled = policies.fold(registered).schedule(managed_nights(), now=self.clock.now())  # type: ignore[union-attr]
-            await self.record(policy_stream(TENANT, charger), 0, (*registered, *scheduled))
+            await self.add_charger(TENANT, charger)
         registry = VehicleRegistry()
         added = registry.put_vehicle(
             VehicleId("bus-7"), VehicleDescription(name="Bus 7", access_class=AccessClass.OWN), [identified(BUS)]
@@ -106,11 +104,16 @@ class DepotInMemory:
         await self.record(registry_stream(TENANT), 0, added)
         return self
 
+    async def add_charger(self, tenant_id: TenantId, charger: ChargerId) -> None:
+        registered = policies.register(charger, settings_of(charger), Enforcement.ENFORCE)
+        scheduled = policies.fold(registered).schedule(managed_nights(), now=self.clock.now())  # type: ignore[union-attr]
+        await self.record(policy_stream(tenant_id, charger), 0, (*registered, *scheduled))
+
     async def record(
         self, stream: StreamId, version: int, events: Sequence[object], *, at: datetime | None = None
     ) -> None:
         """Append and let the view see it."""
-        context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
+        context = Context(tenant_id=tenant_of(stream), actor=ActorId("test"), correlation_id="test")
         now = at or datetime(2026, 11, 1, tzinfo=UTC)
         await self.store.append([Append(stream, version, enveloped(context, tuple(events), now=now))])
         await self.follow()
@@ -121,7 +124,14 @@ class DepotInMemory:
             await self.store.read_log(after=self.view.position, limit=10_000, up_to=reached), reached
         )
 
-    def ask(self, presented: Identifier | None, *, message_id: str = "m-1", charger: ChargerId = BAY) -> Ask:
+    def ask(
+        self,
+        presented: Identifier | None,
+        *,
+        message_id: str = "m-1",
+        charger: ChargerId = BAY,
+        connection: str = "first",
+    ) -> Ask:
         return Ask(
             tenant_id=TENANT,
             charger_id=charger,
@@ -129,6 +139,7 @@ class DepotInMemory:
             identifier=presented,
             protocol="ocpp1.6",
             message_id=message_id,
+            connection=connection,
             signals=None,
         )
 

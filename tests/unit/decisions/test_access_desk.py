@@ -17,7 +17,7 @@ from access_policy.domain.access.events import AccessAllowed, AccessDenied, Pins
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef, identifier
-from access_policy.domain.ids import ActorId, AttemptId
+from access_policy.domain.ids import ActorId, AttemptId, TenantId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleIdentifier, VehicleIdentifierAdded
 from tests.support import builders
 from tests.support.depot_in_memory import (
@@ -104,7 +104,47 @@ async def test_two_deliveries_at_the_same_time_share_one_decision(depot: DepotIn
     assert len(await depot.store.load(attempt_stream(TENANT, first.attempt_id))) == 1
 
 
-async def test_a_message_id_used_again_after_a_boot_is_a_new_attempt(depot: DepotInMemory):
+async def test_authorize_when_the_first_of_two_deliveries_is_cancelled_answers_the_second(depot: DepotInMemory):
+    cancelled = asyncio.create_task(depot.desk.authorize(depot.ask(BUS)))
+    second = asyncio.create_task(depot.desk.authorize(depot.ask(BUS)))
+    await asyncio.sleep(0)
+
+    cancelled.cancel()
+
+    assert (await second).allowed
+
+
+async def test_authorize_when_the_message_id_comes_again_on_another_connection_records_another_attempt(
+    depot: DepotInMemory,
+):
+    first = await depot.desk.authorize(depot.ask(BUS, message_id="1", connection="before the reboot"))
+    later = await depot.desk.authorize(depot.ask(BUS, message_id="1", connection="after the reboot"))
+
+    assert not later.redelivered
+    assert later.attempt_id != first.attempt_id
+    for each in (first, later):
+        assert len(await depot.store.load(attempt_stream(TENANT, each.attempt_id))) == 1
+
+
+async def test_authorize_when_two_tenants_choose_the_same_attempt_id_at_once_answers_each_its_own(
+    depot: DepotInMemory,
+):
+    other = TenantId("other")
+    await depot.add_charger(other, BAY)
+    chosen = AttemptId("visit-1")
+
+    ours, theirs = await asyncio.gather(
+        depot.desk.authorize(depot.ask(BUS), attempt_id=chosen),
+        depot.desk.authorize(replace(depot.ask(BUS), tenant_id=other), attempt_id=chosen),
+    )
+
+    assert ours.allowed
+    assert not theirs.allowed
+    assert not theirs.redelivered
+    assert len(await depot.store.load(attempt_stream(other, chosen))) == 1
+
+
+async def test_a_message_id_used_again_within_a_connection_is_a_new_attempt_after_ten_minutes(depot: DepotInMemory):
     first = await depot.desk.authorize(depot.ask(BUS))
     depot.clock.forward(minutes=11)
     later = await depot.desk.authorize(depot.ask(BUS))
@@ -125,12 +165,13 @@ async def test_a_permission_that_was_revoked_is_not_given_again_for_the_same_mes
     assert again.event.reason is Reason.VEHICLE_SUSPENDED
 
 
-async def test_a_restarted_desk_answers_a_redelivered_message_from_the_store(depot: DepotInMemory):
-    first = await depot.desk.authorize(depot.ask(BUS))
+async def test_a_restarted_desk_answers_a_chosen_attempt_id_from_the_store(depot: DepotInMemory):
+    chosen = AttemptId("visit-1")
+    first = await depot.desk.authorize(depot.ask(BUS), attempt_id=chosen)
     restarted = DepotInMemory(depot.store, clock=depot.clock)
     await restarted.follow()
 
-    again = await restarted.desk.authorize(restarted.ask(BUS))
+    again = await restarted.desk.authorize(restarted.ask(BUS), attempt_id=chosen)
 
     assert again.redelivered
     assert again.event == first.event

@@ -111,3 +111,12 @@ async def test_lock_outs_of_pins_are_listed(api: HttpApi) -> None:
     assert last["reason"] == "pin_locked_out"
     assert [(each["charger_id"], each["source"]) for each in listed] == [("bay-1", "tester")]
     assert (await api.get("/v1/pin-lockouts", tenant="rival")).json()["items"] == []
+
+
+async def test_decide_access_with_the_same_request_id_twice_records_two_attempts(api: HttpApi) -> None:
+    body = {"charger_id": "bay-1", "identifier": RFID}
+    answers = [
+        await api.send("POST", "/v1/access-decisions", body, headers={"X-Request-Id": "one-trace"}) for _ in range(2)
+    ]
+
+    assert len({answer.json()["attempt_id"] for answer in answers}) == 2

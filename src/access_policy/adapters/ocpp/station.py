@@ -11,6 +11,7 @@ from access_policy.application.capability_profiles import (
     CapabilityProfile,
     CapabilityProfiles,
 )
+from access_policy.application.context import new_id
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.live import ChargerKey
@@ -41,6 +42,7 @@ class Station:
     accepted: bool
     pending_since: float | None = None
     is_safe: bool = False
+    connection_id: str = field(default_factory=new_id)  # the scope of the charger's message ids
     occupied: set[tuple[int, int]] = field(default_factory=set)  # EVSE and connector (2.x) with a vehicle
     components: ComponentStates = field(default_factory=ComponentStates)  # (2.x)
 

@@ -83,6 +83,7 @@ class Ocpp16:
                 identifier=read_tag(tag, self._desks.profile(station.key)),
                 protocol=PROTOCOL,
                 message_id=message_id,
+                connection=station.connection_id,
                 signals=_SIGNALS,
             )
         )

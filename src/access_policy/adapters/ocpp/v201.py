@@ -84,6 +84,7 @@ class Ocpp201:
                 identifier=read_token(value, token_type, self._desks.profile(station.key)),
                 protocol=station.protocol,
                 message_id=message_id,
+                connection=station.connection_id,
                 signals=self._signals,
             )
         )

@@ -44,10 +44,7 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 log = logging.getLogger(__name__)
 
-REDELIVERED_WITHIN = timedelta(
-    minutes=10
-)  # chargers number their messages anew after a boot: later it is a new attempt
-
+REDELIVERED_WITHIN = timedelta(minutes=10)  # a charger that repeats its message ids within a connection: a new attempt
 
 DecisionListener = Callable[[ChargerKey, AccessAllowed | AccessDenied], None]
 
@@ -80,7 +77,7 @@ class AccessDesk:
         self._clock = clock
         self._unknown = unknown
         self._decided = decided
-        self._under_way: dict[AttemptId, asyncio.Future[Decided]] = {}
+        self._under_way: dict[tuple[TenantId, AttemptId], asyncio.Future[Decided]] = {}
         self._lockouts_to_record: dict[PinSource, Append] = {}
 
     # --- asking before a start ---------------------------------------------------------------------------------------
@@ -94,15 +91,21 @@ class AccessDesk:
         """
         self.view.charger(ask.tenant_id, ask.charger_id).policy.must_be_in_service()
         ref = self.ref(ask)
-        first = attempt_id or derived_attempt_id(ask.tenant_id, ask.charger_id, "ask", ask.message_id, ref)
-        under_way = self._under_way.get(first)
-        if under_way is not None:
-            earlier = await asyncio.shield(under_way)
+        first = attempt_id or asked_attempt_id(ask, ref)
+        question = (ask.tenant_id, first)  # tenants choose their attempt ids without regard to each other
+        while (under_way := self._under_way.get(question)) is not None:
+            await asyncio.wait((under_way,))
+            if under_way.cancelled():
+                continue  # the first caller went away: its answer may not be recorded
+            earlier = under_way.result()
             _must_be_the_same_question(earlier.event, ask, ref)
             return replace(earlier, redelivered=True)
-        self._under_way[first] = future = asyncio.get_running_loop().create_future()
+        self._under_way[question] = future = asyncio.get_running_loop().create_future()
         try:
             decided = await self._decide_once(ask, ref, first, may_renumber=attempt_id is None)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
         except BaseException as failure:
             future.set_exception(failure)
             future.exception()  # nobody need be waiting
@@ -111,7 +114,7 @@ class AccessDesk:
             future.set_result(decided)
             return decided
         finally:
-            del self._under_way[first]
+            del self._under_way[question]
 
     async def _decide_once(
         self, ask: Ask, ref: IdentifierRef | None, first: AttemptId, *, may_renumber: bool
@@ -340,6 +343,12 @@ def is_exclusive(kind: IdentifierKind, depot: Depot | None) -> bool:
     return kind in (EXCLUSIVE_KINDS if depot is None else depot.settings.exclusive_kinds)
 
 
+def asked_attempt_id(ask: Ask, ref: IdentifierRef | None) -> AttemptId:
+    """The same for a message that the charger sends again on the same connection, and for no other."""
+    message = f"{ask.connection} {ask.message_id}"
+    return derived_attempt_id(ask.tenant_id, ask.charger_id, "ask", message, ref)
+
+
 def _must_be_the_same_question(earlier: AccessAllowed | AccessDenied, ask: Ask, ref: IdentifierRef | None) -> None:
     """Another identifier must not be answered with, nor remembered under, a decision that was not about it."""
     if (earlier.lineage.charger_id, earlier.lineage.identifier) != (ask.charger_id, ref):
@@ -357,7 +366,7 @@ def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | 
     """The message came before: not long ago, and nothing has changed since that would decide it otherwise, but for the
     lock that the attempt itself began as the last of too many wrong PINs.
 
-    A charger that numbers its messages from 1 after a boot must not be answered with a permission that was revoked.
+    A charger that uses a message id twice within a connection must not be answered with a permission that was revoked.
     """
     recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
     locked_by_itself = (row_of(earlier), row_of(again)) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)

@@ -56,7 +56,8 @@ class DenialSignals(Protocol):
 class Ask:
     """May this identifier charge here? `identifier` None: none was presented, or it was malformed for its kind.
 
-    `message_id` is the protocol's: the same id with the same identifier is the same attempt delivered again.
+    `message_id` is the protocol's, and unique only within `connection` (OCPP-J 4.1.4): the same id with the same identifier
+    on the same connection is the same attempt delivered again. On another connection it is another attempt.
     """
 
     tenant_id: TenantId
@@ -66,6 +67,7 @@ class Ask:
     protocol: str
     message_id: str
     signals: DenialSignals | None
+    connection: str = ""
     stage: Stage = Stage.AUTHORIZE
     actor: ActorId = CHARGER
 

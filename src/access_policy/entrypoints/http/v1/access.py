@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from access_policy.application.context import Context
+from access_policy.application.context import Context, new_id
 from access_policy.application.decisions.questions import Ask
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.views import AttemptFilter, Row
@@ -67,11 +67,12 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
     return answer(_decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id))
 
 
-def _attempt_id(body: DecisionBody, context: Context) -> AttemptId | None:
-    """The caller's own; or, under an Idempotency-Key, that of the first run; None: derived from the request."""
+def _attempt_id(body: DecisionBody, context: Context) -> AttemptId:
+    """The caller's own; or, under an Idempotency-Key, that of the first run; else a new one. A caller may send the same
+    request id with several requests: it identifies no attempt."""
     if body.attempt_id is not None:
         return AttemptId(body.attempt_id)
-    return None if context.command_seed is None else AttemptId(context.created_id("attempt", body.charger_id))
+    return AttemptId(new_id() if context.command_seed is None else context.created_id("attempt", body.charger_id))
 
 
 def _must_have(charger: ChargerAccessPolicy, connector_id: int | None) -> None:
