@@ -484,11 +484,32 @@ async def test_an_export_of_more_than_a_page_has_every_vehicle(api: HttpApi) -> 
     assert (await plan(api, file, mode="replace")).json()["counts"]["unchanged"] == 452
 
 
-async def test_an_export_for_excel_begins_with_a_byte_order_mark(api: HttpApi) -> None:
-    answer = await api.get("/v1/registry/export?bom=true")
+@pytest.mark.parametrize(("query", "begins"), [("", b"\xef\xbb\xbfvehicle_id"), ("?bom=false", b"vehicle_id")])
+async def test_an_export_begins_with_a_byte_order_mark_unless_it_is_declined_and_imports_as_unchanged(
+    api: HttpApi, query: str, begins: bytes
+) -> None:
+    answer = await api.get(f"/v1/registry/export{query}")
 
-    assert answer.content.startswith(b"\xef\xbb\xbfvehicle_id")
+    assert answer.content.startswith(begins)
     assert (await plan(api, answer.content)).json()["counts"]["unchanged"] == 2
+
+
+async def test_an_import_that_waits_for_its_turn_shows_that_it_is_being_applied(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_imports, "WAIT_S", 0.0)
+    made = await planned(api, TRAM)
+    path = f"/v1/registry/imports/{made['plan_id']}"
+
+    async with api.container.registries().locked("acme"):  # type: ignore[arg-type]
+        first = await apply(api, made["plan_id"])
+        waiting = (await api.get(path)).json()
+    monkeypatch.setattr(registry_imports, "WAIT_S", 60.0)
+    done = await apply(api, made["plan_id"])
+
+    assert (first.status_code, first.json()["state"]) == (202, "applying")
+    assert (waiting["state"], waiting["done"], waiting["error"]) == ("applying", 0, None)
+    assert (done.status_code, done.json()["state"]) == (200, "applied")
 
 
 async def test_a_name_that_a_spreadsheet_would_run_is_guarded_and_comes_back(api: HttpApi) -> None:

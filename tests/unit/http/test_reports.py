@@ -77,9 +77,21 @@ async def test_a_report_can_be_of_one_place(tried: HttpApi) -> None:
 async def test_a_report_comes_as_a_file_as_well(tried: HttpApi) -> None:
     answer = await tried.get(f"/v1/reports/access?{YEAR}&group_by=day,reason", headers={"Accept": "text/csv"})
 
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert answer.content.startswith(b"\xef\xbb\xbfday,reason,")
     assert answer.headers["content-type"].startswith("text/csv")
     assert (rows[0]["day"], rows[0]["reason"], rows[0]["attempts"]) == ("2026-11-18", "own_vehicle", "1")
+
+
+async def test_a_text_that_a_spreadsheet_would_run_is_guarded_in_a_report_s_file(tried: HttpApi) -> None:
+    formula = "=HYPERLINK(1)"
+    await tried.recorded(("PUT", f"/v1/chargers/{formula}", {**CHARGER, "charge_point_id": "CP-9"}))
+    await attempt(tried, RFID, formula)
+
+    answer = await tried.get(f"/v1/reports/access?{YEAR}&group_by=charger", headers={"Accept": "text/csv"})
+
+    rows = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert [each["charger_id"] for each in rows] == [f"'{formula}", "bay-1", "bay-2"]
 
 
 async def test_a_report_that_makes_no_sense_says_what_to_write(tried: HttpApi) -> None:

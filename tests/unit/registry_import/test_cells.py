@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from access_policy.application.registry_import.cells import (
     IdentifierCell,
     ReadRow,
-    guarded,
     other_spelled,
     read_rows,
-    unguarded,
 )
 from access_policy.application.registry_import.csv_file import Row
+from access_policy.application.spreadsheets import guarded, unguarded
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.events import AccessClass

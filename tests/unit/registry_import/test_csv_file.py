@@ -39,8 +39,12 @@ B = {"vehicle_id": "b", "name": "B"}
         b" Vehicle_ID , NAME\na,A\n",
         b'"vehicle_id","name"\n"a","A"\n',
         f"{HEADER}\na,A\n,\n\n , \n".encode(),
+        f"{HEADER},,\r\na,A,,\r\n".encode(),
+        f"{HEADER}\na,A, ,\n".encode(),
+        f"{HEADER},, \na,A\n".encode(),
     ],
-    ids=["lf", "crlf", "cr", "no last line end", "bom", "utf-16 le", "utf-16 be", "case", "quotes", "blank rows"],
+    ids=["lf", "crlf", "cr", "no last line end", "bom", "utf-16 le", "utf-16 be", "case", "quotes", "blank rows"]
+    + [f"empty {what}" for what in ("columns", "cells", "headings")],
 )
 def test_one_row_in_many_dresses(file: bytes) -> None:
     assert read(file) == [(2, A)]

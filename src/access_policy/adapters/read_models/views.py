@@ -77,6 +77,9 @@ class SqlViews:
             wanted = wanted.where(CHARGER_STATUS.c.depot_id == depot_id)
         return await self._by_id(wanted, CHARGER_STATUS, "charger_id", cursor, limit)
 
+    def cursor_after_charger(self, charger_id: ChargerId) -> str:
+        return _cursor([charger_id])
+
     # --- attempts and faults -----------------------------------------------------------------------------------------
 
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None:
@@ -330,7 +333,11 @@ def _page(rows: list[Row], limit: int, key: Callable[[Row], list[Any]]) -> Page:
     if len(rows) <= limit:
         return Page(rows, None)
     kept = rows[:limit]
-    return Page(kept, base64.urlsafe_b64encode(json.dumps(key(kept[-1]), ensure_ascii=False).encode()).decode())
+    return Page(kept, _cursor(key(kept[-1])))
+
+
+def _cursor(parts: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode()
 
 
 def _read_cursor(cursor: str, *types: type) -> list[Any]:

@@ -64,6 +64,10 @@ class Views(Protocol):
 
     async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page: ...
 
+    def cursor_after_charger(self, charger_id: ChargerId) -> str:
+        """With which `chargers` goes on behind this one."""
+        ...
+
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None: ...
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:

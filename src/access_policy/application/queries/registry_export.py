@@ -12,8 +12,9 @@ from typing import Any
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
-from access_policy.application.registry_import.cells import KINDS, guarded, other_mask_spelled, other_spelled
+from access_policy.application.registry_import.cells import KINDS, other_mask_spelled, other_spelled
 from access_policy.application.registry_import.csv_file import COLUMNS
+from access_policy.application.spreadsheets import guarded
 from access_policy.domain.identifiers import VID_PREFIX
 from access_policy.domain.ids import TenantId, VehicleId
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from access_policy.application.registry_import.csv_file import COLUMNS, Row
+from access_policy.application.spreadsheets import EXPONENT, needs_guard, unguarded
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
 from access_policy.domain.ids import AgreementId, VehicleId, checked_id
@@ -25,10 +26,7 @@ KINDS = {
 }
 assert set(KINDS) < set(COLUMNS)
 
-# Spreadsheets run cells that begin like this as formulas (OWASP, CSV injection); an apostrophe before them is the guard.
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-_EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
 _FRACTION = re.compile(r"[0-9]+[.,]0+")
 _DIGITS = re.compile(r"[0-9]+")
 _MASK = re.compile(r"[*•]+|….{0,16}")
@@ -122,19 +120,6 @@ def _read(row: Row, known: _Known) -> ReadRow:
     return ReadRow(row.line, vehicle_id, values, identifiers, tuple(errors))
 
 
-def guarded(text: str) -> str:
-    """`text` so that no spreadsheet runs it; `unguarded` gives it back."""
-    return f"'{text}" if _needs_guard(text) else text
-
-
-def unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and _needs_guard(text[1:]) else text
-
-
-def _needs_guard(text: str) -> bool:
-    return text.lstrip().startswith(_FORMULA) or _EXPONENT.fullmatch(text) is not None
-
-
 def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
     try:
         return VehicleId(_id(cell, "vehicle_id"))
@@ -147,7 +132,7 @@ def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
 
 def _id(cell: str, column: str) -> str:
     text = cell.strip()
-    if _EXPONENT.fullmatch(text):
+    if EXPONENT.fullmatch(text):
         raise ValueError(_MADE_A_NUMBER)
     return checked_id(unguarded(text), column)
 
@@ -214,7 +199,7 @@ def _identifier(kind: IdentifierKind, text: str) -> Identifier:
     """Raises `ValueError` for what a spreadsheet made of the value, `IdentifierInvalid` for what it cannot be otherwise."""
     if kind is IdentifierKind.OTHER:
         return identifier(kind, _verbatim(text))
-    if _EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
+    if EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
         raise ValueError(_MADE_A_NUMBER)
     if _DIGITS.fullmatch(text) and kind in _LENGTHS and not text.startswith("0"):  # a number has no leading zeros
         if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
@@ -242,7 +227,7 @@ _PART = re.compile(r"(?:\\[;\\]|[^;])+")
 def other_spelled(value: str) -> str:
     """A value of kind `other` as the column of an export holds it: no spreadsheet changes it, and reading gives it back."""
     escaped = other_mask_spelled(value)
-    looks_otherwise = _MASK.fullmatch(value) or _NUMBER_LIKE.fullmatch(value) or _needs_guard(value)
+    looks_otherwise = _MASK.fullmatch(value) or _NUMBER_LIKE.fullmatch(value) or needs_guard(value)
     return f"\\{escaped}" if looks_otherwise or escaped.startswith("\\") else escaped
 
 

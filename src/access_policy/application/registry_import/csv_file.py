@@ -54,7 +54,7 @@ def rows_of(file: bytes) -> Iterator[Row]:
         raise _unreadable(f"The file is empty. Its first line names the columns. {_KNOWN}")
     if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=," as Excel writes and wants it
         header = next(lines, (header[0], []))
-    columns = _columns(*header)
+    columns = _columns(header[0], _without_empty_end(header[1], 1))
     number = 0
     for line, cells in lines:
         if not any(cell.strip() for cell in cells):
@@ -62,9 +62,18 @@ def rows_of(file: bytes) -> Iterator[Row]:
         number += 1
         if number > ROWS_MAX:
             raise _unreadable(f"The file has more than {ROWS_MAX:,} rows; split it and import the parts in turn.")
+        cells = _without_empty_end(cells, len(columns))
         yield Row(line, dict(zip(columns, cells, strict=False)), _wrong_count(len(columns), cells))
     if number == 0:
         raise _unreadable("The file has a header and no rows; there is nothing to import.")
+
+
+def _without_empty_end(cells: list[str], kept: int = 0) -> list[str]:
+    """Without empty cells at the end, of which spreadsheets write some for columns that once had content; at least `kept`."""
+    end = len(cells)
+    while end > kept and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
 
 
 def _wrong_count(expected: int, cells: list[str]) -> str | None:

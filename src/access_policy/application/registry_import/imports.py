@@ -143,10 +143,14 @@ class RegistryImports:
         return await self._plans.forget_old(now=self._clock.now())
 
     def _live(self, record: PlanRecord) -> PlanRecord:
+        """With its progress; a plan that waits for its turn is being applied as well."""
         under_way = self._under_way.get((record.tenant_id, record.plan_id))
-        if under_way is None or record.state is not PlanState.APPLYING:
+        if under_way is None or record.state in _ENDED:
             return record
-        return replace(record, done=under_way.done, of=under_way.of or record.of)
+        error = record.error if record.state is PlanState.APPLYING else None  # that of an earlier try
+        return replace(
+            record, state=PlanState.APPLYING, done=under_way.done, of=under_way.of or record.of, error=error
+        )
 
     # --- applying ----------------------------------------------------------------------------------------------------
 

@@ -80,11 +80,12 @@ def apply_plan(ctx: typer.Context, plan_id: str, partial: Partial = False, confi
 def export(
     ctx: typer.Context,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
-    excel: Annotated[bool, typer.Option("--excel", help="Begin with the mark by which Excel knows UTF-8")] = False,
+    bom: Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with the mark by which Excel knows UTF-8")] = True,
+    excel: Annotated[bool, typer.Option("--excel", hidden=True)] = False,  # as --bom, from before that was the default
 ) -> None:
     """All vehicles as a CSV file that imports as all-unchanged. It holds the values of identifiers."""
     session = session_of(ctx)
-    content = session.ask("GET", "/v1/registry/export", query={"bom": "true" if excel else None}).content
+    content = session.ask("GET", "/v1/registry/export", query={"bom": None if bom or excel else "false"}).content
     if output is None:
         sys.stdout.buffer.write(content)
         return
@@ -103,9 +104,11 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
         console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
     ) as progress:
         task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
-        while answer["state"] == "applying":
+        while _goes_on(answer):
             time.sleep(ASK_EVERY_S)
             answer = session.get(path, rows="false")
+            if answer["state"] == "planned" and answer["error"] is None:  # it waits in another process, or that one died
+                answer = session.command("POST", f"{path}/apply", body)
             progress.update(task, total=answer["of"], completed=answer["done"])
     if answer["state"] != "applied":
         session.refuse(f"the import is {answer['state']}: {answer['error'] or 'see its plan'}")
@@ -115,6 +118,10 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
         answer,
         "applied: " + (", ".join(f"{count} {action}" for action, count in applied.items()) or "nothing"),
     )
+
+
+def _goes_on(answer: Any) -> bool:
+    return answer["state"] == "applying" or (answer["state"] == "planned" and answer["error"] is None)
 
 
 def _show(session: Session, plan: Any) -> None:

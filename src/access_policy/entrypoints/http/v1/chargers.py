@@ -37,6 +37,8 @@ from access_policy.entrypoints.http.v1.planned import cause, exceptions_of, over
 
 router = APIRouter(tags=["chargers"])
 
+PAGES_SEARCHED = 10  # of the read model, for one page of chargers with a `sync`
+
 
 @router.put("/chargers/{charger_id}", operation_id="put_charger")
 async def put_charger(
@@ -88,12 +90,22 @@ async def list_chargers(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """`sync` is looked up as it is now, so a page filtered by it may hold fewer items than asked for."""
-    size = PAGE_MAX if sync is not None else limit
-    found = await services.views.chargers(caller.tenant_id, depot_id=depot_id, cursor=cursor, limit=size)
-    items = [_status(services, caller.tenant_id, row) for row in found.items]
-    wanted = [item for item in items if sync is None or item["sync"] == sync]
-    return answer({"items": wanted, "next_cursor": found.next_cursor})
+    """At most `limit` chargers by id. `sync` is looked up as it is now, among 2,000 chargers at once: a page filtered by it may
+    hold fewer items than asked for, and `next_cursor` goes on from there."""
+    items: list[dict[str, Any]] = []
+    for _ in range(PAGES_SEARCHED):
+        size = limit if sync is None else PAGE_MAX
+        found = await services.views.chargers(caller.tenant_id, depot_id=depot_id, cursor=cursor, limit=size)
+        cursor = found.next_cursor
+        for number, row in enumerate(found.items, 1):
+            shown = await _status(services, caller.tenant_id, row)
+            if shown is not None and sync in (None, shown["sync"]):
+                items.append(shown)
+            if len(items) == limit and number < len(found.items):
+                return answer({"items": items, "next_cursor": services.views.cursor_after_charger(row["charger_id"])})
+        if sync is None or cursor is None or len(items) == limit:
+            break
+    return answer({"items": items, "next_cursor": cursor})
 
 
 @router.delete("/chargers/{charger_id}", operation_id="retire_charger", status_code=204)
@@ -122,24 +134,33 @@ async def charger_as_shown(services: HttpServices, tenant_id: TenantId, charger_
     row = await services.views.charger(tenant_id, charger_id)
     if row is None:
         raise ChargerUnknown(f"There is no charger {charger_id[:64]}.")
-    policy = services.decision_view.charger(tenant_id, charger_id).policy
+    policy, shown = await services.policies.find(tenant_id, charger_id), await _status(services, tenant_id, row)
+    if policy is None or shown is None:
+        raise ChargerUnknown(f"There is no charger {charger_id[:64]}.")
     return {
-        **_status(services, tenant_id, row),
+        **shown,
         "mode_rules": rules_of(policy),
         "exceptions": exceptions_of(policy),
         "overrides": overrides_of(policy),
     }
 
 
-def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, Any]:
+async def _status(services: HttpServices, tenant_id: TenantId, row: Row) -> dict[str, Any] | None:
+    """A charger that the read model shows and the decision view has not followed yet is looked up in the store; None if it is
+    not there either."""
     now = services.clock.now()
     charger_id = ChargerId(row["charger_id"])
-    charger = services.decision_view.charger(tenant_id, charger_id)
-    policy = charger.policy
-    expected = charger.expected(now)
+    if services.decision_view.known_policy(tenant_id, charger_id) is None:
+        policy = await services.policies.find(tenant_id, charger_id)
+        if policy is None:
+            return None
+        expected, upcoming = expected_at(policy.plan, now), next_transition(policy.plan, now)
+    else:
+        charger = services.decision_view.charger(tenant_id, charger_id)
+        policy, expected = charger.policy, charger.expected(now)
+        upcoming = next(charger.timeline_now(now).transitions(now), None) or next_transition(policy.plan, now)
     connected = services.connected((tenant_id, charger_id), row)
     profile = services.profiles.get(tenant_id, policy.settings.profile)
-    upcoming = next(charger.timeline_now(now).transitions(now), None) or next_transition(policy.plan, now)
     return {
         "charger_id": charger_id,
         **_settings(policy),

@@ -16,6 +16,7 @@ from access_policy.application.registry_import.changes import changes_of
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
 from access_policy.application.registry_import.errors import RefusedRow
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
+from access_policy.application.spreadsheets import BYTE_ORDER_MARK
 from access_policy.entrypoints.http.answers import answer, instant
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.problems import ApiProblem
@@ -23,7 +24,6 @@ from access_policy.entrypoints.http.problems import ApiProblem
 router = APIRouter(tags=["registry"])
 
 WAIT_S = 1.0  # for an import to end before it is answered that it is under way
-BOM = "\ufeff"
 _NOT_A_FILE = ("application/json", "multipart/", "application/vnd.openxmlformats")
 _CSV_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}
@@ -88,14 +88,14 @@ async def apply_registry_import(
 async def export_registry(
     caller: Caller,
     services: Services,
-    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel knows UTF-8")] = False,
+    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel knows UTF-8")] = True,
 ) -> Response:
     """All vehicles as a CSV file with their identifiers; imported, it leaves all unchanged. PINs are masked."""
     await services.registry_export.ready(services.settled)
     lines = services.registry_export(caller.tenant_id)
     header = await anext(lines)
     first_page = await anext(lines, "")  # what cannot be read is a problem document now, and a broken-off answer later
-    begin = (BOM if bom else "") + header + first_page
+    begin = (BYTE_ORDER_MARK if bom else "") + header + first_page
     headers = {"Content-Disposition": 'attachment; filename="registry.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(_followed_by(begin, lines), media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from access_policy.application.ports.views import ReportFilter
 from access_policy.application.queries.access_report import COUNTS, GroupBy, ReportInvalid
+from access_policy.application.spreadsheets import csv_file
 from access_policy.entrypoints.http.answers import answer, instant
 from access_policy.entrypoints.http.auth import Caller, Services
 from access_policy.entrypoints.http.bodies import Instant
@@ -36,7 +35,7 @@ async def report_access(
     groups = _groups(group_by)
     rows = await services.access_reports(caller.tenant_id, groups, wanted)
     if "text/csv" in accept:
-        file = await asyncio.to_thread(_csv, rows, [_column(each) for each in groups])
+        file = await asyncio.to_thread(csv_file, [*map(_column, groups), *COUNTS], rows)
         return Response(file, media_type="text/csv; charset=utf-8")
     shown = {"group_by": groups, "from": instant(from_), "until": instant(until), "rows": rows}
     return await asyncio.to_thread(answer, shown)
@@ -53,11 +52,3 @@ def _groups(text: str) -> list[GroupBy]:
 
 def _column(group: GroupBy) -> str:
     return {GroupBy.DEPOT: "depot_id", GroupBy.CHARGER: "charger_id"}.get(group, group.value)
-
-
-def _csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns, *COUNTS])
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -216,7 +216,7 @@ async def _policy(
     services: Services, caller: Caller, charger_id: ChargerId, as_of: datetime | None
 ) -> ChargerAccessPolicy:
     if as_of is None:
-        return services.decision_view.charger(caller.tenant_id, charger_id).policy
+        return await services.policies.get(caller.tenant_id, charger_id)
     policy = await services.policies.as_of(caller.tenant_id, charger_id, as_of)
     if policy is None:
         raise ChargerUnknown(f"There was no charger {charger_id[:64]} at {instant(as_of)}.")
