@@ -44,6 +44,7 @@ from access_policy.application.commands.amend_mode_rule import AmendModeRuleHand
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
+from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.lift_override import LiftOverrideHandler
 from access_policy.application.commands.on_depot import ChargersFollow
@@ -491,6 +492,7 @@ class Container(containers.DeclarativeContainer):
     cancel_enrolment = providers.Singleton(
         retrying, providers.Singleton(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
     )
+    end_session = providers.Singleton(EndSessionHandler, sessions.provided.ends, spooled_commits, gateway)
     put_agreement = providers.Singleton(retrying, providers.Singleton(PutAgreementHandler, change_registry))
     end_agreement = providers.Singleton(retrying, providers.Singleton(EndAgreementHandler, change_registry))
 

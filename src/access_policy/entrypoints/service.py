@@ -427,6 +427,7 @@ def http_services(
         cancel_enrolment=c.cancel_enrolment(),
         put_agreement=c.put_agreement(),
         end_agreement=c.end_agreement(),
+        end_session=c.end_session(),
         intake=c.intake(),
     )
 

@@ -51,6 +51,7 @@ DEPOTS = _table(
     Column("time_zone", TEXT),
     Column("language", TEXT),
     Column("longest_override_days", BigInteger),
+    Column("session_max_age_hours", BigInteger),
     *(Column(name, JSON) for name in ("identifier_kinds", "exclusive_kinds")),
     Column("version", BigInteger),
 )

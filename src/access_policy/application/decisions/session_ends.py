@@ -98,8 +98,9 @@ class SessionEnds:
 
     # --- concluded by the service ----------------------------------------------------------------------------------
 
-    async def lost(self, key: ChargerKey, session: Session, *, at: datetime) -> bool:
-        """The session cannot be under way any more since `at` and the charger has reported no end. False: it was over.
+    async def lost(self, key: ChargerKey, session: Session, *, at: datetime) -> int | None:
+        """The session cannot be under way any more since `at` and the charger has reported no end. Returns the log position
+        of the record; None: it was over.
 
         Raises `StoreUnavailable`.
         """
@@ -107,8 +108,9 @@ class SessionEnds:
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         return await self._assume(key, session, context, LOST, at)
 
-    async def by_operator(self, context: Context, key: ChargerKey, session: Session, *, reason: str) -> bool:
+    async def by_operator(self, context: Context, key: ChargerKey, session: Session, *, reason: str) -> int | None:
         """As `lost`, by an operator who gives a reason."""
+        session = self._live.session(key, session.transaction_id) or session  # which knows the meter values
         now = self._clock.now()
         audited = SessionEndedByOperator(
             attempt_id=session.attempt_id,
@@ -127,14 +129,14 @@ class SessionEnds:
         reason: str,
         at: datetime,
         also: Iterable[AccessEvent] = (),
-    ) -> bool:
+    ) -> int | None:
         current: Session | None = session
         for _ in range(APPEND_TRIES):
             if current is not None and current.version == 0:
                 current = await self._load(key, session.transaction_id, unless_also_assumed=True)
             if current is None:
                 self._live.ended(key, session.transaction_id)
-                return False
+                return None
             ended = ChargingEnded(
                 attempt_id=session.attempt_id,
                 charger_id=key[1],
@@ -144,13 +146,13 @@ class SessionEnds:
                 reason=reason,
             )
             try:
-                await self._append(context, key, current, (*also, ended), ended.ended_at)
+                position = await self._append(context, key, current, (*also, ended), ended.ended_at)
             except VersionConflict:
                 current = await self._load(key, session.transaction_id, unless_also_assumed=True)
             else:
                 self._live.ended(key, session.transaction_id)
                 self._live.assume_over(key, session)
-                return True
+                return position
         raise conflicts(key)
 
     # --- shared ------------------------------------------------------------------------------------------------------
@@ -170,12 +172,12 @@ class SessionEnds:
         session: Session,
         events: tuple[AccessEvent, ...],
         occurred_at: datetime,
-    ) -> None:
+    ) -> int:
         now = self._clock.now()
         stream = attempt_stream(key[0], session.attempt_id)
         recorded = enveloped(context, events, now=now, occurred_at=occurred_at)
         try:
-            await self._commits.append(Append(stream, session.version, recorded))
+            return await self._commits.append(Append(stream, session.version, recorded))
         except BaseException:  # stale, or not known whether it is recorded: the next try loads the stream
             self._forget_version(key, session)
             raise

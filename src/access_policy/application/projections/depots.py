@@ -21,6 +21,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "time_zone": settings.time_zone,
                 "language": settings.language,
                 "longest_override_days": settings.longest_override_days,
+                "session_max_age_hours": settings.session_max_age_hours,
                 "identifier_kinds": sorted(settings.identifier_kinds),
                 "exclusive_kinds": sorted(settings.exclusive_kinds),
                 "version": recorded.version,

@@ -17,6 +17,7 @@ from access_policy.entrypoints.cli.past import ChargerOption, DepotOption, Since
 from access_policy.entrypoints.cli.printing import (
     Column,
     document,
+    done,
     field,
     given,
     in_local_times,
@@ -29,8 +30,29 @@ from access_policy.entrypoints.cli.session import Session, part
 
 app = typer.Typer()
 attempts = typer.Typer(no_args_is_help=True)
+sessions = typer.Typer(no_args_is_help=True)
 
 FOLLOW_EVERY_S = 1.0
+
+
+@sessions.callback()
+def _sessions() -> None:
+    """A group, although it has one command."""
+
+
+@sessions.command("end")
+def end_session(
+    ctx: typer.Context,
+    attempt_id: str,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded with your name")],
+) -> None:
+    """End an open session on record, and ask the charger to stop it where it is connected."""
+    session = session_of(ctx)
+    answer = session.command("POST", f"/v1/sessions/{part(attempt_id)}/end", {"reason": reason})
+    asked = answer["asked_to_stop"]
+    charger = f"charger {answer['charger_id']}"
+    said = f"{charger} was asked to stop it: {asked}" if asked else f"{charger} is not connected"
+    done(session, answer, f"the session of attempt {attempt_id} is over; {said}")
 
 
 @attempts.command("list")

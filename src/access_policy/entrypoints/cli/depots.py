@@ -26,6 +26,9 @@ def put_depot(
     time_zone: Annotated[str, typer.Option(help="IANA name, such as Europe/Berlin")],
     language: Annotated[str | None, typer.Option(help="Of what drivers read: en, de, fr, es, nl")] = None,
     longest_override_days: Annotated[int | None, typer.Option()] = None,
+    session_max_age_hours: Annotated[
+        int | None, typer.Option(help="A session without energy for so long is ended as lost [default: 48]")
+    ] = None,
     identifier_kind: Annotated[list[str] | None, typer.Option(help="Kinds that count here [default: all]")] = None,
     exclusive_kind: Annotated[list[str] | None, typer.Option(help="Kinds that charge at one charger at a time")] = None,
     if_match: IfMatch = None,
@@ -37,6 +40,7 @@ def put_depot(
         time_zone=time_zone,
         language=language,
         longest_override_days=longest_override_days,
+        session_max_age_hours=session_max_age_hours,
         identifier_kinds=identifier_kind,
         exclusive_kinds=exclusive_kind,
     )

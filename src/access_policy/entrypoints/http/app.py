@@ -30,6 +30,7 @@ from access_policy.entrypoints.http.v1 import (
     registry_imports,
     reports,
     schedule,
+    sessions,
     what_if,
 )
 
@@ -75,6 +76,7 @@ def create_app(services: HttpServices) -> FastAPI:
         registry,
         registry_imports,
         access,
+        sessions,
         enrolment,
         what_if,
         reports,

@@ -52,6 +52,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "suspend_vehicle": OPERATORS,
     "reinstate_vehicle": OPERATORS,
     "decide_access": frozenset({Role.SERVICE, Role.ADMIN, Role.OPERATOR}),  # an operator may only dry-run
+    "end_session": OPERATORS,
     "list_access_events": READERS,
     "get_access_event": READERS,
     "list_faults": READERS,

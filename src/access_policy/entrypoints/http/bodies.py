@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.charger_access_policy.copying import Parts
-from access_policy.domain.depots.depot import EXCLUSIVE_KINDS
+from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, SESSION_MAX_AGE_HOURS
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, CalendarId, ChargerId, DepotId
@@ -108,6 +108,9 @@ class DepotBody(Body):
     time_zone: Text
     language: Text = "en"
     longest_override_days: int = Field(default=7, strict=True)
+    session_max_age_hours: int = Field(
+        default=SESSION_MAX_AGE_HOURS, strict=True, description="A session without energy for so long is ended as lost"
+    )
     identifier_kinds: frozenset[IdentifierKind] = frozenset()
     exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
 

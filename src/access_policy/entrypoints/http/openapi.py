@@ -64,6 +64,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "suspend_vehicle": {200: shapes.Vehicle},
     "reinstate_vehicle": {200: shapes.Vehicle},
     "decide_access": {200: shapes.Decision},
+    "end_session": {200: shapes.SessionEnded},
     "list_access_events": {200: shapes.Page[shapes.AccessEvent]},
     "get_access_event": {200: shapes.AccessEventInFull},
     "list_pin_lockouts": {200: shapes.Page[shapes.PinLockout]},
@@ -84,7 +85,8 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
 }
 
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
-_PASSED_ON = frozenset({"rotate_password", "probe_charger"})  # to the process that holds the charger's connection
+# To the process that holds the charger's connection:
+_PASSED_ON = frozenset({"rotate_password", "probe_charger", "end_session"})
 _CSV = frozenset({"report_access", "export_registry"})  # the first with `Accept: text/csv`
 _TEXTS = {**dict.fromkeys(_CSV, ("text/csv",)), "metrics": ("text/plain",)}
 _REQUEST_ID = {

@@ -10,6 +10,7 @@ from typing import Any
 from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.commands import Done
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
+from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.context import Context
 from access_policy.application.decisions.desk import AccessDesk
@@ -89,4 +90,5 @@ class HttpServices:
     cancel_enrolment: Handler
     put_agreement: Handler
     end_agreement: Handler
+    end_session: EndSessionHandler
     intake: EventIntake

@@ -80,12 +80,19 @@ class EventTaken(Shape):
 # --- depots and chargers -----------------------------------------------------------------------------------------------
 
 
+class SessionEnded(Shape):
+    attempt_id: str
+    charger_id: str
+    asked_to_stop: str | None  # the charger's answer; null where it is not connected
+
+
 class Depot(Shape):
     depot_id: str
     name: str
     time_zone: str
     language: str
     longest_override_days: int
+    session_max_age_hours: int
     identifier_kinds: list[IdentifierKind]
     exclusive_kinds: list[IdentifierKind]
     version: Version

@@ -45,6 +45,7 @@ async def put_depot(
             time_zone=body.time_zone,
             language=body.language,
             longest_override_days=body.longest_override_days,
+            session_max_age_hours=body.session_max_age_hours,
             identifier_kinds=body.identifier_kinds,
             exclusive_kinds=body.exclusive_kinds,
         ),

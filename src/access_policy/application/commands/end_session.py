@@ -1,0 +1,91 @@
+"""End a session on record that the charger does not end, and ask the charger to stop it where it is connected here."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from access_policy.application.context import Context
+from access_policy.application.decisions.live import ChargerKey, Session
+from access_policy.application.decisions.session_ends import SessionEnds
+from access_policy.application.decisions.transactions import attempt_history, is_over, start_in
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
+from access_policy.application.ports.event_store import Streams
+from access_policy.domain.access.events import ChargingStarted
+from access_policy.domain.errors import Conflict, Invalid, Unknown
+from access_policy.domain.ids import AttemptId, TenantId
+
+log = logging.getLogger(__name__)
+
+REASON_MAX = 500
+
+
+class SessionUnknown(Unknown):
+    code = "session-not-found"
+
+
+class SessionOver(Conflict):
+    code = "session-over"
+
+
+class EndReasonInvalid(Invalid):
+    code = "end-reason-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndSession:
+    attempt_id: AttemptId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """`position` is the log position that shows it. `asked_to_stop` is the charger's answer; None where it is not connected
+    to this process."""
+
+    attempt_id: AttemptId
+    charger_id: str
+    asked_to_stop: str | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionHandler:
+    ends: SessionEnds
+    store: Streams
+    chargers: ChargesUnderWay
+
+    async def charger_of(self, tenant_id: TenantId, attempt_id: AttemptId) -> ChargerKey:
+        """Where the attempt's session is. Raises `SessionUnknown`."""
+        return tenant_id, (await self._start(tenant_id, attempt_id))[0].charger_id
+
+    async def __call__(self, context: Context, command: EndSession) -> SessionEnded:
+        """Raises `SessionUnknown`, `SessionOver`, `EndReasonInvalid`, `StoreUnavailable`."""
+        reason = command.reason.strip()
+        if not 1 <= len(reason) <= REASON_MAX:
+            raise EndReasonInvalid(f"Give a reason of 1 to {REASON_MAX} characters.", pointer="/reason")
+        start, session = await self._start(context.tenant_id, command.attempt_id)
+        key = (context.tenant_id, start.charger_id)
+        position = None if session is None else await self.ends.by_operator(context, key, session, reason=reason)
+        if position is None:
+            raise SessionOver(f"The session of attempt {command.attempt_id} is over; there is nothing to end.")
+        answer = await self._ask_to_stop(key, start.transaction_id)
+        return SessionEnded(command.attempt_id, start.charger_id, answer, position)
+
+    async def _start(self, tenant_id: TenantId, attempt_id: AttemptId) -> tuple[ChargingStarted, Session | None]:
+        history = await attempt_history(self.store, tenant_id, attempt_id)
+        start = start_in(history)
+        if start is None:
+            raise SessionUnknown(f"There is no session of an attempt {attempt_id[:64]}.")
+        over = is_over(history, also_assumed=True)
+        return start, None if over else Session.begun_by(start, version=len(history))
+
+    async def _ask_to_stop(self, key: ChargerKey, transaction_id: str) -> str | None:
+        if self.chargers.serving_epoch(key) is None:
+            return None
+        try:
+            answer = await self.chargers.stop_session(key, transaction_id)
+        except ChargerDidNotAnswer as silence:
+            answer = str(silence)
+        log.info("charger %s was asked to stop %s, which an operator ended: %s", key[1], transaction_id, answer)
+        return answer
