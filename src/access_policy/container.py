@@ -288,7 +288,7 @@ class Container(containers.DeclarativeContainer):
     )
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
-    what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock)
+    what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock, profiles)
     conditions = providers.Singleton(
         lambda *parts, s: ChargerConditions(*parts, gateway=s.instance),
         decision_view,
@@ -487,7 +487,7 @@ class Container(containers.DeclarativeContainer):
     )
     enrolment_sessions = providers.Singleton(EnrolmentSessions, store)
     arm_enrolment = providers.Singleton(
-        retrying, providers.Singleton(ArmEnrolmentHandler, enrolment_sessions, policies, clock)
+        retrying, providers.Singleton(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
     )
     cancel_enrolment = providers.Singleton(
         retrying, providers.Singleton(CancelEnrolmentHandler, enrolment_sessions, policies, clock)

@@ -96,6 +96,14 @@ class Evidence(StrEnum):
     OPERATOR = "operator"  # put by an operator
 
 
+class Autocharge(StrEnum):
+    """Whether chargers of a family read a plugged-in vehicle's own id and present it as an identifier of kind `mac`."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"  # by charger, or not known of the family
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfile:
     """What each field means for operators stands in the schema of profile files (`adapters.ocpp.profiles.schema`)."""
@@ -107,6 +115,7 @@ class CapabilityProfile:
     vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
     base32_macs: bool = False
+    autocharge: Autocharge = Autocharge.UNKNOWN
     personal_message: bool = False
     display_message: bool = False
     pending_at_boot: bool = False

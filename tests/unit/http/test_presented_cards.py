@@ -434,3 +434,61 @@ async def test_a_freevend_tag_under_managed_access_is_denied_and_not_offered_eve
     assert await authorize(api, "FREEVEND") == "Invalid"
 
     assert await denied(api) == []
+
+
+# --- Autocharge ------------------------------------------------------------------------------------------------------
+
+WITHOUT = {"charge_point_id": "CP-2", "depot_id": "north", "profile": "microocpp-1.6", "baseline_mode": "managed"}
+
+
+async def test_an_enrolment_session_for_a_mac_at_a_charger_without_autocharge_is_refused_with_the_reason(
+    api: HttpApi,
+) -> None:
+    await api.recorded(("PUT", "/v1/chargers/bay-2", WITHOUT))
+    before = await api.position()
+
+    refused = await api.send("POST", "/v1/chargers/bay-2/enrolment-session", {"minutes": 5, "kind": "mac"})
+
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("autocharge-not-supported")
+    assert "microocpp-1.6" in refused.json()["detail"]
+    assert await api.events_after(before) == []
+
+
+@pytest.mark.parametrize(("charger", "kind"), [("bay-2", "rfid"), ("bay-2", None), ("bay-1", "mac")])
+async def test_a_session_for_a_card_or_at_a_charger_that_may_support_autocharge_is_armed(
+    api: HttpApi, charger: str, kind: str | None
+) -> None:
+    await api.recorded(("PUT", "/v1/chargers/bay-2", WITHOUT))
+
+    armed = await api.send("POST", f"/v1/chargers/{charger}/enrolment-session", {"minutes": 5, "kind": kind})
+
+    assert armed.status_code == 201, armed.text
+
+
+async def test_what_if_names_the_chargers_that_never_present_a_proposed_mac(api: HttpApi) -> None:
+    await api.recorded(("PUT", "/v1/chargers/bay-2", WITHOUT))
+    vehicles = [
+        {"vehicle_id": "a", "vehicle": {**LORRY, "identifiers": [{"kind": "rfid", "value": "04A1B2C3"}]}},
+        {"vehicle_id": "b", "vehicle": {**LORRY, "identifiers": [{"kind": "mac", "value": MAC}]}},
+    ]
+    body = {"from": "2026-11-18T00:00:00Z", "until": "2026-11-19T00:00:00Z", "changes": {"vehicles": vehicles}}
+
+    answer = (await api.send("POST", "/v1/what-if", body)).json()
+
+    (note,) = answer["notes"]
+    assert (note["code"], note["charger_ids"]) == ("autocharge-not-supported", ["bay-2"])
+    assert note["pointer"] == "/changes/vehicles/1/vehicle/identifiers"
+    elsewhere = await api.send("POST", "/v1/what-if", {**body, "charger_ids": ["bay-1"]})
+    assert elsewhere.json()["notes"] == []
+
+
+async def test_what_if_refuses_a_freevend_tag_as_registering_it_does(api: HttpApi) -> None:
+    vehicle = {**LORRY, "identifiers": [{"kind": "other", "value": "FREEVEND"}]}
+    changes = {"vehicles": [{"vehicle_id": "b", "vehicle": vehicle}]}
+    body = {"from": "2026-11-18T00:00:00Z", "until": "2026-11-19T00:00:00Z", "changes": changes}
+
+    answer = await api.send("POST", "/v1/what-if", body)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/changes/vehicles/0/vehicle/identifiers/0/value"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue, Pro
 from access_policy.adapters.ocpp.profiles.document import document
 from access_policy.adapters.ocpp.profiles.schema import ProfileBody, body_of
 from access_policy.adapters.ocpp.tags import read_tag
-from access_policy.application.capability_profiles import CapabilityProfile, ConfigurationKey, Evidence
+from access_policy.application.capability_profiles import Autocharge, CapabilityProfile, ConfigurationKey, Evidence
 from access_policy.domain.identifiers import IdentifierKind
 from tests.support.rows import ACME
 
@@ -60,6 +62,19 @@ def test_what_is_shown_of_a_profile_can_be_put_again(profile: CapabilityProfile)
     again = ProfileBody.model_validate(body_of(profile))
 
     assert again.build(profile.name, evidence=profile.evidence, source=profile.source) == profile
+
+
+def test_every_packaged_profile_states_whether_the_family_supports_autocharge() -> None:
+    folder = resources.files("access_policy.adapters.ocpp.profiles")
+    tables = [
+        table
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+        for table in tomllib.loads(file.read_text("utf-8"))["profile"]
+    ]
+
+    assert [table["name"] for table in tables if "autocharge" not in table] == []
+    assert {known(table["name"]).autocharge for table in tables} == set(Autocharge)
 
 
 def test_the_document_is_made_from_the_profiles() -> None:

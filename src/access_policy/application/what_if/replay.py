@@ -12,19 +12,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.decisions.desk import kind_counts
 from access_policy.application.decisions.view import DecisionView
+from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.views import AttemptFilter, Row, Views
 from access_policy.application.turns import in_turns
+from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
 from access_policy.domain.access.decision import Facts, reason_for
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access_mode import Enforcement
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.errors import Invalid
-from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.errors import Invalid, Refused
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.mode_schedule.timeline import Timeline, timeline
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -79,6 +82,7 @@ class Answer:
     complete: bool = True
     counts: Counter[Difference] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
+    notes: tuple[Note, ...] = ()
 
     @property
     def different(self) -> int:
@@ -103,15 +107,18 @@ class WhatIf:
     views: Views
     pseudonyms: Pseudonyms
     clock: Clock
+    profiles: CapabilityProfiles | None = None
 
     async def __call__(self, tenant_id: TenantId, question: Question) -> Answer:
         """Raises `WhatIfInvalid`, `ChargerUnknown`, what the proposal's parts are refused for, `StoreUnavailable`."""
         _check_span(question)
         now = self.clock.now()
         today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
+        _check_tags(question.proposal, FreevendTags(self.profiles).check(tenant_id))
         proposed = proposed_registry(today, question.proposal, self.pseudonyms, tenant_id, now=now)
         sides = await self._sides(tenant_id, question)
-        answer = Answer()
+        policies = (before.policy for before, _ in sides.values())
+        answer = Answer(notes=notes_on(question.proposal, policies, self.profiles, tenant_id))
         async for row in self._attempts(tenant_id, question, answer):
             pair = sides.get(ChargerId(row["charger_id"]))
             if pair is None:
@@ -188,6 +195,16 @@ class WhatIf:
         if side.policy.enforcement is Enforcement.OBSERVE:
             return Outcome(True, Reason.OBSERVED, reason)
         return Outcome(False, reason)
+
+
+def _check_tags(proposal: Proposal, check: Callable[[Identifier], None]) -> None:
+    for index, vehicle in enumerate(proposal.vehicles):
+        for place, value in enumerate(vehicle.identifiers):
+            try:
+                check(value)
+            except Refused as refusal:
+                refusal.pointer = f"/changes/vehicles/{index}/vehicle/identifiers/{place}/value"
+                raise
 
 
 def _check_span(question: Question) -> None:

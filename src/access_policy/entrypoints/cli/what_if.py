@@ -71,6 +71,8 @@ def _differences(session: Session, answer: Any) -> None:
     )
     if not answer["complete"]:
         session.err.print("only the newest attempts of this period were looked at; ask for a shorter one")
+    for note in answer["notes"]:
+        session.err.print(f"{note['message']} ({', '.join(note['charger_ids'])})", markup=False)
     change: list[Column] = [
         ("before", lambda row: _outcome(row["before"])),
         ("after", lambda row: _outcome(row["after"])),

@@ -300,6 +300,7 @@ class EnrolBody(Body):
 
 class EnrolmentSessionBody(Body):
     minutes: Annotated[int, Field(strict=True)] = 5
+    kind: IdentifierKind | None = None
 
 
 class ReasonBody(Body):

@@ -385,6 +385,7 @@ class Profile(Shape):
     vendors: list[str]
     tags_are: str
     base32_macs: bool
+    autocharge: Literal["yes", "no", "unknown"]
     personal_message: bool
     display_message: bool
     pending_at_boot: bool
@@ -777,6 +778,15 @@ class DifferentAttempt(Shape):
     after: Outcome
 
 
+class WhatIfNote(Shape):
+    """What no recorded attempt can show. `pointer` is into the request (RFC 6901)."""
+
+    code: str
+    pointer: str
+    charger_ids: list[str]
+    message: str
+
+
 class WhatIf(Shape):
     attempts: int
     complete: bool
@@ -785,6 +795,7 @@ class WhatIf(Shape):
     newly_allowed: int
     counts: list[OutcomesCounted]
     examples: list[DifferentAttempt]
+    notes: list[WhatIfNote]
 
 
 class AccessCount(Shape):

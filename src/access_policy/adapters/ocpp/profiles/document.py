@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.profiles.schema import ModeControlDefinition, ProfileBody
 from access_policy.application.capability_profiles import (
+    Autocharge,
     CapabilityProfile,
     ConfigurationKey,
     ControlWithoutSwitch,
@@ -22,6 +23,11 @@ _EVIDENCE = {
     Evidence.STANDARD: "OCPP itself",
     Evidence.VERIFIED: "verified: the vendor's own text or source was read",
     Evidence.SECOND_HAND: "second-hand: try it on a real charger first",
+}
+_AUTOCHARGE = {
+    Autocharge.YES: "yes",
+    Autocharge.NO: "no; an enrolment session for a MAC is refused",
+    Autocharge.UNKNOWN: "not known; see that the charger supports it before you enrol MACs there",
 }
 _NOT_KNOWN = (
     "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe, and look for "
@@ -88,6 +94,7 @@ def _about(profile: CapabilityProfile) -> Iterator[str]:
         yield f"- Codes within {profile.denial_window_s:g} s of a denial that are no fault: {codes}"
     if profile.list_entries_max is not None:
         yield f"- Local list: {profile.list_entries_max} entries at most"
+    yield f"- Autocharge: {_AUTOCHARGE[profile.autocharge]}"
     if profile.base32_macs:
         yield "- Vehicles' own ids come in Base32"
     if profile.pending_at_boot:

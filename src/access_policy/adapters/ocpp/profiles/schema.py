@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from access_policy.application.capability_profiles import (
+    Autocharge,
     CapabilityProfile,
     ConfigurationKey,
     ControlWithoutSwitch,
@@ -111,6 +112,11 @@ class ProfileBody(_Strict):
         default="rfid", description="How a bare tag is read; VID: always makes it a vehicle's own id"
     )
     base32_macs: bool = Field(default=False, description="Vehicles' own ids come in Base32 (RFC 4648) and without VID:")
+    autocharge: Literal["yes", "no", "unknown"] = Field(
+        default="unknown",
+        description="Whether it reads a plugged-in vehicle's own id and presents it (Autocharge); with no, an enrolment "
+        "session for a MAC is refused",
+    )
     personal_message: bool = Field(default=False, description="It shows the text for the driver that comes with the answer")
     display_message: bool = Field(
         default=False, description="It may have a display for texts (OCPP 2.x); whether it does is read from the charger"
@@ -137,6 +143,7 @@ class ProfileBody(_Strict):
             vendors=tuple(self.vendors),
             tags_are=self.tags_are,
             base32_macs=self.base32_macs,
+            autocharge=Autocharge(self.autocharge),
             personal_message=self.personal_message,
             display_message=self.display_message,
             pending_at_boot=self.pending_at_boot,
@@ -223,6 +230,7 @@ def body_of(profile: CapabilityProfile) -> dict[str, Any]:
         "vendors": list(profile.vendors),
         "tags_are": profile.tags_are,
         "base32_macs": profile.base32_macs,
+        "autocharge": profile.autocharge.value,
         "personal_message": profile.personal_message,
         "display_message": profile.display_message,
         "pending_at_boot": profile.pending_at_boot,

@@ -107,8 +107,8 @@ async def arm_enrolment(
     request: Request, caller: Caller, services: Services, charger_id: str, body: EnrolmentSessionBody
 ) -> Response:
     """Arm the charger: the next unknown identifier presented there is offered for enrolment. A session that was there is
-    replaced."""
-    command = ArmEnrolment(charger_id=ChargerId(charger_id), minutes=body.minutes)
+    replaced. With `kind: mac` it is refused at a charger that does not support Autocharge."""
+    command = ArmEnrolment(charger_id=ChargerId(charger_id), minutes=body.minutes, kind=body.kind)
     result = await services.arm_enrolment(context_of(request, caller), command)
     await services.settled(result.position)
     return answer(await _session(services, caller, charger_id), status=201)

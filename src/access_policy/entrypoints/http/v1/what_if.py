@@ -29,6 +29,15 @@ async def ask_what_if(caller: Caller, services: Services, body: WhatIfBody) -> R
             "newly_allowed": found.count_where(lambda each: each.after.allowed and not each.before.allowed),
             "counts": [{**_difference(difference), "count": count} for difference, count in found.counts.most_common()],
             "examples": [_example(example) for example in found.examples],
+            "notes": [
+                {
+                    "code": note.code,
+                    "pointer": note.pointer,
+                    "charger_ids": note.charger_ids,
+                    "message": note.message,
+                }
+                for note in found.notes
+            ],
         }
     )
 
