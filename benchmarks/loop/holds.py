@@ -1,8 +1,8 @@
-"""For how long one callback holds the event loop, and where in the code it was then.
+"""For how long one turn of the event loop lasts, and where in the code it was then.
 
-Every callback that the loop runs is timed: by the clock, and by the processor time of the loop's own thread, which other
-processes on the same machine do not lengthen. What waits in the callback for a disk or for another thread counts by the
-clock only.
+A turn is all that the loop does between two looks at its sockets and timers; while it lasts, no charger has an answer. It
+is timed by the clock, and by the processor time of the loop's own thread, which other processes on the same machine do not
+lengthen. What waits for a disk or for another thread counts by the clock only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-SEEN_AFTER_S = 0.03  # of a callback that lasts, what it is doing is noted
+SEEN_AFTER_S = 0.03  # of a turn that lasts, what it is doing is noted
 LOOKS_EVERY_S = 0.005
 
 
@@ -32,7 +32,7 @@ class Hold:
 
 @dataclass
 class Holds:
-    """`label` names what is being driven when a callback begins."""
+    """`label` names what is being driven when a turn begins."""
 
     label: Callable[[], str] = str
     longest: dict[str, Hold] = field(default_factory=dict)
@@ -41,33 +41,31 @@ class Holds:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """On the thread of the event loop, before it runs anything of interest."""
-        run = asyncio.events.Handle._run  # type: ignore[attr-defined]
-        here = threading.get_ident()
+        """On the running event loop."""
+        selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+        select = selector.select
         over = threading.Event()
+        label, began, cpu = "", 0.0, 0.0
 
-        def timed(handle: Any) -> None:
-            if threading.get_ident() != here:
-                run(handle)
-                return
+        def timed(timeout: float | None = None) -> Any:
+            nonlocal label, began, cpu
+            if began:
+                self._since = 0.0
+                self._note(label, time.perf_counter() - began, time.thread_time() - cpu)
+            ready = select(timeout)
             label, self._doing = self.label(), ""
             self._since = began = time.perf_counter()
             cpu = time.thread_time()
-            try:
-                run(handle)
-            finally:
-                cpu_s, wall_s = time.thread_time() - cpu, time.perf_counter() - began
-                self._since = 0.0
-                self._note(label, wall_s, cpu_s)
+            return ready
 
-        asyncio.events.Handle._run = timed  # type: ignore[attr-defined]
-        looking = threading.Thread(target=self._look, args=(here, over), daemon=True)
+        selector.select = timed
+        looking = threading.Thread(target=self._look, args=(threading.get_ident(), over), daemon=True)
         looking.start()
         try:
             yield
         finally:
             over.set()
-            asyncio.events.Handle._run = run  # type: ignore[attr-defined]
+            selector.select = select
 
     def _note(self, label: str, wall_s: float, cpu_s: float) -> None:
         hold = self.longest.setdefault(label, Hold())

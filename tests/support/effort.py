@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
@@ -18,7 +18,7 @@ class Effort:
 
 
 class Turns:
-    """`longest`: the most function calls that were made in one turn."""
+    """`longest`: the most that was done in one turn: function calls, or what is counted."""
 
     count = 0
     longest = 0
@@ -73,4 +73,27 @@ async def turns_of_the_loop() -> AsyncIterator[Turns]:
         await asyncio.sleep(0)
     finally:
         sys.setprofile(before)
+        watching.cancel()
+
+
+@asynccontextmanager
+async def most_in_a_turn(count: Callable[[], int]) -> AsyncIterator[Turns]:
+    """By how much `count()` grows at the most in one turn of the event loop: items handled, work begun."""
+    turns = Turns()
+
+    async def watch() -> None:
+        before = count()
+        while True:
+            await asyncio.sleep(0)
+            now = count()
+            turns.count += 1
+            turns.longest = max(turns.longest, now - before)
+            before = now
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    try:
+        yield turns
+        await asyncio.sleep(0)
+    finally:
         watching.cancel()

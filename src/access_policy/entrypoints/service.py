@@ -42,6 +42,7 @@ CAUGHT_UP_LAG = 5_000  # positions
 FORGET_EVERY_S = 3600.0
 NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
 RENEWAL_CHECK_S = 60.0
+COLLECTED = (10_000, 10, 500)  # the second generation has 100,000 objects at most: looked through in some 20 ms
 
 
 class NotAllowed(Exception):
@@ -87,6 +88,7 @@ class Service:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
+        gc.set_threshold(*COLLECTED)
         await self._catch_up()
         self.step = "spare collections"
         await asyncio.sleep(0)
@@ -148,7 +150,6 @@ class Service:
         ms and more. The garbage of the start that is left stays as well."""
         gc.collect(1)
         gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
 
     async def run(self, on_ready: Callable[[Service], None]) -> None:
         """Serve until SIGTERM or SIGINT (or `stop`)."""

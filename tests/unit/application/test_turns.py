@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from access_policy.adapters.event_bus.in_process import InProcessBus
+from access_policy.adapters.event_bus.positions import MemoryRelayPositions
+from access_policy.adapters.view_snapshots import FileViewSnapshots
+from access_policy.application.context import Context, enveloped
+from access_policy.application.decisions.view import FOLDED_AT_A_TIME, DecisionView
+from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.application.decisions.view_state import ViewState
+from access_policy.application.mode_control import controller
+from access_policy.application.mode_control.controller import Pace
+from access_policy.application.mode_control.reconcile import Outcome
+from access_policy.application.ports.event_store import Append, Recorded
 from access_policy.application.ports.views import Page, ReportFilter
 from access_policy.application.queries import access_report
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.registry_import.plan import ImportMode, PlanRow
+from access_policy.application.relay import relay
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.application.streams import policy_stream
+from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.application.turns import in_turns
 from access_policy.application.what_if.proposal import Proposal
 from access_policy.application.what_if.replay import Question, WhatIf
 from access_policy.domain.access_mode import Enforcement
 from access_policy.domain.charger_access_policy import policy as policies
-from access_policy.domain.ids import ChargerId, VehicleId
+from access_policy.domain.charger_access_policy.events import ModeOverrideLifted
+from access_policy.domain.ids import ActorId, ChargerId, OverrideId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleRegistered
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import BERLIN
@@ -36,8 +50,8 @@ from tests.support.depot_in_memory import (
     managed_nights,
     settings_of,
 )
-from tests.support.effort import turns_of_the_loop
-from tests.support.stores import inline_memory_store
+from tests.support.effort import most_in_a_turn, turns_of_the_loop
+from tests.support.stores import happened, inline_memory_store
 
 
 async def depot_of(chargers: int) -> DepotInMemory:
@@ -194,3 +208,104 @@ async def test_an_import_is_planned_from_one_version_of_the_registry_while_other
 
     assert (record.registry_version, plan.vehicles, record.counts["add"]) == (0, 0, 1)
     assert live.version == 1
+
+
+# --- what follows the log, and what a change of a whole depot starts ---------------------------------------------------------
+
+
+async def test_the_decision_view_folds_a_long_batch_in_turns_and_each_command_as_a_whole() -> None:
+    store, view = inline_memory_store(), DecisionView()
+    for number in range(40):
+        context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id=f"command-{number}")
+        description = VehicleDescription(name="Bus", access_class=AccessClass.OWN)
+        registered = tuple(
+            VehicleRegistered(vehicle_id=VehicleId(f"v-{number}-{n}"), description=description) for n in range(30)
+        )
+        events = enveloped(context, registered, now=NIGHT)
+        await store.append([Append(registry_stream(TENANT), number * 30, events)])
+    batch = await store.read_log(after=0, limit=10_000)
+    versions: list[int] = []
+
+    def folded() -> int:
+        versions.append(view.registry(TENANT).version)
+        return versions[-1]
+
+    async with most_in_a_turn(folded) as turns:
+        await view.follow(batch, batch[-1].position)
+
+    assert folded() == 40 * 30
+    assert turns.longest <= FOLDED_AT_A_TIME + 30
+    assert {version % 30 for version in versions} == {0}
+
+
+async def test_a_kept_view_is_restored_off_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    depot = await DepotInMemory(inline_memory_store()).opened()
+    snapshots = FileViewSnapshots(tmp_path / "view.snapshot")
+    await ViewKeeper(depot.view, depot.store, snapshots).save()
+    on_the_loop: list[bool] = []
+    view = DecisionView()
+    restore = view.restore
+
+    def noted(state: ViewState) -> None:
+        on_the_loop.append(asyncio._get_running_loop() is not None)
+        restore(state)
+
+    monkeypatch.setattr(view, "restore", noted)
+
+    assert await ViewKeeper(view, depot.store, snapshots).restore()
+    assert on_the_loop == [False]
+
+
+async def test_the_relay_makes_events_public_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, made = inline_memory_store(), 0
+    entry_of = relay.entry_of
+
+    def counted(recorded: Recorded) -> Any:
+        nonlocal made
+        made += 1
+        return entry_of(recorded)
+
+    monkeypatch.setattr(relay, "entry_of", counted)
+    for number in range(300):
+        new = happened(ModeOverrideLifted(charger_id=BAY, override_id=OverrideId(f"o-{number}"), lifted_at=NIGHT))
+        await store.append([Append(policy_stream(TENANT, ChargerId(f"bay-{number}")), 0, (new,))])
+    batch = await store.read_log(after=0, limit=10_000)
+    clock = SettableClock(NIGHT)
+    publishing = relay.Relay(store, InProcessBus(), MemoryRelayPositions(), clock)
+
+    async with most_in_a_turn(lambda: made) as turns:
+        await publishing.follow(batch, batch[-1].position)
+
+    assert made == 300
+    assert turns.longest <= relay.MADE_PUBLIC_AT_A_TIME
+
+
+async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_turn() -> None:
+    depot = await depot_of(200)
+    looked = 0
+
+    class Reconciler:
+        @property
+        def gateway(self) -> Any:
+            return self
+
+        def configurable_epoch(self, _: Any) -> None:
+            return None
+
+        async def reconcile(self, *_: Any, **__: Any) -> Outcome:
+            nonlocal looked
+            looked += 1
+            return Outcome.UNREACHABLE
+
+    pace = Pace(tick_s=0.01, clock_jump_s=1e9)
+    controlling = controller.ModeController(depot.view, Reconciler(), depot.clock, pace)  # type: ignore[arg-type]
+
+    async with most_in_a_turn(lambda: looked) as turns:
+        running = asyncio.create_task(controlling.run())
+        async with asyncio.timeout(30):
+            while looked < 202:  # noqa: ASYNC110  turn by turn, so that each is seen
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert turns.longest <= controller.STARTED_AT_A_TIME

@@ -11,7 +11,10 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.queries.charger_conditions import STALLED_AFTER, Is, Link, conditions_of
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
+from access_policy.entrypoints.http.v1 import chargers
 from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
+from tests.support.effort import most_in_a_turn
+from tests.support.http_api import HttpApi
 from tests.support.rows import ACME
 from tests.support.switching import applied, failed, requested
 
@@ -70,3 +73,23 @@ def test_an_unsupported_charger_is_not_pretended_to_be_ready() -> None:
 
     assert found["Ready"] == (Is.UNKNOWN, "unsupported")
     assert found["Stalled"] == (Is.FALSE, "nothing_waits")
+
+
+async def test_a_page_of_chargers_is_worked_out_in_turns(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        body = {"charge_point_id": f"MORE-{number}", "depot_id": "north", "profile": "ocpp16-central"}
+        await api.send("PUT", f"/v1/chargers/more-{number}", {**body, "baseline_mode": "managed"})
+    shown, status = 0, chargers._status
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal shown
+        shown += 1
+        return status(*arguments)
+
+    monkeypatch.setattr(chargers, "_status", counted)
+
+    async with most_in_a_turn(lambda: shown) as turns:
+        answer = await api.get("/v1/chargers?limit=200")
+
+    assert len(answer.json()["items"]) == shown == 51
+    assert turns.longest <= chargers.SHOWN_AT_A_TIME

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from access_policy.application.decisions.view_state import Anchor, ChargerState, RegistryState, TenantState, ViewState
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
+from access_policy.application.turns import in_turns
 from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
 from access_policy.domain.charger_access_policy import events as policy_events
@@ -28,6 +29,8 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 _BEHIND = timedelta(hours=1)  # how far back a compiled timeline reaches
 _AHEAD = timedelta(hours=50)  # and how far ahead
 _AHEAD_MIN = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
+
+FOLDED_AT_A_TIME = 100  # events, and what else their command recorded, before decisions get their turn
 
 _POLICY = policy_events.PolicyEvent.__args__
 _REGISTRY = registry_events.RegistryEvent.__args__
@@ -83,6 +86,26 @@ class ChargerView:
             self.plan_seen_at = recorded_at
 
 
+def _whole_commands(batch: Sequence[Recorded]) -> Iterator[list[Recorded]]:
+    """Parts of the batch that end where a command's events end: an identifier that passes from one vehicle to another is
+    never seen on its way."""
+    part: list[Recorded] = []
+    for recorded in batch:
+        if len(part) >= FOLDED_AT_A_TIME and not _of_one_command(part[-1], recorded):
+            yield part
+            part = []
+        part.append(recorded)
+    if part:
+        yield part
+
+
+def _of_one_command(one: Recorded, other: Recorded) -> bool:
+    return one.stream == other.stream and (
+        (one.envelope.correlation_id, one.envelope.recorded_at)
+        == (other.envelope.correlation_id, other.envelope.recorded_at)
+    )
+
+
 def _serves(compiled: Timeline, at: datetime) -> bool:
     return at >= compiled.start and compiled.end - at >= _AHEAD_MIN
 
@@ -97,7 +120,8 @@ class TenantView:
 
 
 class DecisionView:
-    """Read on the decision path, written by one follower of the log; both on the same event loop."""
+    """Read on the decision path, written by one follower of the log; both on the same event loop. Between two turns of a long
+    batch it is as of the command folded last."""
 
     def __init__(self) -> None:
         self.position = 0
@@ -203,10 +227,11 @@ class DecisionView:
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
-        for recorded in batch:
-            self._fold(recorded)
-        if batch:
-            self._anchor = Anchor(batch[-1].position, batch[-1].envelope.event_id)
+        async for part in in_turns(_whole_commands(batch)):
+            for recorded in part:
+                self._fold(recorded)
+            self._anchor = Anchor(part[-1].position, part[-1].envelope.event_id)
+            self.position = part[-1].position
         self.position = reached
 
     async def followed_to(self) -> int:

@@ -33,7 +33,7 @@ class ViewKeeper:
         if not await self._is_of_this_log(state):
             log.warning("the kept decision view is of another log (was the store replaced?): it is folded anew")
             return False
-        self._view.restore(state)
+        await asyncio.to_thread(self._view.restore, state)  # nobody reads the view yet
         self._saved = state
         return True
 

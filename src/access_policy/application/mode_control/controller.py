@@ -22,8 +22,11 @@ from access_policy.application.mode_control.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
+from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
+
+STARTED_AT_A_TIME = 10  # chargers, in one turn of the event loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class ModeController:
                     resync_at = tick + self.pace.resync_s * random.uniform(0.8, 1.2)  # noqa: S311  spread, no secret
                 self._note_boundaries(now)
                 self._note_retries(tick)
-                self._start_work()
+                await self._start_work()
                 await self._wait(now)
         finally:
             await self._stop()
@@ -121,10 +124,10 @@ class ModeController:
 
     # --- work --------------------------------------------------------------------------------------------------------
 
-    def _start_work(self) -> None:
-        for key in list(self._dirty):
-            if key not in self._in_work:
-                work = self._dirty.pop(key)
+    async def _start_work(self) -> None:
+        """A few chargers in each turn of the loop: a change that concerns all of a depot's makes thousands of them due."""
+        async for key in in_turns(list(self._dirty), at_a_time=STARTED_AT_A_TIME):
+            if key not in self._in_work and (work := self._dirty.pop(key, None)) is not None:
                 task = asyncio.create_task(self._look_at(key, work), name=f"mode-control {key[1]}")
                 self._in_work[key] = task
                 task.add_done_callback(partial(self._done, key))

@@ -27,11 +27,13 @@ from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.calls import Waiting, next_calls
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.pace import Pace
+from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 400  # events
 CALLS: Final = 4  # under way at a time
+MADE_PUBLIC_AT_A_TIME: Final = 50  # events, in one turn of the event loop
 BEHIND: Final = "behind an event of its stream that was not taken"
 
 
@@ -82,7 +84,7 @@ class Relay:
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Publish a batch, ascending, after which everything up to `reached` was handed over. Raises `BusUnavailable`, to be
         called again with the same batch, or `StoreUnavailable`."""
-        queues, held = self._sorted(batch)
+        queues, held = await self._sorted(batch)
         await self._publish(queues, held)
         await self._positions.advance(reached, tuple(held.values()))
         self.held.add(tuple(held.values()))
@@ -108,11 +110,11 @@ class Relay:
             log.warning("nothing is published: %s", trouble)
             return False
 
-    def _sorted(self, batch: Sequence[Recorded]) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
+    async def _sorted(self, batch: Sequence[Recorded]) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
         """What waits, by stream, and the streams of which something is passed over: they are held, or go on being so."""
         queues: dict[StreamId, deque[Waiting]] = {}
         held: dict[StreamId, HeldStream] = {}
-        for recorded in batch:
+        async for recorded in in_turns(batch, at_a_time=MADE_PUBLIC_AT_A_TIME):
             if recorded.envelope.event_id in self._taken:
                 continue
             if (first := held.get(recorded.stream)) is not None:

@@ -15,6 +15,7 @@ from access_policy.application.commands.rotate_password import RotatePassword
 from access_policy.application.ports.views import PAGE_MAX, Row
 from access_policy.application.queries.charger_conditions import Link, conditions_of
 from access_policy.application.queries.charger_sync import Sync, sync_of
+from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, TenantId
@@ -37,6 +38,7 @@ from access_policy.entrypoints.http.v1.planned import cause, exceptions_of, over
 
 router = APIRouter(tags=["chargers"])
 
+SHOWN_AT_A_TIME = 20  # chargers, each with its timeline, in one turn of the event loop
 PAGES_SEARCHED = 10  # of the read model, for one page of chargers with a `sync`
 
 
@@ -97,7 +99,7 @@ async def list_chargers(
         size = limit if sync is None else PAGE_MAX
         found = await services.views.chargers(caller.tenant_id, depot_id=depot_id, cursor=cursor, limit=size)
         cursor = found.next_cursor
-        for number, row in enumerate(found.items, 1):
+        async for number, row in in_turns(list(enumerate(found.items, 1)), at_a_time=SHOWN_AT_A_TIME):
             shown = await _status(services, caller.tenant_id, row)
             if shown is not None and sync in (None, shown["sync"]):
                 items.append(shown)
