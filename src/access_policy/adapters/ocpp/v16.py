@@ -94,6 +94,7 @@ class Ocpp16:
         tag = text(payload, "idTag") or ""
         started_at = instant(payload, "timestamp", now=now)
         connector_id, meter_start_wh = number(payload, "connectorId"), register_wh(payload, "meterStart")
+        identity = (*station.key, str(connector_id), tag, rfc3339(started_at), str(meter_start_wh))
         started = await self._desks.sessions.start(
             StartReport(
                 tenant_id=station.key[0],
@@ -102,8 +103,7 @@ class Ocpp16:
                 identifier=read_tag(tag, self._desks.profile(station.key)),
                 anonymous=self._desks.is_freevend_tag(station.key, tag),
                 transaction_ids=tuple(
-                    str(numeric_transaction_id(n, *station.key, str(connector_id), tag, rfc3339(started_at)))
-                    for n in range(TRANSACTION_ID_TRIES)
+                    str(numeric_transaction_id(n, *identity)) for n in range(TRANSACTION_ID_TRIES)
                 ),
                 started_at=started_at,
                 meter_start_wh=meter_start_wh,

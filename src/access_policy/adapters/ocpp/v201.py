@@ -114,11 +114,15 @@ class Ocpp201:
         self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> Started | None:
         """The session that the event starts. None: the transaction has one, or none yet."""
-        reports_start = payload.get("eventType") == "Started" and bool(token)
-        if not reports_start and self._desks.desk.live.session(station.key, transaction_id) is not None:
+        is_first = payload.get("eventType") == "Started"
+        if not is_first and self._desks.desk.live.session(station.key, transaction_id) is not None:
             return None
-        started_at = instant(payload, "timestamp", now=self._desks.clock.now())
-        start = self._start(station, payload, message_id, transaction_id, token, started_at)
+        now = self._desks.clock.now()
+        started_at = instant(payload, "timestamp", now=now)
+        start = replace(
+            self._start(station, payload, message_id, transaction_id, token, started_at),
+            reports_begin=is_first and started_at is not now,  # ours where the charger's time cannot be meant
+        )
         if token or _charges(payload):
             return await self._desks.sessions.start(start)
         return await self._desks.sessions.announce(start)

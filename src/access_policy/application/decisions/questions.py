@@ -78,6 +78,7 @@ class StartReport:
 
     `transaction_ids` are the ids to try in order: one where the charger gives it, several where we do (OCPP 1.6).
     `offline`: it began while the charger could not ask; it is judged by the policy of `started_at`.
+    `reports_begin`: the message says when the transaction began, by the charger's clock (2.x `Started`).
     """
 
     tenant_id: TenantId
@@ -92,6 +93,7 @@ class StartReport:
     protocol: str
     message_id: str
     signals: DenialSignals | None
+    reports_begin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

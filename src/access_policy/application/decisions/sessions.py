@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from access_policy.application.context import Context, enveloped
@@ -172,10 +173,13 @@ class Sessions:
                 earlier = await self._recorded_start(report, charger, transaction_id, record)
                 if earlier is not None:
                     return earlier
-                transaction_id = next(candidates, None) or _exhausted(report)
-                record, may_join = TransactionRecord(), False
+                if _id_is_the_charger_s(report):
+                    record = await self._used_again(key, transaction_id, record, at=report.started_at)
+                else:
+                    transaction_id = next(candidates, None) or _exhausted(report)
+                    record, may_join = TransactionRecord(), False
             completed = _completed(report, record)
-            judged = await self._judge(completed, charger, transaction_id, may_join=may_join)
+            judged = await self._judge(completed, charger, _name_of(transaction_id, record), may_join=may_join)
             opening = _Opening(completed, charger, judged, transaction_id, record, ended)
             try:
                 await self._record_start(opening)
@@ -198,6 +202,8 @@ class Sessions:
         key, transaction_id = (report.tenant_id, report.charger_id), report.transaction_ids[0]
         record = self._live.announced(key, transaction_id)
         for _ in range(APPEND_TRIES):
+            if record.attempt_id is not None and await self._is_another(report, record):
+                record = await self._used_again(key, transaction_id, record, at=report.started_at)
             if record.attempt_id is None and _has_grown(record.meter_wh, report.meter_start_wh):
                 return await self.start(report)
             if record.ended is not None and (
@@ -241,6 +247,22 @@ class Sessions:
             if record.ended is not None or await self._append_to_transaction(start, record, ended):
                 return None
         raise conflicts(key)
+
+    async def _is_another(self, report: StartReport, record: TransactionRecord) -> bool:
+        """The message begins another transaction than the one that is on record under its id."""
+        history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
+        start = start_in(history)
+        return start is not None and not _is_same_start(start, report, self._desk.ref(_ask(report)), history)
+
+    async def _used_again(
+        self, key: ChargerKey, transaction_id: str, record: TransactionRecord, *, at: datetime
+    ) -> TransactionRecord:
+        """The charger counts its transactions anew after a reboot (OCPP 2.x, where it names them): the earlier one under the
+        id is over. Raises `StoreUnavailable`."""
+        session = self._live.session(key, transaction_id)
+        if session is not None and session.attempt_id == record.attempt_id:
+            await self.ends.lost(key, session, at=at)
+        return record.used_again()
 
     async def _append_to_transaction(
         self, report: StartReport, record: TransactionRecord, event: TransactionAnnounced | TransactionEnded
@@ -344,7 +366,7 @@ class Sessions:
         """The start recorded under the transaction id; None if that was another one."""
         history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
         start = start_in(history)
-        if start is None or not _is_same_start(start, report):
+        if start is None or not _is_same_start(start, report, self._desk.ref(_ask(report)), history):
             return None
         if record.ended is not None and report.started_at < start.started_at:
             history = await self._begun_earlier(_completed(report, record), charger, record.ended, start, history)
@@ -497,12 +519,38 @@ def _has_grown(before_wh: int | None, now_wh: int | None) -> bool:
     return before_wh is not None and now_wh is not None and now_wh - before_wh > ENERGY_TOLERATED_WH
 
 
-def _is_same_start(recorded: ChargingStarted, report: StartReport) -> bool:
-    """Where the charger gives the transaction id, the id alone says so."""
-    given_by_charger = len(report.transaction_ids) == 1
-    return given_by_charger or (
-        recorded.started_at == report.started_at and recorded.connector_id == report.connector_id
+def _is_same_start(
+    recorded: ChargingStarted, report: StartReport, ref: IdentifierRef | None, history: Sequence[Recorded]
+) -> bool:
+    """The report is of the recorded start: by connector, card, time and meter, since a message id says nothing across
+    connections. Where the charger names the transactions, only a later beginning that differs, or that comes after the end,
+    is of another one (events of one transaction come in any order, and some without a card or a meter value)."""
+    if not _id_is_the_charger_s(report):  # derived from the card too
+        told = (report.started_at, report.connector_id, report.meter_start_wh)
+        return told == (recorded.started_at, recorded.connector_id, recorded.meter_start_wh)
+    if not report.reports_begin or report.started_at <= recorded.started_at:
+        return True
+    ended = next((each.event for each in reversed(history) if isinstance(each.event, ChargingEnded)), None)
+    if ended is not None and ended.ended_at < report.started_at:
+        return False
+    if ended is not None and ended.reason not in ASSUMED_ENDS:
+        return True
+    pairs = (
+        (report.connector_id, recorded.connector_id),
+        (ref, recorded.identifier),
+        (report.meter_start_wh, recorded.meter_start_wh),
     )
+    return all(told is None or known is None or told == known for told, known in pairs)
+
+
+def _id_is_the_charger_s(report: StartReport) -> bool:
+    """The charger names the transaction (OCPP 2.x); in 1.6 the service does."""
+    return len(report.transaction_ids) == 1
+
+
+def _name_of(transaction_id: str, record: TransactionRecord) -> str:
+    """Of the transaction, among all for which the charger used the id."""
+    return f"{transaction_id} {record.earlier}" if record.earlier else transaction_id
 
 
 def _says_the_same(now: AccessAllowed | AccessDenied, before: AccessAllowed | AccessDenied) -> bool:
