@@ -24,6 +24,7 @@ class KeepsSettings:
     taken: Callable[[str], str | None] = lambda value: value
     readonly: Any = False
     writes: list[str] = field(default_factory=list)
+    list_version: int = 0
 
     def answer(self, action: str, asked: dict[str, Any]) -> dict[str, Any]:
         match action:
@@ -47,6 +48,13 @@ class KeepsSettings:
                 (item,) = asked["setVariableData"]
                 status = self._write(_name(item), item["attributeValue"])
                 return {"setVariableResult": [{"attributeStatus": status}]}
+            case "SendLocalList":
+                self.list_version = asked.get("listVersion") or asked["versionNumber"]
+                return {"status": "Accepted"}
+            case "GetLocalListVersion":
+                return {"listVersion": self.list_version, "versionNumber": self.list_version}
+            case "SetVariableMonitoring":
+                return {"setMonitoringResult": [{"status": "Accepted"}]}
             case _:
                 return {"status": "Accepted"}
 
@@ -68,8 +76,11 @@ def _name(item: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def connected_to(charger: KeepsSettings, version: OcppVersion) -> AsyncIterator[ChargerConnection]:
-    pipe = AnsweringPipe(charger)
+async def connected_to(
+    charger: KeepsSettings, version: OcppVersion, pad: Callable[[Any], Any] = lambda frame: frame
+) -> AsyncIterator[ChargerConnection]:
+    """`pad` is what becomes of each answer before it is sent."""
+    pipe = AnsweringPipe(charger, pad)
     connection = ChargerConnection(
         pipe,  # type: ignore[arg-type]
         charge_point_id="CP1",
@@ -86,14 +97,15 @@ async def connected_to(charger: KeepsSettings, version: OcppVersion) -> AsyncIte
 
 
 class AnsweringPipe(Pipe):
-    def __init__(self, charger: KeepsSettings) -> None:
+    def __init__(self, charger: KeepsSettings, pad: Callable[[Any], Any]) -> None:
         super().__init__()
         self._charger = charger
+        self._pad = pad
 
     async def send(self, frame: bytes, *, text: bool) -> None:
         await super().send(frame, text=text)
         _, message_id, action, asked = self.heard[-1]
-        self.say([3, message_id, self._charger.answer(action, asked)])
+        self.say(self._pad([3, message_id, self._charger.answer(action, asked)]))
 
 
 def _no_calls(_: ChargerConnection, call: Call) -> dict[str, Any]:

@@ -602,3 +602,13 @@ async def test_a_peer_that_reads_slowly_is_not_cut() -> None:
             await until(lambda number=number: len(pipe.heard) == number + 1)
 
         assert not pipe.was_aborted
+
+
+async def test_a_padded_message_id_is_answered_as_it_was_sent() -> None:
+    async with connected() as (_, pipe):
+        pipe.say(b'[2,"a1\\u0000\\u0000","Heartbeat",{}]')
+        pipe.say(b'[2,"a2\\u0000","Nonsense",{}]')
+        pipe.say(b'[2,"a3\\u0000","Heartbeat",[]]')
+        await until(lambda: len(pipe.heard) == 3)
+
+    assert [frame[1] for frame in pipe.heard] == ["a1\0\0", "a2\0", "a3\0"]
