@@ -51,6 +51,12 @@ def test_a_family_is_switched_as_the_fact_sheet_says(
     assert profile.evidence is (Evidence.VERIFIED if verified else Evidence.SECOND_HAND)
 
 
+def test_the_profile_of_microocpp_says_that_version_1_2_accepts_clear_cache() -> None:
+    (said,) = [quirk for quirk in known("microocpp-1.6").quirks if "ClearCache" in quirk]
+
+    assert "1.2 accepts ClearCache" in said
+
+
 def test_every_key_of_a_packaged_profile_is_on_the_sheet() -> None:
     with_key = {each.name for each in CATALOGUE.all(ACME) if isinstance(each.mode_control, ConfigurationKey)}
 
