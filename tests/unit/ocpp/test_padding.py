@@ -26,12 +26,13 @@ from access_policy.adapters.ocpp.mode_switch import (
     write_switch,
 )
 from access_policy.adapters.ocpp.offline_settings import make_safe, wanted_settings
+from access_policy.adapters.ocpp.station import Station
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.domain.access.events import AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
-from tests.support.depot_in_memory import BUS, NIGHT, STRANGER, DepotInMemory
+from tests.support.depot_in_memory import BAY, BUS, NIGHT, STRANGER, TENANT, DepotInMemory
 from tests.support.handled import HANDLERS, HandledDepot
 from tests.support.reading_back import KeepsSettings, connected_to
 from tests.support.stores import memory_store
@@ -184,6 +185,9 @@ async def outcome(version: OcppVersion, frames: list[bytes]) -> tuple[list[Any],
     depot = await DepotInMemory(memory_store()).opened()
     before = await depot.store.last_position()
     handled = HandledDepot(depot, version)
+    handled._stations[BAY] = Station(
+        (TENANT, BAY), version.subprotocol, depot.clock.now(), accepted=True, connection_id="the same in each run"
+    )
     answers = []
     for frame in frames:
         call = decode(frame, version)
