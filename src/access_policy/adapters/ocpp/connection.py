@@ -66,10 +66,12 @@ class ChargerConnection:
         "_stall_check",
         "_worker",
         "_ws",
+        "absent_keys",
         "admission",
         "charge_point_id",
         "counters",
         "epoch",
+        "keys_at_once",
         "remote",
         "version",
     )
@@ -92,6 +94,8 @@ class ChargerConnection:
         self.remote = remote
         self.admission = admission
         self.counters = counters or Counters()
+        self.keys_at_once = 0  # configuration keys that it takes in a message, once it showed that it takes few
+        self.absent_keys: frozenset[str] | None = None  # that it does not have, and does not say so
         self._ws = ws
         self._limits = limits or ConnectionLimits()
         self._calls = OutgoingCalls(
@@ -134,10 +138,14 @@ class ChargerConnection:
         One CALL is in flight at a time; of those that wait the lowest `priority` goes first, equals in order of asking.
         `obsolete` is asked right before sending. `timeout_s` counts from sending.
 
-        Raises `CallRejected`, `CallTimedOut`, `CallDisconnected`, `CallQueueFull`, `CallObsolete` (all `CallFailed`),
-        and TypeError or ValueError for a payload that is not JSON.
+        Raises `CallRejected`, `CallTimedOut`, `CallDisconnected`, `CallAbandoned`, `CallQueueFull`, `CallObsolete` (all
+        `CallFailed`), and TypeError or ValueError for a payload that is not JSON.
         """
         return await self._calls.call(action, payload, timeout_s=timeout_s, priority=priority, obsolete=obsolete)
+
+    def abandon_calls(self) -> None:
+        """The charger has booted: end every CALL of ours that waits or is in flight, with `CallAbandoned`."""
+        self._calls.abandon()
 
     async def run(self, dispatch: Dispatch) -> None:
         """Serve until the connection ends, however it ends; a handler that is under way then may finish."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from access_policy.adapters.ocpp.asking import call
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call, read_variable
+from access_policy.adapters.ocpp.mode_switch import read_variable
 from access_policy.adapters.ocpp.payloads import rfc3339
 from access_policy.application.charger_values import truth
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import ssl
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from websockets.frames import CloseCode
 from access_policy.adapters.ocpp import display, inspection, local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
 from access_policy.adapters.ocpp.admission import Admitted, Refused
+from access_policy.adapters.ocpp.asking import call
 from access_policy.adapters.ocpp.boots import ASKED_FOR_WHILE_PENDING
 from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 BOOT = "BootNotification"
 _NOBODY = (TenantId(""), ChargerId(""))  # asked about for an identity that nobody holds, so that it takes as long
 SETTLE_MIN_S = 0.5  # the answer to the boot is out before the controller speaks
+BOOT_WAIT_S = 2.0  # for a boot after a reconnect: a charger that has rebooted takes no CALL before its BootNotification
 
 
 @dataclass(slots=True)
@@ -157,9 +160,18 @@ class OcppGateway:
         station = _station(connection)
         station.protocol = connection.version.subprotocol
         loop = asyncio.get_running_loop()
-        line = self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time())
+        wait_s = BOOT_WAIT_S if station.accepted else 0.0
+        line = self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time() + wait_s)
         self._record(self._claim(line), link=station.key)
-        self._desks.mode_hint(station.key, "connected")
+        if station.accepted:
+            loop.call_later(wait_s, self._no_boot_came, line, line.epoch)
+        else:
+            self._desks.mode_hint(station.key, "connected")
+
+    def _no_boot_came(self, line: _Line, epoch: int) -> None:
+        """After a reconnect without a reboot the controller may speak now; after a boot it may when that has settled."""
+        if self._lines.get(line.station.key) is line and line.epoch == epoch and line.settled_at < math.inf:
+            self._desks.mode_hint(line.station.key, "connected")
 
     async def _claim(self, line: _Line) -> None:
         key = line.station.key
@@ -271,14 +283,23 @@ class OcppGateway:
         return dispatch
 
     async def _boot(self, station: Station, handling: Answer | Awaitable[Answer]) -> Answer:
-        """A charger that was Pending and is accepted now has been looked at: its epoch stays."""
-        was_pending = station.pending_since is not None
-        answer = handling if isinstance(handling, dict) else await handling
+        """A charger does not answer what it was asked before it booted, and is asked nothing until its boot is answered. One
+        that was Pending boots again and again while it is asked; once accepted it has been looked at: its epoch stays."""
+        if station.pending_since is not None:
+            return handling if isinstance(handling, dict) else await handling
+        loop, line = asyncio.get_running_loop(), self._lines.get(station.key)
+        if line is not None and line.station is station:
+            line.settled_at = math.inf
+            line.connection.abandon_calls()
+        try:
+            answer = handling if isinstance(handling, dict) else await handling
+        finally:
+            if line is not None and line.settled_at == math.inf:
+                line.settled_at = loop.time()
         line = self._lines.get(station.key)
-        if line is not None and line.station is station and not was_pending:
+        if line is not None and line.station is station:
             profile = self._desks.profile(station.key)
             settle_s = max(SETTLE_MIN_S, profile.settle_s if profile is not None else 0.0)
-            loop = asyncio.get_running_loop()
             line.epoch, line.settled_at = next(self._epochs), loop.time() + settle_s
             loop.call_later(settle_s, self._desks.mode_hint, station.key, "boot")
         return answer
@@ -306,7 +327,7 @@ class OcppGateway:
             return
         line.station.is_safe = True
         try:
-            await mode_switch.call(line.connection, "TriggerMessage", {"requestedMessage": BOOT})
+            await call(line.connection, "TriggerMessage", {"requestedMessage": BOOT})
         except (SwitchRefused, ChargerDidNotAnswer) as refusal:
             log.info("charger %s comes to be accepted by itself: %s", key[1], refusal)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from access_policy.adapters.ocpp.asking import call
+from access_policy.adapters.ocpp.configuration_keys import read_keys
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call, read_variable
+from access_policy.adapters.ocpp.mode_switch import read_variable
 from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.charger_values import truth, value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 
-KEYS_AT_ONCE: Final = 10  # chargers have told as few for GetConfigurationMaxKeys
 _ALWAYS_READ: Final = (
     DeviceVariable(component="AuthCtrlr", variable="AuthorizeRemoteStart", managed_value="true", freevend_value="false"),
     DeviceVariable(component="AuthCtrlr", variable="LocalPreAuthorize", managed_value="false", freevend_value="true"),
@@ -28,8 +29,7 @@ async def inspect(
     if connection.version is OcppVersion.V16:
         found, all_told = await _all_keys(connection)
         missing = [key for key in keys if key.lower() not in found]
-        for begin in range(0, len(missing), KEYS_AT_ONCE):  # chargers cut the whole answer short
-            found |= _entries(await _asked(connection, {"key": missing[begin : begin + KEYS_AT_ONCE]}))
+        found |= await _named_keys(connection, missing)  # chargers cut the whole answer short
         return ChargerSettingsSeen(protocol, found, all_told)
     return ChargerSettingsSeen(protocol, await _variables(connection, [*variables, *_ALWAYS_READ]), all_told=False)
 
@@ -37,6 +37,14 @@ async def inspect(
 async def _all_keys(connection: ChargerConnection) -> tuple[dict[str, SettingSeen], bool]:
     found = _entries(await _asked(connection, {}))
     return found, bool(found)
+
+
+async def _named_keys(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, SettingSeen]:
+    try:
+        entries = await read_keys(connection, keys)
+    except SwitchRefused:
+        return {}
+    return _entries({"configurationKey": list(entries.values())})
 
 
 async def _asked(connection: ChargerConnection, payload: dict[str, Any]) -> Mapping[str, Any]:

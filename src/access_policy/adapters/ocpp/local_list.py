@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from access_policy.adapters.ocpp.asking import call
+from access_policy.adapters.ocpp.configuration_keys import read_keys
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call
 from access_policy.adapters.ocpp.outgoing import Urgency
 from access_policy.application.charger_values import value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
@@ -134,14 +135,11 @@ def _token_type(identifier: Identifier) -> str:
 
 async def _limits_16(connection: ChargerConnection) -> tuple[int, int]:
     keys = ["LocalAuthListMaxLength", "SendLocalListMaxLength"]
-    answer = await _ask(connection, "GetConfiguration", {"key": keys})
-    entries = answer.get("configurationKey")
-    told = {
-        str(each.get("key")).lower(): each.get("value")
-        for each in (entries if isinstance(entries, list) else [])
-        if isinstance(each, dict)
-    }
-    capacity, per_message = (_count(told.get(key.lower())) for key in keys)
+    try:
+        told = await read_keys(connection, keys, urgency=Urgency.LIST)
+    except SwitchRefused as refusal:
+        raise ListNotKept(refusal.detail) from refusal
+    capacity, per_message = (_count(told.get(key.lower(), {}).get("value")) for key in keys)
     return capacity or CAPACITY_UNTOLD, per_message or PER_MESSAGE_UNTOLD
 
 

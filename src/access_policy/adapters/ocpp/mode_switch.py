@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from access_policy.adapters.ocpp.asking import call
+from access_policy.adapters.ocpp.configuration_keys import read_keys
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing import CallFailed, CallObsolete, CallRejected, Urgency
+from access_policy.adapters.ocpp.outgoing import Urgency
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable, mode_of
 from access_policy.application.charger_values import spellings, value_text
 from access_policy.application.ports.charger_gateway import (
-    ChargerDidNotAnswer,
-    NoLongerWanted,
     StillWanted,
     Switch,
     SwitchRefused,
@@ -24,7 +24,6 @@ from access_policy.application.ports.charger_gateway import (
 )
 from access_policy.domain.access_mode import AccessMode
 
-CALL_TIMEOUT_S = 20.0
 WATCH_SEVERITY = 3  # critical: low enough to be kept while the charger is offline (N07.FR.04)
 
 
@@ -169,13 +168,8 @@ async def _write_key(
 
 async def _read_keys(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, str | None]:
     """Values by lower-case key, of those that the charger has."""
-    answer = await call(connection, "GetConfiguration", {"key": list(keys)}, urgency=Urgency.MODE)
-    entries = answer.get("configurationKey")
-    return {
-        str(entry["key"]).lower(): value_text(entry.get("value"))
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and "key" in entry
-    }
+    entries = await read_keys(connection, keys, urgency=Urgency.MODE)
+    return {key: value_text(entry.get("value")) for key, entry in entries.items()}
 
 
 def _one_of(found: Mapping[str, str | None], names: Sequence[str]) -> tuple[str, str | None]:
@@ -259,26 +253,3 @@ def _spoken_here(connection: ChargerConnection, switch: Switch) -> None:
             "not_supported",
             f"the charger speaks {connection.version.subprotocol} and {kind}; give it a profile of its own version",
         )
-
-
-async def call(
-    connection: ChargerConnection,
-    action: str,
-    payload: dict[str, Any],
-    *,
-    urgency: Urgency = Urgency.ASK,
-    wanted: StillWanted | None = None,
-) -> Mapping[str, Any]:
-    """Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none, and `NoLongerWanted` when
-    `wanted` says so once it is this call's turn."""
-    obsolete = None if wanted is None else lambda: not wanted()
-    try:
-        return await connection.call(
-            action, payload, timeout_s=CALL_TIMEOUT_S, priority=urgency.value, obsolete=obsolete
-        )
-    except CallObsolete as obsolete_now:
-        raise NoLongerWanted(action) from obsolete_now
-    except CallRejected as rejection:
-        raise SwitchRefused("rejected", f"{action}: {rejection}") from rejection
-    except CallFailed as failure:
-        raise ChargerDidNotAnswer(f"{action}: {failure}") from failure

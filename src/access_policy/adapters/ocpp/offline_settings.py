@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from access_policy.adapters.ocpp.asking import call
+from access_policy.adapters.ocpp.configuration_keys import Entry, read_keys
 from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.mode_switch import call
 from access_policy.adapters.ocpp.outgoing import Urgency
 from access_policy.application.charger_values import same_value, spellings, truth, value_text
 from access_policy.application.ports.charger_gateway import SettingsSeen, SwitchRefused
@@ -87,13 +88,11 @@ class _Keys:
 
     async def read(self, names: list[str]) -> tuple[dict[str, str | None], frozenset[str]]:
         """Values by our spelling of the key, and those that cannot be written."""
-        answer = await self._ask("GetConfiguration", {"key": names})
-        entries = answer.get("configurationKey")
-        by_key = {
-            str(entry.get("key")).lower(): entry
-            for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict)
-        }
+        by_key: dict[str, Entry]
+        try:
+            by_key = await read_keys(self._connection, names, urgency=Urgency.SETTINGS)
+        except SwitchRefused:
+            by_key = {}
         found = {name: value_text(by_key[name.lower()].get("value")) for name in names if name.lower() in by_key}
         readonly = frozenset(name for name in found if truth(by_key[name.lower()].get("readonly")))
         return found, readonly

@@ -53,6 +53,14 @@ class CallDisconnected(CallFailed):
         self.sent = sent
 
 
+class CallAbandoned(CallFailed):
+    """The charger has booted: it will not answer what was sent before, and what waits must be asked anew. Where the CALL was
+    sent, the charger may have done what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("the charger has booted meanwhile")
+
+
 class CallQueueFull(CallFailed):
     """Too many CALLs wait for this charger; nothing was sent."""
 
@@ -171,6 +179,16 @@ class OutgoingCalls:
                 turn.granted.set_result(CallDisconnected(sent=False))
         self._waiting.clear()
 
+    def abandon(self) -> None:
+        """Ends the CALL in flight, and those that wait, with `CallAbandoned`; later ones are sent."""
+        if self._in_flight is not None and not self._in_flight[1].done():
+            self._note_expired(self._in_flight[0])
+            self._in_flight[1].set_exception(CallAbandoned())
+        for turn in self._waiting:
+            if not turn.granted.done():
+                turn.granted.set_result(CallAbandoned())
+        self._waiting.clear()
+
     async def _turn(self, priority: int, obsolete: Callable[[], bool] | None) -> None:
         if self._closed:
             raise CallDisconnected(sent=False)
@@ -224,10 +242,13 @@ class OutgoingCalls:
             case None:
                 raise CallDisconnected(sent=True)
 
-    def _expire(self, message_id: str) -> None:
+    def _note_expired(self, message_id: str) -> None:
         if self._expired is None:
             self._expired = deque(maxlen=_EXPIRED_KEPT)
         self._expired.append(message_id)
+
+    def _expire(self, message_id: str) -> None:
+        self._note_expired(message_id)
         self._silent += 1
         if self._silent == self._silent_max:
             self._on_silence()
