@@ -230,11 +230,84 @@ async def test_an_admission_that_fails_lets_nobody_in_and_hurts_nobody(caplog: p
                 raise OSError("store away")
             return Admitted()
 
-    with caplog.at_level(logging.CRITICAL, "websockets.server"):
-        async with serving(Broken()) as server:
-            assert (await refusal(server, "CP1")).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
-            async with await charger(server, "CP2") as ws:
-                assert (await ask(ws))[0] == 3
+    async with serving(Broken()) as server:
+        assert (await refusal(server, "CP1")).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+        async with await charger(server, "CP2") as ws:
+            assert (await ask(ws))[0] == 3
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError]
+
+
+@pytest.mark.parametrize("path", ["/ocpp//CP1", "/ocpp/CP1/", "//ocpp//CP1//"])
+async def test_slashes_too_many_in_a_path_do_not_keep_a_charger_out(path: str) -> None:
+    async with serving() as server:
+        url = f"ws://127.0.0.1:{server.port}{path}"
+        async with connect(url, subprotocols=["ocpp1.6"], compression=None) as ws:  # type: ignore[list-item]
+            assert (await ask(ws))[0] == 3
+            assert list(server.connections) == ["CP1"]
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+
+
+async def raw(server: OcppServer, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request)
+    answered = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answered
+
+
+async def test_refused_handshake_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    class Verdict:
+        async def admit(self, charge_point_id: str, *_: object) -> Refused:
+            return Refused(reason=f"a reason about {charge_point_id}")
+
+    caplog.set_level(logging.INFO, "access_policy.adapters.ocpp")
+    async with serving(Verdict()) as server:
+        assert (await refusal(server, "CP1")).body == b"Unauthorized\n"
+    assert refusals(caplog) == ["handshake for '/ocpp/%43%50%31' from 127.0.0.1 refused (401): a reason about CP1"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\n\r\n", "the path is not /ocpp/ and a charge point id"),
+        (b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\n\r\n", "not a WebSocket handshake: "),
+        (b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n", "its Authorization is not HTTP Basic"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "not a WebSocket handshake: "),
+    ],
+)
+async def test_request_that_is_not_a_chargers_handshake_is_logged_once_with_its_reason(
+    caplog: pytest.LogCaptureFixture, request_: bytes, reason: str
+) -> None:
+    caplog.set_level(logging.INFO, "access_policy.adapters.ocpp")
+    async with serving() as server:
+        await raw(server, request_)
+        await until(lambda: refusals(caplog))
+    (line,) = refusals(caplog)
+    assert reason in line
+
+
+async def test_handshake_that_is_never_completed_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "access_policy.adapters.ocpp")
+    async with serving(limits=replace(QUIET, open_timeout_s=0.05)) as server:
+        await raw(server, b"GET /ocpp/CP1 HTTP/1.1\r\n")
+        await until(lambda: refusals(caplog))
+    (line,) = refusals(caplog)
+    assert "it did not complete the handshake in time" in line
+
+
+async def test_probe_that_connects_and_says_nothing_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "access_policy.adapters.ocpp")
+    async with serving() as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.close()
+        async with await charger(server) as ws:
+            await ask(ws)
+    assert refusals(caplog) == []
+
+
 
 
 # one connection a charger

@@ -22,6 +22,10 @@ def basic(credentials: bytes, scheme: str = "Basic") -> list[str]:
         ("/ocpp/L%C3%A4de:1", "Läde:1"),
         ("/ocpp/CP1?token=x", "CP1"),
         ("/ocpp/" + "x" * 64, "x" * 64),
+        ("/ocpp//CP1", "CP1"),
+        ("/ocpp/CP1/", "CP1"),
+        ("//ocpp///CP1//?token=x", "CP1"),
+        ("/ocpp/CP1%2F/", "CP1/"),
     ],
 )
 def test_the_identity_is_the_decoded_segment(path: str, identity: str) -> None:
@@ -36,7 +40,8 @@ def test_the_identity_is_the_decoded_segment(path: str, identity: str) -> None:
         "/ocpp/",
         "/ocpp//",
         "/ocpp/a/b",
-        "/ocpp/CP1/",
+        "/ocpp///",
+        "/ocpp/CP1%2F/a",
         "/OCPP/CP1",
         "/other/CP1",
         "/ocpp/%",

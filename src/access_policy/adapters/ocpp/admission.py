@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 CHARGE_POINT_ID_MAX: Final = 64  # characters once decoded; OCPP 2.0.1 allows 48
+_SLASHES = re.compile(r"/{2,}")
 _SEGMENT = re.compile(r"(?:[^%/?#]|%[0-9A-Fa-f]{2})+")
 
 
@@ -29,6 +30,7 @@ class Refused:
 
     status: HTTPStatus = HTTPStatus.UNAUTHORIZED
     retry_after_s: int | None = None
+    reason: str = ""  # for the log alone
 
 
 class Admission(Protocol):
@@ -50,9 +52,10 @@ class CredentialsUnusable(ValueError):
 
 def charge_point_id_in(path: str, prefix: str = "/ocpp/") -> str | None:
     """The identity in a request path: the one segment after `prefix`, percent-decoded, case kept; None if there is no
-    valid one. A query is not looked at."""
-    target = path.partition("?")[0]
-    if not target.startswith(prefix) or not _SEGMENT.fullmatch(segment := target[len(prefix) :]):
+    valid one. A query is ignored, and so are repeated slashes and one at the end: operators and chargers append the
+    identity to a URL that ends in a slash, or a slash to the whole."""
+    target = _SLASHES.sub("/", path.partition("?")[0])
+    if not target.startswith(prefix) or not _SEGMENT.fullmatch(segment := target[len(prefix) :].removesuffix("/")):
         return None
     try:
         identity = unquote_to_bytes(segment).decode("utf-8")

@@ -125,7 +125,7 @@ class OcppGateway:
         for a password (profile 3)."""
         identity = ChargePointId(charge_point_id)
         if (wait_s := self._guesses.retry_after_s(source, charge_point_id)) is not None:
-            return Refused(HTTPStatus.UNAUTHORIZED, wait_s)
+            return Refused(HTTPStatus.UNAUTHORIZED, wait_s, "too many wrong credentials before; it may try again later")
         key = self._desks.view.owner_of(identity)
         verified = await self._credentials.verify(identity, key or _NOBODY, password)
         if certified is not None:
@@ -133,13 +133,10 @@ class OcppGateway:
         elif verified is None and not self._asks_for_passwords:
             verified = True
         if key is None and not self._asks_for_passwords:
-            return Refused(HTTPStatus.NOT_FOUND)
+            return Refused(HTTPStatus.NOT_FOUND, reason="no charger has this charge point id")
         if key is None or not verified:
             self._guesses.failed(source, charge_point_id)
-            log.warning(
-                "charge point %s was refused: unknown, or wrong credentials, from %s", charge_point_id[:64], source
-            )
-            return Refused(HTTPStatus.UNAUTHORIZED)
+            return Refused(HTTPStatus.UNAUTHORIZED, reason=_why(key, verified, password, certified))
         self._guesses.let_in(source, charge_point_id)
         accepted = await self._desks.conditions.has_booted(key)
         return Admitted(
@@ -409,6 +406,18 @@ class OcppGateway:
         if line is None:
             raise ChargerDidNotAnswer(f"charger {key[1]} is not connected")
         return line.connection
+
+
+def _why(
+    key: ChargerKey | None, verified: bool | None, password: bytes | None, certified: frozenset[str] | None
+) -> str:
+    if key is None:
+        return "no charger has this charge point id"
+    if certified is not None:
+        return "its certificate names another charge point id"
+    if verified is None:
+        return "the charger has no password; put it with one"
+    return "it presented no password" if password is None else "wrong password"
 
 
 async def _told_apart(answer: Awaitable[Answer]) -> Answer:

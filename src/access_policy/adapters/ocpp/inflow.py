@@ -53,6 +53,9 @@ class BoundedConnection(ServerConnection):
         for both together is disconnected."""
         super().__init__(*arguments, **options)
         self.label = ""  # the charger's identity, once it is let in
+        self.refusal: tuple[int, str] | None = None  # level of the log, and why its handshake was refused
+        self.failure: Exception | None = None  # of the service, for which it was refused
+        self._has_spoken = False
         self._counters = counters
         now = self.loop.time()
         self._bucket = TokenBucket(per_s, burst, burst, now)
@@ -64,6 +67,27 @@ class BoundedConnection(ServerConnection):
         self._heard_at = now
         self._ping_at = 0.0
         self._keepalive: asyncio.TimerHandle | None = None
+
+    # --- handshake ---------------------------------------------------------------------------------------------------
+
+    async def handshake(self, *arguments: Any, **options: Any) -> None:
+        """Log each refused handshake once, with its reason."""
+        try:
+            await super().handshake(*arguments, **options)
+        except asyncio.CancelledError:
+            if self._has_spoken:
+                self._log_refused(logging.INFO, "it did not complete the handshake in time")
+            raise
+        if self.state is State.OPEN or not self._has_spoken:
+            return
+        level, reason = self.refusal or (logging.WARNING, "")
+        self._log_refused(level, reason or f"not a WebSocket handshake: {self.protocol.handshake_exc or 'it hung up'}")
+
+    def _log_refused(self, level: int, reason: str) -> None:
+        path = "" if self.request is None else self.request.path[:200]
+        remote = (self.remote_address or ("an unknown address",))[0]
+        status = "" if self.response is None else f" ({self.response.status_code})"
+        log.log(level, "handshake for %r from %s refused%s: %s", path, remote, status, reason, exc_info=self.failure)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -82,6 +106,7 @@ class BoundedConnection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
+        self._has_spoken = True
         if self._rest is not None:  # TLS hands over what it had decrypted before it was paused
             self._rest += data
         elif len(data) <= SLICE_BYTES and not self._is_held():

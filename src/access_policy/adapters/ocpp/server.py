@@ -172,37 +172,49 @@ class OcppServer:
     # handshake
 
     async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
-        if (
-            self._is_draining
-            or self._admissions >= self._limits.admissions_max + self._limits.admissions_waiting_max
-            or len(self._connections) >= self._limits.connections_max
-        ):
-            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
+        if (busy := self._too_busy()) is not None:
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=busy))
         charge_point_id = charge_point_id_in(request.path)
         if charge_point_id is None:
-            return self._refusal(ws, Refused(HTTPStatus.NOT_FOUND))
+            return self._refusal(ws, Refused(HTTPStatus.NOT_FOUND, reason="the path is not /ocpp/ and a charge point id"))
         try:
             password = password_in(request.headers.get_all("Authorization"), charge_point_id)
         except CredentialsUnusable:
-            return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED))
+            reason = "its Authorization is not HTTP Basic with the charge point id as user"
+            return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED, reason=reason))
         self._admissions += 1
         try:
             certified = certified_names(ws.transport.get_extra_info("ssl_object"))
             async with self._admitting:
                 verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
+        except Exception as failure:  # noqa: BLE001  the edge: the log has it, the charger comes again
+            cast("BoundedConnection", ws).failure = failure
+            return self._refusal(ws, Refused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
         finally:
             self._admissions -= 1
         if isinstance(verdict, Refused):
             return self._refusal(ws, verdict)
         if charge_point_id in self._connections and self._takeovers.is_too_many(charge_point_id):
-            logger.warning("charge point %r: connections replace each other too often", charge_point_id)
-            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE))
+            reason = "connections of this charge point replace each other too often"
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=reason))
         self._admitted[ws] = (charge_point_id, verdict)
         cast("BoundedConnection", ws).label = charge_point_id
         return None
 
+    def _too_busy(self) -> str | None:
+        """Why nobody at all is let in now; None if somebody may be."""
+        if self._is_draining:
+            return "the service is stopping"
+        if self._admissions >= self._limits.admissions_max + self._limits.admissions_waiting_max:
+            return "too many chargers connect at the same time"
+        if len(self._connections) >= self._limits.connections_max:
+            return f"{self._limits.connections_max} chargers are connected already"
+        return None
+
     def _refusal(self, ws: ServerConnection, refused: Refused) -> Response:
-        """The same few words for everyone: why is no business of somebody who was not let in."""
+        """The same few words for everyone: only the log has the reason."""
+        level = logging.INFO if refused.status is HTTPStatus.SERVICE_UNAVAILABLE else logging.WARNING
+        cast("BoundedConnection", ws).refusal = (level, refused.reason)
         response = ws.respond(refused.status, f"{refused.status.phrase}\n")
         if refused.status is HTTPStatus.UNAUTHORIZED:
             response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
@@ -224,6 +236,12 @@ class OcppServer:
         ws.response = None
         version = self._versions.get(ws.subprotocol or "")
         if version is None:
+            logger.warning(
+                "charge point %r from %s is disconnected: it offers none of the subprotocols %s",
+                charge_point_id,
+                _address(ws),
+                ", ".join(self._versions),
+            )
             await ws.close(CloseCode.PROTOCOL_ERROR, "no common subprotocol")
             return
         if self._is_draining:

@@ -37,12 +37,14 @@ from access_policy.entrypoints.http.v1 import (
 health = APIRouter(tags=["health"])
 
 
+@health.head("/healthz", include_in_schema=False)
 @health.get("/healthz", operation_id="healthz")
 async def healthz() -> Response:
     """The process lives; says nothing of what it depends on."""
     return answer({"status": "ok"})
 
 
+@health.head("/readyz", include_in_schema=False)
 @health.get("/readyz", operation_id="readyz")
 async def readyz(services: Services) -> Response:
     """What the service needs is there and the projections have caught up."""
