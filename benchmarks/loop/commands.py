@@ -82,6 +82,8 @@ COMMANDS: dict[str, Line] = {
     "attempts list": line("attempts list --limit 1000"),
     "attempts show": line("attempts show {attempt}"),
     "report": line("report --by day,charger"),
+    "mode-compliance": line("mode-compliance --by day,charger"),
+    "mode-changes": line("mode-changes"),
     "faults": line("faults"),
     "lockouts": line("lockouts"),
     "what-if": line("what-if {d}/changes.json"),

@@ -185,6 +185,12 @@ def report_access(s: Scene) -> None:
         s.ask("GET", f"/v1/reports/access?{query}", headers={"Accept": accept})
 
 
+def report_mode_compliance(s: Scene) -> None:
+    query = f"from={s.instant(days=-90)}&until={s.instant(days=1)}&group_by=day,charger"
+    for accept in ("application/json", "text/csv"):
+        s.ask("GET", f"/v1/reports/mode-compliance?{query}", headers={"Accept": accept})
+
+
 def put_profile(s: Scene) -> None:
     s.ask("PUT", f"/v1/profiles/own-{s.number}", PROFILE)
 
@@ -295,6 +301,8 @@ OPERATIONS: dict[str, Drive] = {
     "cancel_enrolment": send("DELETE", "/v1/chargers/{s.charger}/enrolment-session"),
     "ask_what_if": ask_what_if,
     "report_access": report_access,
+    "report_mode_compliance": report_mode_compliance,
+    "list_mode_changes": get("/v1/mode-changes?limit=200"),
     "list_profiles": get("/v1/profiles"),
     "get_profile": get("/v1/profiles/ocpp16-central"),
     "put_profile": put_profile,

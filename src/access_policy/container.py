@@ -100,6 +100,7 @@ from access_policy.application.ports.event_intake import EventIntake
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.applying import PlanApplier
@@ -288,6 +289,7 @@ class Container(containers.DeclarativeContainer):
     )
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)
+    mode_compliance = providers.Singleton(ModeCompliance, store, views, profiles, clock)
     what_if = providers.Singleton(WhatIf, decision_view, views, pseudonyms, clock, profiles)
     conditions = providers.Singleton(
         lambda *parts, s: ChargerConditions(*parts, gateway=s.instance),

@@ -395,6 +395,7 @@ def http_services(
         registry_imports=c.registry_imports(),
         registry_export=c.registry_export(),
         access_reports=c.access_reports(),
+        mode_compliance=c.mode_compliance(),
         policies=c.policies(),
         profiles=c.profiles(),
         pseudonyms=c.pseudonyms(),

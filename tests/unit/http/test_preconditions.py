@@ -84,3 +84,14 @@ async def test_a_part_of_what_is_not_there_is_not_found_whatever_was_expected(ap
 )
 async def test_any_version_will_do_for_a_command_on_what_is_there(api: HttpApi, method: str, path: str, body: Any):
     assert (await api.send(method, path, body, headers={"If-Match": "*"})).is_success
+
+
+async def test_a_vehicle_put_with_null_identifiers_keeps_those_that_it_has(api: HttpApi):
+    before = (await api.get("/v1/vehicles/van-2")).json()
+
+    kept = await api.send("PUT", "/v1/vehicles/bus-7", {**BUS, "name": "Bus", "identifiers": None})
+    both = await api.send("PUT", "/v1/vehicles/bus-7", {**BUS, "identifiers": None, "plate": "B-AB 1"})
+
+    assert (kept.status_code, len(kept.json()["identifiers"])) == (200, 1)
+    assert both.status_code == 422
+    assert (await api.get("/v1/vehicles/van-2")).json() == before

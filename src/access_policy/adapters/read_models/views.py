@@ -126,6 +126,7 @@ class SqlViews:
         tenant_id: TenantId,
         *,
         charger_id: str | None,
+        depot_id: str | None = None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
@@ -134,6 +135,10 @@ class SqlViews:
         query = _of(MODE_CHANGES, tenant_id)
         if charger_id is not None:
             query = query.where(MODE_CHANGES.c.charger_id == charger_id)
+        if depot_id is not None:
+            status = CHARGER_STATUS.c
+            there = select(status.charger_id).where(status.tenant_id == tenant_id, status.depot_id == depot_id)
+            query = query.where(MODE_CHANGES.c.charger_id.in_(there))
         return await self._newest(query, MODE_CHANGES, "requested_at", since, until, cursor, limit)
 
     async def faults(

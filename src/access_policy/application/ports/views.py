@@ -86,12 +86,14 @@ class Views(Protocol):
         tenant_id: TenantId,
         *,
         charger_id: str | None,
+        depot_id: str | None = None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """Requests to switch a charger, newest first by `requested_at`, which `[since, until)` is about."""
+        """Requests to switch a charger (of the depot where it is now), newest first by `requested_at`, which `[since, until)`
+        is about."""
         ...
 
     async def faults(

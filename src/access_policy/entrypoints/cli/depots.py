@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.amending import amend, said
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.printing import columns, detail, document, done, given, session_of, table
 from access_policy.entrypoints.cli.session import part
@@ -17,25 +18,28 @@ calendars = typer.Typer(no_args_is_help=True)
 IfMatch = Annotated[str | None, typer.Option(help="Only if this is still the version")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many [default: all]")]
 
+DEPOT_FIELDS = ("name", "time_zone", "language", "longest_override_days", "identifier_kinds", "exclusive_kinds")
+
 
 @app.command("put")
 def put_depot(
     ctx: typer.Context,
     depot_id: str,
-    name: Annotated[str, typer.Option()],
-    time_zone: Annotated[str, typer.Option(help="IANA name, such as Europe/Berlin")],
+    name: Annotated[str | None, typer.Option(help="Needed for a new depot")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="IANA name, such as Europe/Berlin; needed for a new depot")] = None,
     language: Annotated[str | None, typer.Option(help="Of what drivers read: en, de, fr, es, nl")] = None,
     longest_override_days: Annotated[int | None, typer.Option()] = None,
     session_max_age_hours: Annotated[
         int | None, typer.Option(help="A session without energy for so long is ended as lost [default: 48]")
     ] = None,
     identifier_kind: Annotated[list[str] | None, typer.Option(help="Kinds that count here [default: all]")] = None,
+    any_kind: Annotated[bool, typer.Option("--any-kind", help="Identifiers of all kinds count")] = False,
     exclusive_kind: Annotated[list[str] | None, typer.Option(help="Kinds that charge at one charger at a time")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Register a depot, or set it anew."""
+    """Register a depot, or amend it: what is not named stays as it is, and what changed is printed."""
     session = session_of(ctx)
-    body = given(
+    named = given(
         name=name,
         time_zone=time_zone,
         language=language,
@@ -44,11 +48,14 @@ def put_depot(
         identifier_kinds=identifier_kind,
         exclusive_kinds=exclusive_kind,
     )
-    done(
-        session,
-        session.command("PUT", f"/v1/depots/{part(depot_id)}", body, if_match=if_match),
-        f"depot {depot_id} is set",
+    if any_kind and identifier_kind:
+        session.refuse("--any-kind contradicts --identifier-kind; give one of them")
+    named |= {"identifier_kinds": None} if any_kind else {}
+    needed = {"name": "--name", "time_zone": "--time-zone"}
+    before, answer = amend(
+        session, f"/v1/depots/{part(depot_id)}", DEPOT_FIELDS, named, needed=needed, if_match=if_match
     )
+    said(session, f"depot {depot_id} is set", before, answer, DEPOT_FIELDS)
 
 
 @app.command("list")

@@ -1,9 +1,10 @@
-"""`access-policy status`, `profiles`, `faults`, `lockouts` and `report`."""
+"""`access-policy status`, `profiles`, `faults`, `lockouts`, `report`, `mode-compliance` and `mode-changes`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,7 @@ from access_policy.entrypoints.cli.past import (
     text_of,
 )
 from access_policy.entrypoints.cli.printing import columns, document, session_of, shown, table
+from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
 
@@ -45,15 +47,61 @@ def report(
         "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=30)),
         "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
     }
+    _report(session, "/v1/reports/access", query, csv=csv, nothing="no attempts in this period")
+
+
+def _report(session: Session, path: str, query: Mapping[str, Any], *, csv: bool, nothing: str) -> None:
     accept = "text/csv" if csv else "application/json"
-    answered = session.ask("GET", "/v1/reports/access", query=query, headers={"Accept": accept})
+    answered = session.ask("GET", path, query=query, headers={"Accept": accept})
     if csv:
         typer.echo(answered.content, nl=False)
         return
     answer = session.document(answered)
     if not document(session, answer):
         rows = answer["rows"]
-        table(session, rows, columns(*(rows[0] if rows else ())), nothing="no attempts in this period")
+        table(session, rows, columns(*(rows[0] if rows else ())), nothing=nothing)
+
+
+@app.command("mode-compliance")
+def mode_compliance(
+    ctx: typer.Context,
+    by: Annotated[str, typer.Option(help="Some of day, depot, charger")] = "day",
+    begin: Annotated[str | None, typer.Option("--from", help="[default: seven days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    on_time: Annotated[int | None, typer.Option(help="Seconds that a transition may be late [default: 60]")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
+) -> None:
+    """Did chargers enter their modes when they were due?"""
+    session = session_of(ctx)
+    now = next_second()
+    query = {
+        "group_by": by,
+        "charger_id": charger,
+        "depot_id": depot,
+        "on_time_s": on_time,
+        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=7)),
+        "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
+    }
+    _report(session, "/v1/reports/mode-compliance", query, csv=csv, nothing="no transitions in this period")
+
+
+@app.command("mode-changes")
+def mode_changes(
+    ctx: typer.Context,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    begin: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+) -> None:
+    """Each switch of a charger: when it was due, when it was applied, how that is known."""
+    session = session_of(ctx)
+    query = period(session, begin, until, charger=charger, depot=depot)
+    rows = session.pages("/v1/mode-changes", limit, charger_id=charger, depot_id=depot, **query)
+    names = ("due_at", "charger_id", "mode", "outcome", "applied_at", "lateness_s", "how_known")
+    newest(session, rows, columns(*names), limit, nothing="no mode changes")
 
 
 @app.command()

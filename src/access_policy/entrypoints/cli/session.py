@@ -79,6 +79,15 @@ class Session:
         answered = self._send("GET", path, None, None, self._headers({}), query)
         return self.document(answered) if answered.is_success else None
 
+    def get_if_there(self, path: str) -> Document | None:
+        """None where it is not there; any other refusal ends the command."""
+        answered = self._send("GET", path, None, None, self._headers({}), {})
+        if answered.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not answered.is_success:
+            self._refused(answered)
+        return self.document(answered)
+
     def command(
         self,
         method: str,

@@ -58,6 +58,8 @@ ROLES: dict[str, frozenset[Role]] = {
     "list_faults": READERS,
     "list_pin_lockouts": READERS,
     "report_access": READERS,
+    "report_mode_compliance": READERS,
+    "list_mode_changes": READERS,
     "ask_what_if": OPERATORS,
     "list_denied_identifiers": READERS,  # values are for operators
     "enrol_identifier": OPERATORS,

@@ -104,6 +104,8 @@ class Body(BaseModel):
 
 
 class DepotBody(Body):
+    """The depot's settings as a whole: what is left out has its default. Without `identifier_kinds` all kinds count."""
+
     name: Name
     time_zone: Text
     language: Text = "en"
@@ -116,6 +118,8 @@ class DepotBody(Body):
 
 
 class ChargerBody(Body):
+    """What is left out keeps its value, or has its default for a new charger."""
+
     charge_point_id: Annotated[str, StringConstraints(max_length=TEXT_MAX)]
     depot_id: Text
     profile: Text
@@ -146,6 +150,8 @@ CalendarIds = Annotated[list[Text], Field(max_length=CALENDARS_MAX)]
 
 
 class RuleBody(Body):
+    """The rule as a whole, also where one is amended: what is left out is not set. Without `applies_until` it has no end."""
+
     name: Name
     mode: AccessMode
     recurrence: Text
@@ -269,13 +275,22 @@ class IdentifierBody(Body):
 
 
 class VehicleBody(Body):
+    """The vehicle as a whole: what is left out is not set. `identifiers` are exactly those that it has then; null leaves those
+    that it has."""
+
     name: Name
     access_class: Literal["own", "agreement"]
     agreement_id: Text | None = None
     valid_from: Instant | None = None
     valid_until: End | None = None
-    identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] = []
+    identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] | None = []
     plate: Annotated[str, StringConstraints(max_length=TEXT_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _known_identifiers(self) -> VehicleBody:
+        if self.identifiers is None and self.plate is not None:
+            raise ValueError("plate is one of the identifiers; leave it out where they stay as they are (null)")
+        return self
 
     def description(self) -> VehicleDescription:
         return VehicleDescription(
@@ -286,7 +301,10 @@ class VehicleBody(Body):
             valid_until=self.valid_until,
         )
 
-    def presented(self) -> list[tuple[IdentifierKind, str]]:
+    def presented(self) -> list[tuple[IdentifierKind, str]] | None:
+        """None: those that the vehicle has."""
+        if self.identifiers is None:
+            return None
         plates = [] if self.plate is None else [(IdentifierKind.PLATE, self.plate)]
         return [*((each.kind, each.value) for each in self.identifiers), *plates]
 
@@ -314,6 +332,10 @@ class HoursBody(Body):
 
 
 class AgreementBody(Body):
+    """The agreement as a whole: what is left out is not set, which widens it. Without `valid_until` it has no end, without
+    `charger_ids` and `depot_ids` it holds everywhere, without `hours` always, and without `identifier_kinds` for all kinds. To
+    correct one field, read the agreement first and send all of it, with `If-Match`."""
+
     name: Name
     fleet: Name
     valid_from: Instant

@@ -75,6 +75,8 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
     "cancel_enrolment": {204: None},
     "ask_what_if": {200: shapes.WhatIf},
     "report_access": {200: shapes.AccessReport},
+    "report_mode_compliance": {200: shapes.ComplianceReport},
+    "list_mode_changes": {200: shapes.Page[shapes.ModeChange]},
     "list_faults": {200: shapes.Page[shapes.Fault]},
     "list_profiles": {200: shapes.Page[shapes.Profile]},
     "get_profile": {200: shapes.Profile},
@@ -87,7 +89,7 @@ ANSWERS: dict[str, Mapping[int, type[BaseModel] | None]] = {
 _ALSO_NOT_FOUND = frozenset({"decide_access", "ask_what_if"})  # what they name in the body need not be there
 # To the process that holds the charger's connection:
 _PASSED_ON = frozenset({"rotate_password", "probe_charger", "end_session"})
-_CSV = frozenset({"report_access", "export_registry"})  # the first with `Accept: text/csv`
+_CSV = frozenset({"report_access", "report_mode_compliance", "export_registry"})  # reports with `Accept: text/csv`
 _TEXTS = {**dict.fromkeys(_CSV, ("text/csv",)), "metrics": ("text/plain",)}
 _REQUEST_ID = {
     "X-Request-Id": {"description": "The caller's, or a new one", "required": True, "schema": {"type": "string"}}

@@ -25,6 +25,7 @@ from access_policy.application.ports.unknown_identifiers import UnknownIdentifie
 from access_policy.application.ports.views import Row, Views
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.imports import RegistryImports
@@ -57,6 +58,7 @@ class HttpServices:
     registry_imports: RegistryImports
     registry_export: RegistryExport
     access_reports: AccessReports
+    mode_compliance: ModeCompliance
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles
     pseudonyms: Pseudonyms

@@ -12,6 +12,7 @@ from access_policy.application.capability_profiles import Evidence
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_conditions import Is
 from access_policy.application.queries.charger_sync import Sync
+from access_policy.application.queries.mode_compliance import ComplianceGroup
 from access_policy.application.queries.probe import Fit
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
@@ -821,6 +822,54 @@ class AccessReport(Shape):
     from_: Annotated[datetime, Field(alias="from")]
     until: datetime
     rows: list[AccessCount]
+
+
+class ComplianceRow(Shape):
+    """Of the columns grouped by, only those are there."""
+
+    day: Annotated[dt.date, Field(default=None)]
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str, Field(default=None)]
+    transitions: int
+    on_time: int
+    late: int
+    missed: int
+    pending: int
+    unreachable: int
+    on_time_share: float | None
+    lateness_p50_s: float | None
+    lateness_p95_s: float | None
+    lateness_max_s: float | None
+    in_expected_mode_share: float | None
+
+
+class ComplianceReport(Shape):
+    group_by: list[ComplianceGroup]
+    from_: Annotated[datetime, Field(alias="from")]
+    until: datetime
+    on_time_s: int
+    rows: list[ComplianceRow]
+
+
+class ModeChangeFailure(Shape):
+    reason: str
+    detail: str
+    at: datetime
+
+
+class ModeChange(Shape):
+    charger_id: str
+    mode: AccessMode
+    cause: CauseShown
+    due_at: datetime
+    requested_at: datetime
+    applied_at: datetime | None
+    lateness_s: float | None
+    how_known: str | None
+    outcome: Literal["requested", "applied", "failed"]
+    failure: ModeChangeFailure | None
+    mode_control: str
+    trigger: str
 
 
 class Fault(Shape):

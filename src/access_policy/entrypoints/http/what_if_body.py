@@ -56,6 +56,8 @@ class VehicleChange(Body):
             raise ValueError("a vehicle that is removed is neither put nor suspended")
         if not self.remove and self.vehicle is None and self.suspended is None:
             raise ValueError("give vehicle, remove or suspended")
+        if self.vehicle is not None and self.vehicle.identifiers is None:
+            raise ValueError("give the identifiers that the vehicle would have")
         return self
 
     def proposed(self, index: int) -> ProposedVehicle:
@@ -118,7 +120,7 @@ class WhatIfBody(Body):
 
 def _read(vehicle: VehicleBody, index: int) -> list[Identifier]:
     values = []
-    for place, (kind, text) in enumerate(vehicle.presented()):
+    for place, (kind, text) in enumerate(vehicle.presented() or []):
         try:
             values.append(identifier(kind, text))
         except Refused as refusal:

@@ -203,7 +203,7 @@ def _hints(
 ) -> list[dict[str, str]]:
     """What an operator may have overlooked in the identifiers, by RFC 6901 pointer."""
     hints = []
-    for index, (kind, text) in enumerate(body.presented()):
+    for index, (kind, text) in enumerate(body.presented() or []):
         holder = twin_of(services, tenant_id, identifier(kind, text))
         if holder is not None and holder != vehicle_id:
             message = f"Vehicle {holder} has this UID with its bytes in the other order; is it the same card, read differently?"
