@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
+from access_policy.entrypoints.cli.depots import DEPOT_FIELDS
+from access_policy.entrypoints.cli.fleet import AGREEMENT_FIELDS, VEHICLE_FIELDS
+from access_policy.entrypoints.http.bodies import AgreementBody, Body, DepotBody, VehicleBody
 from tests.support.cli_in_memory import Cli
 
 MADE = ("--name", "Couriers", "--fleet", "City", "--valid-from", "2026-06-01")
@@ -92,3 +97,15 @@ def test_depots_put_with_one_field_keeps_the_kinds_that_count(cli: Cli) -> None:
     after = cli.json("depots", "show", "north")
     assert after == {**before, "name": "North depot", "version": after["version"]}
     assert after["identifier_kinds"] == ["mac"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        (AGREEMENT_FIELDS, AgreementBody),
+        ({*VEHICLE_FIELDS, "identifiers", "plate"}, VehicleBody),  # a plate is one of the identifiers
+        (DEPOT_FIELDS, DepotBody),
+    ],
+)
+def test_every_field_of_a_body_is_kept_by_its_put_command(fields: Collection[str], body: type[Body]) -> None:
+    assert set(fields) == set(body.model_fields)

@@ -48,6 +48,7 @@ B = {"vehicle_id": "b", "name": "B"}
 )
 def test_one_row_in_many_dresses(file: bytes) -> None:
     assert read(file) == [(2, A)]
+    assert [row.wrong for row in rows_of(file)] == [None]
 
 
 def test_columns_come_in_any_order_and_may_be_missing() -> None:

@@ -18,7 +18,15 @@ calendars = typer.Typer(no_args_is_help=True)
 IfMatch = Annotated[str | None, typer.Option(help="Only if this is still the version")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many [default: all]")]
 
-DEPOT_FIELDS = ("name", "time_zone", "language", "longest_override_days", "identifier_kinds", "exclusive_kinds")
+DEPOT_FIELDS = (
+    "name",
+    "time_zone",
+    "language",
+    "longest_override_days",
+    "session_max_age_hours",
+    "identifier_kinds",
+    "exclusive_kinds",
+)
 
 
 @app.command("put")
