@@ -36,6 +36,8 @@ class RemoveCalendarHandler:
     async def __call__(self, context: Context, command: RemoveCalendar) -> Done:
         """A charger that begins to use the calendar at this very moment keeps its copy, and drops it when it can."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
+        if command.calendar_id not in depot.calendar_changed_at:
+            await self.chargers_follow(context, command.depot_id)  # an earlier removal may not have come to that
         depot.calendar(command.calendar_id)
         check_version(command.expected_version, depot.calendar_changed_at[command.calendar_id])
         await self._must_be_unused(context, command)

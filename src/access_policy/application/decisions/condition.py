@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from access_policy.application.capability_profiles import CapabilityProfiles
@@ -14,7 +15,7 @@ from access_policy.application.decisions.live import ChargerKey, LiveAttempts
 from access_policy.application.decisions.view import DecisionView
 from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
+from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.streams import condition_stream
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.charger_condition.condition import ChargerCondition, evolve
@@ -35,6 +36,14 @@ log = logging.getLogger(__name__)
 
 APPEND_TRIES = 5
 LATE = timedelta(seconds=60)  # a status this old was queued while the charger was offline
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubtful:
+    """What was appended last after a version of the stream, and is perhaps recorded although that failed."""
+
+    new: NewEvent
+    after_version: int
 
 
 class ChargerConditions:
@@ -64,6 +73,7 @@ class ChargerConditions:
         self._versions: dict[ChargerKey, int] = {}
         self._booted: dict[ChargerKey, datetime | None] = {}  # the latest boot known
         self._settings: dict[ChargerKey, tuple[object, object]] = {}
+        self._doubtful: dict[ChargerKey, _Doubtful] = {}
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
     async def connected(self, key: ChargerKey, protocol: str) -> int:
@@ -229,6 +239,8 @@ class ChargerConditions:
         events = enveloped(context, (event,), now=now)
         for _ in range(APPEND_TRIES):
             if key not in self._versions:
+                if (recorded := await self._recorded_before(key, event)) is not None:
+                    return recorded
                 found = await self._stored(key)
                 if unless(found):
                     return 0
@@ -241,10 +253,38 @@ class ChargerConditions:
                 self._versions.pop(key, None)
             except BaseException:
                 self._versions.pop(key, None)
+                self._doubtful[key] = _Doubtful(events[0], version)
                 raise
             else:
+                self._doubtful.pop(key, None)
                 return version + 1
         raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
+
+    async def _recorded_before(self, key: ChargerKey, event: ConditionEvent) -> int | None:
+        """The version under which the store has recorded `event` although its append failed; None where it has not. Raises
+        `StoreUnavailable`."""
+        doubtful = self._doubtful.get(key)
+        if doubtful is None:
+            return None
+        later = await self._store.load(condition_stream(*key), after_version=doubtful.after_version)
+        for recorded in later:
+            if recorded.envelope.event_id == doubtful.new.envelope.event_id:
+                self._note_error(key, recorded.event)
+                if not _says_the_same(recorded.event, event):
+                    return None
+                self._versions[key] = later[-1].version
+                del self._doubtful[key]
+                return recorded.version
+        return None
+
+
+def _says_the_same(one: ConditionEvent, other: ConditionEvent) -> bool:
+    """But for when it was."""
+    return type(one) is type(other) and all(
+        getattr(one, each.name) == getattr(other, each.name)
+        for each in fields(one)
+        if not isinstance(getattr(one, each.name), datetime)
+    )
 
 
 def _when(reported: datetime, arrived: datetime) -> datetime:

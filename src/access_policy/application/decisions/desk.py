@@ -266,8 +266,7 @@ class AccessDesk:
         """Keep in mind what later messages of the same charger refer to."""
         key = (ask.tenant_id, ask.charger_id)
         self.live.opened(key, ref, OpenAttempt(event.lineage.attempt_id, event, version, at))
-        if version > 0:  # 0: decided before and delivered again
-            self.remember_denial(key, event, at)
+        self.remember_denial(key, event, at)  # also of one decided before, whose answer may have been lost
 
     def remember_denial(self, key: ChargerKey, event: AccessAllowed | AccessDenied, at: datetime) -> None:
         if isinstance(event, AccessAllowed):

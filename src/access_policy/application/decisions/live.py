@@ -246,7 +246,10 @@ class LiveAttempts:
         self._pins[source] = PinLockout((), until)
 
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
-        self._denials.setdefault(charger, {})[connector_id] = (at, attempt_id)
+        """The latest one of the connector is remembered."""
+        known = self._denials.setdefault(charger, {})
+        if connector_id not in known or known[connector_id][0] <= at:
+            known[connector_id] = (at, attempt_id)
 
     def recent_denial(
         self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta

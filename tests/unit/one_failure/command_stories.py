@@ -1,0 +1,285 @@
+"""Every command, with a past in which it has most to do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from access_policy.application.commands.add_exception import (
+    AddCalendarException,
+    AddException,
+    AddExceptionHandler,
+)
+from access_policy.application.commands.amend_mode_rule import AmendModeRule, AmendModeRuleHandler
+from access_policy.application.commands.arm_enrolment import (
+    ArmEnrolment,
+    ArmEnrolmentHandler,
+    CancelEnrolment,
+    CancelEnrolmentHandler,
+)
+from access_policy.application.commands.copy_policy import CopyPolicy, CopyPolicyHandler
+from access_policy.application.commands.end_agreement import EndAgreement, EndAgreementHandler
+from access_policy.application.commands.enrol_identifier import EnrolIdentifier, EnrolIdentifierHandler
+from access_policy.application.commands.lift_override import LiftOverride, LiftOverrideHandler
+from access_policy.application.commands.override_mode import OverrideMode, OverrideModeHandler
+from access_policy.application.commands.put_agreement import PutAgreement, PutAgreementHandler
+from access_policy.application.commands.put_calendar import PutCalendar, PutCalendarHandler
+from access_policy.application.commands.put_charger import PutChargerHandler
+from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_profile import (
+    PutProfile,
+    PutProfileHandler,
+    RemoveProfile,
+    RemoveProfileHandler,
+)
+from access_policy.application.commands.put_vehicle import PutVehicle, PutVehicleHandler
+from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle, ReinstateVehicleHandler
+from access_policy.application.commands.remove_calendar import RemoveCalendar, RemoveCalendarHandler
+from access_policy.application.commands.remove_exception import RemoveException, RemoveExceptionHandler
+from access_policy.application.commands.remove_vehicle import RemoveVehicle, RemoveVehicleHandler
+from access_policy.application.commands.retire_charger import RetireCharger, RetireChargerHandler
+from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword, RotatePasswordHandler
+from access_policy.application.commands.schedule_mode import ScheduleMode, ScheduleModeHandler
+from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForMany, ScheduleModeForManyHandler
+from access_policy.application.commands.suspend_vehicle import SuspendVehicle, SuspendVehicleHandler
+from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule, WithdrawModeRuleHandler
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.capability_profiles.profile import ProfileUnknown
+from access_policy.domain.charger_access_policy.copying import Parts
+from access_policy.domain.charger_access_policy.errors import ExceptionUnknown, RuleUnknown
+from access_policy.domain.depots.depot import CalendarUnknown
+from access_policy.domain.enrolment.session import SessionUnknown
+from access_policy.domain.identifiers import IdentifierKind, identifier
+from access_policy.domain.ids import (
+    CalendarId,
+    ChargePointId,
+    ChargerId,
+    ExceptionId,
+    OverrideId,
+    RuleId,
+)
+from access_policy.domain.vehicle_registry.errors import VehicleUnknown
+from access_policy.domain.vehicle_registry.events import AccessClass
+from tests.support.builders import BAY, FREEVEND, MANAGED, NOON, NORTH, PARTNER, VAN, agreement, holiday, own
+from tests.support.nth_call import Faults, Story
+from tests.support.office import ACME, draft, putting_charger, putting_depot
+from tests.support.stores import pseudonyms
+from tests.unit.one_failure.office_world import OfficeWorld
+
+OTHER_BAY, THIRD_BAY = ChargerId("bay-2"), ChargerId("bay-3")
+CARD = identifier(IdentifierKind.RFID, "04A1B2C3D4E5F6")
+BAVARIA = CalendarId("bavaria")
+DEPOT = (putting_depot(), putting_charger())
+PROFILE = '{"name": "ours"}'
+
+
+def other_bay(**changes: Any) -> Any:
+    return putting_charger(charger_id=OTHER_BAY, charge_point_id=ChargePointId("CP-2"), **changes)
+
+
+def third_bay() -> Any:
+    return putting_charger(charger_id=THIRD_BAY, charge_point_id=ChargePointId("CP-3"))
+
+
+def calendar(*days: str) -> PutCalendar:
+    return PutCalendar(depot_id=NORTH, calendar_id=BAVARIA, name="Bavaria", days=tuple(holiday(day) for day in days))
+
+
+def van(*cards: str, name: str = "Van") -> PutVehicle:
+    cards_of_it = [(IdentifierKind.RFID, card) for card in cards]
+    return PutVehicle(vehicle_id=VAN, description=own(name=name), identifiers=cards_of_it)
+
+
+def exception(**changes: Any) -> AddException:
+    values: dict[str, Any] = {
+        "charger_id": BAY,
+        "first": date(2026, 12, 24),
+        "last": date(2026, 12, 26),
+        "mode": MANAGED,
+        "reason": "Christmas",
+    }
+    return AddException(**(values | changes))
+
+
+OVERRIDE = OverrideMode(charger_id=BAY, mode=MANAGED, reason="visit", lasts=timedelta(hours=2))
+
+
+def past(*commands: object) -> Callable[[Faults], Awaitable[OfficeWorld]]:
+    async def lived(faults: Faults) -> OfficeWorld:
+        world = OfficeWorld(faults)
+        done = await world.lived(*commands)
+        world.made = None if isinstance(done, list) or done is None else done.created_id
+        return world
+
+    return lived
+
+
+async def with_a_denied_card(faults: Faults) -> OfficeWorld:
+    world = await past(*DEPOT)(faults)
+    world.unknown.remember(ACME, pseudonyms().ref(ACME, CARD), CARD, at=NOON)
+    return world
+
+
+def asks(command: object) -> Callable[[OfficeWorld], Awaitable[Any]]:
+    return lambda world: world.run(command)
+
+
+def about_what_was_made(make: Callable[[Any], object]) -> Callable[[OfficeWorld], Awaitable[Any]]:
+    """A command on what the last command of the past created."""
+    return lambda world: world.run(make(world.made))
+
+
+def story(
+    name: str,
+    handler: Any,
+    before: tuple[object, ...],
+    step: Callable[[OfficeWorld], Awaitable[Any]],
+    *done_already: type[Exception],
+) -> Story:
+    return Story(name, (handler,), past(*before), step, done_already=done_already)
+
+
+MANY = (*DEPOT, other_bay(), third_bay())
+NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
+
+COMMANDS: tuple[Story, ...] = (
+    story("register a depot", PutDepotHandler, (), asks(putting_depot())),
+    story("correct a depot's time zone", PutDepotHandler, MANY, asks(putting_depot(time_zone="Europe/Paris"))),
+    story("put a calendar", PutCalendarHandler, MANY, asks(calendar("2026-12-25 Christmas"))),
+    story(
+        "remove a calendar",
+        RemoveCalendarHandler,
+        (*MANY, calendar("2026-12-25 Christmas")),
+        asks(RemoveCalendar(depot_id=NORTH, calendar_id=BAVARIA)),
+        CalendarUnknown,
+    ),
+    story("put a profile", PutProfileHandler, (), asks(PutProfile(name="ours", definition=PROFILE))),
+    story(
+        "remove a profile",
+        RemoveProfileHandler,
+        (PutProfile(name="ours", definition=PROFILE),),
+        asks(RemoveProfile(name="ours")),
+        ProfileUnknown,
+    ),
+    story("register a charger", PutChargerHandler, DEPOT[:1], asks(putting_charger())),
+    story("register a charger with a password", PutChargerHandler, DEPOT[:1], asks(putting_charger(password="secret-1"))),
+    story(
+        "give a charger another identity and password",
+        PutChargerHandler,
+        (DEPOT[0], putting_charger(password="secret-1")),
+        asks(putting_charger(charge_point_id=ChargePointId("CP-9"), password="secret-9")),
+    ),
+    story(
+        "give a charger another identity",
+        PutChargerHandler,
+        (DEPOT[0], putting_charger(password="secret-1")),
+        asks(putting_charger(charge_point_id=ChargePointId("CP-9"))),
+    ),
+    story(
+        "retire a charger",
+        RetireChargerHandler,
+        (DEPOT[0], putting_charger(password="secret-1")),
+        asks(RetireCharger(charger_id=BAY)),
+    ),
+    story("rotate a password", RotatePasswordHandler, DEPOT, asks(RotatePassword(charger_id=BAY))),
+    story("schedule a mode", ScheduleModeHandler, DEPOT, asks(NIGHTS)),
+    story(
+        "schedule a mode for many",
+        ScheduleModeForManyHandler,
+        MANY,
+        asks(ScheduleModeForMany(depot_id=NORTH, charger_ids=None, draft=draft())),
+    ),
+    story(
+        "amend a mode rule",
+        AmendModeRuleHandler,
+        (*DEPOT, NIGHTS),
+        about_what_was_made(
+            lambda made: AmendModeRule(charger_id=BAY, rule_id=RuleId(made), draft=draft(name="Later nights"))
+        ),
+    ),
+    story(
+        "withdraw a mode rule",
+        WithdrawModeRuleHandler,
+        (*DEPOT, NIGHTS),
+        about_what_was_made(lambda made: WithdrawModeRule(charger_id=BAY, rule_id=RuleId(made))),
+        RuleUnknown,
+    ),
+    story(
+        "copy a policy",
+        CopyPolicyHandler,
+        (*MANY, NIGHTS, exception()),
+        asks(CopyPolicy(charger_id=BAY, charger_ids=None, parts=Parts())),
+    ),
+    story("add an exception", AddExceptionHandler, DEPOT, asks(exception())),
+    story(
+        "add an exception by calendar",
+        AddExceptionHandler,
+        (*DEPOT, calendar("2026-12-25 Christmas")),
+        asks(AddCalendarException(charger_id=BAY, calendar_id=BAVARIA, mode=FREEVEND, reason="holidays")),
+    ),
+    story(
+        "remove an exception",
+        RemoveExceptionHandler,
+        (*DEPOT, exception()),
+        about_what_was_made(lambda made: RemoveException(charger_id=BAY, exception_id=ExceptionId(made))),
+        ExceptionUnknown,
+    ),
+    story("override a mode", OverrideModeHandler, DEPOT, asks(OVERRIDE)),
+    story(
+        "lift an override",
+        LiftOverrideHandler,
+        (*DEPOT, OVERRIDE),
+        about_what_was_made(lambda made: LiftOverride(charger_id=BAY, override_id=OverrideId(made))),
+    ),
+    story("register a vehicle", PutVehicleHandler, (), asks(van("04A1B2C3D4E5F6", "04A1B2C3D4E5F7"))),
+    story(
+        "describe a vehicle anew",
+        PutVehicleHandler,
+        (van("04A1B2C3D4E5F6"),),
+        asks(van("04A1B2C3D4E5F7", "04A1B2C3D4E5F8", name="Van 1")),
+    ),
+    story("suspend a vehicle", SuspendVehicleHandler, (van(),), asks(SuspendVehicle(vehicle_id=VAN, reason="stolen"))),
+    story(
+        "reinstate a vehicle",
+        ReinstateVehicleHandler,
+        (van(), SuspendVehicle(vehicle_id=VAN, reason="stolen")),
+        asks(ReinstateVehicle(vehicle_id=VAN, reason="found")),
+    ),
+    story(
+        "remove a vehicle",
+        RemoveVehicleHandler,
+        (van("04A1B2C3D4E5F6"),),
+        asks(RemoveVehicle(vehicle_id=VAN)),
+        VehicleUnknown,
+    ),
+    story("put an agreement", PutAgreementHandler, (), asks(PutAgreement(agreement=agreement()))),
+    story(
+        "end an agreement",
+        EndAgreementHandler,
+        (PutAgreement(agreement=agreement()),),
+        asks(EndAgreement(agreement_id=PARTNER)),
+    ),
+    Story(
+        "enrol a denied card",
+        (EnrolIdentifierHandler,),
+        with_a_denied_card,
+        asks(
+            EnrolIdentifier(pseudonym=pseudonyms().ref(ACME, CARD).pseudonym, vehicle_id=VAN, access_class=AccessClass.OWN)
+        ),
+    ),
+    story("arm an enrolment", ArmEnrolmentHandler, DEPOT, asks(ArmEnrolment(charger_id=BAY, minutes=10))),
+    story(
+        "cancel an enrolment",
+        CancelEnrolmentHandler,
+        (*DEPOT, ArmEnrolment(charger_id=BAY, minutes=10)),
+        asks(CancelEnrolment(charger_id=BAY)),
+        SessionUnknown,
+    ),
+)
+
+COMMANDS = tuple(
+    replace(each, errors=(StoreUnavailable, PasswordNotTaken)) if each.name == "rotate a password" else each
+    for each in COMMANDS
+)

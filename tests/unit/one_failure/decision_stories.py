@@ -1,0 +1,295 @@
+"""Decisions, sessions, conditions, the loops that follow them, and the steps of a start."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.follow_up import FollowUp
+from access_policy.application.decisions.gone_gateways import GONE_AFTER_S, GoneGateways
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.spooled_commits import SpooledCommits
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, SettingsSeen
+from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable, VersionConflict
+from access_policy.application.ports.spool import Spooled
+from access_policy.application.relay.held_streams import HeldStreams
+from access_policy.application.relay.relay import Relay
+from access_policy.domain.access_mode import OfflineStarts, OnWindowStart
+from access_policy.domain.ids import ActorId
+from tests.support.depot_in_memory import BUS, DAY, STRANGER
+from tests.support.nth_call import Faults, Story
+from tests.unit.one_failure.depot_world import KEY, DepotWorld
+
+Step = Callable[[DepotWorld], Awaitable[Any]]
+LOOP_ERRORS = (StoreUnavailable, ChargerDidNotAnswer)
+
+
+def past(*steps: Step, spooled: bool = False, **opened: Any) -> Callable[[Faults], Awaitable[DepotWorld]]:
+    async def lived(faults: Faults) -> DepotWorld:
+        world = await DepotWorld(faults, spooled=spooled).opened(**opened)
+        for step in steps:
+            await step(world)
+        return world
+
+    return lived
+
+
+def asks(presented: Any, message_id: str = "m-1") -> Step:
+    return lambda world: world.desk.authorize(world.depot.ask(presented, message_id=message_id))
+
+
+def starts(presented: Any, **changes: Any) -> Step:
+    return lambda world: world.sessions.start(world.start_report(presented, **changes))
+
+
+def ends(world: DepotWorld) -> Awaitable[Any]:
+    return world.sessions.end(world.end_report())
+
+
+def draws_energy(world: DepotWorld) -> Awaitable[Any]:
+    return world.follow_up.energy(world.energy_report())
+
+
+async def by_day(world: DepotWorld) -> None:
+    world.depot.clock.set(DAY)
+
+
+async def at_night(world: DepotWorld) -> None:
+    world.depot.clock.set(DAY + timedelta(hours=10))
+
+
+def connects(world: DepotWorld) -> Awaitable[Any]:
+    return world.conditions.connected(KEY, "ocpp1.6")
+
+
+def reports(code: str | None) -> Step:
+    return lambda world: world.conditions.status(KEY, connector_id=1, error_code=code, at=world.depot.clock.now())
+
+
+def boots(world: DepotWorld) -> Awaitable[Any]:
+    return world.conditions.booted(KEY, vendor="V", model="M", firmware=None)
+
+
+async def followed(world: DepotWorld) -> None:
+    world.follow()
+
+
+async def there_is_gone(world: DepotWorld) -> None:
+    """Another gateway holds the charger, and has not beaten for so long that the next look finds it gone."""
+    await world.conditions_of("there").connected(KEY, "ocpp1.6")
+    for _ in range(3):
+        await world.gone.look()
+        world.now_s += GONE_AFTER_S / 2
+
+
+async def plugged_in(world: DepotWorld) -> None:
+    world.depot.clock.set(DAY)
+    world.remote_starts.connected(KEY)
+    world.remote_starts.plug_seen(KEY, 1, True)
+
+
+async def leaves_rows(world: DepotWorld) -> None:
+    """An earlier process left two rows in the spool, of which the first is in the store already."""
+    report = world.start_report(BUS, transaction_ids=("101",))
+    await world.sessions.start(report)
+    await world.conditions_of("here").booted(KEY, vendor="V", model="M", firmware=None)
+    recorded = await world.inner.read_log(after=0, limit=1_000)
+    row = [
+        Append(each.stream, each.version - 1, (NewEvent(each.event, each.envelope),))
+        for each in recorded
+        if "/access_attempt/" in each.stream or "/condition" in each.stream
+    ]
+    later = NewEvent(row[-1].events[0].event, replace(row[-1].events[0].envelope, event_id="0" * 32))
+    world.spool.rows = [Spooled(1, tuple(row)), Spooled(2, (Append(row[-1].stream, 1, (later,)),))]
+    world.depot.live.ended(KEY, "101")
+
+
+def drains(world: DepotWorld) -> Awaitable[Any]:
+    return world.spooled.drain()
+
+
+def in_parts(*parts: Step) -> Step:
+    """Several messages; a part that failed is tried again, those before it are not."""
+
+    async def step(world: DepotWorld) -> None:
+        while world.parts_done < len(parts):
+            await parts[world.parts_done](world)
+            world.parts_done += 1
+
+    return step
+
+
+def condition(name: str, method: Any, step: Step, *before: Step) -> Story:
+    return Story(f"note that a charger {name}", (method,), past(*before), step)
+
+
+DECISIONS: tuple[Story, ...] = (
+    Story("decide and allow", (AccessDesk.authorize,), past(), asks(BUS)),
+    Story("decide and refuse", (AccessDesk.authorize,), past(), asks(STRANGER)),
+    Story(
+        "decide and start over the spool",
+        (SpooledCommits.append, SpooledCommits.load, SpooledCommits.drain),
+        past(spooled=True),
+        in_parts(asks(BUS), starts(BUS), ends, drains),
+    ),
+    Story("drain the spool", (SpooledCommits.drain,), past(asks(BUS), leaves_rows), drains),
+    Story("start after an authorisation", (Sessions.start,), past(asks(BUS)), starts(BUS)),
+    Story("start without an authorisation", (Sessions.start,), past(), starts(BUS)),
+    Story("start a refused charge", (Sessions.start,), past(asks(STRANGER)), starts(STRANGER)),
+    Story("start anonymously", (Sessions.start,), past(by_day), starts(None)),
+    Story(
+        "report a start made offline",
+        (Sessions.start,),
+        past(),
+        lambda world: world.sessions.start(world.start_report(BUS, offline=True)),
+    ),
+    Story("end a charge", (Sessions.end,), past(starts(BUS)), ends),
+    Story(
+        "end a charge of before a restart",
+        (Sessions.end,),
+        past(starts(BUS), lambda world: forgets_versions(world)),
+        ends,
+    ),
+    condition("connects", ChargerConditions.connected, connects),
+    condition(
+        "connects still",
+        ChargerConditions.connected_still,
+        lambda w: w.conditions.connected_still(KEY, "ocpp1.6"),
+        connects,
+    ),
+    condition(
+        "disconnects", ChargerConditions.disconnected, lambda w: w.conditions.disconnected(KEY, "gone"), connects
+    ),
+    condition(
+        "is left behind",
+        ChargerConditions.left_behind,
+        lambda w: w.conditions.left_behind(KEY, "there"),
+        lambda w: w.conditions_of("there").connected(KEY, "ocpp1.6"),
+    ),
+    condition("boots", ChargerConditions.booted, boots),
+    condition("has an error", ChargerConditions.status, reports("GroundFailure")),
+    condition("has recovered", ChargerConditions.status, reports(None), reports("GroundFailure")),
+    condition(
+        "set its offline starts",
+        ChargerConditions.offline_starts_set,
+        lambda w: w.conditions.offline_starts_set(KEY, OfflineStarts.LIST, SettingsSeen(in_force={"a": "b"}, refused={})),
+    ),
+    condition(
+        "was sent a password",
+        ChargerConditions.password_sent,
+        lambda w: w.conditions.password_sent(KEY, actor=ActorId("anna")),
+    ),
+    Story("see a refusal not honoured", (FollowUp.energy,), past(starts(STRANGER)), draws_energy),
+    Story(
+        "stop a charge that is not honoured",
+        (FollowUp.look, FollowUp.finish),
+        past(starts(STRANGER), draws_energy),
+        lambda world: world.look_at_charges(),
+        tries=3,
+        errors=LOOP_ERRORS,
+    ),
+    Story(
+        "stop unauthorised charges at the start of a window",
+        (FollowUp.look, FollowUp.finish),
+        past(by_day, starts(STRANGER), at_night, on_window_start=OnWindowStart.STOP_UNAUTHORISED),
+        lambda world: world.look_at_charges(),
+        tries=3,
+        errors=LOOP_ERRORS,
+    ),
+    Story(
+        "start from afar",
+        (RemoteStarts.look, RemoteStarts.finish),
+        past(plugged_in, profile="ocpp16-remote-start"),
+        lambda world: world.look_at_plugs(),
+        tries=3,
+        errors=LOOP_ERRORS,
+    ),
+    Story(
+        "switch a charger",
+        (Reconciler.reconcile,),
+        past(followed, profile="microocpp-1.6"),
+        lambda world: switched(world),
+        tries=4,
+        errors=(*LOOP_ERRORS, VersionConflict),
+        only=("charger", "open attempts", "applied"),
+    ),
+    Story(
+        "note that a gateway is gone",
+        (GoneGateways.look,),
+        past(there_is_gone),
+        lambda world: world.gone.look(),
+        tries=2,
+    ),
+    Story("end a gateway", (GoneGateways.end,), past(lambda world: world.gone.look()), lambda world: world.gone.end()),
+    Story(
+        "bring a local list up to date",
+        (LocalListKeeper.sync,),
+        past(offline_starts=OfflineStarts.LIST),
+        lambda world: world.lists.sync(KEY),
+        errors=LOOP_ERRORS,
+    ),
+    Story("keep the view", (ViewKeeper.save,), past(), lambda world: world.keeper.save()),
+    Story(
+        "restore the view",
+        (ViewKeeper.restore,),
+        past(lambda world: world.keeper.save()),
+        lambda world: restored(world),
+    ),
+    Story(
+        "publish the log",
+        (Relay.follow, Relay.begin),
+        past(starts(BUS)),
+        lambda world: published(world),
+    ),
+    Story(
+        "publish a stream that was held",
+        (HeldStreams.load, HeldStreams.try_again),
+        past(starts(BUS), lambda world: held(world)),
+        lambda world: published_again(world),
+        tries=3,
+    ),
+)
+
+
+async def switched(world: DepotWorld) -> None:
+    await world.reconciler.reconcile(KEY, "test")
+
+
+async def forgets_versions(world: DepotWorld) -> None:
+    for _, session in world.depot.live.all_sessions():
+        session.version = 0
+
+
+async def restored(world: DepotWorld) -> None:
+    fresh = DecisionView()
+    world.keeper = ViewKeeper(fresh, world.store, world.keeper._snapshots)
+    assert await world.keeper.restore()
+    assert fresh.position == world.depot.view.position
+
+
+async def published(world: DepotWorld) -> None:
+    await world.relay.follower.resume()
+    await world.relay.follower.catch_up()
+
+
+async def held(world: DepotWorld) -> None:
+    world.bus.refuses = 1
+    await published(world)
+    assert len(world.relay.held) == 1
+    world.depot.clock.forward(hours=1)
+
+
+async def published_again(world: DepotWorld) -> None:
+    await world.relay.held.load()
+    while await world.relay.held.try_again():
+        pass
+

@@ -1,0 +1,226 @@
+"""The command side, the imports and the intake over ports of which one call fails."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.commands import arm_enrolment, enrol_identifier, put_profile, rotate_password
+from access_policy.application.context import Context
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.live import LiveAttempts
+from access_policy.application.decisions.view import DecisionView
+from access_policy.application.intake.events import IncomingEvent
+from access_policy.application.intake.taking import Intake
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.event_intake import Standing, Verdict
+from access_policy.application.registry_import.applying import PlanApplier
+from access_policy.application.registry_import.imports import RegistryImports
+from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanState
+from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.retrying import retrying
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ChargePointId, TenantId, VehicleId
+from tests.support.builders import ANNA
+from tests.support.nth_call import Faults, recorded_in
+from tests.support.office import ACME, Office, Passwords, Vault
+from tests.support.stores import inline_memory_store, pseudonyms
+
+
+def context(seed: str = "the step") -> Context:
+    """Of a request with an Idempotency-Key, under which it may run again."""
+    return Context(tenant_id=ACME, actor=ANNA, correlation_id="a-request", command_seed=seed)
+
+
+@dataclass
+class KeyedVault(Vault):
+    """A value is sealed as itself under its vehicle's key; what is sealed twice reads the same."""
+
+    held: dict[str, int] = field(default_factory=dict)
+
+    async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
+        number = self.held.setdefault(vehicle_id, self.keys[tenant_id, vehicle_id])
+        return f"{number}:0:{value[::-1]}"
+
+    async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
+        if self.held.pop(vehicle_id, None) is not None:
+            self.keys[tenant_id, vehicle_id] += 1
+
+
+@dataclass
+class TwoPasswords(Passwords):
+    proposed: dict[ChargePointId, str] = field(default_factory=dict)
+
+    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
+        self.proposed[charge_point_id] = password
+
+    async def withdraw(self, charge_point_id: ChargePointId) -> None:
+        self.proposed.pop(charge_point_id, None)
+
+    async def clear(self, charge_point_id: ChargePointId) -> None:
+        self.known.pop(charge_point_id, None)
+        self.proposed.pop(charge_point_id, None)
+
+
+@dataclass
+class PasswordOnCharger:
+    written: str | None = None
+
+    def serving_epoch(self, key: ChargerKey) -> int | None:
+        return 1
+
+    async def set_password(self, key: ChargerKey, password: str) -> None:
+        self.written = password
+
+
+@dataclass
+class KeptIdentifiers:
+    kept: dict[str, Identifier] = field(default_factory=dict)
+
+    def remember(self, tenant_id: TenantId, ref: Any, value: Identifier, *, at: datetime) -> None:
+        self.kept[ref.pseudonym] = value
+
+    async def values(
+        self, tenant_id: TenantId, wanted: Collection[str], *, now: datetime
+    ) -> Mapping[str, Identifier]:
+        return {each: self.kept[each] for each in wanted if each in self.kept}
+
+    async def forget(self, tenant_id: TenantId, pseudonym: str) -> None:
+        self.kept.pop(pseudonym, None)
+
+    async def forget_old(self, *, now: datetime) -> int:
+        return 0
+
+
+class DeniedOnce:
+    async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
+        return True
+
+
+@dataclass
+class KeptPlans:
+    kept: dict[str, tuple[PlanRecord, ImportPlan | None]] = field(default_factory=dict)
+
+    def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
+        return f"{len(file):064}"
+
+    async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
+        self.kept[record.plan_id] = (record, plan)
+
+    async def find(self, tenant_id: TenantId, plan_id: str, *, now: datetime) -> PlanRecord | None:
+        return self.kept[plan_id][0] if plan_id in self.kept else None
+
+    async def rows(self, record: PlanRecord) -> ImportPlan | None:
+        return self.kept[record.plan_id][1]
+
+    async def update(self, record: PlanRecord) -> None:
+        self.kept[record.plan_id] = (record, self.kept[record.plan_id][1])
+
+    async def end(self, record: PlanRecord) -> None:
+        self.kept[record.plan_id] = (record, None)
+
+    async def unfinished(self) -> Sequence[PlanRecord]:
+        return [record for record, _ in self.kept.values() if record.state is PlanState.APPLYING]
+
+    async def forget_old(self, *, now: datetime) -> int:
+        return 0
+
+
+@dataclass
+class KeptIntake:
+    """Events begun and ended, by source and id; the newest version begun of each subject."""
+
+    fates: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+
+    async def begin(self, event: IncomingEvent, *, now: datetime) -> Standing:
+        if self.fates.get(event.event_id, "begun") not in ("begun", "refused"):
+            return Standing.DUPLICATE
+        subject = f"{event.subject.kind} {event.subject.id}"
+        if self.newest.get(subject, 0) > event.version:
+            self.fates[event.event_id] = "outdated"
+            return Standing.OUTDATED
+        self.newest[subject] = event.version
+        self.fates[event.event_id] = "begun"
+        return Standing.NEW
+
+    async def end(self, event: IncomingEvent, verdict: Verdict) -> None:
+        self.fates[event.event_id] = str(verdict.fate)
+
+
+class OfficeWorld:
+    def __init__(self, faults: Faults) -> None:
+        self.commands = 0
+        self.made: Any = None
+        self.inner = inline_memory_store()
+        store = faults.around("store", self.inner)
+        self.vault, self.passwords, self.charger = KeyedVault(), TwoPasswords(), PasswordOnCharger()
+        self.unknown, self.plans, self.intake_records = KeptIdentifiers(), KeptPlans(), KeptIntake()
+        vault, passwords = faults.around("vault", self.vault), faults.around("credentials", self.passwords)
+        unknown, plans = faults.around("unknown", self.unknown), faults.around("plans", self.plans)
+        self.office = office = Office(store, vault=vault, passwords=passwords)
+        clock, policies, registries = office.clock, office.policies, office.registries
+        profiles, sessions = put_profile.OperatorsProfiles(store, clock), EnrolmentSessions(store)
+        self.view, names = DecisionView(), ProfileCatalogue.packaged()
+        self.conditions = ChargerConditions(self.view, LiveAttempts(), store, GroupCommit(store), names, clock)
+        office.handlers |= {
+            put_profile.PutProfile: put_profile.PutProfileHandler(profiles, names),
+            put_profile.RemoveProfile: put_profile.RemoveProfileHandler(profiles, names, self.view),
+            arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(sessions, policies, clock),
+            arm_enrolment.CancelEnrolment: arm_enrolment.CancelEnrolmentHandler(sessions, policies, clock),
+            enrol_identifier.EnrolIdentifier: enrol_identifier.EnrolIdentifierHandler(
+                registries, unknown, pseudonyms(), vault, faults.around("views", DeniedOnce()), clock
+            ),
+            rotate_password.RotatePassword: rotate_password.RotatePasswordHandler(
+                policies,
+                passwords,
+                faults.around("charger", self.charger, ChargerDidNotAnswer),
+                self.conditions,
+            ),
+        }
+        applier = PlanApplier(registries, store, plans, vault, clock, batch_events=2)
+        self.imports = RegistryImports(registries, plans, pseudonyms(), applier, clock)
+        handler = {str(type_.__name__): retrying(handler) for type_, handler in office.handlers.items()}
+        self.intake = Intake(
+            faults.around("intake", self.intake_records),
+            registries,
+            clock,
+            handler["PutVehicle"],
+            handler["RemoveVehicle"],
+            handler["PutAgreement"],
+        )
+
+    async def lived(self, *commands: object) -> Any:
+        """The past. The answer to its last command."""
+        done = None
+        for command in commands:
+            self.commands += 1
+            done = await self.run(command, seed=f"past {self.commands}")
+        return done
+
+    async def run(self, command: object, *, seed: str = "the step") -> Any:
+        return await retrying(self.office.handlers[type(command)])(context(seed), command)
+
+    async def facts(self) -> Any:
+        written = self.charger.written
+        in_use = {*self.passwords.known.values(), *self.passwords.proposed.values()}
+        return {
+            "streams": await recorded_in(self.inner),
+            "keys": self.vault.held,
+            "passwords": self.passwords.known,
+            "proposed": sorted(self.passwords.proposed),
+            "the charger's password is valid": written is None or written in in_use,
+            "unknown": sorted(self.unknown.kept),
+            "plans": {each: dataclasses.asdict(record) for each, (record, _) in self.plans.kept.items()},
+            "rows kept": sorted(each for each, (_, plan) in self.plans.kept.items() if plan is not None),
+            "intake": self.intake_records.fates,
+        }
+
+    async def close(self) -> None:
+        await self.imports.close()
+        await self.inner.close()

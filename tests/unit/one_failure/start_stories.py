@@ -1,0 +1,79 @@
+"""A start of the service over a store of which one call fails: the start ends, and the next one finds everything."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import providers
+
+from access_policy.adapters.spool import SqliteSpool
+from access_policy.application.decisions.recall import recall
+from access_policy.application.ports.event_store import Append, NewEvent
+from access_policy.application.ports.views import AttemptFilter
+from access_policy.domain.ids import TenantId
+from access_policy.entrypoints.service import Service
+from access_policy.settings import Settings
+from tests.support.depot_in_memory import BUS, STRANGER
+from tests.support.nth_call import Faults, Story, recorded_in
+from tests.unit.one_failure.depot_world import KEY, DepotWorld
+
+
+class StartWorld:
+    """An earlier process has ended in the middle of everything: charges under way, a charger connected, a spool."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.yard = DepotWorld(Faults())
+        self.store = faults.around("store", self.yard.inner)
+        self.directory = tempfile.TemporaryDirectory()
+        self.now: dict[str, Any] = {}
+
+    async def lived(self) -> StartWorld:
+        yard = await self.yard.opened()
+        await yard.conditions.connected(KEY, "ocpp1.6")
+        await yard.desk.authorize(yard.depot.ask(BUS, message_id="m-1"))
+        await yard.sessions.start(yard.start_report(BUS, transaction_ids=("101",)))
+        await yard.sessions.start(yard.start_report(STRANGER, transaction_ids=("102",)))
+        spool = SqliteSpool(Path(self.directory.name) / "spool.sqlite")
+        last = (await yard.inner.read_log(after=0, limit=1_000))[-1]
+        ended = NewEvent(last.event, last.envelope)
+        await spool.append([Append(last.stream, last.version - 1, (ended,))])
+        await spool.close()
+        return self
+
+    async def start(self) -> None:
+        service = Service(Settings(data=Path(self.directory.name), http="127.0.0.1:0", ocpp="127.0.0.1:0"))
+        container = service.container
+        with container.store.override(providers.Object(self.store)):
+            try:
+                await service._catch_up()
+                await service._note_restart()
+                await container.registry_imports().resume()
+                await container.read_models_follower().catch_up()
+                views = container.views()
+                self.now = {
+                    "sessions": sorted(each.transaction_id for _, each in container.live().all_sessions()),
+                    "view": container.decision_view().position,
+                    "chargers": [row["charger_id"] for row in await views.connected_chargers()],
+                    "attempts": (await views.attempts(TenantId("acme"), AttemptFilter(), cursor=None, limit=200)).items,
+                    "spool": len(await container.spool().oldest(10)),
+                }
+            finally:
+                await container.opened().close()
+
+    async def facts(self) -> Any:
+        return {**self.now, "streams": await recorded_in(self.yard.inner)}
+
+    async def close(self) -> None:
+        await self.yard.close()
+        self.directory.cleanup()
+
+
+async def _lived(faults: Faults) -> StartWorld:
+    return await StartWorld(faults).lived()
+
+
+START: tuple[Story, ...] = (
+    Story("start the service", (Service._catch_up, Service._note_restart, recall), _lived, lambda world: world.start()),
+)

@@ -1,0 +1,116 @@
+"""One failure of any port at any call, and another try, end as if nothing had failed.
+
+`python -m tests.unit.one_failure` prints how many calls of which step were made to fail.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from access_policy.application import commands
+from access_policy.application.decisions.condition import ChargerConditions
+from access_policy.application.decisions.desk import AccessDesk
+from access_policy.application.decisions.follow_up import FollowUp
+from access_policy.application.decisions.gone_gateways import GoneGateways
+from access_policy.application.decisions.sessions import Sessions
+from access_policy.application.decisions.spooled_commits import SpooledCommits
+from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.application.intake.taking import Intake
+from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.registry_import.applying import PlanApplier
+from access_policy.application.registry_import.imports import RegistryImports
+from access_policy.application.relay.held_streams import HeldStreams
+from access_policy.application.relay.relay import Relay
+from tests.support.nth_call import Story, tried
+from tests.unit.one_failure.command_stories import COMMANDS
+from tests.unit.one_failure.decision_stories import DECISIONS
+from tests.unit.one_failure.registry_stories import REGISTRY
+from tests.unit.one_failure.start_stories import START
+
+NOT_YET: Final = frozenset(  # until passwords go with their holder
+    {
+        "give a charger another identity and password",
+        "give a charger another identity",
+        "retire a charger",
+    }
+)
+ALL: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START)
+STORIES = tuple(each for each in ALL if each.name not in NOT_YET)
+
+UNITS: Final = (
+    AccessDesk,
+    ChargerConditions,
+    FollowUp,
+    GoneGateways,
+    HeldStreams,
+    Intake,
+    LocalListKeeper,
+    PlanApplier,
+    Reconciler,
+    RegistryImports,
+    Relay,
+    RemoteStarts,
+    Sessions,
+    SpooledCommits,
+    ViewKeeper,
+)
+WITHOUT_A_STORY: Final = {
+    AccessDesk.recorded_decision: "reads",
+    AccessDesk.take_note: "a part of a decision and of a start",
+    ChargerConditions.has_booted: "reads",
+    ChargerConditions.owner_of: "reads",
+    RegistryImports.find: "reads",
+    RegistryImports.rows: "reads",
+    RegistryImports.log_position: "reads",
+    RegistryImports.forget_old: "one call, made again every hour",
+    RegistryImports.close: "ends tasks",
+    Relay.lag: "reads",
+    FollowUp.finish: "waits for tasks",
+    RemoteStarts.finish: "waits for tasks",
+}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=str)
+async def test_one_failure_at_any_call_and_a_retry_end_as_without_it(story: Story) -> None:
+    report = await tried(story)
+
+    assert report.pairs >= len(report.calls) > 0
+    assert not report.differences, "\n".join(report.differences)
+
+
+def test_every_command_handler_has_a_story() -> None:
+    covered = {each for story in ALL for each in story.covers}
+
+    assert [each.__name__ for each in handlers() if each not in covered] == []
+
+
+def test_every_step_of_decisions_imports_loops_and_the_relay_has_a_story() -> None:
+    covered = {each for story in ALL for each in story.covers}
+
+    assert [each.__qualname__ for each in steps() if each not in covered and each not in WITHOUT_A_STORY] == []
+
+
+def handlers() -> Iterator[Any]:
+    """All classes named as handlers of commands."""
+    for module in pkgutil.iter_modules(commands.__path__):
+        of_it = importlib.import_module(f"{commands.__name__}.{module.name}")
+        for name, found in vars(of_it).items():
+            if isinstance(found, type) and name.endswith("Handler") and found.__module__ == of_it.__name__:
+                yield found
+
+
+def steps() -> Iterator[Any]:
+    """What callers await of the units, but for their endless loops, which repeat the steps."""
+    for unit in UNITS:
+        for name, found in vars(unit).items():
+            is_public = not name.startswith("_") or name == "__call__"
+            if inspect.iscoroutinefunction(found) and is_public and name != "run":
+                yield found
