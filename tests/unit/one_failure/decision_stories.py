@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from access_policy.application.context import Context
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.gone_gateways import GONE_AFTER_S, GoneGateways
+from access_policy.application.decisions.lost_sessions import LostSessions, LostSessionsWatch
+from access_policy.application.decisions.session_ends import SessionEnds
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.spooled_commits import SpooledCommits
 from access_policy.application.decisions.view import DecisionView
@@ -25,7 +28,7 @@ from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
 from access_policy.domain.access_mode import OfflineStarts, OnWindowStart
 from access_policy.domain.ids import ActorId
-from tests.support.depot_in_memory import BUS, DAY, STRANGER
+from tests.support.depot_in_memory import BUS, DAY, STRANGER, TENANT
 from tests.support.nth_call import Faults, Story
 from tests.unit.one_failure.depot_world import KEY, DepotWorld
 
@@ -65,6 +68,21 @@ async def by_day(world: DepotWorld) -> None:
 
 async def at_night(world: DepotWorld) -> None:
     world.depot.clock.set(DAY + timedelta(hours=10))
+
+
+async def afterwards(world: DepotWorld) -> None:
+    world.depot.clock.forward(hours=1)
+
+
+async def days_later(world: DepotWorld) -> None:
+    world.depot.clock.forward(days=3)
+
+
+async def ends_by_hand(world: DepotWorld) -> None:
+    session = world.depot.live.session(KEY, "101")
+    if session is not None:
+        context = Context(tenant_id=TENANT, actor=ActorId("anna"), correlation_id="a-request")
+        await world.sessions.ends.by_operator(context, KEY, session, reason="towed away")
 
 
 def connects(world: DepotWorld) -> Awaitable[Any]:
@@ -159,6 +177,44 @@ DECISIONS: tuple[Story, ...] = (
         past(starts(BUS), lambda world: forgets_versions(world)),
         ends,
     ),
+    Story("announce a transaction", (Sessions.announce,), past(), lambda w: w.sessions.announce(w.announced())),
+    Story(
+        "end an announced transaction",
+        (Sessions.end_of,),
+        past(lambda w: w.sessions.announce(w.announced())),
+        lambda w: w.sessions.end_of(w.announced(), w.end_report(), charged=False),
+    ),
+    Story(
+        "end a charge that was never announced",
+        (Sessions.end_of,),
+        past(),
+        lambda w: w.sessions.end_of(w.start_report(BUS, transaction_ids=("101",)), w.end_report(), charged=True),
+    ),
+    Story(
+        "end a charge under an id that was never given",
+        (SessionEnds.reported,),
+        past(starts(BUS)),
+        lambda w: w.sessions.end(replace(w.end_report(), transaction_id="-1", id_is_ours=True)),
+    ),
+    Story(
+        "end the charge before on the connector",
+        (LostSessions.check, LostSessions.look_at),
+        past(starts(BUS), afterwards),
+        in_parts(starts(STRANGER, transaction_ids=("202",)), lambda w: w.lost_watch.look()),
+    ),
+    Story(
+        "end a charge whose connector is free",
+        (LostSessions.connector_free, SessionEnds.lost, LostSessionsWatch.look),
+        past(starts(BUS), afterwards),
+        in_parts(lambda w: w.sessions.lost.connector_free(KEY, 1, w.depot.clock.now()), lambda w: w.lost_watch.look()),
+    ),
+    Story(
+        "end a charge that has been quiet for too long",
+        (LostSessions.end_quiet,),
+        past(starts(BUS), lambda w: w.lost_watch.look(), days_later),
+        lambda w: w.lost_watch.look(),
+    ),
+    Story("end a charge by hand", (SessionEnds.by_operator,), past(starts(BUS)), ends_by_hand),
     condition("connects", ChargerConditions.connected, connects),
     condition(
         "connects still",

@@ -14,6 +14,7 @@ from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.follow_up import FollowUp
 from access_policy.application.decisions.gone_gateways import GoneGateways
 from access_policy.application.decisions.group_commit import GroupCommit
+from access_policy.application.decisions.lost_sessions import LostSessionsWatch
 from access_policy.application.decisions.questions import EndReport, EnergyReport, StartReport
 from access_policy.application.decisions.sessions import Sessions
 from access_policy.application.decisions.spooled_commits import SpooledCommits
@@ -36,7 +37,7 @@ from access_policy.application.ports.charger_gateway import (
 )
 from access_policy.application.ports.event_bus import Entry, Fate, Outcome
 from access_policy.application.ports.event_store import Append
-from access_policy.application.ports.local_lists import ListState, Sent
+from access_policy.application.ports.local_lists import ListSent, ListState, Sent
 from access_policy.application.ports.spool import Spooled
 from access_policy.application.relay.relay import Relay
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -155,6 +156,17 @@ class ObedientCharger:
         return version
 
 
+@dataclass
+class ListsRemembered:
+    kept: dict[ChargerKey, ListSent] = field(default_factory=dict)
+
+    async def recall(self, key: ChargerKey) -> ListSent | None:
+        return self.kept.get(key)
+
+    def remember(self, key: ChargerKey, sent: ListSent) -> None:
+        self.kept[key] = sent
+
+
 class ReadableBus:
     """The read model of identifiers and the vault, for the one vehicle of the depot."""
 
@@ -255,7 +267,8 @@ class DepotWorld:
             view, facts, gateway, names, self.conditions, Reboots(gateway, self.conditions, live), clock
         )
         readable = faults.around("values", ReadableBus())
-        self.lists = LocalListKeeper(view, gateway, readable, readable, clock)
+        sent_before = faults.around("lists sent", ListsRemembered())
+        self.lists = LocalListKeeper(view, gateway, readable, readable, sent_before, clock)
         self.beats, self.past = Beats({"there": 1}), Past(self)
         self.gone = GoneGateways(
             "here",
@@ -264,6 +277,9 @@ class DepotWorld:
             self.conditions,
             is_gateway=True,
             now_s=lambda: self.now_s,
+        )
+        self.lost_watch = LostSessionsWatch(
+            view, live, self.sessions.lost, lambda key: True, faults.around("views", self.past), clock
         )
         self.snapshot = Snapshot()
         self.keeper = ViewKeeper(view, store, faults.around("snapshots", self.snapshot))
@@ -310,6 +326,10 @@ class DepotWorld:
             signals=None,
         )
         return replace(report, **changes)
+
+    def announced(self) -> StartReport:
+        """A cable was plugged in, and nothing else is known of the transaction yet."""
+        return self.start_report(None, transaction_ids=("101",), meter_start_wh=None, protocol="ocpp2.0.1")
 
     def end_report(self) -> EndReport:
         return EndReport(

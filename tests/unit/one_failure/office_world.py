@@ -19,9 +19,11 @@ from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.intake.taking import Intake
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.event_intake import Standing, Verdict
+from access_policy.application.ports.secrets import Holder
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanState
+from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
@@ -54,17 +56,17 @@ class KeyedVault(Vault):
 
 @dataclass
 class TwoPasswords(Passwords):
-    proposed: dict[ChargePointId, str] = field(default_factory=dict)
+    proposed: dict[tuple[ChargePointId, Holder], str] = field(default_factory=dict)
 
-    async def propose(self, charge_point_id: ChargePointId, password: str) -> None:
-        self.proposed[charge_point_id] = password
+    async def propose(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
+        self.proposed[charge_point_id, holder] = password
 
-    async def withdraw(self, charge_point_id: ChargePointId) -> None:
-        self.proposed.pop(charge_point_id, None)
+    async def withdraw(self, charge_point_id: ChargePointId, holder: Holder) -> None:
+        self.proposed.pop((charge_point_id, holder), None)
 
-    async def clear(self, charge_point_id: ChargePointId) -> None:
-        self.known.pop(charge_point_id, None)
-        self.proposed.pop(charge_point_id, None)
+    async def clear(self, charge_point_id: ChargePointId, holder: Holder) -> None:
+        self.known.pop((charge_point_id, holder), None)
+        self.proposed.pop((charge_point_id, holder), None)
 
 
 @dataclass
@@ -212,13 +214,22 @@ class OfficeWorld:
         return {
             "streams": await recorded_in(self.inner),
             "keys": self.vault.held,
-            "passwords": self.passwords.known,
-            "proposed": sorted(self.passwords.proposed),
+            "passwords": await self._of_holders(self.passwords.known),
+            "proposed": sorted(await self._of_holders(self.passwords.proposed)),
             "the charger's password is valid": written is None or written in in_use,
             "unknown": sorted(self.unknown.kept),
             "plans": {each: dataclasses.asdict(record) for each, (record, _) in self.plans.kept.items()},
             "rows kept": sorted(each for each, (_, plan) in self.plans.kept.items() if plan is not None),
             "intake": self.intake_records.fates,
+        }
+
+    async def _of_holders(self, passwords: Mapping[tuple[ChargePointId, Holder], str]) -> dict[str, str]:
+        """Those that let somebody in: of the holder on record. Others are worth nothing."""
+        claims = ChargePointClaims(self.inner)
+        return {
+            charge_point_id: password
+            for (charge_point_id, holder), password in passwords.items()
+            if (await claims.get(charge_point_id)).holder == holder
         }
 
     async def close(self) -> None:

@@ -91,7 +91,10 @@ class SessionEnds:
                     "charger %s ended transaction %s, which it never began; taken for %s",
                     *(key[1], report.transaction_id[:40], found[0].transaction_id),
                 )
-                return await self._load(key, found[0].transaction_id, unless_also_assumed=False)
+                meant = await self._load(key, found[0].transaction_id, unless_also_assumed=False)
+                if meant is None:  # its end is recorded, although that append was reported as failed
+                    self._live.ended(key, found[0].transaction_id)
+                return meant
             if found:
                 return None
         return None

@@ -373,6 +373,8 @@ class Sessions:
         decision = _latest_decision(history)
         decided = None if decision is None else Decided(attempt_id=start.attempt_id, event=decision, redelivered=True)
         self._know_of(report.tenant_id, start, history)
+        if decision is not None:
+            self._desk.remember_denial((report.tenant_id, report.charger_id), decision, decision.lineage.decided_for)
         return Started(attempt_id=start.attempt_id, transaction_id=transaction_id, decided=decided, redelivered=True)
 
     async def _begun_earlier(
