@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from access_policy.application.commands.end_session import EndSession, EndSessionHandler, SessionOver
 from access_policy.application.context import Context
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
@@ -26,6 +28,7 @@ from access_policy.application.ports.event_store import Append, NewEvent, StoreU
 from access_policy.application.ports.spool import Spooled
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
+from access_policy.domain.access.events import ChargingStarted
 from access_policy.domain.access_mode import OfflineStarts, OnWindowStart
 from access_policy.domain.ids import ActorId
 from tests.support.depot_in_memory import BUS, DAY, STRANGER, TENANT
@@ -79,10 +82,10 @@ async def days_later(world: DepotWorld) -> None:
 
 
 async def ends_by_hand(world: DepotWorld) -> None:
-    session = world.depot.live.session(KEY, "101")
-    if session is not None:
-        context = Context(tenant_id=TENANT, actor=ActorId("anna"), correlation_id="a-request")
-        await world.sessions.ends.by_operator(context, KEY, session, reason="towed away")
+    context = Context(tenant_id=TENANT, actor=ActorId("anna"), correlation_id="a-request")
+    recorded = await world.inner.read_log(after=0, limit=1_000, types=[ChargingStarted.TYPE])
+    with contextlib.suppress(SessionOver):  # an operator who does it again is told so
+        await world.end_session(context, EndSession(attempt_id=recorded[0].event.attempt_id, reason="towed away"))
 
 
 def connects(world: DepotWorld) -> Awaitable[Any]:
@@ -214,7 +217,19 @@ DECISIONS: tuple[Story, ...] = (
         past(starts(BUS), lambda w: w.lost_watch.look(), days_later),
         lambda w: w.lost_watch.look(),
     ),
-    Story("end a charge by hand", (SessionEnds.by_operator,), past(starts(BUS)), ends_by_hand),
+    Story(
+        "learn the connector of a charge",
+        (Sessions.locate,),
+        past(starts(BUS, connector_id=None, transaction_ids=("101",))),
+        lambda w: w.sessions.locate(KEY, "101", 1),
+    ),
+    Story(
+        "end a charge by hand",
+        (EndSessionHandler, SessionEnds.by_operator),
+        past(starts(BUS)),
+        ends_by_hand,
+        tries=2,
+    ),
     condition("connects", ChargerConditions.connected, connects),
     condition(
         "connects still",

@@ -9,6 +9,7 @@ from typing import Any
 
 from access_policy.adapters.event_bus.positions import MemoryRelayPositions
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.decisions.desk import AccessDesk
 from access_policy.application.decisions.follow_up import FollowUp
@@ -259,6 +260,7 @@ class DepotWorld:
         self.conditions = self.conditions_of("here", streams, commits)
         self.charger = ObedientCharger()
         gateway = faults.around("charger", self.charger, ChargerDidNotAnswer, reliable=frozenset({"let_serve"}))
+        self.end_session = EndSessionHandler(self.sessions.ends, streams, gateway)
         self.follow_up = FollowUp(view, self.desk, live, streams, commits, gateway, clock)
         self.remote_starts = RemoteStarts(view, live, names, gateway, clock, monotonic=lambda: self.now_s)
         self.follower = Follower("view", self.inner, view.follow, view.followed_to, types=TYPES, poll_s=0.02)

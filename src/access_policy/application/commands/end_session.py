@@ -11,7 +11,7 @@ from access_policy.application.decisions.session_ends import SessionEnds
 from access_policy.application.decisions.transactions import attempt_history, is_over, start_in
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.event_store import Streams
-from access_policy.domain.access.events import ChargingStarted
+from access_policy.domain.access.events import ChargingStarted, SessionEndedByOperator
 from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.ids import AttemptId, TenantId
 
@@ -68,6 +68,9 @@ class EndSessionHandler:
         key = (context.tenant_id, start.charger_id)
         position = None if session is None else await self.ends.by_operator(context, key, session, reason=reason)
         if position is None:
+            self.ends.note_over(key, start.transaction_id)
+            if await self._may_charge_still(context.tenant_id, command.attempt_id):
+                await self._ask_to_stop(key, start.transaction_id)  # an earlier run may not have come to that
             raise SessionOver(f"The session of attempt {command.attempt_id} is over; there is nothing to end.")
         answer = await self._ask_to_stop(key, start.transaction_id)
         return SessionEnded(command.attempt_id, start.charger_id, answer, position)
@@ -79,6 +82,12 @@ class EndSessionHandler:
             raise SessionUnknown(f"There is no session of an attempt {attempt_id[:64]}.")
         over = is_over(history, also_assumed=True)
         return start, None if over else Session.begun_by(start, version=len(history))
+
+    async def _may_charge_still(self, tenant_id: TenantId, attempt_id: AttemptId) -> bool:
+        """An operator ended the session, and the charger has not reported its end."""
+        history = await attempt_history(self.store, tenant_id, attempt_id)
+        by_operator = any(isinstance(recorded.event, SessionEndedByOperator) for recorded in history)
+        return by_operator and not is_over(history, also_assumed=False)
 
     async def _ask_to_stop(self, key: ChargerKey, transaction_id: str) -> str | None:
         if self.chargers.serving_epoch(key) is None:

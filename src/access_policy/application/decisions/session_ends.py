@@ -111,6 +111,10 @@ class SessionEnds:
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         return await self._assume(key, session, context, LOST, at)
 
+    def note_over(self, key: ChargerKey, transaction_id: str) -> None:
+        """The end is on record, perhaps by an append that was reported as failed."""
+        self._live.ended(key, transaction_id)
+
     async def by_operator(self, context: Context, key: ChargerKey, session: Session, *, reason: str) -> int | None:
         """As `lost`, by an operator who gives a reason."""
         session = self._live.session(key, session.transaction_id) or session  # which knows the meter values
