@@ -17,7 +17,8 @@ MAY_FAIL = {
     "chargers probe",
     "chargers rotate-password",
     "registry export",
-}  # where a charger or a reader is slow to answer
+    "sessions end",
+}  # where a charger or a reader is slow to answer, or nobody charges
 DAYS = """BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:bench\r
@@ -81,6 +82,7 @@ COMMANDS: dict[str, Line] = {
     "decide": line("decide {s.charger} rfid 04B00000000000"),
     "attempts list": line("attempts list --limit 1000"),
     "attempts show": line("attempts show {attempt}"),
+    "sessions end": line("sessions end {attempt} --reason Lost"),
     "report": line("report --by day,charger"),
     "mode-compliance": line("mode-compliance --by day,charger"),
     "mode-changes": line("mode-changes"),

@@ -94,6 +94,7 @@ async def _started(settings: Settings, holds: Holds, rows: Rows, name: str) -> A
     async with service.running():
         await asyncio.sleep(AFTER_S)
         rows[name] = _shown(holds.longest)
+        print(name, rows[name], file=sys.stderr)
         yield service
         holds.label, holds.longest = lambda: service.step, {}
     rows[name] |= _shown({"stop": max(holds.longest.values(), key=lambda hold: hold.wall_s)})
@@ -186,6 +187,7 @@ async def _drive(holds: Holds, service: Service, runs: Iterator[Run]) -> dict[st
         await _caught_up(service)
         await asyncio.sleep(AFTER_S)
         hold = holds.longest[""]
+        print(f"{name}: {1000 * hold.wall_s:.0f} ms, CPU {1000 * hold.cpu_s:.0f} ms {hold.doing}", file=sys.stderr)
         if name not in found or hold.wall_s < found[name].wall_s:
             found[name] = hold
     return _shown(found)

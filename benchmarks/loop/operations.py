@@ -292,6 +292,7 @@ OPERATIONS: dict[str, Drive] = {
     "decide_access": decide_access,
     "list_access_events": list_access_events,
     "get_access_event": get("/v1/access-events/{attempt}"),
+    "end_session": send("POST", "/v1/sessions/{attempt}/end", 404, 409, reason="Lost"),
     "list_faults": get("/v1/faults?limit=200"),
     "list_pin_lockouts": get("/v1/pin-lockouts?limit=200"),
     "list_denied_identifiers": list_denied_identifiers,
