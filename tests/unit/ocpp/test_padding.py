@@ -286,6 +286,25 @@ def test_any_padding_changes_no_answer_and_no_event(version: OcppVersion, choice
     asyncio.run(both())
 
 
+@pytest.mark.parametrize("spelled", ["true", "True ", 1, "1"])
+async def test_a_boolean_that_a_charger_reports_is_read_in_every_spelling(spelled: Any) -> None:
+    def frames(value: Any) -> list[bytes]:
+        _, started = transaction(
+            "Started", "Authorized", "tx-1", "Charging", token(STRANGER.value, "ISO14443"), offline=value
+        )
+        problem = monitored("Connector", "Problem", "true", techCode="E7")
+        cleared = monitored("Connector", "Problem", "true", techCode="E7", cleared=value)
+        events = {"generatedAt": AT, "seqNo": 0, "eventData": [problem, cleared]}
+        said = [("TransactionEvent", started), ("NotifyEvent", events)]
+        return [json.dumps([2, "1", action, payload]).encode() for action, payload in said]
+
+    version = OcppVersion.V201
+    reported = await outcome(version, frames(spelled))
+
+    assert reported == await outcome(version, frames(True))
+    assert reported != await outcome(version, frames(False))
+
+
 @pytest.mark.parametrize(
     ("version", "action", "payload"),
     [

@@ -161,7 +161,7 @@ class Ocpp201:
             transaction_ids=(transaction_id,),
             started_at=started_at,
             meter_start_wh=_readings(payload).earliest,
-            offline=payload.get("offline") is True or station.was_away_at(started_at),
+            offline=truth(payload.get("offline")) is True or station.was_away_at(started_at),
             protocol=station.protocol,
             message_id=message_id,
             signals=self._signals,
@@ -233,7 +233,7 @@ class Ocpp201:
             case "availabilitystate" if component.has_state:
                 await self._state(station, component, value_text(told.get("actualValue")) or "", at)
             case "problem":
-                has_problem = False if told.get("cleared") is True else truth(told.get("actualValue"))
+                has_problem = False if truth(told.get("cleared")) is True else truth(told.get("actualValue"))
                 if has_problem is None:
                     return  # neither true nor false: nothing is known
                 tech_code, tech_info = text(told, "techCode") or None, text(told, "techInfo") or None
