@@ -378,6 +378,23 @@ async def test_stop_with_an_unknown_id_ends_the_session_of_its_card(depot: Depot
     assert (end.transaction_id, end.energy_wh) == (str(with_card), 8_500)
 
 
+async def test_stop_with_an_unknown_id_ends_the_session_of_a_card_that_is_registered_verbatim(
+    depot: DepotInMemory, chargers: HandledDepot
+):
+    registry = depot.view.registry(TENANT)
+    card = [identified(identifier(IdentifierKind.OTHER, "0078492321"))]
+    description = VehicleDescription(name="Bus 9", access_class=AccessClass.OWN)
+    added = registry.put_vehicle(VehicleId("bus-9"), description, card)
+    await depot.record(registry_stream(TENANT), registry.version, added)
+    await begin(chargers, connector=1)
+    with_card = await begin(chargers, "0078492321", connector=2, meter=500)
+    depot.clock.forward(minutes=20)
+    await stop(chargers, -1, idTag="0078492321")
+
+    (end,) = await ends(depot)
+    assert end.transaction_id == str(with_card)
+
+
 async def test_stop_with_an_unknown_id_that_could_mean_two_sessions_ends_none(
     depot: DepotInMemory, chargers: HandledDepot
 ):

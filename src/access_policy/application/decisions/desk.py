@@ -185,11 +185,10 @@ class AccessDesk:
         typed at a depot that uses PINs, shows nothing of its digits."""
         if ask.identifier is None:
             return None
-        registry = self.view.registry(ask.tenant_id)
-        ref = registry.held_as(refs_of(self._pseudonyms, ask.tenant_id, ask.identifier))
-        if ask.identifier.may_be_a_pin and registry.holder_of(ref) is None and self._uses_pins(ask):
-            return ref.hidden()
-        return ref
+        ref = self.ref_of(ask.tenant_id, ask.identifier)
+        if not ask.identifier.may_be_a_pin or self.view.registry(ask.tenant_id).holder_of(ref) is not None:
+            return ref
+        return ref.hidden() if self._uses_pins(ask) else ref
 
     def _uses_pins(self, ask: Ask) -> bool:
         settings = self.view.charger(ask.tenant_id, ask.charger_id).policy.settings
@@ -197,7 +196,8 @@ class AccessDesk:
         return uses_pins(depot, self.view.registry(ask.tenant_id))
 
     def ref_of(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
-        return self._pseudonyms.ref(tenant_id, presented)
+        """The identifier as a vehicle holds it, by whichever reading of the tag."""
+        return self.view.registry(tenant_id).held_as(refs_of(self._pseudonyms, tenant_id, presented))
 
     def decision_event(
         self,
