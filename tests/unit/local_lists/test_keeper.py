@@ -18,7 +18,7 @@ from access_policy.application.ports.local_lists import ListNotKept, ListSent, L
 from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
 from access_policy.domain.charger_access_policy import policy as policies
-from access_policy.domain.identifiers import Identifier
+from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from tests.support.depot_in_memory import TENANT, DepotInMemory, HashedPseudonyms, rfid, settings_of
@@ -155,13 +155,14 @@ class Yard:
 
     async def register(self, *numbers: int) -> None:
         for number in numbers:
-            ref = HashedPseudonyms().ref(TENANT, card(number))
-            self.sealed.values[ref.pseudonym] = card(number)
-            description = VehicleDescription(name=f"Bus {number}", access_class=AccessClass.OWN)
-            identifiers = [VehicleIdentifier(ref=ref, sealed="")]
-            await self._change(
-                lambda registry, n=number, d=description, i=identifiers: registry.put_vehicle(vehicle(n), d, i)
-            )
+            await self.give(number, card(number))
+
+    async def give(self, number: int, value: Identifier) -> None:
+        ref = HashedPseudonyms().ref(TENANT, value)
+        self.sealed.values[ref.pseudonym] = value
+        description = VehicleDescription(name=f"Bus {number}", access_class=AccessClass.OWN)
+        identifiers = [VehicleIdentifier(ref=ref, sealed="")]
+        await self._change(lambda registry: registry.put_vehicle(vehicle(number), description, identifiers))
 
     async def suspend(self, number: int) -> None:
         await self._change(lambda registry: registry.suspend(vehicle(number), "stolen"))
@@ -273,6 +274,15 @@ async def test_a_charger_without_a_list_is_asked_once_a_connection() -> None:
         await yard.until(lambda: yard.all_hold(1, 2, but=yard.chargers.without))
 
         assert yard.chargers.limits_asked == 2
+
+
+async def test_a_list_holds_identifiers_of_kind_other() -> None:
+    async with yard_of(1) as yard:
+        fob = identifier(IdentifierKind.OTHER, "Fob-12")
+
+        await yard.give(1, fob)
+
+        await yard.until(lambda: fob in yard.chargers.lists.get(yard.chargers.keys[0], ()))
 
 
 async def test_an_identifier_that_the_protocol_cannot_carry_takes_no_room_from_the_others() -> None:
