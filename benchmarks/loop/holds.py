@@ -2,7 +2,7 @@
 
 A turn is all that the loop does between two looks at its sockets and timers; while it lasts, no charger has an answer. It
 is timed by the clock, and by the processor time of the loop's own thread, which other processes on the same machine do not
-lengthen. What waits for a disk or for another thread counts by the clock only.
+lengthen. Time spent waiting for a disk or for another thread counts by the clock only.
 """
 
 from __future__ import annotations

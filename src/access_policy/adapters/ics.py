@@ -69,7 +69,7 @@ class IcsCalendar:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What is the same for all events of the file. `definitions` are those of its own time zones."""
+    """Facts shared by all events of the file. `definitions` are those of its own time zones."""
 
     text: str
     zone: ZoneInfo
@@ -91,7 +91,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Occurrence:
-    """What an event says of one of its occurrences: when it begins, how long it lasts, and why its days are holidays."""
+    """One occurrence of an event: when it begins, how long it lasts, and why its days are holidays."""
 
     start: date | datetime
     lasts: timedelta
@@ -232,7 +232,7 @@ def _read(
 
 
 def _said(event: Event, reading: _Reading) -> _Occurrence | None:
-    """What the event says of its occurrences; None where they are cancelled."""
+    """The occurrence that the event describes; None where it is cancelled."""
     for prop, message in event.errors:
         if prop is None or prop in _USED:
             raise IcsInvalid(

@@ -51,7 +51,7 @@ class Fault:
 
 
 class ComponentStates:
-    """What the station reported last, on one connection."""
+    """The latest reports of one station, on one connection."""
 
     def __init__(self) -> None:
         self._faults: dict[tuple[_Key, str], Fault] = {}  # by component, and the variable that reported it

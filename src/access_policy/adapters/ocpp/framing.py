@@ -162,7 +162,7 @@ def _call(frame: list[Any], sent_id: str | None, version: OcppVersion) -> Call |
         return Unreadable("a CALL has four elements", sent_id, ErrorCode.RPC_FRAMEWORK_ERROR)
     message_id, action, payload = frame[1:]
     if type(action) is not str or not 0 < len(action) <= ACTION_MAX:
-        return Unreadable("the action is no name", sent_id, ErrorCode.RPC_FRAMEWORK_ERROR)
+        return Unreadable("the action is not a name", sent_id, ErrorCode.RPC_FRAMEWORK_ERROR)
     if payload is None:
         payload = {}
     if type(payload) is not dict:

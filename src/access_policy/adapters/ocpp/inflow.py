@@ -215,7 +215,7 @@ class BoundedConnection(ServerConnection):
 
 
 def bounded(per_s: float, burst: int, counters: Counters) -> Callable[..., BoundedConnection]:
-    """What makes the connections of a server."""
+    """A factory of bounded connections for the server."""
 
     def connection(*arguments: Any, **options: Any) -> BoundedConnection:
         return BoundedConnection(*arguments, per_s=per_s, burst=burst, counters=counters, **options)
