@@ -461,7 +461,7 @@ async def test_an_export_has_all_columns_and_imports_as_all_unchanged_in_both_mo
     file = await export(api)
 
     rows = list(csv.DictReader(io.StringIO(file, newline="")))
-    assert file.splitlines()[0] == f"{HEADER},other"
+    assert file.splitlines()[0] == f"\ufeff{HEADER},other"
     assert [row["vehicle_id"] for row in rows] == ["bus-7", "van-2"]
     assert rows[0]["rfid"] == "04:A1:B2:C3:D4:E5:F6"
     assert (rows[1]["mac"], rows[1]["pin"], rows[1]["plate"]) == ("VID:1A2B3C4D5E6F", "****", "BAB1234")
@@ -537,4 +537,4 @@ async def test_an_export_waits_for_all_that_is_stored_and_is_refused_where_that_
 
 
 async def test_an_empty_registry_exports_its_header(empty_api: HttpApi) -> None:
-    assert (await export(empty_api)).splitlines() == [f"{HEADER},other"]
+    assert (await export(empty_api)).splitlines() == [f"\ufeff{HEADER},other"]
