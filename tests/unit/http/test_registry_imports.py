@@ -460,7 +460,7 @@ async def test_a_file_that_cannot_be_read_is_one_problem(api: HttpApi) -> None:
 async def test_an_export_has_all_columns_and_imports_as_all_unchanged_in_both_modes(api: HttpApi) -> None:
     file = await export(api)
 
-    rows = list(csv.DictReader(io.StringIO(file, newline="")))
+    rows = list(csv.DictReader(io.StringIO(file.removeprefix("\ufeff"), newline="")))
     assert file.splitlines()[0] == f"\ufeff{HEADER},other"
     assert [row["vehicle_id"] for row in rows] == ["bus-7", "van-2"]
     assert rows[0]["rfid"] == "04:A1:B2:C3:D4:E5:F6"
