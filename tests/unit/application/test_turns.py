@@ -29,7 +29,7 @@ from access_policy.application.registry_import.plan import ImportMode, PlanRow
 from access_policy.application.relay import relay
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.streams import policy_stream, registry_stream
-from access_policy.application.turns import in_turns
+from access_policy.application.turns import FREED_AT_A_TIME, in_turns, let_go, let_go_on_a_thread
 from access_policy.application.what_if.proposal import Proposal
 from access_policy.application.what_if.replay import Question, WhatIf
 from access_policy.domain.access_mode import Enforcement
@@ -99,6 +99,41 @@ async def longest_turn_of_what_if(chargers: int, attempts: int) -> int:
 
     assert answer.attempts == attempts
     return turns.longest
+
+
+class Freed:
+    """Counts the items that are freed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def items(self, count: int) -> list[Any]:
+        class Item:
+            def __del__(self, freed: Freed = self) -> None:
+                freed.count += 1
+
+        return [Item() for _ in range(count)]
+
+
+async def test_let_go_frees_a_bounded_number_of_items_in_one_turn_of_the_loop() -> None:
+    freed, count = Freed(), 10 * FREED_AT_A_TIME + 1
+    items, at_once, before = freed.items(count), [], 0
+    letting_go = asyncio.create_task(let_go(items))
+    while not letting_go.done():
+        await asyncio.sleep(0)
+        at_once.append(freed.count - before)
+        before = freed.count
+
+    assert (items, freed.count) == ([], count)
+    assert max(at_once) == FREED_AT_A_TIME
+
+
+def test_let_go_on_a_thread_frees_every_item() -> None:
+    freed = Freed()
+    items = freed.items(FREED_AT_A_TIME + 1)
+    let_go_on_a_thread(items)
+
+    assert (items, freed.count) == ([], FREED_AT_A_TIME + 1)
 
 
 async def test_in_turns_lets_others_run_after_each_group_of_items() -> None:

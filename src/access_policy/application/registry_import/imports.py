@@ -31,6 +31,7 @@ from access_policy.application.registry_import.plan import (
 )
 from access_policy.application.registry_import.planning import plan_rows
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.turns import let_go
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -87,6 +88,7 @@ class RegistryImports:
         async with self._registries.locked(tenant_id) as registry:
             as_now = registry.copy()  # the thread plans from one version, while others' changes are followed here
         plan = await asyncio.to_thread(_planned, as_now, read, tenant_id, mode, fingerprint)
+        await let_go(read)
         for generation in range(1, 1_000):
             known = await self._plans.find(tenant_id, plan.plan_id, now=now)
             if known is None:
@@ -213,7 +215,11 @@ class RegistryImports:
             plan = await self._plans.rows(record)
             if plan is None:  # it ended between the question and this task
                 return await self.find(record.tenant_id, record.plan_id)
-            return await self._applier(context, record, plan, options, under_way.progress)
+            applied = await self._applier(context, record, plan, options, under_way.progress)
+            rows = list(plan.rows)
+            del plan  # so that the list alone holds the rows
+            await let_go(rows)
+            return applied
         except (Refused, TooBusy, StoreUnavailable) as trouble:
             await self._note(record, str(trouble))
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow, Spelled
 from access_policy.application.registry_import.changes import DESCRIBED, described
 from access_policy.application.registry_import.plan import Action, ImportMode, PlannedIdentifier, PlanRow
+from access_policy.application.turns import let_go_on_a_thread
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import VehicleId
@@ -41,6 +42,8 @@ def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMo
     planned = [_planned(draft) for draft in drafts]
     if mode is ImportMode.REPLACE:
         planned += _removals(registry, by_vehicle.keys())
+    by_vehicle.clear()
+    let_go_on_a_thread(drafts)
     return tuple(planned)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from access_policy.application.registry_import.checks import ApplyOptions, needs
 from access_policy.application.registry_import.errors import RefusedRow
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
 from access_policy.application.spreadsheets import BYTE_ORDER_MARK
+from access_policy.application.turns import let_go
 from access_policy.entrypoints.http.answers import answer, instant
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.problems import ApiProblem
@@ -51,7 +52,9 @@ async def plan_registry_import(
     """
     _refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await services.registry_imports.plan(caller.tenant_id, await request.body(), mode)
-    return await _answer_with_rows(record, plan.rows, status=201)
+    rows = list(plan.rows)
+    del plan  # so that `_answer_with_rows` lets go of the rows in turns
+    return await _answer_with_rows(record, rows, status=201)
 
 
 @router.get("/registry/imports/{plan_id}", operation_id="get_registry_import")
@@ -64,8 +67,8 @@ async def get_registry_import(
 ) -> Response:
     """The plan, how far it is applied, and its result. The rows are deleted when it has been applied."""
     record = await services.registry_imports.find(caller.tenant_id, plan_id)
-    found = await services.registry_imports.rows(record) if rows else ()
-    return await _answer_with_rows(record, [row for row in found if not action or row.action in action])
+    found = list(await services.registry_imports.rows(record)) if rows else []
+    return await _answer_with_rows(record, found, set(action or Action))
 
 
 @router.post("/registry/imports/{plan_id}/apply", operation_id="apply_registry_import")
@@ -115,14 +118,24 @@ def _refuse_other_types(content_type: str) -> None:
         )
 
 
-async def _answer_with_rows(record: PlanRecord, rows: Sequence[PlanRow], *, status: int = 200) -> Response:
-    """Row by row and on a thread: there may be hundreds of thousands."""
+async def _answer_with_rows(
+    record: PlanRecord, rows: list[PlanRow], actions: Collection[Action] = tuple(Action), *, status: int = 200
+) -> Response:
+    """Row by row and on a thread: there may be hundreds of thousands. `rows` is empty afterwards."""
 
     def encoded() -> bytes:
-        shown = b",".join(msgspec.json.encode(_row(row)) for row in rows)
-        return msgspec.json.encode(_head(record))[:-1] + b',"rows":[' + shown + b"]}"
+        shown = bytearray(msgspec.json.encode(_head(record))[:-1] + b',"rows":[')
+        for row in rows:
+            if row.action in actions:
+                shown += msgspec.json.encode(_row(row)) + b","
+        if shown.endswith(b","):
+            del shown[-1:]
+        shown += b"]}"
+        return bytes(shown)
 
-    return Response(await asyncio.to_thread(encoded), status, media_type="application/json")
+    body = await asyncio.to_thread(encoded)
+    await let_go(rows)
+    return Response(body, status, media_type="application/json")
 
 
 def _head(record: PlanRecord) -> dict[str, Any]:
