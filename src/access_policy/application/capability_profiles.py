@@ -115,6 +115,7 @@ class CapabilityProfile:
     vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
     base32_macs: bool = False
+    has_cache: bool = True  # False: ClearCache is not sent, since it has nothing to clear and may delete other things
     autocharge: Autocharge = Autocharge.UNKNOWN
     personal_message: bool = False
     display_message: bool = False

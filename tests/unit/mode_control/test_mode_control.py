@@ -196,7 +196,6 @@ async def test_a_charger_is_asked_written_and_believed_after_reading_back(yard: 
     assert (requested.mode, applied.mode, applied.generation) == (MANAGED, MANAGED, requested.generation)
     assert "read back" in applied.evidence
     assert yard.charger.writes == [MANAGED]
-    assert yard.charger.cache_cleared == 1
 
 
 async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> None:
@@ -549,20 +548,28 @@ async def test_a_changed_policy_for_offline_starts_is_followed(yard: Yard):
     assert yard.charger.made_safe == [OfflineStarts.LIST, OfflineStarts.CLOSED]
 
 
-async def test_the_cache_is_cleared_at_the_start_of_each_managed_window_and_not_in_freevend(yard: Yard):
-    yard.depot.clock.set(DAY)
-    await yard.look()
-    assert yard.charger.cache_cleared == 0
-    yard.depot.clock.set(NIGHT)
-    await yard.look()
-    await yard.look()
-    assert yard.charger.cache_cleared == 1
-    yard.depot.clock.set(DAY + timedelta(days=1))
-    await yard.look()
-    yard.depot.clock.set(NIGHT + timedelta(days=1))
+async def test_the_cache_is_cleared_at_the_start_of_each_managed_window_and_not_in_freevend() -> None:
+    async with yard_of("zaptec-go-1.6") as yard:
+        yard.depot.clock.set(DAY)
+        await yard.look()
+        assert yard.charger.cache_cleared == 0
+        yard.depot.clock.set(NIGHT)
+        await yard.look()
+        await yard.look()
+        assert yard.charger.cache_cleared == 1
+        yard.depot.clock.set(DAY + timedelta(days=1))
+        await yard.look()
+        yard.depot.clock.set(NIGHT + timedelta(days=1))
+        await yard.look()
+
+        assert yard.charger.cache_cleared == 2
+
+
+async def test_a_charger_whose_profile_has_no_cache_is_never_asked_to_clear_one(yard: Yard) -> None:
     await yard.look()
 
-    assert yard.charger.cache_cleared == 2
+    assert yard.charger.made_safe == [OfflineStarts.LIST]
+    assert yard.charger.cache_cleared == 0
 
 
 async def test_a_charger_that_always_asks_has_its_cache_cleared_as_well():

@@ -187,16 +187,17 @@ class Reconciler:
         return Outcome.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
-        """At the start of each managed window the cache is cleared; at each connection and boot the charger is asked to
-        tell changes of its switch; then, and when the policy says otherwise, who may start without asking is set anew.
-        Raises `ChargerDidNotAnswer`."""
+        """At the start of each managed window the cache is cleared, where the charger has one; at each connection and boot
+        the charger is asked to tell changes of its switch; then, and when the policy says otherwise, who may start without
+        asking is set anew. Raises `ChargerDidNotAnswer`."""
         application = charger.policy.application
         offline = charger.policy.settings.offline_starts
         wanted = Safe(epoch, offline, application.generation if application.applied_mode is AccessMode.MANAGED else -1)
         known = self._safe.get(key)
         if known == wanted:
             return
-        if wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since):
+        begins = wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since)
+        if begins and profile.has_cache:
             log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
         if (known is None or known.epoch != epoch) and isinstance(profile.mode_control, DeviceVariable):
             log.debug("switch of %s watched: %s", key[1], await self.gateway.watch_switch(key, profile.mode_control))

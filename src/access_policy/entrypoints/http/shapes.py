@@ -386,6 +386,7 @@ class Profile(Shape):
     vendors: list[str]
     tags_are: str
     base32_macs: bool
+    has_cache: bool
     autocharge: Literal["yes", "no", "unknown"]
     personal_message: bool
     display_message: bool

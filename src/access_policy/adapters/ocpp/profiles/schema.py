@@ -111,6 +111,9 @@ class ProfileBody(_Strict):
     tags_are: Literal["rfid", "pin", "emaid", "other"] = Field(
         default="rfid", description="How a bare tag is read; VID: always makes it a vehicle's own id"
     )
+    has_cache: bool = Field(
+        default=True, description="False: the charger keeps no authorisation cache, and is not sent ClearCache"
+    )
     base32_macs: bool = Field(default=False, description="Vehicles' own ids come in Base32 (RFC 4648) and without VID:")
     autocharge: Literal["yes", "no", "unknown"] = Field(
         default="unknown",
@@ -143,6 +146,7 @@ class ProfileBody(_Strict):
             vendors=tuple(self.vendors),
             tags_are=self.tags_are,
             base32_macs=self.base32_macs,
+            has_cache=self.has_cache,
             autocharge=Autocharge(self.autocharge),
             personal_message=self.personal_message,
             display_message=self.display_message,
@@ -230,6 +234,7 @@ def body_of(profile: CapabilityProfile) -> dict[str, Any]:
         "vendors": list(profile.vendors),
         "tags_are": profile.tags_are,
         "base32_macs": profile.base32_macs,
+        "has_cache": profile.has_cache,
         "autocharge": profile.autocharge.value,
         "personal_message": profile.personal_message,
         "display_message": profile.display_message,
