@@ -181,6 +181,7 @@ CODES = {
 CODES["2.1"] = CODES["2.0.1"]
 UNANSWERED = {"1.6": {3, 4}, "2.0.1": {3, 4}, "2.1": {3, 4, 5, 6}}  # 5 is CALLRESULTERROR, 6 SEND
 RESULT = "a result"
+BLANKS = b" \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ class Expected:
 
 
 def expected(raw: bytes, version: str, gateway: Gateway) -> Expected:
+    raw = without_nuls(raw)
     kind, message_id = head(raw)
     content = taken_in(raw)
     if kind == 2 and message_id is not None:
@@ -207,7 +209,7 @@ def call_outcomes(content: Any, version: str, gateway: Gateway) -> set[str]:
     match content:
         case None:
             return {SPELLINGS[version]["format"]}
-        case [_, _, str(action), payload] if 0 < len(action) <= 64:
+        case [_, _, str(padded), payload] if 0 < len(action := unpadded(padded)) <= 64:
             if not isinstance(payload, dict | None):
                 return {SPELLINGS[version]["format"]}
             if action not in KNOWN[version]:
@@ -219,6 +221,15 @@ def call_outcomes(content: Any, version: str, gateway: Gateway) -> set[str]:
             return {RESULT} | CODES[version] - {"InternalError"} if gateway.may_refuse else {RESULT}
         case _:
             return {SPELLINGS[version]["rpc"]}
+
+
+def without_nuls(raw: bytes) -> bytes:
+    """NULs around a frame are padding, and so is one inside, which JSON spells \\u0000."""
+    return raw.strip(b"\0" + BLANKS).replace(b"\0", b"\\u0000") if b"\0" in raw else raw
+
+
+def unpadded(text: str) -> str:
+    return text.rstrip("\0" + BLANKS.decode()).replace("\0", "")
 
 
 def head(raw: bytes) -> tuple[int | None, str | None]:
@@ -259,7 +270,7 @@ def refuse(constant: str) -> float:
 def keepable(value: Any, levels: int) -> bool:
     match value:
         case str():
-            return "\0" not in value and not lone_surrogates(value)
+            return not lone_surrogates(value)
         case bool() | None:
             return True
         case int():

@@ -20,7 +20,7 @@ SPELLINGS: dict[model.Identifier, tuple[str, ...]] = {
     ("other", "tag"): ("Ladekarte #7",),
 }
 UNREADABLE = (
-    ("rfid", "04A1B2C3D4E5"),
+    ("rfid", "04A1B2C3D4"),
     ("mac", "VID:1A2B"),
     ("emaid", "DE-ABC"),
     ("pin", "12"),
