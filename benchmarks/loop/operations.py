@@ -140,7 +140,7 @@ def apply_registry_import(s: Scene) -> None:
     plan = s.made["plan"]
     record = s.ask("POST", f"/v1/registry/imports/{plan}/apply").json()
     while record["state"] != "applied":
-        record = s.ask("GET", f"/v1/registry/imports/{plan}").json()
+        record = s.ask("GET", f"/v1/registry/imports/{plan}?rows=false").json()
 
 
 def decide_access(s: Scene) -> None:
