@@ -23,11 +23,11 @@ async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterat
         yield item
 
 
-async def let_go(items: list[Any]) -> None:
+async def let_go(items: list[Any], *, at_a_time: int = FREED_AT_A_TIME) -> None:
     """Empty a long list whose items nobody else holds, in turns: freeing tens of thousands of objects at once would hold the
     event loop, and every thread with it."""
-    async for _ in in_turns(range(0, len(items), FREED_AT_A_TIME)):
-        del items[-FREED_AT_A_TIME:]
+    async for _ in in_turns(range(0, len(items), at_a_time)):
+        del items[-at_a_time:]
 
 
 def let_go_on_a_thread(items: list[Any]) -> None:

@@ -20,13 +20,15 @@ from access_policy.application.mode_control import controller
 from access_policy.application.mode_control.controller import Pace
 from access_policy.application.mode_control.reconcile import Outcome
 from access_policy.application.ports.event_store import Append, Recorded
+from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.ports.views import Page, ReportFilter
 from access_policy.application.queries import access_report
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.registry_import.plan import ImportMode, PlanRow
-from access_policy.application.relay import relay
+from access_policy.application.relay import held_streams, relay
+from access_policy.application.relay.pace import Pace as RelayPace
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.application.turns import FREED_AT_A_TIME, in_turns, let_go, let_go_on_a_thread
@@ -313,6 +315,31 @@ async def test_the_relay_makes_events_public_in_turns(monkeypatch: pytest.Monkey
 
     assert made == 300
     assert turns.longest <= relay.MADE_PUBLIC_AT_A_TIME
+
+
+async def test_a_held_stream_is_published_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, made = inline_memory_store(), 0
+    entry_of = held_streams.entry_of
+
+    def counted(recorded: Recorded) -> Any:
+        nonlocal made
+        made += 1
+        return entry_of(recorded)
+
+    monkeypatch.setattr(held_streams, "entry_of", counted)
+    stream = policy_stream(TENANT, BAY)
+    lifted = (ModeOverrideLifted(charger_id=BAY, override_id=OverrideId(f"o-{n}"), lifted_at=NIGHT) for n in range(300))
+    await store.append([Append(stream, 0, tuple(happened(each) for each in lifted))])
+    held = held_streams.HeldStreams(
+        store, InProcessBus(), MemoryRelayPositions(), SettableClock(NIGHT), RelayPace()
+    )
+    held.add([HeldStream(stream=stream, version=1, passed=300, reason="a long run", tries=0, try_again_at=NIGHT)])
+
+    async with most_in_a_turn(lambda: made) as turns:
+        while made < 300:
+            await held.try_again()
+
+    assert turns.longest <= held_streams.PUBLISHED_AT_A_TIME
 
 
 async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_turn() -> None:

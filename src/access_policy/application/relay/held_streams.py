@@ -15,10 +15,12 @@ from access_policy.application.ports.relay_positions import HeldStream, RelayPos
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.pace import Pace
+from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
+PUBLISHED_AT_A_TIME: Final = 20  # events, in one turn of the event loop: the bus in this process takes them without a wait
 LONG_RUN: Final = "a long run of its events is published by itself"
 
 
@@ -91,7 +93,7 @@ class HeldStreams:
     async def _turn(self, held: HeldStream) -> bool:
         """Whether there is more to publish now."""
         events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._pace.turn)
-        for recorded in events:
+        async for recorded in in_turns(events, at_a_time=PUBLISHED_AT_A_TIME):
             trouble = await self._trouble_with(recorded) if type(recorded.event).TYPE in TYPES else None
             if trouble is not None:
                 await self._hold_longer(held, recorded.version, trouble)

@@ -6,6 +6,7 @@ rule can tell, a charge under way elsewhere or a lock-out of PINs, is taken from
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.views import AttemptFilter, Row, Views
-from access_policy.application.turns import in_turns
+from access_policy.application.turns import in_turns, let_go
 from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
 from access_policy.domain.access.decision import Facts, reason_for
@@ -36,6 +37,7 @@ SPAN_MAX = timedelta(days=92)
 ATTEMPTS_MAX = 200_000
 PAGE = 500
 AT_A_TIME = 50  # attempts decided twice in one turn of the loop
+FREED_AT_A_TIME = 50  # chargers whose timelines of up to 92 days are freed in one turn
 EXAMPLES_MAX = 10  # of each kind of difference
 
 
@@ -114,6 +116,7 @@ class WhatIf:
         _check_span(question)
         now = self.clock.now()
         today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
+        await asyncio.sleep(0)  # copying a large registry is a turn of the loop by itself
         _check_tags(question.proposal, FreevendTags(self.profiles).check(tenant_id))
         proposed = proposed_registry(today, question.proposal, self.pseudonyms, tenant_id, now=now)
         sides = await self._sides(tenant_id, question)
@@ -130,6 +133,9 @@ class WhatIf:
             )
             if before != after:
                 _note(answer, row, Difference(before, after))
+        compiled = list(sides.values())
+        sides.clear()
+        await let_go(compiled, at_a_time=FREED_AT_A_TIME)
         return answer
 
     async def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
