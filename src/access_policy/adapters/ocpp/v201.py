@@ -96,7 +96,7 @@ class Ocpp201:
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
         if not transaction_id:
             return {}  # nothing that could be recorded; an error would only make the charger send it again
-        token, evse_id = obj(payload, "idToken"), number(obj(payload, "evse"), "id")
+        token, evse_id = obj(payload, "idToken"), _evse_id(payload)
         if evse_id:
             await self._desks.sessions.locate(station.key, transaction_id, evse_id)
         if payload.get("eventType") == "Ended":
@@ -132,7 +132,7 @@ class Ocpp201:
             EnergyReport(
                 tenant_id=station.key[0],
                 charger_id=station.key[1],
-                connector_id=number(obj(payload, "evse"), "id"),
+                connector_id=_evse_id(payload),
                 transaction_id=transaction_id,
                 energy_wh=_readings(payload).latest,
                 charging=_charges(payload),
@@ -155,7 +155,7 @@ class Ocpp201:
         return StartReport(
             tenant_id=station.key[0],
             charger_id=station.key[1],
-            connector_id=number(obj(payload, "evse"), "id"),
+            connector_id=_evse_id(payload),
             identifier=None if anonymous else read_token(value, token_type, self._desks.profile(station.key)),
             anonymous=anonymous,
             transaction_ids=(transaction_id,),
@@ -282,6 +282,11 @@ class Ocpp201:
                 "content": signal.message,
             }
         return info
+
+
+def _evse_id(payload: Payload) -> int | None:
+    """The EVSE that a TransactionEvent names; the service's connector."""
+    return number(obj(payload, "evse"), "id")
 
 
 def _id(payload: Payload, name: str) -> int:

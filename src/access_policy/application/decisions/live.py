@@ -60,11 +60,15 @@ class Session:
 
     def note_energy(self, energy_wh: int | None, *, charging: bool, at: datetime) -> None:
         """A meter value or a sign of charging. A reading that has not grown is not a sign of energy."""
-        before = self.meter_start_wh if self.meter_wh is None else self.meter_wh
-        if charging or (energy_wh is not None and before is not None and energy_wh > before):
+        if charging or self.has_grown_to(energy_wh):
             self.energy_at = at
         if energy_wh is not None:
             self.meter_wh = energy_wh
+
+    def has_grown_to(self, energy_wh: int | None) -> bool:
+        """The reading is above the latest one, or the one at the start; False where either is unknown."""
+        before = self.meter_start_wh if self.meter_wh is None else self.meter_wh
+        return before is not None and energy_wh is not None and energy_wh > before
 
     @staticmethod
     def begun_by(start: ChargingStarted, *, version: int = 0) -> Session:
@@ -174,9 +178,7 @@ class LiveAttempts:
     def revived(self, charger: ChargerKey, transaction_id: str, energy_wh: int | None) -> Session | None:
         """A session concluded to be over whose meter has grown since: it is under way, and only its report can end it."""
         for session in self.assumed_over(charger):
-            before = session.meter_start_wh if session.meter_wh is None else session.meter_wh
-            has_grown = before is not None and energy_wh is not None and energy_wh > before
-            if session.transaction_id == transaction_id and has_grown:
+            if session.transaction_id == transaction_id and session.has_grown_to(energy_wh):
                 self.reported_over(charger, transaction_id)
                 session.version, session.free_at = 0, None
                 self.started(charger, session)
@@ -208,7 +210,7 @@ class LiveAttempts:
     # --- transactions without a session (OCPP 2.x) --------------------------------------------------------------------
 
     def announced(self, charger: ChargerKey, transaction_id: str) -> TransactionRecord:
-        """What is remembered of the transaction; an empty record if nothing is."""
+        """The remembered record of the transaction; an empty one if there is none."""
         known = self._announced.get(charger)
         return TransactionRecord() if known is None else known.get(transaction_id, TransactionRecord())
 

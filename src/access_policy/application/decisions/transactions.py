@@ -1,4 +1,4 @@
-"""What is on record about one transaction of a charger, in the transaction's own stream (ADR 0003)."""
+"""The record of one transaction of a charger, from the transaction's own stream (ADR 0003)."""
 
 from __future__ import annotations
 

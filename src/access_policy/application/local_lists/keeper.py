@@ -145,7 +145,7 @@ class LocalListKeeper:
         return await self._shared.of((alike, "digest", form, len(entries)), work_out)
 
     async def _remembered(self, key: ChargerKey, version: int) -> ListSent | None:
-        """What this charger was sent before, if it has that version still. Without it, the list is sent again."""
+        """The list that this charger was sent before, if it still has that version. Without it, the list is sent again."""
         try:
             sent = await self.sent_before.recall(key)
         except StoreUnavailable as trouble:

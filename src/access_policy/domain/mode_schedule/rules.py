@@ -141,7 +141,9 @@ class ModeRule:
         return found
 
     def _period(self, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
-        return tuple(edge and edge.instant(zone) for edge in (self.applies_from, self.applies_until))  # type: ignore[return-value]
+        opens = self.applies_from.instant(zone) if self.applies_from else None
+        closes = self.applies_until.instant(zone) if self.applies_until else None
+        return opens, closes
 
     def _dates_around(self, zone: ZoneInfo, earliest: datetime, latest: datetime) -> tuple[date, date]:
         """The first and the last date on which a window that meets `[earliest, latest)` can begin."""

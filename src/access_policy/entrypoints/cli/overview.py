@@ -39,15 +39,21 @@ def report(
 ) -> None:
     """Attempts counted."""
     session = session_of(ctx)
+    query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
+    _report(session, "/v1/reports/access", query, csv=csv, nothing="no attempts in this period")
+
+
+def _period(
+    session: Session, begin: str | None, until: str | None, *, charger: str | None, depot: str | None, days: int
+) -> dict[str, str | None]:
+    """The query of a report: its period, by default the last `days` days, and the charger and the depot asked for."""
     now = next_second()
-    query = {
-        "group_by": by,
+    return {
         "charger_id": charger,
         "depot_id": depot,
-        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=30)),
+        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=days)),
         "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
     }
-    _report(session, "/v1/reports/access", query, csv=csv, nothing="no attempts in this period")
 
 
 def _report(session: Session, path: str, query: Mapping[str, Any], *, csv: bool, nothing: str) -> None:
@@ -75,15 +81,8 @@ def mode_compliance(
 ) -> None:
     """Did chargers enter their modes when they were due?"""
     session = session_of(ctx)
-    now = next_second()
-    query = {
-        "group_by": by,
-        "charger_id": charger,
-        "depot_id": depot,
-        "on_time_s": on_time,
-        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=7)),
-        "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
-    }
+    period = _period(session, begin, until, charger=charger, depot=depot, days=7)
+    query = {"group_by": by, "on_time_s": on_time, **period}
     _report(session, "/v1/reports/mode-compliance", query, csv=csv, nothing="no transitions in this period")
 
 
