@@ -45,8 +45,9 @@ test: setup lint types arch pytest demo-once ## Run every check and every test
 
 check: test ## What CI runs, letter for letter
 
-lint: setup ## Style and likely bugs (ruff)
+lint: setup ## Style, likely bugs and formatting (ruff)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 types: setup ## Types (mypy)
 	$(BIN)/mypy

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from access_policy.application.decisions.questions import Ask
+from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.projections import PROJECTIONS
 from access_policy.container import Container
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from benchmarks.bare import Bare, BareSqlite, Row, bare_postgres
 from benchmarks.durable_server import CONTEXT, set_up
 from benchmarks.load_client import KNOWN_TAGS, tag
@@ -100,7 +100,7 @@ async def ask_again_and_again(container: Container, numbers: Iterator[int], goes
     while goes_on():
         began, number = time.perf_counter(), next(numbers)
         await desk.authorize(
-            Ask(
+            AccessAttempt(
                 tenant_id=CONTEXT.tenant_id,
                 charger_id=ChargerId(f"charger-{number % CHARGERS}"),
                 connector_id=None,

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 import casbin
 import cedarpy
 
-from access_policy.domain.access.decision import Facts, decide
+from access_policy.domain.access.decision import DecisionInputs, decide
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId, VehicleId
@@ -149,7 +149,7 @@ def _ours() -> Callable[[Question], bool]:
         vehicle = registry.holder_of(ref)
         agreement_id = None if vehicle is None else vehicle.description.agreement_id
         compiled = timelines[charger]
-        facts = Facts(
+        facts = DecisionInputs(
             at=NOW,
             charger_id=chargers[charger],
             depot_id=depots[charger],

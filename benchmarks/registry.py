@@ -41,7 +41,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleIdentifierAdded,
     VehicleRegistered,
 )
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 SIZES = (1_000, 200_000)

@@ -29,7 +29,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ActorId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 ROWS = 50_000

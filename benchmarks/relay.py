@@ -20,7 +20,7 @@ from access_policy.application.ports.event_bus import ENTRIES_MAX, Entry
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.relay import CALLS, Relay
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from benchmarks.decisions import ask_again_and_again
 from benchmarks.durable_server import set_up

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import databases, own_server, postgres_database, postgres_server
-from tests.support.records import migrated_records, records_database, records_place
+from tests.support.records import migrated_records, records_database, records_location
 
 __all__ = [  # fixtures
     "databases",
@@ -19,7 +19,7 @@ __all__ = [  # fixtures
     "postgres_database",
     "postgres_server",
     "records_database",
-    "records_place",
+    "records_location",
 ]
 
 TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")

@@ -24,7 +24,7 @@ import httpx
 from typer.testing import CliRunner
 
 from access_policy.adapters.event_intake.messages import read
-from access_policy.application.decisions.questions import Ask
+from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.ports.identity import Role
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId
@@ -32,7 +32,7 @@ from access_policy.entrypoints.cli import app as command_line
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS
 from access_policy.entrypoints.demo.fleet import DEPOT as DEMO_DEPOT
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from benchmarks import fleet_server
 from benchmarks.loop.commands import COMMANDS, DAYS, KEPT, MAY_FAIL
@@ -138,7 +138,16 @@ def _chargers(kind: str, service: Service, chargers: int) -> Iterator[None]:
     if kind == "demo":
         command = [sys.executable, "-m", "benchmarks.loop.demo_client", url]
     else:
-        command = [sys.executable, "-m", "benchmarks.fleet_client", url, "0", str(min(chargers, CONNECTED_MAX)), "0", "2"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.fleet_client",
+            url,
+            "0",
+            str(min(chargers, CONNECTED_MAX)),
+            "0",
+            "2",
+        ]
     client = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         yield
@@ -152,7 +161,7 @@ async def _attempts(service: Service, scene: Scene, count: int) -> None:
     desk = service.container.desk()
     for first in range(0, count, IN_FLIGHT):
         asks = [
-            Ask(
+            AccessAttempt(
                 tenant_id=TenantId(TENANT),
                 charger_id=ChargerId(scene.charger),
                 connector_id=None,

@@ -14,31 +14,33 @@ from dependency_injector import containers, providers
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
-from access_policy.adapters.event_intake.records import SqlIntakeRecords
 from access_policy.adapters.event_intake.sqs import SqsIntake
-from access_policy.adapters.event_stores.places import is_in_use, open_event_store
-from access_policy.adapters.heartbeats import SqlHeartbeats
-from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
+from access_policy.adapters.event_stores.opening import is_in_use, open_event_store
 from access_policy.adapters.identity.embedded import open_embedded_tokens
-from access_policy.adapters.import_plans import SqlImportPlans
-from access_policy.adapters.lists_sent import SqlListsSent
+from access_policy.adapters.local_files.spool import SqliteSpool
+from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
 from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.station import Desks
-from access_policy.adapters.ocpp.tls import TlsFiles
-from access_policy.adapters.read_models.elsewhere import ReadModelsElsewhere
+from access_policy.adapters.ocpp.transport.tls import TlsFiles
+from access_policy.adapters.read_models.progress import ReadModelProgress
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
-from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
-from access_policy.adapters.secrets.key_check import require_same_keys
+from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.heartbeats import SqlHeartbeats
+from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
+from access_policy.adapters.records.import_plans import SqlImportPlans
+from access_policy.adapters.records.intake import SqlIntakeRecords
+from access_policy.adapters.records.key_check import require_same_keys
+from access_policy.adapters.records.lists_sent import SqlListsSent
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions, SqlRelayPositions
+from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
 from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
-from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
-from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
-from access_policy.adapters.spool import SqliteSpool
-from access_policy.adapters.view_snapshots import FileViewSnapshots
+from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
+from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
@@ -71,38 +73,36 @@ from access_policy.application.commands.schedule_mode import ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.driver_display import DriverDisplay
-from access_policy.application.decisions.follow_up import FollowUp
-from access_policy.application.decisions.gone_gateways import GoneGateways
-from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.decisions.live import ChargerKey, LiveAttempts
-from access_policy.application.decisions.lost_sessions import LostSessionsWatch
-from access_policy.application.decisions.other_gateways import TYPES as other_gateways_types  # noqa: N811
-from access_policy.application.decisions.other_gateways import OtherGateways
-from access_policy.application.decisions.questions import EnergyReport
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.spooled_commits import SpooledCommits
-from access_policy.application.decisions.view import TYPES, DecisionView
-from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.application.consequences.denial_follow_up import FollowUp
+from access_policy.application.consequences.driver_display import DriverDisplay
+from access_policy.application.deciding.attempts import EnergyReport
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import TYPES, DecisionView
 from access_policy.application.follower import Follower
 from access_policy.application.freevend_tags import FreevendTags
-from access_policy.application.intake.taking import Intake
+from access_policy.application.intake.receiving import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.mode_control.controller import ModeController, Pace
-from access_policy.application.mode_control.facts import ModeFacts
-from access_policy.application.mode_control.reboots import Reboots
-from access_policy.application.mode_control.reconcile import Reconciler
-from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.reboots import Reboots
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.recorder import ModeRecorder
+from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.event_bus import EventBus
 from access_policy.application.ports.event_intake import EventIntake
 from access_policy.application.ports.relay_positions import RelayPositions
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.gone_gateways import GoneGateways
+from access_policy.application.presence.other_gateways import TYPES as other_gateways_types  # noqa: N811
+from access_policy.application.presence.other_gateways import OtherGateways
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.recording.group_commit import GroupCommit
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.relay.relay import Relay
@@ -124,8 +124,8 @@ def open_data_directory(settings: Settings) -> Keys:
     """The keys in the data directory. New ones are made only beside a store that is new as well: a store whose keys
     are lost must not be opened with others, nor a database that another machine uses with others."""
     settings.own_data.mkdir(parents=True, exist_ok=True)
-    keys = open_keys(settings.data / "keys", may_create=not is_in_use(settings.store_place))
-    if isinstance(place := settings.records_place, str):
+    keys = open_keys(settings.data / "keys", may_create=not is_in_use(settings.store_location))
+    if isinstance(place := settings.records_location, str):
         require_same_keys(place, keys)
     return keys
 
@@ -142,17 +142,17 @@ def _tls_files(settings: Settings) -> TlsFiles | None:
 
 
 def _bus(settings: Settings) -> EventBus:
-    return EventBridgeBus(settings.bus_url) if settings.publishes_elsewhere else InProcessBus()
+    return EventBridgeBus(settings.bus_url) if settings.publishes_externally else InProcessBus()
 
 
 def _records(settings: Settings, name: str) -> Path | str:
     """A file of that name, or the database of all records."""
-    place = settings.records_place
+    place = settings.records_location
     return place / f"{name}.sqlite" if isinstance(place, Path) else place
 
 
 def _relay_positions(settings: Settings) -> RelayPositions:
-    if not settings.publishes_elsewhere:
+    if not settings.publishes_externally:
         return MemoryRelayPositions()
     return SqlRelayPositions(_records(settings, "relay"), settings.bus_url.partition("?")[0])
 
@@ -207,7 +207,7 @@ class Container(containers.DeclarativeContainer):
     # --- the outside world -------------------------------------------------------------------------------------------
     clock = providers.Singleton(SystemClock)
     keys = providers.Singleton(open_data_directory, settings)
-    store = providers.Singleton(_opening(lambda keys, s: open_event_store(s.store_place)), opened, keys, settings)
+    store = providers.Singleton(_opening(lambda keys, s: open_event_store(s.store_location)), opened, keys, settings)
     pseudonyms = providers.Singleton(lambda keys: HmacPseudonyms(keys.pseudonyms), keys)
     vault = providers.Singleton(
         _opening(lambda keys, s: SqlVehicleVault(_records(s, "vault"), keys.vault)), opened, keys, settings
@@ -244,9 +244,9 @@ class Container(containers.DeclarativeContainer):
     )
 
     # --- the read side -----------------------------------------------------------------------------------------------
-    read_models = providers.Singleton(_opening(lambda s: ReadModels(s.read_models_place)), opened, settings)
+    read_models = providers.Singleton(_opening(lambda s: ReadModels(s.read_models_location)), opened, settings)
     views = providers.Singleton(lambda models: SqlViews(models.engine), read_models)
-    read_models_elsewhere = providers.Singleton(ReadModelsElsewhere, store, read_models)
+    read_model_progress = providers.Singleton(ReadModelProgress, store, read_models)
     read_models_follower = providers.Singleton(
         lambda store, models: Follower(
             "read models", store, models.follow, models.followed_to, types=models.types, with_unreadable=True
@@ -270,14 +270,14 @@ class Container(containers.DeclarativeContainer):
         store,
         settings,
     )
-    live = providers.Singleton(LiveAttempts)
+    live = providers.Singleton(RecentActivity)
     commits = providers.Singleton(GroupCommit, store)
     spool = providers.Singleton(_opening(lambda s: SqliteSpool(s.own_data / "spool.sqlite")), opened, settings)
     spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     mode_hints = providers.Singleton(lambda: ModeHints())
     desk = providers.Singleton(
-        AccessDesk,
+        AttemptDecider,
         decision_view,
         live,
         spooled_commits,
@@ -307,7 +307,7 @@ class Container(containers.DeclarativeContainer):
         Sessions, desk, live, spooled_commits, spooled_commits, policies, clock, mode_hints.provided.drift_seen
     )
     desks = providers.Singleton(
-        lambda hints, **parts: Desks(
+        lambda hints, **parts: HandlerDependencies(
             **parts,
             mode_hint=hints.look_at,
             switch_moved=hints.drift_seen,
@@ -403,10 +403,10 @@ class Container(containers.DeclarativeContainer):
     )
     lists_sent = providers.Singleton(_opening(lambda s: SqlListsSent(_records(s, "local_lists"))), opened, settings)
     local_lists = providers.Singleton(LocalListKeeper, decision_view, gateway, views, vault, lists_sent, clock)
-    mode_facts = providers.Singleton(ModeFacts, commits, decision_follower, clock)
+    mode_recorder = providers.Singleton(ModeRecorder, commits, decision_follower, clock)
     reboots = providers.Singleton(Reboots, gateway, conditions, live)
     reconciler = providers.Singleton(
-        Reconciler, decision_view, mode_facts, gateway, profiles, conditions, reboots, clock
+        Reconciler, decision_view, mode_recorder, gateway, profiles, conditions, reboots, clock
     )
     mode_controller = providers.Singleton(
         lambda hints, view, reconciler, clock, s: hints.to(

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -46,7 +46,10 @@ class Settings(BaseSettings):
         default=100.0, gt=0, le=100_000, description="Messages a second that are read from each charger in the long run"
     )
     ocpp_messages_burst: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Messages that a charger may send at once, such as after an outage"
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="Messages that a charger may send at once, such as after an outage",
     )
     ocpp_messages_waiting: int = Field(
         default=16,
@@ -200,7 +203,7 @@ class Settings(BaseSettings):
         return {name: url.rstrip("/") for name, _, url in pairs}
 
     @property
-    def publishes_elsewhere(self) -> bool:
+    def publishes_externally(self) -> bool:
         """To a bus outside, which is told everything once; one in this process hears of what happens from now on."""
         return not self.bus_url.startswith("memory://")
 
@@ -210,19 +213,19 @@ class Settings(BaseSettings):
         return self.data / self.instance if self.instance else self.data
 
     @property
-    def store_place(self) -> Path | str | AwsAddress:
+    def store_location(self) -> Path | str | AwsAddress:
         """A file, a `postgresql://` URL, or a DynamoDB table."""
         if self.store_url.startswith(f"{DYNAMODB}://"):
             return AwsAddress.of(self.store_url, DYNAMODB)
         return _place(self.store_url, self.data / "events.sqlite")
 
     @property
-    def read_models_place(self) -> Path | str:
+    def read_models_location(self) -> Path | str:
         """A file, or a `postgresql://` URL."""
         return _place(self.read_models_url, self.data / "views.sqlite")
 
     @property
-    def records_place(self) -> Path | str:
+    def records_location(self) -> Path | str:
         """The directory of files for each purpose, or a `postgresql://` URL."""
         beside_events = self.store_url if self.store_url.startswith(POSTGRES) else ""
         return _place(self.records_url or beside_events, self.data)

@@ -21,7 +21,7 @@ from access_policy.application.context import Context
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.process import free_port, recorded, serving
 

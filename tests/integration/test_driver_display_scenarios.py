@@ -24,7 +24,10 @@ OWN = "04A1B2C3D4E5F6"
 async def test_the_display_says_why_in_the_depot_s_language_until_somebody_is_let_in(
     tmp_path: Path, protocol: str, profile: str
 ) -> None:
-    async with depot_with(tmp_path, profile, AccessMode.MANAGED, replace(SPEC, protocol=protocol)) as (service, charger):
+    async with depot_with(tmp_path, profile, AccessMode.MANAGED, replace(SPEC, protocol=protocol)) as (
+        service,
+        charger,
+    ):
         german = DepotSettings(name="North", time_zone="Europe/Berlin", language="de")
         await service.container.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("north"), settings=german))
         bus = PutVehicle(

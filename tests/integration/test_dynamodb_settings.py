@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.settings import Settings
 from tests.support.dynamodb import delete_table, new_name, table_at, table_url
 
@@ -53,7 +53,7 @@ def test_an_endpoint_where_nobody_answers_is_one_line(aws_credentials: None, tmp
 def test_settings_name_a_table_its_region_and_its_endpoint() -> None:
     settings = Settings(store_url="dynamodb://events?region=eu-central-1&endpoint_url=http%3A%2F%2Flocalhost%3A8000")
 
-    assert settings.store_place == AwsAddress(
+    assert settings.store_location == AwsAddress(
         "events", {"region": "eu-central-1", "endpoint_url": "http://localhost:8000"}
     )
 

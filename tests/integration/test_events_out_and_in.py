@@ -17,7 +17,7 @@ import pytest
 
 from access_policy.application.ports.identity import Role
 from access_policy.application.published_events.mapping import TYPES
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.aws import REGION, Stub, client
 from tests.support.buses import Consumer
@@ -148,7 +148,7 @@ async def test_what_others_tell_comes_in_by_the_queue_and_its_effect_leaves_for_
 async def test_a_bus_that_takes_nothing_makes_the_service_unready_in_the_end_and_stops_nothing(
     tmp_path: Path, faulty_aws: Stub, bus_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from access_policy.entrypoints import service as service_module
+    from access_policy.entrypoints.processes import service as service_module
 
     faulty_aws.refuse = lambda _: (503, {"__type": "ServiceUnavailable", "message": "away"})
     async with serving(tmp_path, bus_url=bus_url) as (service, http):

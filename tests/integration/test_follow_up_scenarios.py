@@ -18,7 +18,7 @@ from access_policy.application.ports.views import AttemptFilter
 from access_policy.domain.access_mode import AccessMode, OnWindowStart
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.builders import HOUR
 from tests.support.chargers import (

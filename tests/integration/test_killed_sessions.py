@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from access_policy.application.ports.views import AttemptFilter
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, set_up
 from tests.integration.test_store_outage import BOOT, until_ready

@@ -22,7 +22,7 @@ from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.chargers import OCPP16, OCPP21, OCPP201, ChargerSpec, Identifier, SimulatedCharger, Vehicle
 

@@ -20,7 +20,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.application import ModeApplication
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.builders import HOUR
 from tests.support.chargers import (
@@ -161,8 +161,8 @@ async def test_in_freevend_a_boot_is_accepted_at_once(tmp_path: Path) -> None:
 async def test_a_charger_that_cannot_be_switched_is_not_kept_from_charging(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access_policy.adapters.ocpp.boots.PENDING_MAX_S", 1.0)
-    monkeypatch.setattr("access_policy.adapters.ocpp.boots.PENDING_RETRY_S", 1)
+    monkeypatch.setattr("access_policy.adapters.ocpp.incoming.boots.PENDING_MAX_S", 1.0)
+    monkeypatch.setattr("access_policy.adapters.ocpp.incoming.boots.PENDING_RETRY_S", 1)
     spec = replace(SPEC, protocol=OCPP201, freevend=FreevendVariable(readonly=True))
     spec = replace(spec, settings={"AuthCtrlr.Enabled": "false"})
     async with depot_with(tmp_path, "ocpp201-authctrlr-pending", AccessMode.MANAGED, spec) as (service, charger):
@@ -178,8 +178,8 @@ async def test_a_charger_that_cannot_be_switched_is_not_kept_from_charging(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.PATIENCE_S", 0.1)
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.TICK_S", 0.05)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.TICK_S", 0.05)
 
 
 REMOTE_START = [

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 STRANGER, OWN = "04FFFFFFFFFFFF", "04A1B2C3D4E5F6"
@@ -76,7 +76,9 @@ class Charger:
     ) -> None:
         if self.v16:
             told = {"connectorId": connector, "errorCode": code, "status": status, "timestamp": at or now()}
-            await self.call("StatusNotification", told | ({} if vendor_code is None else {"vendorErrorCode": vendor_code}))
+            await self.call(
+                "StatusNotification", told | ({} if vendor_code is None else {"vendorErrorCode": vendor_code})
+            )
         else:
             told = {"timestamp": at or now(), "connectorStatus": status, "evseId": connector, "connectorId": 1}
             await self.call("StatusNotification", told)
@@ -177,7 +179,9 @@ async def test_faulted_for_a_while_as_if_the_charger_were_broken(charger: Charge
 async def test_refused_at_the_start_with_the_session_opened_and_closed(charger: Charger) -> None:
     assert await charger.starts(STRANGER, 2) == "Invalid"
     await charger.says("SuspendedEVSE", "OtherError", "0x0301", connector=2)
-    await charger.call("StopTransaction", {"transactionId": 0, "meterStop": 0, "timestamp": now(), "reason": "DeAuthorized"})
+    await charger.call(
+        "StopTransaction", {"transactionId": 0, "meterStop": 0, "timestamp": now(), "reason": "DeAuthorized"}
+    )
     await charger.says("Finishing", connector=2)
     await charger.says("Available", connector=2)
 

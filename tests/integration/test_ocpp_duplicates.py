@@ -17,9 +17,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from access_policy.adapters.ocpp.connection import ChargerConnection
-from access_policy.adapters.ocpp.outgoing import CallDisconnected, CallFailed
-from access_policy.adapters.ocpp.takeovers import AT_ONCE
+from access_policy.adapters.ocpp.transport.calls import CallDisconnected, CallFailed
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.takeovers import AT_ONCE
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.context import Context
@@ -28,7 +28,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="test")

@@ -27,21 +27,21 @@ from ocpp.v201.enums import Action as Action201
 from websockets.asyncio.client import ClientConnection, connect
 
 from access_policy.adapters.ocpp.actions import not_handled
-from access_policy.adapters.ocpp.admission import Admitted, Refused
-from access_policy.adapters.ocpp.connection import Answer, ChargerConnection
 from access_policy.adapters.ocpp.errors import NotImplementedAction, OcppVersion
-from access_policy.adapters.ocpp.framing import Call
-from access_policy.adapters.ocpp.server import OcppServer
-from access_policy.adapters.ocpp.v16 import Ocpp16
-from access_policy.adapters.ocpp.v21 import Ocpp21
-from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
+from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
+from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
+from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection
+from access_policy.adapters.ocpp.transport.framing import Call
+from access_policy.adapters.ocpp.transport.server import OcppServer
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.context import Context
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 SEED = int(os.environ.get("OCPP_FUZZ_SEED", "20261120"))

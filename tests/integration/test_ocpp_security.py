@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from access_policy.adapters.ocpp.gateway import SETTLE_MIN_S
-from access_policy.adapters.ocpp.tls import TlsFiles, TlsUnusable
+from access_policy.adapters.ocpp.transport.tls import TlsFiles, TlsUnusable
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword
@@ -26,7 +26,7 @@ from access_policy.application.context import Context
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.certificates import DAY, Files, TestAuthority
 from tests.support.octt import octt

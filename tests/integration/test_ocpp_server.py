@@ -18,11 +18,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
-from access_policy.adapters.ocpp.admission import Admitted, Refused
-from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.framing import FRAME_BYTES_MAX, Call
-from access_policy.adapters.ocpp.server import OcppServer, ServerLimits
+from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX, Call
+from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from tests.support.ocpp_pipe import until
 
 RAW_PASSWORD = b"\x00\xff" * 10
@@ -274,7 +274,10 @@ async def test_refused_handshake_is_logged_once_with_its_reason(caplog: pytest.L
     [
         (b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\n\r\n", "the path is not /ocpp/ and a charge point id"),
         (b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\n\r\n", "not a WebSocket handshake: "),
-        (b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n", "its Authorization is not HTTP Basic"),
+        (
+            b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n",
+            "its Authorization is not HTTP Basic",
+        ),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "not a WebSocket handshake: "),
     ],
 )
@@ -306,8 +309,6 @@ async def test_probe_that_connects_and_says_nothing_is_not_logged(caplog: pytest
         async with await charger(server) as ws:
             await ask(ws)
     assert refusals(caplog) == []
-
-
 
 
 # one connection a charger

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from access_policy.adapters.migrations import Part, latest
+from access_policy.adapters.sql.migrations import Part, latest
 from access_policy.settings import Settings
 from tests.support.postgres_server import PASSWORD, Server, new_database
 
@@ -100,7 +100,7 @@ def tables_of(url: str) -> set[str]:
 def test_records_lie_beside_the_events_of_a_server_or_where_they_are_told(
     store: str, records: str, place: Path | str
 ) -> None:
-    assert Settings(store_url=store, records_url=records).records_place == place
+    assert Settings(store_url=store, records_url=records).records_location == place
 
 
 def test_records_are_many_files_or_one_database() -> None:
@@ -126,7 +126,7 @@ def test_settings_never_show_a_url_with_its_password() -> None:
     )
 
     assert SECRET not in repr(settings) + str(settings)
-    assert settings.store_place == f"postgresql://operator:{SECRET}@db/events"
+    assert settings.store_location == f"postgresql://operator:{SECRET}@db/events"
 
 
 @pytest.mark.parametrize(

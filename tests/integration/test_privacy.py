@@ -42,7 +42,11 @@ IDENTIFIERS = [
     {"kind": "other", "value": "fob/kitchen-77312"},
 ]
 STRANGER = "04C3D19B77E2F0"
-TYPED = ("58203917", "58203918", "582039175820")  # the PIN, one with a wrong digit, one typed on, where tags are read as rfid
+TYPED = (
+    "58203917",
+    "58203918",
+    "582039175820",
+)  # the PIN, one with a wrong digit, one typed on, where tags are read as rfid
 MALFORMED = "04C3D19B77E2F0AA55"
 SECRETS = re.compile(
     r"a73c91e25b60|a7.3c.91.e2|7cd95c41aa3f|7c.d9.5c.41|8aac7h4k9q2x|8aa-c7h4|58203917|mqx7391|qx.?7391|kitchen-77312"
@@ -191,7 +195,7 @@ def showing(directory: Path) -> list[str]:
     """The files in which a value stands, in any spelling that was used: those of the directory, and of the database if events
     lie in one."""
     files = {file.name: file.read_bytes() for file in sorted(directory.rglob("*")) if file.is_file()}
-    if isinstance(database := Settings(data=directory).store_place, str):
+    if isinstance(database := Settings(data=directory).store_location, str):
         files |= files_of(database)
     return [name for name, content in files.items() if SECRETS.search(content.decode("latin-1"))]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
@@ -41,4 +41,6 @@ def test_the_table_has_every_setting_with_its_default_and_meaning() -> None:
     rows = re.findall(r"^\| `ACCESS_POLICY_(\w+)` \| (?:`([^`]*)`)? ?\| (.*) \|$", README, re.MULTILINE)
 
     listed = {name.lower(): (default, meaning) for name, default, meaning in rows}
-    assert listed == {name: (str(field.default or ""), field.description) for name, field in Settings.model_fields.items()}
+    assert listed == {
+        name: (str(field.default or ""), field.description) for name, field in Settings.model_fields.items()
+    }

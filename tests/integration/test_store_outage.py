@@ -21,7 +21,7 @@ from access_policy.application.ports.views import AttemptFilter
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access_mode import AccessMode, OnStoreOutage
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
 from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database

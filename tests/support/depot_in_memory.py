@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.context import Context, enveloped
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.decisions.live import LiveAttempts
-from access_policy.application.decisions.questions import Ask
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
+from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import depot_stream, policy_stream, registry_stream, tenant_of
 from access_policy.domain.access_mode import AccessMode, Enforcement
@@ -73,12 +73,12 @@ class DepotInMemory:
     store: EventStore
     clock: SettableClock = field(default_factory=lambda: SettableClock(NIGHT))
     view: DecisionView = field(default_factory=DecisionView)
-    live: LiveAttempts = field(default_factory=LiveAttempts)
+    live: RecentActivity = field(default_factory=RecentActivity)
     freevend_seen: list[tuple[ChargerId, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.commits = GroupCommit(self.store)
-        self.desk = AccessDesk(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
+        self.desk = AttemptDecider(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
         self.sessions = Sessions(
             self.desk,
             self.live,
@@ -131,8 +131,8 @@ class DepotInMemory:
         message_id: str = "m-1",
         charger: ChargerId = BAY,
         connection: str = "first",
-    ) -> Ask:
-        return Ask(
+    ) -> AccessAttempt:
+        return AccessAttempt(
             tenant_id=TENANT,
             charger_id=charger,
             connector_id=None,

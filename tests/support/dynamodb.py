@@ -22,7 +22,7 @@ import pytest
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.table import make_table
 from tests.support.aws import REGION, client
 

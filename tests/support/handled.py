@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
+from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
+from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
+from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.station import Desks, Station
-from access_policy.adapters.ocpp.v16 import Ocpp16
-from access_policy.adapters.ocpp.v21 import Ocpp21
-from access_policy.adapters.ocpp.v201 import Ocpp201
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.follow_up import FollowUp
+from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
 
@@ -46,13 +46,11 @@ class HandledDepot:
         self.follow_up = FollowUp(
             depot.view, depot.desk, depot.live, depot.store, depot.commits, self.stops, depot.clock
         )
-        desks = Desks(
+        desks = HandlerDependencies(
             view=depot.view,
             desk=depot.desk,
             sessions=depot.sessions,
-            conditions=ChargerConditions(
-                depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock
-            ),
+            conditions=ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock),
             energy=self.follow_up.energy,
             profiles=profiles,
             clock=depot.clock,

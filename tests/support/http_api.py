@@ -15,13 +15,13 @@ from dependency_injector import providers
 from fastapi import FastAPI
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
-from access_policy.application.decisions.live import ChargerKey
+from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.identity import Role
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
-from access_policy.entrypoints.metrics import Metrics
-from access_policy.entrypoints.service import http_services
+from access_policy.entrypoints.processes.metrics import Metrics
+from access_policy.entrypoints.processes.service import http_services
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock

@@ -97,9 +97,7 @@ class Faults:
 
 
 class _Failing:
-    def __init__(
-        self, faults: Faults, name: str, port: Any, error: type[Exception], reliable: frozenset[str]
-    ) -> None:
+    def __init__(self, faults: Faults, name: str, port: Any, error: type[Exception], reliable: frozenset[str]) -> None:
         self._faults, self._name, self._port, self._error = faults, name, port, error
         self._reliable = reliable
 
@@ -197,7 +195,9 @@ def normalised(facts: Any) -> str:
     """As text, with random ids renamed in the order in which they first occur."""
     names: dict[str, str] = {}
     text = json.dumps(facts, indent=1, sort_keys=True, default=str)
-    return re.sub(r"\b(?:[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{16})\b", lambda m: names.setdefault(m[0], f"id-{len(names)}"), text)
+    return re.sub(
+        r"\b(?:[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{16})\b", lambda m: names.setdefault(m[0], f"id-{len(names)}"), text
+    )
 
 
 def _difference(expected: str, ended: str) -> str:

@@ -38,7 +38,7 @@ from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.secrets import Holder
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from access_policy.adapters.databases import Database, database_at
 from access_policy.adapters.read_models.runner import ReadModels, prepare
+from access_policy.adapters.sql.databases import Database, database_at
 from access_policy.application.projections import PROJECTIONS
 from access_policy.application.projections.changes import Projection
 from tests.support.postgres_server import Server, new_database

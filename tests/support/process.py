@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from access_policy.adapters.event_stores.places import open_event_store
+from access_policy.adapters.event_stores.opening import open_event_store
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.entrypoints.demo.ports import free_port
 from access_policy.settings import Settings
@@ -39,7 +39,7 @@ async def serving(
 
 async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
     """All decisions, in the order of their commit, read from the store of the settings."""
-    store = open_event_store(Settings(data=data).store_place)
+    store = open_event_store(Settings(data=data).store_location)
     decisions: list[AccessAllowed | AccessDenied] = []
     after = 0
     types = (AccessAllowed.TYPE, AccessDenied.TYPE)

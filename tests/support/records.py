@@ -13,13 +13,20 @@ import pytest
 from psycopg import sql
 from sqlalchemy import MetaData
 
-from access_policy.adapters import heartbeats, import_plans, lists_sent
-from access_policy.adapters.databases import database_at
-from access_policy.adapters.event_bus import positions
-from access_policy.adapters.event_intake import records as intake
-from access_policy.adapters.idempotency import records as idempotency
-from access_policy.adapters.migrations import Part, migrate
-from access_policy.adapters.secrets import charger_credentials, key_check, unknown_identifiers, vehicle_vault
+from access_policy.adapters.records import (
+    charger_credentials,
+    heartbeats,
+    idempotency,
+    import_plans,
+    intake,
+    key_check,
+    lists_sent,
+    relay_positions,
+    unknown_identifiers,
+    vehicle_vault,
+)
+from access_policy.adapters.sql.databases import database_at
+from access_policy.adapters.sql.migrations import Part, migrate
 from tests.support.places import Place
 from tests.support.postgres_server import Server, new_database
 
@@ -31,7 +38,7 @@ MODULES = (
     intake,
     key_check,
     lists_sent,
-    positions,
+    relay_positions,
     unknown_identifiers,
     vehicle_vault,
 )
@@ -55,7 +62,7 @@ def records_database(migrated_records: str) -> str:
 
 
 @pytest.fixture(params=["files", "postgres"])
-def records_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def records_location(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A directory, or the URL of a database."""
     return tmp_path if request.param == "files" else str(request.getfixturevalue("records_database"))
 

@@ -69,7 +69,10 @@ def _edge(edge: date | datetime | None, zone: str, default: date) -> datetime:
 @lru_cache(10_000)
 def windows(rule: Rule, last: date) -> list[tuple[datetime, datetime]]:
     """All windows that start by `last`, cut to the applicability period."""
-    begins, ends = _edge(rule.applies_from, rule.zone, date(1000, 1, 1)), _edge(rule.applies_until, rule.zone, date(9999, 1, 1))
+    begins, ends = (
+        _edge(rule.applies_from, rule.zone, date(1000, 1, 1)),
+        _edge(rule.applies_until, rule.zone, date(9999, 1, 1)),
+    )
     days = [(day, day + DAY * rule.end_day_offset) for day in rule.dates(last)]
     whole = [(instant(day, rule.start, rule.zone), instant(end, rule.end, rule.zone)) for day, end in days]
     return [(max(start, begins), min(end, ends)) for start, end in whole]

@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.decisions.live import LiveAttempts
-from access_policy.application.decisions.lost_sessions import LostSessionsWatch
-from access_policy.application.decisions.questions import Ask, Decided, EndReport, Started, StartReport
-from access_policy.application.decisions.recall import recall
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.view import TYPES, DecisionView
+from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
+from access_policy.application.charging_sessions.sessions import Sessions
+from access_policy.application.deciding.attempts import AccessAttempt, Decided, EndReport, Started, StartReport
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.reloading import recall
+from access_policy.application.decision_view.view import TYPES, DecisionView
 from access_policy.application.follower import Follower
+from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import SettableClock
@@ -53,9 +53,9 @@ class ServiceInMemory:
 
     def _open(self) -> None:
         self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
-        self.view, self.live, commits = DecisionView(), LiveAttempts(), GroupCommit(self.store)
+        self.view, self.live, commits = DecisionView(), RecentActivity(), GroupCommit(self.store)
         self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)
-        self.desk = AccessDesk(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
+        self.desk = AttemptDecider(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
         self._sessions = Sessions(
             self.desk, self.live, self.store, commits, self.office.policies, self.clock, lambda key, evidence: None
         )
@@ -100,7 +100,7 @@ class ServiceInMemory:
     # --- what chargers do ------------------------------------------------------------------------------------------
 
     def authorize(self, charger: str, presented: Identifier | None, message_id: str) -> Decided:
-        ask = Ask(
+        ask = AccessAttempt(
             tenant_id=ACME,
             charger_id=ChargerId(charger),
             connector_id=None,
@@ -111,9 +111,7 @@ class ServiceInMemory:
         )
         return self.run(self.desk.authorize(ask))
 
-    def start(
-        self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1
-    ) -> Started:
+    def start(self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1) -> Started:
         report = StartReport(
             tenant_id=ACME,
             charger_id=ChargerId(charger),

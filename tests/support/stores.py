@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.postgres import postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
-from access_policy.adapters.migrations import Part, migrate
-from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
-from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.sql.databases import database_at
+from access_policy.adapters.sql.migrations import Part, migrate
 from access_policy.application.context import new_id
 from access_policy.application.ports.event_store import Append, Envelope, NewEvent, StreamId
 from access_policy.domain.charger_condition.events import ChargerDisconnected

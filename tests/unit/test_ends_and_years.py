@@ -70,7 +70,11 @@ def test_a_far_future_end_means_no_end_at_every_door(door: str) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
     ("column", "text"),
-    [("valid_from", "9999-12-31T23:59:59Z"), ("valid_from", "1926-01-01T00:00:00Z"), ("valid_until", "0001-01-01T00:00:00Z")],
+    [
+        ("valid_from", "9999-12-31T23:59:59Z"),
+        ("valid_from", "1926-01-01T00:00:00Z"),
+        ("valid_until", "0001-01-01T00:00:00Z"),
+    ],
 )
 def test_a_year_out_of_range_is_refused_with_the_range_at_every_door(door: str, column: str, text: str) -> None:
     with pytest.raises(Wrong, match=RANGE):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from access_policy.adapters.ics import EVENTS_MAX, IcsInvalid, read_ics
+from access_policy.adapters.calendars.ics import EVENTS_MAX, IcsInvalid, read_ics
 from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX
 from tests.support.builders import BERLIN
 
@@ -87,7 +87,10 @@ def test_an_event_of_another_zone_may_lie_on_another_day_at_the_depot() -> None:
             ["DTSTART;VALUE=DATE:20261225", "RRULE:FREQ=YEARLY", "EXDATE;VALUE=DATE:20271225"],
             ["2026-12-25", "2028-12-25"],
         ),
-        (["DTSTART;VALUE=DATE:20261225", "RDATE;VALUE=DATE:20270106,20270107"], ["2026-12-25", "2027-01-06", "2027-01-07"]),
+        (
+            ["DTSTART;VALUE=DATE:20261225", "RDATE;VALUE=DATE:20270106,20270107"],
+            ["2026-12-25", "2027-01-06", "2027-01-07"],
+        ),
         (
             [
                 "DTSTART;TZID=Europe/Berlin:20261231T233000",
@@ -175,7 +178,10 @@ def test_an_event_without_summary_is_refused() -> None:
         (b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", "has to begin with BEGIN:VCALENDAR"),
         (ics() + ics(), "no readable .ics file"),
         (ics()[:40], "no readable .ics file"),
-        (ics(event("DTSTART;VALUE=DATE:20261225", summary="Straße")).replace("ß".encode(), b"\xdf"), "Line 7 is not UTF-8"),
+        (
+            ics(event("DTSTART;VALUE=DATE:20261225", summary="Straße")).replace("ß".encode(), b"\xdf"),
+            "Line 7 is not UTF-8",
+        ),
         (ics().decode().encode("utf-16"), "Line 1 is not UTF-8"),
         (ics(*[event("DTSTART;VALUE=DATE:20261225")] * (EVENTS_MAX + 1)), f"at most {EVENTS_MAX}"),
     ],
@@ -317,14 +323,26 @@ def test_a_zone_whose_definition_cannot_be_read_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["EXDATE:", "EXDATE;VALUE=DATE:", "PRIORITY:", "CREATED:", "DTEND:", "RDATE:", "RRULE:", "DURATION:", "CREATED:soon"],
+    [
+        "EXDATE:",
+        "EXDATE;VALUE=DATE:",
+        "PRIORITY:",
+        "CREATED:",
+        "DTEND:",
+        "RDATE:",
+        "RRULE:",
+        "DURATION:",
+        "CREATED:soon",
+    ],
 )
 def test_an_empty_property_is_as_good_as_left_out(line: str) -> None:
     assert days(event("DTSTART;VALUE=DATE:20261225", line)) == ["2026-12-25"]
 
 
 def test_events_with_times_are_named_and_left_out_unless_they_are_asked_for() -> None:
-    shift = event("DTSTART;TZID=Europe/Berlin:20261224T080000", "DTEND;TZID=Europe/Berlin:20261224T170000", summary="Shift")
+    shift = event(
+        "DTSTART;TZID=Europe/Berlin:20261224T080000", "DTEND;TZID=Europe/Berlin:20261224T170000", summary="Shift"
+    )
     content = ics(event("DTSTART;VALUE=DATE:20261225"), shift)
 
     read = read_ics(content, BERLIN, 2026, 2026)
@@ -355,6 +373,8 @@ def test_midnight_to_midnight_is_all_day_by_the_event_s_clock_or_the_depot_s(lin
 
 
 def test_an_end_of_a_series_in_the_year_9999_is_read() -> None:
-    daily = event("DTSTART;TZID=Europe/Berlin:20261225T000000", "DURATION:P1D", "RRULE:FREQ=YEARLY;UNTIL=99991231T235959Z")
+    daily = event(
+        "DTSTART;TZID=Europe/Berlin:20261225T000000", "DURATION:P1D", "RRULE:FREQ=YEARLY;UNTIL=99991231T235959Z"
+    )
 
     assert days(daily) == ["2026-12-25", "2027-12-25", "2028-12-25"]

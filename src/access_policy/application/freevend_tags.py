@@ -47,6 +47,7 @@ class FreevendTags:
 
 OF_REMOTE_STARTS: Final = FreevendTags()
 
+
 @lru_cache(maxsize=100)
 def _keys(tags: frozenset[str]) -> frozenset[_Key]:
     return frozenset(key for tag in tags for kind in IdentifierKind for key in _spelled(kind, tag))

@@ -29,7 +29,7 @@ from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ActorId, AgreementId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.builders import HOUR
 from tests.support.chargers import ChargerSpec, Frame, Identifier, SimulatedCharger

@@ -28,8 +28,8 @@ def answers_with(monkeypatch: pytest.MonkeyPatch, action: str, answer: dict[str,
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.PATIENCE_S", 0.1)
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.TICK_S", 0.05)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.TICK_S", 0.05)
 
 
 # --- boot, sessions ---------------------------------------------------------------------------------------------------

@@ -301,8 +301,8 @@ async def test_a_start_without_authorisation_is_accepted_as_c35_requires(tmp_pat
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.PATIENCE_S", 0.1)
-    monkeypatch.setattr("access_policy.application.mode_control.remote_starts.TICK_S", 0.05)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("access_policy.application.mode_application.remote_starts.TICK_S", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -335,7 +335,7 @@ async def test_remote_start_that_no_transaction_follows(tmp_path: Path, monkeypa
 
 @octt("TC_F_27")
 async def test_a_trigger_that_the_station_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access_policy.adapters.ocpp.boots.PENDING_RETRY_S", 1)
+    monkeypatch.setattr("access_policy.adapters.ocpp.incoming.boots.PENDING_RETRY_S", 1)
     answers_with(monkeypatch, "TriggerMessage", {"status": "NotImplemented"})
     async with stage(tmp_path, FREE, profile="ocpp201-authctrlr-pending", ready=False) as played:
         await played.charger.until_ready(timeout_s=30)

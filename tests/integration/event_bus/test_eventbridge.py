@@ -15,7 +15,7 @@ import pytest
 
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
-from access_policy.adapters.event_bus.positions import SqlRelayPositions
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, EventBus, Fate, Outcome
 from access_policy.application.ports.event_store import Append, EventStore
 from access_policy.application.relay.pace import Pace

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions, SqlRelayPositions
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions, SqlRelayPositions
 from access_policy.application.ports.event_store import StoreUnavailable, StreamId
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
 from tests.support.places import Place
@@ -100,8 +100,8 @@ async def test_streams_are_tried_in_the_order_of_their_time(positions: RelayPosi
     assert await positions.held() == [HELD, late]
 
 
-async def test_it_is_durable_and_each_bus_has_its_own(records_place: Place) -> None:
-    where = inside(records_place, "relay")
+async def test_it_is_durable_and_each_bus_has_its_own(records_location: Place) -> None:
+    where = inside(records_location, "relay")
     first = SqlRelayPositions(where, "one")
     await first.advance(7, [HELD])
     await first.close()

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import PersistenceError
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb import appends, items
 from access_policy.adapters.event_stores.dynamodb.appends import ACTIONS
 from access_policy.adapters.event_stores.dynamodb.calls import Calls, TableMissing
@@ -23,7 +23,6 @@ from access_policy.adapters.event_stores.dynamodb.log import Log
 from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_store, has_events
 from access_policy.adapters.event_stores.dynamodb.table import make_table
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
-from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.ports.event_store import (
     Append,
     AppendTooLarge,
@@ -31,6 +30,7 @@ from access_policy.application.ports.event_store import (
     StreamId,
     VersionConflict,
 )
+from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.domain.charger_condition.events import ConnectorRecovered
 from tests.support.aws import Stub, client, stub
 from tests.support.dynamodb import delete_table, new_name, table_at

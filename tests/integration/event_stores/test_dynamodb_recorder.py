@@ -14,7 +14,7 @@ from unittest.mock import Mock, patch
 import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent, Tracking
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecorder
 from tests.support.aws import Stub, stub
 from tests.support.dynamodb import table_at

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from access_policy.adapters.event_stores import postgres
 from access_policy.adapters.event_stores.postgres import LosesEvents, has_events, postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
-from access_policy.adapters.migrations import MigrationNeeded
+from access_policy.adapters.sql.migrations import MigrationNeeded
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId, VersionConflict
 from tests.support.cutting_proxy import Cut, CuttingProxy
 from tests.support.postgres_server import PASSWORD, PostgresServer, new_database, postgres_url

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 TENANT = "acme"

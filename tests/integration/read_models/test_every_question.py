@@ -76,7 +76,9 @@ def everything_of(tenant: TenantId) -> list[object]:
             armed_at=NOON,
             expires_at=NOON,
         ),
-        denied(attempt_id=TRY, identifier=IdentifierRef(IdentifierKind.RFID, f"denied at {tenant}", f"mask of {tenant}")),
+        denied(
+            attempt_id=TRY, identifier=IdentifierRef(IdentifierKind.RFID, f"denied at {tenant}", f"mask of {tenant}")
+        ),
         agreement_recorded(name=f"agreement of {tenant}"),
         vehicle_registered(description=own(name=f"van of {tenant}")),
         identifier_added(f"pseudonym of {tenant}"),

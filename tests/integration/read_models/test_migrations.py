@@ -9,11 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from access_policy.adapters import migrations
-from access_policy.adapters.databases import Database, database_at
-from access_policy.adapters.migrations import MigrationNeeded, Part, latest, migrate, require_migrated, version_of
 from access_policy.adapters.read_models.runner import ReadModels, prepare
 from access_policy.adapters.read_models.tables import BOOKKEEPING, METADATA, NEXT
+from access_policy.adapters.sql import migrations
+from access_policy.adapters.sql.databases import Database, database_at
+from access_policy.adapters.sql.migrations import MigrationNeeded, Part, latest, migrate, require_migrated, version_of
 from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import denied
 from tests.support.places import Place, migrated, read_models_at

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.exc import OperationalError
 
-from access_policy.adapters import databases
 from access_policy.adapters.read_models.batch import BEHIND
 from access_policy.adapters.read_models.runner import ReadModels
+from access_policy.adapters.sql import databases
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections import PROJECTIONS
 from access_policy.application.projections.access_log import ACCESS_LOG

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import update
 
-from access_policy.adapters.secrets.charger_credentials import METADATA, SqlChargerCredentials
+from access_policy.adapters.records.charger_credentials import METADATA, SqlChargerCredentials
 from access_policy.application.ports.secrets import Holder
 from access_policy.domain.ids import ChargePointId, ChargerId, TenantId
 from tests.support.places import Place
@@ -22,8 +22,8 @@ HEX = "00112233445566778899AABBccddeeff01234567"
 
 
 @pytest.fixture
-async def credentials(records_place: Place) -> AsyncIterator[SqlChargerCredentials]:
-    opened = charger_credentials(records_place)
+async def credentials(records_location: Place) -> AsyncIterator[SqlChargerCredentials]:
+    opened = charger_credentials(records_location)
     yield opened
     await opened.close()
 
@@ -89,25 +89,25 @@ async def test_a_cleared_password_is_gone(credentials: SqlChargerCredentials) ->
     assert await credentials.verify(CP, HOLDER, TEXT.encode()) is None
 
 
-async def test_passwords_outlive_the_process_and_stand_nowhere_in_the_file(records_place: Place) -> None:
-    credentials = charger_credentials(records_place)
+async def test_passwords_outlive_the_process_and_stand_nowhere_in_the_file(records_location: Place) -> None:
+    credentials = charger_credentials(records_location)
     await credentials.set_password(CP, HOLDER, TEXT)
     await credentials.set_password(OTHER, HOLDER, HEX)
     await credentials.close()
 
-    credentials = charger_credentials(records_place)
+    credentials = charger_credentials(records_location)
     assert await credentials.verify(CP, HOLDER, TEXT.encode()) is True
     for secret in (TEXT.encode(), HEX.encode(), bytes.fromhex(HEX)):
-        assert files_holding(records_place, secret) == []
+        assert files_holding(records_location, secret) == []
     await credentials.close()
 
 
-async def test_the_same_password_of_two_chargers_is_not_recognisable(records_place: Place) -> None:
-    credentials = charger_credentials(records_place)
+async def test_the_same_password_of_two_chargers_is_not_recognisable(records_location: Place) -> None:
+    credentials = charger_credentials(records_location)
     await credentials.set_password(CP, HOLDER, TEXT)
     await credentials.set_password(OTHER, HOLDER, TEXT)
 
-    assert len(set(rows(records_place, "credentials", "SELECT of_text FROM charger_password"))) == 2
+    assert len(set(rows(records_location, "credentials", "SELECT of_text FROM charger_password"))) == 2
     await credentials.close()
 
 
@@ -169,7 +169,9 @@ async def from_before(credentials: SqlChargerCredentials) -> SqlChargerCredentia
     await credentials.set_password(CP, HOLDER, TEXT)
     await credentials.propose(CP, HOLDER, HEX)
     for table in METADATA.sorted_tables:
-        await credentials._tables.write(lambda connection, table=table: connection.execute(update(table).values(held=CP)))
+        await credentials._tables.write(
+            lambda connection, table=table: connection.execute(update(table).values(held=CP))
+        )
     return credentials
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from access_policy.adapters.heartbeats import SqlHeartbeats
+from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from tests.support.places import Place
 from tests.support.records import inside
 
 
-async def test_each_gateway_counts_for_itself_and_for_all_to_see(records_place: Place) -> None:
-    one, other = (SqlHeartbeats(inside(records_place, "heartbeats")) for _ in range(2))
+async def test_each_gateway_counts_for_itself_and_for_all_to_see(records_location: Place) -> None:
+    one, other = (SqlHeartbeats(inside(records_location, "heartbeats")) for _ in range(2))
 
     assert await other.counts() == {}
     for _ in range(3):
@@ -22,8 +22,8 @@ async def test_each_gateway_counts_for_itself_and_for_all_to_see(records_place: 
     await other.close()
 
 
-async def test_who_ended_is_forgotten_unless_it_beats_again(records_place: Place) -> None:
-    heartbeats = SqlHeartbeats(inside(records_place, "heartbeats"))
+async def test_who_ended_is_forgotten_unless_it_beats_again(records_location: Place) -> None:
+    heartbeats = SqlHeartbeats(inside(records_location, "heartbeats"))
     for name in ("gw-1", "gw-1", "gw-2", "gw-3"):
         await heartbeats.beat(name)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.idempotency.records import LEASE, SqlIdempotencyRecords
+from access_policy.adapters.records.idempotency import LEASE, SqlIdempotencyRecords
 from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
 from tests.support.places import Place
 from tests.support.records import files_holding, inside, rows
@@ -24,8 +24,8 @@ ANOTHER = StoredAnswer("POST /v1/overrides 2", 409, {}, b"")
 
 
 @pytest.fixture
-async def records(records_place: Place) -> AsyncIterator[SqlIdempotencyRecords]:
-    opened = SqlIdempotencyRecords(inside(records_place, "idempotency"), TEST_KEY)
+async def records(records_location: Place) -> AsyncIterator[SqlIdempotencyRecords]:
+    opened = SqlIdempotencyRecords(inside(records_location, "idempotency"), TEST_KEY)
     yield opened
     await opened.close()
 
@@ -57,11 +57,13 @@ async def test_a_key_that_is_used_again_later_has_its_new_answer(records: SqlIde
     assert await records.find("acme", "key-1", now=NOW + DAY) == ANOTHER
 
 
-async def test_old_answers_are_deleted_when_new_ones_come(records: SqlIdempotencyRecords, records_place: Place) -> None:
+async def test_old_answers_are_deleted_when_new_ones_come(
+    records: SqlIdempotencyRecords, records_location: Place
+) -> None:
     await records.keep("acme", "key-1", ANOTHER, now=NOW)
     await records.keep("acme", "key-2", ANSWER, now=NOW + DAY)
 
-    assert rows(records_place, "idempotency", "SELECT key FROM answers") == [("key-2",)]
+    assert rows(records_location, "idempotency", "SELECT key FROM answers") == [("key-2",)]
 
 
 async def test_old_answers_leave_the_file_when_new_ones_come(tmp_path: Path) -> None:
@@ -140,8 +142,8 @@ async def test_a_key_that_is_used_again_a_day_later_has_another_seed(records: Sq
     assert len({first, second, of_a_rival}) == 3
 
 
-async def test_a_key_that_several_begin_at_once_is_begun_by_one(records_place: Place) -> None:
-    opened = [SqlIdempotencyRecords(inside(records_place, "idempotency"), TEST_KEY) for _ in range(4)]
+async def test_a_key_that_several_begin_at_once_is_begun_by_one(records_location: Place) -> None:
+    opened = [SqlIdempotencyRecords(inside(records_location, "idempotency"), TEST_KEY) for _ in range(4)]
     beginning = [each.begin("acme", "key-1", "f", holder=str(n), now=NOW) for n, each in enumerate(opened)]
 
     outcomes = await asyncio.gather(*beginning)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from access_policy.adapters import import_plans
-from access_policy.adapters.import_plans import SqlImportPlans
+from access_policy.adapters.records import import_plans
+from access_policy.adapters.records.import_plans import SqlImportPlans
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.cells import CellError
 from access_policy.application.registry_import.errors import RefusedRow
@@ -92,8 +92,8 @@ def opened(place: Place, key: bytes = TEST_KEY) -> SqlImportPlans:
 
 
 @pytest.fixture
-async def plans(records_place: Place) -> AsyncIterator[SqlImportPlans]:
-    made = opened(records_place)
+async def plans(records_location: Place) -> AsyncIterator[SqlImportPlans]:
+    made = opened(records_location)
     await made.keep(RECORD, PLAN)
     yield made
     await made.close()
@@ -118,9 +118,9 @@ async def test_a_plan_of_many_chunks_is_found_in_its_order(
     assert await plans.rows(RECORD) == long
 
 
-async def test_no_file_shows_what_the_rows_hold(plans: SqlImportPlans, records_place: Place) -> None:
-    assert files_holding(records_place, CARD.encode()) == []
-    assert files_holding(records_place, "Müller".encode()) == []
+async def test_no_file_shows_what_the_rows_hold(plans: SqlImportPlans, records_location: Place) -> None:
+    assert files_holding(records_location, CARD.encode()) == []
+    assert files_holding(records_location, "Müller".encode()) == []
 
 
 async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqlImportPlans) -> None:
@@ -132,13 +132,15 @@ async def test_a_plan_that_is_being_applied_does_not_expire(plans: SqlImportPlan
     assert await plans.rows(APPLYING) == PLAN
 
 
-async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(plans: SqlImportPlans, records_place: Place) -> None:
+async def test_a_plan_that_has_ended_keeps_its_result_and_no_rows(
+    plans: SqlImportPlans, records_location: Place
+) -> None:
     await plans.end(APPLIED)
 
     assert await plans.find(ACME, "p", now=NOON + WEEK) == APPLIED
     assert await plans.rows(APPLIED) is None
     assert list(await plans.unfinished()) == []
-    assert rows(records_place, "import_plans", "SELECT body FROM import_plan") == [(None,)]
+    assert rows(records_location, "import_plans", "SELECT body FROM import_plan") == [(None,)]
 
 
 async def test_what_has_expired_is_deleted(plans: SqlImportPlans) -> None:
@@ -148,9 +150,9 @@ async def test_what_has_expired_is_deleted(plans: SqlImportPlans) -> None:
 
 
 async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key(
-    plans: SqlImportPlans, records_place: Place
+    plans: SqlImportPlans, records_location: Place
 ) -> None:
-    other = opened(records_place, bytes(32))
+    other = opened(records_location, bytes(32))
     file, tenant = b"vehicle_id\na\n", TenantId("rival")
     found = [plans.fingerprint_of(ACME, file), plans.fingerprint_of(tenant, file), other.fingerprint_of(ACME, file)]
     await other.close()
@@ -159,23 +161,23 @@ async def test_a_fingerprint_is_of_the_file_the_tenant_and_the_installations_key
     assert plans.fingerprint_of(ACME, file) == found[0]
 
 
-async def test_plans_are_there_after_the_file_was_opened_again(records_place: Place) -> None:
-    first = opened(records_place)
+async def test_plans_are_there_after_the_file_was_opened_again(records_location: Place) -> None:
+    first = opened(records_location)
     await first.keep(RECORD, PLAN)
     await first.close()
 
-    again = opened(records_place)
+    again = opened(records_location)
 
     assert await again.rows(RECORD) == PLAN
     await again.close()
 
 
-async def test_rows_that_were_sealed_with_another_key_have_to_be_planned_anew(records_place: Place) -> None:
-    first = opened(records_place)
+async def test_rows_that_were_sealed_with_another_key_have_to_be_planned_anew(records_location: Place) -> None:
+    first = opened(records_location)
     await first.keep(RECORD, PLAN)
     await first.close()
 
-    other = opened(records_place, bytes(32))
+    other = opened(records_location, bytes(32))
 
     with pytest.raises(StoreUnavailable, match="plan it anew"):
         await other.rows(RECORD)

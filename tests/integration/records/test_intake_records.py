@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from access_policy.adapters.event_intake.messages import read
-from access_policy.adapters.event_intake.records import SqlIntakeRecords
+from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.ports.event_intake import Standing
 from access_policy.domain.ids import TenantId
@@ -21,8 +21,8 @@ def event(message: dict[str, Any]) -> IncomingEvent:
     return read(json.dumps(message))
 
 
-async def test_sources_and_tenants_count_their_own_versions(records_place: Place) -> None:
-    records = SqlIntakeRecords(inside(records_place, "intake"))
+async def test_sources_and_tenants_count_their_own_versions(records_location: Place) -> None:
+    records = SqlIntakeRecords(inside(records_location, "intake"))
     first = event(commissioned("bus-7", 9))
     await records.begin(first, now=NOON)
 
@@ -37,13 +37,13 @@ async def test_sources_and_tenants_count_their_own_versions(records_place: Place
     assert standings == [Standing.OUTDATED, Standing.NEW, Standing.NEW, Standing.NEW]
 
 
-async def test_records_outlive_the_process(records_place: Place) -> None:
+async def test_records_outlive_the_process(records_location: Place) -> None:
     told = event(commissioned("bus-7", 9))
-    records = SqlIntakeRecords(inside(records_place, "intake"))
+    records = SqlIntakeRecords(inside(records_location, "intake"))
     await records.begin(told, now=NOON)
     await records.close()
 
-    again = SqlIntakeRecords(inside(records_place, "intake"))
+    again = SqlIntakeRecords(inside(records_location, "intake"))
 
     assert await again.fate_of(told) == ("begun", "")
     assert await again.fate_of(event(commissioned("bus-7", 9))) is None

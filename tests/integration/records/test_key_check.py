@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.migrations import MigrationNeeded
-from access_policy.adapters.secrets.key_check import require_same_keys
+from access_policy.adapters.records.key_check import require_same_keys
 from access_policy.adapters.secrets.key_files import KeyFileUnusable, Keys, open_keys
+from access_policy.adapters.sql.migrations import MigrationNeeded
 from access_policy.container import open_data_directory
 from access_policy.settings import Settings
 

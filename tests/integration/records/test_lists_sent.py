@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from access_policy.adapters.lists_sent import SqlListsSent
+from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.application.ports.local_lists import ListSent
 from access_policy.domain.ids import ChargerId, TenantId
 from tests.support.places import Place
@@ -13,15 +13,15 @@ from tests.support.records import inside
 BAY, OTHER = (TenantId("acme"), ChargerId("bay-1")), (TenantId("other"), ChargerId("bay-1"))
 
 
-async def test_lists_sent_when_opened_again_are_the_latest_of_each_charger(records_place: Place) -> None:
-    first = SqlListsSent(inside(records_place, "local_lists"))
+async def test_lists_sent_when_opened_again_are_the_latest_of_each_charger(records_location: Place) -> None:
+    first = SqlListsSent(inside(records_location, "local_lists"))
     for version in range(1, 4):
         first.remember(BAY, ListSent(version, f"digest-{version}"))
         assert await first.recall(BAY) == ListSent(version, f"digest-{version}")
     first.remember(OTHER, ListSent(2**40, "another"))
     await first.close()
 
-    again = SqlListsSent(inside(records_place, "local_lists"))
+    again = SqlListsSent(inside(records_location, "local_lists"))
 
     assert await again.recall(BAY) == ListSent(3, "digest-3")
     assert await again.recall(OTHER) == ListSent(2**40, "another")

@@ -11,17 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from access_policy.adapters.databases import database_at
-from access_policy.adapters.event_bus.positions import SqlRelayPositions
-from access_policy.adapters.event_intake.records import SqlIntakeRecords
-from access_policy.adapters.heartbeats import SqlHeartbeats
-from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
-from access_policy.adapters.import_plans import SqlImportPlans
-from access_policy.adapters.lists_sent import SqlListsSent
-from access_policy.adapters.migrations import MigrationNeeded, Part, latest, migrate, version_of
-from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
-from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
-from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.heartbeats import SqlHeartbeats
+from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
+from access_policy.adapters.records.import_plans import SqlImportPlans
+from access_policy.adapters.records.intake import SqlIntakeRecords
+from access_policy.adapters.records.lists_sent import SqlListsSent
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
+from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.sql.databases import database_at
+from access_policy.adapters.sql.migrations import MigrationNeeded, Part, latest, migrate, version_of
 from tests.support.builders import DAY
 from tests.support.records import METADATA, migrated_for_records
 from tests.support.stores import TEST_KEY

@@ -16,13 +16,13 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from access_policy.adapters.event_bus.positions import SqlRelayPositions
-from access_policy.adapters.event_intake import records as intake_records
 from access_policy.adapters.event_intake.messages import read
-from access_policy.adapters.event_intake.records import SqlIntakeRecords
-from access_policy.adapters.idempotency.records import SqlIdempotencyRecords
-from access_policy.adapters.secrets import unknown_identifiers
-from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.records import intake as intake_records
+from access_policy.adapters.records import unknown_identifiers
+from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
+from access_policy.adapters.records.intake import SqlIntakeRecords
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
+from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.application.ports.event_intake import Standing
 from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.idempotency import StoredAnswer
@@ -75,8 +75,8 @@ async def standings_of_rivals(place: Place) -> set[tuple[Standing, ...]]:
     return found
 
 
-async def test_of_events_of_one_version_that_come_at_once_one_is_new(records_place: Place) -> None:
-    assert await standings_of_rivals(records_place) == {(Standing.NEW, *[Standing.OUTDATED] * (PROCESSES - 1))}
+async def test_of_events_of_one_version_that_come_at_once_one_is_new(records_location: Place) -> None:
+    assert await standings_of_rivals(records_location) == {(Standing.NEW, *[Standing.OUTDATED] * (PROCESSES - 1))}
 
 
 async def test_without_the_lock_of_the_subject_several_would_be(
@@ -88,9 +88,9 @@ async def test_without_the_lock_of_the_subject_several_would_be(
     assert await standings_of_rivals(records_database) != {(Standing.NEW, *[Standing.OUTDATED] * (PROCESSES - 1))}
 
 
-async def test_a_vehicle_that_is_new_to_several_has_one_key(records_place: Place) -> None:
+async def test_a_vehicle_that_is_new_to_several_has_one_key(records_location: Place) -> None:
     fleet = [VehicleId(f"van-{number}") for number in range(ROUNDS)]
-    async with several(lambda: vehicle_vault(records_place)) as vaults:
+    async with several(lambda: vehicle_vault(records_location)) as vaults:
         orders = [fleet if number % 2 else fleet[::-1] for number in range(PROCESSES)]
         sealed = await all_of(
             [
@@ -102,35 +102,35 @@ async def test_a_vehicle_that_is_new_to_several_has_one_key(records_place: Place
             opened = await vaults[0].unseal_many(ACME, list(zip(order, texts, strict=True)))
             assert opened == ["04A1B2C3D4E5F6"] * len(fleet)
 
-    assert rows(records_place, "vault", "SELECT count(*) FROM vehicle_key") == [(len(fleet),)]
+    assert rows(records_location, "vault", "SELECT count(*) FROM vehicle_key") == [(len(fleet),)]
 
 
-async def test_fleets_that_are_sealed_and_forgotten_at_once_block_nobody(records_place: Place) -> None:
+async def test_fleets_that_are_sealed_and_forgotten_at_once_block_nobody(records_location: Place) -> None:
     fleet = [VehicleId(f"van-{number}") for number in range(ROUNDS)]
-    async with several(lambda: vehicle_vault(records_place), 2) as (one, other):
+    async with several(lambda: vehicle_vault(records_location), 2) as (one, other):
         for _ in range(5):
             await one.seal_many(ACME, [(vehicle, "x") for vehicle in fleet])
             await all_of([one.forget_many(ACME, fleet), other.forget_many(ACME, fleet[::-1])])
 
-    assert rows(records_place, "vault", "SELECT count(*) FROM vehicle_key") == [(0,)]
+    assert rows(records_location, "vault", "SELECT count(*) FROM vehicle_key") == [(0,)]
 
 
-async def test_one_of_the_relays_that_ask_at_once_has_the_claim(records_place: Place) -> None:
-    async with several(lambda: SqlRelayPositions(inside(records_place, "relay"), "a bus")) as relays:
+async def test_one_of_the_relays_that_ask_at_once_has_the_claim(records_location: Place) -> None:
+    async with several(lambda: SqlRelayPositions(inside(records_location, "relay"), "a bus")) as relays:
         for number in range(ROUNDS):
             now = NOON + number * 2 * LASTS
             claimed = await all_of([relay.claim(f"r-{n}", now=now, lasts=LASTS) for n, relay in enumerate(relays)])
             assert sorted(claimed) == [False] * (PROCESSES - 1) + [True]
 
 
-async def test_relays_that_note_the_same_streams_at_once_lose_nothing(records_place: Place) -> None:
+async def test_relays_that_note_the_same_streams_at_once_lose_nothing(records_location: Place) -> None:
     streams = [StreamId(f"acme/depot/{number}") for number in range(20)]
 
     def held(order: list[StreamId], passed: int) -> list[HeldStream]:
         common = HeldStream(stream=order[0], version=3, passed=passed, reason="refused", tries=1, try_again_at=NOON)
         return [replace(common, stream=stream) for stream in order]
 
-    async with several(lambda: SqlRelayPositions(inside(records_place, "relay"), "a bus"), 2) as (one, other):
+    async with several(lambda: SqlRelayPositions(inside(records_location, "relay"), "a bus"), 2) as (one, other):
         for number in range(ROUNDS):
             forth, back = held(streams, 10 + 2 * number), held(streams[::-1], 11 + 2 * number)
             await all_of([one.advance(2 * number, forth), other.advance(2 * number + 1, back)])
@@ -138,8 +138,8 @@ async def test_relays_that_note_the_same_streams_at_once_lose_nothing(records_pl
         assert {each.passed for each in await one.held()} == {11 + 2 * (ROUNDS - 1)}
 
 
-async def test_a_password_that_is_set_while_a_proposed_one_is_used_is_the_only_one(records_place: Place) -> None:
-    async with several(lambda: charger_credentials(records_place), 2) as (gateway, api):
+async def test_a_password_that_is_set_while_a_proposed_one_is_used_is_the_only_one(records_location: Place) -> None:
+    async with several(lambda: charger_credentials(records_location), 2) as (gateway, api):
         for number in range(ROUNDS):
             charger = ChargePointId(f"CP-{number}")
             await api.set_password(charger, HOLDER, "the old password")
@@ -155,10 +155,10 @@ async def test_a_password_that_is_set_while_a_proposed_one_is_used_is_the_only_o
 
 
 async def test_a_proposed_password_that_is_replaced_while_it_is_used_does_not_bring_the_next_one_in(
-    records_place: Place, monkeypatch: pytest.MonkeyPatch
+    records_location: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charger = ChargePointId("CP-1")
-    async with several(lambda: charger_credentials(records_place), 2) as (gateway, api):
+    async with several(lambda: charger_credentials(records_location), 2) as (gateway, api):
         await api.set_password(charger, HOLDER, "the old password")
         await api.propose(charger, HOLDER, "the proposed password")
         promote = gateway._promote
@@ -175,9 +175,9 @@ async def test_a_proposed_password_that_is_replaced_while_it_is_used_does_not_br
         assert await api.verify(charger, HOLDER, b"the old password") is False
 
 
-async def test_an_answer_that_is_kept_by_several_at_once_is_one_of_theirs(records_place: Place) -> None:
+async def test_an_answer_that_is_kept_by_several_at_once_is_one_of_theirs(records_location: Place) -> None:
     answers = [StoredAnswer(f"f-{number}", 200, {}, b"{}") for number in range(PROCESSES)]
-    async with several(lambda: SqlIdempotencyRecords(inside(records_place, "idempotency"), TEST_KEY)) as processes:
+    async with several(lambda: SqlIdempotencyRecords(inside(records_location, "idempotency"), TEST_KEY)) as processes:
         for number in range(ROUNDS):
             now = NOON + number * timedelta(days=1)  # those of the round before are deleted
             keeping = zip(processes, answers, strict=True)
@@ -186,13 +186,13 @@ async def test_an_answer_that_is_kept_by_several_at_once_is_one_of_theirs(record
 
 
 async def test_of_too_many_unknown_identifiers_of_several_gateways_the_latest_stay(
-    records_place: Place, monkeypatch: pytest.MonkeyPatch
+    records_location: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unknown_identifiers, "ROWS_MAX", 10)
     numbers = itertools.count()
 
     def opened() -> SqlUnknownIdentifiers:
-        return SqlUnknownIdentifiers(inside(records_place, "unknown"), TEST_KEY, retention=MONTH)
+        return SqlUnknownIdentifiers(inside(records_location, "unknown"), TEST_KEY, retention=MONTH)
 
     async with several(opened) as gateways:
         for _ in range(ROUNDS):
@@ -202,7 +202,7 @@ async def test_of_too_many_unknown_identifiers_of_several_gateways_the_latest_st
                 gateway.remember(ACME, pseudonyms().ref(ACME, card), card, at=NOON + number * timedelta(seconds=1))
             await all_of([gateway.values(ACME, [], now=NOON) for gateway in gateways])
 
-    kept = rows(records_place, "unknown", "SELECT seen_at FROM unknown_identifier ORDER BY seen_at")
+    kept = rows(records_location, "unknown", "SELECT seen_at FROM unknown_identifier ORDER BY seen_at")
     last = range(next(numbers) - 10, PROCESSES * ROUNDS)
     assert [at for (at,) in kept] == [
         (NOON + n * timedelta(seconds=1)).isoformat(timespec="microseconds") for n in last

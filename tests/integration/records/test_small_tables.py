@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from access_policy.adapters import small_tables
-from access_policy.adapters.secrets.vehicle_vault import SqlVehicleVault
-from access_policy.adapters.small_tables import SmallTables, storable
+from access_policy.adapters.records import tables
+from access_policy.adapters.records.tables import RecordTables, storable
+from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
@@ -30,13 +30,13 @@ METADATA = MetaData()
 NUMBERS = Table("numbers", METADATA, Column("number", Integer, primary_key=True))
 
 
-def numbers_at(place: Place, timeout_s: float = SHORT_S) -> SmallTables:
+def numbers_at(place: Place, timeout_s: float = SHORT_S) -> RecordTables:
     if isinstance(place, Path):
-        return SmallTables(place / "numbers.sqlite", METADATA, timeout_s=timeout_s)
+        return RecordTables(place / "numbers.sqlite", METADATA, timeout_s=timeout_s)
     with psycopg.connect(place) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS numbers (number integer PRIMARY KEY)")
         connection.execute("TRUNCATE numbers")
-    return SmallTables(place, METADATA, timeout_s=timeout_s)
+    return RecordTables(place, METADATA, timeout_s=timeout_s)
 
 
 def put(number: int, connection: Connection) -> None:
@@ -50,8 +50,8 @@ def all_numbers(connection: Connection) -> list[int]:
 # --- transactions ----------------------------------------------------------------------------------------------------
 
 
-async def test_what_fails_in_the_middle_leaves_nothing(records_place: Place) -> None:
-    tables = numbers_at(records_place)
+async def test_what_fails_in_the_middle_leaves_nothing(records_location: Place) -> None:
+    tables = numbers_at(records_location)
 
     def fails(connection: Connection) -> None:
         put(1, connection)
@@ -65,8 +65,8 @@ async def test_what_fails_in_the_middle_leaves_nothing(records_place: Place) -> 
     await tables.close()
 
 
-async def test_an_error_of_the_callers_own_is_the_callers_and_leaves_nothing(records_place: Place) -> None:
-    tables = numbers_at(records_place)
+async def test_an_error_of_the_callers_own_is_the_callers_and_leaves_nothing(records_location: Place) -> None:
+    tables = numbers_at(records_location)
 
     def fails(connection: Connection) -> None:
         put(1, connection)
@@ -79,8 +79,8 @@ async def test_an_error_of_the_callers_own_is_the_callers_and_leaves_nothing(rec
     await tables.close()
 
 
-async def test_a_reader_does_not_wait_for_a_writer(records_place: Place) -> None:
-    one, other = numbers_at(records_place), numbers_at(records_place)
+async def test_a_reader_does_not_wait_for_a_writer(records_location: Place) -> None:
+    one, other = numbers_at(records_location), numbers_at(records_location)
     loop = asyncio.get_running_loop()
     has_written, may_end = asyncio.Event(), asyncio.Event()
 
@@ -100,8 +100,8 @@ async def test_a_reader_does_not_wait_for_a_writer(records_place: Place) -> None
     await other.close()
 
 
-async def test_closed_tables_are_unavailable(records_place: Place) -> None:
-    tables = numbers_at(records_place)
+async def test_closed_tables_are_unavailable(records_location: Place) -> None:
+    tables = numbers_at(records_location)
     await tables.close()
 
     with pytest.raises(StoreUnavailable, match="closed"):
@@ -224,7 +224,7 @@ async def test_deleting_and_a_plain_vacuum_would_leave_the_key_in_its_file(recor
 async def test_a_wipe_waits_for_transactions_that_can_still_see_what_was_deleted(
     records_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(small_tables, "OTHERS_END_S", TOO_LONG_S)
+    monkeypatch.setattr(tables, "OTHERS_END_S", TOO_LONG_S)
     vault = SqlVehicleVault(records_database, TEST_KEY, timeout_s=TOO_LONG_S)
     wrapped = await a_key(vault, records_database)
     with psycopg.connect(records_database) as older:
@@ -244,7 +244,7 @@ async def test_a_wipe_waits_for_transactions_that_can_still_see_what_was_deleted
 async def test_what_a_long_transaction_can_still_see_goes_with_the_next_wipe(
     records_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(small_tables, "OTHERS_END_S", 0.05)
+    monkeypatch.setattr(tables, "OTHERS_END_S", 0.05)
     vault = vehicle_vault(records_database)
     wrapped = await a_key(vault, records_database)
     with psycopg.connect(records_database) as older, caplog.at_level(logging.WARNING):

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from access_policy.adapters.secrets import unknown_identifiers
-from access_policy.adapters.secrets.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.records import unknown_identifiers
+from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import TenantId
 from tests.support.builders import DAY, HOUR, NOON
@@ -26,8 +26,8 @@ def opened(place: Place, key: bytes = TEST_KEY) -> SqlUnknownIdentifiers:
 
 
 @pytest.fixture
-async def unknown(records_place: Place) -> AsyncIterator[SqlUnknownIdentifiers]:
-    values = opened(records_place)
+async def unknown(records_location: Place) -> AsyncIterator[SqlUnknownIdentifiers]:
+    values = opened(records_location)
     yield values
     await values.close()
 
@@ -43,20 +43,20 @@ def seen(unknown: SqlUnknownIdentifiers, value: Identifier, tenant: TenantId = A
 
 
 async def test_a_value_is_there_at_once_and_after_a_restart(
-    unknown: SqlUnknownIdentifiers, records_place: Place
+    unknown: SqlUnknownIdentifiers, records_location: Place
 ) -> None:
     key = seen(unknown, CARD)
 
     assert await unknown.values(ACME, [key], now=NOON) == {key: CARD}
-    again = opened(records_place)
+    again = opened(records_location)
     assert await again.values(ACME, [key], now=NOON) == {key: CARD}
     await again.close()
 
 
-async def test_nothing_in_the_file_shows_the_value(unknown: SqlUnknownIdentifiers, records_place: Place) -> None:
+async def test_nothing_in_the_file_shows_the_value(unknown: SqlUnknownIdentifiers, records_location: Place) -> None:
     await unknown.values(ACME, [seen(unknown, CARD)], now=NOON)
 
-    assert files_holding(records_place, CARD.value.encode()) == []
+    assert files_holding(records_location, CARD.value.encode()) == []
 
 
 async def test_a_pin_is_not_kept(unknown: SqlUnknownIdentifiers) -> None:
@@ -82,7 +82,9 @@ async def test_it_is_kept_for_the_retention_period_after_the_last_attempt(unknow
     assert await unknown.values(ACME, [key], now=NOON) == {}
 
 
-async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdentifiers, records_place: Place) -> None:
+async def test_attempts_close_together_are_written_once(
+    unknown: SqlUnknownIdentifiers, records_location: Place
+) -> None:
     key = seen(unknown, CARD)
     seen(unknown, CARD, at=NOON + HOUR / 2)
     await unknown.values(ACME, [key], now=NOON)
@@ -91,13 +93,13 @@ async def test_attempts_close_together_are_written_once(unknown: SqlUnknownIdent
 
 
 async def test_a_forgotten_value_leaves_nothing_in_the_file(
-    unknown: SqlUnknownIdentifiers, records_place: Place
+    unknown: SqlUnknownIdentifiers, records_location: Place
 ) -> None:
     key = seen(unknown, CARD)
     await unknown.forget(ACME, key)
 
     assert await unknown.values(ACME, [key], now=NOON) == {}
-    assert files_holding(records_place, key.encode()) == []
+    assert files_holding(records_location, key.encode()) == []
 
 
 async def test_an_identifier_that_comes_again_after_it_was_forgotten_is_kept_again(
@@ -121,11 +123,11 @@ async def test_of_too_many_those_seen_longest_ago_go(
 
 
 async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
-    unknown: SqlUnknownIdentifiers, records_place: Place, caplog: pytest.LogCaptureFixture
+    unknown: SqlUnknownIdentifiers, records_location: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = seen(unknown, CARD)
     await unknown.values(ACME, [key], now=NOON)
-    other = opened(records_place, b"o" * 32)
+    other = opened(records_location, b"o" * 32)
 
     assert await other.values(ACME, [key], now=NOON) == {}
     assert "does not open" in caplog.text
@@ -133,12 +135,12 @@ async def test_a_value_sealed_with_another_key_is_as_good_as_gone(
 
 
 async def test_a_place_that_cannot_be_written_costs_the_value_and_nothing_else(
-    unknown: SqlUnknownIdentifiers, records_place: Place, caplog: pytest.LogCaptureFixture
+    unknown: SqlUnknownIdentifiers, records_location: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows(records_place, "unknown", "ALTER TABLE unknown_identifier RENAME TO hidden")
+    rows(records_location, "unknown", "ALTER TABLE unknown_identifier RENAME TO hidden")
     key = seen(unknown, CARD)
     await unknown._written()
-    rows(records_place, "unknown", "ALTER TABLE hidden RENAME TO unknown_identifier")
+    rows(records_location, "unknown", "ALTER TABLE hidden RENAME TO unknown_identifier")
 
     assert "are not kept" in caplog.text
     seen(unknown, CARD)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.secrets.vehicle_vault import SealBroken, SqlVehicleVault
+from access_policy.adapters.records.vehicle_vault import SealBroken, SqlVehicleVault
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
@@ -22,8 +22,8 @@ VALUE = "04A1B2C3D4E5F6"
 
 
 @pytest.fixture
-async def vault(records_place: Place) -> AsyncIterator[SqlVehicleVault]:
-    opened = vehicle_vault(records_place)
+async def vault(records_location: Place) -> AsyncIterator[SqlVehicleVault]:
+    opened = vehicle_vault(records_location)
     yield opened
     await opened.close()
 
@@ -45,12 +45,12 @@ async def test_a_value_sealed_twice_looks_different(vault: SqlVehicleVault) -> N
     assert await vault.seal(ACME, VAN, VALUE) != await vault.seal(ACME, VAN, VALUE)
 
 
-async def test_a_sealed_value_opens_after_the_vault_was_opened_again(records_place: Place) -> None:
-    vault = vehicle_vault(records_place)
+async def test_a_sealed_value_opens_after_the_vault_was_opened_again(records_location: Place) -> None:
+    vault = vehicle_vault(records_location)
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.close()
 
-    vault = vehicle_vault(records_place)
+    vault = vehicle_vault(records_location)
     assert await vault.unseal(ACME, VAN, sealed) == VALUE
     await vault.close()
 
@@ -83,19 +83,19 @@ async def test_a_new_vehicle_of_a_forgotten_ones_id_does_not_bring_its_values_ba
     assert await vault.unseal(ACME, VAN, new) == "another"
 
 
-async def test_nothing_of_a_forgotten_key_is_left_in_any_file(records_place: Place) -> None:
-    vault = vehicle_vault(records_place)
+async def test_nothing_of_a_forgotten_key_is_left_in_any_file(records_location: Place) -> None:
+    vault = vehicle_vault(records_location)
     for n in range(20):
         await vault.seal(OTHER, VehicleId(f"before-{n}"), VALUE)
     sealed = await vault.seal(ACME, VAN, VALUE)
     for n in range(20):
         await vault.seal(OTHER, VehicleId(f"after-{n}"), VALUE)
-    wrapped = wrapped_key(records_place, VAN)
-    assert files_holding(records_place, wrapped) != []
+    wrapped = wrapped_key(records_location, VAN)
+    assert files_holding(records_location, wrapped) != []
 
     await vault.forget(ACME, VAN)
 
-    assert files_holding(records_place, wrapped) == []
+    assert files_holding(records_location, wrapped) == []
     assert await vault.unseal(ACME, VAN, sealed) is None
     await vault.close()
 
@@ -108,19 +108,19 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     await vault.close()
 
 
-async def test_files_hold_neither_values_nor_bare_keys(vault: SqlVehicleVault, records_place: Place) -> None:
+async def test_files_hold_neither_values_nor_bare_keys(vault: SqlVehicleVault, records_location: Place) -> None:
     await vault.seal(ACME, VAN, VALUE)
 
-    assert files_holding(records_place, VALUE.encode()) == []
-    assert len(wrapped_key(records_place, VAN)) == 12 + 32 + 16  # nonce, key, tag
+    assert files_holding(records_location, VALUE.encode()) == []
+    assert len(wrapped_key(records_location, VAN)) == 12 + 32 + 16  # nonce, key, tag
 
 
-async def test_a_vault_with_another_master_key_says_so(records_place: Place) -> None:
-    vault = vehicle_vault(records_place)
+async def test_a_vault_with_another_master_key_says_so(records_location: Place) -> None:
+    vault = vehicle_vault(records_location)
     sealed = await vault.seal(ACME, VAN, VALUE)
     await vault.close()
 
-    vault = vehicle_vault(records_place, bytes(32))
+    vault = vehicle_vault(records_location, bytes(32))
     with pytest.raises(SealBroken, match="the right one"):
         await vault.unseal(ACME, VAN, sealed)
     with pytest.raises(SealBroken):
@@ -149,9 +149,11 @@ async def test_many_callers_at_once_share_one_key(vault: SqlVehicleVault) -> Non
     assert await asyncio.gather(*(vault.unseal(ACME, VAN, one) for one in sealed)) == [str(n) for n in range(50)]
 
 
-async def test_a_vault_that_another_process_holds_locked_is_unavailable_until_it_is_free(records_place: Place) -> None:
-    vault = SqlVehicleVault(inside(records_place, "vault"), TEST_KEY, timeout_s=0.5)
-    with locked(records_place, "vault", "vehicle_key"), pytest.raises(StoreUnavailable):
+async def test_a_vault_that_another_process_holds_locked_is_unavailable_until_it_is_free(
+    records_location: Place,
+) -> None:
+    vault = SqlVehicleVault(inside(records_location, "vault"), TEST_KEY, timeout_s=0.5)
+    with locked(records_location, "vault", "vehicle_key"), pytest.raises(StoreUnavailable):
         await vault.seal(ACME, VAN, VALUE)
 
     assert await vault.unseal(ACME, VAN, await vault.seal(ACME, VAN, VALUE)) == VALUE

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.event_bus.in_process import InProcessBus
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions
-from access_policy.adapters.view_snapshots import FileViewSnapshots
+from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.context import Context, enveloped
-from access_policy.application.decisions.view import FOLDED_AT_A_TIME, DecisionView
-from access_policy.application.decisions.view_keeper import ViewKeeper
-from access_policy.application.decisions.view_state import ViewState
-from access_policy.application.mode_control import controller
-from access_policy.application.mode_control.controller import Pace
-from access_policy.application.mode_control.reconcile import Outcome
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import FOLDED_AT_A_TIME, DecisionView
+from access_policy.application.decision_view.view_state import ViewState
+from access_policy.application.mode_application import controller
+from access_policy.application.mode_application.controller import Pace
+from access_policy.application.mode_application.reconcile import Outcome
 from access_policy.application.ports.event_store import Append, Recorded
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.ports.views import Page, ReportFilter
@@ -330,9 +330,7 @@ async def test_a_held_stream_is_published_in_turns(monkeypatch: pytest.MonkeyPat
     stream = policy_stream(TENANT, BAY)
     lifted = (ModeOverrideLifted(charger_id=BAY, override_id=OverrideId(f"o-{n}"), lifted_at=NIGHT) for n in range(300))
     await store.append([Append(stream, 0, tuple(happened(each) for each in lifted))])
-    held = held_streams.HeldStreams(
-        store, InProcessBus(), MemoryRelayPositions(), SettableClock(NIGHT), RelayPace()
-    )
+    held = held_streams.HeldStreams(store, InProcessBus(), MemoryRelayPositions(), SettableClock(NIGHT), RelayPace())
     held.add([HeldStream(stream=stream, version=1, passed=300, reason="a long run", tries=0, try_again_at=NIGHT)])
 
     async with most_in_a_turn(lambda: made) as turns:

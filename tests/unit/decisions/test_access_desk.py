@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from access_policy.application.decisions.desk import AttemptIdTaken
-from access_policy.application.decisions.live import Session
-from access_policy.application.decisions.questions import CHARGER
+from access_policy.application.deciding.attempts import CHARGER
+from access_policy.application.deciding.decider import AttemptIdTaken
+from access_policy.application.decision_view.recent_activity import Session
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, depot_stream, policy_stream, registry_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, PinsLockedOut, SessionDecision

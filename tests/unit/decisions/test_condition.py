@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Recorded
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerDisconnected, ConnectorFaulted, ConnectorRecovered
 from tests.support.depot_in_memory import BAY, STRANGER, TENANT, DepotInMemory

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.driver_display import SHOWN_FOR, DriverDisplay
-from access_policy.application.decisions.questions import Denial
+from access_policy.application.consequences.driver_display import SHOWN_FOR, DriverDisplay
+from access_policy.application.deciding.attempts import Denial
+from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, NoLongerWanted, StillWanted
 from access_policy.application.ports.driver_displays import Displayed
 from access_policy.application.streams import driver_message_stream, policy_stream
@@ -83,7 +83,7 @@ class Yard:
     depot: DepotInMemory
     display: Display
     driver_display: DriverDisplay
-    desk: AccessDesk
+    desk: AttemptDecider
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def presents(self, identifier: Any, *, waits: bool = True) -> AttemptId:
@@ -108,7 +108,7 @@ async def yard_with(profile: str) -> Yard:
     await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
     display = Display()
     shows = DriverDisplay(depot.view, ProfileCatalogue.packaged(), display, depot.store, depot.commits, depot.clock)
-    desk = AccessDesk(
+    desk = AttemptDecider(
         depot.view, depot.live, depot.store, depot.commits, HashedPseudonyms(), depot.clock, decided=shows.decided
     )
     return Yard(depot, display, shows, desk)

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from access_policy.application.charger_tasks import ChargerTasks
-from access_policy.application.decisions.follow_up import ENERGY_TOLERATED_WH, FollowUp
-from access_policy.application.decisions.questions import EndReport, EnergyReport, StartReport
+from access_policy.application.consequences.denial_follow_up import ENERGY_TOLERATED_WH, FollowUp
+from access_policy.application.deciding.attempts import EndReport, EnergyReport, StartReport
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, policy_stream

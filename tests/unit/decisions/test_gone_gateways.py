@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.heartbeats import SqlHeartbeats
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.gone_gateways import BEAT_EVERY_S, GONE_AFTER_S, GoneGateways
+from access_policy.adapters.records.heartbeats import SqlHeartbeats
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.gone_gateways import BEAT_EVERY_S, GONE_AFTER_S, GoneGateways
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
 from tests.support.depot_in_memory import BAY as CHARGER

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from access_policy.application.decisions.group_commit import GroupCommit
 from access_policy.application.ports.event_store import Append, AppendTooLarge, StoreUnavailable, VersionConflict
+from access_policy.application.recording.group_commit import GroupCommit
 from tests.support.outages import FailingStore
 from tests.support.stores import memory_store, notes, text_of
 

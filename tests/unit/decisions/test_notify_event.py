@@ -19,7 +19,9 @@ async def charger(request: pytest.FixtureRequest) -> HandledDepot:
     return HandledDepot(await DepotInMemory(memory_store()).opened(), request.param)
 
 
-async def notify(charger: HandledDepot, state: Any, component: dict[str, Any], variable: str = "AvailabilityState") -> None:
+async def notify(
+    charger: HandledDepot, state: Any, component: dict[str, Any], variable: str = "AvailabilityState"
+) -> None:
     told = {
         "eventId": 1,
         "timestamp": charger.depot.clock.now().isoformat(),

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.application.decisions.lost_sessions import END_WITHIN, WATCHED_AT_LEAST, LostSessionsWatch
-from access_policy.application.decisions.other_gateways import TYPES as OTHER_GATEWAYS_TYPES
-from access_policy.application.decisions.other_gateways import OtherGateways
+from access_policy.application.charging_sessions.lost_sessions import END_WITHIN, WATCHED_AT_LEAST, LostSessionsWatch
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.presence.other_gateways import TYPES as OTHER_GATEWAYS_TYPES
+from access_policy.application.presence.other_gateways import OtherGateways
 from access_policy.application.streams import attempt_stream, depot_stream, policy_stream, registry_stream
 from access_policy.domain.access.events import BY_OPERATOR, LOST, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.access.reasons import Reason
@@ -81,7 +81,9 @@ def at(depot: DepotInMemory) -> str:
     return depot.clock.now().isoformat()
 
 
-async def begin(chargers: HandledDepot, tag: str = "VID:1A2B3C4D5E6F", *, connector: int = 1, meter: int = 1_000) -> int:
+async def begin(
+    chargers: HandledDepot, tag: str = "VID:1A2B3C4D5E6F", *, connector: int = 1, meter: int = 1_000
+) -> int:
     now = at(chargers.depot)
     payload = {"connectorId": connector, "idTag": tag, "meterStart": meter, "timestamp": now}
     return (await chargers.say("StartTransaction", payload))["transactionId"]

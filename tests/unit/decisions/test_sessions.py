@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from access_policy.application.decisions.questions import EndReport, StartReport
+from access_policy.application.deciding.attempts import EndReport, StartReport
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, registry_stream
 from access_policy.domain.access.events import (

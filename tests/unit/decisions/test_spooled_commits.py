@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.spool import SqliteSpool
-from access_policy.application.decisions.group_commit import GROUP_MAX, GroupCommit
-from access_policy.application.decisions.spooled_commits import SpooledCommits
+from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.application.ports.event_store import (
     Append,
     Envelope,
@@ -21,6 +19,8 @@ from access_policy.application.ports.event_store import (
     StreamId,
     VersionConflict,
 )
+from access_policy.application.recording.group_commit import GROUP_MAX, GroupCommit
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import OnStoreOutage
 from access_policy.domain.charger_access_policy.events import ChargerAmended

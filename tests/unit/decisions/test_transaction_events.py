@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.application.decisions.questions import Stage
+from access_policy.application.deciding.attempts import Stage
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.events import (
     AccessAllowed,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.application.decisions.transactions import transaction_record
+from access_policy.application.charging_sessions.transactions import transaction_record
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.events import LOST, ChargingEnded, ChargingStarted
 from tests.support.depot_in_memory import BAY, BUS, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory

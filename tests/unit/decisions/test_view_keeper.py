@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters import view_snapshots
-from access_policy.adapters.view_snapshots import FileViewSnapshots
-from access_policy.application.decisions.view import DecisionView
-from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.adapters.local_files import view_snapshots
+from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.streams import charge_point_stream, policy_stream, registry_stream
 from access_policy.domain.charge_points.claims import ChargePointClaimed

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
-from access_policy.domain.access.decision import Facts
+from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
@@ -21,27 +21,27 @@ from tests.support.builders import BAY, BERLIN, DAY, MINUTE, NOON, NORTH, PARTNE
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
-def never(f: Facts) -> bool:
+def never(f: DecisionInputs) -> bool:
     return f.vehicle is not None and not within(
         f.at, f.vehicle.description.valid_from, f.vehicle.description.valid_until
     )
 
 
-def own(f: Facts) -> bool:
+def own(f: DecisionInputs) -> bool:
     return f.vehicle is not None and f.vehicle.description.access_class == "own"
 
 
-def ended(f: Facts) -> bool:
+def ended(f: DecisionInputs) -> bool:
     ends = [f.agreement.valid_until, f.agreement.ended_at] if f.agreement else []
     return any(end is not None and f.at >= end for end in ends)
 
 
-def elsewhere(f: Facts) -> bool:
+def elsewhere(f: DecisionInputs) -> bool:
     places = (f.agreement.charger_ids | f.agreement.depot_ids) if f.agreement else set()
     return bool(places) and BAY not in places and NORTH not in places
 
 
-def other_hour(f: Facts) -> bool:
+def other_hour(f: DecisionInputs) -> bool:
     """Naive wall-clock reasoning; good on days without a clock change."""
     local = f.at.astimezone(BERLIN).replace(tzinfo=None)
     for h in f.agreement.hours if f.agreement else ():
@@ -56,7 +56,7 @@ def within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
     return not (start is not None and at < start) and not (end is not None and at >= end)
 
 
-TABLE: tuple[tuple[str, Callable[[Facts], bool], Reason], ...] = (
+TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
     ("1", lambda f: f.expected.mode == "freevend", Reason.FREEVEND),
     ("2", lambda f: f.identifier is None, Reason.IDENTIFIER_INVALID),
     (
@@ -77,7 +77,7 @@ TABLE: tuple[tuple[str, Callable[[Facts], bool], Reason], ...] = (
 )
 
 
-def expected_reason(facts: Facts) -> Reason:
+def expected_reason(facts: DecisionInputs) -> Reason:
     return next(reason for _, applies, reason in TABLE if applies(facts))
 
 
@@ -93,7 +93,7 @@ hours = st.builds(
 
 
 @st.composite
-def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None = None) -> Facts:
+def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None = None) -> DecisionInputs:
     """Also combinations that no registry holds: the table answers them all."""
     instant = at or NOON + draw(st.integers(0, 7 * 1440)) * MINUTE
     edge = st.none() | st.none() | st.none() | near.map(lambda offset: (instant + offset).astimezone(UTC))
@@ -117,7 +117,7 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
     ref = IdentifierRef(draw(st.sampled_from(IdentifierKind)), "p1", "…1")
     mode = draw(st.sampled_from([AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND]))
     usually = st.sampled_from([True] * 9 + [False])
-    return Facts(
+    return DecisionInputs(
         at=instant,
         charger_id=BAY,
         depot_id=NORTH,

@@ -148,7 +148,9 @@ def test_a_rule_is_scheduled_and_shows_in_the_policy() -> None:
 
 def test_the_same_rule_scheduled_twice_is_one_and_another_of_its_id_is_refused() -> None:
     given(registered(), scheduled()).when(lambda p: p.schedule(rule(), now=NOON)).then_nothing()
-    given(registered(), scheduled()).when(lambda p: p.schedule(rule(name="other"), now=NOON)).then_refused(errors.IdTaken)
+    given(registered(), scheduled()).when(lambda p: p.schedule(rule(name="other"), now=NOON)).then_refused(
+        errors.IdTaken
+    )
 
 
 @pytest.mark.parametrize(

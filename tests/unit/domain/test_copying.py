@@ -160,7 +160,9 @@ def test_a_target_with_room_for_no_more_rules_or_a_retired_one_refuses() -> None
 # --- differences ------------------------------------------------------------------------------------------------------
 
 
-def between(one: ModePlan, other: ModePlan, start: datetime, end: datetime) -> list[tuple[datetime, datetime, str, str]]:
+def between(
+    one: ModePlan, other: ModePlan, start: datetime, end: datetime
+) -> list[tuple[datetime, datetime, str, str]]:
     found = differences(timeline(one, start, end), timeline(other, start, end))
     return [(d.start, d.end, d.before.mode, d.after.mode) for d in found]
 

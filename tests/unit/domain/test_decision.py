@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from access_policy.domain.access.decision import (
     PERMISSION_HORIZON,
     RULES,
-    Facts,
+    DecisionInputs,
     decide,
     explain,
     permission_holds_until,
@@ -60,14 +60,16 @@ def timeline_around(plan: ModePlan, at: datetime) -> Timeline:
     return timeline(plan, at - HOUR, at + 50 * HOUR)
 
 
-def facts_of(vehicle: Vehicle | None, *, at: datetime = NOON, mode: AccessMode = MANAGED, **changes: Any) -> Facts:
+def facts_of(
+    vehicle: Vehicle | None, *, at: datetime = NOON, mode: AccessMode = MANAGED, **changes: Any
+) -> DecisionInputs:
     values: dict[str, Any] = {
         "expected": Segment(at - HOUR, at + 50 * HOUR, mode, BASELINE_CAUSE),
         "enforcement": Enforcement.ENFORCE,
         "identifier": ref(),
         "agreement": None,
     }
-    return Facts(at=at, charger_id=BAY, depot_id=NORTH, zone=BERLIN, vehicle=vehicle, **(values | changes))
+    return DecisionInputs(at=at, charger_id=BAY, depot_id=NORTH, zone=BERLIN, vehicle=vehicle, **(values | changes))
 
 
 def van(**changes: Any) -> Vehicle:
@@ -83,7 +85,7 @@ def truck(**changes: Any) -> Vehicle:
 
 @hypothesis.settings(max_examples=1_500)
 @given(facts())
-def test_the_decision_is_total_and_its_reason_is_that_of_the_first_row_that_applies(drawn: Facts) -> None:
+def test_the_decision_is_total_and_its_reason_is_that_of_the_first_row_that_applies(drawn: DecisionInputs) -> None:
     expected = expected_reason(drawn)
 
     decision = decide(drawn, timeline_around(ALWAYS_MANAGED, drawn.at))
@@ -150,7 +152,7 @@ def test_every_reason_but_that_of_observing_has_a_row() -> None:
 
 
 @given(facts())
-def test_the_explanation_ends_in_the_row_that_decides(drawn: Facts) -> None:
+def test_the_explanation_ends_in_the_row_that_decides(drawn: DecisionInputs) -> None:
     steps = explain(drawn)
     given_class = AccessClass.UNKNOWN if drawn.vehicle is None else drawn.vehicle.description.access_class
     assert trace_of(reason_for(drawn), given_class) == steps, "what is told of a recorded decision is what happened"
@@ -209,7 +211,7 @@ def test_what_cannot_be_decided_is_an_error_and_no_denial() -> None:
 # --- how long a permission holds --------------------------------------------------------------------------------------
 
 
-def holds_until(drawn: Facts, plan: ModePlan) -> datetime:
+def holds_until(drawn: DecisionInputs, plan: ModePlan) -> datetime:
     told = timeline_around(plan, drawn.at)
     return permission_holds_until(replace(drawn, expected=told.at(drawn.at)), told)
 
@@ -285,7 +287,7 @@ def test_a_permission_ends_with_the_timeline_at_the_latest() -> None:
 
 
 @st.composite
-def attempts(draw: st.DrawFn) -> tuple[Facts, Timeline]:
+def attempts(draw: st.DrawFn) -> tuple[DecisionInputs, Timeline]:
     """Any facts at any minute of an ordinary day, or of one on which the clock changes, under a plan with transitions."""
     day = draw(st.sampled_from([date(2026, 11, 18), date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 24)]))
     at = datetime.combine(day, time(), UTC) + draw(st.integers(0, 1439)) * MINUTE
@@ -317,7 +319,7 @@ def attempts(draw: st.DrawFn) -> tuple[Facts, Timeline]:
 @hypothesis.settings(max_examples=300)
 @given(attempts())
 def test_a_permission_holds_up_to_the_first_minute_in_which_the_same_attempt_would_be_refused(
-    drawn: tuple[Facts, Timeline],
+    drawn: tuple[DecisionInputs, Timeline],
 ) -> None:
     attempt, told = drawn
     decision = decide(attempt, told)
@@ -331,6 +333,6 @@ def test_a_permission_holds_up_to_the_first_minute_in_which_the_same_attempt_wou
     assert decision.valid_until == later
 
 
-def decide_at(attempt: Facts, told: Timeline, at: datetime) -> bool:
+def decide_at(attempt: DecisionInputs, told: Timeline, at: datetime) -> bool:
     reason = reason_for(replace(attempt, at=at, expected=told.at(at)))
     return reason in ALLOWING or attempt.enforcement is Enforcement.OBSERVE

@@ -16,8 +16,8 @@ from random import Random
 
 import pytest
 
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.ports.event_bus import TAKEN, Entry, EventBus, Outcome
 from access_policy.application.ports.event_store import Append
 from access_policy.application.relay.pace import Pace

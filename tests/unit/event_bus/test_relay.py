@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.ports.event_bus import BusUnavailable, Entry, EventBus
 from access_policy.application.ports.event_store import Append
 from access_policy.application.relay.pace import Pace

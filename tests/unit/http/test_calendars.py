@@ -40,7 +40,9 @@ END:VCALENDAR
 
 
 async def put_ics(api: HttpApi, query: str = "", content: bytes = ICS) -> Any:
-    return await api.send("PUT", PATH + query, content=content, headers={"Content-Type": "text/calendar; charset=utf-8"})
+    return await api.send(
+        "PUT", PATH + query, content=content, headers={"Content-Type": "text/calendar; charset=utf-8"}
+    )
 
 
 async def causes(api: HttpApi, start: str, until: str, **query: str) -> list[tuple[str, str, str]]:
@@ -246,9 +248,7 @@ async def test_the_same_ics_file_again_records_nothing(api: HttpApi) -> None:
         ("?years=2021", ICS.replace(b"RRULE:FREQ=YEARLY\n", b""), "has 1 to 1000 entries, this one 0"),
     ],
 )
-async def test_an_ics_file_that_cannot_be_read_says_where(
-    api: HttpApi, query: str, content: bytes, said: str
-) -> None:
+async def test_an_ics_file_that_cannot_be_read_says_where(api: HttpApi, query: str, content: bytes, said: str) -> None:
     refused = await put_ics(api, query, content)
 
     assert refused.status_code == 422, refused.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.queries.charger_conditions import STALLED_AFTER, Is, Link, conditions_of
+from access_policy.application.queries.charger_conditions import STALLED_AFTER, ConditionStatus, Link, conditions_of
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
 from access_policy.entrypoints.http.v1 import chargers
@@ -36,26 +36,26 @@ def told(*events: Any, link: Link = HERE, profile: str = "ocpp201-authctrlr", la
 
 def test_a_charger_seen_in_its_mode_is_ready() -> None:
     assert told(requested(), applied()) == {
-        "Ready": (Is.TRUE, "in_expected_mode"),
-        "Reachable": (Is.TRUE, "connected"),
-        "Applied": (Is.TRUE, "verified"),
-        "Drifted": (Is.FALSE, "as_applied"),
-        "Stalled": (Is.FALSE, "nothing_waits"),
+        "Ready": (ConditionStatus.TRUE, "in_expected_mode"),
+        "Reachable": (ConditionStatus.TRUE, "connected"),
+        "Applied": (ConditionStatus.TRUE, "verified"),
+        "Drifted": (ConditionStatus.FALSE, "as_applied"),
+        "Stalled": (ConditionStatus.FALSE, "nothing_waits"),
     }
 
 
 @pytest.mark.parametrize(
     ("events", "link", "kind", "expected"),
     [
-        ((), Link(connected=False, changed_at=None), "Reachable", (Is.FALSE, "never_connected")),
-        ((requested(), applied()), AWAY, "Ready", (Is.FALSE, "disconnected")),
-        ((), HERE, "Applied", (Is.UNKNOWN, "not_requested")),
-        ((requested(),), HERE, "Applied", (Is.FALSE, "requested")),
-        ((requested(), failed()), HERE, "Applied", (Is.FALSE, "rejected")),
-        ((requested(), failed(reason="no_answer")), HERE, "Applied", (Is.UNKNOWN, "no_answer")),
-        ((requested(), applied(), DRIFTED), HERE, "Drifted", (Is.TRUE, "seen_in_other_mode")),
-        ((requested(), applied(), DRIFTED), HERE, "Ready", (Is.FALSE, "drifted")),
-        ((requested(), applied(mode=MANAGED)), HERE, "Stalled", (Is.FALSE, "nothing_waits")),
+        ((), Link(connected=False, changed_at=None), "Reachable", (ConditionStatus.FALSE, "never_connected")),
+        ((requested(), applied()), AWAY, "Ready", (ConditionStatus.FALSE, "disconnected")),
+        ((), HERE, "Applied", (ConditionStatus.UNKNOWN, "not_requested")),
+        ((requested(),), HERE, "Applied", (ConditionStatus.FALSE, "requested")),
+        ((requested(), failed()), HERE, "Applied", (ConditionStatus.FALSE, "rejected")),
+        ((requested(), failed(reason="no_answer")), HERE, "Applied", (ConditionStatus.UNKNOWN, "no_answer")),
+        ((requested(), applied(), DRIFTED), HERE, "Drifted", (ConditionStatus.TRUE, "seen_in_other_mode")),
+        ((requested(), applied(), DRIFTED), HERE, "Ready", (ConditionStatus.FALSE, "drifted")),
+        ((requested(), applied(mode=MANAGED)), HERE, "Stalled", (ConditionStatus.FALSE, "nothing_waits")),
     ],
 )
 def test_what_is_not_as_it_should_be_has_its_reason(events: Any, link: Link, kind: str, expected: Any) -> None:
@@ -63,16 +63,19 @@ def test_what_is_not_as_it_should_be_has_its_reason(events: Any, link: Link, kin
 
 
 def test_a_charger_that_is_there_and_does_not_get_on_is_stalled_after_a_while() -> None:
-    assert told(requested(), failed(), later=STALLED_AFTER)["Stalled"] == (Is.FALSE, "in_progress")
-    assert told(requested(), failed(), later=STALLED_AFTER + MINUTE)["Stalled"] == (Is.TRUE, "rejected")
-    assert told(requested(), failed(), link=AWAY, later=2 * STALLED_AFTER)["Stalled"] == (Is.FALSE, "nothing_waits")
+    assert told(requested(), failed(), later=STALLED_AFTER)["Stalled"] == (ConditionStatus.FALSE, "in_progress")
+    assert told(requested(), failed(), later=STALLED_AFTER + MINUTE)["Stalled"] == (ConditionStatus.TRUE, "rejected")
+    assert told(requested(), failed(), link=AWAY, later=2 * STALLED_AFTER)["Stalled"] == (
+        ConditionStatus.FALSE,
+        "nothing_waits",
+    )
 
 
 def test_an_unsupported_charger_is_not_pretended_to_be_ready() -> None:
     found = told(profile="unsupported")
 
-    assert found["Ready"] == (Is.UNKNOWN, "unsupported")
-    assert found["Stalled"] == (Is.FALSE, "nothing_waits")
+    assert found["Ready"] == (ConditionStatus.UNKNOWN, "unsupported")
+    assert found["Stalled"] == (ConditionStatus.FALSE, "nothing_waits")
 
 
 async def test_a_page_of_chargers_is_worked_out_in_turns(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:

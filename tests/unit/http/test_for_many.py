@@ -77,7 +77,9 @@ async def test_what_a_dry_run_showed_is_what_happens_then(two: HttpApi) -> None:
 
 async def test_a_dry_run_shows_two_weeks_from_now_and_no_changes_where_there_are_none(two: HttpApi) -> None:
     far = {**OPEN_DAYS, "applies_from": "2027-06-01"}
-    result = (await two.send("POST", FOR_ALL, {"charger_ids": "all", "rule": far, "dry_run": True})).json()["results"][0]
+    result = (await two.send("POST", FOR_ALL, {"charger_ids": "all", "rule": far, "dry_run": True})).json()["results"][
+        0
+    ]
 
     assert (result["from"], result["until"]) == ("2026-11-18T12:00:00Z", "2026-12-02T12:00:00Z")
     assert result["changes"] == []

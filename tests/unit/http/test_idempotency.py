@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.idempotency.records import LEASE
+from access_policy.adapters.records.idempotency import LEASE
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Role
 from tests.support.http_api import HttpApi, http_api

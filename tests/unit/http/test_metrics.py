@@ -13,7 +13,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
-from access_policy.entrypoints.loop_watch import TICK_S, LoopWatch
+from access_policy.entrypoints.processes.loop_watch import TICK_S, LoopWatch
 from tests.support.attempts import denied
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi

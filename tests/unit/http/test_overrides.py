@@ -37,7 +37,11 @@ async def segments(api: HttpApi, start: str, until: str, **query: str) -> list[t
         ({"for": "PT2H"}, NOW, "2026-11-18T14:00:00Z"),
         ({"from": "2026-11-19T08:00:00Z", "for": "P1DT30M"}, "2026-11-19T08:00:00Z", "2026-11-20T08:30:00Z"),
         ({"until_next_transition": True}, NOW, "2026-11-18T21:00:00Z"),  # 22:00 in Berlin
-        ({"from": "2026-11-18T23:00:00Z", "until_next_transition": True}, "2026-11-18T23:00:00Z", "2026-11-19T05:00:00Z"),
+        (
+            {"from": "2026-11-18T23:00:00Z", "until_next_transition": True},
+            "2026-11-18T23:00:00Z",
+            "2026-11-19T05:00:00Z",
+        ),
         ({"for": "P7D"}, NOW, "2026-11-25T12:00:00Z"),
     ],
 )

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.station import Station
-from access_policy.adapters.ocpp.v16 import Ocpp16
-from access_policy.adapters.ocpp.v21 import Ocpp21
-from access_policy.adapters.ocpp.v201 import Ocpp201
+from access_policy.adapters.ocpp.incoming.station import Station
+from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
+from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
+from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.application.context import Context, enveloped
-from access_policy.application.decisions.questions import Ask
+from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.ports.event_store import Append
 from access_policy.application.streams import registry_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
@@ -181,9 +181,7 @@ async def recorded_before(api: HttpApi, vehicle_id: str, *values: Identifier) ->
     vehicle = VehicleId(vehicle_id)
     vault, pseudonyms = api.container.vault(), api.container.pseudonyms()
     events: list[Any] = [
-        VehicleRegistered(
-            vehicle_id=vehicle, description=VehicleDescription(name="Old", access_class=AccessClass.OWN)
-        )
+        VehicleRegistered(vehicle_id=vehicle, description=VehicleDescription(name="Old", access_class=AccessClass.OWN))
     ]
     for value in values:
         sealed = await vault.seal(ACME, vehicle, value.value)
@@ -248,7 +246,7 @@ async def test_a_denial_that_was_kept_with_its_zeros_is_enrolled_as_the_same_mac
 
 async def test_what_if_finds_attempts_of_a_mac_in_the_form_of_their_time(api: HttpApi) -> None:
     await api.container.desk().authorize(
-        Ask(
+        AccessAttempt(
             tenant_id=ACME,
             charger_id=ChargerId("bay-1"),
             connector_id=None,
@@ -278,7 +276,12 @@ NO_PINS = {**PIN_KINDS, "identifier_kinds": ["rfid", "other"]}
 
 
 async def everything_shown(api: HttpApi, after: int) -> str:
-    paths = ("/v1/denied-identifiers", "/v1/access-events", "/v1/audit?limit=500", "/v1/chargers/bay-1/enrolment-session")
+    paths = (
+        "/v1/denied-identifiers",
+        "/v1/access-events",
+        "/v1/audit?limit=500",
+        "/v1/chargers/bay-1/enrolment-session",
+    )
     shown = [(await api.get(path)).text for path in paths]
     events = [repr(event) for event in await api.events_after(after)]
     return "\n".join([*shown, *events])
@@ -322,7 +325,9 @@ async def test_a_decimal_card_that_is_too_long_for_a_pin_is_shown_also_where_pin
     assert group["value"] == "1234567890123"
 
 
-async def test_a_registered_card_of_few_digits_is_known_and_masked_as_any_card_where_pins_are_used(api: HttpApi) -> None:
+async def test_a_registered_card_of_few_digits_is_known_and_masked_as_any_card_where_pins_are_used(
+    api: HttpApi,
+) -> None:
     await register(api, ("rfid", "0078492321"))
 
     assert await authorize(api, "0078492321") == "Accepted"
@@ -409,9 +414,7 @@ async def test_a_chargers_freevend_tag_is_not_registered_for_a_vehicle_on_any_pa
     value = Identifier(IdentifierKind(kind), tag.replace(":", "").upper() if kind == "rfid" else tag)
     ref = api.container.pseudonyms().ref(ACME, value)
     api.container.unknown_identifiers().remember(ACME, ref, value, at=NOON)
-    enrolled = await api.send(
-        "POST", f"/v1/denied-identifiers/{ref.pseudonym}/enrol", {**LORRY, "vehicle_id": "lorry"}
-    )
+    enrolled = await api.send("POST", f"/v1/denied-identifiers/{ref.pseudonym}/enrol", {**LORRY, "vehicle_id": "lorry"})
     taken_in = await api.send("POST", "/v1/events", content=json.dumps(event).encode())
 
     assert put["type"].endswith("identifier-is-freevend-tag")

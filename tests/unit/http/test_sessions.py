@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from access_policy.application.decisions.live import ChargerKey
-from access_policy.application.decisions.questions import StartReport
+from access_policy.application.deciding.attempts import StartReport
+from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.identity import Role
 from access_policy.domain.access.events import BY_OPERATOR, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.identifiers import IdentifierKind, identifier

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from access_policy.application.mode_control.alarms import Alarms
-from access_policy.application.mode_control.controller import ModeController, Pace
-from access_policy.application.mode_control.reconcile import Outcome
+from access_policy.application.mode_application.alarms import Alarms
+from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.reconcile import Outcome
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import policy_stream

@@ -19,13 +19,12 @@ import pytest
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.context import Context, enveloped
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.view import TYPES
+from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.mode_control.controller import ModeController, Pace
-from access_policy.application.mode_control.facts import ModeFacts
-from access_policy.application.mode_control.reboots import Reboots
-from access_policy.application.mode_control.reconcile import Reconciler
+from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.reboots import Reboots
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -35,6 +34,7 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import Append, VersionConflict
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
 from access_policy.domain.charger_access_policy import policy as policies
@@ -174,7 +174,7 @@ class Story:
         profiles = ProfileCatalogue.packaged()
         conditions = ChargerConditions(view, self.depot.live, store, commits, profiles, clock)
         reboots = Reboots(self.yard, conditions, self.depot.live)
-        facts = ModeFacts(commits, self.follower, clock)
+        facts = ModeRecorder(commits, self.follower, clock)
         reconciler = Reconciler(view, facts, self.yard, profiles, conditions, reboots, clock)
         pace = Pace(
             tick_s=0.01,

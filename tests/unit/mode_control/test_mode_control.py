@@ -12,15 +12,14 @@ import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.capability_profiles import DeviceVariable
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.live import Session
-from access_policy.application.decisions.view import TYPES
+from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.mode_control.backoff import Backoff
-from access_policy.application.mode_control.controller import ModeController, Pace
-from access_policy.application.mode_control.facts import ModeFacts
-from access_policy.application.mode_control.reboots import REBOOTS_MAX, Reboots
-from access_policy.application.mode_control.reconcile import Outcome, Reconciler
+from access_policy.application.mode_application.backoff import Backoff
+from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.reboots import REBOOTS_MAX, Reboots
+from access_policy.application.mode_application.reconcile import Outcome, Reconciler
+from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -32,6 +31,7 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import VersionConflict
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.application.streams import condition_stream, policy_stream
 from access_policy.domain.access.events import SessionDecision
@@ -80,9 +80,7 @@ class ScriptedCharger:
     async def let_serve(self, key: ChargerKey) -> None:
         self.let_go += 1
 
-    async def write_switch(
-        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
-    ) -> Written:
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         self.before_write()
         if not wanted():
             raise NoLongerWanted("its turn came too late")
@@ -175,7 +173,7 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
         follower = Follower("view", depot.store, depot.view.follow, depot.view.followed_to, types=TYPES, poll_s=0.02)
         self._following = asyncio.create_task(follower.run())
-        facts = ModeFacts(depot.commits, follower, depot.clock)
+        facts = ModeRecorder(depot.commits, follower, depot.clock)
         charger = ScriptedCharger()
         profiles = ProfileCatalogue.packaged(lambda tenant_id: self._own)
         conditions = ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from access_policy.application.decisions.live import LiveAttempts
-from access_policy.application.mode_control.reboots import REBOOTS_MAX, Reboots
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.mode_application.reboots import REBOOTS_MAX, Reboots
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, SwitchRefused
 from tests.support.depot_in_memory import BAY, NIGHT, TENANT
 
@@ -28,7 +28,7 @@ class Charger:
 
     def __post_init__(self) -> None:
         parts: Any = self
-        self.reboots = Reboots(parts, parts, LiveAttempts())
+        self.reboots = Reboots(parts, parts, RecentActivity())
 
     def booted_at(self, key: ChargerKey) -> datetime | None:
         return self.booted

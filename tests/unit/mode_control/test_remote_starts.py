@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decisions.live import Session
-from access_policy.application.mode_control.remote_starts import AGAIN_AFTER_S, PATIENCE_S, TRIES, RemoteStarts
+from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.mode_application.remote_starts import AGAIN_AFTER_S, PATIENCE_S, TRIES, RemoteStarts
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access.events import SessionDecision

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from access_policy.adapters.ocpp.admission import CredentialsUnusable, charge_point_id_in, password_in
+from access_policy.adapters.ocpp.transport.admission import CredentialsUnusable, charge_point_id_in, password_in
 
 
 def basic(credentials: bytes, scheme: str = "Basic") -> list[str]:

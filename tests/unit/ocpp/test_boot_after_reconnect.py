@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.gateway import BOOT_WAIT_S, SETTLE_MIN_S, OcppGateway
-from access_policy.adapters.ocpp.outgoing import CallAbandoned
+from access_policy.adapters.ocpp.incoming.station import Station
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.station import Station
+from access_policy.adapters.ocpp.transport.calls import CallAbandoned
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.domain.ids import ChargerId, TenantId
 from tests.support.ocpp_pipe import Pipe
@@ -114,9 +114,7 @@ def test_calls_in_flight_and_waiting_when_the_charger_boots_end_at_once() -> Non
     async def story() -> None:
         link = Link()
         await asyncio.sleep(3)
-        asked = [
-            asyncio.create_task(link.connection.call("GetConfiguration", {}, timeout_s=20)) for _ in range(2)
-        ]
+        asked = [asyncio.create_task(link.connection.call("GetConfiguration", {}, timeout_s=20)) for _ in range(2)]
         await asyncio.sleep(1)
         link.pipe.say(BOOT)
         outcomes = await asyncio.gather(*asked, return_exceptions=True)

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.display import has_display
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.inspection import inspect
-from access_policy.adapters.ocpp.mode_switch import read_switch, write_switch
-from access_policy.adapters.ocpp.offline_settings import make_safe, wanted_settings
+from access_policy.adapters.ocpp.outgoing.display import has_display
+from access_policy.adapters.ocpp.outgoing.inspection import inspect
+from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch, write_switch
+from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable, mode_of
 from access_policy.application.charger_values import spellings, truth
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
-from access_policy.application.queries.probe import Fit, candidates_of
+from access_policy.application.queries.probe import ProfileMatch, candidates_of
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from tests.support.reading_back import KeepsSettings, connected_to
 from tests.support.rows import ACME
@@ -230,7 +230,7 @@ async def test_a_probe_proposes_no_switch_that_tells_no_value(
 
     assert seen.settings[switch].value is None
     assert candidates[0].profile.name == central
-    assert {each.fit for each in candidates} == {Fit.ALWAYS, Fit.UNREADABLE}
+    assert {each.fit for each in candidates} == {ProfileMatch.ALWAYS, ProfileMatch.UNREADABLE}
 
 
 @pytest.mark.parametrize("value", [None, "FREEVEND", "somebody's tag"])
@@ -239,5 +239,5 @@ def test_a_probe_proposes_a_switch_whose_empty_value_is_one_of_its_two(value: st
     seen = ChargerSettingsSeen("ocpp1.6", {"plugandchargeid": SettingSeen("PlugAndChargeId", value, True)}, True)
     best = candidates_of(profiles, seen, "LOOP EX-1762")[0]
 
-    assert (best.profile.name, best.fit) == ("loop-1.6", Fit.FITS)
+    assert (best.profile.name, best.fit) == ("loop-1.6", ProfileMatch.FITS)
     assert not [reason for reason in best.because if "neither" in reason]

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
+from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.station import Desks, Station
 from access_policy.adapters.ocpp.unrecorded_links import AT_ONCE, UnrecordedLinks
-from access_policy.adapters.spool import SqliteSpool
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.spooled_commits import SpooledCommits
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
 from access_policy.domain.ids import ChargerId
@@ -48,7 +48,7 @@ class Yard:
             depot.view, depot.live, commits, commits, ProfileCatalogue.packaged(), depot.clock, gateway="here"
         )
         self.gateway = OcppGateway(
-            Desks(
+            HandlerDependencies(
                 view=depot.view,
                 desk=depot.desk,
                 sessions=depot.sessions,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from access_policy.adapters.ocpp.component_states import COMPONENTS_MAX, Component, ComponentStates, Fault, Problem
+from access_policy.adapters.ocpp.incoming.component_states import (
+    COMPONENTS_MAX,
+    Component,
+    ComponentStates,
+    Fault,
+    Problem,
+)
 
 CONNECTOR, SECOND = Component(1, 1, "Connector"), Component(1, 2, "connector")
 READER = Component(1, 0, "TokenReader")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.configuration_keys import KEYS_AT_ONCE, read_keys
-from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.framing import Call
-from access_policy.adapters.ocpp.inspection import inspect
-from access_policy.adapters.ocpp.local_list import list_state
-from access_policy.adapters.ocpp.mode_switch import read_switch
-from access_policy.adapters.ocpp.offline_settings import make_safe
+from access_policy.adapters.ocpp.outgoing.configuration_keys import KEYS_AT_ONCE, read_keys
+from access_policy.adapters.ocpp.outgoing.inspection import inspect
+from access_policy.adapters.ocpp.outgoing.local_list import list_state
+from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch
+from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe
+from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.application.capability_profiles import ConfigurationKey
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
@@ -165,9 +165,7 @@ SAFE = {
     "LocalAuthorizeOffline": "false",
     "AllowOfflineTxForUnknownId": "false",
 }
-SWITCH = ConfigurationKey(
-    key="FreeVend", also_called=("FreeVendMode",), managed_value="false", freevend_value="true"
-)
+SWITCH = ConfigurationKey(key="FreeVend", also_called=("FreeVendMode",), managed_value="false", freevend_value="true")
 OTHERS = {"FreeVendMode": "true", "LocalAuthListMaxLength": "80", "SendLocalListMaxLength": "8"}
 
 

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion, SecurityError
-from access_policy.adapters.ocpp.framing import Call
-from access_policy.adapters.ocpp.outgoing import (
+from access_policy.adapters.ocpp.transport.calls import (
     CallDisconnected,
     CallFailed,
     CallObsolete,
@@ -22,6 +20,8 @@ from access_policy.adapters.ocpp.outgoing import (
     CallRejected,
     CallTimedOut,
 )
+from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.transport.framing import Call
 from tests.support.ocpp_pipe import Pipe, until
 
 Handler = Callable[[ChargerConnection, Call], Any]

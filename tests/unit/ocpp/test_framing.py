@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
-from access_policy.adapters.ocpp.framing import (
+from access_policy.adapters.ocpp.transport.framing import (
     FRAME_BYTES_MAX,
     MESSAGE_ID_MAX,
     NESTING_MAX,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from access_policy.adapters.ocpp import guessing
-from access_policy.adapters.ocpp.guessing import FAILURES_MAX, SOURCE_FAILURES_MAX, WITHIN_S, GuessLimit
+from access_policy.adapters.ocpp.transport import guessing
+from access_policy.adapters.ocpp.transport.guessing import FAILURES_MAX, SOURCE_FAILURES_MAX, WITHIN_S, GuessLimit
 
 
 @dataclass

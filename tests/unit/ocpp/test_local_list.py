@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from access_policy.adapters.ocpp import local_list
-from access_policy.adapters.ocpp.connection import ChargerConnection
 from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.outgoing import local_list
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.local_lists import ListState
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 
@@ -32,9 +32,7 @@ class Listening:
     """A charger's end: takes every list and reads back its version."""
 
     def __init__(self, version: OcppVersion) -> None:
-        self.connection = cast(
-            "ChargerConnection", SimpleNamespace(version=version, charge_point_id="CP-1")
-        )
+        self.connection = cast("ChargerConnection", SimpleNamespace(version=version, charge_point_id="CP-1"))
         self.entries: list[Mapping[str, Any]] = []
         self.version = 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.meter_readings import MeterReadings, meter_readings, register_wh
+from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings, register_wh
 
 NOON, LATER = "2026-11-01T12:00:00Z", "2026-11-01T13:00:00+00:00"
 

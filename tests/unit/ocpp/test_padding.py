@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from access_policy.adapters.ocpp.display import has_display
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.framing import Call, decode
-from access_policy.adapters.ocpp.inspection import inspect
-from access_policy.adapters.ocpp.local_list import list_state, send_list
-from access_policy.adapters.ocpp.mode_switch import (
+from access_policy.adapters.ocpp.incoming.station import Station
+from access_policy.adapters.ocpp.outgoing.display import has_display
+from access_policy.adapters.ocpp.outgoing.inspection import inspect
+from access_policy.adapters.ocpp.outgoing.local_list import list_state, send_list
+from access_policy.adapters.ocpp.outgoing.mode_switch import (
     clear_cache,
     read_switch,
     reboot,
@@ -25,8 +25,8 @@ from access_policy.adapters.ocpp.mode_switch import (
     watch_switch,
     write_switch,
 )
-from access_policy.adapters.ocpp.offline_settings import make_safe, wanted_settings
-from access_policy.adapters.ocpp.station import Station
+from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
+from access_policy.adapters.ocpp.transport.framing import Call, decode
 from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.domain.access.events import AccessDenied

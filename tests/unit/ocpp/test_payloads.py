@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.payloads import error_code, number
+from access_policy.adapters.ocpp.incoming.payloads import error_code, number
 
 
 @pytest.mark.parametrize(

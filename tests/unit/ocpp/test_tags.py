@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from access_policy.adapters.ocpp.incoming.tags import read_tag, read_token
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.tags import read_tag, read_token
 from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 from tests.support.rows import ACME

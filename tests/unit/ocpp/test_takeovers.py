@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from access_policy.adapters.ocpp.takeovers import AT_ONCE, ONE_MORE_AFTER_S, Takeovers
+from access_policy.adapters.ocpp.transport.takeovers import AT_ONCE, ONE_MORE_AFTER_S, Takeovers
 
 
 class Clock:

@@ -164,7 +164,9 @@ COMMANDS: tuple[Story, ...] = (
         ProfileUnknown,
     ),
     story("register a charger", PutChargerHandler, DEPOT[:1], asks(putting_charger())),
-    story("register a charger with a password", PutChargerHandler, DEPOT[:1], asks(putting_charger(password="secret-1"))),
+    story(
+        "register a charger with a password", PutChargerHandler, DEPOT[:1], asks(putting_charger(password="secret-1"))
+    ),
     story(
         "give a charger another identity and password",
         PutChargerHandler,
@@ -266,7 +268,9 @@ COMMANDS: tuple[Story, ...] = (
         (EnrolIdentifierHandler,),
         with_a_denied_card,
         asks(
-            EnrolIdentifier(pseudonym=pseudonyms().ref(ACME, CARD).pseudonym, vehicle_id=VAN, access_class=AccessClass.OWN)
+            EnrolIdentifier(
+                pseudonym=pseudonyms().ref(ACME, CARD).pseudonym, vehicle_id=VAN, access_class=AccessClass.OWN
+            )
         ),
     ),
     story("arm an enrolment", ArmEnrolmentHandler, DEPOT, asks(ArmEnrolment(charger_id=BAY, minutes=10))),

@@ -8,24 +8,24 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
+from access_policy.application.charging_sessions.session_ends import SessionEnds
+from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.commands.end_session import EndSession, EndSessionHandler, SessionOver
+from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.context import Context
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.follow_up import FollowUp
-from access_policy.application.decisions.gone_gateways import GONE_AFTER_S, GoneGateways
-from access_policy.application.decisions.lost_sessions import LostSessions, LostSessionsWatch
-from access_policy.application.decisions.session_ends import SessionEnds
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.spooled_commits import SpooledCommits
-from access_policy.application.decisions.view import DecisionView
-from access_policy.application.decisions.view_keeper import ViewKeeper
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.mode_control.reconcile import Reconciler
-from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, SettingsSeen
 from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable, VersionConflict
 from access_policy.application.ports.spool import Spooled
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.gone_gateways import GONE_AFTER_S, GoneGateways
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
 from access_policy.domain.access.events import ChargingStarted
@@ -154,8 +154,8 @@ def condition(name: str, method: Any, step: Step, *before: Step) -> Story:
 
 
 DECISIONS: tuple[Story, ...] = (
-    Story("decide and allow", (AccessDesk.authorize,), past(), asks(BUS)),
-    Story("decide and refuse", (AccessDesk.authorize,), past(), asks(STRANGER)),
+    Story("decide and allow", (AttemptDecider.authorize,), past(), asks(BUS)),
+    Story("decide and refuse", (AttemptDecider.authorize,), past(), asks(STRANGER)),
     Story(
         "decide and start over the spool",
         (SpooledCommits.append, SpooledCommits.load, SpooledCommits.drain),
@@ -252,7 +252,9 @@ DECISIONS: tuple[Story, ...] = (
     condition(
         "set its offline starts",
         ChargerConditions.offline_starts_set,
-        lambda w: w.conditions.offline_starts_set(KEY, OfflineStarts.LIST, SettingsSeen(in_force={"a": "b"}, refused={})),
+        lambda w: w.conditions.offline_starts_set(
+            KEY, OfflineStarts.LIST, SettingsSeen(in_force={"a": "b"}, refused={})
+        ),
     ),
     condition(
         "was sent a password",
@@ -363,4 +365,3 @@ async def published_again(world: DepotWorld) -> None:
     await world.relay.held.load()
     while await world.relay.held.try_again():
         pass
-

@@ -7,27 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from access_policy.adapters.event_bus.positions import MemoryRelayPositions
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions
+from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
+from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.commands.end_session import EndSessionHandler
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.follow_up import FollowUp
-from access_policy.application.decisions.gone_gateways import GoneGateways
-from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.decisions.lost_sessions import LostSessionsWatch
-from access_policy.application.decisions.questions import EndReport, EnergyReport, StartReport
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.spooled_commits import SpooledCommits
-from access_policy.application.decisions.view import TYPES
-from access_policy.application.decisions.view_keeper import ViewKeeper
-from access_policy.application.decisions.view_state import ViewState
+from access_policy.application.consequences.denial_follow_up import FollowUp
+from access_policy.application.deciding.attempts import EndReport, EnergyReport, StartReport
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import TYPES
+from access_policy.application.decision_view.view_state import ViewState
 from access_policy.application.follower import Follower
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.mode_control.facts import ModeFacts
-from access_policy.application.mode_control.reboots import Reboots
-from access_policy.application.mode_control.reconcile import Reconciler
-from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.mode_application.reboots import Reboots
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.recorder import ModeRecorder
+from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -40,6 +36,10 @@ from access_policy.application.ports.event_bus import Entry, Fate, Outcome
 from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.local_lists import ListSent, ListState, Sent
 from access_policy.application.ports.spool import Spooled
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.gone_gateways import GoneGateways
+from access_policy.application.recording.group_commit import GroupCommit
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.relay.relay import Relay
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import policy_stream
@@ -105,9 +105,7 @@ class ObedientCharger:
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
         return self.mode, f"switch={self.mode}"
 
-    async def write_switch(
-        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
-    ) -> Written:
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         self.mode = mode
         return Written.IN_FORCE
 
@@ -253,7 +251,7 @@ class DepotWorld:
         if spooled:
             commits = streams = self.spooled
         view, live, clock, names = depot.view, depot.live, depot.clock, ProfileCatalogue.packaged()
-        self.desk = AccessDesk(view, live, streams, commits, HashedPseudonyms(), clock)
+        self.desk = AttemptDecider(view, live, streams, commits, HashedPseudonyms(), clock)
         self.sessions = Sessions(
             self.desk, live, streams, commits, ChargerAccessPolicies(store), clock, lambda key, evidence: None
         )
@@ -264,7 +262,7 @@ class DepotWorld:
         self.follow_up = FollowUp(view, self.desk, live, streams, commits, gateway, clock)
         self.remote_starts = RemoteStarts(view, live, names, gateway, clock, monotonic=lambda: self.now_s)
         self.follower = Follower("view", self.inner, view.follow, view.followed_to, types=TYPES, poll_s=0.02)
-        facts = ModeFacts(GroupCommit(store), self.follower, clock)
+        facts = ModeRecorder(GroupCommit(store), self.follower, clock)
         self.reconciler = Reconciler(
             view, facts, gateway, names, self.conditions, Reboots(gateway, self.conditions, live), clock
         )
@@ -380,7 +378,12 @@ class DepotWorld:
             "charger": [self.charger.mode, self.charger.is_safe, self.charger.cache_is_clear],
             "asked": [sorted(self.charger.stopped), sorted(self.charger.started), self.charger.statuses_asked],
             "list": [str(each) for each in self.charger.entries],
-            "applied": [application.applied_mode, application.requested_mode, application.failure, application.drift_found],
+            "applied": [
+                application.applied_mode,
+                application.requested_mode,
+                application.failure,
+                application.drift_found,
+            ],
             "beats": sorted(self.beats.counted),
             "snapshot": None if self.snapshot.kept is None else self.snapshot.kept.position,
             "published": sorted(self.bus.taken.values()),
@@ -393,4 +396,3 @@ class DepotWorld:
             self.following.cancel()
             await asyncio.gather(self.following, return_exceptions=True)
         await self.inner.close()
-

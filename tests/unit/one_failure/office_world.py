@@ -11,15 +11,15 @@ from typing import Any
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.commands import arm_enrolment, enrol_identifier, put_profile, rotate_password
 from access_policy.application.context import Context
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.group_commit import GroupCommit
-from access_policy.application.decisions.live import LiveAttempts
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.intake.events import IncomingEvent
-from access_policy.application.intake.taking import Intake
+from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.event_intake import Standing, Verdict
 from access_policy.application.ports.secrets import Holder
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanState
@@ -87,9 +87,7 @@ class KeptIdentifiers:
     def remember(self, tenant_id: TenantId, ref: Any, value: Identifier, *, at: datetime) -> None:
         self.kept[ref.pseudonym] = value
 
-    async def values(
-        self, tenant_id: TenantId, wanted: Collection[str], *, now: datetime
-    ) -> Mapping[str, Identifier]:
+    async def values(self, tenant_id: TenantId, wanted: Collection[str], *, now: datetime) -> Mapping[str, Identifier]:
         return {each: self.kept[each] for each in wanted if each in self.kept}
 
     async def forget(self, tenant_id: TenantId, pseudonym: str) -> None:
@@ -169,7 +167,7 @@ class OfficeWorld:
         clock, policies, registries = office.clock, office.policies, office.registries
         profiles, sessions = put_profile.OperatorsProfiles(store, clock), EnrolmentSessions(store)
         self.view, names = DecisionView(), ProfileCatalogue.packaged()
-        self.conditions = ChargerConditions(self.view, LiveAttempts(), store, GroupCommit(store), names, clock)
+        self.conditions = ChargerConditions(self.view, RecentActivity(), store, GroupCommit(store), names, clock)
         office.handlers |= {
             put_profile.PutProfile: put_profile.PutProfileHandler(profiles, names),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(profiles, names, self.view),

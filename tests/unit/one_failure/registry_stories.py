@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from access_policy.adapters.event_intake.messages import read
-from access_policy.application.intake.taking import Intake
+from access_policy.application.intake.receiving import Intake
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.imports import RegistryImports
@@ -65,8 +65,6 @@ def taken(message: dict[str, Any]) -> Callable[[OfficeWorld], Awaitable[Any]]:
     return lambda world: world.intake.take(event)
 
 
-
-
 REGISTRY: tuple[Story, ...] = (
     Story(
         "plan an import",
@@ -83,7 +81,10 @@ REGISTRY: tuple[Story, ...] = (
         taken(commissioned("bus-7", 1, event_id="in-1", identifiers=[{"kind": "rfid", "value": "04A1B2C3D4E5F9"}])),
     ),
     Story(
-        "take a decommissioned vehicle in", (Intake.take,), registered, taken(decommissioned("van-1", 2, event_id="in-2"))
+        "take a decommissioned vehicle in",
+        (Intake.take,),
+        registered,
+        taken(decommissioned("van-1", 2, event_id="in-2")),
     ),
     Story(
         "take a changed agreement in",

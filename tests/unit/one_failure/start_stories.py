@@ -8,12 +8,12 @@ from typing import Any
 
 from dependency_injector import providers
 
-from access_policy.adapters.spool import SqliteSpool
-from access_policy.application.decisions.recall import recall
+from access_policy.adapters.local_files.spool import SqliteSpool
+from access_policy.application.decision_view.reloading import recall
 from access_policy.application.ports.event_store import Append, NewEvent
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.domain.ids import TenantId
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.depot_in_memory import BUS, STRANGER
 from tests.support.nth_call import Faults, Story, recorded_in

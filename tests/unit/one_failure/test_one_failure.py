@@ -14,19 +14,19 @@ from typing import Any, Final
 import pytest
 
 from access_policy.application import commands
-from access_policy.application.decisions.condition import ChargerConditions
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.follow_up import FollowUp
-from access_policy.application.decisions.gone_gateways import GoneGateways
-from access_policy.application.decisions.lost_sessions import LostSessions, LostSessionsWatch
-from access_policy.application.decisions.session_ends import SessionEnds
-from access_policy.application.decisions.sessions import Sessions
-from access_policy.application.decisions.spooled_commits import SpooledCommits
-from access_policy.application.decisions.view_keeper import ViewKeeper
-from access_policy.application.intake.taking import Intake
+from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
+from access_policy.application.charging_sessions.session_ends import SessionEnds
+from access_policy.application.charging_sessions.sessions import Sessions
+from access_policy.application.consequences.denial_follow_up import FollowUp
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.intake.receiving import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.mode_control.reconcile import Reconciler
-from access_policy.application.mode_control.remote_starts import RemoteStarts
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.remote_starts import RemoteStarts
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.gone_gateways import GoneGateways
+from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.relay.held_streams import HeldStreams
@@ -40,7 +40,7 @@ from tests.unit.one_failure.start_stories import START
 STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START)
 
 UNITS: Final = (
-    AccessDesk,
+    AttemptDecider,
     ChargerConditions,
     FollowUp,
     GoneGateways,
@@ -60,8 +60,8 @@ UNITS: Final = (
     ViewKeeper,
 )
 WITHOUT_A_STORY: Final = {
-    AccessDesk.recorded_decision: "reads",
-    AccessDesk.take_note: "a part of a decision and of a start",
+    AttemptDecider.recorded_decision: "reads",
+    AttemptDecider.take_note: "a part of a decision and of a start",
     ChargerConditions.has_booted: "reads",
     ChargerConditions.owner_of: "reads",
     RegistryImports.find: "reads",

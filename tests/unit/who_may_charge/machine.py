@@ -26,8 +26,8 @@ from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.commands.schedule_mode import ScheduleMode
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule
-from access_policy.application.decisions.live import START_WITHIN
-from access_policy.application.decisions.questions import Decided
+from access_policy.application.deciding.attempts import Decided
+from access_policy.application.decision_view.recent_activity import START_WITHIN
 from access_policy.domain.access.events import AccessAllowed
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.errors import NoNextTransition, OverrideTooLong
@@ -56,9 +56,13 @@ spellings = st.integers(0, 2)
 modes = st.sampled_from(AccessMode)
 mostly_managed = st.sampled_from((AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND))
 maybe_days = st.none() | st.integers(-3, 20)
-times = st.sampled_from([time(0), time(1, 30), time(2), time(2, 30), time(6), time(12), time(17, 45), time(22), time(23, 59)])
+times = st.sampled_from(
+    [time(0), time(1, 30), time(2), time(2, 30), time(6), time(12), time(17, 45), time(22), time(23, 59)]
+)
 weekdays = st.lists(st.sampled_from(model.WEEKDAYS), min_size=1, max_size=5, unique=True).map(tuple)
-spans = st.sampled_from([INSTANT, MINUTE, 3 * MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, 12 * HOUR, DAY, 3 * DAY, 9 * DAY, 40 * DAY])
+spans = st.sampled_from(
+    [INSTANT, MINUTE, 3 * MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, 12 * HOUR, DAY, 3 * DAY, 9 * DAY, 40 * DAY]
+)
 
 
 @st.composite
@@ -510,7 +514,10 @@ class WhoMayCharge(RuleBasedStateMachine):
     @step(6, charger=chargers, which=st.integers(0, 7), spelling=spellings)
     def attempt_under_an_agreement(self, charger: str, which: int, spelling: int) -> None:
         keys = sorted(
-            key for each in self.model.vehicles.values() if each.agreement and not each.suspended for key in each.identifiers
+            key
+            for each in self.model.vehicles.values()
+            if each.agreement and not each.suspended
+            for key in each.identifiers
         )
         if keys:
             self.attempt(charger, keys[which % len(keys)], spelling)

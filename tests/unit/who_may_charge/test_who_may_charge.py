@@ -15,7 +15,10 @@ from access_policy.domain.access_mode import Enforcement
 from tests.unit.who_may_charge.machine import WhoMayCharge
 
 PLACES = {
-    "one night, one hour": [("Europe/Berlin", "Europe/London", "2026-10-23T12"), ("UTC", "Africa/Casablanca", "2027-02-05T12")],
+    "one night, one hour": [
+        ("Europe/Berlin", "Europe/London", "2026-10-23T12"),
+        ("UTC", "Africa/Casablanca", "2027-02-05T12"),
+    ],
     "half an hour, midnight": [
         ("Australia/Lord_Howe", "America/New_York", "2026-10-02T12"),
         ("America/Santiago", "Asia/Kathmandu", "2026-09-04T12"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from access_policy.adapters.aws import AWS_TROUBLE, AwsClient, code_of
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient, code_of
 from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, Fate, Outcome, check_size
 
 PASSING: Final = frozenset(

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from access_policy.adapters.aws import AWS_TROUBLE, AwsClient
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient
 from access_policy.adapters.event_intake.messages import BadEvent, read
 from access_policy.application.errors import TooBusy
 from access_policy.application.ports.event_intake import EventIntake, Fate

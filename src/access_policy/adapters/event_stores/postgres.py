@@ -28,11 +28,11 @@ from psycopg.rows import DictRow, dict_row
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.databases import database_at
 from access_policy.adapters.event_stores.recorder_store import READERS, TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
-from access_policy.adapters.migrations import Part, require_migrated
-from access_policy.adapters.postgres_connections import (
+from access_policy.adapters.sql.databases import database_at
+from access_policy.adapters.sql.migrations import Part, require_migrated
+from access_policy.adapters.sql.postgres_connections import (
     PunctualConnection,
     connection_settings,
     deadline,

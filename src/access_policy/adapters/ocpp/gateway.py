@@ -17,24 +17,24 @@ from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from access_policy.adapters.ocpp import display, inspection, local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.actions import not_handled
-from access_policy.adapters.ocpp.admission import Admitted, Refused
-from access_policy.adapters.ocpp.asking import call
-from access_policy.adapters.ocpp.boots import ASKED_FOR_WHILE_PENDING
-from access_policy.adapters.ocpp.connection import Answer, ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
-from access_policy.adapters.ocpp.framing import Call
-from access_policy.adapters.ocpp.guessing import GuessLimit
-from access_policy.adapters.ocpp.server import OcppServer, ServerLimits
-from access_policy.adapters.ocpp.station import Desks, Station
+from access_policy.adapters.ocpp.incoming.boots import ASKED_FOR_WHILE_PENDING
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
+from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
+from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
+from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
+from access_policy.adapters.ocpp.outgoing import display, inspection, local_list, mode_switch, offline_settings
+from access_policy.adapters.ocpp.outgoing.asking import call
+from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, Dispatch
+from access_policy.adapters.ocpp.transport.framing import Call
+from access_policy.adapters.ocpp.transport.guessing import GuessLimit
+from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
-from access_policy.adapters.ocpp.v16 import Ocpp16
-from access_policy.adapters.ocpp.v21 import Ocpp21
-from access_policy.adapters.ocpp.v201 import Ocpp201
 from access_policy.application.capability_profiles import REMOTE_START_TAG, DeviceVariable
-from access_policy.application.decisions.questions import Denial
+from access_policy.application.deciding.attempts import Denial
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -82,7 +82,9 @@ class OcppGateway:
     is for loopback listeners only.
     """
 
-    def __init__(self, desks: Desks, credentials: ChargerCredentials, *, asks_for_passwords: bool) -> None:
+    def __init__(
+        self, desks: HandlerDependencies, credentials: ChargerCredentials, *, asks_for_passwords: bool
+    ) -> None:
         self._desks = desks
         self._credentials = credentials
         self._asks_for_passwords = asks_for_passwords
@@ -328,9 +330,7 @@ class OcppGateway:
         except (SwitchRefused, ChargerDidNotAnswer) as refusal:
             log.info("charger %s comes to be accepted by itself: %s", key[1], refusal)
 
-    async def write_switch(
-        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
-    ) -> Written:
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         return await mode_switch.write_switch(self._connection(key), switch, mode, wanted)
 
     async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
-from access_policy.adapters.databases import upsert_into
 from access_policy.adapters.read_models.tables import LIVE, PARKED, POSITIONS, TableSet
 from access_policy.adapters.read_models.writing import write
+from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.ports.event_store import Recorded, Unreadable, name_of
 from access_policy.application.projections.changes import Projection, RowChange
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from access_policy.adapters.databases import upsert_into
 from access_policy.adapters.read_models.batch import positions_for_update
 from access_policy.adapters.read_models.tables import LIVE, NEXT, PARKED, POSITIONS, shape_of
+from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Projection
 
 

@@ -19,12 +19,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.databases import Database, database_at
-from access_policy.adapters.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
-from access_policy.adapters.postgres_connections import deadline
 from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch
 from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, NEXT, PARKED, POSITIONS, shape_of
+from access_policy.adapters.sql.databases import Database, database_at
+from access_policy.adapters.sql.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
+from access_policy.adapters.sql.postgres_connections import deadline
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections import PROJECTIONS
 from access_policy.application.projections.changes import Projection

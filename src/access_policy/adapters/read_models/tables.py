@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeDecorator
 
-from access_policy.adapters.databases import TEXT
+from access_policy.adapters.sql.databases import TEXT
 from access_policy.application.projections.changes import Projection
 
 

@@ -28,7 +28,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.postgres_connections import deadline
 from access_policy.adapters.read_models.tables import (
     ACCESS_LOG,
     AGREEMENTS,
@@ -43,6 +42,7 @@ from access_policy.adapters.read_models.tables import (
     VEHICLE_IDENTIFIERS,
     VEHICLES,
 )
+from access_policy.adapters.sql.postgres_connections import deadline
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, ReportFilter, Row
 from access_policy.application.projections.vehicle_directory import folded

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Dialect, Table, bindparam, case, delete, update
 from sqlalchemy.sql import Executable
 
-from access_policy.adapters.databases import upsert_into
 from access_policy.adapters.read_models.tables import LIVE, TableSet
+from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Change, Put, Remove, RowChange
 
 Parameters = dict[str, Any]

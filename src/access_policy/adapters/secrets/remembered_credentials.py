@@ -77,7 +77,9 @@ class RememberedCredentials:
     async def close(self) -> None:
         await self._credentials.close()
 
-    def _verify_from_memory(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
+    def _verify_from_memory(
+        self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None
+    ) -> bool | None:
         known = self._let_in[charge_point_id, holder]
         if known is None:
             return None

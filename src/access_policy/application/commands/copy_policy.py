@@ -97,6 +97,4 @@ class CopyPolicyHandler:
 
     def _decide(self, copy: _Copy, policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
         command = copy.command
-        return copy_policy(
-            copy.source, policy, command.parts, replaces=command.replaces, now=self.change.clock.now()
-        )
+        return copy_policy(copy.source, policy, command.parts, replaces=command.replaces, now=self.change.clock.now())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from access_policy.application.commands import Done
 from access_policy.application.context import Context, enveloped
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import check_version
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.directories import ProfileNames
@@ -53,9 +53,7 @@ class OperatorsProfiles:
         stream = profile_stream(context.tenant_id, profile.name)
         append = Append(stream, profile.version, enveloped(context, events, now=self.clock.now()))
         position = await self.store.append([append])
-        return Done(
-            version=profile.version + len(events), position=position, created=profile.definition is None
-        )
+        return Done(version=profile.version + len(events), position=position, created=profile.definition is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,9 @@ class PutVehicleHandler:
             had = () if current is None else current.identifiers
             refs = had if values is None else [self._ref(context, command, registry, value) for value in values]
             identifiers = [VehicleIdentifier(ref=ref, sealed="") for ref in refs]
-            registry.put_vehicle(command.vehicle_id, command.description, identifiers)  # refuse before anything is sealed
+            registry.put_vehicle(
+                command.vehicle_id, command.description, identifiers
+            )  # refuse before anything is sealed
             if values is not None:
                 identifiers = await self._sealed(context, command, registry, values)
             events = registry.put_vehicle(command.vehicle_id, command.description, identifiers)
@@ -78,9 +80,7 @@ class PutVehicleHandler:
         return sealed
 
 
-def _normal_forms(
-    raw: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None]
-) -> list[Identifier]:
+def _normal_forms(raw: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None]) -> list[Identifier]:
     """Several spellings of one identifier are one. Raises `IdentifierInvalid` or `IdentifierIsFreevendTag` with the pointer of
     the one that is wrong."""
     values: dict[Identifier, None] = {}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
-from access_policy.application.decisions.condition import ChargerConditions
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerKey,
@@ -15,6 +14,7 @@ from access_policy.application.ports.charger_gateway import (
     SwitchRefused,
 )
 from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.errors import Conflict
 from access_policy.domain.ids import ChargerId

@@ -21,10 +21,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.local_lists.desired import Entry, agreements_here, desired_entries
 from access_policy.application.local_lists.shared import Shared
-from access_policy.application.mode_control.backoff import Backoff
+from access_policy.application.mode_application.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -204,7 +204,9 @@ class LocalListKeeper:
                 raise NotReadableYet(f"{len(wanted) - len(values)} of {len(wanted)} entries cannot be read yet")
         kept.asked = wanted[: kept.capacity]
         kept.entries = kept.asked if kept.entries == kept.asked else kept.entries  # one for all chargers alike
-        if len(kept.entries) + kept.left_out >= len(kept.asked):  # one that it took in part is sent again after a restart
+        if len(kept.entries) + kept.left_out >= len(
+            kept.asked
+        ):  # one that it took in part is sent again after a restart
             self.sent_before.remember(key, ListSent(kept.version, await self._digest(alike, kept, kept.asked)))
         log.info("local list of %s: %d entries, version %d", key[1], len(kept.entries), kept.version)
 
@@ -227,7 +229,9 @@ class LocalListKeeper:
         of = [(vehicle_id, sealed[ref.pseudonym]) for vehicle_id, ref in readable]
         values = await self.vault.unseal_many(tenant_id, of)
         return {
-            entry: Identifier(entry[1].kind, value)  # as it was sealed: the spelling that the charger is to compare with
+            entry: Identifier(
+                entry[1].kind, value
+            )  # as it was sealed: the spelling that the charger is to compare with
             for entry, value in zip(readable, values, strict=True)
             if value is not None
         }

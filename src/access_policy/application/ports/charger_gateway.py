@@ -66,9 +66,7 @@ class ChargerGateway(Protocol):
         """Its mode is in force: a charger kept from serving is let go. Nothing happens to any other."""
         ...
 
-    async def write_switch(
-        self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted
-    ) -> Written:
+    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         """Ask the charger to be in `mode`, if that is still `wanted` when it is the write's turn. Raises `SwitchRefused`,
         `ChargerDidNotAnswer` or `NoLongerWanted`."""
         ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from access_policy.application.decisions.questions import Denial
+from access_policy.application.deciding.attempts import Denial
 from access_policy.application.ports.charger_gateway import ChargerKey, StillWanted
 
 

@@ -131,4 +131,3 @@ class EventStore(Appends, Streams, Protocol):
         """Call `listener` on the event loop after each commit of this process, with the types of the events committed.
         A hint only: followers poll as well."""
         ...
-

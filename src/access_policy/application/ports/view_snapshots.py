@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from access_policy.application.decisions.view_state import ViewState
+from access_policy.application.decision_view.view_state import ViewState
 
 
 class ViewSnapshots(Protocol):

@@ -41,7 +41,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "info": event.info,
                 "cleared_at": None,
             },
-        )
+        ),
     ]
 
 

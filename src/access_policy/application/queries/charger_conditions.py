@@ -19,7 +19,7 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 STALLED_AFTER: Final = timedelta(minutes=10)
 
 
-class Is(StrEnum):
+class ConditionStatus(StrEnum):
     TRUE = "true"
     FALSE = "false"
     UNKNOWN = "unknown"
@@ -30,7 +30,7 @@ class Condition:
     """`since` is when it last changed, as far as that is known; `generation` the request that it was seen at."""
 
     type: str
-    status: Is
+    status: ConditionStatus
     reason: str
     message: str
     since: datetime | None
@@ -71,34 +71,40 @@ class _Teller:
 
     def reachable(self) -> Condition:
         if self.link.connected:
-            return self._tell("Reachable", Is.TRUE, "connected", "", self.link.changed_at)
+            return self._tell("Reachable", ConditionStatus.TRUE, "connected", "", self.link.changed_at)
         if self.link.changed_at is None:
-            return self._tell("Reachable", Is.FALSE, "never_connected", "It has not connected since it was put.", None)
-        return self._tell("Reachable", Is.FALSE, "disconnected", self.link.why or "", self.link.changed_at)
+            return self._tell(
+                "Reachable", ConditionStatus.FALSE, "never_connected", "It has not connected since it was put.", None
+            )
+        return self._tell("Reachable", ConditionStatus.FALSE, "disconnected", self.link.why or "", self.link.changed_at)
 
     def applied(self) -> Condition:
         application = self.policy.application
         if self._is_unsupported():
             text = "Its profile has no way to switch it, so nobody can say which mode it is in."
-            return self._tell("Applied", Is.UNKNOWN, "unsupported", text, None)
+            return self._tell("Applied", ConditionStatus.UNKNOWN, "unsupported", text, None)
         if is_applied(self.policy, self.expected):
-            return self._tell("Applied", Is.TRUE, "verified", application.evidence, application.applied_at)
+            return self._tell("Applied", ConditionStatus.TRUE, "verified", application.evidence, application.applied_at)
         if application.drift_found is not None and application.failure is None:
             text = f"It was seen in {application.drift_found} and is being switched back."
-            return self._tell("Applied", Is.FALSE, "drifted", text, application.drift_detected_at)
+            return self._tell("Applied", ConditionStatus.FALSE, "drifted", text, application.drift_detected_at)
         if application.requested_mode is not self.expected:
-            return self._tell("Applied", Is.UNKNOWN, "not_requested", f"{self.expected} is expected.", None)
+            return self._tell(
+                "Applied", ConditionStatus.UNKNOWN, "not_requested", f"{self.expected} is expected.", None
+            )
         if application.failure is not None:
-            status = Is.UNKNOWN if application.failure == "no_answer" else Is.FALSE
+            status = ConditionStatus.UNKNOWN if application.failure == "no_answer" else ConditionStatus.FALSE
             return self._tell("Applied", status, application.failure, self.failure_detail or "", application.failed_at)
-        return self._tell("Applied", Is.FALSE, "requested", f"{self.expected} was requested.", application.due_at)
+        return self._tell(
+            "Applied", ConditionStatus.FALSE, "requested", f"{self.expected} was requested.", application.due_at
+        )
 
     def drifted(self) -> Condition:
         application = self.policy.application
         if application.drift_found is None:
-            return self._tell("Drifted", Is.FALSE, "as_applied", "", application.applied_at)
+            return self._tell("Drifted", ConditionStatus.FALSE, "as_applied", "", application.applied_at)
         text = f"It was seen in {application.drift_found}."
-        return self._tell("Drifted", Is.TRUE, "seen_in_other_mode", text, application.drift_detected_at)
+        return self._tell("Drifted", ConditionStatus.TRUE, "seen_in_other_mode", text, application.drift_detected_at)
 
     def stalled(self) -> Condition:
         """Reachable, and not in the mode that was due a while ago."""
@@ -106,25 +112,27 @@ class _Teller:
         due_at = application.due_at
         waits = self.link.connected and application.requested_mode is self.expected and due_at is not None
         if not waits or self._is_unsupported() or is_applied(self.policy, self.expected):
-            return self._tell("Stalled", Is.FALSE, "nothing_waits", "", None)
+            return self._tell("Stalled", ConditionStatus.FALSE, "nothing_waits", "", None)
         assert due_at is not None
         if self.now - due_at <= STALLED_AFTER:
-            return self._tell("Stalled", Is.FALSE, "in_progress", "", due_at)
+            return self._tell("Stalled", ConditionStatus.FALSE, "in_progress", "", due_at)
         reason = application.failure or "no_progress"
-        return self._tell("Stalled", Is.TRUE, reason, self.failure_detail or "", due_at + STALLED_AFTER)
+        return self._tell("Stalled", ConditionStatus.TRUE, reason, self.failure_detail or "", due_at + STALLED_AFTER)
 
     def ready(self, reachable: Condition, applied: Condition, drifted: Condition) -> Condition:
-        for each, wanted in ((applied, Is.TRUE), (drifted, Is.FALSE), (reachable, Is.TRUE)):
+        for each, wanted in (
+            (applied, ConditionStatus.TRUE),
+            (drifted, ConditionStatus.FALSE),
+            (reachable, ConditionStatus.TRUE),
+        ):
             if each.status is not wanted:
-                status = Is.UNKNOWN if each.status is Is.UNKNOWN else Is.FALSE
+                status = ConditionStatus.UNKNOWN if each.status is ConditionStatus.UNKNOWN else ConditionStatus.FALSE
                 return self._tell("Ready", status, each.reason, each.message, each.since)
-        return self._tell("Ready", Is.TRUE, "in_expected_mode", applied.message, applied.since)
+        return self._tell("Ready", ConditionStatus.TRUE, "in_expected_mode", applied.message, applied.since)
 
     def _is_unsupported(self) -> bool:
         return self.profile is None or self.profile.mode_control is ControlWithoutSwitch.UNSUPPORTED
 
-    def _tell(self, kind: str, status: Is, reason: str, message: str, since: datetime | None) -> Condition:
+    def _tell(self, kind: str, status: ConditionStatus, reason: str, message: str, since: datetime | None) -> Condition:
         generation = self.policy.application.generation
-        return Condition(
-            type=kind, status=status, reason=reason, message=message, since=since, generation=generation
-        )
+        return Condition(type=kind, status=status, reason=reason, message=message, since=since, generation=generation)

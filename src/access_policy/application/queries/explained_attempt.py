@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore, Recorded
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import attempt_stream

@@ -21,7 +21,7 @@ from access_policy.application.capability_profiles import (
     Evidence,
     mode_of,
 )
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, InspectsChargers, SettingSeen
 from access_policy.application.ports.views import Views
@@ -35,7 +35,7 @@ class ChargerNotProbed(Conflict):
     code = "charger-not-probed"
 
 
-class Fit(StrEnum):
+class ProfileMatch(StrEnum):
     FITS = "fits"  # the switch is there and the vendor is the profile's
     MAY_FIT = "may_fit"  # the switch is there
     READ_ONLY = "read_only"  # it is there and cannot be written
@@ -44,7 +44,10 @@ class Fit(StrEnum):
 
 
 _ORDER: Final = {
-    fit: rank for rank, fit in enumerate((Fit.FITS, Fit.MAY_FIT, Fit.ALWAYS, Fit.READ_ONLY, Fit.UNREADABLE))
+    fit: rank
+    for rank, fit in enumerate(
+        (ProfileMatch.FITS, ProfileMatch.MAY_FIT, ProfileMatch.ALWAYS, ProfileMatch.READ_ONLY, ProfileMatch.UNREADABLE)
+    )
 }
 
 
@@ -53,7 +56,7 @@ class Candidate:
     """`because` says in sentences what speaks for and against it."""
 
     profile: CapabilityProfile
-    fit: Fit
+    fit: ProfileMatch
     because: tuple[str, ...]
 
 
@@ -84,7 +87,9 @@ class Probe:
             raise ChargerNotProbed(f"Charger {key[1]} is not connected; probe it when it is.")
         profiles = self.profiles.all(key[0])
         switches = [profile.mode_control for profile in profiles]
-        keys = [name for each in switches if isinstance(each, ConfigurationKey) for name in (*each.names, *each.tag_names)]
+        keys = [
+            name for each in switches if isinstance(each, ConfigurationKey) for name in (*each.names, *each.tag_names)
+        ]
         variables = {each for each in switches if isinstance(each, DeviceVariable)}
         try:
             seen = await self.chargers.inspect(key, list(dict.fromkeys(keys)), sorted(variables, key=_name_of))
@@ -131,10 +136,14 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
     if profile.evidence is Evidence.SECOND_HAND:
         because.append("The key is known second-hand: try it with a plug-in.")
     if setting.value is None and mode is None:
-        return Candidate(profile, Fit.UNREADABLE, (*because, "It tells no value, so that no switching could be verified."))
+        return Candidate(
+            profile, ProfileMatch.UNREADABLE, (*because, "It tells no value, so that no switching could be verified.")
+        )
     if setting.writable is False:
-        return Candidate(profile, Fit.READ_ONLY, (*because, "It cannot be written."))
-    return Candidate(profile, Fit.FITS if is_vendors or not profile.vendors else Fit.MAY_FIT, tuple(because))
+        return Candidate(profile, ProfileMatch.READ_ONLY, (*because, "It cannot be written."))
+    return Candidate(
+        profile, ProfileMatch.FITS if is_vendors or not profile.vendors else ProfileMatch.MAY_FIT, tuple(because)
+    )
 
 
 def _without_switch(profile: CapabilityProfile, control: ControlWithoutSwitch, says: str) -> Candidate | None:
@@ -142,8 +151,12 @@ def _without_switch(profile: CapabilityProfile, control: ControlWithoutSwitch, s
     if control is not ControlWithoutSwitch.CENTRAL:
         return None
     if profile.vendors:
-        return Candidate(profile, Fit.FITS, (f"It says that it is a {says.strip()}.",)) if _is_of(profile, says) else None
-    return Candidate(profile, Fit.ALWAYS, ("It works with every charger that asks before each charge.",))
+        return (
+            Candidate(profile, ProfileMatch.FITS, (f"It says that it is a {says.strip()}.",))
+            if _is_of(profile, says)
+            else None
+        )
+    return Candidate(profile, ProfileMatch.ALWAYS, ("It works with every charger that asks before each charge.",))
 
 
 def _is_of(profile: CapabilityProfile, says: str) -> bool:

@@ -150,9 +150,7 @@ class RegistryImports:
         if under_way is None or record.state in _ENDED:
             return record
         error = record.error if record.state is PlanState.APPLYING else None  # that of an earlier try
-        return replace(
-            record, state=PlanState.APPLYING, done=under_way.done, of=under_way.of or record.of, error=error
-        )
+        return replace(record, state=PlanState.APPLYING, done=under_way.done, of=under_way.of or record.of, error=error)
 
     # --- applying ----------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ from access_policy.application.turns import in_turns
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
-PUBLISHED_AT_A_TIME: Final = 20  # events, in one turn of the event loop: the bus in this process takes them without a wait
+PUBLISHED_AT_A_TIME: Final = (
+    20  # events, in one turn of the event loop: the bus in this process takes them without a wait
+)
 LONG_RUN: Final = "a long run of its events is published by itself"
 
 
@@ -47,7 +49,12 @@ class HeldStreams:
     def long_run(self, first: Recorded, passed: int) -> HeldStream:
         """A long run of the stream's events, up to version `passed`, is to be published by itself."""
         return HeldStream(
-            stream=first.stream, version=first.version, passed=passed, reason=LONG_RUN, tries=0, try_again_at=self._clock.now()
+            stream=first.stream,
+            version=first.version,
+            passed=passed,
+            reason=LONG_RUN,
+            tries=0,
+            try_again_at=self._clock.now(),
         )
 
     def first(self, recorded: Recorded, reason: str) -> HeldStream:

@@ -19,7 +19,9 @@ class Pace:
     held_first_s: float = 5.0
     held_longest_s: float = 900.0
     look_at_held_s: float = 1.0
-    run_max: int = 40  # events of one stream in a batch; a longer run leaves apart from the batch, which does not wait for it
+    run_max: int = (
+        40  # events of one stream in a batch; a longer run leaves apart from the batch, which does not wait for it
+    )
     turn: int = 500  # events of a held stream that are published before the others that are due have their turn
     claim_s: float = 15.0  # a relay that was killed is succeeded after this time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

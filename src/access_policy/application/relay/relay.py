@@ -110,7 +110,9 @@ class Relay:
             log.warning("nothing is published: %s", trouble)
             return False
 
-    async def _sorted(self, batch: Sequence[Recorded]) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
+    async def _sorted(
+        self, batch: Sequence[Recorded]
+    ) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
         """What waits, by stream, and the streams of which something is passed over: they are held, or go on being so."""
         queues: dict[StreamId, deque[Waiting]] = {}
         held: dict[StreamId, HeldStream] = {}

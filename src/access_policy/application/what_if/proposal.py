@@ -134,7 +134,9 @@ def _change_vehicle(
         held = dict.fromkeys(registry.held_as(refs, change.vehicle_id) for refs in readings)
         identifiers = [VehicleIdentifier(ref=ref, sealed="") for ref in held]
         _apply(registry, registry.put_vehicle(change.vehicle_id, change.description, identifiers))
-        for ref in (ref for refs in readings for ref in refs):  # attempts were recorded in the normal form of their time
+        for ref in (
+            ref for refs in readings for ref in refs
+        ):  # attempts were recorded in the normal form of their time
             registry.holders.setdefault((ref.kind, ref.pseudonym), change.vehicle_id)
     if change.suspended is not None:
         act = registry.suspend if change.suspended else registry.reinstate

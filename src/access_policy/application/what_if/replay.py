@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from access_policy.application.capability_profiles import CapabilityProfiles
-from access_policy.application.decisions.desk import kind_counts
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.deciding.decider import kind_counts
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
@@ -23,7 +23,7 @@ from access_policy.application.ports.views import AttemptFilter, Row, Views
 from access_policy.application.turns import in_turns, let_go
 from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
-from access_policy.domain.access.decision import Facts, reason_for
+from access_policy.domain.access.decision import DecisionInputs, reason_for
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access_mode import Enforcement
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -181,7 +181,7 @@ class WhatIf:
         recorded_reason = row["would_deny"] or row["reason"]
         depot = self.view.depot(tenant_id, settings.depot_id)
         reason = reason_for(
-            Facts(
+            DecisionInputs(
                 at=row["occurred_at"],
                 charger_id=side.policy.charger_id,
                 depot_id=settings.depot_id,

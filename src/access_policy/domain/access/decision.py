@@ -25,7 +25,7 @@ PERMISSION_HORIZON = timedelta(hours=24)  # no permission is promised further ah
 
 
 @dataclass(slots=True, kw_only=True)
-class Facts:
+class DecisionInputs:
     """All that a decision depends on. `identifier` is None when none was presented or it was malformed for its kind.
 
     `zone` is that of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an identifier of this
@@ -68,66 +68,66 @@ class Step:
     reason: Reason | None
 
 
-Rule = Callable[[Facts], Reason | None]
+Rule = Callable[[DecisionInputs], Reason | None]
 
 
-def freevend_admits_anyone(facts: Facts) -> Reason | None:
+def freevend_admits_anyone(facts: DecisionInputs) -> Reason | None:
     return Reason.FREEVEND if facts.expected.mode is AccessMode.FREEVEND else None
 
 
-def identifier_must_be_readable(facts: Facts) -> Reason | None:
+def identifier_must_be_readable(facts: DecisionInputs) -> Reason | None:
     return Reason.IDENTIFIER_INVALID if facts.identifier is None else None
 
 
-def pin_must_not_be_locked_out(facts: Facts) -> Reason | None:
+def pin_must_not_be_locked_out(facts: DecisionInputs) -> Reason | None:
     is_pin = facts.identifier is not None and facts.identifier.kind is IdentifierKind.PIN
     return Reason.PIN_LOCKED_OUT if is_pin and facts.pin_locked_out else None
 
 
-def identifier_must_be_known(facts: Facts) -> Reason | None:
+def identifier_must_be_known(facts: DecisionInputs) -> Reason | None:
     return Reason.UNKNOWN_IDENTIFIER if facts.vehicle is None or not facts.kind_counts else None
 
 
-def vehicle_must_not_be_suspended(facts: Facts) -> Reason | None:
+def vehicle_must_not_be_suspended(facts: DecisionInputs) -> Reason | None:
     suspended = facts.vehicle is not None and facts.vehicle.suspended_because is not None
     return Reason.VEHICLE_SUSPENDED if suspended else None
 
 
-def identifier_must_not_charge_elsewhere(facts: Facts) -> Reason | None:
+def identifier_must_not_charge_elsewhere(facts: DecisionInputs) -> Reason | None:
     return Reason.IDENTIFIER_IN_USE if facts.in_use_elsewhere else None
 
 
-def own_vehicle_charges_while_valid(facts: Facts) -> Reason | None:
+def own_vehicle_charges_while_valid(facts: DecisionInputs) -> Reason | None:
     if facts.vehicle is None or facts.vehicle.description.access_class is not AccessClass.OWN:
         return None
     return Reason.OWN_VEHICLE if _is_valid(facts.vehicle, facts.at) else Reason.VEHICLE_NOT_VALID
 
 
-def agreement_vehicle_must_be_valid(facts: Facts) -> Reason | None:
+def agreement_vehicle_must_be_valid(facts: DecisionInputs) -> Reason | None:
     return None if facts.vehicle is not None and _is_valid(facts.vehicle, facts.at) else Reason.VEHICLE_NOT_VALID
 
 
-def agreement_must_have_started(facts: Facts) -> Reason | None:
+def agreement_must_have_started(facts: DecisionInputs) -> Reason | None:
     started = facts.agreement is not None and facts.agreement.valid_from <= facts.at
     return None if started else Reason.AGREEMENT_NOT_STARTED
 
 
-def agreement_must_not_have_ended(facts: Facts) -> Reason | None:
+def agreement_must_not_have_ended(facts: DecisionInputs) -> Reason | None:
     ends_at = facts.agreement.ends_at if facts.agreement is not None else None
     return Reason.AGREEMENT_ENDED if ends_at is not None and ends_at <= facts.at else None
 
 
-def agreement_must_cover_this_charger(facts: Facts) -> Reason | None:
+def agreement_must_cover_this_charger(facts: DecisionInputs) -> Reason | None:
     covered = facts.agreement is not None and facts.agreement.covers_place(facts.charger_id, facts.depot_id)
     return None if covered else Reason.AGREEMENT_NOT_HERE
 
 
-def agreement_must_cover_this_hour(facts: Facts) -> Reason | None:
+def agreement_must_cover_this_hour(facts: DecisionInputs) -> Reason | None:
     covered = facts.agreement is not None and facts.agreement.covers_hour(facts.at, facts.zone)
     return None if covered else Reason.AGREEMENT_NOT_NOW
 
 
-def agreement_vehicle_charges(facts: Facts) -> Reason | None:
+def agreement_vehicle_charges(facts: DecisionInputs) -> Reason | None:
     return Reason.AGREEMENT_VEHICLE
 
 
@@ -148,7 +148,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def reason_for(facts: Facts) -> Reason:
+def reason_for(facts: DecisionInputs) -> Reason:
     """The reason of the first row that answers."""
     for rule in RULES:
         reason = rule(facts)
@@ -157,7 +157,7 @@ def reason_for(facts: Facts) -> Reason:
     raise AssertionError("the last row of the table always answers")
 
 
-def decide(facts: Facts, timeline: Timeline) -> Decision:
+def decide(facts: DecisionInputs, timeline: Timeline) -> Decision:
     """Exactly one decision. `timeline` is the charger's and covers `facts.at`; it tells how long a permission holds."""
     reason = reason_for(facts)
     would_deny: Reason | None = None
@@ -176,7 +176,7 @@ def decide(facts: Facts, timeline: Timeline) -> Decision:
     )
 
 
-def explain(facts: Facts) -> tuple[Step, ...]:
+def explain(facts: DecisionInputs) -> tuple[Step, ...]:
     """The rows that were gone through, in order, up to and including the one that decided."""
     steps: list[Step] = []
     for rule in RULES:
@@ -187,7 +187,7 @@ def explain(facts: Facts) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def permission_holds_until(facts: Facts, timeline: Timeline) -> datetime:
+def permission_holds_until(facts: DecisionInputs, timeline: Timeline) -> datetime:
     """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `facts.at`."""
     horizon = min(facts.at + PERMISSION_HORIZON, timeline.end)
     if facts.enforcement is Enforcement.OBSERVE or _holds_at_all_times(facts):
@@ -199,7 +199,7 @@ def permission_holds_until(facts: Facts, timeline: Timeline) -> datetime:
     return horizon
 
 
-def _instants_that_matter(facts: Facts, timeline: Timeline, horizon: datetime) -> list[datetime]:
+def _instants_that_matter(facts: DecisionInputs, timeline: Timeline, horizon: datetime) -> list[datetime]:
     """Ascending instants in `(facts.at, horizon)` at which one of the rows may begin to answer otherwise."""
     soon = takewhile(lambda segment: segment.start < horizon, timeline.transitions(facts.at))
     instants = {segment.start for segment in soon}
@@ -212,7 +212,7 @@ def _instants_that_matter(facts: Facts, timeline: Timeline, horizon: datetime) -
     return sorted(instant for instant in instants if facts.at < instant < horizon)
 
 
-def _holds_at_all_times(facts: Facts) -> bool:
+def _holds_at_all_times(facts: DecisionInputs) -> bool:
     """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it."""
     description = None if facts.vehicle is None else facts.vehicle.description
     return (

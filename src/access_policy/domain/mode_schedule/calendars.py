@@ -68,7 +68,9 @@ def _check(day: Holiday, pointer: str) -> None:
     checked_year(day.first.year, f"{pointer[1:]}/date")
     checked_year(day.last.year, f"{pointer[1:]}/until_date")
     if day.last < day.first:
-        raise CalendarInvalid(f"{day.reason!r} would end on {day.last}, before it starts on {day.first}.", pointer=pointer)
+        raise CalendarInvalid(
+            f"{day.reason!r} would end on {day.last}, before it starts on {day.first}.", pointer=pointer
+        )
     checked_name(day.reason, f"{pointer[1:]}/reason")
 
 

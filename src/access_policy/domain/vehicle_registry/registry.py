@@ -198,9 +198,7 @@ class VehicleRegistry:
 
     def _check_identifiers(self, vehicle_id: VehicleId, identifiers: Sequence[VehicleIdentifier]) -> None:
         if len(identifiers) > IDENTIFIERS_MAX:
-            raise errors.VehicleInvalid(
-                f"A vehicle has at most {IDENTIFIERS_MAX} identifiers.", pointer="/identifiers"
-            )
+            raise errors.VehicleInvalid(f"A vehicle has at most {IDENTIFIERS_MAX} identifiers.", pointer="/identifiers")
         for index, identifier in enumerate(identifiers):
             holder = self.holders.get(_key(identifier.ref))
             if holder is not None and holder != vehicle_id:

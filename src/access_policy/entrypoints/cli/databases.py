@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.application.projections import PROJECTIONS
 from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
 from access_policy.settings import Settings
@@ -44,15 +44,15 @@ def list_parked(data: Data = None) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
-    from access_policy.adapters.databases import database_at
     from access_policy.adapters.event_stores.dynamodb.table import make_table
-    from access_policy.adapters.migrations import Part, latest, migrate
     from access_policy.adapters.read_models.runner import prepare
+    from access_policy.adapters.sql.databases import database_at
+    from access_policy.adapters.sql.migrations import Part, latest, migrate
 
     places = {
-        Part.EVENTS: settings.store_place,
-        Part.READ_MODELS: settings.read_models_place,
-        Part.RECORDS: settings.records_place,
+        Part.EVENTS: settings.store_location,
+        Part.READ_MODELS: settings.read_models_location,
+        Part.RECORDS: settings.records_location,
     }
     for part, place in places.items():
         if isinstance(place, Path):
@@ -100,7 +100,7 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
 async def _list_parked(settings: Settings) -> None:
     from access_policy.adapters.read_models.runner import ReadModels
 
-    models = ReadModels(settings.read_models_place)
+    models = ReadModels(settings.read_models_location)
     try:
         for row in await models.parked():
             print("\t".join(str(row[name]) for name in ("projection", "position", "stream", "event_type", "reason")))

@@ -34,7 +34,9 @@ def put_depot(
     ctx: typer.Context,
     depot_id: str,
     name: Annotated[str | None, typer.Option(help="Needed for a new depot")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="IANA name, such as Europe/Berlin; needed for a new depot")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="IANA name, such as Europe/Berlin; needed for a new depot")
+    ] = None,
     language: Annotated[str | None, typer.Option(help="Of what drivers read: en, de, fr, es, nl")] = None,
     longest_override_days: Annotated[int | None, typer.Option()] = None,
     session_max_age_hours: Annotated[
@@ -105,7 +107,9 @@ def import_calendar(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
     name: Annotated[str | None, typer.Option(help="[default: the file's own]")] = None,
     years: Annotated[str | None, typer.Option(help="For which its repeating days are taken, such as 2026-2028")] = None,
-    timed: Annotated[bool, typer.Option("--timed", help="Also take the days of events with times, such as 8 to 17")] = False,
+    timed: Annotated[
+        bool, typer.Option("--timed", help="Also take the days of events with times, such as 8 to 17")
+    ] = False,
     if_match: IfMatch = None,
 ) -> None:
     """Set a calendar's days from an .ics file."""

@@ -53,11 +53,15 @@ def arm(
     ctx: typer.Context,
     charger_id: Charger,
     minutes: Annotated[int, typer.Option()] = 5,
-    kind: Annotated[str | None, typer.Option(help="What will be presented, such as mac: checked against the profile")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="What will be presented, such as mac: checked against the profile")
+    ] = None,
 ) -> None:
     """For some minutes: the next unknown identifier presented at the charger is offered."""
     session = session_of(ctx)
-    answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/enrolment-session", given(minutes=minutes, kind=kind))
+    answer = session.command(
+        "POST", f"/v1/chargers/{part(charger_id)}/enrolment-session", given(minutes=minutes, kind=kind)
+    )
     until = local(answer["expires_at"], session.zones.of({"charger_id": charger_id}))
     done(session, answer, f"{charger_id} is armed until {until}")
 

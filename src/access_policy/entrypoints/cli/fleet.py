@@ -55,7 +55,10 @@ def put_vehicle(
     if own and agreement is not None:
         session.refuse("--own and --agreement contradict each other; give one of them")
     named = given(
-        name=name, valid_from=session.instant(valid_from), valid_until=session.instant(valid_until), identifiers=identifiers
+        name=name,
+        valid_from=session.instant(valid_from),
+        valid_until=session.instant(valid_until),
+        identifiers=identifiers,
     )
     if own or agreement is not None:
         named |= {"access_class": "own" if own else "agreement", "agreement_id": agreement}

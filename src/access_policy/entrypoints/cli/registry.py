@@ -107,7 +107,9 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
         while _goes_on(answer):
             time.sleep(ASK_EVERY_S)
             answer = session.get(path, rows="false")
-            if answer["state"] == "planned" and answer["error"] is None:  # it waits in another process, or that one died
+            if (
+                answer["state"] == "planned" and answer["error"] is None
+            ):  # it waits in another process, or that one died
                 answer = session.command("POST", f"{path}/apply", body)
             progress.update(task, total=answer["of"], completed=answer["done"])
     if answer["state"] != "applied":

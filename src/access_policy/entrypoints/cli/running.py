@@ -98,13 +98,13 @@ def signed_token(data: Path, tenant: str, role: Role) -> str:
 
 
 async def _serve(settings: Settings) -> None:
-    from access_policy.entrypoints.service import Service
+    from access_policy.entrypoints.processes.service import Service
 
     await Service(settings).run(_say_where)
 
 
 def _say_where(service: object) -> None:
-    from access_policy.entrypoints.service import Service
+    from access_policy.entrypoints.processes.service import Service
 
     assert isinstance(service, Service)
     roles = service.settings.process_roles
@@ -147,12 +147,12 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     from access_policy.adapters.event_stores.postgres import LosesEvents
     from access_policy.adapters.event_stores.sqlite import NotDurable
     from access_policy.adapters.identity.embedded import KeyFileUnsafe
-    from access_policy.adapters.migrations import MigrationNeeded
-    from access_policy.adapters.ocpp.tls import TlsUnusable
+    from access_policy.adapters.ocpp.transport.tls import TlsUnusable
     from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
     from access_policy.adapters.secrets.key_files import KeyFileUnusable
+    from access_policy.adapters.sql.migrations import MigrationNeeded
     from access_policy.application.ports.event_store import StoreUnavailable
-    from access_policy.entrypoints.service import NotAllowed
+    from access_policy.entrypoints.processes.service import NotAllowed
 
     of_settings = (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, LosesEvents)
     of_stores = (NotDurable, MigrationNeeded, RebuildOvertaken, StoreUnavailable, PersistenceError, SQLAlchemyError)

@@ -162,7 +162,9 @@ async def show(planned: Cluster, console: Console, kill_every_s: float) -> None:
         stack.push_async_callback(api.close)
         await api.set_up()
         for member in cluster.members.values():
-            console.print(f"{member.name:<10} {member.roles:<12} process {member.process.pid if member.process else '-'}")
+            console.print(
+                f"{member.name:<10} {member.roles:<12} process {member.process.pid if member.process else '-'}"
+            )
         console.print(f"HTTP API   http://127.0.0.1:{cluster.members['api'].http}/v1")
         console.print(f"Chargers   ws://127.0.0.1:{cluster.chargers_at}/ocpp/{{charge_point_id}}")
         console.print("Token      ", end="")
@@ -181,7 +183,9 @@ async def _say(api: DemoApi, console: Console) -> None:
         await asyncio.sleep(SAY_EVERY_S)
         shown = [await api.charger(charger.charger_id) for charger in CHARGERS]
         connected = sum(each["connected"] for each in shown)
-        console.print(f"{connected} of {len(shown)} chargers connected, {dict(Counter(each['sync'] for each in shown))}")
+        console.print(
+            f"{connected} of {len(shown)} chargers connected, {dict(Counter(each['sync'] for each in shown))}"
+        )
 
 
 async def _kill(cluster: Cluster, console: Console, every_s: float) -> None:
@@ -196,8 +200,12 @@ async def _kill(cluster: Cluster, console: Console, every_s: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="where the store, the keys and the processes' files go [a new place]")
-    parser.add_argument("--postgres", action="store_true", help="keep events and read models in a server started for it")
-    parser.add_argument("--kill-every", type=float, default=0.0, metavar="SECONDS", help="kill a gateway in turns [never]")
+    parser.add_argument(
+        "--postgres", action="store_true", help="keep events and read models in a server started for it"
+    )
+    parser.add_argument(
+        "--kill-every", type=float, default=0.0, metavar="SECONDS", help="kill a gateway in turns [never]"
+    )
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="access-policy-cluster-"))

@@ -22,7 +22,7 @@ from access_policy.entrypoints.demo.lines import line
 from access_policy.entrypoints.demo.once import DemoOnce, Expectations, all_chargers
 from access_policy.entrypoints.demo.simulated_charger import SimulatedCharger
 from access_policy.entrypoints.demo.visitors import come_and_go
-from access_policy.entrypoints.service import Service
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 PERIOD = timedelta(minutes=4)  # two minutes of managed access, two of freevend

@@ -25,7 +25,9 @@ def address_must_be_understood(request: Request, _: Caller) -> None:
     for name in request.query_params:
         if name not in known:
             takes = f"takes {', '.join(known)}" if known else "takes no parameters"
-            raise UnknownParameter(f"{name[:64]!r} is no parameter here; this address {takes}.", pointer=f"/{name[:64]}")
+            raise UnknownParameter(
+                f"{name[:64]!r} is no parameter here; this address {takes}.", pointer=f"/{name[:64]}"
+            )
     for name, value in request.path_params.items():
         if _NO_UTF8 in value:
             raise InvalidId(f"{name} holds bytes that are no UTF-8; encode it anew.", pointer=f"/{name}")

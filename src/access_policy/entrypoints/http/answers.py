@@ -67,7 +67,9 @@ def expected_version(if_match: str | None, if_none_match: str | None = None) -> 
 
 def _not_there_yet(if_match: str | None, if_none_match: str) -> int:
     if if_none_match.strip() != "*":
-        raise ApiProblem(HTTPStatus.BAD_REQUEST, "bad-if-none-match", "If-None-Match takes *: put what is not there yet.")
+        raise ApiProblem(
+            HTTPStatus.BAD_REQUEST, "bad-if-none-match", "If-None-Match takes *: put what is not there yet."
+        )
     if if_match is not None:
         detail = "Nothing can be there (If-Match) and not be there yet (If-None-Match: *); send one of them."
         raise ApiProblem(HTTPStatus.PRECONDITION_FAILED, "version-mismatch", detail)

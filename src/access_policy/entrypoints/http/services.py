@@ -13,9 +13,9 @@ from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.context import Context
-from access_policy.application.decisions.desk import AccessDesk
-from access_policy.application.decisions.live import ChargerKey
-from access_policy.application.decisions.view import DecisionView
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.recent_activity import ChargerKey
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_intake import EventIntake
 from access_policy.application.ports.idempotency import IdempotencyRecords
@@ -52,7 +52,7 @@ class HttpServices:
     peers: Peers
     views: Views
     decision_view: DecisionView
-    desk: AccessDesk
+    desk: AttemptDecider
     explained_attempts: ExplainedAttempts
     what_if: WhatIf
     registry_imports: RegistryImports

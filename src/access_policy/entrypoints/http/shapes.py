@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from access_policy.application.capability_profiles import Evidence
 from access_policy.application.queries.access_report import GroupBy
-from access_policy.application.queries.charger_conditions import Is
+from access_policy.application.queries.charger_conditions import ConditionStatus
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.application.queries.mode_compliance import ComplianceGroup
-from access_policy.application.queries.probe import Fit
+from access_policy.application.queries.probe import ProfileMatch
 from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
@@ -205,7 +205,7 @@ class ConditionShown(Shape):
     """`generation` counts the requests to switch the charger."""
 
     type: Literal["Ready", "Reachable", "Applied", "Drifted", "Stalled"]
-    status: Is
+    status: ConditionStatus
     reason: str
     message: str
     since: datetime | None
@@ -408,7 +408,7 @@ class ProfileCandidate(Shape):
     profile: str
     title: str
     mode_control: str
-    fit: Fit
+    fit: ProfileMatch
     evidence: Evidence
     because: list[str]
     quirks: list[str]

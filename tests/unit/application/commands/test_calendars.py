@@ -60,9 +60,7 @@ async def test_a_put_of_the_depot_completes_what_a_put_of_the_calendar_left_undo
     policy = await office.policies.get(ACME, BAY)
     dropped = HolidayCalendarDropped(charger_id=BAY, calendar_id=BAVARIA)
     context = _context()
-    await office.policies.record(
-        context, BAY, (dropped,), expected_version=policy.version, now=office.clock.now()
-    )
+    await office.policies.record(context, BAY, (dropped,), expected_version=policy.version, now=office.clock.now())
 
     put = await office.do(putting_depot())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policy.adapters.secrets.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.retire_charger import RetireCharger
 from access_policy.application.ports.event_store import StoreUnavailable

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from eventsourcing.persistence import PersistenceError, ProgrammingError
 
-from access_policy.adapters.aws import AWS_TROUBLE, AwsClient, code_of
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient, code_of
 from access_policy.adapters.event_stores.dynamodb.items import Item
 
 log = logging.getLogger(__name__)

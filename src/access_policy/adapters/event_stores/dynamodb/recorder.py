@@ -21,7 +21,7 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.appends import Appends
 from access_policy.adapters.event_stores.dynamodb.calls import Calls
 from access_policy.adapters.event_stores.dynamodb.log import Log

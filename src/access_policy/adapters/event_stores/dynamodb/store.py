@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from access_policy.adapters.aws import AWS_TROUBLE
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.aws.clients import AWS_TROUBLE
 from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecorder
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from eventsourcing.persistence import PersistenceError
 
-from access_policy.adapters.aws import AWS_TROUBLE, AwsClient, code_of
-from access_policy.adapters.aws_address import AwsAddress
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient, code_of
 from access_policy.adapters.event_stores.dynamodb.calls import MISSING, TableMissing
 
 KEYS: Final = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]

@@ -51,7 +51,9 @@ class ModeControlDefinition(_Strict):
     also_called: list[Name] = Field(
         default=[], max_length=5, description="Names of the same key in other firmwares; the one that is there is used"
     )
-    managed_value: Value | None = Field(default=None, description="Value under managed access; case is the charger's own")
+    managed_value: Value | None = Field(
+        default=None, description="Value under managed access; case is the charger's own"
+    )
     freevend_value: Value | None = Field(default=None, description="Value in freevend")
     tag_key: Name | None = Field(default=None, description="Key of the tag that freevend sessions carry")
     tag_also_called: list[Name] = Field(default=[], max_length=5, description="Other names of the tag's key")
@@ -106,7 +108,9 @@ class ProfileBody(_Strict):
     )
     mode_control: ModeControlDefinition = Field(description="How freevend is switched")
     vendors: list[Name] = Field(
-        default=[], max_length=20, description="Parts of the vendor or model that the charger boots with; a probe weighs them"
+        default=[],
+        max_length=20,
+        description="Parts of the vendor or model that the charger boots with; a probe weighs them",
     )
     tags_are: Literal["rfid", "pin", "emaid", "other"] = Field(
         default="rfid", description="How a bare tag is read; VID: always makes it a vehicle's own id"
@@ -120,12 +124,16 @@ class ProfileBody(_Strict):
         description="Whether it reads a plugged-in vehicle's own id and presents it (Autocharge); with no, an enrolment "
         "session for a MAC is refused",
     )
-    personal_message: bool = Field(default=False, description="It shows the text for the driver that comes with the answer")
+    personal_message: bool = Field(
+        default=False, description="It shows the text for the driver that comes with the answer"
+    )
     display_message: bool = Field(
-        default=False, description="It may have a display for texts (OCPP 2.x); whether it does is read from the charger"
+        default=False,
+        description="It may have a display for texts (OCPP 2.x); whether it does is read from the charger",
     )
     pending_at_boot: bool = Field(
-        default=False, description="After a boot it may be kept Pending until its mode is in force, and leaves that state well"
+        default=False,
+        description="After a boot it may be kept Pending until its mode is in force, and leaves that state well",
     )
     denial_error_codes: list[Name] = Field(
         default=[], max_length=50, description="Error codes by which it shows a refusal, which is no fault then"

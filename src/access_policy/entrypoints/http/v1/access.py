@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from access_policy.application.context import Context, new_id
-from access_policy.application.decisions.questions import Ask
+from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.views import AttemptFilter, Row
 from access_policy.application.queries.explained_attempt import ExplainedDecision, text_of
@@ -47,7 +47,7 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
     if not body.dry_run and body.at is not None:
         raise OnlyDryRun("'at' goes with dry_run only: a recorded decision is made now.", pointer="/at")
     presented = identifier(body.identifier.kind, body.identifier.value)
-    ask = Ask(
+    ask = AccessAttempt(
         tenant_id=caller.tenant_id,
         charger_id=ChargerId(body.charger_id),
         connector_id=body.connector_id,

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from access_policy.adapters.ics import TimedEvent, read_ics
+from access_policy.adapters.calendars.ics import TimedEvent, read_ics
 from access_policy.application.commands.put_calendar import PutCalendar
 from access_policy.application.commands.remove_calendar import RemoveCalendar
 from access_policy.domain.depots.depot import Depot, DepotUnknown
@@ -97,7 +97,9 @@ async def put_calendar(
         case _:
             raise CalendarInvalid("Send application/json, or an .ics file as text/calendar.", pointer="/Content-Type")
     if called is None:
-        raise CalendarInvalid("The file has no X-WR-CALNAME; say what the calendar is called as ?name=.", pointer="/name")
+        raise CalendarInvalid(
+            "The file has no X-WR-CALNAME; say what the calendar is called as ?name=.", pointer="/name"
+        )
     command = PutCalendar(
         depot_id=depot.depot_id,
         calendar_id=CalendarId(calendar_id),
@@ -125,7 +127,8 @@ async def get_calendar(caller: Caller, services: Services, depot_id: str, calend
     users = [
         charger_id
         for charger_id in await services.decision_view.charger_ids(caller.tenant_id, depot.depot_id)
-        if calendar.calendar_id in services.decision_view.charger(caller.tenant_id, charger_id).policy.plan.calendars_in_use
+        if calendar.calendar_id
+        in services.decision_view.charger(caller.tenant_id, charger_id).policy.plan.calendars_in_use
     ]
     body = {**_shown(depot.depot_id, calendar), "used_by": sorted(users), "version": version}
     return answer(body, version=version)

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from access_policy.application.commands.arm_enrolment import ArmEnrolment, CancelEnrolment
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
-from access_policy.application.decisions.desk import uses_pins
+from access_policy.application.deciding.decider import uses_pins
 from access_policy.application.ports.identity import Identity
 from access_policy.application.ports.views import Row
 from access_policy.domain.identifiers import HIDDEN, Identifier

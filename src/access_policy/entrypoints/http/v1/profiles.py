@@ -91,9 +91,7 @@ def _probed(found: Probed) -> dict[str, Any]:
         "all_told": found.all_told,
         "proposed": None if best is None else best.profile.name,
         "candidates": [_candidate(each) for each in found.candidates],
-        "settings": [
-            {"name": each.name, "value": each.value, "writable": each.writable} for each in found.settings
-        ],
+        "settings": [{"name": each.name, "value": each.value, "writable": each.writable} for each in found.settings],
     }
 
 

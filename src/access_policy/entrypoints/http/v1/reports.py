@@ -54,7 +54,9 @@ async def report_mode_compliance(
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ComplianceGroup))] = "day",
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
-    on_time_s: Annotated[int, Query(ge=0, le=86_400, description="How late a transition may be and be on time")] = ON_TIME_S,
+    on_time_s: Annotated[
+        int, Query(ge=0, le=86_400, description="How late a transition may be and be on time")
+    ] = ON_TIME_S,
     accept: Annotated[str, Header(max_length=1000)] = "application/json",
 ) -> Response:
     """Whether chargers entered their expected modes when they were due, by what `group_by` names; days are the depots' own.

@@ -26,6 +26,4 @@ async def end_session(
     command = EndSession(attempt_id=AttemptId(attempt_id), reason=body.reason)
     ended = await services.end_session(context_of(request, caller), command)
     await services.settled(ended.position)
-    return answer(
-        {"attempt_id": attempt_id, "charger_id": ended.charger_id, "asked_to_stop": ended.asked_to_stop}
-    )
+    return answer({"attempt_id": attempt_id, "charger_id": ended.charger_id, "asked_to_stop": ended.asked_to_stop})

@@ -1,0 +1,1 @@
+"""AWS clients and the URLs that address AWS resources."""

@@ -1,0 +1,60 @@
+"""What the adapters of Amazon's services share: clients, and which errors may pass."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from access_policy.adapters.aws.address import AwsAddress
+
+CONNECT_TIMEOUT_S: Final = 3.0
+READ_TIMEOUT_S: Final = 10.0
+ATTEMPTS: Final = 1  # of the SDK: who calls has patience of its own
+
+AWS_TROUBLE: Final[tuple[type[Exception], ...]] = (ClientError, BotoCoreError, OSError, TimeoutError)
+
+
+class AwsClient:
+    """A client of one service, made when it is first asked for."""
+
+    def __init__(self, service: str, address: AwsAddress, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        self._service = service
+        self._address = address
+        self._read_timeout_s = read_timeout_s
+        self._opening = asyncio.Lock()
+        self._opened: Any = None
+        self._closing = AsyncExitStack()
+
+    async def get(self) -> Any:
+        """The SDK makes its clients at run time: they have no types. Importing it takes half a second, so only users do."""
+        from aiobotocore.config import AioConfig
+        from aiobotocore.session import get_session
+
+        config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=self._read_timeout_s,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        )
+        async with self._opening:
+            if self._opened is None:
+                client = get_session().create_client(
+                    self._service,
+                    region_name=self._address.options.get("region"),
+                    endpoint_url=self._address.options.get("endpoint_url"),
+                    config=config,
+                )
+                self._opened = await self._closing.enter_async_context(client)
+        return self._opened
+
+    async def close(self) -> None:
+        await self._closing.aclose()
+
+
+def code_of(error: Exception) -> str:
+    """Amazon's own, or the kind of what kept us from hearing one."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__

@@ -1,1 +1,0 @@
-"""Answers kept under Idempotency-Keys, in an SQLite file of their own."""

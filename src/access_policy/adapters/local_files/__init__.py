@@ -1,0 +1,1 @@
+"""Files in the process's own data directory: the spool and the decision view's snapshot."""

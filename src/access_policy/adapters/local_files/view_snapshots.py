@@ -1,0 +1,230 @@
+"""The decision view's state in a file: many small records, so that writing it never holds the interpreter for long.
+
+Each record is its length (4 bytes, big-endian) and MessagePack; the last one carries the checksum of all before it. The
+file is replaced whole. The header names the shape of all records: a program with another shape does not read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+import msgspec
+
+from access_policy.application.decision_view.view_state import (
+    Anchor,
+    ChargerState,
+    RegistryState,
+    TenantState,
+    ViewState,
+)
+from access_policy.domain.charger_condition.condition import ChargerCondition
+from access_policy.domain.depots.depot import Depot
+from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
+from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.registry import Vehicle
+
+_Item = TypeVar("_Item")
+logger = logging.getLogger(__name__)
+
+RECORD_ITEMS: Final = 500  # encoded in a few milliseconds
+RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
+
+
+class _Part(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    pass
+
+
+class _Header(_Part, frozen=True):
+    shape: str
+    position: int
+    anchor: Anchor
+
+
+class _Owners(_Part, frozen=True):
+    items: tuple[tuple[ChargePointId, TenantId, ChargerId], ...]
+
+
+class _Tenant(_Part, frozen=True):
+    """What follows until the next one is this tenant's."""
+
+    tenant_id: TenantId
+    registry_version: int
+    depots: tuple[Depot, ...]
+    agreements: tuple[Agreement, ...]
+    agreement_changed_at: dict[AgreementId, int]
+    profiles: dict[str, str]
+
+
+class _Vehicles(_Part, frozen=True):
+    items: tuple[Vehicle, ...]
+
+
+class _Chargers(_Part, frozen=True):
+    items: tuple[ChargerState, ...]
+
+
+class _Conditions(_Part, frozen=True):
+    items: tuple[tuple[ChargerId, ChargerCondition], ...]
+
+
+class _End(_Part, frozen=True):
+    checksum: int
+
+
+_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _Conditions | _End
+
+SHAPE: Final = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(_AnyPart))).hexdigest()[:16]
+
+
+class SnapshotUnreadable(Exception):
+    """The file is cut off, altered, or of another shape."""
+
+
+class FileViewSnapshots:
+    """Implements `ViewSnapshots`. Failures are logged: the file is a cache and may be deleted at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def latest(self) -> ViewState | None:
+        try:
+            return await asyncio.to_thread(_read, self._path)
+        except FileNotFoundError:
+            return None
+        except (SnapshotUnreadable, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+            logger.warning("%s is not used: %s", self._path.name, error)
+            return None
+
+    async def save(self, state: ViewState) -> bool:
+        try:
+            await asyncio.to_thread(_write, self._path, state)
+        except OSError as error:
+            logger.warning("%s is not written: %s", self._path.name, error)
+            return False
+        return True
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, state: ViewState) -> None:
+    draft = path.with_suffix(".draft")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            checksum = 0
+            for part in _parts(state):
+                checksum = _put(file, part, checksum)
+            _put(file, _End(checksum), checksum)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _put(file: BinaryIO, part: _Part, checksum: int) -> int:
+    record = msgspec.msgpack.encode(part)
+    file.write(len(record).to_bytes(4, "big"))
+    file.write(record)
+    return zlib.crc32(record, checksum)
+
+
+def _parts(state: ViewState) -> Iterator[_Part]:
+    yield _Header(SHAPE, state.position, state.anchor)
+    for owners in _batches(state.owners):
+        yield _Owners(owners)
+    for tenant in state.tenants:
+        registry = tenant.registry
+        yield _Tenant(
+            tenant.tenant_id,
+            registry.version,
+            tenant.depots,
+            registry.agreements,
+            registry.agreement_changed_at,
+            tenant.profiles,
+        )
+        for vehicles in _batches(registry.vehicles):
+            yield _Vehicles(vehicles)
+        for chargers in _batches(tenant.chargers):
+            yield _Chargers(chargers)
+        for conditions in _batches(tenant.conditions):
+            yield _Conditions(conditions)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> ViewState:
+    with path.open("rb") as file:
+        parts = _records(file)
+        header = next(parts, None)
+        assert isinstance(header, _Header)  # `_records` begins with it
+        return _state(header, parts)
+
+
+def _records(file: BinaryIO) -> Iterator[_AnyPart]:
+    """All but the end. Raises `SnapshotUnreadable`."""
+    decoder = msgspec.msgpack.Decoder(_AnyPart)
+    head = msgspec.msgpack.Decoder(_Header)
+    checksum, first = 0, True
+    while True:
+        record = _record(file)
+        part = (head if first else decoder).decode(record)
+        if isinstance(part, _Header) and part.shape != SHAPE:
+            raise SnapshotUnreadable("it has the shape of another version of this program")
+        if isinstance(part, _End):
+            if part.checksum != checksum:
+                raise SnapshotUnreadable("its checksum does not fit")
+            return
+        yield part
+        checksum, first = zlib.crc32(record, checksum), False
+
+
+def _record(file: BinaryIO) -> bytes:
+    length = int.from_bytes(file.read(4), "big")
+    record = file.read(length) if 0 < length <= RECORD_BYTES_MAX else b""
+    if not length or len(record) != length:
+        raise SnapshotUnreadable("it is cut off")
+    return record
+
+
+def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
+    owners: list[tuple[ChargePointId, TenantId, ChargerId]] = []
+    tenants: list[tuple[_Tenant, list[Vehicle], list[ChargerState], list[tuple[ChargerId, ChargerCondition]]]] = []
+    for part in parts:
+        match part:
+            case _Owners():
+                owners += part.items
+            case _Tenant():
+                tenants.append((part, [], [], []))
+            case _Vehicles() if tenants:
+                tenants[-1][1].extend(part.items)
+            case _Chargers() if tenants:
+                tenants[-1][2].extend(part.items)
+            case _Conditions() if tenants:
+                tenants[-1][3].extend(part.items)
+            case _:
+                raise SnapshotUnreadable("its records are in no order that makes sense")
+    return ViewState(header.position, header.anchor, tuple(owners), tuple(_tenant(*each) for each in tenants))
+
+
+def _tenant(
+    head: _Tenant,
+    vehicles: Sequence[Vehicle],
+    chargers: Sequence[ChargerState],
+    conditions: Sequence[tuple[ChargerId, ChargerCondition]],
+) -> TenantState:
+    registry = RegistryState(head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at)
+    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), tuple(conditions), head.profiles)
+
+
+def _batches(items: tuple[_Item, ...]) -> Iterator[tuple[_Item, ...]]:
+    return (items[begin : begin + RECORD_ITEMS] for begin in range(0, len(items), RECORD_ITEMS))

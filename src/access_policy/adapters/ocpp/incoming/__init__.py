@@ -1,0 +1,1 @@
+"""Messages from chargers: one module of handlers for each OCPP version."""

@@ -1,0 +1,54 @@
+"""Boots of charging stations (OCPP 1.6, 4.2; 2.x, B01 to B03): recorded, and accepted once the charger is safe.
+
+A charger that forgets its mode at a boot would serve anyone until it is told again. Where its profile says that it can
+be kept Pending, a boot in managed access is answered Pending, the mode controller does its work, and only then is the
+charger accepted. It is never kept for long: one that cannot be switched must still charge buses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from access_policy.adapters.ocpp.incoming.payloads import rfc3339
+from access_policy.adapters.ocpp.incoming.station import HEARTBEAT_S, HandlerDependencies, Station
+from access_policy.application.capability_profiles import ControlWithoutSwitch
+from access_policy.domain.access_mode import AccessMode
+
+PENDING_MAX_S: Final = 60.0
+PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger boots again by itself
+
+# What a Pending charger may send because we asked for it (2.x, B02.FR.02 and B02.FR.09).
+ASKED_FOR_WHILE_PENDING: Final = frozenset({"NotifyReport", "NotifyMonitoringReport"})
+
+
+class Boots:
+    def __init__(self, desks: HandlerDependencies, *, loop_time: Callable[[], float] | None = None) -> None:
+        self._desks = desks
+        self._loop_time = loop_time or (lambda: asyncio.get_running_loop().time())
+
+    async def answer(self, station: Station, *, vendor: str, model: str, firmware: str | None) -> dict[str, Any]:
+        """The BootNotification's answer. A Pending charger that asks again has not booted again."""
+        if station.pending_since is None:
+            await self._desks.conditions.booted(station.key, vendor=vendor, model=model, firmware=firmware)
+        if self._is_to_wait(station):
+            station.accepted = False
+            station.pending_since = station.pending_since or self._loop_time()
+            return self._told("Pending", PENDING_RETRY_S)
+        station.accepted, station.pending_since, station.is_safe = True, None, False
+        return self._told("Accepted", HEARTBEAT_S)
+
+    def _is_to_wait(self, station: Station) -> bool:
+        if station.is_safe:
+            return False
+        if station.pending_since is not None and self._loop_time() - station.pending_since >= PENDING_MAX_S:
+            return False
+        profile = self._desks.profile(station.key)
+        if profile is None or not profile.pending_at_boot or isinstance(profile.mode_control, ControlWithoutSwitch):
+            return False
+        expected = self._desks.view.charger(*station.key).expected(self._desks.clock.now())
+        return expected.mode is AccessMode.MANAGED
+
+    def _told(self, status: str, interval_s: int) -> dict[str, Any]:
+        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": interval_s, "status": status}

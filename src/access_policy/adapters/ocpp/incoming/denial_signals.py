@@ -1,0 +1,66 @@
+"""What the driver can see of a refusal, by protocol (design 3.6; OCPP 1.6, 7.2; OCPP 2.0.1, AuthorizationStatusEnumType)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
+from access_policy.application.capability_profiles import CapabilityProfiles
+from access_policy.application.deciding.attempts import Denial
+from access_policy.domain.access.events import DenialSignal
+from access_policy.domain.access.reasons import Reason
+
+PERSONAL_MESSAGE_MAX = 512  # characters, OCPP 2.0.1 MessageContentType
+PERSONAL_MESSAGE_MAX_21 = 1024  # OCPP 2.1
+
+# OCPP 1.6 knows three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
+# unknown one.
+STATUS_16 = {
+    Reason.IDENTIFIER_INVALID: "Invalid",
+    Reason.PIN_LOCKED_OUT: "Blocked",
+    Reason.UNKNOWN_IDENTIFIER: "Invalid",
+    Reason.VEHICLE_SUSPENDED: "Blocked",
+    Reason.IDENTIFIER_IN_USE: "Blocked",
+    Reason.VEHICLE_NOT_VALID: "Expired",
+    Reason.AGREEMENT_NOT_STARTED: "Blocked",
+    Reason.AGREEMENT_ENDED: "Expired",
+    Reason.AGREEMENT_NOT_HERE: "Blocked",
+    Reason.AGREEMENT_NOT_NOW: "Blocked",
+}
+
+STATUS_2X = {
+    Reason.IDENTIFIER_INVALID: "Invalid",
+    Reason.PIN_LOCKED_OUT: "Blocked",
+    Reason.UNKNOWN_IDENTIFIER: "Unknown",
+    Reason.VEHICLE_SUSPENDED: "Blocked",
+    Reason.IDENTIFIER_IN_USE: "ConcurrentTx",
+    Reason.VEHICLE_NOT_VALID: "Expired",
+    Reason.AGREEMENT_NOT_STARTED: "NotAtThisTime",
+    Reason.AGREEMENT_ENDED: "Expired",
+    Reason.AGREEMENT_NOT_HERE: "NotAtThisLocation",
+    Reason.AGREEMENT_NOT_NOW: "NotAtThisTime",
+}
+
+
+class StatusOnly:
+    """OCPP 1.6: a status, and no text (ocpp-access-control part C)."""
+
+    def signal(self, denial: Denial) -> DenialSignal:
+        return DenialSignal(status=STATUS_16[denial.reason])
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAndMessage:
+    """OCPP 2.0.1 and 2.1: a precise status and a personal message where the profile says that the model takes one."""
+
+    profiles: CapabilityProfiles
+    texts: DriverTexts
+    message_max: int = PERSONAL_MESSAGE_MAX
+
+    def signal(self, denial: Denial) -> DenialSignal:
+        profile = self.profiles.get(denial.tenant_id, denial.profile)
+        status = STATUS_2X[denial.reason]
+        if profile is None or not profile.personal_message:
+            return DenialSignal(status=status)
+        message, language = self.texts.denial(denial, length_max=self.message_max)
+        return DenialSignal(status=status, message=message, language=language)

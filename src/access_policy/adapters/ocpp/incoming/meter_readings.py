@@ -1,0 +1,110 @@
+"""The imported-energy register in the meter values of a message, read the same way for every OCPP version.
+
+A message may carry the register several times: at several instants, in total and by phase, at the outlet and at the grid
+connection. A reading that is not certain is unknown, which is not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from access_policy.adapters.ocpp.incoming.payloads import Payload, decimal, number, obj, objects, text
+
+REGISTER: Final = "Energy.Active.Import.Register"  # also the default (1.6, 7.31; 2.x, MeasurandEnumType)
+EXPONENT_MAX: Final = 9
+_UNITS: Final = {"wh": 1, "kwh": 1_000}
+# The outlet is the default and the place where a charge is counted; any other is read only where that one is missing.
+_LOCATIONS: Final = ("Outlet", "Cable", "Body", "Inlet", "EV")
+_PHASES: Final = {phase + neutral: phase for phase in ("L1", "L2", "L3") for neutral in ("", "-N")}
+_BEGIN, _BETWEEN, _END = range(3)
+_CONTEXTS: Final = {"Transaction.Begin": _BEGIN, "Transaction.End": _END}
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReadings:
+    """Wh; None where the message has no such reading.
+
+    Attributes:
+        earliest: the first of all readings.
+        latest: the last of all readings.
+        begin: the reading with which the transaction began, in a message that has later ones too, or says so.
+        end: `latest`, unless that is the one with which the transaction began.
+    """
+
+    earliest: int | None = None
+    latest: int | None = None
+    begin: int | None = None
+    end: int | None = None
+
+
+def meter_readings(meter_values: Sequence[Payload]) -> MeterReadings:
+    """The register in the `meterValue`s (2.x, 1.6 MeterValues) or the `transactionData` (1.6 StopTransaction) of a message."""
+    readings = sorted(_readings(meter_values), key=lambda reading: reading[:2])
+    if not readings:
+        return MeterReadings()
+    (first_rank, _, earliest), (last_rank, _, latest) = readings[0], readings[-1]
+    return MeterReadings(
+        earliest=earliest,
+        latest=latest,
+        begin=earliest if len(readings) > 1 or first_rank == _BEGIN else None,
+        end=None if last_rank == _BEGIN else latest,
+    )
+
+
+def register_wh(payload: Payload, name: str) -> int | None:
+    """`meterStart` and `meterStop` of 1.6; None for a negative value, which chargers send for an unknown one."""
+    value = number(payload, name)
+    return None if value is None or value < 0 else value
+
+
+def _readings(meter_values: Sequence[Payload]) -> Iterator[tuple[int, float, int]]:
+    """Rank of the context, order in time, Wh. Without readable times the order is that of the message."""
+    times = [_at(value) for value in meter_values]
+    all_timed = all(time is not None for time in times)
+    for place, value in enumerate(meter_values):
+        order = float(place) if not all_timed else (times[place] or 0.0)
+        by_context: dict[int, list[Payload]] = {}
+        for sample in objects(value, "sampledValue"):
+            if (sample.get("measurand") or REGISTER) == REGISTER:
+                by_context.setdefault(_CONTEXTS.get(str(sample.get("context")), _BETWEEN), []).append(sample)
+        for rank, samples in by_context.items():
+            reading = _reading(samples)
+            if reading is not None:
+                yield rank, order, reading
+
+
+def _reading(samples: Sequence[Payload]) -> int | None:
+    """One reading of samples taken at the same time: in total or, without one, the sum of the phases."""
+    known = [(sample, wh) for sample in samples if (wh := _sample_wh(sample)) is not None]
+    for location in _LOCATIONS:
+        here = [(sample, wh) for sample, wh in known if (sample.get("location") or "Outlet") == location]
+        totals = [wh for sample, wh in here if not sample.get("phase")]
+        if totals:
+            return round(totals[-1])
+        phases = {_PHASES[phase]: wh for sample, wh in here if (phase := str(sample.get("phase"))) in _PHASES}
+        if phases:
+            return round(sum(phases.values()))
+    return None
+
+
+def _sample_wh(sample: Payload) -> float | None:
+    """The value as text with a `unit` (1.6, 7.43), or as a number with a `unitOfMeasure` (2.x, UnitOfMeasureType)."""
+    value = decimal(sample, "value")
+    measure = obj(sample, "unitOfMeasure")
+    unit = _UNITS.get((text(measure, "unit") or text(sample, "unit") or "Wh").lower())
+    exponent = number(measure, "multiplier") or 0
+    if value is None or value < 0 or unit is None or abs(exponent) > EXPONENT_MAX:
+        return None
+    wh = value * unit * 10.0**exponent
+    return wh if wh <= 2**53 else None
+
+
+def _at(meter_value: Payload) -> float | None:
+    try:
+        at = datetime.fromisoformat(text(meter_value, "timestamp") or "")
+    except ValueError:
+        return None
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).timestamp()

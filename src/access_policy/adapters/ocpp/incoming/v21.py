@@ -1,0 +1,24 @@
+"""OCPP 2.1: as 2.0.1 in all that access is about (2.1 Part 2, C and E), with more messages that inform and longer texts."""
+
+from __future__ import annotations
+
+from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX_21
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies
+from access_policy.adapters.ocpp.incoming.v201 import Ocpp201, acknowledge
+
+# What a station tells in 2.1 besides, and what an empty answer acknowledges (published schemas).
+_ONLY_ACKNOWLEDGED_21 = (
+    "BatterySwap",
+    "ClosePeriodicEventStream",
+    "NotifyDERAlarm",
+    "NotifyDERStartStop",
+    "NotifyPriorityCharging",
+    "NotifySettlement",
+    "ReportDERControl",
+)
+
+
+class Ocpp21(Ocpp201):
+    def __init__(self, desks: HandlerDependencies) -> None:
+        super().__init__(desks, message_max=PERSONAL_MESSAGE_MAX_21)
+        self.handlers.update(dict.fromkeys(_ONLY_ACKNOWLEDGED_21, acknowledge))

@@ -1,0 +1,1 @@
+"""OCPP-J transport: the WebSocket server, connections, framing, admission and TLS."""

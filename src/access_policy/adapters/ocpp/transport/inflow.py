@@ -1,0 +1,227 @@
+"""The WebSocket of one charger, bounded: how much of it is read at a time, how fast, and how long it may be silent.
+
+The library parses all that the network delivers in one turn of the event loop, and answers every ping into a buffer without
+end. Here the bytes are parsed in slices, one a turn; a token bucket counts every frame, pings and fragments among them; and
+nothing more is read from the socket while the bucket is empty, while messages wait to be handled, or while the charger
+does not read our answers. TCP then slows the charger down, and the server buffers no more than one read from the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode
+from websockets.http11 import Request
+from websockets.protocol import Event, State
+
+from access_policy.adapters.ocpp.transport.calls import Counters
+
+log = logging.getLogger(__name__)
+
+SLICE_BYTES: Final = 4096  # parsed in one turn of the event loop: some 40 messages, or 700 empty frames, of 10 ms
+_REFILL_S: Final = 0.1  # what the bucket gains before reading goes on, so that a flood costs ten turns a second
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """Holds up to `burst` tokens and gains `per_s` a second. `take` may leave it in debt, which it then earns back."""
+
+    per_s: float
+    burst: float
+    tokens: float
+    at: float  # when `tokens` was true, in seconds of the loop's clock
+
+    def take(self, count: int, now: float) -> None:
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.per_s) - count
+        self.at = now
+
+    def empty_for_s(self, now: float) -> float:
+        """Seconds until one token is there."""
+        return max(0.0, (1 - self.tokens) / self.per_s - (now - self.at))
+
+
+class BoundedConnection(ServerConnection):
+    """Replaces the library's keepalive as well: any byte from the charger is a sign of life, not only the answer to a ping."""
+
+    def __init__(self, *arguments: Any, per_s: float, burst: int, counters: Counters, **options: Any) -> None:
+        """`ping_interval` and `ping_timeout` are in seconds: a ping is sent every interval, and a charger that was silent
+        for both together is disconnected."""
+        super().__init__(*arguments, **options)
+        self.label = ""  # the charger's identity, once it is let in
+        self.refusal: tuple[int, str] | None = None  # level of the log, and why its handshake was refused
+        self.failure: Exception | None = None  # of the service, for which it was refused
+        self._has_spoken = False
+        self._counters = counters
+        now = self.loop.time()
+        self._bucket = TokenBucket(per_s, burst, burst, now)
+        self._rest: bytearray | None = None  # read from the network and not parsed yet
+        self._turn: asyncio.Handle | None = None  # parses the next slice
+        self._refill: asyncio.TimerHandle | None = None
+        self._is_full = False  # messages wait to be handled
+        self._was_throttled = False
+        self._heard_at = now
+        self._ping_at = 0.0
+        self._keepalive: asyncio.TimerHandle | None = None
+
+    # --- handshake ---------------------------------------------------------------------------------------------------
+
+    async def handshake(self, *arguments: Any, **options: Any) -> None:
+        """Log each refused handshake once, with its reason."""
+        try:
+            await super().handshake(*arguments, **options)
+        except asyncio.CancelledError:
+            if self._has_spoken:
+                self._log_refused(logging.INFO, "it did not complete the handshake in time")
+            raise
+        if self.state is State.OPEN or not self._has_spoken:
+            return
+        level, reason = self.refusal or (logging.WARNING, "")
+        self._log_refused(level, reason or f"not a WebSocket handshake: {self.protocol.handshake_exc or 'it hung up'}")
+
+    def _log_refused(self, level: int, reason: str) -> None:
+        path = "" if self.request is None else self.request.path[:200]
+        remote = (self.remote_address or ("an unknown address",))[0]
+        status = "" if self.response is None else f" ({self.response.status_code})"
+        log.log(level, "handshake for %r from %s refused%s: %s", path, remote, status, reason, exc_info=self.failure)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.recv_messages.pause = self._filled
+        self.recv_messages.resume = self._emptied
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for handle in (self._turn, self._refill, self._keepalive):
+            if handle is not None:
+                handle.cancel()
+        self._turn = self._refill = self._keepalive = self._rest = None
+        self.recv_messages.pause = self.recv_messages.resume = _nothing  # no cycle keeps the connection in memory
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
+        self._has_spoken = True
+        if self._rest is not None:  # TLS hands over what it had decrypted before it was paused
+            self._rest += data
+        elif len(data) <= SLICE_BYTES and not self._is_held():
+            super().data_received(data)
+        else:
+            self._rest = bytearray(data)
+        self._regulate()
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Request):
+            self._bucket.take(1, self.loop.time())
+        super().process_event(event)
+
+    def _next_slice(self) -> None:
+        self._turn = None
+        if self._rest is not None and not self._is_held():
+            part = bytes(self._rest[:SLICE_BYTES])
+            del self._rest[:SLICE_BYTES]
+            if not self._rest:
+                self._rest = None
+            super().data_received(part)
+        self._regulate()
+
+    def _is_held(self) -> bool:
+        return self._is_full or self.paused or self._refill is not None
+
+    def _regulate(self) -> None:
+        """Read on, parse on, or wait: whichever the bounds allow now."""
+        if self._refill is None and (wait_s := self._bucket.empty_for_s(self.loop.time())) > 0:
+            self._throttle(wait_s)
+        is_held = self._is_held()
+        if self._rest is not None and self._turn is None and not is_held:
+            self._turn = self.loop.call_soon(self._next_slice)
+        if is_held or self._rest is not None:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _throttle(self, wait_s: float) -> None:
+        if not self._was_throttled:
+            self._was_throttled = True
+            self._counters.connections_throttled += 1
+            log.warning(
+                "charge point %s sends more than %g messages a second; the rest is read at that rate",
+                self.label,
+                self._bucket.per_s,
+            )
+        self._refill = self.loop.call_later(max(wait_s, _REFILL_S), self._refilled)
+
+    def _refilled(self) -> None:
+        self._refill = None
+        self._regulate()
+
+    def _filled(self) -> None:
+        self._is_full = True
+        self._regulate()
+
+    def _emptied(self) -> None:
+        self._is_full = False
+        self._regulate()
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._regulate()
+
+    # --- signs of life -----------------------------------------------------------------------------------------------
+
+    def start_keepalive(self) -> None:
+        """The library calls this when the handshake is complete."""
+        if self.ping_interval is not None:
+            self._heard_at = self.loop.time()
+            self._ping_at = self._heard_at + self.ping_interval
+            self._keepalive = self.loop.call_at(self._ping_at, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        self._keepalive = None
+        if self.protocol.state is not State.OPEN or self.ping_interval is None:
+            return
+        now = self.loop.time()
+        if self._is_full or self._refill is not None or self._rest is not None:
+            self._heard_at = now  # we are not listening: that says nothing about the charger
+        silent_until = None if self.ping_timeout is None else self._heard_at + self.ping_interval + self.ping_timeout
+        if silent_until is not None and now >= silent_until:
+            self._cut_silent(now - self._heard_at)
+            return
+        if now >= self._ping_at:
+            self._ping_at = now + self.ping_interval
+            if not self.paused:
+                self.protocol.send_ping(b"")
+                self.send_data()
+        following = self._ping_at if silent_until is None else min(self._ping_at, silent_until)
+        self._keepalive = self.loop.call_at(following, self._keep_alive)
+
+    def _cut_silent(self, silent_s: float) -> None:
+        self._counters.silent_cut += 1
+        log.info("charge point %s: disconnected, it sent nothing for %.0f s", self.label, silent_s)
+        self.protocol.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+        self.send_data()
+        self.transport.abort()
+
+
+def bounded(per_s: float, burst: int, counters: Counters) -> Callable[..., BoundedConnection]:
+    """A factory of bounded connections for the server."""
+
+    def connection(*arguments: Any, **options: Any) -> BoundedConnection:
+        return BoundedConnection(*arguments, per_s=per_s, burst=burst, counters=counters, **options)
+
+    return connection
+
+
+def _nothing() -> None:
+    return

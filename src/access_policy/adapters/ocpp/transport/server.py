@@ -1,0 +1,296 @@
+"""The OCPP server: handshakes, one current connection a charger, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import random
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final, cast
+from weakref import WeakKeyDictionary
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.transport.admission import (
+    Admission,
+    Admitted,
+    CredentialsUnusable,
+    Refused,
+    charge_point_id_in,
+    password_in,
+)
+from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits, Dispatch
+from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX
+from access_policy.adapters.ocpp.transport.inflow import BoundedConnection, bounded
+from access_policy.adapters.ocpp.transport.takeovers import Takeovers
+from access_policy.adapters.ocpp.transport.tls import certified_names
+
+logger = logging.getLogger(__name__)
+
+_FRAMES_BUFFERED: Final = 8  # read ahead of the connection before reading from the network pauses
+_ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
+_BACKLOG: Final = 4096  # who waits here to be accepted costs nothing; the kernel may allow less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    admissions_max: int = 64  # under way at a time
+    admissions_waiting_max: int = 1_000  # beyond, chargers are sent away with 503; letting them in costs hardly more
+    connections_max: int = 50_000
+    retry_after_s: tuple[int, int] = (5, 30)  # a random one of these seconds, so that they do not all come back at once
+    open_timeout_s: float = 10.0
+    ping_interval_s: float | None = 20.0
+    ping_timeout_s: float | None = 20.0  # of silence beyond the interval, after which the charger is disconnected
+    messages_per_s: float = 100.0  # of one charger, of every kind and in the long run; what it sends faster is not read
+    messages_burst: int = 1000  # at once, such as what a charger kept while it was offline
+    leave_within_s: float = 10.0  # how long a handler under way may take when the server drains
+    connection: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+def _nothing(_: ChargerConnection) -> None:
+    return
+
+
+class OcppServer:
+    """Serves `/ocpp/{charge_point_id}`.
+
+    The newest connection of an identity wins: its predecessor ends (`on_close`) before it begins (`on_open`), is closed
+    with 1008, and whatever it still sends is dropped; where that happens too often, newcomers are sent away for a while
+    (503). Each callback runs exactly once a connection, in the event loop;
+    what they raise is logged.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        dispatcher: Callable[[ChargerConnection], Dispatch],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9000,
+        versions: Sequence[OcppVersion] = (OcppVersion.V16, OcppVersion.V201),
+        on_open: Callable[[ChargerConnection], None] = _nothing,
+        on_close: Callable[[ChargerConnection], None] = _nothing,
+        epochs: Iterator[int] | None = None,
+        tls: ssl.SSLContext | None = None,
+        limits: ServerLimits | None = None,
+    ) -> None:
+        """`dispatcher` makes the handler of one connection's CALLs; `epochs` yields strictly increasing numbers."""
+        self.counters = Counters()
+        self._admission = admission
+        self._dispatcher = dispatcher
+        self._host = host
+        self._port = port
+        self._versions = {version.subprotocol: version for version in versions}
+        self._on_open = on_open
+        self._on_close = on_close
+        self._epochs = epochs or itertools.count(1)
+        self._tls = tls
+        self._limits = limits or ServerLimits()
+        self._admitted: WeakKeyDictionary[ServerConnection, tuple[str, Admitted]] = WeakKeyDictionary()
+        self._admissions = 0  # under way, and waiting
+        self._admitting = asyncio.Semaphore(self._limits.admissions_max)
+        self._connections: dict[str, ChargerConnection] = {}
+        self._takeovers = Takeovers()
+        self._closings: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._server: Server | None = None
+
+    @property
+    def connections(self) -> Mapping[str, ChargerConnection]:
+        """The current connection of each charger, by charge point id."""
+        return MappingProxyType(self._connections)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also when 0 was asked for."""
+        return self._port
+
+    async def start(self) -> None:
+        """Raises OSError when the address cannot be had."""
+        limits = self._limits
+        self._server = await serve(
+            self._serve,
+            self._host,
+            self._port,
+            process_request=self._answer_handshake,
+            select_subprotocol=self._preferred,
+            compression=None,  # 38 KiB a connection, for messages of some hundred bytes
+            server_header=None,
+            open_timeout=limits.open_timeout_s,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_timeout_s,
+            close_timeout=limits.connection.close_timeout_s,
+            max_size=FRAME_BYTES_MAX,
+            max_queue=_FRAMES_BUFFERED,
+            create_connection=cast(
+                "type[ServerConnection]", bounded(limits.messages_per_s, limits.messages_burst, self.counters)
+            ),
+            ssl=self._tls,
+            backlog=_ACCEPTED_AT_A_TIME,
+        )
+        for listening in self._server.sockets:
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(_BACKLOG)  # asyncio takes one number for both
+        self._port = int(self._server.sockets[0].getsockname()[1])
+
+    async def drain(self, over_s: float = 0.0) -> None:
+        """Stop listening, send those away that are at the door (503), let handlers under way answer, and close all
+        connections (1012) spread over `over_s` seconds. Returns when everything has ended."""
+        self._is_draining = True
+        if self._server is not None:
+            self._server.close(close_connections=False)  # who was told to go comes back at once, again and again
+        leaving = list(self._connections.values())
+        random.shuffle(leaving)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as closing:
+            for number, connection in enumerate(leaving, 1):
+                due = began + over_s * number / len(leaving)
+                await asyncio.sleep(
+                    max(0.0, due - loop.time())
+                )  # also what has arrived by now is read, and so answered
+                closing.create_task(
+                    connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
+                )
+        if self._closings:
+            await asyncio.wait(self._closings)
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    # handshake
+
+    async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
+        if (busy := self._too_busy()) is not None:
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=busy))
+        charge_point_id = charge_point_id_in(request.path)
+        if charge_point_id is None:
+            return self._refusal(
+                ws, Refused(HTTPStatus.NOT_FOUND, reason="the path is not /ocpp/ and a charge point id")
+            )
+        try:
+            password = password_in(request.headers.get_all("Authorization"), charge_point_id)
+        except CredentialsUnusable:
+            reason = "its Authorization is not HTTP Basic with the charge point id as user"
+            return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED, reason=reason))
+        self._admissions += 1
+        try:
+            certified = certified_names(ws.transport.get_extra_info("ssl_object"))
+            async with self._admitting:
+                verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
+        except Exception as failure:  # noqa: BLE001  the edge: the log has it, the charger comes again
+            cast("BoundedConnection", ws).failure = failure
+            return self._refusal(ws, Refused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
+        finally:
+            self._admissions -= 1
+        if isinstance(verdict, Refused):
+            return self._refusal(ws, verdict)
+        if charge_point_id in self._connections and self._takeovers.is_too_many(charge_point_id):
+            reason = "connections of this charge point replace each other too often"
+            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=reason))
+        self._admitted[ws] = (charge_point_id, verdict)
+        cast("BoundedConnection", ws).label = charge_point_id
+        return None
+
+    def _too_busy(self) -> str | None:
+        """Why nobody at all is let in now; None if somebody may be."""
+        if self._is_draining:
+            return "the service is stopping"
+        if self._admissions >= self._limits.admissions_max + self._limits.admissions_waiting_max:
+            return "too many chargers connect at the same time"
+        if len(self._connections) >= self._limits.connections_max:
+            return f"{self._limits.connections_max} chargers are connected already"
+        return None
+
+    def _refusal(self, ws: ServerConnection, refused: Refused) -> Response:
+        """The same few words for everyone: only the log has the reason."""
+        level = logging.INFO if refused.status is HTTPStatus.SERVICE_UNAVAILABLE else logging.WARNING
+        cast("BoundedConnection", ws).refusal = (level, refused.reason)
+        response = ws.respond(refused.status, f"{refused.status.phrase}\n")
+        if refused.status is HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
+        if refused.status is HTTPStatus.SERVICE_UNAVAILABLE or refused.retry_after_s is not None:
+            wait_s = refused.retry_after_s or random.randint(*self._limits.retry_after_s)  # noqa: S311  spread, no secret
+            response.headers["Retry-After"] = str(wait_s)
+        return response
+
+    def _preferred(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The first of the charger's list that we speak. None completes the handshake without one (J16 3.2)."""
+        return next((name for name in offered if name in self._versions), None)
+
+    # connections
+
+    async def _serve(self, ws: ServerConnection) -> None:
+        charge_point_id, admitted = self._admitted.pop(ws)
+        if ws.request is not None:
+            ws.request.headers.clear()  # some KiB that nobody asks for again, a password among them
+        ws.response = None
+        version = self._versions.get(ws.subprotocol or "")
+        if version is None:
+            logger.warning(
+                "charge point %r from %s is disconnected: it offers none of the subprotocols %s",
+                charge_point_id,
+                _address(ws),
+                ", ".join(self._versions),
+            )
+            await ws.close(CloseCode.PROTOCOL_ERROR, "no common subprotocol")
+            return
+        if self._is_draining:
+            await ws.close(CloseCode.SERVICE_RESTART, "service restart")
+            return
+        connection = ChargerConnection(
+            ws,
+            charge_point_id=charge_point_id,
+            version=version,
+            epoch=next(self._epochs),
+            remote=_address(ws),
+            admission=admitted.subject,
+            limits=self._limits.connection,
+            counters=self.counters,
+        )
+        dispatch = self._dispatcher(connection)
+        self._enter(connection)
+        try:
+            await connection.run(dispatch)
+        finally:
+            self._exit(connection)
+
+    def _enter(self, connection: ChargerConnection) -> None:
+        predecessor = self._connections.get(connection.charge_point_id)
+        if predecessor is not None:
+            self._takeovers.happened(connection.charge_point_id)
+            predecessor.supersede()
+            self._exit(predecessor)
+            closing = asyncio.create_task(predecessor.close(CloseCode.POLICY_VIOLATION, "replaced"))
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
+        self._connections[connection.charge_point_id] = connection
+        self._notify(self._on_open, connection)
+
+    def _exit(self, connection: ChargerConnection) -> None:
+        """Changes nothing for a connection that was replaced: it has left already."""
+        if self._connections.get(connection.charge_point_id) is connection:
+            del self._connections[connection.charge_point_id]
+            self._notify(self._on_close, connection)
+
+    def _notify(self, callback: Callable[[ChargerConnection], None], connection: ChargerConnection) -> None:
+        try:
+            callback(connection)
+        except Exception:
+            logger.exception("%r: a callback failed", connection)
+
+
+def _address(ws: ServerConnection) -> str:
+    remote = ws.remote_address
+    return str(remote[0]) if remote else ""

@@ -1,0 +1,48 @@
+"""Whether the keys of this machine are those that the records of a shared database were made with (ADR 0019).
+
+With other keys no identifier would be recognised, no password would fit and nothing sealed could be read; a machine that has
+made keys of its own must not serve.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import fields
+from typing import Final
+
+from sqlalchemy import Column, LargeBinary, MetaData, Table, select
+
+from access_policy.adapters.secrets.key_files import KeyFileUnusable, Keys
+from access_policy.adapters.sql.databases import TEXT, database_at, upsert_into
+from access_policy.adapters.sql.migrations import Part, require_migrated
+from access_policy.adapters.sql.postgres_connections import deadline
+
+TIMEOUT_S: Final = 5.0
+PURPOSE: Final = b"access-policy key check"
+
+METADATA = MetaData()
+_CHECKS = Table(
+    "key_check",
+    METADATA,
+    Column("name", TEXT, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+
+def require_same_keys(url: str, keys: Keys) -> None:
+    """The first who asks says which they are. Raises `KeyFileUnusable`, `MigrationNeeded` or `SQLAlchemyError`."""
+    digests = {each.name: hmac.digest(getattr(keys, each.name), PURPOSE, "sha256") for each in fields(keys)}
+    rows = [{"name": name, "digest": digest} for name, digest in digests.items()]
+    database = database_at(url, "key check", timeout_s=TIMEOUT_S)
+    try:
+        with deadline(TIMEOUT_S), database.writing.begin() as connection:
+            require_migrated(connection, Part.RECORDS)
+            connection.execute(upsert_into(_CHECKS, connection.dialect).values(rows).on_conflict_do_nothing())
+            known = {row.name: bytes(row.digest) for row in connection.execute(select(_CHECKS))}
+    finally:
+        database.close()
+    if different := [name for name, digest in digests.items() if not hmac.compare_digest(known[name], digest)]:
+        raise KeyFileUnusable(
+            f"The keys {', '.join(different)} of this machine are not those that the database was used with first. "
+            "Copy the directory keys from a machine that uses it, in place of the one here."
+        )

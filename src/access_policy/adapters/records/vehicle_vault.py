@@ -1,0 +1,182 @@
+"""The vault: a key of its own for each vehicle, wrapped by the master key. Forgetting a vehicle deletes its key, and
+with it the values in every copy of the log (crypto-shredding, ADR 0007)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, bindparam, delete, select
+
+from access_policy.adapters.records.tables import TIMEOUT_S, RecordTables
+from access_policy.adapters.sql.databases import TEXT, upsert_into
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.ids import TenantId, VehicleId
+
+NONCE_BYTES: Final = 12
+FORMAT: Final = "v1"
+IDS_ASKED_MAX: Final = 500  # in one statement
+
+METADATA = MetaData()
+_KEYS = Table(
+    "vehicle_key",
+    METADATA,
+    Column("tenant_id", TEXT, primary_key=True),
+    Column("vehicle_id", TEXT, primary_key=True),
+    Column("key_id", TEXT, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+_DELETE: Final = delete(_KEYS).where(
+    _KEYS.c.tenant_id == bindparam("tenant"), _KEYS.c.vehicle_id == bindparam("vehicle")
+)
+
+
+class SealBroken(Exception):
+    """A sealed value or a wrapped key was altered, or the master key is not the one it was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _VehicleKey:
+    key_id: str
+    cipher: AESGCM
+
+
+class SqlVehicleVault:
+    """Implements `VehicleVault`. A sealed value reads `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>` and
+    opens only for its own tenant and vehicle.
+
+    A server's write-ahead log and backups hold a forgotten vehicle's wrapped key until they are rotated. What keeps it shut
+    is the master key, which never lies in the database."""
+
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._master = AESGCM(master_key)
+        self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
+
+    async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
+        """Raises `StoreUnavailable`."""
+        (sealed,) = await self.seal_many(tenant_id, [(vehicle_id, value)])
+        return sealed
+
+    async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
+        """One transaction for all keys that are new. Raises `StoreUnavailable`."""
+        vehicle_ids = {vehicle_id for vehicle_id, _ in values}
+
+        def seal(connection: Connection) -> list[str]:
+            keys = self._keys(connection, tenant_id, vehicle_ids)
+            if missing := vehicle_ids - keys.keys():
+                keys |= self._keys_made(connection, tenant_id, missing)
+            return [_sealed(keys[each], value, _bound_to(tenant_id, each)) for each, value in values]
+
+        return await self._tables.write(seal)
+
+    async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
+        """None also for a value of an earlier vehicle of the same id, which was forgotten. Raises `SealBroken`,
+        `StoreUnavailable`."""
+        (value,) = await self.unseal_many(tenant_id, [(vehicle_id, sealed)])
+        return value
+
+    async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
+        """Raises `SealBroken`, `StoreUnavailable`."""
+        vehicle_ids = {vehicle_id for vehicle_id, _ in sealed}
+
+        def unseal(connection: Connection) -> list[str | None]:
+            keys = self._keys(connection, tenant_id, vehicle_ids)
+            return [_opened(keys.get(each), text, _bound_to(tenant_id, each)) for each, text in sealed]
+
+        return await self._tables.read(unseal)
+
+    async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
+        """Raises `StoreUnavailable`: forget again."""
+        await self.forget_many(tenant_id, [vehicle_id])
+
+    async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
+        """All or none. Raises `StoreUnavailable`: forget again."""
+        if not vehicle_ids:
+            return
+        forgotten = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
+        await self._tables.write(lambda connection: connection.execute(_DELETE, forgotten))
+        await self._tables.wipe(_KEYS)
+
+    async def close(self) -> None:
+        await self._tables.close()
+
+    # --- on the tables' thread ------------------------------------------------------------------------------------
+
+    def _keys_made(
+        self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
+    ) -> dict[VehicleId, _VehicleKey]:
+        """Raises `StoreUnavailable` where a vehicle is forgotten at the same moment."""
+        ids = sorted(vehicle_ids)  # everybody locks rows in this order
+        rows = [self._new_row(tenant_id, vehicle_id) for vehicle_id in ids]
+        connection.execute(upsert_into(_KEYS, connection.dialect).on_conflict_do_nothing(), rows)
+        made = self._keys(connection, tenant_id, ids)  # another process may have been first
+        if len(made) < len(ids):
+            raise StoreUnavailable("a vehicle was forgotten just now")
+        return made
+
+    def _new_row(self, tenant_id: TenantId, vehicle_id: VehicleId) -> dict[str, str | bytes]:
+        key_id, key = secrets.token_hex(8), AESGCM.generate_key(bit_length=256)
+        wrapped = _encrypt(self._master, key, _bound_to(tenant_id, vehicle_id, key_id))
+        return {"tenant_id": tenant_id, "vehicle_id": vehicle_id, "key_id": key_id, "wrapped": wrapped}
+
+    def _keys(
+        self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
+    ) -> dict[VehicleId, _VehicleKey]:
+        """Of those that have one. Raises `SealBroken`."""
+        keys: dict[VehicleId, _VehicleKey] = {}
+        ids = list(vehicle_ids)
+        for begin in range(0, len(ids), IDS_ASKED_MAX):
+            some = _KEYS.c.vehicle_id.in_(ids[begin : begin + IDS_ASKED_MAX])
+            for row in connection.execute(select(_KEYS).where(_KEYS.c.tenant_id == tenant_id, some)):
+                bound_to = _bound_to(tenant_id, row.vehicle_id, row.key_id)
+                keys[row.vehicle_id] = _VehicleKey(row.key_id, AESGCM(_decrypt(self._master, row.wrapped, bound_to)))
+        return keys
+
+
+def _sealed(key: _VehicleKey, value: str, bound_to: bytes) -> str:
+    ciphertext = _encrypt(key.cipher, value.encode(), bound_to)
+    return f"{FORMAT}.{key.key_id}.{base64.urlsafe_b64encode(ciphertext).decode()}"
+
+
+def _opened(key: _VehicleKey | None, sealed: str, bound_to: bytes) -> str | None:
+    """Raises `SealBroken`."""
+    key_id, ciphertext = _parsed(sealed)
+    if key is None or key.key_id != key_id:
+        return None
+    return _decrypt(key.cipher, ciphertext, bound_to).decode()
+
+
+def _bound_to(*parts: str) -> bytes:
+    """What a ciphertext belongs to; no id holds a NUL."""
+    return "\0".join(parts).encode()
+
+
+def _encrypt(cipher: AESGCM, plain: bytes, bound_to: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plain, bound_to)
+
+
+def _decrypt(cipher: AESGCM, ciphertext: bytes, bound_to: bytes) -> bytes:
+    try:
+        return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], bound_to)
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("a sealed value does not open with its key; is the vault's key the right one?") from error
+
+
+def _parsed(sealed: str) -> tuple[str, bytes]:
+    try:
+        version, key_id, text = sealed.split(".")
+        ciphertext = base64.b64decode(text, altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise SealBroken("this is no sealed value") from error
+    if version != FORMAT:
+        raise SealBroken(f"a sealed value of format {version!r} is unknown")
+    return key_id, ciphertext

@@ -1,0 +1,1 @@
+"""SQL databases: connections, and the migrations of every table set."""

@@ -1,0 +1,91 @@
+"""SQLAlchemy engines for an SQLite file or a PostgreSQL database, with the same promises.
+
+Reading transactions see one state of the database throughout. What a writing transaction has read stays true until it
+commits if it read it `with_for_update`: on SQLite because it holds the file's write lock from its begin, on PostgreSQL
+because it holds the rows'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Dialect, Engine, String, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from access_policy.adapters.sql.postgres_connections import PunctualConnection, connection_settings
+
+BUSY_TIMEOUT_S = 10.0  # how long a writer of a file waits for another process's transaction
+STATEMENT_TIMEOUT_S = 30.0
+NO_LIMIT: Final = 0.0
+POOL_SIZE: Final = 8
+POOL_TIMEOUT_S: Final = 5.0
+
+TEXT: Final = String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Two views of one engine: `reading` never writes, `writing` may."""
+
+    reading: Engine
+    writing: Engine
+
+    @property
+    def is_file(self) -> bool:
+        return self.reading.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        self.reading.dispose()
+
+
+def database_at(
+    where: Path | str, purpose: str, *, waits: bool = False, timeout_s: float = STATEMENT_TIMEOUT_S
+) -> Database:
+    """A file, or the database of a `postgresql://` URL; connects to neither yet. A server's statements may take `timeout_s`;
+    who `waits` gives them as long as they take."""
+    return _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else timeout_s)
+
+
+def upsert_into(table: Table, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT; both dialects write it alike."""
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _file(path: Path) -> Database:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,  # rows must not leak into logs and reasons by way of errors
+    )
+    event.listen(engine, "connect", _configure_file)
+    event.listen(engine, "begin", _begin_in_file)
+    return Database(engine, engine.execution_options(writes=True))
+
+
+def _configure_file(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late for savepoints; ours is below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")  # rows can be rebuilt; the log they come from is kept with FULL
+    cursor.close()
+
+
+def _begin_in_file(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _server(url: str, purpose: str, timeout_s: float) -> Database:
+    settings = connection_settings(url, timeout_s, purpose)
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: PunctualConnection.connect(url, **settings),
+        pool_size=POOL_SIZE,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,  # a connection that died while nobody used it costs nobody an answer
+        hide_parameters=True,
+        isolation_level="REPEATABLE READ",
+    )
+    return Database(engine, engine.execution_options(isolation_level="READ COMMITTED"))

@@ -1,0 +1,1 @@
+"""Charging sessions: start, energy, end, and sessions whose end was never reported."""

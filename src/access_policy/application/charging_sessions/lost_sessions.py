@@ -1,0 +1,147 @@
+"""Sessions whose end the charger never reported are ended with the reason `lost`.
+
+A session cannot be under way any more when its connector reports Available, when another transaction started on the
+connector, when the charger is retired, or when it drew no energy for longer than its depot allows. Level-triggered: a look at
+all open sessions every few seconds finds them, also after a restart and after a failed append. A charger's own report that
+comes later replaces the conclusion (`SessionEnds`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from access_policy.application.charging_sessions.session_ends import SessionEnds
+from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.views import RecentPast
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.depots.depot import SESSION_MAX_AGE_HOURS
+
+log = logging.getLogger(__name__)
+
+TICK_S = 5.0
+WATCHED_AT_LEAST = timedelta(hours=1)  # meter values are not known from before a restart
+END_WITHIN = timedelta(minutes=10)  # a start reported late is followed by its end, which was queued behind it
+
+
+class LostSessions:
+    """Ends sessions that are over for certain."""
+
+    def __init__(self, view: DecisionView, live: RecentActivity, ends: SessionEnds, clock: Clock) -> None:
+        self._view = view
+        self._live = live
+        self._ends = ends
+        self._clock = clock
+
+    async def connector_free(self, key: ChargerKey, connector_id: int, at: datetime) -> None:
+        """The connector reported at `at` that no vehicle is there."""
+        self._live.connector_free(key, connector_id, at)
+        await self.check(key)
+
+    async def check(self, key: ChargerKey) -> None:
+        """Look at the charger's sessions now. While the store is down they wait for the next look."""
+        try:
+            await self.look_at(key)
+        except StoreUnavailable as outage:
+            log.warning("lost sessions of charger %s wait for the store: %s", key[1], outage)
+
+    async def look_at(self, key: ChargerKey) -> None:
+        """Raises `StoreUnavailable`: the next look tries again."""
+        policy = self._view.known_policy(*key)
+        if policy is not None:
+            for session, at in list(_impossible(policy, self._live, key, self._clock.now())):
+                await self._ends.lost(key, session, at=at)
+
+    async def end_quiet(self, key: ChargerKey, session: Session) -> None:
+        """The session has drawn no energy for too long. Raises `StoreUnavailable`."""
+        await self._ends.lost(key, session, at=self._clock.now())
+
+
+class LostSessionsWatch:
+    """Looks at all open sessions every few seconds. `is_here` tells the chargers that are connected to this process."""
+
+    def __init__(
+        self,
+        view: DecisionView,
+        live: RecentActivity,
+        lost: LostSessions,
+        is_here: Callable[[ChargerKey], bool],
+        past: RecentPast,
+        clock: Clock,
+    ) -> None:
+        self._view = view
+        self._live = live
+        self._lost = lost
+        self._is_here = is_here
+        self._past = past
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except StoreUnavailable as outage:
+                log.warning("lost sessions wait for the store: %s", outage)
+            except Exception:  # the edge of the loop: one session's trouble must not end it
+                log.exception("ending lost sessions failed and goes on")
+            await asyncio.sleep(TICK_S)
+
+    async def look(self) -> None:
+        """Once at all open sessions. Raises `StoreUnavailable`: the next look tries again."""
+        now = self._clock.now()
+        for _, session in self._live.all_sessions():
+            session.watched_since = session.watched_since or now
+        for key in self._live.chargers_with_sessions():
+            await self._lost.look_at(key)
+        quiet = [each for each in self._live.all_sessions() if self._is_quiet(*each, now)]
+        elsewhere = await self._connected() if any(not self._is_here(key) for key, _ in quiet) else frozenset()
+        for key, session in quiet:
+            if self._is_here(key) or key not in elsewhere:  # else the gateway that has it knows its meter values
+                await self._lost.end_quiet(key, session)
+
+    def _is_quiet(self, key: ChargerKey, session: Session, now: datetime) -> bool:
+        energy_at = max(session.started_at, session.energy_at or session.started_at)
+        return now - energy_at > self._max_age(key) and _is_known_for(session, WATCHED_AT_LEAST, now)
+
+    def _max_age(self, key: ChargerKey) -> timedelta:
+        policy = self._view.known_policy(*key)
+        depot = None if policy is None else self._view.depot(key[0], policy.settings.depot_id)
+        return timedelta(hours=SESSION_MAX_AGE_HOURS) if depot is None else depot.session_max_age
+
+    async def _connected(self) -> frozenset[ChargerKey]:
+        return frozenset((row["tenant_id"], row["charger_id"]) for row in await self._past.connected_chargers())
+
+
+def _impossible(
+    policy: ChargerAccessPolicy, live: RecentActivity, key: ChargerKey, now: datetime
+) -> Iterator[tuple[Session, datetime]]:
+    """The charger's sessions that are over for certain, each with an instant at which it was."""
+    sessions = live.sessions_at(key)
+    for index, session in enumerate(sessions):
+        if policy.retired_at is not None:
+            yield session, policy.retired_at
+        elif session.free_at is not None:
+            yield session, session.free_at
+        elif session.connector_id is not None:
+            followed_at = _first_since(session, sessions[index + 1 :])
+            if followed_at is None and _is_known_for(session, END_WITHIN, now):
+                # reported late: its end was probably queued behind it, and has not come
+                followed_at = _first_since(session, sessions[:index]) or live.free_since(key, session)
+            if followed_at is not None:
+                yield session, followed_at
+
+
+def _first_since(session: Session, others: Sequence[Session]) -> datetime | None:
+    """When the first of the others began on the session's connector, not before the session did."""
+    begun = [each.started_at for each in others if each.connector_id == session.connector_id]
+    return min((at for at in begun if at >= session.started_at), default=None)
+
+
+def _is_known_for(session: Session, span: timedelta, now: datetime) -> bool:
+    return session.watched_since is not None and now - session.watched_since >= span

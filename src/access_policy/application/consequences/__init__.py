@@ -1,0 +1,1 @@
+"""Effects of a recorded decision: what the driver sees, and the follow-up of denials that a charger does not honour."""

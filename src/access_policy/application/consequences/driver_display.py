@@ -1,0 +1,131 @@
+"""Tells a refused driver why on the charger's display, where there is one, and takes it away when somebody is let in.
+
+Beside the decision path: nothing waits for it. A newer decision at the charger makes an older text obsolete; a charger that
+has no display is asked once a connection. What was shown, or why it was not, is recorded with the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from access_policy.application.capability_profiles import CapabilityProfiles
+from access_policy.application.context import SYSTEM, Context, enveloped
+from access_policy.application.deciding.attempts import denial_at
+from access_policy.application.decision_view.recent_activity import ChargerKey
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, NoLongerWanted
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.driver_displays import Displayed, DriverDisplays
+from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
+from access_policy.application.recording.group_commit import Commits
+from access_policy.application.streams import driver_message_stream
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DriverInformed
+
+log = logging.getLogger(__name__)
+
+SHOWN_FOR: Final = timedelta(seconds=60)
+AT_ONCE: Final = 500  # chargers; beyond, texts are left out: the status has told the driver already
+
+
+class DriverDisplay:
+    def __init__(
+        self,
+        view: DecisionView,
+        profiles: CapabilityProfiles,
+        displays: DriverDisplays,
+        store: Streams,
+        commits: Commits,
+        clock: Clock,
+    ) -> None:
+        self._view = view
+        self._profiles = profiles
+        self._displays = displays
+        self._store = store
+        self._commits = commits
+        self._clock = clock
+        self._latest: dict[ChargerKey, AccessAllowed | AccessDenied] = {}
+        self._shown: dict[ChargerKey, tuple[int | None, datetime]] = {}  # the connector, and until when
+        self._without: dict[ChargerKey, int] = {}  # the connection's epoch in which there was no display
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
+        """A decision was recorded at a charger; returns at once."""
+        if isinstance(event, AccessAllowed) and key not in self._shown:
+            self._latest.pop(key, None)
+            return
+        if not self._may_have_display(key) or len(self._tasks) >= AT_ONCE:
+            return
+        self._latest[key] = event
+        task = asyncio.create_task(self._tell(key, event), name=f"display {key[1]}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait for what is being told."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def _may_have_display(self, key: ChargerKey) -> bool:
+        profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)
+        epoch = self._displays.serving_epoch(key)
+        return profile is not None and profile.display_message and epoch is not None and self._without.get(key) != epoch
+
+    async def _tell(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
+        try:
+            if isinstance(event, AccessDenied):
+                await self._show(key, event)
+            else:
+                await self._clear(key)
+        except NoLongerWanted:
+            log.debug("charger %s decided again before its display could tell", key[1])
+        except (ChargerDidNotAnswer, StoreUnavailable) as trouble:
+            log.info("the display of charger %s: %s", key[1], trouble)
+        except Exception:  # the edge of the task: a display must not bring anything else down
+            log.exception("the display of charger %s could not be written", key[1])
+
+    async def _show(self, key: ChargerKey, event: AccessDenied) -> None:
+        epoch = self._displays.serving_epoch(key)
+        if epoch is None or not await self._displays.has_display(key):
+            self._without[key] = -1 if epoch is None else epoch
+            return
+        now = self._clock.now()
+        until = now + SHOWN_FOR
+        connector_id = event.lineage.connector_id
+        denial = denial_at(self._view, self._view.charger(*key), event.reason, now)
+        displayed = await self._displays.show_denial(
+            key, connector_id, denial, until, lambda: self._latest.get(key) is event
+        )
+        if displayed.is_shown:
+            self._shown[key] = (connector_id, until)
+        await self._record(key, event, displayed, until)
+
+    async def _clear(self, key: ChargerKey) -> None:
+        connector_id, until = self._shown.pop(key)
+        if until > self._clock.now():
+            log.debug("display of %s: %s", key[1], await self._displays.clear_denial(key, connector_id))
+
+    async def _record(self, key: ChargerKey, event: AccessDenied, displayed: Displayed, until: datetime) -> None:
+        """In a stream beside the attempt's, whose versions the decision path keeps in mind."""
+        attempt_id = event.lineage.attempt_id
+        informed = DriverInformed(
+            attempt_id=attempt_id,
+            charger_id=key[1],
+            status=displayed.status,
+            message=displayed.text,
+            language=displayed.language,
+            until=until,
+            informed_at=self._clock.now(),
+        )
+        context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=attempt_id)
+        stream, version = driver_message_stream(key[0], attempt_id), 0
+        while True:
+            events = enveloped(context, (informed,), now=informed.informed_at)
+            try:
+                await self._commits.append(Append(stream, version, events))
+            except VersionConflict:
+                version = len(await self._store.load(stream))
+            else:
+                return

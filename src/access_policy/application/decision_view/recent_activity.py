@@ -1,0 +1,276 @@
+"""What the decision path remembers of the last minutes: attempts not started yet, charges under way, wrong PINs.
+
+All of it can be rebuilt from the read models at start-up; nothing here is the only copy of a fact.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from access_policy.application.charging_sessions.transactions import TransactionRecord
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingStarted, SessionDecision
+from access_policy.domain.access.pin_lockout import PinLockout
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
+
+START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
+OPEN_ATTEMPTS_MAX = 100_000
+SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if it never reports an end
+
+ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
+ASSUMED_OVER_MAX = 20  # sessions of one charger
+
+ChargerKey = tuple[TenantId, ChargerId]
+PinSource = tuple[ChargerKey, ActorId]  # who types PINs where: the charger itself, or a service that asks for it
+RefKey = tuple[IdentifierKind, str]
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """An attempt decided before its start. `version` is that of its stream."""
+
+    attempt_id: AttemptId
+    decided: AccessAllowed | AccessDenied
+    version: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Session:
+    """A charge under way. `version` is that of its attempt's stream; 0: not known, load it."""
+
+    attempt_id: AttemptId
+    transaction_id: str
+    connector_id: int | None
+    identifier: IdentifierRef | None
+    vehicle_id: VehicleId | None
+    decision: SessionDecision
+    started_at: datetime
+    meter_start_wh: int | None
+    version: int = 0
+    not_honoured: bool = False  # refused, and seen to draw energy
+    judged_in: datetime | None = None  # the start of the managed window in which it was judged last
+    meter_wh: int | None = None  # the latest reading
+    energy_at: datetime | None = None  # when it was last seen to draw energy
+    watched_since: datetime | None = None  # by this process
+    free_at: datetime | None = None  # when its connector reported that no vehicle is there
+
+    def note_energy(self, energy_wh: int | None, *, charging: bool, at: datetime) -> None:
+        """A meter value or a sign of charging. A reading that has not grown is not a sign of energy."""
+        if charging or self.has_grown_to(energy_wh):
+            self.energy_at = at
+        if energy_wh is not None:
+            self.meter_wh = energy_wh
+
+    def has_grown_to(self, energy_wh: int | None) -> bool:
+        """The reading is above the latest one, or the one at the start; False where either is unknown."""
+        before = self.meter_start_wh if self.meter_wh is None else self.meter_wh
+        return before is not None and energy_wh is not None and energy_wh > before
+
+    @staticmethod
+    def begun_by(start: ChargingStarted, *, version: int = 0) -> Session:
+        """As it was recorded."""
+        return Session(
+            attempt_id=start.attempt_id,
+            transaction_id=start.transaction_id,
+            connector_id=start.connector_id,
+            identifier=start.identifier,
+            vehicle_id=start.vehicle_id,
+            decision=start.decision,
+            started_at=start.started_at,
+            meter_start_wh=start.meter_start_wh,
+            version=version,
+        )
+
+
+class RecentActivity:
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[ChargerKey, RefKey | None], OpenAttempt] = OrderedDict()
+        self._sessions: dict[ChargerKey, dict[str, Session]] = {}
+        self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
+        self._pins: dict[PinSource, PinLockout] = {}
+        self._denials: dict[ChargerKey, dict[int | None, tuple[datetime, AttemptId]]] = {}
+        self._announced: dict[ChargerKey, OrderedDict[str, TransactionRecord]] = {}
+        self._assumed_over: dict[ChargerKey, deque[Session]] = {}
+        self._free_since: dict[tuple[ChargerKey, int | None], datetime] = {}
+
+    # --- attempts that have not started yet ------------------------------------------------------------------------
+
+    def opened(self, charger: ChargerKey, ref: IdentifierRef | None, attempt: OpenAttempt) -> None:
+        key = (charger, ref_key(ref))
+        self._open[key] = attempt
+        self._open.move_to_end(key)
+        while len(self._open) > OPEN_ATTEMPTS_MAX or self._is_over(attempt.at):
+            self._open.popitem(last=False)
+
+    def _is_over(self, now: datetime) -> bool:
+        """No start can belong any more to the attempt that is open longest."""
+        return now - next(iter(self._open.values())).at > START_WITHIN
+
+    def open_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
+        """The attempt that a start by `ref` belongs to; it stays open until the start is recorded."""
+        attempt = self._open.get((charger, ref_key(ref)))
+        return attempt if attempt is not None and now - attempt.at <= START_WITHIN else None
+
+    def close_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, attempt_id: AttemptId) -> None:
+        """Its start is recorded. A newer attempt by `ref` stays open."""
+        attempt = self._open.get((charger, ref_key(ref)))
+        if attempt is not None and attempt.attempt_id == attempt_id:
+            del self._open[charger, ref_key(ref)]
+
+    def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
+        """The attempt that a start by `ref` belongs to; it is open no more."""
+        attempt = self.open_attempt(charger, ref, now)
+        self._open.pop((charger, ref_key(ref)), None)
+        return attempt
+
+    # --- charges under way ------------------------------------------------------------------------------------------
+
+    def started(self, charger: ChargerKey, session: Session) -> None:
+        sessions = self._sessions.setdefault(charger, {})
+        sessions[session.transaction_id] = session
+        if session.identifier is not None and session.decision is not SessionDecision.DENIED:
+            holder = (charger[0], _key(session.identifier))
+            self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
+        while len(sessions) > SESSIONS_MAX:
+            self.ended(charger, next(iter(sessions)))
+
+    def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
+        return self._sessions.get(charger, {}).get(transaction_id)
+
+    def session_of(self, charger: ChargerKey, transaction_id: str | None, connector_id: int | None) -> Session | None:
+        """By its transaction or, where that is not told, the latest one on the connector."""
+        sessions = self._sessions.get(charger, {})
+        if transaction_id is not None:
+            return sessions.get(transaction_id)
+        on_connector = [each for each in sessions.values() if each.connector_id == connector_id]
+        return max(on_connector, key=lambda each: each.started_at, default=None)
+
+    def all_sessions(self) -> list[tuple[ChargerKey, Session]]:
+        return [(charger, each) for charger, sessions in self._sessions.items() for each in sessions.values()]
+
+    def sessions_at(self, charger: ChargerKey) -> tuple[Session, ...]:
+        return tuple(self._sessions.get(charger, {}).values())
+
+    def ended(self, charger: ChargerKey, transaction_id: str) -> None:
+        session = self._sessions.get(charger, {}).pop(transaction_id, None)
+        if session is not None:
+            self._forget(charger, session)
+
+    def charges_elsewhere(
+        self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]
+    ) -> bool:
+        """The identifier has a charge under way at another charger of the tenant that is in service."""
+        places = self._charging.get((charger[0], _key(ref)), ())
+        return any(place != charger[1] and not is_retired((charger[0], place)) for place, _ in places)
+
+    def assume_over(self, charger: ChargerKey, session: Session) -> None:
+        """The service has concluded that it is over; a report of its end may still come."""
+        self._assumed_over.setdefault(charger, deque(maxlen=ASSUMED_OVER_MAX)).append(session)
+
+    def assumed_over(self, charger: ChargerKey) -> tuple[Session, ...]:
+        """The latest sessions of the charger that are only concluded to be over."""
+        return tuple(self._assumed_over.get(charger, ()))
+
+    def revived(self, charger: ChargerKey, transaction_id: str, energy_wh: int | None) -> Session | None:
+        """A session concluded to be over whose meter has grown since: it is under way, and only its report can end it."""
+        for session in self.assumed_over(charger):
+            if session.transaction_id == transaction_id and session.has_grown_to(energy_wh):
+                self.reported_over(charger, transaction_id)
+                session.version, session.free_at = 0, None
+                self.started(charger, session)
+                return session
+        return None
+
+    def reported_over(self, charger: ChargerKey, transaction_id: str) -> None:
+        """The charger has reported the end."""
+        kept = [each for each in self.assumed_over(charger) if each.transaction_id != transaction_id]
+        if charger in self._assumed_over:
+            self._assumed_over[charger] = deque(kept, maxlen=ASSUMED_OVER_MAX)
+
+    def connector_free(self, charger: ChargerKey, connector_id: int, at: datetime) -> None:
+        """The connector reported at `at` that no vehicle is there."""
+        spot = (charger, connector_id)
+        self._free_since[spot] = max(at, self._free_since.get(spot, at))
+        for session in self.sessions_at(charger):
+            if session.connector_id == connector_id and session.started_at <= at:
+                session.free_at = at
+
+    def free_since(self, charger: ChargerKey, session: Session) -> datetime | None:
+        """When the session's connector was reported free, if the session had begun before."""
+        free_at = self._free_since.get((charger, session.connector_id))
+        return None if free_at is None or free_at <= session.started_at else free_at
+
+    def chargers_with_sessions(self) -> tuple[ChargerKey, ...]:
+        return tuple(charger for charger, sessions in self._sessions.items() if sessions)
+
+    # --- transactions without a session (OCPP 2.x) --------------------------------------------------------------------
+
+    def announced(self, charger: ChargerKey, transaction_id: str) -> TransactionRecord:
+        """The remembered record of the transaction; an empty one if there is none."""
+        known = self._announced.get(charger)
+        return TransactionRecord() if known is None else known.get(transaction_id, TransactionRecord())
+
+    def announce(self, charger: ChargerKey, transaction_id: str, record: TransactionRecord) -> None:
+        known = self._announced.setdefault(charger, OrderedDict())
+        known[transaction_id] = record
+        known.move_to_end(transaction_id)
+        while len(known) > ANNOUNCED_MAX:
+            known.popitem(last=False)
+
+    def _forget(self, charger: ChargerKey, session: Session) -> None:
+        if session.identifier is None:
+            return
+        holder = (charger[0], _key(session.identifier))
+        places = self._charging.get(holder)
+        if places is not None:
+            places.discard((charger[1], session.transaction_id))
+            if not places:
+                del self._charging[holder]
+
+    # --- wrong PINs and denials --------------------------------------------------------------------------------------
+
+    def pins_are_locked_out(self, source: PinSource, now: datetime) -> bool:
+        lockout = self._pins.get(source)
+        return lockout is not None and lockout.is_locked(now)
+
+    def wrong_pin(self, source: PinSource, at: datetime) -> datetime | None:
+        """When the lock ends that this PIN has begun; None where it was not the one too many."""
+        before = self._pins.get(source, PinLockout())
+        after = self._pins[source] = before.after_wrong_pin(at)
+        return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
+
+    def lock_pins_out(self, source: PinSource, until: datetime) -> None:
+        """As recorded by whoever counted them."""
+        self._pins[source] = PinLockout((), until)
+
+    def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
+        """The latest one of the connector is remembered."""
+        known = self._denials.setdefault(charger, {})
+        if connector_id not in known or known[connector_id][0] <= at:
+            known[connector_id] = (at, attempt_id)
+
+    def recent_denial(
+        self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta
+    ) -> AttemptId | None:
+        """The latest attempt denied on the connector within `window` before `at`.
+
+        A denial that names no connector (OCPP 1.6 `Authorize`) counts for any connector, connector 0 for the charger.
+        """
+        fitting = [
+            denial
+            for denied_on, denial in self._denials.get(charger, {}).items()
+            if (denied_on is None or connector_id in (0, denied_on)) and timedelta(0) <= at - denial[0] <= window
+        ]
+        return max(fitting)[1] if fitting else None
+
+
+def ref_key(ref: IdentifierRef | None) -> RefKey | None:
+    return None if ref is None else _key(ref)
+
+
+def _key(ref: IdentifierRef) -> RefKey:
+    return (ref.kind, ref.pseudonym)

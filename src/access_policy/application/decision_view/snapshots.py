@@ -1,0 +1,59 @@
+"""Keeps the decision view between two processes, so that a start takes seconds whatever the length of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from access_policy.application.decision_view.view import TYPES, DecisionView
+from access_policy.application.decision_view.view_state import ViewState
+from access_policy.application.ports.event_store import EventStore
+from access_policy.application.ports.view_snapshots import ViewSnapshots
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY_S = 600.0
+
+
+class ViewKeeper:
+    def __init__(
+        self, view: DecisionView, store: EventStore, snapshots: ViewSnapshots, *, every_s: float = SAVE_EVERY_S
+    ) -> None:
+        self._view = view
+        self._store = store
+        self._snapshots = snapshots
+        self._every_s = every_s
+        self._saved: ViewState | None = None
+
+    async def restore(self) -> bool:
+        """Before the view follows anything. False: the view begins with an empty state. Raises `StoreUnavailable`."""
+        state = await self._snapshots.latest()
+        if state is None:
+            return False
+        if not await self._is_of_this_log(state):
+            log.warning("the kept decision view is of another log (was the store replaced?): it is folded anew")
+            return False
+        await asyncio.to_thread(self._view.restore, state)  # nobody reads the view yet
+        self._saved = state
+        return True
+
+    async def run(self) -> None:
+        """Save now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            await self.save()
+
+    async def save(self) -> None:
+        """Unless nothing was folded since the last time."""
+        state = self._view.state()
+        if state is None or (self._saved is not None and state.anchor == self._saved.anchor):
+            return
+        if await self._snapshots.save(state):
+            self._saved = state
+
+    async def _is_of_this_log(self, state: ViewState) -> bool:
+        if await self._store.last_position() < state.position:
+            return False
+        at = state.anchor.position
+        found = await self._store.read_log(after=at - 1, limit=1, types=TYPES, up_to=at)
+        return [recorded.envelope.event_id for recorded in found] == [state.anchor.event_id]

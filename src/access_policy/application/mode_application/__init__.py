@@ -1,0 +1,1 @@
+"""The control loop that applies the expected mode to each charger and verifies it."""

@@ -1,1 +1,0 @@
-"""The control loop that keeps chargers in the mode that their timeline says (design 3.5, ADR 0010)."""

@@ -1,0 +1,1 @@
+"""Which chargers are connected, to which gateway, and what they report of themselves."""

@@ -1,0 +1,92 @@
+"""What other gateways record, as far as this one must know it: charges under way, locked-out PINs, chargers that moved.
+
+Each gateway decides from its own memory. An identifier that charges at another gateway's charger is in use all the same, a
+charger may come here in the middle of a charge, and one that has connected elsewhere is ours no more (ADR 0016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.ports.event_store import Recorded
+from access_policy.application.streams import tenant_of
+from access_policy.domain.access.events import (
+    ASSUMED_ENDS,
+    ChargingEnded,
+    ChargingStarted,
+    DenialNotHonoured,
+    PinsLockedOut,
+)
+from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
+
+TYPES = frozenset(
+    event.TYPE
+    for event in (
+        ChargingStarted,
+        ChargingEnded,
+        DenialNotHonoured,
+        PinsLockedOut,
+        ChargerConnected,
+        ChargerDisconnected,
+    )
+)
+
+
+class OtherGateways:
+    """`is_here` tells the chargers that are connected to this process: what they do is known here at once. `moved` hears of
+    each connection that another gateway has recorded, with its version; `given_up` of each of ours that another process has
+    recorded as ended, since it took this one for gone."""
+
+    def __init__(
+        self,
+        name: str,
+        live: RecentActivity,
+        is_here: Callable[[ChargerKey], bool],
+        moved: Callable[[ChargerKey, int], None],
+        given_up: Callable[[ChargerKey, int], None],
+    ) -> None:
+        self._name = name
+        self._live = live
+        self._is_here = is_here
+        self._moved = moved
+        self._given_up = given_up
+        self._position = 0
+
+    def begin_after(self, position: int) -> None:
+        """Everything up to there is known, recalled from the read models."""
+        self._position = position
+
+    async def followed_to(self) -> int:
+        return self._position
+
+    async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
+        for recorded in batch:
+            key = (tenant_of(recorded.stream), recorded.event.charger_id)
+            if isinstance(recorded.event, ChargerConnected):
+                if recorded.event.gateway != self._name:
+                    self._moved(key, recorded.version)
+            elif isinstance(recorded.event, ChargerDisconnected):
+                if recorded.event.found_by and recorded.event.gateway == self._name:
+                    self._given_up(key, recorded.version)
+            elif isinstance(recorded.event, ChargingEnded) or not self._is_here(key):
+                self._note(key, recorded)  # any process may end a session: an operator's request, a lost end
+        self._position = reached
+
+    def _note(self, key: ChargerKey, recorded: Recorded) -> None:
+        match recorded.event:
+            case ChargingStarted() as start:
+                self._live.started(key, Session.begun_by(start))
+            case ChargingEnded() as end:
+                session = self._live.session(key, end.transaction_id)
+                self._live.ended(key, end.transaction_id)
+                if session is not None and end.reason in ASSUMED_ENDS:
+                    self._live.assume_over(key, session)
+            case DenialNotHonoured() as seen:
+                session = self._live.session(key, seen.transaction_id)
+                if session is not None:
+                    session.not_honoured = True
+            case PinsLockedOut() as locked:
+                self._live.lock_pins_out((key, locked.source), locked.until)
+            case _:
+                pass

@@ -1,0 +1,120 @@
+"""Group commit: everything that arrives while one commit is under way shares the next (ADR 0006)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from access_policy.application.ports.event_store import Append, Appends, AppendTooLarge, StoreUnavailable
+
+GROUP_MAX = 512  # appends in one commit
+WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
+ANSWER_S = 4.5  # for a caller, from its arrival: the commit under way and its own together
+
+
+class Commits(Protocol):
+    async def append(self, *appends: Append) -> int:
+        """All or none; durable when it returns the log's position. Raises `VersionConflict`, `AppendTooLarge` or
+        `StoreUnavailable`."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    appends: Sequence[Append]
+    done: asyncio.Future[int]
+    until: float  # by the event loop's clock
+
+
+class GroupCommit:
+    """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept.
+
+    A caller waits for the commit under way and for its own, but no longer than `answer_s`; when the one under way finds the
+    store down, those who wait are told so at once.
+    """
+
+    def __init__(self, store: Appends, *, answer_s: float = ANSWER_S) -> None:
+        self._store = store
+        self._answer_s = answer_s
+        self._waiting: list[_Waiting] = []
+        self._under_way: list[_Waiting] = []
+        self._watch: asyncio.TimerHandle | None = (
+            None  # one for all: a timer for each would cost more than its decision
+        )
+        self._committing: asyncio.Task[None] | None = None
+
+    async def append(self, *appends: Append) -> int:
+        """Returns the log position after the commit. Raises `VersionConflict` or `AppendTooLarge` (nothing of this call
+        was written), or `StoreUnavailable` (unknown whether it was)."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise StoreUnavailable("too many decisions wait for the store")
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(appends, loop.create_future(), loop.time() + self._answer_s)
+        self._waiting.append(waiting)
+        if self._watch is None:
+            self._watch = loop.call_at(waiting.until, self._give_up)
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all(), name="group-commit")
+        return await waiting.done
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
+                self._under_way = group
+                if (outage := await self._commit(group)) is not None:
+                    waiting, self._waiting = self._waiting, []
+                    _settle_all(waiting, outage)
+        finally:
+            self._committing = None
+            self._under_way = []
+
+    def _give_up(self) -> None:
+        """On whoever has waited long enough; of those behind the commit under way nothing will ever be written."""
+        loop = asyncio.get_running_loop()
+        now, open_ = loop.time(), [each for each in (*self._under_way, *self._waiting) if not each.done.done()]
+        late = [each for each in open_ if each.until <= now]
+        self._waiting = [each for each in self._waiting if each.until > now]
+        _settle_all(late, StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s"))
+        left = open_[len(late) :]  # they stand in the order of their arrival
+        self._watch = loop.call_at(left[0].until, self._give_up) if left else None
+
+    async def _commit(self, group: list[_Waiting]) -> StoreUnavailable | None:
+        """One transaction for all; where they are too much for one, two halves; where one of them is refused, each on its
+        own, so that it fails alone. Returns the outage that ended it, if one did: others would only wait for the same."""
+        try:
+            position = await self._store.append([append for waiting in group for append in waiting.appends])
+        except StoreUnavailable as outage:
+            _settle_all(group, outage)
+            return outage
+        except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
+            if len(group) > 1:
+                size = (len(group) + 1) // 2 if isinstance(refusal, AppendTooLarge) else 1
+                return await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])
+            _settle(group[0], refusal)
+        else:
+            _settle_all(group, position)
+        return None
+
+    async def _commit_parts(self, parts: list[list[_Waiting]]) -> StoreUnavailable | None:
+        for number, part in enumerate(parts):
+            if (outage := await self._commit(part)) is not None:
+                _settle_all([waiting for other in parts[number + 1 :] for waiting in other], outage)
+                return outage
+        return None
+
+
+def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:
+    for waiting in group:
+        _settle(waiting, outcome)
+
+
+def _settle(waiting: _Waiting, outcome: int | Exception) -> None:
+    if waiting.done.done():
+        return  # its caller gave up
+    if isinstance(outcome, int):
+        waiting.done.set_result(outcome)
+    else:
+        waiting.done.set_exception(outcome)

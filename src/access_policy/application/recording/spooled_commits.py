@@ -1,0 +1,259 @@
+"""Facts of chargers are recorded whatever becomes of the event store (design 3.7, `on_store_outage`).
+
+While the store takes them they go there. When it fails they go to the spool, a journal on the local disk, and the charger
+is answered from memory as ever; once the store is back the spool is drained in order, and a stream that has spooled facts
+gets its next ones through the spool until those are in. A charger whose policy is `refuse` gets an error instead, which is
+no denial.
+
+What was appended when the store failed may be in it: its events keep their ids, by which the store knows them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.event_store import (
+    Append,
+    AppendTooLarge,
+    EventStore,
+    NewEvent,
+    Recorded,
+    StoreUnavailable,
+    StreamId,
+    VersionConflict,
+)
+from access_policy.application.ports.spool import Spool, Spooled
+from access_policy.application.recording.group_commit import GroupCommit
+from access_policy.application.streams import tenant_of
+from access_policy.domain.access_mode import OnStoreOutage
+from access_policy.domain.ids import ChargerId
+
+log = logging.getLogger(__name__)
+
+DRAINED_AT_ONCE: Final = 4  # entries of the spool, each of up to a group of appends
+PROBE_EVERY_S: Final = 1.0
+REBASE_TRIES: Final = 5
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What the spool holds of a stream whose events up to version `base` are (or were meant to be) in the store."""
+
+    base: int
+    events: list[NewEvent] = field(default_factory=list)
+    pending: int = 0  # appends that are not in the store yet
+
+    @property
+    def head(self) -> int:
+        return self.base + len(self.events)
+
+
+class SpooledCommits:
+    """Appends and loads like a store, for the decision path alone."""
+
+    def __init__(self, store: EventStore, commits: GroupCommit, spool: Spool, view: DecisionView) -> None:
+        self._store = store
+        self._commits = commits
+        self._spool = spool
+        self._to_spool = GroupCommit(spool)
+        self._view = view
+        self._is_up = True
+        self._streams: dict[StreamId, _Stream] = {}
+        self._woken = asyncio.Event()
+
+    @property
+    def is_up(self) -> bool:
+        """The store took what it was given last."""
+        return self._is_up
+
+    @property
+    def backlog(self) -> int:
+        """Appends of this process that are in the spool and not in the store yet."""
+        return sum(stream.pending for stream in self._streams.values())
+
+    async def append(self, *appends: Append) -> int:
+        """Durable when it returns: the log's position, or 0 for what is in the spool. Raises `VersionConflict` (nothing was
+        written) or `StoreUnavailable` (unknown whether it was, and nothing may be told as decided)."""
+        if self._is_up and not any(append.stream in self._streams for append in appends):
+            try:
+                return await self._commits.append(*appends)
+            except StoreUnavailable as outage:
+                self._went_down(outage)
+                if not self._may_spool(appends):
+                    raise
+        elif not self._may_spool(appends):
+            raise StoreUnavailable("the event store is down, and the charger's policy is to refuse")
+        await self._put(appends)
+        return 0
+
+    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+        """As of the store, with what the spool holds. Raises `StoreUnavailable`."""
+        spooled = self._streams.get(stream)
+        if spooled is None:
+            return await self._store.load(stream, after_version=after_version)
+        stored = await self._store.load(stream, after_version=after_version) if spooled.base > after_version else []
+        return [each for each in stored if each.version <= spooled.base] + [
+            Recorded(stream, version, 0, new.event, new.envelope)
+            for version, new in enumerate(spooled.events, spooled.base + 1)
+            if version > after_version
+        ]
+
+    # --- into the spool ----------------------------------------------------------------------------------------------
+
+    async def _put(self, appends: Sequence[Append]) -> None:
+        for append in appends:
+            known = self._streams.get(append.stream)
+            if known is not None and append.expected_version != known.head:
+                raise VersionConflict(f"{append.stream} has {known.head} events, {append.expected_version} expected")
+        for append in appends:
+            stream = self._streams.setdefault(append.stream, _Stream(append.expected_version))
+            stream.events += append.events
+            stream.pending += 1
+        try:
+            await self._to_spool.append(*appends)
+        except BaseException:
+            self._take_back(appends)
+            raise
+        self._woken.set()
+
+    def _take_back(self, appends: Sequence[Append]) -> None:
+        """What could not be put; later ones of the stream that were put meanwhile follow a gap and are rebased."""
+        for append in appends:
+            stream = self._streams.get(append.stream)
+            if stream is not None:
+                stream.events = [new for new in stream.events if new not in append.events]
+                self._settled(append.stream)
+
+    def _settled(self, stream_id: StreamId) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.pending -= 1
+            if stream.pending == 0:
+                del self._streams[stream_id]
+
+    def _may_spool(self, appends: Sequence[Append]) -> bool:
+        return all(
+            self._view.charger(tenant_of(append.stream), _charger_of(new)).policy.settings.on_store_outage
+            is OnStoreOutage.SPOOL
+            for append in appends
+            for new in append.events
+        )
+
+    def _went_down(self, outage: StoreUnavailable) -> None:
+        if self._is_up:
+            log.error("the event store is down, facts of chargers go to the spool: %s", outage)
+        self._is_up = False
+        self._woken.set()
+
+    # --- out of it ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled: look for the store when it is down, and drain the spool when it is back."""
+        while True:
+            try:
+                await self.drain()
+            except StoreUnavailable as outage:
+                self._went_down(outage)
+            except Exception:  # the edge of the loop: what cannot be drained stays where it is
+                log.exception("the spool is not drained")
+            await self._rest()
+
+    async def drain(self) -> None:
+        """Everything spooled into the store, in order; also what an earlier process left. Raises `StoreUnavailable`."""
+        if not self._is_up:
+            await self._store.last_position()
+        drained = 0
+        while entries := await self._spool.oldest(DRAINED_AT_ONCE):
+            await self._append_all(_appends_of(entries))
+            await self._spool.forget(entries[-1].number)
+            for append in _appends_of(entries):
+                self._settled(append.stream)
+                drained += 1
+            self._is_up = True
+        if drained:
+            log.warning("the event store is back: %d appends came from the spool", drained)
+        self._is_up = True
+
+    async def _append_all(self, appends: Sequence[Append]) -> None:
+        """In as few transactions as the store takes. A repeat appends only the events that are not stored yet, so a crash
+        between two parts loses and doubles nothing."""
+        try:
+            await self._store.append(appends)
+        except AppendTooLarge as refusal:
+            await self._append_halves(appends, refusal)
+        except VersionConflict:  # some of it is there already, or somebody else came first
+            for append in appends:
+                await self._append_missing(append)
+
+    async def _append_halves(self, appends: Sequence[Append], refusal: AppendTooLarge) -> None:
+        halves = _halves_of(appends)
+        if not halves:
+            log.error("%s: an event is too large for the event store and is set aside: %s", appends[0].stream, refusal)
+            await self._spool.set_aside(appends[0], str(refusal))
+        for half in halves:
+            await self._append_all(half)
+
+    async def _append_missing(self, append: Append) -> None:
+        """These are facts: what is not in the stream yet comes after whatever is. Raises `VersionConflict` where others
+        keep writing to the stream."""
+        for _ in range(REBASE_TRIES):
+            history = await self._store.load(append.stream)
+            stored = {recorded.envelope.event_id for recorded in history}
+            missing = tuple(new for new in append.events if new.envelope.event_id not in stored)
+            if not missing:
+                return
+            if append.expected_version != len(history):
+                log.warning("%s went on while its facts were in the spool; they follow", append.stream)
+            rest = Append(append.stream, len(history), missing)
+            try:
+                await self._store.append([rest])
+            except AppendTooLarge as refusal:
+                await self._append_halves([rest], refusal)
+            except VersionConflict:
+                continue
+            return
+        raise VersionConflict(f"{append.stream} kept being written by someone else")
+
+    async def _rest(self) -> None:
+        """While all is well until something is spooled; else for a moment."""
+        if self._is_up and not self._streams:
+            await self._woken.wait()
+        self._woken.clear()
+        await asyncio.sleep(PROBE_EVERY_S)
+
+
+def _appends_of(entries: Sequence[Spooled]) -> list[Append]:
+    return [append for entry in entries for append in entry.appends]
+
+
+def _halves_of(appends: Sequence[Append]) -> list[Sequence[Append]]:
+    """Two parts, in order; none for a single event. Appends of one attempt stay in one transaction while they fit."""
+    if len(appends) > 1:
+        middle = len(appends) // 2
+        cuts = sorted(range(1, len(appends)), key=lambda cut: (_cuts_an_attempt(appends, cut), abs(cut - middle)))
+        return [appends[: cuts[0]], appends[cuts[0] :]]
+    (append,) = appends
+    middle = len(append.events) // 2
+    if middle == 0:
+        return []
+    first, second = append.events[:middle], append.events[middle:]
+    return [
+        [Append(append.stream, append.expected_version, first)],
+        [Append(append.stream, append.expected_version + middle, second)],
+    ]
+
+
+def _cuts_an_attempt(appends: Sequence[Append], cut: int) -> bool:
+    before, after = appends[cut - 1].events[-1].envelope, appends[cut].events[0].envelope
+    return before.correlation_id == after.correlation_id
+
+
+def _charger_of(new: NewEvent) -> ChargerId:
+    """Every fact of the decision path names the charger that it is about."""
+    charger_id: ChargerId = getattr(new.event, "lineage", new.event).charger_id
+    return charger_id

@@ -1,0 +1,1 @@
+"""The service processes: start-up, background work, shutdown, health and metrics."""
