@@ -22,14 +22,15 @@ help: ## Show this list
 setup: $(SETUP_STAMP) ## Build .venv with everything in it; the second time does nothing
 
 # A .venv without pip or with an older Python was not made here: it is built anew.
-$(SETUP_STAMP): pyproject.toml requirements/dev.txt
+$(SETUP_STAMP): pyproject.toml simulator/pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "access-policy needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
 			"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
 	@$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable . --editable simulator
 	@touch $@
 
 run: setup ## Run the service with a demo depot and simulated chargers
@@ -54,6 +55,7 @@ types: setup ## Types (mypy)
 
 arch: setup ## The arrows between the layers (import-linter)
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --config simulator/pyproject.toml
 
 pytest: setup
 	$(PYTEST)
@@ -85,4 +87,4 @@ lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newe
 
 clean: ## Remove .venv and all caches; ./data stays
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src simulator tests -name __pycache__ -type d -prune -exec rm -rf {} +

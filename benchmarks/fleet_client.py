@@ -18,7 +18,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from access_policy.entrypoints.demo.simulated_charger import (
+from simulated_charger import (
     OCPP16,
     OCPP201,
     Behaviour,
@@ -28,8 +28,8 @@ from access_policy.entrypoints.demo.simulated_charger import (
     SimulatedCharger,
     link,
 )
-from access_policy.entrypoints.demo.simulated_charger.behaviour import EVERYTHING
-from access_policy.entrypoints.demo.simulated_charger.observed import Frame
+from simulated_charger.behaviour import EVERYTHING
+from simulated_charger.observed import Frame
 
 VEHICLES = 100
 SAMPLE_S = 0.5

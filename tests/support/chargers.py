@@ -1,8 +1,8 @@
-"""The simulated chargers of the demo, for tests: see access_policy.entrypoints.demo.simulated_charger."""
+"""Simulated chargers for tests, with short reconnect and timeout settings."""
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger import (
+from simulated_charger import (
     EVERYTHING,
     OCPP16,
     OCPP21,

@@ -11,8 +11,8 @@ import pytest
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.ids import VehicleId
-from access_policy.entrypoints.demo.simulated_charger import v16_commands
-from access_policy.entrypoints.demo.simulated_charger.link import Answer
+from simulated_charger import v16_commands
+from simulated_charger.link import Answer
 from tests.integration.conformance.stage import CONTEXT, ENDED, KEY, OWN, SPEC, STRANGER, SUSPENDED, stage
 from tests.support.chargers import Behaviour, FreevendKey, Identifier, Vehicle
 from tests.support.octt import octt

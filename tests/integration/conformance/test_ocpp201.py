@@ -16,8 +16,8 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
-from access_policy.entrypoints.demo.simulated_charger import v201_commands
-from access_policy.entrypoints.demo.simulated_charger.link import Answer, CallRefused
+from simulated_charger import v201_commands
+from simulated_charger.link import Answer, CallRefused
 from tests.integration.conformance.stage import (
     BAY,
     CONTEXT,

@@ -43,6 +43,7 @@ def serve(
     settings = settings_of(data=data, http=http, ocpp=ocpp, roles=",".join(role) if role else None, instance=instance)
     _log_to_terminal(settings, quiet=demo)
     if demo:
+        _require_demo_extra()
         from access_policy.entrypoints.demo.run import serve_demo
 
         run(serve_demo(settings, Console()))
@@ -75,6 +76,7 @@ def demo_once(
     data: Annotated[Path | None, typer.Option(help="Where to keep what the demo makes [default: nowhere]")] = None,
 ) -> None:
     """Run the demo for about a minute, check what it should show, and exit with 0 or 1."""
+    _require_demo_extra()
     from access_policy.entrypoints.demo.run import demo_once as run_once
 
     settings = settings_of(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
@@ -94,6 +96,16 @@ def signed_token(data: Path, tenant: str, role: Role) -> str:
         tokens = open_embedded_tokens(data / "keys", SystemClock())
         return tokens.issue(tenant, role, subject="cli", ttl=timedelta(minutes=10))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
+        refuse(error)
+
+
+def _require_demo_extra() -> None:
+    """End the command with one line if the simulated chargers are not installed."""
+    from access_policy.entrypoints.demo import DemoExtraMissing, require_demo_extra
+
+    try:
+        require_demo_extra()
+    except DemoExtraMissing as error:
         refuse(error)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from access_policy.entrypoints.demo.simulated_charger import (
+from simulated_charger import (
     OCPP16,
     OCPP201,
     AfterRefusal,

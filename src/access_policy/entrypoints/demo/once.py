@@ -35,7 +35,7 @@ from access_policy.entrypoints.demo.fleet import (
     DemoCharger,
     DemoVehicle,
 )
-from access_policy.entrypoints.demo.simulated_charger import Outcome, SimulatedCharger
+from simulated_charger import Outcome, SimulatedCharger
 
 WINDOW_IN_S = 15  # from the set-up to the start of the managed window
 WINDOW_S = 40

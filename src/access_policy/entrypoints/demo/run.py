@@ -20,10 +20,10 @@ from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT, ZONE
 from access_policy.entrypoints.demo.lines import line
 from access_policy.entrypoints.demo.once import DemoOnce, Expectations, all_chargers
-from access_policy.entrypoints.demo.simulated_charger import SimulatedCharger
 from access_policy.entrypoints.demo.visitors import come_and_go
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from simulated_charger import SimulatedCharger
 
 PERIOD = timedelta(minutes=4)  # two minutes of managed access, two of freevend
 WINDOWS = 45  # three hours

@@ -15,7 +15,7 @@ from access_policy.entrypoints.demo.fleet import (
     VEHICLES,
     DemoVehicle,
 )
-from access_policy.entrypoints.demo.simulated_charger import OCPP201, SimulatedCharger
+from simulated_charger import OCPP201, SimulatedCharger
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from access_policy.entrypoints.demo.simulated_charger.settings import BOOLEAN, Factory, Setting
-from access_policy.entrypoints.demo.simulated_charger.spec import (
+from simulated_charger.settings import BOOLEAN, Factory, Setting
+from simulated_charger.spec import (
     OCPP16,
     ChargerSpec,
     FreevendKey,

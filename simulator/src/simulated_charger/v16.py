@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger.connector import (
+from simulated_charger.connector import (
     Connector,
     StopReason,
     Transaction,
 )
-from access_policy.entrypoints.demo.simulated_charger.local_authorisation import Key, Rules
-from access_policy.entrypoints.demo.simulated_charger.observed import Verdict
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.spec import FreevendKey, Identifier, IdentifierKind, Payload
-from access_policy.entrypoints.demo.simulated_charger.station import Station, parsed, spelled
+from simulated_charger.local_authorisation import Key, Rules
+from simulated_charger.observed import Verdict
+from simulated_charger.outbox import Message
+from simulated_charger.spec import FreevendKey, Identifier, IdentifierKind, Payload
+from simulated_charger.station import Station, parsed, spelled
 
 NEVER_GIVEN = -1  # the transactionId of a start that was never answered (1.6 errata 3.18)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from access_policy.entrypoints.demo.simulated_charger.behaviour import Behaviour
+from simulated_charger.behaviour import Behaviour
 
 Payload = dict[str, Any]
 

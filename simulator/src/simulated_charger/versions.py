@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from access_policy.entrypoints.demo.simulated_charger.link import Answer
-from access_policy.entrypoints.demo.simulated_charger.spec import OCPP16, OCPP21, OCPP201, Payload
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
-from access_policy.entrypoints.demo.simulated_charger.v16 import DialectV16
-from access_policy.entrypoints.demo.simulated_charger.v16_commands import CommandsV16
-from access_policy.entrypoints.demo.simulated_charger.v201 import DialectV201
-from access_policy.entrypoints.demo.simulated_charger.v201_commands import CommandsV201
+from simulated_charger.link import Answer
+from simulated_charger.spec import OCPP16, OCPP21, OCPP201, Payload
+from simulated_charger.station import Dialect, Station
+from simulated_charger.v16 import DialectV16
+from simulated_charger.v16_commands import CommandsV16
+from simulated_charger.v201 import DialectV201
+from simulated_charger.v201_commands import CommandsV201
 
 if TYPE_CHECKING:
-    from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
+    from simulated_charger.charger import SimulatedCharger
 
 
 class Commands(Protocol):

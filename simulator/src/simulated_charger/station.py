@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Protocol
 
-from access_policy.entrypoints.demo.simulated_charger.connector import (
+from simulated_charger.connector import (
     Connector,
     StopReason,
     Transaction,
 )
-from access_policy.entrypoints.demo.simulated_charger.link import Link, Spawn
-from access_policy.entrypoints.demo.simulated_charger.local_authorisation import Key, LocalAuthorisation, Rules
-from access_policy.entrypoints.demo.simulated_charger.observed import Verdict
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message, Outbox
-from access_policy.entrypoints.demo.simulated_charger.settings import Settings
-from access_policy.entrypoints.demo.simulated_charger.spec import ChargerSpec, Identifier, IdentifierKind, Payload
+from simulated_charger.link import Link, Spawn
+from simulated_charger.local_authorisation import Key, LocalAuthorisation, Rules
+from simulated_charger.observed import Verdict
+from simulated_charger.outbox import Message, Outbox
+from simulated_charger.settings import Settings
+from simulated_charger.spec import ChargerSpec, Identifier, IdentifierKind, Payload
 
 
 def utc_now() -> datetime:

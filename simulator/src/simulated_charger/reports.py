@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector
-from access_policy.entrypoints.demo.simulated_charger.observed import Outcome, Verdict
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
+from simulated_charger.connector import Connector
+from simulated_charger.observed import Outcome, Verdict
+from simulated_charger.outbox import Message
+from simulated_charger.station import Dialect, Station
 
 
 class Reports:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from access_policy.entrypoints.demo.simulated_charger.admissions import FREE, Admissions
-from access_policy.entrypoints.demo.simulated_charger.connector import (
+from simulated_charger.admissions import FREE, Admissions
+from simulated_charger.connector import (
     Admission,
     Connector,
     Fault,
@@ -15,11 +15,11 @@ from access_policy.entrypoints.demo.simulated_charger.connector import (
     StopReason,
     Transaction,
 )
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Outcome, Verdict
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.reports import Reports
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, IdentifierKind, Payload, Vehicle
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
+from simulated_charger.observed import DecidedBy, Outcome, Verdict
+from simulated_charger.outbox import Message
+from simulated_charger.reports import Reports
+from simulated_charger.spec import Identifier, IdentifierKind, Payload, Vehicle
+from simulated_charger.station import Dialect, Station
 
 NO_POWER = Verdict(status="NoPower", decided_by=DecidedBy.NOBODY)
 

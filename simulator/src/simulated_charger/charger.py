@@ -10,23 +10,23 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector, Fault, StopReason
-from access_policy.entrypoints.demo.simulated_charger.factory_settings import factory_settings
-from access_policy.entrypoints.demo.simulated_charger.link import Job, Link
-from access_policy.entrypoints.demo.simulated_charger.observed import Frame, Outcome
-from access_policy.entrypoints.demo.simulated_charger.outbox import Outbox
-from access_policy.entrypoints.demo.simulated_charger.power import Power
-from access_policy.entrypoints.demo.simulated_charger.sessions import Sessions
-from access_policy.entrypoints.demo.simulated_charger.settings import Settings
-from access_policy.entrypoints.demo.simulated_charger.spec import (
+from simulated_charger.connector import Connector, Fault, StopReason
+from simulated_charger.factory_settings import factory_settings
+from simulated_charger.link import Job, Link
+from simulated_charger.observed import Frame, Outcome
+from simulated_charger.outbox import Outbox
+from simulated_charger.power import Power
+from simulated_charger.sessions import Sessions
+from simulated_charger.settings import Settings
+from simulated_charger.spec import (
     ChargerSpec,
     Identifier,
     Payload,
     Vehicle,
 )
-from access_policy.entrypoints.demo.simulated_charger.station import Station, parsed, utc_now
-from access_policy.entrypoints.demo.simulated_charger.versions import version
-from access_policy.entrypoints.demo.simulated_charger.visits import visit
+from simulated_charger.station import Station, parsed, utc_now
+from simulated_charger.versions import version
+from simulated_charger.visits import visit
 
 SHARED_RANDOM = Random()  # noqa: S311  # jitter and transaction ids, no secrets
 

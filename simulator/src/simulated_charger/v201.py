@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger.connector import (
+from simulated_charger.connector import (
     Connector,
     StartCause,
     Status,
     StopReason,
     Transaction,
 )
-from access_policy.entrypoints.demo.simulated_charger.local_authorisation import Key, Rules
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Verdict
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.spec import FreevendVariable, Identifier, IdentifierKind, Payload
-from access_policy.entrypoints.demo.simulated_charger.station import NOBODY, Station, parsed, spelled
+from simulated_charger.local_authorisation import Key, Rules
+from simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.outbox import Message
+from simulated_charger.spec import FreevendVariable, Identifier, IdentifierKind, Payload
+from simulated_charger.station import NOBODY, Station, parsed, spelled
 
 TOKEN_TYPES = {
     IdentifierKind.RFID: "ISO14443",

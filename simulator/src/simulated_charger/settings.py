@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from access_policy.entrypoints.demo.simulated_charger.behaviour import Behaviour
+from simulated_charger.behaviour import Behaviour
 
 BOOLEAN = ("true", "false")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, LinkLost, NoAnswer
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Verdict
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, IdentifierKind, Payload
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
+from simulated_charger.link import CallRefused, LinkLost, NoAnswer
+from simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.spec import Identifier, IdentifierKind, Payload
+from simulated_charger.station import Dialect, Station
 
 NO_ANSWER = Verdict(status="NoAnswer", decided_by=DecidedBy.NOBODY)
 FREE = Verdict(status="Accepted", decided_by=DecidedBy.FREEVEND)

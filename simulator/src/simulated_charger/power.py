@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
-from access_policy.entrypoints.demo.simulated_charger.connector import StopReason
-from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, LinkLost, NoAnswer
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.sessions import Sessions
-from access_policy.entrypoints.demo.simulated_charger.spec import Payload
-from access_policy.entrypoints.demo.simulated_charger.station import Dialect, Station
+from simulated_charger.connector import StopReason
+from simulated_charger.link import CallRefused, LinkLost, NoAnswer
+from simulated_charger.outbox import Message
+from simulated_charger.sessions import Sessions
+from simulated_charger.spec import Payload
+from simulated_charger.station import Dialect, Station
 
 BOOT_RETRY_S = 10
 

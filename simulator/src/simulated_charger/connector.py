@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from access_policy.entrypoints.demo.simulated_charger.observed import Verdict
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, Vehicle
+from simulated_charger.observed import Verdict
+from simulated_charger.spec import Identifier, Vehicle
 
 
 class Status(StrEnum):

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, Link, LinkLost, NoAnswer, Spawn
-from access_policy.entrypoints.demo.simulated_charger.spec import Payload
+from simulated_charger.link import CallRefused, Link, LinkLost, NoAnswer, Spawn
+from simulated_charger.spec import Payload
 
 
 @dataclass(slots=True, eq=False)

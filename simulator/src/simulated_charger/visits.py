@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Outcome, Verdict
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, Vehicle
+from simulated_charger.connector import Connector
+from simulated_charger.observed import DecidedBy, Outcome, Verdict
+from simulated_charger.spec import Identifier, Vehicle
 
 if TYPE_CHECKING:
-    from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
+    from simulated_charger.charger import SimulatedCharger
 
 NOTHING_HAPPENED = Verdict(status="NotStarted", decided_by=DecidedBy.NOBODY)
 

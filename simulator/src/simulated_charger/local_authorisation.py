@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.observed import DecidedBy, Verdict
 
 Key = tuple[str, str]  # type ("" in 1.6) and value in upper case
 

@@ -3,12 +3,12 @@
 Nothing here imports the rest of access_policy: what these chargers say about the server is a second opinion.
 """
 
-from access_policy.entrypoints.demo.simulated_charger.behaviour import EVERYTHING, AfterRefusal, Behaviour
-from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector, Status, StopReason, Transaction
-from access_policy.entrypoints.demo.simulated_charger.link import CallRefused, LinkLost, NoAnswer
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Frame, Outcome, Verdict
-from access_policy.entrypoints.demo.simulated_charger.spec import (
+from simulated_charger.behaviour import EVERYTHING, AfterRefusal, Behaviour
+from simulated_charger.charger import SimulatedCharger
+from simulated_charger.connector import Connector, Status, StopReason, Transaction
+from simulated_charger.link import CallRefused, LinkLost, NoAnswer
+from simulated_charger.observed import DecidedBy, Frame, Outcome, Verdict
+from simulated_charger.spec import (
     OCPP16,
     OCPP21,
     OCPP201,

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector, StopReason
-from access_policy.entrypoints.demo.simulated_charger.link import Answer, CallRefused
-from access_policy.entrypoints.demo.simulated_charger.local_authorisation import ListEntry
-from access_policy.entrypoints.demo.simulated_charger.observed import DecidedBy, Verdict
-from access_policy.entrypoints.demo.simulated_charger.settings import Setting, Written
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, IdentifierKind, Payload
-from access_policy.entrypoints.demo.simulated_charger.station import parsed
+from simulated_charger.connector import Connector, StopReason
+from simulated_charger.link import Answer, CallRefused
+from simulated_charger.local_authorisation import ListEntry
+from simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.settings import Setting, Written
+from simulated_charger.spec import Identifier, IdentifierKind, Payload
+from simulated_charger.station import parsed
 
 if TYPE_CHECKING:
-    from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
+    from simulated_charger.charger import SimulatedCharger
 
 KNOWN_ELSEWHERE = frozenset(
     {

@@ -16,7 +16,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, NegotiationError
 
-from access_policy.entrypoints.demo.simulated_charger.spec import ChargerSpec, Payload
+from simulated_charger.spec import ChargerSpec, Payload
 
 CLOSE_TIMEOUT_S = 1.0
 QUEUED_FRAMES_MAX = 4

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from access_policy.entrypoints.demo.simulated_charger.connector import Connector, StopReason
-from access_policy.entrypoints.demo.simulated_charger.link import Answer, CallRefused
-from access_policy.entrypoints.demo.simulated_charger.local_authorisation import ListEntry
-from access_policy.entrypoints.demo.simulated_charger.spec import Identifier, Payload
-from access_policy.entrypoints.demo.simulated_charger.v201 import TOKEN_TYPES, kind_of, listed_verdict
-from access_policy.entrypoints.demo.simulated_charger.v201_variables import Variables
+from simulated_charger.connector import Connector, StopReason
+from simulated_charger.link import Answer, CallRefused
+from simulated_charger.local_authorisation import ListEntry
+from simulated_charger.spec import Identifier, Payload
+from simulated_charger.v201 import TOKEN_TYPES, kind_of, listed_verdict
+from simulated_charger.v201_variables import Variables
 
 if TYPE_CHECKING:
-    from access_policy.entrypoints.demo.simulated_charger.charger import SimulatedCharger
+    from simulated_charger.charger import SimulatedCharger
 
 KNOWN_ELSEWHERE = frozenset(
     {

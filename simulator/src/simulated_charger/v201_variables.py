@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.demo.simulated_charger.link import Answer, CallRefused, LinkLost, NoAnswer
-from access_policy.entrypoints.demo.simulated_charger.outbox import Message
-from access_policy.entrypoints.demo.simulated_charger.settings import BOOLEAN, Setting, Written
-from access_policy.entrypoints.demo.simulated_charger.spec import Payload
-from access_policy.entrypoints.demo.simulated_charger.station import Station
+from simulated_charger.link import Answer, CallRefused, LinkLost, NoAnswer
+from simulated_charger.outbox import Message
+from simulated_charger.settings import BOOLEAN, Setting, Written
+from simulated_charger.spec import Payload
+from simulated_charger.station import Station
 
 REPORTED_PER_MESSAGE = 10
 
