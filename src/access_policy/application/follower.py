@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
+from access_policy.application.backoff import Backoff
 from access_policy.application.ports.event_store import EventStore, Recorded
 
 log = logging.getLogger(__name__)
@@ -62,24 +62,23 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled; a failure is logged once a streak, and following goes on from the handler's position."""
-        failures, stuck_at = 0, self._reached
+        backoff, stuck_at = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S), self._reached
         while True:
             try:
                 await self.resume()
                 while True:
                     await self.catch_up(at_ease=True)
-                    if failures:
-                        log.info("follower %s goes on after %d failures", self.name, failures)
-                        failures = 0
+                    if backoff.failures:
+                        log.info("follower %s goes on after %d failures", self.name, backoff.failures)
+                        backoff.reset()
                     await self._wait()
             except Exception:
                 if self._reached != stuck_at:
-                    failures, stuck_at = 0, self._reached
-                if failures == 0:
+                    stuck_at = self._reached
+                    backoff.reset()
+                if backoff.failures == 0:
                     log.exception("follower %s failed and starts again", self.name)
-                longest = min(RESTART_LONGEST_S, RESTART_FIRST_S * 2 ** min(failures, 10))
-                failures += 1
-                await asyncio.sleep(random.uniform(0, longest))  # noqa: S311  full jitter, no secret
+                await asyncio.sleep(backoff.next_s())
 
     async def resume(self) -> None:
         """Go on from where the handler is."""

@@ -15,7 +15,6 @@ from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.decision_view.recent_activity import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.mode_application.backoff import Backoff
 from access_policy.application.mode_application.controller import ModeController, Pace
 from access_policy.application.mode_application.reboots import REBOOTS_MAX, Reboots
 from access_policy.application.mode_application.reconcile import Outcome, Reconciler
@@ -477,16 +476,6 @@ async def test_the_controller_follows_transitions_and_retries_until_it_is_so(yar
 
     assert yard.charger.mode is MANAGED
     assert yard.charger.writes == [MANAGED]
-
-
-def test_backoff_is_a_random_share_of_a_span_that_doubles_up_to_its_longest() -> None:
-    backoff = Backoff(1.0, 8.0, random_share=lambda: 1.0)
-
-    spans = [backoff.next_s() for _ in range(6)]
-    backoff.forget()
-
-    assert spans == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
-    assert backoff.next_s() == 1.0
 
 
 def applied_mode(yard: Yard) -> AccessMode | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +16,7 @@ from typing import Any, Final
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient
 from access_policy.adapters.event_intake.messages import BadEvent, read
+from access_policy.application.backoff import Backoff, exponential_s
 from access_policy.application.errors import TooBusy
 from access_policy.application.ports.event_intake import EventIntake, Fate
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -31,6 +31,7 @@ AGAIN_FIRST_S: Final = 2
 AGAIN_LONGEST_S: Final = 900
 RECEIVES_MAX: Final = 8  # of a message that does not fit yet: some ten minutes
 REASON_LENGTH_MAX: Final = 1_000
+RESTART_FIRST_S: Final = 0.2  # the span of the first pause after a failed read; it doubles up to
 RESTART_LONGEST_S: Final = 30.0
 
 
@@ -78,18 +79,16 @@ class SqsIntake:
 
     async def run(self) -> None:
         """Until `drain`, or cancelled, which leaves what is under way to come again."""
-        failures = 0
+        backoff = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S)
         try:
             while not self._stopping.is_set():
                 try:
                     await self._take_a_batch()
-                    failures = 0
+                    backoff.reset()
                 except Exception as trouble:  # noqa: BLE001  whatever it is, what is in the queue comes again
-                    if failures == 0:
+                    if backoff.failures == 0:
                         log.error("queue %s cannot be read: %r", self._name, trouble)
-                    failures += 1
-                    longest = min(RESTART_LONGEST_S, 0.1 * 2.0 ** min(failures, 20))
-                    await self._unless_stopping(asyncio.sleep(random.uniform(0, longest)))  # noqa: S311  jitter, no secret
+                    await self._unless_stopping(asyncio.sleep(backoff.next_s()))
         finally:
             self._stopped.set()
 
@@ -208,7 +207,7 @@ class SqsIntake:
                 log.warning("messages under way may come again: %s", trouble)
 
     async def _show_again(self, message: Message) -> None:
-        after_s = min(AGAIN_LONGEST_S, AGAIN_FIRST_S * 2 ** min(_receives(message) - 1, 20))
+        after_s = int(exponential_s(_receives(message), first_s=AGAIN_FIRST_S, longest_s=AGAIN_LONGEST_S))
         try:
             await self._change_visibility([message], after_s)
         except AWS_TROUBLE as trouble:

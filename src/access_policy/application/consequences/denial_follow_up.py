@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from access_policy.application.backoff import Backoff
 from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.charging_sessions.session_ends import energy_between
 from access_policy.application.context import SYSTEM, Context, enveloped
@@ -24,7 +25,6 @@ from access_policy.application.deciding.attempts import AccessAttempt, EnergyRep
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
 from access_policy.application.decision_view.view import ChargerView, DecisionView
-from access_policy.application.mode_application.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict
@@ -56,7 +56,7 @@ class _Stop:
     cause: StopCause
     due: float = 0.0
     recorded: bool = False
-    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=4.0, longest_s=120.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=4.0, longest_s=120.0, shortest_s=0.05))
 
 
 class FollowUp:

@@ -21,10 +21,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
+from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.local_lists.desired import Entry, agreements_here, desired_entries
 from access_policy.application.local_lists.shared import Shared
-from access_policy.application.mode_application.backoff import Backoff
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -292,7 +292,7 @@ class LocalListKeeper:
 
     def _try_later(self, key: ChargerKey, trouble: Exception) -> None:
         log.info("the local list of %s is tried again: %s", key[1], trouble)
-        _, backoff = self._later.get(key, (0.0, Backoff(first_s=TRY_AGAIN_S, longest_s=LOOK_AGAIN_S)))
+        _, backoff = self._later.get(key, (0.0, Backoff(TRY_AGAIN_S, LOOK_AGAIN_S, shortest_s=0.05)))
         self._later[key] = (time.monotonic() + backoff.next_s(), backoff)
         self._seen.pop(key, None)
 

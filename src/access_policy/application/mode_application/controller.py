@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from aiolimiter import AsyncLimiter
+
+from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.mode_application.alarms import Alarms
-from access_policy.application.mode_application.backoff import Backoff, RateLimit
 from access_policy.application.mode_application.reconcile import Outcome, Reconciler
 from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.clock import Clock
@@ -64,16 +66,18 @@ class ModeController:
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
     _later: Alarms[ChargerKey, float] = field(default_factory=Alarms)  # monotonic instants
     _backoffs: defaultdict[ChargerKey, Backoff] = field(init=False)
-    _limits: dict[tuple[str, str], RateLimit] = field(default_factory=dict)
-    _limit: RateLimit = field(init=False)
+    _limits: dict[tuple[str, str], AsyncLimiter] = field(default_factory=dict)
+    _limit: AsyncLimiter = field(init=False)
     _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
     _unread: set[ChargerKey] = field(default_factory=set)  # to be read back, which failed: the retry reads as well
     _plans: dict[ChargerKey, int] = field(default_factory=dict)  # the version of the plan at the last look
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._backoffs = defaultdict(lambda: Backoff(self.pace.backoff_first_s, self.pace.backoff_longest_s))
-        self._limit = RateLimit(self.pace.per_s, self.pace.burst)
+        self._backoffs = defaultdict(
+            lambda: Backoff(self.pace.backoff_first_s, self.pace.backoff_longest_s, shortest_s=0.05)
+        )
+        self._limit = _limiter(self.pace.per_s, self.pace.burst)
         self.view.on_policy_change(self._policy_changed)
 
     def hint(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> None:
@@ -142,8 +146,8 @@ class ModeController:
         began = self.clock.now()
         try:
             if self.reconciler.gateway.configurable_epoch(key) is not None:
-                await self._limit_of(key).take()
-                await self._limit.take()
+                await self._limit_of(key).acquire()
+                await self._limit.acquire()
             if (meanwhile := self._dirty.pop(key, None)) is not None:
                 work = _Work(meanwhile.trigger, work.read_back or meanwhile.read_back)
             self._plans[key] = self.view.charger(*key).policy.changed_at
@@ -178,10 +182,10 @@ class ModeController:
         else:
             self._boundaries.set(key, upcoming.start)
 
-    def _limit_of(self, key: ChargerKey) -> RateLimit:
+    def _limit_of(self, key: ChargerKey) -> AsyncLimiter:
         depot = (key[0], self.view.charger(*key).policy.settings.depot_id)
         if depot not in self._limits:
-            self._limits[depot] = RateLimit(self.pace.depot_per_s, self.pace.depot_burst)
+            self._limits[depot] = _limiter(self.pace.depot_per_s, self.pace.depot_burst)
         return self._limits[depot]
 
     async def _wait(self, now: datetime) -> None:
@@ -201,3 +205,8 @@ class ModeController:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _limiter(per_s: float, burst: int) -> AsyncLimiter:
+    """At most `burst` acquisitions at once, and `per_s` a second in the long run."""
+    return AsyncLimiter(burst, burst / per_s)

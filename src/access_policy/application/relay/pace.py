@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from access_policy.application.backoff import Backoff, exponential_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -27,10 +29,10 @@ class Pace:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random_share: Callable[[], float] = random.random
 
-    async def rest(self, failures: int) -> None:
-        """After this many failures in a row, from 1."""
-        await self.sleep(min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30)) * self.random_share())
+    def backoff(self) -> Backoff:
+        """Delays after tries in which the bus refused entries."""
+        return Backoff(self.first_s, self.longest_s, random_share=self.random_share)
 
     def held_for(self, tries: int) -> timedelta:
         """Without jitter: streams are tried one after the other."""
-        return timedelta(seconds=min(self.held_longest_s, self.held_first_s * 2.0 ** min(tries - 1, 30)))
+        return timedelta(seconds=exponential_s(tries, first_s=self.held_first_s, longest_s=self.held_longest_s))

@@ -138,7 +138,7 @@ class Relay:
         return queues, held
 
     async def _publish(self, queues: dict[StreamId, deque[Waiting]], held: dict[StreamId, HeldStream]) -> None:
-        failures = 0
+        backoff = self._pace.backoff()
         while queues:
             calls = next_calls(queues, CALLS)
             answers = await asyncio.gather(*(self._call(call) for call in calls), return_exceptions=True)
@@ -149,9 +149,10 @@ class Relay:
             for answer in answers:
                 if isinstance(answer, BaseException):
                     raise answer
-            failures = failures + 1 if not_now else 0
-            if failures:
-                await self._pace.rest(failures)
+            if not_now:
+                await self._pace.sleep(backoff.next_s())
+            else:
+                backoff.reset()
 
     async def _call(self, call: Sequence[Waiting]) -> list[Outcome]:
         return await self._bus.publish([waiting.entry for waiting in call])
