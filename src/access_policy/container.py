@@ -84,6 +84,7 @@ from access_policy.application.follower import Follower
 from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.measurements import Measurements
 from access_policy.application.mode_application.controller import ModeController, Pace
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.reconcile import Reconciler
@@ -271,9 +272,12 @@ class Container(containers.DeclarativeContainer):
         settings,
     )
     live = providers.Singleton(RecentActivity)
-    commits = providers.Singleton(GroupCommit, store)
+    measurements = providers.Singleton(Measurements)
+    commits = providers.Singleton(GroupCommit, store, committed=measurements.provided.committed)
     spool = providers.Singleton(_opening(lambda s: SqliteSpool(s.own_data / "spool.sqlite")), opened, settings)
-    spooled_commits = providers.Singleton(SpooledCommits, store, commits, spool, decision_view)
+    spooled_commits = providers.Singleton(
+        SpooledCommits, store, commits, spool, decision_view, committed=measurements.provided.committed
+    )
     policies = providers.Singleton(ChargerAccessPolicies, store, decision_view)
     mode_hints = providers.Singleton(lambda: ModeHints())
     desk = providers.Singleton(
@@ -286,6 +290,7 @@ class Container(containers.DeclarativeContainer):
         clock,
         unknown_identifiers,
         mode_hints.provided.decided,
+        measurements,
     )
     explained_attempts = providers.Singleton(ExplainedAttempts, store, policies, decision_view)
     access_reports = providers.Singleton(lambda views, view: AccessReports(views, view.zone_of), views, decision_view)

@@ -32,6 +32,8 @@ def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
         (("token", "--tenant", "a/b", "--role", "viewer"), 1, "tenant holds a character"),
         (("token", "--tenant", "acme", "--role", "viewer", "--ttl", "soon"), 1, "ISO 8601"),
         (("token", "--tenant", "acme", "--role", "emperor"), 2, "emperor"),
+        (("token", "--role", "viewer"), 2, "--tenant"),
+        (("token", "--tenant", "acme", "--role", "installation"), 1, "belongs to no tenant"),
         (("rebuild", "--only", "nonsense"), 1, "there are depots"),
         (("serve", "--http", "0.0.0.0:8000"), 1, "loopback"),
         (("serve", "--http", "nonsense"), 2, "HOST:PORT"),

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.decision_view.recent_activity import ChargerKey
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
@@ -73,6 +73,7 @@ class HttpApi:
         return [each.event for each in await self.container.store().read_log(after=position, limit=10_000)]
 
     def token(self, role: Role = Role.ADMIN, tenant: str = "acme") -> str:
+        tenant = NO_TENANT if role is Role.INSTALLATION else tenant
         return self.container.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
@@ -27,6 +27,7 @@ class Api:
     client: httpx.AsyncClient
 
     def token(self, role: Role = Role.ADMIN, tenant: str = TENANT) -> str:
+        tenant = NO_TENANT if role is Role.INSTALLATION else tenant
         return self.service.container.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
 
     async def send(

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 
 import pytest
 from eventsourcing.persistence import StoredEvent
 from prometheus_client.parser import text_string_to_metric_families
 
-from access_policy.application.ports.event_store import Append, StreamId
+from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
 from access_policy.entrypoints.processes.loop_watch import TICK_S, LoopWatch
+from access_policy.entrypoints.processes.metrics import Metrics, merged
 from tests.support.attempts import denied
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
 from tests.support.stores import happened
 from tests.support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
+ATTEMPT = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04DEADBEEF0001"}}
+
 
 async def measured(api: HttpApi) -> dict[str, float]:
     """By name, with the labels behind it."""
-    answer = await api.get("/metrics", role=Role.VIEWER)
+    answer = await api.get("/metrics", role=Role.INSTALLATION)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
     return {
@@ -86,12 +91,94 @@ async def test_a_store_that_is_down_is_said_and_the_rest_is_there(api: HttpApi) 
     assert "access_policy_log_position" not in shown
 
 
-async def test_the_text_names_no_tenant_and_needs_a_token(api: HttpApi) -> None:
-    text = (await api.get("/metrics")).text
+async def test_metrics_name_no_tenant_and_no_charger(api: HttpApi) -> None:
+    await api.send("POST", "/v1/access-decisions", ATTEMPT)
 
+    text = (await api.get("/metrics", role=Role.INSTALLATION)).text
+
+    assert "access_policy_decisions_total" in text
     assert "acme" not in text
     assert "bay-1" not in text
+
+
+async def test_metrics_without_a_token_are_unauthorised(api: HttpApi) -> None:
     assert (await api.client.get("/metrics")).status_code == 401
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.INSTALLATION])
+async def test_metrics_with_a_tenant_s_token_are_forbidden(api: HttpApi, role: Role) -> None:
+    assert (await api.get("/metrics", role=role)).status_code == 403
+
+
+async def test_installation_token_on_a_tenant_s_chargers_is_forbidden(api: HttpApi) -> None:
+    assert (await api.get("/v1/chargers", role=Role.INSTALLATION)).status_code == 403
+
+
+async def test_decision_is_counted_by_outcome_and_reason_with_its_latency_and_commit(api: HttpApi) -> None:
+    before = await measured(api)
+    answer = await api.send("POST", "/v1/access-decisions", ATTEMPT)
+    assert answer.json()["reason"] == "unknown_identifier"
+
+    shown = await measured(api)
+
+    grew = {name: value - before[name] for name, value in shown.items() if name.startswith("access_policy_decisions")}
+    assert {name: value for name, value in grew.items() if value} == {
+        "access_policy_decisions_total/denied/unknown_identifier": 1
+    }
+    assert shown["access_policy_decision_latency_seconds_count"] == 1
+    assert shown["access_policy_commit_size_appends_sum"] == 1
+
+
+async def test_attempt_that_the_store_refuses_is_counted_as_undecided(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> int:
+        raise StoreUnavailable("down")
+
+    monkeypatch.setattr(api.container.spooled_commits(), "append", fail)
+    assert (await api.send("POST", "/v1/access-decisions", ATTEMPT)).status_code == 503
+
+    shown = await measured(api)
+
+    assert shown["access_policy_attempts_undecided_total"] == 1
+    assert shown["access_policy_decisions_total/denied/unknown_identifier"] == 0
+    assert shown["access_policy_decision_latency_seconds_count"] == 0
+
+
+async def test_each_counter_of_the_ocpp_server_is_shown(api: HttpApi) -> None:
+    api.container.gateway().counters.late_answers = 3
+
+    shown = await measured(api)
+
+    kinds = {name.split("/")[1] for name in shown if name.startswith("access_policy_ocpp_incidents_total")}
+    assert kinds == {field.name for field in fields(Counters)}
+    assert shown["access_policy_ocpp_incidents_total/late_answers"] == 3
+
+
+def test_merged_texts_share_families_and_differ_by_the_process_label() -> None:
+    one = b'# HELP decisions_total Decisions.\n# TYPE decisions_total counter\ndecisions_total{reason="x"} %d\n'
+
+    text = merged({"": b"# TYPE up gauge\nup 1\n", "gateway": one % 2, "office": one % 3}).decode()
+
+    assert text.count("# TYPE decisions_total counter") == 1
+    assert 'decisions_total{process="gateway",reason="x"} 2.0' in text
+    assert 'decisions_total{process="office",reason="x"} 3.0' in text
+    assert "\nup 1.0" in text
+
+
+async def test_merged_texts_of_real_processes_keep_every_sample(api: HttpApi) -> None:
+    metrics = Metrics(api.container)
+    metrics.loop_watch.seen(0.3, at=0.0)
+    text = await metrics.of_this_process()
+
+    of_two = text_string_to_metric_families(merged({"office": text, "gateway": text}).decode())
+
+    alone = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    samples = [sample for family in of_two for sample in family.samples]
+    assert len(samples) == 2 * len(alone)
+    assert {sample.labels["process"] for sample in samples} == {"office", "gateway"}
+    slow = [s for s in samples if s.name == "access_policy_event_loop_lag_seconds_bucket" and s.labels["le"] == "0.5"]
+    assert [sample.value for sample in slow] == [1, 1]
 
 
 async def test_the_lag_of_the_event_loop_is_shown_as_a_gauge_and_a_histogram(api: HttpApi) -> None:
@@ -102,16 +189,15 @@ async def test_the_lag_of_the_event_loop_is_shown_as_a_gauge_and_a_histogram(api
 
 
 def test_the_loop_watch_counts_each_lag_and_shows_the_longest_of_the_last_minute() -> None:
-    watch = LoopWatch("lag")
+    watch = LoopWatch()
 
     for at, lag_s in ((0.0, 0.3), (10.0, 0.2), (20.0, 0.004)):
         watch.seen(lag_s, at=at)
 
     assert [watch.longest_s(at) for at in (20.0, 60.1, 70.1, 80.1)] == [0.3, 0.2, 0.004, 0.0]
-    _, histogram = watch.metrics(at=80.1)
-    counted = {sample.labels.get("le", sample.name): sample.value for sample in histogram.samples}
+    counted = dict(watch.lags_s.buckets())
     assert (counted["0.0025"], counted["0.005"], counted["0.25"], counted["0.5"], counted["+Inf"]) == (0, 1, 2, 3, 3)
-    assert counted["lag_seconds_sum"] == pytest.approx(0.504)
+    assert watch.lags_s.total == pytest.approx(0.504)
 
 
 def test_the_loop_watch_sees_work_that_holds_the_loop() -> None:
@@ -120,7 +206,7 @@ def test_the_loop_watch_sees_work_that_holds_the_loop() -> None:
     async def held() -> tuple[float, float]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        watch = LoopWatch("lag")
+        watch = LoopWatch()
         watching = asyncio.create_task(watch.run())
         await asyncio.sleep(1)
         before = watch.longest_s(loop.time())

@@ -26,7 +26,7 @@ from access_policy.adapters.identity.embedded import (
     KeyFileUnsafe,
     open_embedded_tokens,
 )
-from access_policy.application.ports.identity import Identity, Role, TokenRefused
+from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused
 from access_policy.domain.ids import ActorId, InvalidId, TenantId
 from tests.support.depot_in_memory import SettableClock
 
@@ -61,11 +61,23 @@ def tokens(clock: SettableClock) -> EmbeddedTokens:
 # --- what was issued here ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.INSTALLATION])
 def test_an_issued_token_says_who_calls(tokens: EmbeddedTokens, role: Role) -> None:
     token = tokens.issue("acme", role, subject="anna", ttl=HOUR)
 
     assert tokens.verify(token) == Identity(tenant_id=TenantId("acme"), role=role, subject=ActorId("anna"))
+
+
+def test_issue_for_the_installation_names_no_tenant(tokens: EmbeddedTokens) -> None:
+    token = tokens.issue(NO_TENANT, Role.INSTALLATION, subject="prometheus", ttl=HOUR)
+
+    assert tokens.verify(token) == Identity(tenant_id=NO_TENANT, role=Role.INSTALLATION, subject=ActorId("prometheus"))
+    assert "tenant" not in jwt.decode(token, options={"verify_signature": False})
+
+
+def test_issue_for_the_installation_with_a_tenant_is_refused(tokens: EmbeddedTokens) -> None:
+    with pytest.raises(ValueError, match="belongs to no tenant"):
+        tokens.issue("acme", Role.INSTALLATION, subject="prometheus", ttl=HOUR)
 
 
 def test_a_token_holds_until_its_time_is_over(tokens: EmbeddedTokens, clock: SettableClock) -> None:
@@ -178,6 +190,7 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "a tenant with a slash": lambda: claiming(tenant="acme/other"),
     "an empty tenant": lambda: claiming(tenant=""),
     "a tenant that is a number": lambda: claiming(tenant=7),
+    "a tenant with the role of the installation": lambda: claiming(role="installation"),
     "a subject with a line break": lambda: claiming(sub="anna\nroot"),
     "a huge token": lambda: claiming(padding="x" * 5_000),
     "nothing": lambda: "",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.identity import Identity, Role, TokenRefused
+from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ActorId, TenantId, checked_id
 
@@ -42,7 +42,10 @@ class EmbeddedTokens:
         self._clock = clock
 
     def issue(self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta) -> str:
-        """Raises `InvalidId` for a tenant or subject that cannot be one, `ValueError` for a ttl out of range."""
+        """`tenant_id` is `NO_TENANT` for the role `installation`, and for no other. Raises `InvalidId` for an invalid tenant or
+        subject, `ValueError` for a ttl out of range."""
+        if role is Role.INSTALLATION and tenant_id != NO_TENANT:
+            raise ValueError("a token with the role installation belongs to no tenant; leave the tenant out")
         if not timedelta(0) < ttl <= TTL_MAX:
             raise ValueError(f"a token is valid for more than nothing and at most {TTL_MAX.days} days")
         now = self._clock.now()
@@ -50,7 +53,7 @@ class EmbeddedTokens:
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": checked_id(subject, "subject"),
-            "tenant": checked_id(tenant_id, "tenant"),
+            **({} if role is Role.INSTALLATION else {"tenant": checked_id(tenant_id, "tenant")}),
             "role": role.value,
             "iat": now,
             "exp": now + ttl,
@@ -70,7 +73,7 @@ class EmbeddedTokens:
                 issuer=ISSUER,
                 audience=AUDIENCE,
                 options={
-                    "require": ["iss", "aud", "sub", "tenant", "role", "iat", "exp"],
+                    "require": ["iss", "aud", "sub", "role", "iat", "exp"],
                     "verify_exp": False,  # against our own clock, below
                     "verify_iat": False,
                     "verify_nbf": False,
@@ -130,14 +133,25 @@ def _write_key(path: Path) -> None:
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
-    tenant, subject, role = claims["tenant"], claims["sub"], claims["role"]
-    if not all(isinstance(value, str) for value in (tenant, subject, role)) or role not in set(Role):
-        raise TokenRefused("claims that are not ours")
+    tenant, subject, role = claims.get("tenant"), claims["sub"], claims["role"]
+    if not isinstance(subject, str) or not isinstance(role, str) or role not in set(Role):
+        raise TokenRefused("claims of the wrong type, or an unknown role")
     try:
         return Identity(
-            tenant_id=TenantId(checked_id(tenant, "tenant")),
+            tenant_id=_tenant(tenant, Role(role)),
             role=Role(role),
             subject=ActorId(checked_id(subject, "subject")),
         )
     except Refused as refusal:
         raise TokenRefused(refusal.detail) from refusal
+
+
+def _tenant(claim: object, role: Role) -> TenantId:
+    """Raises `TokenRefused`, or `InvalidId` for a text that cannot be a tenant's id."""
+    if role is Role.INSTALLATION:
+        if claim is not None:
+            raise TokenRefused("a token of the installation that names a tenant")
+        return NO_TENANT
+    if not isinstance(claim, str):
+        raise TokenRefused("no tenant")
+    return TenantId(checked_id(claim, "tenant"))

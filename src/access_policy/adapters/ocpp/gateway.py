@@ -28,6 +28,7 @@ from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.adapters.ocpp.outgoing import display, inspection, local_list, mode_switch, offline_settings
 from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.calls import Counters
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.adapters.ocpp.transport.guessing import GuessLimit
@@ -85,6 +86,7 @@ class OcppGateway:
     def __init__(
         self, desks: HandlerDependencies, credentials: ChargerCredentials, *, asks_for_passwords: bool
     ) -> None:
+        self.counters = Counters()
         self._desks = desks
         self._credentials = credentials
         self._asks_for_passwords = asks_for_passwords
@@ -116,6 +118,7 @@ class OcppGateway:
             on_close=self._closed,
             tls=tls,
             limits=limits,
+            counters=self.counters,
         )
 
     # --- who comes in ------------------------------------------------------------------------------------------------

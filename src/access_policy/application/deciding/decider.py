@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from access_policy.application.deciding.attempt_ids import derived_attempt_id
 from access_policy.application.deciding.attempts import AccessAttempt, Decided, denial_at
 from access_policy.application.decision_view.recent_activity import ChargerKey, OpenAttempt, PinSource, RecentActivity
 from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.measurements import Measurements
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.ports.secrets import Pseudonyms, refs_of
@@ -66,6 +68,7 @@ class AttemptDecider:
         clock: Clock,
         unknown: UnknownIdentifiers | None = None,
         decided: DecisionListener | None = None,
+        measurements: Measurements | None = None,
     ) -> None:
         """`unknown` keeps the values of identifiers that nobody has, so that they can be enrolled; `decided` hears of each
         decision that a charger asked for, once it is recorded."""
@@ -77,6 +80,7 @@ class AttemptDecider:
         self._clock = clock
         self._unknown = unknown
         self._decided = decided
+        self._measurements = measurements or Measurements()
         self._under_way: dict[tuple[TenantId, AttemptId], asyncio.Future[Decided]] = {}
         self._lockouts_to_record: dict[PinSource, Append] = {}
 
@@ -89,6 +93,16 @@ class AttemptDecider:
         `StoreUnavailable`: then it is not known whether the decision was recorded, and the caller gets an error, never a
         denial.
         """
+        began = time.perf_counter()
+        try:
+            decided = await self._authorize(ask, attempt_id)
+        except StoreUnavailable:
+            self._measurements.undecided += 1
+            raise
+        self._measurements.latency_s.observe(time.perf_counter() - began)
+        return decided
+
+    async def _authorize(self, ask: AccessAttempt, attempt_id: AttemptId | None) -> Decided:
         self.view.charger(ask.tenant_id, ask.charger_id).policy.must_be_in_service()
         ref = self.ref(ask)
         first = attempt_id or asked_attempt_id(ask, ref)

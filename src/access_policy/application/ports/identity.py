@@ -1,10 +1,10 @@
-"""Who calls: the tenant and the role that a bearer token stands for."""
+"""Who calls: the tenant and the role of a bearer token."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from access_policy.domain.ids import ActorId, TenantId
 
@@ -14,17 +14,23 @@ class Role(StrEnum):
     OPERATOR = "operator"  # reads and commands
     ADMIN = "admin"  # everything
     SERVICE = "service"  # reads, and asks for recorded decisions
+    INSTALLATION = "installation"  # metrics of all tenants together; no access to any tenant's data
+
+
+NO_TENANT: Final = TenantId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
+    """`tenant_id` is `NO_TENANT` for the role `installation`, and never otherwise."""
+
     tenant_id: TenantId
     role: Role
     subject: ActorId
 
 
 class TokenRefused(Exception):
-    """The token is not ours, not valid now, or says too little. The reason is for the log, not for the caller."""
+    """The token has another issuer, is not valid now, or lacks a claim. The reason is for the log, not for the caller."""
 
 
 class Tokens(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,8 +35,16 @@ class GroupCommit:
     store down, those who wait are told so at once.
     """
 
-    def __init__(self, store: Appends, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(
+        self,
+        store: Appends,
+        *,
+        answer_s: float = ANSWER_S,
+        committed: Callable[[Sequence[Append]], None] = lambda appends: None,
+    ) -> None:
+        """`committed` is called with the appends of each commit once they are durable."""
         self._store = store
+        self._committed = committed
         self._answer_s = answer_s
         self._waiting: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
@@ -85,7 +93,8 @@ class GroupCommit:
         """One transaction for all; where they are too much for one, two halves; where one of them is refused, each on its
         own, so that it fails alone. Returns the outage that ended it, if one did: others would only wait for the same."""
         try:
-            position = await self._store.append([append for waiting in group for append in waiting.appends])
+            appends = [append for waiting in group for append in waiting.appends]
+            position = await self._store.append(appends)
         except StoreUnavailable as outage:
             _settle_all(group, outage)
             return outage
@@ -95,6 +104,7 @@ class GroupCommit:
                 return await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])
             _settle(group[0], refusal)
         else:
+            self._committed(appends)
             _settle_all(group, position)
         return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,11 +56,20 @@ class _Stream:
 class SpooledCommits:
     """Appends and loads like a store, for the decision path alone."""
 
-    def __init__(self, store: EventStore, commits: GroupCommit, spool: Spool, view: DecisionView) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        commits: GroupCommit,
+        spool: Spool,
+        view: DecisionView,
+        *,
+        committed: Callable[[Sequence[Append]], None] = lambda appends: None,
+    ) -> None:
+        """`committed` is called with the appends of each commit to the spool, as `GroupCommit` does for the store."""
         self._store = store
         self._commits = commits
         self._spool = spool
-        self._to_spool = GroupCommit(spool)
+        self._to_spool = GroupCommit(spool, committed=committed)
         self._view = view
         self._is_up = True
         self._streams: dict[StreamId, _Stream] = {}

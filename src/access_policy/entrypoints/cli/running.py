@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.errors import Refused
 from access_policy.entrypoints.http.bodies import duration
 from access_policy.settings import ProcessRole, Settings
@@ -53,8 +53,10 @@ def serve(
 
 @app.command()
 def token(
-    tenant: Annotated[str, typer.Option(help="The tenant whose data the token is for")],
     role: Annotated[Role, typer.Option(help="What its bearer may do")],
+    tenant: Annotated[
+        str | None, typer.Option(help="The tenant whose data the token is for; left out with --role installation")
+    ] = None,
     data: Data = None,
     subject: Annotated[str, typer.Option(help="Who bears it; recorded with every command")] = "operator",
     ttl: Annotated[str, typer.Option(help="How long it is valid, such as 1h, 30m or 7d")] = "1h",
@@ -64,9 +66,11 @@ def token(
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
 
     settings = settings_of(data=data)
+    if tenant is None and role is not Role.INSTALLATION:
+        raise typer.BadParameter("name the tenant", param_hint="--tenant")
     try:
         tokens = open_embedded_tokens(settings.data / "keys", SystemClock())
-        print(tokens.issue(tenant, role, subject=subject, ttl=span_of(ttl)))
+        print(tokens.issue(tenant or NO_TENANT, role, subject=subject, ttl=span_of(ttl)))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
         refuse(error)
 

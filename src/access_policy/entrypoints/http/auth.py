@@ -18,7 +18,7 @@ OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 
 ROLES: dict[str, frozenset[Role]] = {
-    "metrics": READERS,
+    "metrics": frozenset({Role.INSTALLATION}),
     "put_depot": ADMINS,
     "get_depot": READERS,
     "list_depots": READERS,

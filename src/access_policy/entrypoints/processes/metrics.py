@@ -1,21 +1,27 @@
-"""What is measured of the installation, as Prometheus text (`GET /metrics`).
+"""What the installation measures of itself, in Prometheus' text format (`GET /metrics`).
 
-Read when it is asked for: how far behind its log each of its readers is, whichever process that is, what is put aside, and
-what waits in this process. No label names a tenant, a charger or a vehicle, so their number does not grow with use.
+`of_this_process` are the numbers of one process: its event loop, its decisions, its chargers. `of_the_databases` are those
+that every process reads alike: the lag of the read models and of the relay, parked events, held streams. One scrape shows the
+processes of an installation together: `merged` puts their texts into one and labels each sample with its process. No label
+names a tenant, a charger or a vehicle, so the number of series does not grow with use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from access_policy.adapters.ocpp.transport.calls import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
+from access_policy.application.measurements import Histogram, Measurements
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
@@ -28,66 +34,78 @@ PREFIX: Final = "access_policy"
 READ_MODELS: Final = "read_models"
 DECISION_VIEW: Final = "decision_view"
 RELAY: Final = "relay"
+PROCESS: Final = "process"  # the label of merged texts
+
+Readers = Mapping[str, tuple[int, Collection[str]]]  # position reached and types read, by the reader's name
 
 
 class Metrics:
-    """`text` may be called at any time, also when the store is down: what is in it is missing then, and `store_up` is 0."""
+    """Every method may be called at any time. While the store is down its metrics are missing, and `store_up` is 0."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        self.loop_watch = LoopWatch(f"{PREFIX}_event_loop_lag")
-        self._of_the_process = CollectorRegistry()
+        self.loop_watch = LoopWatch()
+        self._of_the_interpreter = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._of_the_process)
+            collector(registry=self._of_the_interpreter)
 
     async def text(self) -> bytes:
-        families = [*self._here(), *await self._in_the_databases()]
-        registry = CollectorRegistry()
-        registry.register(_Collected(families))
-        return generate_latest(registry) + generate_latest(self._of_the_process)
+        """For an installation of one process."""
+        return merged({"": await self.of_the_databases() + await self.of_this_process()})
+
+    async def of_this_process(self) -> bytes:
+        families = [*self._here(), *await self._of_the_decision_view()]
+        return _text(families) + generate_latest(self._of_the_interpreter)
+
+    async def of_the_databases(self) -> bytes:
+        try:
+            up = _gauge("store_up", "Whether the databases answer.", 1)
+            return _text([up, *await self._behind(), *await self._put_aside()])
+        except StoreUnavailable as trouble:
+            log.warning("metrics of the store are missing: %s", trouble)
+            return _text([_gauge("store_up", "Whether the databases answer.", 0)])
 
     def _here(self) -> Iterable[Metric]:
         c = self._container
-        commits = c.spooled_commits()
-        yield from self.loop_watch.metrics(asyncio.get_running_loop().time())
-        yield _gauge("spool_backlog", "Facts of chargers in the spool and not in the store yet.", commits.backlog)
+        yield from _of_the_loop(self.loop_watch, asyncio.get_running_loop().time())
+        yield from _of_decisions(c.measurements())
+        backlog = c.spooled_commits().backlog
+        yield _gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
         if ProcessRole.GATEWAY in c.settings().process_roles:
-            yield _gauge(
-                "chargers_connected", "Chargers connected to this process.", len(c.gateway().connected_chargers())
-            )
+            connected = len(c.gateway().connected_chargers())
+            yield _gauge("chargers_connected", "Chargers connected to this process.", connected)
+            yield _of_connections(c.gateway().counters)
 
-    async def _in_the_databases(self) -> list[Metric]:
+    async def _of_the_decision_view(self) -> list[Metric]:
         try:
-            return [
-                _gauge("store_up", "Whether the databases answer.", 1),
-                *await self._behind(),
-                *await self._put_aside(),
-            ]
-        except StoreUnavailable as trouble:
-            log.warning("metrics of the store are missing: %s", trouble)
-            return [_gauge("store_up", "Whether the databases answer.", 0)]
+            return await self._lags({DECISION_VIEW: (self._container.decision_follower().reached, DECIDED_BY)})
+        except StoreUnavailable:
+            return []
 
     async def _behind(self) -> list[Metric]:
-        """For each reader of the log how much of it waits, and since when."""
         c = self._container
-        last = await c.store().last_position()
         reached = await c.read_models().positions()
         readers: dict[str, tuple[int, Collection[str]]] = {
             f"{READ_MODELS}.{each.name}": (reached[each.name], each.types) for each in c.read_models().projections
         }
-        readers[DECISION_VIEW] = (c.decision_follower().reached, DECIDED_BY)
         if c.settings().publishes_externally:
             readers[RELAY] = (await c.relay_positions().position(), PUBLISHED)
-        positions = _labelled("reader_lag_positions", "Positions of the log that the reader has not reached.")
-        seconds = _labelled("reader_lag_seconds", "Age of the oldest event that waits for the reader; 0: none does.")
+        last = await c.store().last_position()
+        return [_gauge("log_position", "The position of the last event of the log.", last), *await self._lags(readers)]
+
+    async def _lags(self, readers: Readers) -> list[Metric]:
+        """How far behind the end of the log each reader is. Raises `StoreUnavailable`."""
+        last = await self._container.store().last_position()
+        positions = _labelled("reader_lag_positions", "Positions of the log that the reader has not reached.", "reader")
+        seconds = _labelled("reader_lag_seconds", "Age of the oldest event that waits for the reader, or 0.", "reader")
         ages = await asyncio.gather(*(self._age(position, types, last) for position, types in readers.values()))
         for (name, (position, _)), age in zip(readers.items(), ages, strict=True):
             positions.add_metric([name], max(0, last - position))
             seconds.add_metric([name], age)
-        return [_gauge("log_position", "The position of the last event of the log.", last), positions, seconds]
+        return [positions, seconds]
 
     async def _age(self, position: int, types: Collection[str], last: int) -> float:
-        """Seconds since the oldest event of these types behind the position was recorded."""
+        """Seconds since the oldest event of these types after the position was recorded."""
         if position >= last:
             return 0.0
         store = self._container.store()
@@ -99,27 +117,85 @@ class Metrics:
 
     async def _put_aside(self) -> list[Metric]:
         c = self._container
-        parked = GaugeMetricFamily(
-            f"{PREFIX}_parked_events", "Events a read model could not take.", labels=["projection"]
-        )
+        parked = _labelled("parked_events", "Events that a read model could not fold.", "projection")
         rows = [row["projection"] for row in await c.read_models().parked()]
         for projection in c.read_models().projections:
             parked.add_metric([projection.name], rows.count(projection.name))
         held = sum(each.tries > 0 for each in await c.relay_positions().held())
-        return [parked, _gauge("held_streams", "Streams of which the bus did not take an event.", held)]
+        return [parked, _gauge("held_streams", "Streams with an event that the bus did not accept.", held)]
+
+
+def merged(texts: Mapping[str, bytes]) -> bytes:
+    """One text of several, by the name of the process: its samples get the label `process`, or none for an empty name.
+    Metrics of the same name become one family, as the format requires."""
+    families: dict[str, Metric] = {}
+    for process, text in texts.items():
+        for family in text_string_to_metric_families(text.decode()):
+            into = families.setdefault(family.name, Metric(family.name, family.documentation, family.type, family.unit))
+            for sample in family.samples:
+                labels = {**sample.labels, PROCESS: process} if process else sample.labels
+                into.samples.append(sample._replace(labels=labels))
+    return _text(list(families.values()))
+
+
+def _of_the_loop(watch: LoopWatch, at: float) -> Iterable[Metric]:
+    longest = "The longest time for which work held the event loop, in the last minute."
+    yield _gauge("event_loop_lag_max_seconds", longest, watch.longest_s(at))
+    yield _histogram("event_loop_lag_seconds", "How late timers of the event loop ran.", watch.lags_s)
+
+
+def _of_decisions(measured: Measurements) -> Iterable[Metric]:
+    decisions = CounterMetricFamily(
+        f"{PREFIX}_decisions", "Recorded decisions by outcome and reason.", labels=["outcome", "reason"]
+    )
+    for outcome, counts in (("allowed", measured.allowed), ("denied", measured.denied)):
+        for reason, count in counts.items():
+            decisions.add_metric([outcome, reason.value], count)
+    yield decisions
+    yield CounterMetricFamily(
+        f"{PREFIX}_attempts_undecided",
+        "Attempts that ended in an error, because the decision could not be recorded.",
+        value=measured.undecided,
+    )
+    took = "Time from the arrival of an attempt to its recorded answer."
+    yield _histogram("decision_latency_seconds", took, measured.latency_s)
+    late = "Time from when a mode was due to its first verification on the charger."
+    yield _histogram("mode_switch_lateness_seconds", late, measured.lateness_s)
+    yield _histogram("commit_size_appends", "Appends that shared one commit.", measured.commit_size)
+
+
+def _of_connections(counters: Counters) -> Metric:
+    family = CounterMetricFamily(
+        f"{PREFIX}_ocpp_incidents", "Violations and failures on connections of chargers.", labels=["kind"]
+    )
+    for field in fields(counters):
+        family.add_metric([field.name], getattr(counters, field.name))
+    return family
 
 
 class _Collected(Collector):
-    def __init__(self, families: list[Metric]) -> None:
+    def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
         return self._families
 
 
+def _text(families: Sequence[Metric]) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Collected(families))
+    return generate_latest(registry)
+
+
 def _gauge(name: str, says: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", says, value=value)
 
 
-def _labelled(name: str, says: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", says, labels=["reader"])
+def _labelled(name: str, says: str, label: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", says, labels=[label])
+
+
+def _histogram(name: str, says: str, values: Histogram) -> Metric:
+    family = HistogramMetricFamily(f"{PREFIX}_{name}", says)
+    family.add_metric([], buckets=values.buckets(), sum_value=values.total)
+    return family

@@ -85,9 +85,10 @@ class OcppServer:
         epochs: Iterator[int] | None = None,
         tls: ssl.SSLContext | None = None,
         limits: ServerLimits | None = None,
+        counters: Counters | None = None,
     ) -> None:
         """`dispatcher` makes the handler of one connection's CALLs; `epochs` yields strictly increasing numbers."""
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self._admission = admission
         self._dispatcher = dispatcher
         self._host = host
