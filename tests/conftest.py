@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import ocpp_schemas
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import databases, own_server, postgres_database, postgres_server
 from tests.support.records import migrated_records, records_database, records_location
@@ -29,6 +31,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", metavar="FILE", help="write the table of the compliance test cases that were played"
     )
+
+
+def pytest_configure() -> None:
+    ocpp_schemas.watch_connections()
+
+
+@pytest.fixture(autouse=True)
+def valid_frames(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which the service sent a frame that violates the OCPP schemas."""
+    ocpp_schemas.offences.clear()
+    yield
+    if request.node.get_closest_marker("any_frames") is None:
+        assert ocpp_schemas.offences == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

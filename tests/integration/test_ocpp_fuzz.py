@@ -44,6 +44,8 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
+pytestmark = pytest.mark.any_frames
+
 SEED = int(os.environ.get("OCPP_FUZZ_SEED", "20261120"))
 FRAMES_A_VERSION = int(os.environ.get("OCPP_FUZZ_FRAMES", "5000"))
 SOCKETS = 4

@@ -25,6 +25,8 @@ from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX, Call
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from tests.support.ocpp_pipe import until
 
+pytestmark = pytest.mark.any_frames
+
 RAW_PASSWORD = b"\x00\xff" * 10
 PASSWORDS = {"CP1": RAW_PASSWORD, "CP2": b"secret-of-CP2", "RDAM / 123": b"secret"}
 QUIET = ServerLimits(ping_interval_s=None, leave_within_s=5, connection=ConnectionLimits(close_timeout_s=1))

@@ -1,18 +1,15 @@
 """The stage on which the compliance cases are played: the whole service, one simulated charger, and every message of the
-service held against the published schemas."""
+service is checked against the published schemas."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from jsonschema import Draft4Validator
-from ocpp.messages import MessageType, get_validator
 
 from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.put_agreement import PutAgreement
@@ -32,7 +29,8 @@ from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDes
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.builders import HOUR
-from tests.support.chargers import ChargerSpec, Frame, Identifier, SimulatedCharger
+from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger
+from tests.support.ocpp_schemas import FrameWatch
 
 ACME, BAY = TenantId("acme"), ChargerId("bay-1")
 KEY = (ACME, BAY)
@@ -45,7 +43,7 @@ SPEC = ChargerSpec(url="", charge_point_id="CP-1", sample_every_s=0.2, time_comp
 class Stage:
     service: Service
     charger: SimulatedCharger
-    complaints: list[str] = field(default_factory=list)
+    offences: list[str] = field(default_factory=list)
 
     def asked(self, action: str) -> list[dict[str, Any]]:
         """Payloads of the service's calls with this action, oldest first."""
@@ -94,20 +92,20 @@ async def stage(
     offline_starts: OfflineStarts = OfflineStarts.LIST,
     ready: bool = True,
 ) -> AsyncIterator[Stage]:
-    """Served until the end of the block; then nothing of what the service has sent may offend the schemas."""
+    """Served until the end of the block; then no frame that the service has sent may violate the schemas."""
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         position = await _people(service, profile or _central(spec.protocol), baseline, offline_starts)
         await service.settled(position)
         at = replace(spec, url=f"ws://127.0.0.1:{service.ocpp_port}/ocpp", keep_frames=2_000)
-        watch = Watch(spec.protocol)
+        watch = FrameWatch(spec.protocol)
         async with SimulatedCharger(at, on_frame=watch) as charger:
-            played = Stage(service, charger, watch.complaints)
+            played = Stage(service, charger, watch.offences)
             if ready:
                 await charger.until_ready()
                 await played.until(lambda: service.container.gateway().serving_epoch(KEY) is not None)
             yield played
-        assert played.complaints == []
+        assert played.offences == []
 
 
 def _central(protocol: str) -> str:
@@ -147,25 +145,3 @@ async def _people(service: Service, profile: str, baseline: AccessMode, offline_
         await c.put_vehicle()(CONTEXT, put)
     done = await c.suspend_vehicle()(CONTEXT, SuspendVehicle(vehicle_id=VehicleId("suspended"), reason="a test"))
     return int(done.position)
-
-
-class Watch:
-    """Holds each call and each answer of the service against the schemas that the `ocpp` package brings."""
-
-    def __init__(self, protocol: str) -> None:
-        self._version = protocol.removeprefix("ocpp")
-        self._actions: dict[str, str] = {}
-        self.complaints: list[str] = []
-
-    def __call__(self, frame: Frame) -> None:
-        match frame.sent, frame.message:
-            case True, [2, str(message_id), str(action), dict()]:
-                self._actions[message_id] = action
-            case False, [2, str(), str(action), dict(payload)]:
-                self._check(MessageType.Call, action, payload)
-            case False, [3, str(message_id), dict(payload)]:
-                self._check(MessageType.CallResult, self._actions[message_id], payload)
-
-    def _check(self, kind: int, action: str, payload: Mapping[str, Any]) -> None:
-        validator: Draft4Validator = get_validator(kind, action, self._version)
-        self.complaints += [f"{action}: {error.message}" for error in validator.iter_errors(payload)]

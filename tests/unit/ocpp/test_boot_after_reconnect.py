@@ -142,7 +142,7 @@ def test_charger_whose_boot_is_not_answered_yet_is_asked_nothing() -> None:
 
         async def slow() -> dict[str, Any]:
             await may_answer.wait()
-            return {}
+            return await link._accept()
 
         link.boot_answer = slow
         link.pipe.say(BOOT)

@@ -24,6 +24,8 @@ from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConn
 from access_policy.adapters.ocpp.transport.framing import Call
 from tests.support.ocpp_pipe import Pipe, until
 
+pytestmark = pytest.mark.any_frames
+
 Handler = Callable[[ChargerConnection, Call], Any]
 
 
