@@ -20,7 +20,8 @@ from access_policy.application.ports.identity import Role
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
 from access_policy.domain.ids import ChargerId, TenantId
-from access_policy.entrypoints.processes.service import NotAllowed, Service
+from access_policy.entrypoints.processes.safety import NotAllowed
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger, Vehicle
 

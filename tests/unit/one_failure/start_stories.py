@@ -12,8 +12,9 @@ from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.application.decision_view.reloading import recall
 from access_policy.application.ports.event_store import Append, NewEvent
 from access_policy.application.ports.views import AttemptFilter
+from access_policy.container import Container
 from access_policy.domain.ids import TenantId
-from access_policy.entrypoints.processes.service import Service
+from access_policy.entrypoints.processes.startup import StartUp
 from access_policy.settings import Settings
 from tests.support.depot_in_memory import BUS, STRANGER
 from tests.support.nth_call import Faults, Story, recorded_in
@@ -43,12 +44,13 @@ class StartWorld:
         return self
 
     async def start(self) -> None:
-        service = Service(Settings(data=Path(self.directory.name), http="127.0.0.1:0", ocpp="127.0.0.1:0"))
-        container = service.container
+        container = Container(settings=Settings(data=Path(self.directory.name)))
+        start_up = StartUp(container)
         with container.store.override(providers.Object(self.store)):
             try:
-                await service._catch_up()
-                await service._note_restart()
+                for _, step in start_up.catch_up():
+                    await step()
+                await start_up.note_restart()
                 await container.registry_imports().resume()
                 await container.read_models_follower().catch_up()
                 views = container.views()
@@ -75,5 +77,5 @@ async def _lived(faults: Faults) -> StartWorld:
 
 
 START: tuple[Story, ...] = (
-    Story("start the service", (Service._catch_up, Service._note_restart, recall), _lived, lambda world: world.start()),
+    Story("start the service", (StartUp.catch_up, StartUp.note_restart, recall), _lived, lambda world: world.start()),
 )

@@ -168,7 +168,7 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     from access_policy.adapters.secrets.key_files import KeyFileUnusable
     from access_policy.adapters.sql.migrations import MigrationNeeded
     from access_policy.application.ports.event_store import StoreUnavailable
-    from access_policy.entrypoints.processes.service import NotAllowed
+    from access_policy.entrypoints.processes.safety import NotAllowed
 
     of_settings = (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, LosesEvents)
     of_stores = (NotDurable, MigrationNeeded, RebuildOvertaken, StoreUnavailable, PersistenceError, SQLAlchemyError)

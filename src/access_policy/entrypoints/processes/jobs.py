@@ -1,0 +1,68 @@
+"""The background jobs of a process, by its roles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.container import Container
+from access_policy.settings import ProcessRole
+
+log = logging.getLogger(__name__)
+
+FORGET_EVERY_S = 3600.0
+
+Job = tuple[str, Coroutine[Any, Any, None]]
+
+
+def background_jobs(container: Container) -> Iterator[Job]:
+    """Name and work of each; all run until they are cancelled."""
+    c, roles = container, container.settings().process_roles
+    decides = bool(roles & {ProcessRole.API, ProcessRole.GATEWAY})
+    if ProcessRole.PROJECTOR in roles:
+        yield "read models", c.read_models_follower().run()
+    if decides:
+        yield "decision view", c.decision_follower().run()
+        yield "view keeper", c.view_keeper().run()
+        yield "spool", c.spooled_commits().run()
+    if decides and not c.settings().is_alone:
+        yield "other gateways", c.other_gateways_follower().run()
+        yield "gone gateways", c.gone_gateways().run()
+    if ProcessRole.PUBLISHER in roles:
+        yield from _publisher_jobs(c)
+    if ProcessRole.GATEWAY in roles:
+        yield from _gateway_jobs(c)
+    if ProcessRole.API in roles:
+        yield "delete old identifiers", _delete_old_identifiers(c)
+
+
+def _publisher_jobs(c: Container) -> Iterator[Job]:
+    yield "relay", c.relay().run()
+    if (queue := c.intake_queue()) is not None:
+        yield "intake", queue.run()
+
+
+def _gateway_jobs(c: Container) -> Iterator[Job]:
+    yield "mode control", c.mode_controller().run()
+    yield "follow-up", c.follow_up().run()
+    yield "lost sessions", c.lost_sessions().run()
+    yield "remote starts", c.remote_starts().run()
+    yield "local lists", c.local_lists().run()
+    yield "late records", c.gateway().record_late()
+
+
+async def _delete_old_identifiers(c: Container) -> None:
+    """Deletes expired values of unknown identifiers and old import plans. After a failure the next turn deletes them; readers
+    do not see expired values meanwhile."""
+    while True:
+        try:
+            gone = await c.unknown_identifiers().forget_old(now=c.clock().now())
+            if gone:
+                log.info("deleted the values of %d unknown identifiers at the end of their retention", gone)
+            await c.registry_imports().forget_old()
+        except StoreUnavailable as trouble:
+            log.warning("old unknown identifiers and import plans are not deleted yet: %s", trouble)
+        await asyncio.sleep(FORGET_EVERY_S)

@@ -1,0 +1,64 @@
+"""The parts of `GET /readyz`: what this process needs to serve, and whether it is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from access_policy.adapters.read_models.progress import ReadModelProgress
+from access_policy.application.follower import Follower
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.container import Container
+from access_policy.settings import ProcessRole
+
+log = logging.getLogger(__name__)
+
+CAUGHT_UP_LAG = 5_000  # positions
+SETTLE_S = 2.0  # how long a command waits for its change to be visible
+
+
+class Readiness:
+    """`is_stopping` is true from the moment at which the process begins to stop."""
+
+    def __init__(self, container: Container, is_stopping: Callable[[], bool]) -> None:
+        self._container = container
+        self._roles = container.settings().process_roles
+        self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
+        self._is_stopping = is_stopping
+
+    async def parts(self) -> dict[str, bool]:
+        store_up, lag = True, 0
+        try:
+            lag = await self.read_models().lag()
+            if self._decides:
+                lag = max(lag, await self._container.decision_follower().lag())
+        except Exception as trouble:  # noqa: BLE001  any failure means that the process is not ready
+            log.warning("not ready: %r", trouble)
+            store_up = False
+        commits = self._container.spooled_commits()
+        return {
+            "store": store_up and commits.is_up,
+            "bus": store_up and await self._bus_has_caught_up(),
+            "spool": commits.backlog == 0,
+            "projections": store_up and lag <= CAUGHT_UP_LAG,
+            "serving": not self._is_stopping(),
+        }
+
+    async def settled(self, position: int) -> bool:
+        """Wait until everything up to the log position can be read; False after `SETTLE_S`."""
+        here = await self._container.decision_follower().wait_until(position, timeout_s=SETTLE_S)
+        return await self.read_models().wait_until(position, timeout_s=SETTLE_S) and here
+
+    def read_models(self) -> Follower | ReadModelProgress:
+        if ProcessRole.PROJECTOR in self._roles:
+            return self._container.read_models_follower()
+        return self._container.read_model_progress()
+
+    async def _bus_has_caught_up(self) -> bool:
+        if ProcessRole.PUBLISHER not in self._roles:
+            return True
+        try:
+            return await self._container.relay().lag() <= CAUGHT_UP_LAG
+        except StoreUnavailable as trouble:
+            log.warning("not ready: %s", trouble)
+            return False

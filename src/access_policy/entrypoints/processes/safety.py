@@ -1,0 +1,41 @@
+"""Settings and directories with which a process must not start."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from access_policy.settings import Settings, host_and_port, is_loopback
+
+
+class NotAllowed(Exception):
+    """The settings ask for something unsafe; the message says what to do."""
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """Raises `NotAllowed`."""
+    host, _ = host_and_port(settings.http)
+    if not is_loopback(host):
+        raise NotAllowed(
+            f"The embedded key signs for this machine only, so the API listens on loopback and not on {host}. "
+            "Use 127.0.0.1, behind a proxy of your own if others must reach it."
+        )
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Lock the directory of a process: two processes would drain the same spool and overwrite each other's snapshot.
+
+    Raises `NotAllowed` when another process has the lock. The lock ends with the process, however it ends.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "serving.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise NotAllowed(
+                f"Another process serves from {directory}. End it, or give this one a name of its own with --instance."
+            ) from taken
+        yield

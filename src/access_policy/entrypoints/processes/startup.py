@@ -1,0 +1,82 @@
+"""The steps of a start, in order: everything that must be true before the process serves."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from access_policy.application.decision_view.reloading import recall
+from access_policy.container import Container
+from access_policy.settings import ProcessRole
+
+log = logging.getLogger(__name__)
+
+NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
+COLLECTED = (10_000, 10, 500)  # the second generation has at most 100,000 objects, which takes some 20 ms to search
+
+Step = tuple[str, Callable[[], Awaitable[Any]]]
+
+
+class StartUp:
+    """`catch_up` and `announce` list the steps before and after the background jobs begin."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._roles = container.settings().process_roles
+        self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
+
+    def catch_up(self) -> Iterator[Step]:
+        c = self._container
+        if self._decides:
+            yield "restore the decision view", c.view_keeper().restore
+            yield "drain the spool", c.spooled_commits().drain
+            yield "check the decision view", c.decision_follower().resume
+            yield "follow the log", c.decision_follower().catch_up
+        if ProcessRole.PROJECTOR in self._roles:
+            yield "check the read models", c.read_models_follower().resume
+            yield "bring the read models up to date", c.read_models_follower().catch_up
+        else:
+            yield "wait for the read models", self._wait_for_read_models
+        if not c.settings().publishes_externally:
+            yield "skip events without a subscriber", self._skip_unsubscribed
+        if self._decides:
+            yield "reload recent activity", self._reload_recent_activity
+
+    def announce(self) -> Iterator[Step]:
+        if ProcessRole.GATEWAY in self._roles:
+            yield "note the restart", self.note_restart
+        if ProcessRole.API in self._roles:
+            yield "go on with imports", self._container.registry_imports().resume
+
+    async def note_restart(self) -> None:
+        """Record that chargers connected to an earlier process of this name are disconnected."""
+        rows = list(await self._container.views().connected_chargers())
+        conditions = self._container.conditions()
+        for first in range(0, len(rows), NOTED_TOGETHER):
+            await asyncio.gather(
+                *(
+                    conditions.disconnected((row["tenant_id"], row["charger_id"]), "the service was restarted")
+                    for row in rows[first : first + NOTED_TOGETHER]
+                )
+            )
+
+    async def _wait_for_read_models(self) -> None:
+        if not await self._container.read_model_progress().has_caught_up():
+            log.warning("the read models are behind: is a process with the role projector running?")
+
+    async def _skip_unsubscribed(self) -> None:
+        await self._container.relay_positions().advance(await self._container.store().last_position())
+
+    async def _reload_recent_activity(self) -> None:
+        c = self._container
+        c.other_gateways().begin_after(await c.read_models().followed_to())
+        await recall(c.live(), c.views(), c.store(), now=c.clock().now())
+
+
+async def spare_collections() -> None:
+    """Loaded objects stay until the end: searching them for garbage stops everything for 100 ms and more each time."""
+    gc.collect(1)
+    gc.freeze()
