@@ -73,9 +73,9 @@ $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-docs: setup ## Write the documents that are made from the code
-	$(BIN)/python -m access_policy.adapters.ocpp.profiles.document > docs/chargers.md
-	$(BIN)/python -m access_policy.adapters.event_bus.document docs/events
+docs: setup ## Generate docs/chargers.md and docs/events from the code
+	$(BIN)/python -m tools.documents.chargers > docs/chargers.md
+	$(BIN)/python -m tools.documents.events docs/events
 
 conformance: setup ## Play the OCPP compliance test cases and write docs/conformance.md
 	$(PYTEST) -m octt --conformance docs/conformance.md

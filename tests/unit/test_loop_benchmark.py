@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import httpx
 import typer
 
-from access_policy.adapters.event_intake.messages import TAKEN_IN, read
+from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, read
 from access_policy.entrypoints.cli import app
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
@@ -40,7 +40,7 @@ def commands(command: Any, *path: str) -> Iterator[str]:
 
 def test_every_intake_message_has_an_example_that_can_be_read() -> None:
     scene = Scene(httpx.Client(), "north", "bay-1", chargers=1, vehicles=1)
-    taken_in = {str(get_args(each.model_fields["detail_type"].annotation)[0]) for each in TAKEN_IN}
+    taken_in = {str(get_args(each.model_fields["detail_type"].annotation)[0]) for each in CONSUMED_EVENTS}
 
     examples = messages(scene, "queue")
 

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_policy.adapters.event_bus.document import asyncapi, detail_schema, event_schema, file_name, files, published
-from access_policy.adapters.event_intake.messages import TAKEN_IN, BadEvent, read
+from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, BadEvent, read
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import PUBLISHED, TYPES
 from tests.support.histories import histories
@@ -25,14 +24,15 @@ from tests.support.incoming import CARD, agreement_changed, commissioned, decomm
 from tests.support.rows import log_of
 from tests.unit.event_bus.schemas import Schema, broken_for_readers, broken_for_senders, closed
 from tests.unit.event_stores.samples import SAMPLES
+from tools.documents.events import asyncapi, detail_schema, event_schema, file_name, files, published
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "events"
 GOLDEN = Path(__file__).parent / "golden"
 RELEASED = {path.name: json.loads(path.read_text("utf-8")) for path in sorted(GOLDEN.glob("*.json"))}
 NOW: dict[str, Schema] = {file_name(event): detail_schema(event) for event in published()} | {
-    file_name(event): event_schema(event) for event in TAKEN_IN
+    file_name(event): event_schema(event) for event in CONSUMED_EVENTS
 }
-SENT_BY_OTHERS = {file_name(event) for event in TAKEN_IN}
+SENT_BY_OTHERS = {file_name(event) for event in CONSUMED_EVENTS}
 STRICT = {
     name: jsonschema.Draft202012Validator(closed(schema), format_checker=jsonschema.FormatChecker())
     for name, schema in NOW.items()

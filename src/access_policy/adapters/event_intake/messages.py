@@ -252,7 +252,7 @@ class AgreementChanged(Shape):
     detail: AgreementChangedDetail
 
 
-TAKEN_IN: Final = (VehicleCommissioned, VehicleDecommissioned, AgreementChanged)
+CONSUMED_EVENTS: Final = (VehicleCommissioned, VehicleDecommissioned, AgreementChanged)
 AnyEvent = Annotated[VehicleCommissioned | VehicleDecommissioned | AgreementChanged, Field(discriminator="detail_type")]
 _READER: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)
 
@@ -290,6 +290,6 @@ def incoming(event: AnyEvent) -> events.IncomingEvent:
 
 def _pointer(location: tuple[int | str, ...]) -> str:
     """RFC 6901, without the union's own branch."""
-    names = {shape.__name__ for shape in TAKEN_IN}
+    names = {shape.__name__ for shape in CONSUMED_EVENTS}
     parts = [str(part) for index, part in enumerate(location) if not (index == 0 and part in names)]
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)

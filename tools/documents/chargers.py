@@ -1,4 +1,4 @@
-"""Writes docs/chargers.md from the profile files and their schema (`make docs`)."""
+"""Write docs/chargers.md from the profile files and their schema."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _EVIDENCE = {
 }
 _AUTOCHARGE = {
     Autocharge.YES: "yes",
-    Autocharge.NO: "no; an enrolment session for a MAC is refused",
-    Autocharge.UNKNOWN: "not known; see that the charger supports it before you enrol MACs there",
+    Autocharge.NO: "no; the service refuses an enrolment session for a MAC",
+    Autocharge.UNKNOWN: "not known; check that the charger supports it before you enrol MACs there",
 }
 _NOT_KNOWN = (
-    "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe, and look for "
-    "names with free, vend, plug or auth",
-    "Bender and ebee (Mennekes and others): a parameter of free charging with a fixed RFID tag exists, its key is not known; "
-    "in its modes without OCPP nothing is reported",
+    "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe the charger and "
+    "look for names with free, vend, plug or auth",
+    "Bender and ebee (Mennekes and others): a parameter for free charging with a fixed RFID tag exists, but its key is not "
+    "known; in its modes without OCPP the charger reports nothing",
     "KEBA P30 and M20: authorisation is switched in the web interface; the charger then starts with a token of its own",
     "Growatt THOR: `G_ChargerMode` is known, the meaning of its value 3 is not",
     "Enelion, Etrel Inch: a setting at the charger, not over OCPP",
@@ -48,20 +48,20 @@ def _lines() -> Iterator[str]:
     profiles = ProfileCatalogue.packaged().all(TenantId(""))
     yield "# Chargers"
     yield ""
-    yield "What the service knows of charger models. This file is made from the profile files by `make docs`; do not edit it."
+    yield "The charger models that the service knows. `make docs` generates this file from the profile files; do not edit it."
     yield ""
-    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings, writes none, and proposes one of these."
-    yield "A profile of your own is put with `access-policy profile put NAME FILE` or `PUT /v1/profiles/NAME`."
+    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings, writes none, and proposes a profile."
+    yield "Add your own profile with `access-policy profile put NAME FILE` or `PUT /v1/profiles/NAME`."
     yield ""
-    yield "| profile | chargers | freevend is switched by | evidence |"
+    yield "| profile | chargers | freevend switch | evidence |"
     yield "|---|---|---|---|"
     for profile in profiles:
         evidence = profile.evidence.value.replace("_", "-")
         yield f"| [`{profile.name}`](#{_anchor(profile.name)}) | {profile.title} | {_switched_by(profile)} | {evidence} |"
     yield ""
-    yield "## Not switched over OCPP, as far as is known"
+    yield "## Chargers without a known switch"
     yield ""
-    yield "A charger without a profile of its own still works with a central profile, where it asks before each charge."
+    yield "A charger without its own profile works with a central profile if it requests authorisation before each charge."
     yield ""
     yield from (f"- {line}." for line in _NOT_KNOWN)
     for profile in profiles:
@@ -86,19 +86,19 @@ def _about(profile: CapabilityProfile) -> Iterator[str]:
     yield ""
     yield f"- Freevend: {_switched_by(profile)}"
     yield from (f"- {line}" for line in _switch_details(profile))
-    told = "a status and a text in the depot's language" if profile.personal_message else "a status only"
-    told += ", and on the display where there is one" if profile.display_message else ""
-    yield f"- The driver is told: {told}"
+    signal = "a status and a text in the depot's language" if profile.personal_message else "a status only"
+    signal += ", and on the display where there is one" if profile.display_message else ""
+    yield f"- Denial signal: {signal}"
     if profile.denial_error_codes:
         codes = ", ".join(f"`{code}`" for code in sorted(profile.denial_error_codes))
-        yield f"- Codes within {profile.denial_window_s:g} s of a denial that are no fault: {codes}"
+        yield f"- Codes within {profile.denial_window_s:g} s of a denial that are not faults: {codes}"
     if profile.list_entries_max is not None:
         yield f"- Local list: {profile.list_entries_max} entries at most"
     yield f"- Autocharge: {_AUTOCHARGE[profile.autocharge]}"
     if profile.base32_macs:
-        yield "- Vehicles' own ids come in Base32"
+        yield "- Vehicle ids are Base32-encoded"
     if profile.pending_at_boot:
-        yield "- After a boot in a managed window it is kept Pending until its mode is in force, for a minute at most"
+        yield "- After a boot in a managed window the service answers Pending until the mode is applied, for at most a minute"
     yield from (f"- {quirk}" for quirk in profile.quirks)
     yield f"- Evidence: {_EVIDENCE[profile.evidence]} ({profile.source})"
 
@@ -110,11 +110,11 @@ def _switched_by(profile: CapabilityProfile) -> str:
         case ConfigurationKey() as key:
             return f"`{key.key}` = `{key.freevend_value}`"
         case ControlWithoutSwitch.CENTRAL:
-            return "answering here; the charger always asks"
+            return "the service's answers; the charger always requests authorisation"
         case ControlWithoutSwitch.REMOTE_START:
             return "a remote start at plug-in"
         case ControlWithoutSwitch.UNSUPPORTED:
-            return "nothing; shown as unsupported"
+            return "none; shown as unsupported"
 
 
 def _switch_details(profile: CapabilityProfile) -> Iterator[str]:
@@ -124,20 +124,20 @@ def _switch_details(profile: CapabilityProfile) -> Iterator[str]:
     yield f"Managed access: `{control.managed_value}`" if control.managed_value else "Managed access: no value"
     if isinstance(control, ConfigurationKey):
         if control.also_called:
-            yield f"The key is also called {', '.join(f'`{name}`' for name in control.also_called)}"
+            yield f"Other names of the key: {', '.join(f'`{name}`' for name in control.also_called)}"
         if control.tag_key is not None:
             others = "".join(f" or `{name}`" for name in control.tag_also_called)
             yield f"Sessions in freevend carry the tag of `{control.tag_key}`{others}, set to `{control.tag}`"
     if control.needs_reboot:
-        yield "A write takes effect with a reboot, which it gets when nobody charges"
+        yield "A write takes effect after a reboot; the service reboots the charger when no session is running"
 
 
 def _fields(schema: type[BaseModel]) -> Iterator[str]:
     yield "| field | meaning |"
     yield "|---|---|"
     for name, field in schema.model_fields.items():
-        needed = " (needed)" if field.is_required() else ""
-        yield f"| `{name}`{needed} | {field.description} |"
+        required = " (required)" if field.is_required() else ""
+        yield f"| `{name}`{required} | {field.description} |"
 
 
 def _anchor(heading: str) -> str:

@@ -1,5 +1,4 @@
-"""Writes docs/events from the shapes of events: a JSON Schema for each event and version, an AsyncAPI document over all of
-them, and a page for people (`make docs`)."""
+"""Write docs/events: a JSON Schema for each event and version, one AsyncAPI document, and a page for people."""
 
 from __future__ import annotations
 
@@ -12,50 +11,52 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 
 from access_policy import __version__
-from access_policy.adapters.event_intake.messages import TAKEN_IN
+from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS
 from access_policy.application.published_events import attempts, chargers, registry
 from access_policy.application.published_events.detail import SOURCE, Detail
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-TAKEN_IN_DIRECTORY: Final = "taken-in"
+CONSUMED_DIRECTORY: Final = "consumed"
 
 Schema = dict[str, Any]
 
 _INTRO: Final = """\
 # Events
 
-Made by `make docs` from the code; a test holds every published event against these schemas.
+`make docs` generates this directory from the code; a test validates every published event against these schemas.
 
-The service publishes what happens in EventBridge's envelope: `source` is `betterfleet.access-policy`, `detail-type`
-the event's name, `detail` as its schema says. Delivery is at least once; `detail.event_id` tells a repetition (the
-envelope's own `id` does not). Events about the same `detail.aggregate` are published in the order of its `version`,
-which has gaps where something is not public; what arrives later with a smaller version is older. An event larger than
-the bus takes (256 KiB) comes with `data: null`; `href` says where to read it, for that event as for all others.
+The service publishes events in EventBridge's envelope: `source` is `betterfleet.access-policy`, `detail-type` is the
+event's name, and `detail` follows the event's schema. Delivery is at least once; a repeated event has the same
+`detail.event_id` (but not the same envelope `id`). Events of one `detail.aggregate` are published in the order of
+its `version`. Versions have gaps, because some events are not public; an event that arrives later with a smaller
+version is older. An event that exceeds the bus's limit (256 KiB) has `data: null`; read it from `href`, which every
+event has.
 
-A subscriber names the version it can read in its rule (`"detail": {"event_version": [1]}`). Within a version fields
-and values of enumerations are only ever added. A change beyond that is a new version, published beside the old one
-for as long as that is read.
+A subscriber's rule names the version that it can read (`"detail": {"event_version": [1]}`). Within a version the
+service only adds fields and enumeration values. Any other change is a new version, published beside the old one for
+as long as that has readers.
 
-No event holds the value of an identifier, a person's name or account, or free text about a vehicle. Identifiers are
-keyed pseudonyms, equal for equal identifiers of a tenant.
+No event contains the value of an identifier, a person's name or account, or free text about a vehicle. Identifiers
+are keyed pseudonyms; equal identifiers of a tenant have equal pseudonyms.
 
-[asyncapi.json](asyncapi.json) has all of it for machines.
+[asyncapi.json](asyncapi.json) describes all events for machines.
 """
-_INTRO_TAKEN_IN: Final = """\
-## Taken in
+_INTRO_CONSUMED: Final = """\
+## Consumed
 
-From the queue that `ACCESS_POLICY_INTAKE_URL` names, behind an EventBridge rule, or by `POST /v1/events` (role
-`service`, the event as EventBridge's API destinations send it). An event that comes again has no effect, nor has one
-with a smaller `aggregate.version` than was taken in of the same source and subject. What does not fit yet (an
-agreement nobody knows, an identifier another vehicle has) is answered with 409 or comes again from the queue, eight
-times in some ten minutes. What can never fit is answered with 422 or goes to the queue of dead letters
-(`QUEUE-dead-letters` unless `dead_letters=` names another) with its `reason`; the dead letter is the message as it
-came, identifiers included, so that queue is to be guarded like the first.
+The service reads these events from the queue that `ACCESS_POLICY_INTAKE_URL` names, behind an EventBridge rule, or
+receives them by `POST /v1/events` (role `service`, the event as EventBridge's API destinations send it). A repeated
+event has no effect, and neither has an event whose `aggregate.version` is smaller than one already consumed from the
+same source for the same subject. An event that does not fit yet (an unknown agreement, an identifier that another
+vehicle has) is answered with 409; from the queue the service retries it eight times within some ten minutes. An event
+that can never fit is answered with 422 or goes to the dead-letter queue (`QUEUE-dead-letters` unless `dead_letters=`
+names another) with its `reason`. A dead letter is the message as received, identifiers included: protect that queue
+like the first.
 """
 
 
 def published() -> list[type]:
-    """The classes of public events, by name and version."""
+    """Return the classes of public events, sorted by name and version."""
     found = [
         each
         for module in (attempts, chargers, registry)
@@ -71,7 +72,7 @@ def file_name(event: type) -> str:
 
 
 def detail_schema(event: type) -> Schema:
-    """Of the `detail` in which a public event comes."""
+    """Return the schema of a public event's `detail`."""
     data, detail = _schema(event), _schema(Detail)
     definitions = data.pop("$defs", {}) | detail.pop("$defs", {}) | {event.__name__: data}
     detail["properties"]["event_version"] = {"const": event.VERSION}  # type: ignore[attr-defined]
@@ -81,28 +82,29 @@ def detail_schema(event: type) -> Schema:
 
 
 def event_schema(event: type[BaseModel]) -> Schema:
-    """Of an event that is taken in, envelope included."""
+    """Return the schema of a consumed event, envelope included."""
     schema = _plain(event.model_json_schema(by_alias=True, mode="validation"))
     return {"$schema": DIALECT, **schema, "title": event.__name__}
 
 
 def files() -> dict[str, str]:
-    """The text of each file under docs/events, by name."""
+    """Return the text of each file under docs/events, by name."""
     documents: dict[str, Any] = {file_name(event): detail_schema(event) for event in published()}
-    documents |= {f"{TAKEN_IN_DIRECTORY}/{file_name(event)}": event_schema(event) for event in TAKEN_IN}
+    documents |= {f"{CONSUMED_DIRECTORY}/{file_name(event)}": event_schema(event) for event in CONSUMED_EVENTS}
     documents["asyncapi.json"] = asyncapi()
     texts = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
     return texts | {"README.md": "\n".join(_page()) + "\n"}
 
 
 def asyncapi() -> dict[str, Any]:
-    out, taken = published(), TAKEN_IN
+    """Return the AsyncAPI document."""
+    out, consumed = published(), CONSUMED_EVENTS
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "access_policy",
             "version": __version__,
-            "description": "Who may charge when at a depot's chargers: what happened, and what is taken in.",
+            "description": "Who may charge when at a depot's chargers: the events it publishes and consumes.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -114,14 +116,14 @@ def asyncapi() -> dict[str, Any]:
             "takenIn": {
                 "address": None,
                 "description": "The queue that ACCESS_POLICY_INTAKE_URL names, and POST /v1/events.",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in map(_message_name, taken)},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in map(_message_name, consumed)},
             },
         },
         "operations": {
             "publish": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/published"},
-                "summary": "At least once, in order for each aggregate; detail.event_id tells repetitions.",
+                "summary": "At least once, in order for each aggregate; a repetition has the same detail.event_id.",
             },
             "takeIn": {
                 "action": "receive",
@@ -133,8 +135,8 @@ def asyncapi() -> dict[str, Any]:
             "messages": {
                 **{_message_name(event): _message(event, _enveloped(event)) for event in out},
                 **{
-                    _message_name(event): _message(event, {"$ref": f"{TAKEN_IN_DIRECTORY}/{file_name(event)}"})
-                    for event in taken
+                    _message_name(event): _message(event, {"$ref": f"{CONSUMED_DIRECTORY}/{file_name(event)}"})
+                    for event in consumed
                 },
             }
         },
@@ -176,19 +178,19 @@ def _enveloped(event: type) -> Schema:
 def _page() -> Iterator[str]:
     yield _INTRO
     yield from _table("Published", published(), "")
-    yield _INTRO_TAKEN_IN
-    yield from _table(None, TAKEN_IN, f"{TAKEN_IN_DIRECTORY}/")
+    yield _INTRO_CONSUMED
+    yield from _table(None, CONSUMED_EVENTS, f"{CONSUMED_DIRECTORY}/")
 
 
 def _table(heading: str | None, events: Sequence[type], directory: str) -> Iterator[str]:
     if heading is not None:
         yield f"## {heading}\n"
-    yield "| event | what it says |"
+    yield "| event | meaning |"
     yield "|---|---|"
     for event in events:
         name = file_name(event)
-        says = " ".join((event.__doc__ or "").split()).replace("|", "\\|")
-        yield f"| [{_message_name(event)}]({directory}{name}) | {says} |"
+        meaning = " ".join((event.__doc__ or "").split()).replace("|", "\\|")
+        yield f"| [{_message_name(event)}]({directory}{name}) | {meaning} |"
     yield ""
 
 
@@ -198,7 +200,7 @@ def _schema(shape: type) -> Schema:
 
 
 def _plain(schema: Any) -> Any:
-    """Without titles, which repeat names; descriptions on one line; times as they are written, which is without an offset."""
+    """Drop titles, which repeat names; put descriptions on one line; describe times as written, without an offset."""
     match schema:
         case {"format": "time", **rest}:
             return {**_plain(rest), "pattern": "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"}

@@ -1,0 +1,1 @@
+"""Write documents under `docs` from the code (`make docs`)."""
