@@ -20,7 +20,7 @@ class CauseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a mode holds: the kind, the id of the rule, exception or override (none for the baseline), its name."""
+    """Why a mode applies: the kind, the id of the rule, exception or override (None for the baseline), and its name."""
 
     kind: CauseKind
     id: str | None = None
@@ -32,11 +32,11 @@ BASELINE_CAUSE = Cause(CauseKind.BASELINE, None, "baseline")
 
 class Enforcement(StrEnum):
     ENFORCE = "enforce"
-    OBSERVE = "observe"  # everyone charges; each decision says what enforcement would have done
+    OBSERVE = "observe"  # everyone charges; each decision records what enforcement would have done
 
 
 class OnWindowStart(StrEnum):
-    """What happens to a session that runs across the start of a managed window."""
+    """The policy for a session that runs across the start of a managed window."""
 
     LET_FINISH = "let_finish"
     STOP_UNAUTHORISED = "stop_unauthorised"
@@ -48,7 +48,7 @@ class OnStoreOutage(StrEnum):
 
 
 class OfflineStarts(StrEnum):
-    """What a charger may start while it cannot ask."""
+    """The starts that a charger may allow while it is offline."""
 
     CLOSED = "closed"
     LIST = "list"

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 
 class Refused(Exception):
-    """A command was refused. `code` is stable, `detail` says in plain words what is wrong and what to do.
+    """A command was refused. `code` is stable; `detail` says in plain words what is wrong and what to do.
 
-    `pointer` is the RFC 6901 pointer of the part of the command that is wrong, where one part is.
+    `pointer` is the RFC 6901 pointer of the wrong part of the command, if one part is wrong.
     """
 
     code: ClassVar[str] = "refused"
@@ -23,18 +23,18 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """The command cannot be understood or would be meaningless as it stands; sending it again cannot help."""
+    """The command is malformed or meaningless; sending it again cannot succeed."""
 
     code = "invalid"
 
 
 class Conflict(Refused):
-    """The command is meaningful, but contradicts what is recorded."""
+    """The command is meaningful but contradicts the recorded state."""
 
     code = "conflict"
 
 
 class Unknown(Refused):
-    """What the command is about does not exist (or belongs to another tenant, which is told the same)."""
+    """The subject of the command does not exist. A subject of another tenant gives the same answer."""
 
     code = "not-found"

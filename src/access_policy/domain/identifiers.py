@@ -1,6 +1,6 @@
-"""Identifiers that a charger presents and an operator types, in one normal form per kind (design 3.4).
+"""Identifiers that a charger presents and an operator types, in one normal form per kind (design.md 3.4).
 
-The normal form is what two spellings are compared by. Nothing is ever converted to a number: leading zeros count.
+Two spellings are compared by their normal form. No identifier is ever converted to a number: leading zeros count.
 Sources: OCPP 1.6 edition 2, 3.9 and 7.28 (case-insensitive idTag); OCPP 2.0.1 Part 2, C 1.1 (UID bytes in hex).
 """
 
@@ -47,8 +47,8 @@ class Assurance(StrEnum):
 
 
 ASSURANCE = {
-    IdentifierKind.RFID: Assurance.MEDIUM,  # a card's UID can be cloned by who has held it
-    IdentifierKind.MAC: Assurance.LOW,  # sent in clear before any handshake, and set at will by who wants to
+    IdentifierKind.RFID: Assurance.MEDIUM,  # anyone who has held a card can clone its UID
+    IdentifierKind.MAC: Assurance.LOW,  # sent in clear before any handshake, and easy to forge
     IdentifierKind.EMAID: Assurance.HIGH,  # backed by the contract certificate of ISO 15118
     IdentifierKind.PIN: Assurance.MEDIUM,
     IdentifierKind.PLATE: Assurance.LOW,
@@ -81,7 +81,7 @@ class Identifier:
 
     @property
     def masked(self) -> str:
-        """What people may see of the value: nothing of a PIN, the last four characters of anything longer than six."""
+        """The value as people may see it: nothing of a PIN, the last four characters of any value longer than six."""
         if self.kind is IdentifierKind.PIN:
             return HIDDEN
         shown = self.value[-4:] if len(self.value) > 6 else self.value[-1:]
@@ -94,8 +94,9 @@ class Identifier:
 
     @property
     def readings(self) -> tuple[Identifier, ...]:
-        """All under which the registry may hold what was presented, in the order in which they count: itself, its normal
-        form of earlier releases, and the other readings of the tag."""
+        """Every form under which the registry may store the presented value, in order of precedence: the value
+        itself, its normal form in earlier releases, and the other readings of the tag.
+        """
         if self.kind is IdentifierKind.MAC and len(self.value) == 12:
             return (self, Identifier(self.kind, _EVCCID_PADDING + self.value), *self.also)
         return (self, *self.also)
@@ -107,8 +108,9 @@ class Identifier:
         return from_a_reader and _MAYBE_PIN.fullmatch(self.value) is not None
 
     def byte_reversed(self) -> Identifier | None:
-        """The RFID UID read in the other byte order: a hint for the operator, never a match. None for other kinds, and for
-        a decimal number with an odd count of digits."""
+        """The RFID UID read in the other byte order: shown to the operator, never matched. None for other kinds, and
+        for a decimal number with an odd number of digits.
+        """
         if self.kind is not IdentifierKind.RFID or len(self.value) % 2:
             return None
         return Identifier(self.kind, bytes.fromhex(self.value)[::-1].hex().upper())
@@ -132,7 +134,7 @@ class IdentifierRef:
 
 
 def with_readings(readings: Iterable[Identifier | None]) -> Identifier | None:
-    """The first of the readings that there are, with the others beside it; None where there is none."""
+    """The first available reading, with the others attached; None without any."""
     found = list(dict.fromkeys(each for each in readings if each is not None))
     return replace(found[0], also=tuple(found[1:])) if found else None
 

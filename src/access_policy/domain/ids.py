@@ -64,7 +64,7 @@ def checked_charge_point_id(value: str) -> ChargePointId:
 def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGTH_MAX) -> str:
     """`value` itself, if it can be shown to people: 1 to `length_max` printable characters. Raises `InvalidName`."""
     if not value.strip():
-        raise InvalidName(f"{name} is empty; say what people shall read.", pointer=f"/{name}")
+        raise InvalidName(f"{name} is empty; enter the name that people will see.", pointer=f"/{name}")
     if len(value) > length_max:
         raise InvalidName(f"{name} has {len(value)} characters; at most {length_max} are allowed.", pointer=f"/{name}")
     if not _is_printable(value):

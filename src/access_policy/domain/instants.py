@@ -24,7 +24,7 @@ class UnknownTimeZone(Invalid):
 
 
 def utc(instant: datetime, name: str = "instant") -> datetime:
-    """`instant` in UTC. Raises `NaiveInstant` if it has no offset, `InstantOutOfRange` if nobody can mean it."""
+    """`instant` in UTC. Raises `NaiveInstant` if it has no offset, `InstantOutOfRange` if it is outside the supported years."""
     if instant.utcoffset() is None:
         raise NaiveInstant(
             f"{name} has no offset from UTC; write it as 2026-11-20T06:00:00Z or with +01:00.", pointer=f"/{name}"
@@ -34,20 +34,21 @@ def utc(instant: datetime, name: str = "instant") -> datetime:
 
 
 def utc_end(instant: datetime, name: str = "instant") -> datetime | None:
-    """`instant` in UTC as the end of something; None, no end, for one after the last year: systems without a value for it
-    write 9999-12-31. Raises as `utc`."""
+    """Return `instant` in UTC as an end; None (no end) for an instant after the last supported year: systems without
+    a null write 9999-12-31. Raises as `utc`.
+    """
     if instant.utcoffset() is not None and is_far_future(instant):
         return None
     return utc(instant, name)
 
 
 def is_far_future(end: date) -> bool:
-    """As the end of something it means that there is none."""
+    """True if the instant, as an end, means "no end"."""
     return end.year > YEAR_MAX
 
 
 def checked_year(year: int, name: str) -> None:
-    """Raises `InstantOutOfRange`, whose text names the range, for a year that no schedule can mean."""
+    """Raise `InstantOutOfRange`, whose text names the range, for a year outside the supported range."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         raise InstantOutOfRange(
             f"{name} is in the year {year}; use a year from {YEAR_MIN} to {YEAR_MAX}.", pointer=f"/{name}"

@@ -1,7 +1,7 @@
-"""The decision table of design 3.3, row by row: a total, pure function of the facts.
+"""The decision table of design.md 3.3, row by row: a total, pure function of its inputs.
 
-`RULES` lists the rows in their order; the first that answers decides. What cannot be decided is an exception, never a
-denial: no rule catches anything.
+`RULES` lists the rows in order; the first row that answers decides. An attempt that cannot be decided raises an
+exception and is never a denial: no rule catches anything.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ PERMISSION_HORIZON = timedelta(hours=24)  # no permission is promised further ah
 
 @dataclass(slots=True, kw_only=True)
 class DecisionInputs:
-    """All that a decision depends on. `identifier` is None when none was presented or it was malformed for its kind.
+    """Everything that a decision depends on. `identifier` is None when none was presented or it is malformed for its
+    kind.
 
-    `zone` is that of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an identifier of this
-    kind identifies a vehicle here, for this depot and this agreement.
+    `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an
+    identifier of this kind identifies a vehicle here, for this depot and this agreement.
     """
 
     at: datetime
@@ -158,7 +159,9 @@ def reason_for(facts: DecisionInputs) -> Reason:
 
 
 def decide(facts: DecisionInputs, timeline: Timeline) -> Decision:
-    """Exactly one decision. `timeline` is the charger's and covers `facts.at`; it tells how long a permission holds."""
+    """Make exactly one decision. `timeline` is the charger's and covers the inputs' `at`; it limits how long the
+    permission is valid.
+    """
     reason = reason_for(facts)
     would_deny: Reason | None = None
     if reason not in ALLOWING and facts.enforcement is Enforcement.OBSERVE:

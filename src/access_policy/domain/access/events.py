@@ -1,4 +1,4 @@
-"""What can happen to one attempt to charge: its decision and, in the same stream, what came of it."""
+"""Events of one attempt to charge: its decision and, in the same stream, its consequences."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Stage(StrEnum):
 
     AUTHORIZE = "authorize"  # the driver asked before the start
     START = "start"  # the charge began
-    OFFLINE_START = "offline_start"  # it had begun while the charger could not ask
+    OFFLINE_START = "offline_start"  # it began while the charger was offline
     REQUEST = "request"  # another service asked over HTTP
 
 
 class SessionDecision(StrEnum):
-    """The decision under which a charge began; `none` where nobody needs to ask."""
+    """The decision under which a charge began; `none` where no authorisation is needed."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -42,13 +42,13 @@ class DenialSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLineage:
-    """What a decision was made of, so that it can be explained at any later time."""
+    """The inputs of a decision, recorded so that the decision can be explained at any later time."""
 
     attempt_id: AttemptId
     charger_id: ChargerId
     depot_id: DepotId
     connector_id: int | None
-    decided_for: datetime  # the instant whose policy was asked: the attempt's own, also when reported late
+    decided_for: datetime  # the instant whose policy applied: the attempt's own, even when reported late
     stage: Stage
     protocol: str
     message_id: str
@@ -108,9 +108,10 @@ ASSUMED_ENDS = frozenset({LOST, BY_OPERATOR})  # concluded by the service; the c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingEnded:
-    """`energy_wh` is None where it is not known. `reason` is the charger's own, or one of `ASSUMED_ENDS`: then `ended_at`
-    is when the service could conclude it, `energy_wh` covers the meter values received until then, and a later
-    `ChargingEnded` of the same attempt is the charger's own report, which replaces this one."""
+    """`energy_wh` is None if unknown. `reason` is the charger's own, or one of `ASSUMED_ENDS`: then `ended_at` is the
+    instant at which the service concluded it, `energy_wh` covers the meter values received until then, and a later
+    `ChargingEnded` of the same attempt is the charger's own report, which replaces this one.
+    """
 
     TYPE: ClassVar = "access.charging_ended.v1"
     attempt_id: AttemptId
@@ -123,7 +124,7 @@ class ChargingEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfflineStartReported:
-    """A charge that had begun while the charger could not ask; `authorised` by the policy of its own time."""
+    """A charge that began while the charger was offline; `authorised` by the policy in force at that time."""
 
     TYPE: ClassVar = "access.offline_start_reported.v1"
     attempt_id: AttemptId
@@ -147,7 +148,7 @@ class DenialNotHonoured:
 
 class StopCause(StrEnum):
     DENIAL_NOT_HONOURED = "denial_not_honoured"  # it was refused and draws energy all the same
-    WINDOW_START = "window_start"  # managed access began, and the charger's policy stops who may not charge then
+    WINDOW_START = "window_start"  # managed access began, and the charger's policy stops unauthorised sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +178,9 @@ class SessionEndedByOperator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverInformed:
-    """A text was sent to the charger's display after a denial, to stand there until `until`, exclusive. `status` is the
-    charger's word: anything but `Accepted` means that the driver has not read it."""
+    """The gateway sent a text to the charger's display after a denial, to be shown until `until` (exclusive).
+    `status` is the charger's answer: any other than `Accepted` means that the driver has not seen the text.
+    """
 
     TYPE: ClassVar = "access.driver_informed.v1"
     attempt_id: AttemptId
@@ -192,8 +194,9 @@ class DriverInformed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinsLockedOut:
-    """Too many wrong PINs came from `source` at the charger: none is accepted there in `[since, until)`. `attempt_id` is
-    the attempt that was one too many."""
+    """`source` presented too many wrong PINs at the charger: no PIN is accepted from it there in `[since, until)`.
+    `attempt_id` is the attempt that exceeded the limit.
+    """
 
     TYPE: ClassVar = "access.pins_locked_out.v1"
     charger_id: ChargerId

@@ -1,4 +1,4 @@
-"""What a decision refuses, or would refuse under `observe`."""
+"""The refusals of decisions, including those that `observe` only records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ Decided = AccessAllowed | AccessDenied
 
 
 def refused_for(decided: Decided) -> Reason | None:
-    """The reason of the refusal, or of that which `observe` spared; None of what is allowed in either case."""
+    """The reason of the refusal, or of the refusal that `observe` suppressed; None if the attempt is allowed either
+    way.
+    """
     return decided.would_deny if isinstance(decided, AccessAllowed) else decided.reason
 
 
@@ -26,7 +28,7 @@ def is_wrong_pin(decided: Decided) -> bool:
 
 
 def is_unknown(decided: Decided) -> bool:
-    """An identifier was presented that no vehicle has, and it is not a PIN: a wrong PIN is nobody's to enrol."""
+    """An identifier was presented that no vehicle has, and it is not a PIN: a wrong PIN cannot be enrolled."""
     lineage = decided.lineage
     return (
         refused_for(decided) is Reason.UNKNOWN_IDENTIFIER

@@ -1,7 +1,7 @@
-"""Why a recorded decision is what it is: the rows of the table in their order, up to the one that decided.
+"""The trace of a recorded decision: the rows of the table in order, up to the row that decided.
 
-The table is gone through in order and the first row that answers decides, so the reason and the class tell the whole way:
-no fact of the past has to be brought back, and what is shown is what happened.
+The first row that answers decides, so the reason and the class determine the whole trace: it needs no earlier state
+and shows what happened.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
 
 
 def trace_of(reason: Reason, access_class: AccessClass) -> tuple[Step, ...]:
-    """Raises `KeyError` for `observed`, which is no row's answer."""
+    """Raises `KeyError` for `observed`, which is not a row's answer."""
     deciding = _deciding_row(reason, access_class)
     passed = RULES[: RULES.index(deciding)]
     return (*(Step(rule.__name__, False, None) for rule in passed), Step(deciding.__name__, True, reason))

@@ -1,6 +1,6 @@
-"""The aggregate CapabilityProfile: what operators say a charger model can do. What it says is read by the adapters.
+"""The aggregate CapabilityProfile: an operator's description of what a charger model can do. The adapters parse it.
 
-Source: design 2; the schema of the definition is that of `adapters.ocpp.profiles.schema`.
+Source: design.md 2; `adapters.ocpp.profiles.schema` defines the schema of the definition.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ CapabilityProfileEvent = CapabilityProfilePut | CapabilityProfileRemoved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorsProfile:
-    """`definition` None: there is none, or none any more."""
+    """`definition` is None before the first put and after a removal."""
 
     name: str
     definition: str | None = None
@@ -79,7 +79,7 @@ class OperatorsProfile:
     def remove(self) -> tuple[CapabilityProfileEvent, ...]:
         """Raises `ProfileUnknown`."""
         if self.definition is None:
-            raise ProfileUnknown(f"There is no capability profile {self.name[:64]} that was put by an operator.")
+            raise ProfileUnknown(f"No operator has put a capability profile {self.name[:64]}.")
         return (CapabilityProfileRemoved(name=self.name),)
 
 

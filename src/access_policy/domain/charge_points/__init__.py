@@ -1,1 +1,1 @@
-"""Who owns a charge point id: one small stream per id, over all tenants."""
+"""Ownership of charge point ids: one small stream per id, across all tenants."""

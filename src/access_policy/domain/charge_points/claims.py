@@ -34,14 +34,16 @@ ClaimEvent = ChargePointClaimed | ChargePointReleased
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`holder` is None while nobody holds the id."""
+    """`holder` is None while the id is free."""
 
     charge_point_id: ChargePointId
     holder: tuple[TenantId, ChargerId] | None = None
     version: int = 0
 
     def claim(self, tenant_id: TenantId, charger_id: ChargerId) -> tuple[ClaimEvent, ...]:
-        """Claiming what one holds changes nothing. Raises `ChargePointIdTaken`; another tenant's is not named."""
+        """Claim the id for a charger; the holder's repeated claim produces no event. Raises `ChargePointIdTaken`,
+        which never names another tenant's charger.
+        """
         match self.holder:
             case None:
                 return (

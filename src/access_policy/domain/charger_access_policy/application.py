@@ -1,4 +1,4 @@
-"""The state of mode application: what was asked of the charger, what was seen on it (design 3.5)."""
+"""The state of mode application: the latest request to the charger and the latest verified mode (design.md 3.5)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ ApplicationEvent = ModeChangeRequested | ModeApplied | ModeApplicationFailed | M
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplication:
-    """`generation` is that of the latest request, `due_at` when its mode was due; `applied_*` what was last verified;
-    `failure` why the latest request has not been verified yet; `drift_found` the mode the charger was seen in instead of the
-    applied one. A boot after `reboot_awaited_since` brings into force what was written: what the charger reads as before it
-    proves nothing."""
+    """`generation` is that of the latest request, `due_at` the instant at which its mode was due; `applied_*`
+    describe the latest verified mode; `failure` says why the latest request is not verified yet; `drift_found` is
+    the mode the charger was seen in instead of the applied one. A boot after `reboot_awaited_since` makes the
+    written value take effect: earlier readings prove nothing.
+    """
 
     generation: int = 0
     requested_mode: AccessMode | None = None

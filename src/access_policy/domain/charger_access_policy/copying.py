@@ -17,8 +17,9 @@ AnyException = ModeException | CalendarException
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Which parts of a policy are copied. Overrides never are: one says what a person decided for this charger for this
-    while, with a reason that is true of it alone, and where it is needed at others it is quickly made there."""
+    """The parts of a policy to copy. Overrides are never copied: an override records one person's decision for one
+    charger and period, and is quickly made again where it is needed.
+    """
 
     rules: bool = True
     exceptions: bool = True
@@ -29,9 +30,11 @@ class Parts:
 def copy_policy(
     source: ChargerAccessPolicy, target: ChargerAccessPolicy, parts: Parts, *, replaces: bool, now: datetime
 ) -> tuple[PolicyEvent, ...]:
-    """What makes `target` read like `source` in `parts`. Copies keep their ids, so that copying again changes nothing, and
-    copying after the source was amended amends. With `replaces`, what `target` has besides goes. What is over already is
-    left alone on both sides. Raises what makes a part impossible at the target, and `ChargerRetired`."""
+    """Return the events that make `target` read like `source` in `parts`. Copies keep their ids: copying again
+    produces no event, and copying after an amendment of the source amends the copy. With `replaces`, everything
+    else at the target is removed. Entries that are already over stay untouched on both sides. Raises the error
+    that makes a part impossible at the target, and `ChargerRetired`.
+    """
     target.must_be_in_service()
     draft = _Draft(target)
     settings = target.settings

@@ -1,4 +1,4 @@
-"""What can happen to a charger's policy. Ids of tenant and actor, positions and correlation sit in the envelope."""
+"""Events of a charger's policy. The envelope holds the ids of tenant and actor, positions and correlation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The facts of switching a charger, decided against the policy (design 3.5); `application.mode_control` is the loop.
+"""Decisions about switching a charger, made against its policy (design.md 3.5); `application.mode_application` is the
+loop.
 
-The request is appended before anything is sent; `generation` ties what is seen later to it, so that a late answer to an
-older request changes nothing.
+The loop appends the request before it sends anything; `generation` ties later evidence to the request, so that a late
+answer to an older request changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def is_applied(policy: ChargerAccessPolicy, mode: AccessMode) -> bool:
 def request_mode(
     policy: ChargerAccessPolicy, *, mode: AccessMode, cause: Cause, due_at: datetime, mode_control: str, trigger: str
 ) -> tuple[PolicyEvent, ...]:
-    """Nothing for a retired charger or a mode that is applied; asking again for what failed makes a new generation."""
+    """No event for a retired charger or a mode that is already applied; a request after a failure starts a new
+    generation.
+    """
     if policy.retired_at is not None or is_applied(policy, mode):
         return ()
     return (
@@ -59,8 +62,9 @@ def record_applied(
     evidence: str,
     now: datetime,
 ) -> tuple[PolicyEvent, ...]:
-    """The charger was seen in `mode`. Evidence for an older request, for a mode that was not the requested one, or for
-    what is known already, changes nothing."""
+    """Record that the charger was seen in `mode`. Evidence for an older request, for a mode other than the requested
+    one, or for a known state, produces no event.
+    """
     application = policy.application
     if generation != application.generation or mode is not application.requested_mode or is_applied(policy, mode):
         return ()

@@ -1,7 +1,7 @@
-"""ChargerAccessPolicy: decides what may be changed about a charger's access, and folds what was.
+"""ChargerAccessPolicy: decides changes to a charger's access and folds their events.
 
-A value: every decision returns events and changes nothing; `evolve` folds one event and decides nothing. `now` and new
-ids come in as arguments, so that replay is exact.
+A value: every decision returns events and changes nothing; `evolve` folds one event and decides nothing. The caller
+passes `now` and new ids, so that replay is exact.
 """
 
 from __future__ import annotations
@@ -112,8 +112,9 @@ class ChargerAccessPolicy:
         enforcement: Enforcement,
         calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
     ) -> tuple[PolicyEvent, ...]:
-        """Set everything that an operator sets of a charger, `calendars` being its depot's; what is as it was makes no
-        event. Raises `CalendarInUse` for a move to a depot without a calendar that the charger uses."""
+        """Set everything that an operator sets on a charger; `calendars` are those of its depot. Unchanged settings
+        produce no event. Raises `CalendarInUse` for a move to a depot that lacks a calendar the charger uses.
+        """
         self._must_be_in_service()
         check_settings(settings)
         if settings.depot_id != self.settings.depot_id:
@@ -141,8 +142,9 @@ class ChargerAccessPolicy:
         return (ChargerAmended(charger_id=self.charger_id, settings=replace(self.settings, time_zone=time_zone)),)
 
     def follow_calendars(self, of_depot: Mapping[CalendarId, HolidayCalendar]) -> tuple[PolicyEvent, ...]:
-        """The depot's calendars are these; one that reads as before makes no event. One that the depot has no more stays
-        while this charger uses it: what was planned with it goes on."""
+        """Adopt the depot's calendars; an unchanged calendar produces no event. A calendar that the depot removed
+        stays while this charger uses it, so that its schedule stays as planned.
+        """
         if self.retired_at is not None:
             return ()
         gone = [each for each in self.calendars if each not in of_depot and each not in self.plan.calendars_in_use]
@@ -168,8 +170,10 @@ class ChargerAccessPolicy:
     # --- rules ----------------------------------------------------------------------------------------------------
 
     def schedule(self, rule: ModeRule, *, now: datetime) -> tuple[PolicyEvent, ...]:
-        """The same rule again changes nothing. Raises `IdTaken` for another rule of the same id, and `RuleNeverOccurs` for
-        one that lies wholly in the past (amending a rule to lie there ends it and is allowed)."""
+        """Add a rule; the same rule again produces no event. Raises `IdTaken` for another rule with the same id, and
+        `RuleNeverOccurs` for a rule that is entirely in the past (amending a rule into the past ends it and is
+        allowed).
+        """
         self._must_be_in_service()
         if rule.rule_id in self.rules:
             return self._repeated(self.rules[rule.rule_id] == rule, rule.rule_id)
@@ -178,7 +182,7 @@ class ChargerAccessPolicy:
         self.check_rule(rule)
         if not self.occurs_after(rule, now):
             raise RuleNeverOccurs(
-                f"The rule lies wholly in the past: it has no window from now on, {now:%Y-%m-%d %H:%M} UTC. "
+                f"The rule is entirely in the past: it has no window after {now:%Y-%m-%d %H:%M} UTC. "
                 "Correct its period, its recurrence or its dates.",
                 pointer="/applies_until" if rule.applies_until is not None else "/recurrence",
             )
@@ -205,7 +209,7 @@ class ChargerAccessPolicy:
         return self.rules[rule_id]
 
     def check_rule(self, rule: ModeRule) -> None:
-        """Raises what makes the rule impossible at this charger."""
+        """Raise the error that makes the rule impossible at this charger."""
         self._check_calendars(rule.except_calendars, "/except_calendars")
         self._check_calendars(rule.extra_calendars, "/extra_calendars")
         checked_name(rule.name)
@@ -293,8 +297,8 @@ class ChargerAccessPolicy:
     ) -> tuple[PolicyEvent, ...]:
         """Put the charger into `mode` for `[starts_at, ends_at)`.
 
-        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode.
-        The same override again changes nothing.
+        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode. The
+        same override again produces no event.
         """
         self._must_be_in_service()
         if (known := self.overrides.get(override_id)) is not None:
@@ -470,7 +474,7 @@ def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPoli
 
 
 def _lifted(overrides: Mapping[OverrideId, Override], event: ModeOverrideLifted) -> dict[OverrideId, Override]:
-    """A lifted override keeps the part that was; one that had not begun leaves no trace in the timeline."""
+    """A lifted override keeps its elapsed part; one that had not started leaves no trace in the timeline."""
     kept = dict(overrides)
     override = kept.pop(event.override_id)
     if override.starts_at < event.lifted_at:

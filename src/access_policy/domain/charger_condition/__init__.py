@@ -1,1 +1,1 @@
-"""What a charger reports of itself: connection, boot, faults. Facts, no decisions; one stream per charger."""
+"""A charger's reports about itself: connection, boot, faults. Reports, not decisions; one stream per charger."""

@@ -1,4 +1,4 @@
-"""A charger's condition: what its stream says in the end, so that nobody reads the stream from its beginning."""
+"""A charger's condition: the state that its stream folds to."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ Error = tuple[str, str | None]  # the protocol's code and the vendor's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCondition:
-    """`version` counts the stream's events. `gateway` recorded the latest connection (None: there was none), and
-    `is_connected` until a disconnection follows. `errors` are the open ones by connector."""
+    """`version` counts the stream's events. `gateway` recorded the latest connection (None: never connected), and
+    `is_connected` is true until a disconnection follows. `errors` are the open ones by connector.
+    """
 
     version: int = 0
     booted_at: datetime | None = None

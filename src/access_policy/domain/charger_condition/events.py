@@ -1,4 +1,4 @@
-"""A charger's own reports. A status that a denial caused is no fault (design 3.6): `caused_by` names the attempt."""
+"""A charger's own reports. A status caused by a denial is not a fault (design.md 3.6): `caused_by` names the attempt."""
 
 from __future__ import annotations
 
@@ -90,8 +90,9 @@ class SettingTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfflineStartsSet:
-    """Who may start without asking was set on the charger: settings by the protocol's names that read as they should, and
-    those that do not, with why."""
+    """The gateway set which starts the charger allows while offline: settings, by the protocol's names, that read
+    back as intended, and those that do not, with the reason.
+    """
 
     TYPE: ClassVar = "charger_condition.offline_starts_set.v1"
     charger_id: ChargerId

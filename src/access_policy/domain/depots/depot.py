@@ -1,4 +1,4 @@
-"""The aggregate Depot: what its chargers share."""
+"""The aggregate Depot: the settings that its chargers share."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class TooManyCalendars(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepotSettings:
-    """`language` is that of what drivers read; `longest_override_days` bounds every override at the depot.
+    """`language` is the language of driver texts; `longest_override_days` bounds every override at the depot.
 
-    A session that draws no energy for `session_max_age_hours` is ended as lost.
-    `identifier_kinds` are the kinds that identify a vehicle here (none named: all). An identifier of one of the
-    `exclusive_kinds` charges at one charger at a time.
+    A session that draws no energy for `session_max_age_hours` ends as lost. `identifier_kinds` are the kinds that
+    identify a vehicle here (empty: all). An identifier of one of the `exclusive_kinds` may charge at only one charger
+    at a time.
     """
 
     name: str
@@ -93,8 +93,9 @@ DepotEvent = DepotRegistered | DepotAmended | HolidayCalendarPut | HolidayCalend
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depot:
-    """`version` is the stream's; `changed_at` and `calendar_changed_at` are it at the last change of the settings and of each
-    calendar, which is what callers compare (ADR 0011)."""
+    """`version` is the stream's version; `changed_at` and `calendar_changed_at` are its values at the last change of
+    the settings and of each calendar: the versions that callers compare (ADR 0011).
+    """
 
     depot_id: DepotId
     settings: DepotSettings

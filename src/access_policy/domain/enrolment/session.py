@@ -1,7 +1,7 @@
-"""The aggregate EnrolmentSession: one stream a charger; a new session replaces the one before.
+"""The aggregate EnrolmentSession: one stream per charger; a new session replaces the previous one.
 
-What the session was armed for, the first unknown identifier presented at the charger, is told by the access decisions: the
-session itself records only what an operator did.
+The first unknown identifier presented at the charger appears in the access decisions; the session records only the
+operator's actions.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ EnrolmentEvent = EnrolmentArmed | EnrolmentCancelled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentSession:
-    """`session_id` is None of a charger that was never armed."""
+    """`session_id` is None for a charger that was never armed."""
 
     charger_id: ChargerId
     session_id: EnrolmentSessionId | None = None
@@ -67,7 +67,7 @@ class EnrolmentSession:
         return (EnrolmentArmed(charger_id=self.charger_id, session_id=session_id, armed_at=now, expires_at=expires_at),)
 
     def cancel(self, *, now: datetime) -> tuple[EnrolmentEvent, ...]:
-        """Cancelling one that is over changes nothing. Raises `SessionUnknown` where none was ever armed."""
+        """Cancel the session; an expired one produces no event. Raises `SessionUnknown` if no session was ever armed."""
         if self.session_id is None or self.expires_at is None:
             raise SessionUnknown(f"Charger {self.charger_id} was not armed for enrolment.")
         if self.cancelled or self.expires_at <= now:

@@ -1,4 +1,4 @@
-"""Where two timelines differ: what a change of the policy would change."""
+"""The differences between two timelines: the effect of a change of policy."""
 
 from __future__ import annotations
 

@@ -76,9 +76,10 @@ class Recurrence:
         return parsed
 
     def dates(self, anchor: date, *, start: date, end: date) -> Iterator[date]:
-        """The dates of the recurrence in `[start, end]`, both included, ascending; none lies before `anchor`.
+        """The dates of the recurrence in `[start, end]` (both inclusive), ascending; no date is before `anchor`.
 
-        The cost is bounded by the periods (months, weeks, years) that the range meets, whether they have dates or not.
+        The cost is bounded by the number of periods (months, weeks, years) in the range, whether they have dates or
+        not.
         """
         last = min(end, self.until or end)
         if self.count is not None and (last - anchor).days >= self.count:
@@ -90,9 +91,9 @@ class Recurrence:
                     yield date.fromordinal(begin + day)
 
     def can_occur(self, anchor: date) -> bool:
-        """Whether any month, week or year at all has a date of the recurrence, INTERVAL, COUNT and UNTIL aside.
+        """True if any month, week or year has a date of the recurrence, regardless of INTERVAL, COUNT and UNTIL.
 
-        There are 28 months (by first weekday and length) and 14 years: none needs to be searched for.
+        Only 28 kinds of month (by first weekday and length) and 14 kinds of year exist: no search is needed.
         """
         if self.freq == "WEEKLY":
             return True  # each week has each weekday, and `parse` refuses a BYSETPOS beyond them
@@ -132,7 +133,7 @@ class Recurrence:
                 return date(anchor.year + (first.year - anchor.year) // self.interval * self.interval, 1, 1)
 
     def _following(self, begin: date) -> date | None:
-        """The first day of the period after the one that begins on `begin`; None past the end of the calendar."""
+        """The first day of the period after the one that starts on `begin`; None past the end of the calendar."""
         if self.freq == "WEEKLY":
             return _after(begin, 7 * self.interval)
         months = {"DAILY": 1, "MONTHLY": self.interval}.get(self.freq, 12 * self.interval)
@@ -140,7 +141,7 @@ class Recurrence:
         return date(month // 12, month % 12 + 1, 1) if month // 12 <= MAXYEAR else None
 
     def _selector(self, anchor: date) -> _Selector:
-        """What the BY… parts select in a period; where all are missing, the anchor's own day as RFC 5545 says."""
+        """The days that the BY… parts select in a period; without any, the anchor's own day (RFC 5545)."""
         by_day, by_month, by_month_day = tuple(self._uniform_days()), self.by_month, self.by_month_day
         if not by_day and not by_month_day:
             match self.freq:
@@ -156,8 +157,9 @@ class Recurrence:
         return _selector(freq, by_day, by_month_day, by_month, self.by_set_pos, self.week_start)
 
     def _uniform_days(self) -> Iterator[tuple[int, str]]:
-        """BYDAY with all weekdays numbered or none: a mixture such as MO,1TU means both kinds, dateutil takes it for those
-        days that are of both. A plain weekday is every numbered one of its month, or of its year."""
+        """BYDAY with either all weekdays numbered or none: a mixture such as MO,1TU means the union of both kinds,
+        but dateutil intersects them. A plain weekday is every numbered occurrence in its month or year.
+        """
         is_mixed = len({bool(n) for n, _ in self.by_day}) > 1
         most = 53 if self.freq == "YEARLY" and not self.by_month else 5
         for n, day in self.by_day:
@@ -165,9 +167,10 @@ class Recurrence:
 
 
 class _Selector:
-    """The days that dateutil selects in one month, week or year. Periods of one shape (length and first weekday) have
-    the same days, so that dateutil is asked once for each shape and never searches from one period to the next: a
-    search of dateutil's that finds nothing goes on to the year 9999."""
+    """The days that dateutil selects in one month, week or year. Periods of the same shape (length and first weekday)
+    have the same days, so one dateutil call per shape suffices and no search crosses periods: a dateutil search
+    without a match continues to the year 9999.
+    """
 
     def __init__(self, freq: str, by_month: tuple[int, ...], **selection: object) -> None:
         self._freq, self._by_month, self._selection = freq, frozenset(by_month), selection
@@ -184,7 +187,7 @@ class _Selector:
         return days
 
     def _shape(self, begin: date) -> Hashable | None:
-        """None for a period in which no month is named by BYMONTH."""
+        """The shape of the period; None for a period in which BYMONTH names no month."""
         if self._freq == "YEARLY":
             return begin.weekday(), isleap(begin.year)
         length = monthrange(begin.year, begin.month)[1]
@@ -240,7 +243,7 @@ def _after(day: date, days: int) -> date | None:
 
 @lru_cache(maxsize=4096)
 def _nth_date(recurrence: Recurrence, anchor: date, count: int, horizon: date) -> date | None:
-    """The `count`-th date from `anchor` on; None if it is later than `horizon`. Counts whole periods."""
+    """The `count`-th date counting from `anchor`; None if it is after `horizon`. Counts whole periods at a time."""
     left, first = count, anchor.toordinal()
     for begin, days in recurrence._periods(anchor, anchor, horizon):
         counted = days if begin >= first else [day for day in days if begin + day >= first]

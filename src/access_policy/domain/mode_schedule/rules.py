@@ -83,9 +83,9 @@ class Window(NamedTuple):
 class ModeRule:
     """A recurring window in which a charger has `mode`.
 
-    `start` and `end` are local wall-clock times in `time_zone` (None: the charger's); the window ends `end_day_offset`
-    days after the date on which it starts. `anchor` is the local date from which INTERVAL and COUNT are counted. The
-    period `[applies_from, applies_until)` cuts windows off at its ends.
+    `start` and `end` are local wall-clock times in `time_zone` (None: the charger's zone); the window ends
+    `end_day_offset` days after the date on which it starts. INTERVAL and COUNT count from the local date `anchor`.
+    The period `[applies_from, applies_until)` truncates windows at its ends.
     """
 
     rule_id: RuleId
@@ -96,7 +96,9 @@ class ModeRule:
     end: time
     end_day_offset: int
     anchor: date
-    made_on: date | None = None  # the local date on which it was made; not told of rules from before this was kept
+    made_on: date | None = (
+        None  # the local date on which it was made; None for rules recorded before this field existed
+    )
     time_zone: str | None = None
     applies_from: Edge | None = None
     applies_until: Edge | None = None
@@ -175,9 +177,10 @@ class ModeRule:
         return (d for d, _ in groupby(merge(recurring, extra)))
 
     def check(self, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> None:
-        """Raises when the rule could never do what its author meant: it ends before it starts, overlaps itself, never
-        occurs, or names extra dates outside its own period; or when it holds a number, a date or an instant that no
-        schedule can mean. `calendars` has all that the rule names."""
+        """Raise an error for a rule that cannot mean what its author intended: one that ends before it starts,
+        overlaps itself, never occurs, or has extra dates outside its period; or one with a number, date or instant
+        outside the supported range. `calendars` contains every calendar that the rule names.
+        """
         recurrence = parsed(self.recurrence)
         self._check_limits()
         self._check_times()
@@ -190,7 +193,7 @@ class ModeRule:
         resolved._check_overlap()
 
     def occurs_after(self, now: datetime, zone: ZoneInfo, calendars: DatesOf = _NO_CALENDARS) -> bool:
-        """Whether a window is open now or opens later; not for a rule that lies wholly in the past."""
+        """Whether a window is open now or opens later; false for a rule that is entirely in the past."""
         resolved = self.on_days_of(calendars)
         begin = max(now, resolved._search_begin())
         return resolved._has_window(zone, begin, begin + SEARCH_YEARS * _YEAR)
@@ -228,7 +231,7 @@ class ModeRule:
             )
 
     def _check_can_occur(self, recurrence: Recurrence) -> None:
-        """Extra dates do not excuse it: an author who wrote a recurrence meant it to have dates."""
+        """Extra dates do not make up for a recurrence without dates: its author intended it to have some."""
         if not recurrence.can_occur(self.anchor):
             raise RuleNeverOccurs(
                 "The recurrence never occurs: no month or year has a day that all its BY… parts select. Correct "
@@ -249,7 +252,7 @@ class ModeRule:
         for extra in sorted(self.extra_dates):
             if not self._lies_in_period(extra, zone):
                 raise RuleNeverOccurs(
-                    f"The extra date {extra} lies outside the period in which the rule applies and would be lost; "
+                    f"The extra date {extra} is outside the period in which the rule applies and would be lost; "
                     "widen the period or leave the date out.",
                     pointer="/extra_dates",
                 )
@@ -258,7 +261,7 @@ class ModeRule:
         for calendar_id in sorted(self.extra_calendars):
             if not any(self._lies_in_period(day, zone) for day in calendars[calendar_id]):
                 raise RuleNeverOccurs(
-                    f"No day of calendar {calendar_id} lies in the period in which the rule applies: all would be lost; "
+                    f"No day of calendar {calendar_id} is in the period in which the rule applies: all would be lost; "
                     "widen the period or leave the calendar out.",
                     pointer="/extra_calendars",
                 )
@@ -280,7 +283,7 @@ class ModeRule:
             )
 
     def _has_window(self, zone: ZoneInfo, begin: datetime, horizon: datetime) -> bool:
-        """Goes through the dates once and stops at the first whose window is in `[begin, horizon)` and in the period."""
+        """Iterate over the dates once and stop at the first whose window is in `[begin, horizon)` and in the period."""
         opens, closes = self._period(zone)
         earliest, latest = max(begin, opens or begin), min(horizon, closes or horizon)
         if latest <= earliest:
@@ -323,14 +326,14 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
 def _windows(
     recurrence: str, anchor: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo, block: int
 ) -> tuple[Window, ...]:
-    """The windows that begin in one block of local dates. Rules alike share them, whatever chargers they belong to."""
+    """The windows that start in one block of local dates. Equal rules share them, whichever charger they belong to."""
     first = date.fromordinal(block * BLOCK_DAYS)
     dates = parsed(recurrence).dates(anchor, start=first, end=first + timedelta(days=BLOCK_DAYS - 1))
     return tuple(filter(None, (_window(day, start, end, end_day_offset, zone) for day in dates)))
 
 
 def _window(began_on: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo) -> Window | None:
-    """None for one that a clock change leaves without any real time."""
+    """The window of one date; None if a clock change leaves it without any real time."""
     begins = local_instant(began_on, start, zone)
     ends = local_instant(began_on + timedelta(days=end_day_offset), end, zone)
     return Window(begins, ends, began_on) if begins < ends else None
@@ -342,7 +345,7 @@ def parsed(recurrence: str) -> Recurrence:
 
 
 def _stretches(days: Collection[date]) -> Iterator[tuple[date, date]]:
-    """First and last of those days that lie no more than a year apart each: what is expanded at once."""
+    """The first and last of consecutive days that are at most a year apart: the days expanded together."""
     ascending = sorted(days)
     ends = [index for index, (day, following) in enumerate(pairwise(ascending)) if following - day > _YEAR]
     for begin, end in pairwise([-1, *ends, len(ascending) - 1]):

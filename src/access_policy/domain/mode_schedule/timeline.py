@@ -108,7 +108,7 @@ class Timeline:
     def at(self, instant: datetime) -> Segment:
         """The segment that holds `instant`. Raises `LookupError` outside `[start, end)`."""
         if not self.start <= instant < self.end:
-            raise LookupError(f"{instant} lies outside the timeline")
+            raise LookupError(f"{instant} is outside the timeline")
         return self.segments[bisect_right(self._starts, instant) - 1]
 
     def transitions(self, after: datetime) -> Iterator[Segment]:
@@ -124,12 +124,12 @@ def timeline(plan: ModePlan, start: datetime, end: datetime) -> Timeline:
 
 
 def expected_at(plan: ModePlan, at: datetime) -> Segment:
-    """The segment that holds `at`; its ends are true ones where they lie within some days of `at`."""
+    """The segment that contains `at`; its ends are exact if they are within some days of `at`."""
     return timeline(plan, at - _LOOK_AHEAD, at + _LOOK_AHEAD).at(at)
 
 
 def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZON_MAX) -> Segment | None:
-    """The first segment that begins after `after` with another mode; None when there is none within `horizon`."""
+    """The first segment with another mode that starts after `after`; None if there is none within `horizon`."""
     reach = _LOOK_AHEAD
     while True:
         reach = min(reach, horizon)
@@ -149,7 +149,9 @@ class _Layer(NamedTuple):
 
 
 def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
-    """Highest rank first. Only spans that meet `[start, end)`, so that what is long over costs next to nothing."""
+    """Spans by rank, highest first. Only spans that intersect `[start, end)`, so that expired ones cost almost
+    nothing.
+    """
     zone = ZoneInfo(plan.time_zone)
     near = start.date() - _REACH, end.date() + _REACH
     holidays = {calendar_id: plan.calendars[calendar_id].reasons(*near) for calendar_id in plan.calendars_in_use}
@@ -192,8 +194,9 @@ def _of_calendar_exceptions(
 
 
 def _days(first: date, last: date, zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """The one span of the local days `first` to `last`, both included; none if it lies outside `[start, end)`, or if the
-    zone skipped them."""
+    """The span of the local days `first` to `last` (both inclusive); empty if it is outside `[start, end)`, or if the
+    zone skipped the days.
+    """
     if first > end.date() + _DAY or last < start.date() - _DAY:  # in any zone
         return []
     begins, ends = local_instant(first, time(), zone), local_instant(last + _DAY, time(), zone)
@@ -212,7 +215,7 @@ def _swept(layers: Sequence[_Layer], baseline: AccessMode, start: datetime, end:
     below_all = len(layers)
     held, since, until = below_all, start, end
     opened: list[tuple[int, datetime]] = []
-    drawn: list[tuple[datetime, int]] = []  # who has its way from when on
+    drawn: list[tuple[datetime, int]] = []  # the winner from each instant on
     arriving = [(begins, place, ends) for place, layer in enumerate(layers) for begins, ends in layer.spans]
     arriving.sort()
     arriving.append((end, below_all, end))

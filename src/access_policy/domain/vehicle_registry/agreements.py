@@ -1,4 +1,4 @@
-"""An agreement: the contract of another fleet with the depot owner, and what it covers."""
+"""An agreement: another fleet's contract with the depot owner, and its coverage."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class AgreementHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Valid in `[valid_from, valid_until)` (None: without end). No place named: everywhere; no hours: always; no kinds of
-    identifiers: all of them identify its vehicles.
+    """Valid in `[valid_from, valid_until)` (None: unlimited). Without locations it applies everywhere, without hours
+    always, and without identifier kinds every kind identifies its vehicles.
 
-    `ended_at` is the instant at which it was ended before its time; from then on it covers nothing.
+    `ended_at` is the instant at which it was ended early; from then on it covers nothing.
     """
 
     agreement_id: AgreementId
@@ -92,7 +92,7 @@ class Agreement:
             yield from hours.edges(start, end, zone)
 
     def check(self) -> None:
-        """Raises `AgreementInvalid`, `InvalidId`, `InvalidName` or what `utc` raises."""
+        """Raises `AgreementInvalid`, `InvalidId`, `InvalidName`, or an error of `utc`."""
         checked_name(self.name)
         checked_name(self.fleet, "fleet")
         for charger_id in self.charger_ids:

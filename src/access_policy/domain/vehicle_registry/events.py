@@ -1,4 +1,4 @@
-"""What can happen to a tenant's registry. Identifiers appear as pseudonyms and masked forms only (ADR 0007)."""
+"""Events of a tenant's registry. Identifiers appear as pseudonyms and masked forms only (ADR 0007)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AccessClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleDescription:
-    """What a vehicle is, without its identifiers. Valid in `[valid_from, valid_until)`; None leaves that side open."""
+    """A vehicle's description, without its identifiers. Valid in `[valid_from, valid_until)`; None leaves that side open."""
 
     name: str
     access_class: AccessClass
@@ -112,9 +112,10 @@ class AgreementEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImportApplied:
-    """A planned import was applied as a whole. What it did lies behind `after_version` of the registry, up to this event;
-    `left_out` rows had errors or had moved on since they were planned. `file_fingerprint` is a keyed hash of the file, which
-    is not kept."""
+    """A planned import was applied as a whole: its changes are the events after `after_version` of the registry, up
+    to this one. `left_out` rows had errors or had changed since they were planned. `file_fingerprint` is a keyed
+    hash of the file; the file itself is not stored.
+    """
 
     TYPE: ClassVar = "vehicle_registry.registry_import_applied.v1"
     plan_id: str

@@ -1,7 +1,8 @@
-"""Putting many vehicles at once: an identifier may move from one of them to another.
+"""Putting many vehicles at once: an identifier may move from one vehicle to another.
 
-An identifier that moves stays with its holder until the other vehicle is put, and is released and taken in the same tuple
-of events: whoever appends them together leaves no instant at which nobody has it, whatever the order and the parts.
+A moving identifier stays with its holder until the other vehicle is put; the same tuple of events releases and adds
+it. A caller that appends the tuple atomically leaves no instant without a holder, in any order and in any number of
+parts.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class WantedVehicle:
 
 
 def put_vehicles(registry: VehicleRegistry, wanted: Iterable[WantedVehicle], moves: Moves) -> tuple[RegistryEvent, ...]:
-    """What makes them so, in order; what is so already makes no event.
+    """Return the events that give all vehicles these descriptions, in order; an unchanged vehicle produces no event.
 
-    An identifier that another vehicle has is taken only if `moves` says so; the caller puts both vehicles, in one call or in
-    several, and removes vehicles last. Raises `IdentifierTaken` otherwise, and what `check_description` raises.
+    An identifier of another vehicle moves only if `moves` says so; the caller puts both vehicles, in one call or in
+    several, and removes vehicles last. Otherwise raises `IdentifierTaken`, and the errors of `check_description`.
     """
     steps = _Steps(registry, moves)
     for each in wanted:
@@ -49,7 +50,7 @@ def put_vehicles(registry: VehicleRegistry, wanted: Iterable[WantedVehicle], mov
 
 
 class _Steps:
-    """The events so far, and what they change about who holds what."""
+    """The events so far, and the identifiers that they add or release."""
 
     def __init__(self, registry: VehicleRegistry, moves: Moves) -> None:
         self.events: list[RegistryEvent] = []

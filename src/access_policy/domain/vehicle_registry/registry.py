@@ -1,8 +1,9 @@
-"""VehicleRegistry: which vehicles a tenant knows, by which identifiers, under which agreements.
+"""VehicleRegistry: the vehicles that a tenant knows, with their identifiers and agreements.
 
-It owns the invariant that an identifier belongs to at most one vehicle of the tenant at a time. Decisions return events
-and change nothing. Unlike the policy it is folded in place (`apply`): it holds up to hundreds of thousands of vehicles,
-and copying it for each event would make loading quadratic. Whoever folds one does not share it while doing so.
+It owns the invariant that an identifier belongs to at most one vehicle of the tenant at a time. Decisions return
+events and change nothing. Unlike the policy it is folded in place (`apply`): it holds up to hundreds of thousands of
+vehicles, and copying it for each event would make loading quadratic. A caller must not share a registry while folding
+it.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ IdentifierKey = tuple[IdentifierKind, str]  # kind and pseudonym
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
-    """`changed_at` is the registry's version at the vehicle's last change: what optimistic concurrency compares. The sealed
-    values of its identifiers stay in the log: no decision needs them."""
+    """`changed_at` is the registry's version at the vehicle's last change, for optimistic concurrency. The sealed
+    values of its identifiers stay in the log: no decision needs them.
+    """
 
     vehicle_id: VehicleId
     description: VehicleDescription
@@ -61,7 +63,7 @@ class VehicleRegistry:
     _pins: int | None = field(default=None, compare=False, repr=False)  # how many are held; None: not counted yet
 
     def copy(self) -> VehicleRegistry:
-        """Of this version, whatever this one becomes: its vehicles and agreements are values that both share."""
+        """An independent copy at this version: both share the vehicles and agreements, which are values."""
         return VehicleRegistry(
             vehicles=dict(self.vehicles),
             holders=dict(self.holders),
@@ -77,8 +79,9 @@ class VehicleRegistry:
         return None if vehicle_id is None else self.vehicles[vehicle_id]
 
     def held_as(self, refs: Sequence[IdentifierRef], vehicle_id: VehicleId | None = None) -> IdentifierRef:
-        """Of several refs of one identifier the one under which a vehicle holds it, `vehicle_id` before any other; the first
-        where none does. An identifier that was registered in another normal form keeps the pseudonym of then."""
+        """Of several refs of one identifier, the one that a vehicle holds, preferring `vehicle_id`; the first ref if
+        no vehicle holds any. An identifier registered in an earlier normal form keeps the pseudonym of that form.
+        """
         held = [ref for ref in refs if _key(ref) in self.holders]
         by_this = [ref for ref in held if self.holders[_key(ref)] == vehicle_id]
         return (by_this or held or list(refs))[0]
@@ -106,9 +109,9 @@ class VehicleRegistry:
     def put_vehicle(
         self, vehicle_id: VehicleId, description: VehicleDescription, identifiers: Sequence[VehicleIdentifier]
     ) -> tuple[RegistryEvent, ...]:
-        """The vehicle is described like this and has exactly these identifiers; what is so already makes no event.
+        """Give the vehicle this description and exactly these identifiers; an unchanged vehicle produces no event.
 
-        An identifier that stays keeps the sealed value it was added with; the one given here is not looked at.
+        An identifier that stays keeps its original sealed value; the one passed here is ignored.
         """
         checked_id(vehicle_id, "vehicle_id")
         self.check_description(description)
@@ -166,7 +169,9 @@ class VehicleRegistry:
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def check_description(self, description: VehicleDescription) -> None:
-        """Raises `VehicleInvalid`, `AgreementNotThere`, `InvalidName` or what `utc` raises; the pointer names the part."""
+        """Raises `VehicleInvalid`, `AgreementNotThere`, `InvalidName`, or an error of `utc`; the pointer names the
+        part.
+        """
         checked_name(description.name)
         starts = None if description.valid_from is None else utc(description.valid_from, "valid_from")
         ends = None if description.valid_until is None else utc(description.valid_until, "valid_until")
@@ -190,7 +195,7 @@ class VehicleRegistry:
                 )
             case AccessClass.UNKNOWN:
                 raise errors.VehicleInvalid(
-                    "access_class takes 'own' or 'agreement'; a vehicle nobody registered is unknown.",
+                    "access_class takes 'own' or 'agreement'; only an unregistered vehicle is unknown.",
                     pointer="/access_class",
                 )
             case _:
