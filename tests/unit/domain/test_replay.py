@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
-from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Refused
@@ -56,10 +56,10 @@ def policy_commands(draw: st.DrawFn) -> PolicyCommand:
             now=now,
         ),
         lambda p, now: p.lift_override(OverrideId(name), now=now),
-        lambda p, now: mode_control.request_mode(p, mode=mode, mode_control="central", trigger="resync", **cause),
-        lambda p, now: mode_control.record_applied(p, generation=n, mode=mode, evidence="seen", now=now, **cause),
-        lambda p, now: mode_control.record_failed(p, generation=n, reason="timeout", detail="", now=now),
-        lambda p, now: mode_control.record_drift(p, found=mode, evidence="seen", now=now),
+        lambda p, now: mode_changes.request_mode(p, mode=mode, mode_control="central", trigger="resync", **cause),
+        lambda p, now: mode_changes.record_applied(p, generation=n, mode=mode, evidence="seen", now=now, **cause),
+        lambda p, now: mode_changes.record_failed(p, generation=n, reason="timeout", detail="", now=now),
+        lambda p, now: mode_changes.record_drift(p, found=mode, evidence="seen", now=now),
     ]
     if draw(st.integers(0, 19)) == 0:
         return lambda p, now: p.retire(now=now)

@@ -16,7 +16,7 @@ from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement
-from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import ChargerId
@@ -136,7 +136,7 @@ async def test_what_is_recorded_of_the_switching_is_no_reason_to_look_again_and_
         await until(lambda: len(looks.seen) == 2)
         policy = depot.view.charger(*KEY).policy
         expected: Segment = depot.view.charger(*KEY).expected(NIGHT)
-        requested = mode_control.request_mode(
+        requested = mode_changes.request_mode(
             policy, mode=AccessMode.MANAGED, cause=expected.cause, due_at=NIGHT, mode_control="central", trigger="test"
         )
         await depot.record(policy_stream(*KEY), policy.version, requested)

@@ -30,7 +30,7 @@ from access_policy.application.ports.charger_gateway import (
 from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
-from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.mode_schedule.timeline import Segment
@@ -118,7 +118,7 @@ class Reconciler:
 
     async def _decide_here(self, charger: ChargerView, control: ControlWithoutSwitch, trigger: str) -> None:
         expected, due_at = self._expected(charger)
-        requested = mode_control.request_mode(
+        requested = mode_changes.request_mode(
             charger.policy,
             mode=expected.mode,
             cause=expected.cause,
@@ -138,7 +138,7 @@ class Reconciler:
     ) -> Outcome:
         verified = self._verified.setdefault(key, Verified())
         expected, due_at = self._expected(charger)
-        if mode_control.is_applied(charger.policy, expected.mode):
+        if mode_changes.is_applied(charger.policy, expected.mode):
             known = verified.epoch == epoch and verified.generation == charger.policy.application.generation
             if known and not read_back:
                 return Outcome.SETTLED
@@ -213,7 +213,7 @@ class Reconciler:
         stands = application.requested_mode is expected.mode and application.applied_mode is not expected.mode
         if stands and application.drift_found is None:
             return
-        requested = mode_control.request_mode(
+        requested = mode_changes.request_mode(
             charger.policy,
             mode=expected.mode,
             cause=expected.cause,
@@ -224,7 +224,7 @@ class Reconciler:
         await self.facts.append(charger, requested)
 
     async def _record_drift(self, charger: ChargerView, found: AccessMode, evidence: str) -> None:
-        drift = mode_control.record_drift(charger.policy, found=found, evidence=evidence, now=self.clock.now())
+        drift = mode_changes.record_drift(charger.policy, found=found, evidence=evidence, now=self.clock.now())
         await self.facts.append(charger, drift)
 
     async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:
@@ -237,7 +237,7 @@ class Reconciler:
         if known or application.requested_mode is None:
             return
         log.warning("charger %s is not in %s: %s", charger.policy.charger_id, application.requested_mode, detail)
-        failed = mode_control.record_failed(
+        failed = mode_changes.record_failed(
             charger.policy, generation=application.generation, reason=reason, detail=detail, now=self.clock.now()
         )
         await self.facts.append(charger, failed)
@@ -245,7 +245,7 @@ class Reconciler:
     def _applied(
         self, charger: ChargerView, expected: Segment, due_at: datetime, evidence: str
     ) -> tuple[PolicyEvent, ...]:
-        return mode_control.record_applied(
+        return mode_changes.record_applied(
             charger.policy,
             generation=charger.policy.application.generation,
             mode=expected.mode,

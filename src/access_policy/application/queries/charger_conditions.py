@@ -13,7 +13,7 @@ from typing import Final
 
 from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.access_mode import AccessMode
-from access_policy.domain.charger_access_policy.mode_control import is_applied
+from access_policy.domain.charger_access_policy.mode_changes import is_applied
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 
 STALLED_AFTER: Final = timedelta(minutes=10)

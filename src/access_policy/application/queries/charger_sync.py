@@ -7,7 +7,7 @@ from enum import StrEnum
 from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
-from access_policy.domain.charger_access_policy.mode_control import is_applied
+from access_policy.domain.charger_access_policy.mode_changes import is_applied
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 
 

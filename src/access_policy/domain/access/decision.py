@@ -72,63 +72,63 @@ class Step:
 Rule = Callable[[DecisionInputs], Reason | None]
 
 
-def freevend_admits_anyone(facts: DecisionInputs) -> Reason | None:
-    return Reason.FREEVEND if facts.expected.mode is AccessMode.FREEVEND else None
+def freevend_admits_anyone(inputs: DecisionInputs) -> Reason | None:
+    return Reason.FREEVEND if inputs.expected.mode is AccessMode.FREEVEND else None
 
 
-def identifier_must_be_readable(facts: DecisionInputs) -> Reason | None:
-    return Reason.IDENTIFIER_INVALID if facts.identifier is None else None
+def identifier_must_be_readable(inputs: DecisionInputs) -> Reason | None:
+    return Reason.IDENTIFIER_INVALID if inputs.identifier is None else None
 
 
-def pin_must_not_be_locked_out(facts: DecisionInputs) -> Reason | None:
-    is_pin = facts.identifier is not None and facts.identifier.kind is IdentifierKind.PIN
-    return Reason.PIN_LOCKED_OUT if is_pin and facts.pin_locked_out else None
+def pin_must_not_be_locked_out(inputs: DecisionInputs) -> Reason | None:
+    is_pin = inputs.identifier is not None and inputs.identifier.kind is IdentifierKind.PIN
+    return Reason.PIN_LOCKED_OUT if is_pin and inputs.pin_locked_out else None
 
 
-def identifier_must_be_known(facts: DecisionInputs) -> Reason | None:
-    return Reason.UNKNOWN_IDENTIFIER if facts.vehicle is None or not facts.kind_counts else None
+def identifier_must_be_known(inputs: DecisionInputs) -> Reason | None:
+    return Reason.UNKNOWN_IDENTIFIER if inputs.vehicle is None or not inputs.kind_counts else None
 
 
-def vehicle_must_not_be_suspended(facts: DecisionInputs) -> Reason | None:
-    suspended = facts.vehicle is not None and facts.vehicle.suspended_because is not None
+def vehicle_must_not_be_suspended(inputs: DecisionInputs) -> Reason | None:
+    suspended = inputs.vehicle is not None and inputs.vehicle.suspended_because is not None
     return Reason.VEHICLE_SUSPENDED if suspended else None
 
 
-def identifier_must_not_charge_elsewhere(facts: DecisionInputs) -> Reason | None:
-    return Reason.IDENTIFIER_IN_USE if facts.in_use_elsewhere else None
+def identifier_must_not_charge_elsewhere(inputs: DecisionInputs) -> Reason | None:
+    return Reason.IDENTIFIER_IN_USE if inputs.in_use_elsewhere else None
 
 
-def own_vehicle_charges_while_valid(facts: DecisionInputs) -> Reason | None:
-    if facts.vehicle is None or facts.vehicle.description.access_class is not AccessClass.OWN:
+def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
+    if inputs.vehicle is None or inputs.vehicle.description.access_class is not AccessClass.OWN:
         return None
-    return Reason.OWN_VEHICLE if _is_valid(facts.vehicle, facts.at) else Reason.VEHICLE_NOT_VALID
+    return Reason.OWN_VEHICLE if _is_valid(inputs.vehicle, inputs.at) else Reason.VEHICLE_NOT_VALID
 
 
-def agreement_vehicle_must_be_valid(facts: DecisionInputs) -> Reason | None:
-    return None if facts.vehicle is not None and _is_valid(facts.vehicle, facts.at) else Reason.VEHICLE_NOT_VALID
+def agreement_vehicle_must_be_valid(inputs: DecisionInputs) -> Reason | None:
+    return None if inputs.vehicle is not None and _is_valid(inputs.vehicle, inputs.at) else Reason.VEHICLE_NOT_VALID
 
 
-def agreement_must_have_started(facts: DecisionInputs) -> Reason | None:
-    started = facts.agreement is not None and facts.agreement.valid_from <= facts.at
+def agreement_must_have_started(inputs: DecisionInputs) -> Reason | None:
+    started = inputs.agreement is not None and inputs.agreement.valid_from <= inputs.at
     return None if started else Reason.AGREEMENT_NOT_STARTED
 
 
-def agreement_must_not_have_ended(facts: DecisionInputs) -> Reason | None:
-    ends_at = facts.agreement.ends_at if facts.agreement is not None else None
-    return Reason.AGREEMENT_ENDED if ends_at is not None and ends_at <= facts.at else None
+def agreement_must_not_have_ended(inputs: DecisionInputs) -> Reason | None:
+    ends_at = inputs.agreement.ends_at if inputs.agreement is not None else None
+    return Reason.AGREEMENT_ENDED if ends_at is not None and ends_at <= inputs.at else None
 
 
-def agreement_must_cover_this_charger(facts: DecisionInputs) -> Reason | None:
-    covered = facts.agreement is not None and facts.agreement.covers_place(facts.charger_id, facts.depot_id)
+def agreement_must_cover_this_charger(inputs: DecisionInputs) -> Reason | None:
+    covered = inputs.agreement is not None and inputs.agreement.covers_place(inputs.charger_id, inputs.depot_id)
     return None if covered else Reason.AGREEMENT_NOT_HERE
 
 
-def agreement_must_cover_this_hour(facts: DecisionInputs) -> Reason | None:
-    covered = facts.agreement is not None and facts.agreement.covers_hour(facts.at, facts.zone)
+def agreement_must_cover_this_hour(inputs: DecisionInputs) -> Reason | None:
+    covered = inputs.agreement is not None and inputs.agreement.covers_hour(inputs.at, inputs.zone)
     return None if covered else Reason.AGREEMENT_NOT_NOW
 
 
-def agreement_vehicle_charges(facts: DecisionInputs) -> Reason | None:
+def agreement_vehicle_charges(inputs: DecisionInputs) -> Reason | None:
     return Reason.AGREEMENT_VEHICLE
 
 
@@ -149,25 +149,25 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def reason_for(facts: DecisionInputs) -> Reason:
+def reason_for(inputs: DecisionInputs) -> Reason:
     """The reason of the first row that answers."""
     for rule in RULES:
-        reason = rule(facts)
+        reason = rule(inputs)
         if reason is not None:
             return reason
     raise AssertionError("the last row of the table always answers")
 
 
-def decide(facts: DecisionInputs, timeline: Timeline) -> Decision:
+def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
     """Make exactly one decision. `timeline` is the charger's and covers the inputs' `at`; it limits how long the
     permission is valid.
     """
-    reason = reason_for(facts)
+    reason = reason_for(inputs)
     would_deny: Reason | None = None
-    if reason not in ALLOWING and facts.enforcement is Enforcement.OBSERVE:
+    if reason not in ALLOWING and inputs.enforcement is Enforcement.OBSERVE:
         reason, would_deny = Reason.OBSERVED, reason
     allowed = reason in ALLOWING
-    vehicle = facts.vehicle
+    vehicle = inputs.vehicle
     return Decision(
         allowed=allowed,
         reason=reason,
@@ -175,51 +175,51 @@ def decide(facts: DecisionInputs, timeline: Timeline) -> Decision:
         vehicle_id=None if vehicle is None else vehicle.vehicle_id,
         agreement_id=None if vehicle is None else vehicle.description.agreement_id,
         would_deny=would_deny,
-        valid_until=permission_holds_until(facts, timeline) if allowed else None,
+        valid_until=permission_holds_until(inputs, timeline) if allowed else None,
     )
 
 
-def explain(facts: DecisionInputs) -> tuple[Step, ...]:
+def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
     """The rows that were gone through, in order, up to and including the one that decided."""
     steps: list[Step] = []
     for rule in RULES:
-        reason = rule(facts)
+        reason = rule(inputs)
         steps.append(Step(rule.__name__, reason is not None, reason))
         if reason is not None:
             break
     return tuple(steps)
 
 
-def permission_holds_until(facts: DecisionInputs, timeline: Timeline) -> datetime:
-    """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `facts.at`."""
-    horizon = min(facts.at + PERMISSION_HORIZON, timeline.end)
-    if facts.enforcement is Enforcement.OBSERVE or _holds_at_all_times(facts):
+def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> datetime:
+    """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `inputs.at`."""
+    horizon = min(inputs.at + PERMISSION_HORIZON, timeline.end)
+    if inputs.enforcement is Enforcement.OBSERVE or _holds_at_all_times(inputs):
         return horizon
-    for instant in _instants_that_matter(facts, timeline, horizon):
-        then = replace(facts, at=instant, expected=timeline.at(instant))
+    for instant in _instants_that_matter(inputs, timeline, horizon):
+        then = replace(inputs, at=instant, expected=timeline.at(instant))
         if reason_for(then) not in ALLOWING:
             return instant
     return horizon
 
 
-def _instants_that_matter(facts: DecisionInputs, timeline: Timeline, horizon: datetime) -> list[datetime]:
-    """Ascending instants in `(facts.at, horizon)` at which one of the rows may begin to answer otherwise."""
-    soon = takewhile(lambda segment: segment.start < horizon, timeline.transitions(facts.at))
+def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: datetime) -> list[datetime]:
+    """Ascending instants in `(inputs.at, horizon)` at which one of the rows may begin to answer otherwise."""
+    soon = takewhile(lambda segment: segment.start < horizon, timeline.transitions(inputs.at))
     instants = {segment.start for segment in soon}
-    if facts.vehicle is not None and facts.vehicle.description.valid_until is not None:
-        instants.add(facts.vehicle.description.valid_until)
-    if facts.agreement is not None:
-        if facts.agreement.ends_at is not None:
-            instants.add(facts.agreement.ends_at)
-        instants.update(facts.agreement.hour_edges(facts.at, horizon, facts.zone))
-    return sorted(instant for instant in instants if facts.at < instant < horizon)
+    if inputs.vehicle is not None and inputs.vehicle.description.valid_until is not None:
+        instants.add(inputs.vehicle.description.valid_until)
+    if inputs.agreement is not None:
+        if inputs.agreement.ends_at is not None:
+            instants.add(inputs.agreement.ends_at)
+        instants.update(inputs.agreement.hour_edges(inputs.at, horizon, inputs.zone))
+    return sorted(instant for instant in instants if inputs.at < instant < horizon)
 
 
-def _holds_at_all_times(facts: DecisionInputs) -> bool:
+def _holds_at_all_times(inputs: DecisionInputs) -> bool:
     """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it."""
-    description = None if facts.vehicle is None else facts.vehicle.description
+    description = None if inputs.vehicle is None else inputs.vehicle.description
     return (
-        facts.expected.mode is AccessMode.MANAGED
+        inputs.expected.mode is AccessMode.MANAGED
         and description is not None
         and description.access_class is AccessClass.OWN
         and description.valid_until is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode
-from access_policy.domain.charger_access_policy import mode_control
+from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy.events import (
     ModeApplicationFailed,
     ModeApplied,
@@ -56,24 +56,24 @@ def drifted(found: AccessMode = FREEVEND, expected: AccessMode = MANAGED) -> Mod
 
 
 def ask(policy: ChargerAccessPolicy, mode: AccessMode = MANAGED) -> tuple[PolicyEvent, ...]:
-    return mode_control.request_mode(
+    return mode_changes.request_mode(
         policy, mode=mode, cause=BASELINE_CAUSE, due_at=NOON, mode_control="device_variable", trigger="transition"
     )
 
 
 def seen(policy: ChargerAccessPolicy, generation: int = 1, mode: AccessMode = MANAGED, **changes: Any) -> Any:
     values: dict[str, Any] = {"due_at": NOON, "now": NOON + MINUTE}
-    return mode_control.record_applied(
+    return mode_changes.record_applied(
         policy, generation=generation, mode=mode, cause=BASELINE_CAUSE, evidence="read back", **(values | changes)
     )
 
 
 def miss(policy: ChargerAccessPolicy, generation: int = 1, detail: str = "no answer") -> tuple[PolicyEvent, ...]:
-    return mode_control.record_failed(policy, generation=generation, reason="timeout", detail=detail, now=NOON)
+    return mode_changes.record_failed(policy, generation=generation, reason="timeout", detail=detail, now=NOON)
 
 
 def drift(policy: ChargerAccessPolicy, found: AccessMode = FREEVEND) -> tuple[PolicyEvent, ...]:
-    return mode_control.record_drift(policy, found=found, evidence="notified", now=NOON)
+    return mode_changes.record_drift(policy, found=found, evidence="notified", now=NOON)
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def test_seeing_the_requested_mode_applies_it_with_its_lateness() -> None:
     assert policy.application.applied_mode is MANAGED
     assert policy.application.applied_at == NOON + MINUTE
     assert policy.application.evidence == "read back"
-    assert mode_control.is_applied(policy, MANAGED)
-    assert not mode_control.is_applied(policy, FREEVEND)
+    assert mode_changes.is_applied(policy, MANAGED)
+    assert not mode_changes.is_applied(policy, FREEVEND)
 
 
 def test_a_mode_applied_before_it_was_due_is_not_late() -> None:
@@ -150,7 +150,7 @@ def test_a_failed_try_is_recorded_with_its_reason() -> None:
     policy = given(registered(), requested(1)).when(miss).then(failed(1))
 
     assert (policy.application.failure, policy.application.failures) == ("timeout", 1)
-    assert not mode_control.is_applied(policy, MANAGED)
+    assert not mode_changes.is_applied(policy, MANAGED)
 
 
 def test_a_failure_of_an_older_request_or_of_none_changes_nothing() -> None:
