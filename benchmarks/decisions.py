@@ -16,6 +16,7 @@ from statistics import median
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.projections import PROJECTIONS
 from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.processes.service import Service
@@ -67,7 +68,7 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
     service = Service(bare.settings)
     container = service.container
     await set_up(service, CHARGERS)
-    await container.decision_follower().catch_up()
+    await container.deciding.follower().catch_up()
     numbers = itertools.count()
     await _decisions(container, 64, seconds, numbers)  # there are rows to insert then
     rows, durable = bare.rows(ROWS), []
@@ -79,7 +80,7 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
         per_second, p50_ms, p99_ms = (median(run[place] for run in ours) for place in range(3))
         durable.append(Durable(in_flight, per_second, p50_ms, p99_ms, median(raw)))
     folded = await _folded(container, bare)
-    await container.opened().close()
+    await close_opened(container)
     return Measured(bare.name, durable, folded)
 
 
@@ -96,7 +97,7 @@ async def _decisions(
 
 async def ask_again_and_again(container: Container, numbers: Iterator[int], goes_on: Callable[[], bool]) -> list[float]:
     """How long each decision took, in seconds."""
-    desk, took = container.desk(), []
+    desk, took = container.deciding.decider(), []
     while goes_on():
         began, number = time.perf_counter(), next(numbers)
         await desk.authorize(
@@ -130,9 +131,9 @@ def _bare_inserts(bare: Bare, rows: list[Row], group: int, seconds: float) -> fl
 
 async def _folded(container: Container, bare: Bare) -> Folded:
     """The read models first follow what was decided above; nothing decides meanwhile."""
-    store, models = container.store(), container.read_models()
+    store, models = container.stores.store(), container.read_side.models()
     began = time.perf_counter()
-    await container.read_models_follower().catch_up()
+    await container.read_side.follower().catch_up()
     followed_s = time.perf_counter() - began
     began = time.perf_counter()
     events = await models.rebuild(store, [projection.name for projection in PROJECTIONS])

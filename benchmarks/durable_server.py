@@ -40,7 +40,7 @@ async def main(directory: Path, chargers: int) -> None:
 async def set_up(service: Service, chargers: int) -> None:
     container = service.container
     depot = PutDepot(depot_id=DepotId("bench"), settings=DepotSettings(name="Bench", time_zone="Europe/Berlin"))
-    await container.put_depot()(CONTEXT, depot)
+    await container.commands.put_depot()(CONTEXT, depot)
     for number in range(chargers):
         charger = PutCharger(
             charger_id=ChargerId(f"charger-{number}"),
@@ -49,14 +49,14 @@ async def set_up(service: Service, chargers: int) -> None:
             profile="ocpp16-central",
             baseline_mode=AccessMode.MANAGED,
         )
-        await container.put_charger()(CONTEXT, charger)
+        await container.commands.put_charger()(CONTEXT, charger)
     for number in range(KNOWN_TAGS):
         vehicle = PutVehicle(
             vehicle_id=VehicleId(f"vehicle-{number}"),
             description=VehicleDescription(name=f"Vehicle {number}", access_class=AccessClass.OWN),
             identifiers=[(IdentifierKind.RFID, tag(number))],
         )
-        await container.put_vehicle()(CONTEXT, vehicle)
+        await container.commands.put_vehicle()(CONTEXT, vehicle)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ async def main(directory: Path, chargers: int, depots: int, port: int) -> None:
             await set_up(service, chargers, depots)
 
     def ready(service: Service) -> None:
-        token = service.container.tokens().issue(TENANT, Role.ADMIN, subject="bench", ttl=timedelta(hours=3))
+        token = service.container.stores.tokens().issue(TENANT, Role.ADMIN, subject="bench", ttl=timedelta(hours=3))
         print(json.dumps({"http": service.http_port, "ocpp": service.ocpp_port, "token": token}), flush=True)
 
     await Service(settings).run(ready)
@@ -55,14 +55,14 @@ async def set_up(service: Service, chargers: int, depots: int) -> None:
     container = service.container
     for number in range(depots):
         settings = DepotSettings(name=f"Depot {number}", time_zone="UTC")
-        await container.put_depot()(CONTEXT, PutDepot(depot_id=DepotId(f"depot-{number}"), settings=settings))
+        await container.commands.put_depot()(CONTEXT, PutDepot(depot_id=DepotId(f"depot-{number}"), settings=settings))
     for number in range(VEHICLES):
         vehicle = PutVehicle(
             vehicle_id=VehicleId(f"vehicle-{number}"),
             description=VehicleDescription(name=f"Vehicle {number}", access_class=AccessClass.OWN),
             identifiers=[(IdentifierKind.RFID, tag(number))],
         )
-        await container.put_vehicle()(CONTEXT, vehicle)
+        await container.commands.put_vehicle()(CONTEXT, vehicle)
     for first in range(0, chargers + 1, AT_A_TIME):
         await asyncio.gather(*(_put(service, n, depots) for n in range(first, min(chargers + 1, first + AT_A_TIME))))
 
@@ -76,7 +76,7 @@ def _put(service: Service, number: int, depots: int) -> Awaitable[Any]:
         baseline_mode=AccessMode.MANAGED,
         offline_starts=OfflineStarts.LIST,
     )
-    answer: Awaitable[Any] = service.container.put_charger()(CONTEXT, charger)
+    answer: Awaitable[Any] = service.container.commands.put_charger()(CONTEXT, charger)
     return answer
 
 

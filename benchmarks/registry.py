@@ -108,7 +108,7 @@ def _raw(file: Path, vehicles: int) -> float:
 
 async def _fill(settings: Settings, vehicles: int) -> None:
     container = Service(settings).container
-    store, refs = container.store(), container.pseudonyms()
+    store, refs = container.stores.store(), container.stores.pseudonyms()
     registered = depots.register(DEPOT, DepotSettings(name="Bench", time_zone="Europe/Berlin"))
     await store.append([Append(depot_stream(TENANT, DEPOT), 0, enveloped(CONTEXT, registered, now=NOW))])
     for begin in range(0, CHARGERS, 1_000):
@@ -170,7 +170,7 @@ async def _open(settings: Settings, more: int) -> dict[str, float]:
                 identifiers=[(IdentifierKind.MAC, f"02{number:010X}")],
             )
             began = time.perf_counter()
-            await service.container.put_vehicle()(CONTEXT, vehicle)
+            await service.container.commands.put_vehicle()(CONTEXT, vehicle)
             spans.append(time.perf_counter() - began)
         if spans:
             opened["put_ms"] = statistics.median(spans) * 1000

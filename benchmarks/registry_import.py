@@ -103,7 +103,7 @@ def _raw(file: Path, content: bytes) -> float:
 
 async def _serve(settings: Settings, rows: int) -> dict[str, float]:
     async with Service(settings).running() as service:
-        token = service.container.tokens().issue(TENANT, Role.ADMIN, subject="bench", ttl=timedelta(hours=1))
+        token = service.container.stores.tokens().issue(TENANT, Role.ADMIN, subject="bench", ttl=timedelta(hours=1))
         before_mib, stalls = _peak_mib(), _Stalls()
         ticking = asyncio.create_task(stalls.watch())
         arguments = ("client", f"http://127.0.0.1:{service.http_port}", str(rows), token)
@@ -111,8 +111,8 @@ async def _serve(settings: Settings, rows: int) -> dict[str, float]:
         ticking.cancel()
         peak_mib = _peak_mib() - before_mib
         began = time.perf_counter()
-        last = await service.container.store().last_position()
-        await service.container.read_models_follower().wait_until(last, timeout_s=CATCH_UP_S)
+        last = await service.container.stores.store().last_position()
+        await service.container.read_side.follower().wait_until(last, timeout_s=CATCH_UP_S)
         visible_s = time.perf_counter() - began
         exported = await _client(*arguments, "export")
         puts_s = await _puts(service) / PUTS * rows
@@ -168,7 +168,7 @@ async def _apply(client: httpx.AsyncClient, plan_id: str) -> float:
 
 async def _puts(service: Service) -> float:
     put, context = (
-        service.container.put_vehicle(),
+        service.container.commands.put_vehicle(),
         Context(tenant_id=TENANT, actor=ActorId("bench"), correlation_id="bench"),
     )
     began = time.perf_counter()

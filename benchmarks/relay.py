@@ -20,6 +20,7 @@ from access_policy.application.ports.event_bus import ENTRIES_MAX, Entry
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.relay import CALLS, Relay
+from access_policy.containers.closing import close_opened
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from benchmarks.decisions import ask_again_and_again
@@ -63,8 +64,8 @@ async def _measure(directory: Path, url: str) -> Relayed:
     service = Service(Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", bus_url=url))
     container = service.container
     await set_up(service, CHARGERS)
-    await container.decision_follower().catch_up()
-    store = container.store()
+    await container.deciding.follower().catch_up()
+    store = container.stores.store()
     numbers = itertools.count()
     while await store.last_position() < EVENTS:
         until = time.perf_counter() + 0.5
@@ -74,7 +75,7 @@ async def _measure(directory: Path, url: str) -> Relayed:
                 for _ in range(64)
             )
         )
-    relay: Relay = container.relay()
+    relay: Relay = container.publishing.relay()
     await relay.follower.resume()
     began = time.perf_counter()
     await relay.follower.catch_up()
@@ -82,7 +83,7 @@ async def _measure(directory: Path, url: str) -> Relayed:
     log = await store.read_log(after=0, limit=10 * EVENTS, types=TYPES)
     entries = [entry for each in log if (entry := entry_of(each)) is not None]
     bare = await _bare(entries, url)
-    await container.opened().close()
+    await close_opened(container)
     return Relayed(relay.published, relayed, bare)
 
 

@@ -102,7 +102,9 @@ async def _started(settings: Settings, holds: Holds, rows: Rows, name: str) -> A
 
 
 def _scene(kind: str, service: Service, chargers: int, vehicles: int) -> Scene:
-    token = service.container.tokens().issue(TenantId(TENANT), Role.ADMIN, subject="bench", ttl=timedelta(hours=3))
+    token = service.container.stores.tokens().issue(
+        TenantId(TENANT), Role.ADMIN, subject="bench", ttl=timedelta(hours=3)
+    )
     client = httpx.Client(
         base_url=f"http://127.0.0.1:{service.http_port}",
         headers={"Authorization": f"Bearer {token}"},
@@ -125,7 +127,7 @@ def _set_up(kind: str, service: Service, scene: Scene) -> None:
 
         asyncio.run(demo())
     ends = time.monotonic() + CONNECTED_S
-    while len(service.container.gateway().connected_chargers()) < min(scene.chargers, CONNECTED_MAX):
+    while len(service.container.chargers.gateway().connected_chargers()) < min(scene.chargers, CONNECTED_MAX):
         if time.monotonic() > ends:
             raise SystemExit("the chargers did not connect in time")
         time.sleep(0.2)
@@ -158,7 +160,7 @@ def _chargers(kind: str, service: Service, chargers: int) -> Iterator[None]:
 
 async def _attempts(service: Service, scene: Scene, count: int) -> None:
     """Recorded refusals, for what looks at the past."""
-    desk = service.container.desk()
+    desk = service.container.deciding.decider()
     for first in range(0, count, IN_FLIGHT):
         asks = [
             AccessAttempt(
@@ -176,8 +178,8 @@ async def _attempts(service: Service, scene: Scene, count: int) -> None:
 
 
 async def _caught_up(service: Service) -> None:
-    last = await service.container.store().last_position()
-    await service.container.read_models_follower().wait_until(last, timeout_s=CATCH_UP_S)
+    last = await service.container.stores.store().last_position()
+    await service.container.read_side.follower().wait_until(last, timeout_s=CATCH_UP_S)
 
 
 # --- driving -----------------------------------------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def _intake(scene: Scene, service: Service, runs: int) -> Iterator[Run]:
     loop = asyncio.get_running_loop()
 
     async def take(body: str) -> None:
-        await service.container.intake().take(read(body))
+        await service.container.intake.receiver().take(read(body))
 
     def run(body: str) -> None:
         asyncio.run_coroutine_threadsafe(take(body), loop).result()

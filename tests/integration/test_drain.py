@@ -116,7 +116,7 @@ async def set_up(data: Path) -> None:
     settings = Settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         depot = PutDepot(depot_id=DepotId("yard"), settings=DepotSettings(name="Yard", time_zone="UTC"))
-        await service.container.put_depot()(CONTEXT, depot)
+        await service.container.commands.put_depot()(CONTEXT, depot)
         for number in range(CHARGERS):
             charger = PutCharger(
                 charger_id=ChargerId(f"CP{number}"),
@@ -125,4 +125,4 @@ async def set_up(data: Path) -> None:
                 profile="ocpp16-central",
                 baseline_mode=AccessMode.MANAGED,
             )
-            await service.container.put_charger()(CONTEXT, charger)
+            await service.container.commands.put_charger()(CONTEXT, charger)

@@ -29,13 +29,13 @@ async def test_the_display_says_why_in_the_depot_s_language_until_somebody_is_le
         charger,
     ):
         german = DepotSettings(name="North", time_zone="Europe/Berlin", language="de")
-        await service.container.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("north"), settings=german))
+        await service.container.commands.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("north"), settings=german))
         bus = PutVehicle(
             vehicle_id=VehicleId("bus-7"),
             description=VehicleDescription(name="Bus 7", access_class=AccessClass.OWN),
             identifiers=[(IdentifierKind.RFID, OWN)],
         )
-        done = await service.container.put_vehicle()(CONTEXT, bus)
+        done = await service.container.commands.put_vehicle()(CONTEXT, bus)
         await service.settled(done.position)
         await charger.until_ready()
         await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
@@ -60,6 +60,6 @@ async def test_a_charger_without_a_display_is_not_sent_any(tmp_path: Path) -> No
         await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
         await charger.plug_in(1, Vehicle())
         assert not (await charger.present(1, Identifier.rfid("04FFFFFFFFFFFF"))).charged
-        await service.container.driver_display().finish()
+        await service.container.chargers.driver_display().finish()
 
         assert not [frame for frame in charger.frames if frame.action == "SetDisplayMessage"]

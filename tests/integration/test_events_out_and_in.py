@@ -45,7 +45,7 @@ async def bus_url(faulty_aws: Stub, moto: str, tmp_path: Path) -> str:
 async def serving(data: Path, **more: Any) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
     settings = Settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, **more)
     async with Service(settings).running() as service:
-        token = service.container.tokens().issue("acme", Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
+        token = service.container.stores.tokens().issue("acme", Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         url = f"http://127.0.0.1:{service.http_port}/v1"
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as http:
@@ -107,7 +107,7 @@ async def test_a_publisher_that_is_killed_again_and_again_loses_and_reorders_not
                 process.kill()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        log = await service.container.store().read_log(after=0, limit=100_000, types=TYPES)
+        log = await service.container.stores.store().read_log(after=0, limit=100_000, types=TYPES)
         happened = {each.envelope.event_id for each in log}
         async with publisher(tmp_path, bus_url):
             await until(lambda: happened <= consumed(faulty_aws).sent.keys())
@@ -176,8 +176,8 @@ async def test_a_subscriber_in_this_process_filters_as_in_the_cloud_and_hears_of
         await set_up(http)
     async with serving(tmp_path) as (service, http):
         rule = {"detail-type": [{"prefix": "Access"}], "detail": {"data": {"reason": ["unknown_identifier"]}}}
-        service.container.bus().put_rule("denials", rule, target)
-        service.container.bus().put_rule("old", {"detail-type": ["ChargerRegistered"]}, target)
+        service.container.publishing.bus().put_rule("denials", rule, target)
+        service.container.publishing.bus().put_rule("old", {"detail-type": ["ChargerRegistered"]}, target)
         await http.post("/access-decisions", json={"charger_id": "bay-1", "identifier": STRANGER})
         await until(lambda: bool(heard))
 

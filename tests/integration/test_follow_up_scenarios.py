@@ -45,7 +45,7 @@ async def depot_with(path: Path, protocol: str, baseline: AccessMode, behaviour:
     async with Service(settings).running() as service:
         container = service.container
         north = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))
-        await container.put_depot()(CONTEXT, north)
+        await container.commands.put_depot()(CONTEXT, north)
         put = PutCharger(
             charger_id=BAY,
             charge_point_id=ChargePointId("CP-1"),
@@ -54,7 +54,7 @@ async def depot_with(path: Path, protocol: str, baseline: AccessMode, behaviour:
             baseline_mode=baseline,
             on_window_start=OnWindowStart.STOP_UNAUTHORISED,
         )
-        done = await container.put_charger()(CONTEXT, put)
+        done = await container.commands.put_charger()(CONTEXT, put)
         await service.settled(done.position)
         url = f"ws://127.0.0.1:{service.ocpp_port}/ocpp"
         spec = ChargerSpec(url=url, charge_point_id="CP-1", protocol=protocol, behaviour=behaviour, **QUICK)
@@ -67,7 +67,7 @@ async def until_shown(service: Service, fits: Callable[[Any], bool]) -> Any:
     """The newest attempt, once it reads as expected."""
     async with asyncio.timeout(30):
         while True:
-            page = await service.container.views().attempts(ACME, AttemptFilter(), cursor=None, limit=1)
+            page = await service.container.read_side.views().attempts(ACME, AttemptFilter(), cursor=None, limit=1)
             if page.items and fits(page.items[0]):
                 return page.items[0]
             await asyncio.sleep(0.05)
@@ -97,7 +97,7 @@ async def test_a_charge_nobody_may_have_ends_when_managed_access_begins(tmp_path
         assert started.charged
 
         managed = OverrideMode(charger_id=BAY, mode=AccessMode.MANAGED, reason="a test", lasts=HOUR)
-        await service.container.override_mode()(CONTEXT, managed)
+        await service.container.commands.override_mode()(CONTEXT, managed)
         shown = await until_shown(service, lambda row: row["session_ended_at"] is not None)
 
         assert (shown["reason"], shown["stop_cause"]) == ("freevend", "window_start")

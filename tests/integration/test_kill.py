@@ -157,7 +157,7 @@ async def set_up(data: Path) -> tuple[int, int]:
     async with Service(settings).running() as service:
         c = service.container
         depot = PutDepot(depot_id=DepotId("yard"), settings=DepotSettings(name="Yard", time_zone="UTC"))
-        await c.put_depot()(context, depot)
+        await c.commands.put_depot()(context, depot)
         for number in range(CHARGERS):
             charger = PutCharger(
                 charger_id=ChargerId(f"CP{number}"),
@@ -166,21 +166,23 @@ async def set_up(data: Path) -> tuple[int, int]:
                 profile="ocpp16-central",
                 baseline_mode=AccessMode.MANAGED,
             )
-            await c.put_charger()(context, charger)
+            await c.commands.put_charger()(context, charger)
         for number in range(VEHICLES):
             vehicle = PutVehicle(
                 vehicle_id=VehicleId(f"bus-{number}"),
                 description=VehicleDescription(name=f"Bus {number}", access_class=AccessClass.OWN),
                 identifiers=[(IdentifierKind.RFID, tag(number))],
             )
-            await c.put_vehicle()(context, vehicle)
+            await c.commands.put_vehicle()(context, vehicle)
     return free_port(), free_port()
 
 
 async def newest_attempt(port: int, data: Path) -> str:
     """As the API shows it."""
     token = (
-        Service(Settings(data=data)).container.tokens().issue(TENANT, Role.VIEWER, subject="t", ttl=timedelta(hours=1))
+        Service(Settings(data=data))
+        .container.stores.tokens()
+        .issue(TENANT, Role.VIEWER, subject="t", ttl=timedelta(hours=1))
     )
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:

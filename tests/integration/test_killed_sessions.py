@@ -44,11 +44,11 @@ async def test_what_follows_and_what_decides_come_back_each_time(
             charger.cancel()
         await asyncio.gather(*chargers, return_exceptions=True)
         await until_ready(service)
-        last = await service.container.store().last_position()
-        back = await service.container.read_models_follower().wait_until(last, timeout_s=BACK_S)
+        last = await service.container.stores.store().last_position()
+        back = await service.container.read_side.follower().wait_until(last, timeout_s=BACK_S)
         shown, cursor = set(), None
         while True:
-            page = await service.container.views().attempts(TENANT, AttemptFilter(), cursor=cursor, limit=500)
+            page = await service.container.read_side.views().attempts(TENANT, AttemptFilter(), cursor=cursor, limit=500)
             shown |= {row["attempt_id"] for row in page.items}
             if (cursor := page.next_cursor) is None:
                 break

@@ -96,7 +96,7 @@ async def yard_of(path: Path, protocol: str, *, vehicles: int = 2, **spec: Any) 
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         north = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))
-        await service.container.put_depot()(CONTEXT, north)
+        await service.container.commands.put_depot()(CONTEXT, north)
         url = f"ws://127.0.0.1:{service.ocpp_port}/ocpp"
         charger = SimulatedCharger(ChargerSpec(url=url, charge_point_id="CP-1", protocol=protocol, **spec))
         yard = Yard(service, charger)

@@ -50,7 +50,7 @@ async def depot_with(
     async with Service(settings).running() as service:
         container = service.container
         north = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))
-        await container.put_depot()(CONTEXT, north)
+        await container.commands.put_depot()(CONTEXT, north)
         put = PutCharger(
             charger_id=BAY,
             charge_point_id=ChargePointId("CP-1"),
@@ -58,7 +58,7 @@ async def depot_with(
             profile=profile,
             baseline_mode=baseline,
         )
-        done = await container.put_charger()(CONTEXT, put)
+        done = await container.commands.put_charger()(CONTEXT, put)
         await service.settled(done.position)
         at = replace(spec, url=f"ws://127.0.0.1:{service.ocpp_port}/ocpp")
         async with SimulatedCharger(at) as charger:
@@ -66,7 +66,7 @@ async def depot_with(
 
 
 def application(service: Service) -> ModeApplication:
-    return service.container.decision_view().charger(ACME, BAY).policy.application
+    return service.container.deciding.view().charger(ACME, BAY).policy.application
 
 
 async def until(fits: Callable[[], bool]) -> None:
@@ -77,13 +77,13 @@ async def until(fits: Callable[[], bool]) -> None:
 
 async def override(service: Service, mode: AccessMode) -> None:
     command = OverrideMode(charger_id=BAY, mode=mode, reason="a test", lasts=HOUR)
-    await service.container.override_mode()(CONTEXT, command)
+    await service.container.commands.override_mode()(CONTEXT, command)
 
 
 async def newest_attempt(service: Service, fits: Callable[[Any], bool]) -> Any:
     async with asyncio.timeout(30):
         while True:
-            page = await service.container.views().attempts(ACME, AttemptFilter(), cursor=None, limit=1)
+            page = await service.container.read_side.views().attempts(ACME, AttemptFilter(), cursor=None, limit=1)
             if page.items and fits(page.items[0]):
                 return page.items[0]
             await asyncio.sleep(0.05)
@@ -285,9 +285,9 @@ async def test_a_probe_reads_the_charger_and_proposes_what_fits(
     async with depot_with(tmp_path, central, AccessMode.MANAGED, spec) as (service, charger):
         await charger.until_ready()
         await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
-        await until(lambda: service.container.gateway().serving_epoch((ACME, BAY)) is not None)
+        await until(lambda: service.container.chargers.gateway().serving_epoch((ACME, BAY)) is not None)
         settings = charger.settings_in_force
-        found = await service.container.probe()((ACME, BAY))
+        found = await service.container.queries.probe()((ACME, BAY))
 
         assert (found.candidates[0].profile.name, found.candidates[0].fit) == (proposed, fit)
         assert charger.settings_in_force == settings

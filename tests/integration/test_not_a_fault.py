@@ -123,7 +123,7 @@ def now() -> str:
 async def charger_of(path: Path, protocol: str) -> AsyncIterator[Charger]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
-        token = service.container.tokens().issue("acme", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
+        token = service.container.stores.tokens().issue("acme", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
         api = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{service.http_port}",
             headers={"Authorization": f"Bearer {token}"},
@@ -142,7 +142,7 @@ async def charger_of(path: Path, protocol: str) -> AsyncIterator[Charger]:
                 assert answer.is_success, answer.text
             url = f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP-1"
             async with connect(url, subprotocols=[Subprotocol(protocol)], proxy=None) as ws:
-                charger = Charger(ws, api, protocol == "ocpp1.6", service.container.store().last_position)
+                charger = Charger(ws, api, protocol == "ocpp1.6", service.container.stores.store().last_position)
                 boot: dict[str, Any] = {"chargePointVendor": "V", "chargePointModel": "M"}
                 if not charger.v16:
                     boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}

@@ -88,7 +88,7 @@ async def serving(path: Path) -> AsyncIterator[Service]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         depot = PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC"))
-        await service.container.put_depot()(CONTEXT, depot)
+        await service.container.commands.put_depot()(CONTEXT, depot)
         put = PutCharger(
             charger_id=ChargerId("bay"),
             charge_point_id=ChargePointId(IDENTITY),
@@ -97,20 +97,20 @@ async def serving(path: Path) -> AsyncIterator[Service]:
             baseline_mode=AccessMode.MANAGED,
             password=PASSWORD,
         )
-        done = await service.container.put_charger()(CONTEXT, put)
+        done = await service.container.commands.put_charger()(CONTEXT, put)
         await service.settled(done.position)
         yield service
 
 
 async def connections(service: Service) -> list[type]:
     """What is on record of the charger's connections, in order."""
-    await service.container.gateway().finish_records()
-    history = await service.container.store().load(condition_stream(TenantId("acme"), ChargerId("bay")))
+    await service.container.chargers.gateway().finish_records()
+    history = await service.container.stores.store().load(condition_stream(TenantId("acme"), ChargerId("bay")))
     return [type(each.event) for each in history if isinstance(each.event, ChargerConnected | ChargerDisconnected)]
 
 
 async def reasons(service: Service) -> list[str]:
-    history = await service.container.store().load(condition_stream(TenantId("acme"), ChargerId("bay")))
+    history = await service.container.stores.store().load(condition_stream(TenantId("acme"), ChargerId("bay")))
     return [each.event.reason for each in history if isinstance(each.event, ChargerDisconnected)]
 
 

@@ -113,7 +113,7 @@ async def service() -> AsyncIterator[Gateway]:
         settings = Settings(data=Path(directory), http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
         async with Service(settings).running() as running:
             await register_chargers(running)
-            desks = running.container.desks()
+            desks = running.container.chargers.handler_dependencies()
             served = {
                 "1.6": frozenset(Ocpp16(desks).handlers),
                 "2.0.1": frozenset(Ocpp201(desks).handlers),
@@ -142,7 +142,7 @@ async def register_chargers(running: Service) -> None:
     container = running.container
     context = Context(tenant_id=TenantId("fuzz"), actor=ActorId("fuzz"), correlation_id="fuzz")
     settings = DepotSettings(name="Fuzz", time_zone="UTC")
-    await container.put_depot()(context, PutDepot(depot_id=DepotId("fuzz"), settings=settings))
+    await container.commands.put_depot()(context, PutDepot(depot_id=DepotId("fuzz"), settings=settings))
     for identity, version in IDENTITIES.items():
         command = PutCharger(
             charger_id=ChargerId(identity),
@@ -151,7 +151,7 @@ async def register_chargers(running: Service) -> None:
             profile=PROFILES[version],
             baseline_mode=AccessMode.MANAGED,
         )
-        done = await container.put_charger()(context, command)
+        done = await container.commands.put_charger()(context, command)
         await running.settled(done.position)
 
 

@@ -45,7 +45,7 @@ async def serving(path: Path, **tls: Path) -> AsyncIterator[Service]:
     settings = Settings(data=path / "data", http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, **tls)  # type: ignore[arg-type]
     async with Service(settings).running() as service:
         depot = PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC"))
-        await service.container.put_depot()(CONTEXT, depot)
+        await service.container.commands.put_depot()(CONTEXT, depot)
         for number in (1, 2):
             put = PutCharger(
                 charger_id=ChargerId(f"bay-{number}"),
@@ -55,7 +55,7 @@ async def serving(path: Path, **tls: Path) -> AsyncIterator[Service]:
                 baseline_mode=AccessMode.MANAGED,
                 password=PASSWORD,
             )
-            done = await service.container.put_charger()(CONTEXT, put)
+            done = await service.container.commands.put_charger()(CONTEXT, put)
         await service.settled(done.position)
         yield service
 
@@ -222,7 +222,7 @@ async def test_the_user_name_is_the_identity(tmp_path: Path) -> None:
 async def rotated(service: Service, ws: ClientConnection, answer: str) -> str | None:
     """The password that the charger is given; None where it was not taken."""
     command = RotatePassword(charger_id=ChargerId("bay-1"))
-    rotating = asyncio.create_task(service.container.rotate_password()(CONTEXT, command))
+    rotating = asyncio.create_task(service.container.commands.rotate_password()(CONTEXT, command))
     given = None
     while not rotating.done():
         try:
@@ -268,4 +268,4 @@ async def test_a_charger_that_refuses_keeps_its_password(tmp_path: Path) -> None
 async def test_a_charger_that_is_away_is_not_given_a_password(tmp_path: Path) -> None:
     async with serving(tmp_path) as service:
         with pytest.raises(PasswordNotTaken, match="not connected"):
-            await service.container.rotate_password()(CONTEXT, RotatePassword(charger_id=ChargerId("bay-1")))
+            await service.container.commands.rotate_password()(CONTEXT, RotatePassword(charger_id=ChargerId("bay-1")))

@@ -203,7 +203,7 @@ def showing(directory: Path) -> list[str]:
 async def opened_from_the_log(data: Path) -> dict[str, list[str]]:
     """Every sealed value that was ever recorded and still opens with the keys of the installation, by vehicle."""
     container = Container(settings=Settings(data=data))
-    store, vault = container.store(), container.vault()
+    store, vault = container.stores.store(), container.records.vault()
     opened: dict[str, list[str]] = {}
     kinds = [VehicleIdentifierAdded.TYPE, VehicleRemoved.TYPE]
     recorded = await store.read_log(after=0, limit=10_000, types=kinds)

@@ -218,7 +218,7 @@ async def test_over_http_counting_up_by_read_and_put_if_it_still_matches_counts_
 
     tries = await asyncio.gather(*(adds_one(api) for api, _ in zip(cycle(apis), range(RACERS // 2), strict=False)))
 
-    events = await recorded(apis[0].container.store(), policy_stream(ACME, BAY))
+    events = await recorded(apis[0].container.stores.store(), policy_stream(ACME, BAY))
     assert events[len(events)].settings.connectors == 1 + len(tries)
     assert len(events) == 1 + len(tries)
     assert {status for each in tries for status in each} <= {200, 412, 503}
@@ -235,7 +235,7 @@ async def test_over_http_commands_at_once_are_each_at_the_version_of_their_answe
         ]
     )
 
-    events = await recorded(apis[0].container.store(), policy_stream(ACME, BAY))
+    events = await recorded(apis[0].container.stores.store(), policy_stream(ACME, BAY))
     assert statuses_of(answers).keys() <= {201, 503}
     claimed = {answer.json()["version"]: answer.json()["rule_id"] for answer in answers if answer.is_success}
     assert claimed == {version: event.rule.rule_id for version, event in events.items() if version > 1}

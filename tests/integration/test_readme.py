@@ -20,7 +20,7 @@ async def test_the_tour_works_when_it_is_pasted(tmp_path: Path) -> None:
     assert tour is not None
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
-        token = service.container.tokens().issue("tour", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
+        token = service.container.stores.tokens().issue("tour", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
         environment = {"API": f"http://127.0.0.1:{service.http_port}/v1", "TOKEN": token, "PATH": "/usr/bin:/bin"}
         shell = await asyncio.create_subprocess_exec(
             "bash", "-ec", tour[1], env=environment, stdout=asyncio.subprocess.PIPE

@@ -22,6 +22,7 @@ from access_policy.application.registry_import.errors import ImportFailed
 from access_policy.application.registry_import.plan import ImportMode, PlanRecord, PlanState
 from access_policy.application.streams import registry_stream
 from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ActorId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import (
     RegistryImportApplied,
@@ -73,30 +74,30 @@ class DisturbedStore:
 async def process(directory: Path, store: EventStore | None = None) -> AsyncIterator[Container]:
     """One process' life over the files in `directory`."""
     container = Container(settings=Settings(data=directory))
-    container.keys()
-    container.store.override(providers.Object(store or sqlite_store(directory)))
-    container.plan_applier.add_kwargs(batch_events=BATCH_EVENTS)
+    container.stores.keys()
+    container.stores.store.override(providers.Object(store or sqlite_store(directory)))
+    container.commands.plan_applier.add_kwargs(batch_events=BATCH_EVENTS)
     try:
         yield container
     finally:
-        await container.opened().close()
-        await container.store().close()
+        await close_opened(container)
+        await container.stores.store().close()
 
 
 async def imported(container: Container, file: str, mode: ImportMode = ImportMode.MERGE, **options: Any) -> PlanRecord:
-    record, _ = await container.registry_imports().plan(ACME, file.encode(), mode)
+    record, _ = await container.commands.registry_imports().plan(ACME, file.encode(), mode)
     return await apply(container, record.plan_id, **options)
 
 
 async def apply(container: Container, plan_id: str, **options: Any) -> PlanRecord:
-    record: PlanRecord = await container.registry_imports().apply(
+    record: PlanRecord = await container.commands.registry_imports().apply(
         CONTEXT, plan_id, ApplyOptions(**options), wait_s=WAIT_S
     )
     return record
 
 
 async def history(container: Container) -> list[Recorded]:
-    found: list[Recorded] = await container.store().load(registry_stream(ACME))
+    found: list[Recorded] = await container.stores.store().load(registry_stream(ACME))
     return found
 
 
@@ -111,7 +112,7 @@ async def cards(container: Container) -> dict[str, tuple[str, list[str]]]:
     found = {}
     for vehicle_id, vehicle in registry.vehicles.items():
         held = [(vehicle_id, sealed[vehicle_id, ref]) for ref in vehicle.identifiers]
-        values = await container.vault().unseal_many(ACME, held)
+        values = await container.records.vault().unseal_many(ACME, held)
         found[str(vehicle_id)] = (vehicle.description.name, sorted(values))
     return found
 
@@ -143,7 +144,7 @@ async def directory(tmp_path: Path) -> Path:
 async def broken_off(directory: Path, disturb: Callable[[int, Callable[[], Any]], Any]) -> str:
     """Begin the import in a process whose store is disturbed; the id of the plan."""
     async with process(directory, DisturbedStore(sqlite_store(directory), disturb)) as container:  # type: ignore[arg-type]
-        record, _ = await container.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
+        record, _ = await container.commands.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
         with pytest.raises((StoreUnavailable, Broken)):
             await apply(container, record.plan_id)
         return record.plan_id
@@ -151,9 +152,9 @@ async def broken_off(directory: Path, disturb: Callable[[int, Callable[[], Any]]
 
 async def finished(container: Container, plan_id: str) -> PlanRecord:
     """What `resume` makes of it without anybody asking."""
-    await container.registry_imports().resume()
+    await container.commands.registry_imports().resume()
     await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == f"import {plan_id}"))
-    record: PlanRecord = await container.registry_imports().find(ACME, plan_id)
+    record: PlanRecord = await container.commands.registry_imports().find(ACME, plan_id)
     return record
 
 
@@ -173,7 +174,7 @@ async def test_an_import_goes_on_in_the_next_process_and_ends_as_if_nothing_had_
     plan_id = await broken_off(directory, fail)
 
     async with process(directory) as container:
-        between = await container.registry_imports().find(ACME, plan_id)
+        between = await container.commands.registry_imports().find(ACME, plan_id)
         record = await finished(container, plan_id)
         again = await apply(container, plan_id)
         assert (between.state, record.state) == (PlanState.APPLYING, PlanState.APPLIED)
@@ -191,7 +192,7 @@ async def test_applying_again_goes_on_in_the_same_process_too(directory: Path, u
         return await go_on()
 
     async with process(directory, DisturbedStore(sqlite_store(directory), fail_once)) as container:  # type: ignore[arg-type]
-        record, _ = await container.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
+        record, _ = await container.commands.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
         with pytest.raises(StoreUnavailable):
             await apply(container, record.plan_id)
 
@@ -211,7 +212,7 @@ async def test_a_stop_in_the_middle_leaves_the_rest_to_the_next_start(
         return await go_on()
 
     async with process(directory, DisturbedStore(sqlite_store(directory), hang)) as container:  # type: ignore[arg-type]
-        imports = container.registry_imports()
+        imports = container.commands.registry_imports()
         made, _ = await imports.plan(ACME, AFTER.encode(), ImportMode.REPLACE)
         under_way = await imports.apply(CONTEXT, made.plan_id, ApplyOptions(), wait_s=0.0)
         await reached.wait()
@@ -230,14 +231,14 @@ async def test_a_plan_whose_last_event_was_written_and_whose_record_was_not_is_n
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with process(directory) as container:
-        plans = container.import_plans()
+        plans = container.records.import_plans()
 
         async def fail(record: PlanRecord) -> None:
             raise StoreUnavailable("the file is locked")
 
         with monkeypatch.context() as patch:
             patch.setattr(plans, "end", fail)
-            made, _ = await container.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
+            made, _ = await container.commands.registry_imports().plan(ACME, AFTER.encode(), ImportMode.REPLACE)
             with pytest.raises(StoreUnavailable):
                 await apply(container, made.plan_id)
 
@@ -297,13 +298,13 @@ async def test_a_vehicle_that_another_process_changed_half_way_ends_the_plan_nam
     store = sqlite_store(directory)
     async with process(directory, DisturbedStore(store, suspend(store, f"v{VEHICLES - 1}"))) as container:  # type: ignore[arg-type]
         file = "vehicle_id,name\n" + "".join(f"v{n},W\n" for n in range(VEHICLES))
-        made, _ = await container.registry_imports().plan(ACME, file.encode(), ImportMode.MERGE)
+        made, _ = await container.commands.registry_imports().plan(ACME, file.encode(), ImportMode.MERGE)
 
         with pytest.raises(ImportFailed) as failure:
             await apply(container, made.plan_id)
 
         assert [(row.line, row.vehicle_id) for row in failure.value.rows] == [(VEHICLES + 1, f"v{VEHICLES - 1}")]
-        assert (await container.registry_imports().find(ACME, made.plan_id)).state is PlanState.FAILED
+        assert (await container.commands.registry_imports().find(ACME, made.plan_id)).state is PlanState.FAILED
         with pytest.raises(ImportFailed):
             await apply(container, made.plan_id)
         assert results(await history(container), made.plan_id) == []

@@ -47,7 +47,7 @@ class Cluster:
 
     async def connections(self, charger: ChargerId = BAY) -> list[tuple[str, str]]:
         """Kind and gateway of what is on the charger's record, oldest first."""
-        history = await self.api.container.store().load(condition_stream(ACME, charger))
+        history = await self.api.container.stores.store().load(condition_stream(ACME, charger))
         return [
             (type(each.event).__name__, each.event.gateway)
             for each in history
@@ -62,7 +62,7 @@ class Cluster:
         return shown
 
     def holds(self, gateway: str, charger: ChargerId = BAY) -> bool:
-        return self.gateways[gateway].container.gateway().connected((ACME, charger))
+        return self.gateways[gateway].container.chargers.gateway().connected((ACME, charger))
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ async def cluster(tmp_path: Path, databases: str) -> AsyncIterator[Cluster]:
         }
         peers = ",".join(f"{name}=http://127.0.0.1:{gateway.http_port}" for name, gateway in gateways.items())
         api = await stack.enter_async_context(role(tmp_path, "api", "api", peers=peers))
-        token = api.container.tokens().issue(ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
+        token = api.container.stores.tokens().issue(ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
         client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{api.http_port}",
             headers={"Authorization": f"Bearer {token}"},
@@ -194,7 +194,9 @@ async def test_an_identifier_in_use_at_one_gateway_is_in_use_at_the_other(cluste
         await there.until_ready()
         await here.plug_in(1, Vehicle())
         assert (await here.present(1, bus)).charged
-        await until(lambda: bool(cluster.gateways["gw-2"].container.live().sessions_at((ACME, BAY))))
+        await until(
+            lambda: bool(cluster.gateways["gw-2"].container.deciding.recent_activity().sessions_at((ACME, BAY)))
+        )
         await there.plug_in(1, Vehicle())
         assert not (await there.present(1, bus)).charged
 
@@ -229,8 +231,8 @@ async def test_one_gateway_switches_a_charger_and_the_other_lets_it_be(cluster: 
         assert made.status_code == 201, made.text
         in_force = ("freevend", "in_sync")
         await cluster.shown("chargers/bay-1", lambda shown: (shown["applied_mode"], shown["sync"]) == in_force)
-        position = await cluster.api.container.store().last_position()
-        log = await cluster.api.container.store().read_log(after=0, limit=1_000, up_to=position)
+        position = await cluster.api.container.stores.store().last_position()
+        log = await cluster.api.container.stores.store().read_log(after=0, limit=1_000, up_to=position)
         applied = [each.event.mode for each in log if type(each.event).__name__ == "ModeApplied"]
 
     assert applied == ["managed", "freevend"]

@@ -111,7 +111,7 @@ async def test_the_policy_of_the_charger_decides_and_an_error_is_no_denial(
             baseline_mode=AccessMode.MANAGED,
             on_store_outage=policy,
         )
-        done = await service.container.put_charger()(CONTEXT, put)
+        done = await service.container.commands.put_charger()(CONTEXT, put)
         await service.settled(done.position)
         async with connect(f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP0", subprotocols=["ocpp1.6"]) as ws:
             await call(ws, "boot", "BootNotification", BOOT)
@@ -119,9 +119,11 @@ async def test_the_policy_of_the_charger_decides_and_an_error_is_no_denial(
                 answers = [await answer_to(ws, f"m{n}", {"idTag": tag(n)}) for n in range(3)]
                 readiness = await ready(service)
             await until_ready(service)
-            follower = service.container.read_models_follower()
-            assert await follower.wait_until(await service.container.store().last_position(), timeout_s=30)
-            rows = (await service.container.views().attempts(TENANT, AttemptFilter(), cursor=None, limit=9)).items
+            follower = service.container.read_side.follower()
+            assert await follower.wait_until(await service.container.stores.store().last_position(), timeout_s=30)
+            rows = (
+                await service.container.read_side.views().attempts(TENANT, AttemptFilter(), cursor=None, limit=9)
+            ).items
 
     if policy is OnStoreOutage.SPOOL:
         assert [answer[2]["idTagInfo"]["status"] for answer in answers] == ["Accepted"] * 3

@@ -104,7 +104,9 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         c = service.container
-        await c.put_depot()(CONTEXT, PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC")))
+        await c.commands.put_depot()(
+            CONTEXT, PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC"))
+        )
         for charger_id, profile in (
             ("C16", "microocpp-1.6"),
             ("C201", "ocpp201-authctrlr"),
@@ -118,13 +120,13 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
                 baseline_mode=AccessMode.MANAGED,
                 password=PASSWORD,
             )
-            await c.put_charger()(CONTEXT, command)
+            await c.commands.put_charger()(CONTEXT, command)
         vehicle = PutVehicle(
             vehicle_id=VehicleId("bus"),
             description=VehicleDescription(name="Bus", access_class=AccessClass.OWN),
             identifiers=[(IdentifierKind.RFID, KNOWN)],
         )
-        done = await c.put_vehicle()(CONTEXT, vehicle)
+        done = await c.commands.put_vehicle()(CONTEXT, vehicle)
         await service.settled(done.position)
         yield service
 
@@ -172,16 +174,16 @@ def visit(
 
 async def recorded(service: Service, charger_id: str) -> list[tuple[str, int | None]]:
     """Attempts as (decision, energy of the session in Wh), the newest first, once everything is readable."""
-    await service.settled(await service.container.store().last_position())
+    await service.settled(await service.container.stores.store().last_position())
     wanted = AttemptFilter(charger_id=charger_id)
-    page = await service.container.views().attempts(TenantId("acme"), wanted, cursor=None, limit=10)
+    page = await service.container.read_side.views().attempts(TenantId("acme"), wanted, cursor=None, limit=10)
     return [(row["decision"], row["session_energy_wh"]) for row in page.items]
 
 
 async def applied(service: Service, charger_id: str) -> str | None:
     """The mode that was verified, once one was."""
     for _ in range(200):
-        policy = service.container.decision_view().charger(TenantId("acme"), ChargerId(charger_id)).policy
+        policy = service.container.deciding.view().charger(TenantId("acme"), ChargerId(charger_id)).policy
         if policy.application.applied_mode is not None:
             return policy.application.applied_mode
         await asyncio.sleep(0.05)

@@ -18,6 +18,7 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.processes.metrics import Metrics
@@ -67,14 +68,14 @@ class HttpApi:
         return await self.events_after(before)
 
     async def position(self) -> int:
-        return await self.container.store().last_position()
+        return await self.container.stores.store().last_position()
 
     async def events_after(self, position: int) -> list[Any]:
-        return [each.event for each in await self.container.store().read_log(after=position, limit=10_000)]
+        return [each.event for each in await self.container.stores.store().read_log(after=position, limit=10_000)]
 
     def token(self, role: Role = Role.ADMIN, tenant: str = "acme") -> str:
         tenant = NO_TENANT if role is Role.INSTALLATION else tenant
-        return self.container.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
+        return self.container.stores.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
 
 
 @asynccontextmanager
@@ -85,12 +86,12 @@ async def http_api(
     `HttpServices`."""
     container = Container(settings=Settings(data=directory))
     container.clock.override(providers.Object(SettableClock(NOON)))
-    container.store.override(providers.Object(store or memory_store()))
+    container.stores.store.override(providers.Object(store or memory_store()))
     connected: set[ChargerKey] = set()
     disconnected: list[ChargerKey] = []
 
     async def settled(_: int) -> bool:
-        for follower in (container.decision_follower(), container.read_models_follower()):
+        for follower in (container.deciding.follower(), container.read_side.follower()):
             await follower.catch_up()
         return True
 
@@ -105,5 +106,5 @@ async def http_api(
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield HttpApi(container, client, app, services, connected, disconnected)
-    await container.opened().close()
-    await container.store().close()
+    await close_opened(container)
+    await container.stores.store().close()

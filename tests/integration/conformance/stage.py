@@ -57,7 +57,7 @@ class Stage:
 
     @property
     def application(self) -> ModeApplication:
-        return self.service.container.decision_view().charger(*KEY).policy.application
+        return self.service.container.deciding.view().charger(*KEY).policy.application
 
     async def until(self, fits: Callable[[], object]) -> None:
         async with asyncio.timeout(30):
@@ -69,14 +69,16 @@ class Stage:
 
     async def override(self, mode: AccessMode) -> None:
         command = OverrideMode(charger_id=BAY, mode=mode, reason="a test", lasts=HOUR)
-        done = await self.service.container.override_mode()(CONTEXT, command)
+        done = await self.service.container.commands.override_mode()(CONTEXT, command)
         await self.service.settled(done.position)
 
     async def attempts(self, fits: Callable[[list[Any]], object] = bool) -> list[Any]:
         """The attempts in the access log, newest first, once they read as expected."""
         async with asyncio.timeout(30):
             while True:
-                page = await self.service.container.views().attempts(ACME, AttemptFilter(), cursor=None, limit=20)
+                page = await self.service.container.read_side.views().attempts(
+                    ACME, AttemptFilter(), cursor=None, limit=20
+                )
                 if fits(list(page.items)):
                     return list(page.items)
                 await asyncio.sleep(0.05)
@@ -103,7 +105,7 @@ async def stage(
             played = Stage(service, charger, watch.offences)
             if ready:
                 await charger.until_ready()
-                await played.until(lambda: service.container.gateway().serving_epoch(KEY) is not None)
+                await played.until(lambda: service.container.chargers.gateway().serving_epoch(KEY) is not None)
             yield played
         assert played.offences == []
 
@@ -116,7 +118,7 @@ async def _people(service: Service, profile: str, baseline: AccessMode, offline_
     """A depot, its charger, an own vehicle, a suspended one, and one whose agreement has ended."""
     c = service.container
     depot = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))
-    await c.put_depot()(CONTEXT, depot)
+    await c.commands.put_depot()(CONTEXT, depot)
     bay = PutCharger(
         charger_id=BAY,
         charge_point_id=ChargePointId("CP-1"),
@@ -125,7 +127,7 @@ async def _people(service: Service, profile: str, baseline: AccessMode, offline_
         baseline_mode=baseline,
         offline_starts=offline_starts,
     )
-    await c.put_charger()(CONTEXT, bay)
+    await c.commands.put_charger()(CONTEXT, bay)
     over = Agreement(
         agreement_id=AgreementId("over"),
         name="Over",
@@ -133,7 +135,7 @@ async def _people(service: Service, profile: str, baseline: AccessMode, offline_
         valid_from=datetime(2020, 1, 1, tzinfo=UTC),
         valid_until=datetime(2021, 1, 1, tzinfo=UTC),
     )
-    await c.put_agreement()(CONTEXT, PutAgreement(agreement=over))
+    await c.commands.put_agreement()(CONTEXT, PutAgreement(agreement=over))
     for name, shown, agreement_id in (
         ("own", OWN, None), ("suspended", SUSPENDED, None), ("ended", ENDED, AgreementId("over"))
     ):  # fmt: skip
@@ -142,6 +144,8 @@ async def _people(service: Service, profile: str, baseline: AccessMode, offline_
         put = PutVehicle(
             vehicle_id=VehicleId(name), description=description, identifiers=[(IdentifierKind.RFID, shown.value)]
         )
-        await c.put_vehicle()(CONTEXT, put)
-    done = await c.suspend_vehicle()(CONTEXT, SuspendVehicle(vehicle_id=VehicleId("suspended"), reason="a test"))
+        await c.commands.put_vehicle()(CONTEXT, put)
+    done = await c.commands.suspend_vehicle()(
+        CONTEXT, SuspendVehicle(vehicle_id=VehicleId("suspended"), reason="a test")
+    )
     return int(done.position)

@@ -181,7 +181,7 @@ async def test_configuration_is_read_and_changed(tmp_path: Path) -> None:
         await played.until_applied(AccessMode.FREEVEND)
         assert {"key": "Cst_FreeVendActive", "value": "true"} in played.asked("ChangeConfiguration")
         assert any("Cst_FreeVendActive" in asked.get("key", ()) for asked in played.asked("GetConfiguration"))
-        found = await played.service.container.probe()(KEY)
+        found = await played.service.container.queries.probe()(KEY)
         assert {} in played.asked("GetConfiguration")
         assert found.all_told
 
@@ -274,7 +274,7 @@ async def test_a_local_list_from_empty_to_full_and_an_entry_less(tmp_path: Path)
         await played.until(lambda: listed.listed == 1)
         full = played.asked("SendLocalList")[0]
         assert (full["updateType"], full["listVersion"] > 0) == ("Full", True)
-        await played.service.container.suspend_vehicle()(
+        await played.service.container.commands.suspend_vehicle()(
             CONTEXT, SuspendVehicle(vehicle_id=VehicleId("own"), reason="lost")
         )
         await played.until(lambda: listed.listed == 0)

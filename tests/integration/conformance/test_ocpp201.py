@@ -63,7 +63,7 @@ async def test_password_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
                 "SetVariables",
                 {"setVariableResult": [{**result, "variable": {"name": "BasicAuthPassword"}}]},
             )
-        rotate = played.service.container.rotate_password()
+        rotate = played.service.container.commands.rotate_password()
         if taken:
             await rotate(CONTEXT, RotatePassword(charger_id=BAY))
         else:
@@ -192,9 +192,9 @@ async def test_local_list_full_updated_and_an_entry_removed(tmp_path: Path) -> N
             description=VehicleDescription(name="More", access_class=AccessClass.OWN),
             identifiers=[(IdentifierKind.RFID, "04DDDDDDDDDDDD")],
         )
-        await played.service.container.put_vehicle()(CONTEXT, bus)
+        await played.service.container.commands.put_vehicle()(CONTEXT, bus)
         await played.until(lambda: listed.listed == 2)
-        await played.service.container.suspend_vehicle()(
+        await played.service.container.commands.suspend_vehicle()(
             CONTEXT, SuspendVehicle(vehicle_id=VehicleId("more"), reason="lost")
         )
         await played.until(lambda: listed.listed == 1)
@@ -211,7 +211,7 @@ async def test_an_emptied_local_list_leaves_the_field_out(tmp_path: Path) -> Non
     async with stage(tmp_path, STATION) as played:
         listed = played.charger.station.authorisation
         await played.until(lambda: listed.listed == 1)
-        await played.service.container.remove_vehicle()(CONTEXT, RemoveVehicle(vehicle_id=VehicleId("own")))
+        await played.service.container.commands.remove_vehicle()(CONTEXT, RemoveVehicle(vehicle_id=VehicleId("own")))
         await played.until(lambda: listed.listed == 0)
 
         last = played.asked("SendLocalList")[-1]
@@ -378,7 +378,7 @@ async def refused_driver(played: Stage) -> None:
     await played.until_applied(AccessMode.MANAGED)
     await played.charger.plug_in(1, Vehicle())
     assert not (await played.charger.present(1, STRANGER)).charged
-    await played.service.container.driver_display().finish()
+    await played.service.container.chargers.driver_display().finish()
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ async def test_a_text_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     async with stage(tmp_path, STATION) as played:
         await refused_driver(played)
         assert (await played.charger.present(1, OWN)).charged
-        await played.service.container.driver_display().finish()
+        await played.service.container.chargers.driver_display().finish()
         assert [each["id"] for each in played.asked("ClearDisplayMessage")] == [
             played.asked("SetDisplayMessage")[0]["message"]["id"]
         ]
@@ -401,7 +401,7 @@ async def test_a_text_is_replaced_and_ends_by_itself(tmp_path: Path) -> None:
     async with stage(tmp_path, STATION) as played:
         await refused_driver(played)
         await played.charger.present(1, SUSPENDED)
-        await played.service.container.driver_display().finish()
+        await played.service.container.chargers.driver_display().finish()
         first, second = (each["message"] for each in played.asked("SetDisplayMessage"))
         assert first["id"] == second["id"]
         assert first["message"]["content"] != second["message"]["content"]

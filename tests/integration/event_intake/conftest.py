@@ -154,14 +154,14 @@ class Taking:
     sender: Sender
 
     async def registry(self) -> VehicleRegistry:
-        async with self.api.container.registries().locked("acme") as registry:
+        async with self.api.container.commands.registries().locked("acme") as registry:
             return registry
 
     async def names(self) -> dict[str, str]:
         return {id_: vehicle.description.name for id_, vehicle in (await self.registry()).vehicles.items()}
 
     async def fate(self, message: dict[str, Any]) -> str | None:
-        found = await self.api.container.intake_records().fate_of(read(json.dumps(message)))
+        found = await self.api.container.records.intake().fate_of(read(json.dumps(message)))
         return None if found is None else found[0]
 
 
@@ -198,7 +198,7 @@ async def taking(
                 return await held["watched"].take(event)
 
         api = await stack.enter_async_context(http_api(tmp_path, intake=Late()))
-        watched = held["watched"] = Watched(api.container.intake())
+        watched = held["watched"] = Watched(api.container.intake.receiver())
         sender: Sender
         match request.param:
             case "direct":

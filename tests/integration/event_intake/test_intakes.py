@@ -18,7 +18,7 @@ PLATE = {"kind": "plate", "value": "B-AB 1234"}
 
 
 async def recorded(taking: Taking) -> list[Any]:
-    return await taking.api.container.store().load(registry_stream(TenantId("acme")))
+    return await taking.api.container.stores.store().load(registry_stream(TenantId("acme")))
 
 
 async def test_a_vehicle_in_service_is_registered_and_one_out_of_service_is_gone(taking: Taking) -> None:

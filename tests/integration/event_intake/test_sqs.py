@@ -20,7 +20,7 @@ from tests.support.incoming import commissioned
 
 @pytest.fixture
 def watched(api: HttpApi) -> Watched:
-    return Watched(api.container.intake())
+    return Watched(api.container.intake.receiver())
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def queue(
 
 
 async def names(api: HttpApi) -> set[str]:
-    async with api.container.registries().locked("acme") as registry:  # type: ignore[arg-type]
+    async with api.container.commands.registries().locked("acme") as registry:  # type: ignore[arg-type]
         return set(registry.vehicles)
 
 
@@ -42,7 +42,7 @@ async def test_it_polls_for_as_long_as_sqs_allows(api: HttpApi, moto: str, fault
     async with client("sqs", moto) as sqs:
         await sqs.create_queue(QueueName="polled")
     faulty_aws.refuse = lambda action: (200, {"__type": "nothing there"}) if action == "ReceiveMessage" else None
-    intake = SqsIntake(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}", api.container.intake())
+    intake = SqsIntake(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}", api.container.intake.receiver())
     sdk = await intake._client.get()
     sdk.meta.events.register(
         "before-parameter-build.sqs.ReceiveMessage", lambda params, **_: asked.append(dict(params))
@@ -150,7 +150,7 @@ async def test_what_is_not_deleted_comes_again_and_changes_nothing(
 
     assert failed
     assert watched.takes == 2
-    log = await api.container.store().read_log(after=0, limit=100)
+    log = await api.container.stores.store().read_log(after=0, limit=100)
     assert [type(each.event).__name__ for each in log] == ["VehicleRegistered"]
 
 

@@ -28,7 +28,7 @@ class Api:
 
     def token(self, role: Role = Role.ADMIN, tenant: str = TENANT) -> str:
         tenant = NO_TENANT if role is Role.INSTALLATION else tenant
-        return self.service.container.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
+        return self.service.container.stores.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
 
     async def send(
         self,
@@ -48,7 +48,7 @@ class Api:
         return await self.send("GET", path, **how)
 
     async def position(self) -> int:
-        return await self.service.container.store().last_position()
+        return await self.service.container.stores.store().last_position()
 
 
 @pytest.fixture

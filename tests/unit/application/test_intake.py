@@ -30,12 +30,12 @@ def event(message: dict[str, Any]) -> IncomingEvent:
 
 
 async def names(api: HttpApi) -> dict[str, str]:
-    async with api.container.registries().locked("acme") as registry:  # type: ignore[arg-type]
+    async with api.container.commands.registries().locked("acme") as registry:  # type: ignore[arg-type]
         return {id_: vehicle.description.name for id_, vehicle in registry.vehicles.items()}
 
 
 async def test_an_event_that_is_overtaken_by_another_process_is_outdated(api: HttpApi) -> None:
-    other: Intake = api.container.intake()
+    other: Intake = api.container.intake.receiver()
     overtaken: list[Fate] = []
 
     async def overtaking(context: Any, command: Any) -> Any:
@@ -52,7 +52,7 @@ async def test_an_event_that_is_overtaken_by_another_process_is_outdated(api: Ht
 
 
 async def test_an_operator_who_changes_the_same_vehicle_meanwhile_is_not_overlooked(api: HttpApi) -> None:
-    intake: Intake = api.container.intake()
+    intake: Intake = api.container.intake.receiver()
     await intake.take(event(commissioned("bus-7", 1)))
     meddled: list[str] = []
 
@@ -73,11 +73,11 @@ async def test_when_others_never_stop_changing_it_the_sender_is_told_to_come_aga
         raise VersionMismatch(1, 2)
 
     with pytest.raises(TooBusy):
-        await replace(api.container.intake(), put_vehicle=busy).take(event(commissioned("bus-7", 1)))
+        await replace(api.container.intake.receiver(), put_vehicle=busy).take(event(commissioned("bus-7", 1)))
 
 
 async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older_ones_are_not(api: HttpApi) -> None:
-    intake: Intake = api.container.intake()
+    intake: Intake = api.container.intake.receiver()
     newer = event(commissioned("bus-7", 2))
 
     async def dies(context: Any, command: Any) -> Any:
@@ -92,4 +92,4 @@ async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older
 
 
 async def test_a_vehicle_that_was_never_here_is_decommissioned_all_the_same(api: HttpApi) -> None:
-    assert (await api.container.intake().take(event(decommissioned("ghost", 3)))).fate is Fate.APPLIED
+    assert (await api.container.intake.receiver().take(event(decommissioned("ghost", 3)))).fate is Fate.APPLIED

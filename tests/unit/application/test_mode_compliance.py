@@ -37,7 +37,7 @@ class Depot:
         self.generation = 0
 
     async def happened(self, *events: Any, recorded_at: datetime) -> None:
-        store, stream = self.api.container.store(), policy_stream(ACME, BAY)
+        store, stream = self.api.container.stores.store(), policy_stream(ACME, BAY)
         version = len(await store.load(stream))
         context = Context(tenant_id=ACME, actor=ActorId("test"), correlation_id="test")
         await store.append([Append(stream, version, enveloped(context, events, now=recorded_at))])

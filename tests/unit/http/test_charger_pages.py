@@ -41,7 +41,7 @@ async def test_a_page_of_chargers_in_a_state_holds_as_many_as_asked_for(
 
 async def test_a_charger_that_the_decision_view_does_not_follow_yet_is_shown(api: HttpApi) -> None:
     async def only_read_models(_: int) -> bool:
-        await api.container.read_models_follower().catch_up()
+        await api.container.read_side.follower().catch_up()
         return True
 
     api.app.state.services = replace(api.services, settled=only_read_models)

@@ -46,7 +46,7 @@ async def started(api: HttpApi, value: str) -> None:
         message_id="m-1",
         signals=None,
     )
-    await api.container.sessions().start(report)
+    await api.container.deciding.sessions().start(report)
     await api.services.settled(await api.position())
 
 

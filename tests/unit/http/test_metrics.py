@@ -52,7 +52,7 @@ async def test_readers_that_have_caught_up_are_not_behind(api: HttpApi) -> None:
 
 
 async def test_a_reader_that_stands_still_is_behind_in_positions_and_in_seconds(api: HttpApi) -> None:
-    await api.container.store().append(
+    await api.container.stores.store().append(
         [Append(StreamId("acme/access/try-9"), 0, (happened(denied(), at=api.container.clock().now()),))]
     )
     api.container.clock().forward(seconds=30)
@@ -67,12 +67,12 @@ async def test_a_reader_that_stands_still_is_behind_in_positions_and_in_seconds(
 
 async def test_what_is_put_aside_is_counted(api: HttpApi) -> None:
     broken = StoredEvent("acme/access/try-9", 1, AccessDenied.TYPE, b"not an event")
-    api.container.store()._recorder.insert_events([broken])
-    await api.container.read_models_follower().catch_up()
+    api.container.stores.store()._recorder.insert_events([broken])
+    await api.container.read_side.follower().catch_up()
     held = HeldStream(
         stream=StreamId("acme/access/try-8"), version=1, passed=1, reason="too large", tries=1, try_again_at=NOON
     )
-    await api.container.relay_positions().advance(0, [held])
+    await api.container.publishing.relay_positions().advance(0, [held])
 
     shown = await measured(api)
 
@@ -82,7 +82,7 @@ async def test_what_is_put_aside_is_counted(api: HttpApi) -> None:
 
 
 async def test_a_store_that_is_down_is_said_and_the_rest_is_there(api: HttpApi) -> None:
-    await api.container.store().close()
+    await api.container.stores.store().close()
 
     shown = await measured(api)
 
@@ -135,7 +135,7 @@ async def test_attempt_that_the_store_refuses_is_counted_as_undecided(
     async def fail(*_: object) -> int:
         raise StoreUnavailable("down")
 
-    monkeypatch.setattr(api.container.spooled_commits(), "append", fail)
+    monkeypatch.setattr(api.container.deciding.spooled_commits(), "append", fail)
     assert (await api.send("POST", "/v1/access-decisions", ATTEMPT)).status_code == 503
 
     shown = await measured(api)
@@ -146,7 +146,7 @@ async def test_attempt_that_the_store_refuses_is_counted_as_undecided(
 
 
 async def test_each_counter_of_the_ocpp_server_is_shown(api: HttpApi) -> None:
-    api.container.gateway().counters.late_answers = 3
+    api.container.chargers.gateway().counters.late_answers = 3
 
     shown = await measured(api)
 

@@ -42,7 +42,7 @@ async def authorize(api: HttpApi, value: str, protocol: str = "ocpp1.6", token_t
     """The status that the charger is answered with."""
     station = Station(key=(ACME, ChargerId("bay-1")), protocol=protocol, connected_at=NOON, accepted=True)
     token: Any = {"idTag": value} if protocol == "ocpp1.6" else {"idToken": {"idToken": value, "type": token_type}}
-    handlers = HANDLERS[protocol](api.container.desks()).handlers
+    handlers = HANDLERS[protocol](api.container.chargers.handler_dependencies()).handlers
     answer: Any = await handlers["Authorize"](station, token, f"m-{await api.position()}")  # type: ignore[misc]
     await api.services.settled(await api.position())
     status: str = (answer.get("idTagInfo") or answer["idTokenInfo"])["status"]
@@ -179,7 +179,7 @@ async def test_both_spellings_of_a_mac_belong_to_one_vehicle(api: HttpApi) -> No
 async def recorded_before(api: HttpApi, vehicle_id: str, *values: Identifier) -> None:
     """The vehicle as a release wrote it in which both spellings were identifiers of their own."""
     vehicle = VehicleId(vehicle_id)
-    vault, pseudonyms = api.container.vault(), api.container.pseudonyms()
+    vault, pseudonyms = api.container.records.vault(), api.container.stores.pseudonyms()
     events: list[Any] = [
         VehicleRegistered(vehicle_id=vehicle, description=VehicleDescription(name="Old", access_class=AccessClass.OWN))
     ]
@@ -189,9 +189,9 @@ async def recorded_before(api: HttpApi, vehicle_id: str, *values: Identifier) ->
         added = VehicleIdentifier(ref=ref, sealed=sealed)
         events.append(VehicleIdentifierAdded(vehicle_id=vehicle, identifier=added))
     stream = registry_stream(ACME)
-    version = len(await api.container.store().load(stream))
+    version = len(await api.container.stores.store().load(stream))
     context = Context(tenant_id=ACME, actor=ActorId("test"), correlation_id="test")
-    await api.container.store().append([Append(stream, version, enveloped(context, tuple(events), now=NOON))])
+    await api.container.stores.store().append([Append(stream, version, enveloped(context, tuple(events), now=NOON))])
     await api.services.settled(await api.position())
 
 
@@ -235,8 +235,8 @@ async def test_a_mac_that_moves_in_a_file_by_its_other_spelling_leaves_its_old_v
 
 
 async def test_a_denial_that_was_kept_with_its_zeros_is_enrolled_as_the_same_mac(api: HttpApi) -> None:
-    ref = api.container.pseudonyms().ref(ACME, OLD_PADDED)
-    api.container.unknown_identifiers().remember(ACME, ref, OLD_PADDED, at=NOON)
+    ref = api.container.stores.pseudonyms().ref(ACME, OLD_PADDED)
+    api.container.records.unknown_identifiers().remember(ACME, ref, OLD_PADDED, at=NOON)
 
     body = {**LORRY, "vehicle_id": "l"}
     await api.recorded(("POST", f"/v1/denied-identifiers/{ref.pseudonym}/enrol", body))
@@ -245,7 +245,7 @@ async def test_a_denial_that_was_kept_with_its_zeros_is_enrolled_as_the_same_mac
 
 
 async def test_what_if_finds_attempts_of_a_mac_in_the_form_of_their_time(api: HttpApi) -> None:
-    await api.container.desk().authorize(
+    await api.container.deciding.decider().authorize(
         AccessAttempt(
             tenant_id=ACME,
             charger_id=ChargerId("bay-1"),
@@ -311,7 +311,7 @@ async def test_digits_typed_at_a_depot_that_uses_pins_are_nowhere_in_clear_and_n
     shown = await everything_shown(api, before)
     assert not [part for part in (f"…{typed[-1]}", f"…{typed[-4:]}", f"'{typed}'", f'"{typed}"') if part in shown]
     now = api.container.clock().now()
-    assert await api.container.unknown_identifiers().values(ACME, [group["denied_id"]], now=now) == {}
+    assert await api.container.records.unknown_identifiers().values(ACME, [group["denied_id"]], now=now) == {}
     body = {**LORRY, "vehicle_id": "l"}
     refused = await api.send("POST", f"/v1/denied-identifiers/{group['denied_id']}/enrol", body)
     assert refused.status_code == 409
@@ -364,7 +364,7 @@ async def test_digits_that_were_kept_before_the_depot_used_pins_are_hidden_and_f
 
     assert (group["masked"], group["value"]) == ("****", None)
     now = api.container.clock().now()
-    assert await api.container.unknown_identifiers().values(ACME, [group["denied_id"]], now=now) == {}
+    assert await api.container.records.unknown_identifiers().values(ACME, [group["denied_id"]], now=now) == {}
 
 
 # --- the freevend tag ------------------------------------------------------------------------------------------------
@@ -412,8 +412,8 @@ async def test_a_chargers_freevend_tag_is_not_registered_for_a_vehicle_on_any_pa
     put = await register(api, (kind, tag), expect=422)
     planned = await plan(api, f"vehicle_id,name,access_class,{kind}\nlorry,L,own,{tag}\n")
     value = Identifier(IdentifierKind(kind), tag.replace(":", "").upper() if kind == "rfid" else tag)
-    ref = api.container.pseudonyms().ref(ACME, value)
-    api.container.unknown_identifiers().remember(ACME, ref, value, at=NOON)
+    ref = api.container.stores.pseudonyms().ref(ACME, value)
+    api.container.records.unknown_identifiers().remember(ACME, ref, value, at=NOON)
     enrolled = await api.send("POST", f"/v1/denied-identifiers/{ref.pseudonym}/enrol", {**LORRY, "vehicle_id": "lorry"})
     taken_in = await api.send("POST", "/v1/events", content=json.dumps(event).encode())
 

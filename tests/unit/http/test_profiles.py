@@ -25,12 +25,12 @@ async def test_a_profile_of_ones_own_is_put_shown_given_to_a_charger_and_followe
 
     told: list[Any] = []
     await charger_with(api, "ours-1.6")
-    api.container.decision_view().on_policy_change(told.append)
+    api.container.deciding.view().on_policy_change(told.append)
     changed = await api.send("PUT", "/v1/profiles/ours-1.6", {**OURS, "mode_control": {**KEY, "key": "OurFreedom"}})
 
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
     assert told == [(TenantId("acme"), ChargerId("ours"))]
-    profile = api.container.profiles().get(TenantId("acme"), "ours-1.6")
+    profile = api.container.deciding.profiles().get(TenantId("acme"), "ours-1.6")
     assert profile is not None
     assert profile.mode_control.key == "OurFreedom"
 

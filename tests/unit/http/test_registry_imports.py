@@ -155,7 +155,7 @@ async def test_every_event_of_an_import_names_the_plan_as_its_cause(api: HttpApi
     before = await api.position()
     await apply(api, made["plan_id"], headers={"X-Request-Id": "monday"})
 
-    recorded = await api.container.store().read_log(after=before, limit=100)
+    recorded = await api.container.stores.store().read_log(after=before, limit=100)
 
     assert {each.envelope.causation_id for each in recorded} == {made["plan_id"]}
     assert {each.envelope.correlation_id for each in recorded} == {"monday"}
@@ -501,7 +501,7 @@ async def test_an_import_that_waits_for_its_turn_shows_that_it_is_being_applied(
     made = await planned(api, TRAM)
     path = f"/v1/registry/imports/{made['plan_id']}"
 
-    async with api.container.registries().locked("acme"):  # type: ignore[arg-type]
+    async with api.container.commands.registries().locked("acme"):  # type: ignore[arg-type]
         first = await apply(api, made["plan_id"])
         waiting = (await api.get(path)).json()
     monkeypatch.setattr(registry_imports, "WAIT_S", 60.0)

@@ -37,7 +37,7 @@ async def begun(api: HttpApi) -> str:
         message_id="s-1",
         signals=None,
     )
-    started = await api.container.sessions().start(report)
+    started = await api.container.deciding.sessions().start(report)
     await api.services.settled(0)
     return started.attempt_id
 
@@ -56,13 +56,13 @@ async def test_end_session_records_who_ended_it_and_why_once(api: HttpApi):
     shown = (await api.get(f"/v1/access-events/{attempt}")).json()
     assert shown["session"]["ended_at"] == "2026-11-18T12:00:00Z"
     assert shown["lineage"]["session_end_reason"] == BY_OPERATOR
-    log = await api.container.store().read_log(after=0, limit=100)
+    log = await api.container.stores.store().read_log(after=0, limit=100)
     assert [each.envelope.actor for each in log if each.event == audited] == ["tester"]
 
 
 async def test_end_session_asks_a_connected_charger_to_stop(api: HttpApi, monkeypatch: pytest.MonkeyPatch):
     attempt = await begun(api)
-    gateway = api.container.gateway()
+    gateway = api.container.chargers.gateway()
     asked: list[Any] = []
 
     async def stop_session(key: ChargerKey, transaction_id: str) -> str:

@@ -13,6 +13,7 @@ from access_policy.application.decision_view.reloading import recall
 from access_policy.application.ports.event_store import Append, NewEvent
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import TenantId
 from access_policy.entrypoints.processes.startup import StartUp
 from access_policy.settings import Settings
@@ -46,23 +47,25 @@ class StartWorld:
     async def start(self) -> None:
         container = Container(settings=Settings(data=Path(self.directory.name)))
         start_up = StartUp(container)
-        with container.store.override(providers.Object(self.store)):
+        with container.stores.store.override(providers.Object(self.store)):
             try:
                 for _, step in start_up.catch_up():
                     await step()
                 await start_up.note_restart()
-                await container.registry_imports().resume()
-                await container.read_models_follower().catch_up()
-                views = container.views()
+                await container.commands.registry_imports().resume()
+                await container.read_side.follower().catch_up()
+                views = container.read_side.views()
                 self.now = {
-                    "sessions": sorted(each.transaction_id for _, each in container.live().all_sessions()),
-                    "view": container.decision_view().position,
+                    "sessions": sorted(
+                        each.transaction_id for _, each in container.deciding.recent_activity().all_sessions()
+                    ),
+                    "view": container.deciding.view().position,
                     "chargers": [row["charger_id"] for row in await views.connected_chargers()],
                     "attempts": (await views.attempts(TenantId("acme"), AttemptFilter(), cursor=None, limit=200)).items,
-                    "spool": len(await container.spool().oldest(10)),
+                    "spool": len(await container.deciding.spool().oldest(10)),
                 }
             finally:
-                await container.opened().close()
+                await close_opened(container)
 
     async def facts(self) -> Any:
         return {**self.now, "streams": await recorded_in(self.yard.inner)}

@@ -78,9 +78,10 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
     from rich.progress import Progress
 
     from access_policy.container import Container
+    from access_policy.containers.closing import close_opened
 
     container = Container(settings=settings)
-    models, store = container.read_models(), container.store()
+    models, store = container.read_side.models(), container.stores.store()
     try:
         if only_parked:
             held_up = {row["projection"] for row in await models.parked()}
@@ -93,8 +94,7 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
             folded = await models.rebuild(store, names, lambda at, of: progress.update(task, completed=at, total=of))
         print(f"{', '.join(names)}: {folded} events folded")
     finally:
-        await models.close()
-        await store.close()
+        await close_opened(container)
 
 
 async def _list_parked(settings: Settings) -> None:

@@ -87,7 +87,7 @@ async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[Demo
 
 async def _tell(service: Service, console: Console) -> None:
     """A line for each event worth reading, from now on."""
-    store = service.container.store()
+    store = service.container.stores.store()
     begin = await store.last_position()
     zone = ZoneInfo(ZONE)
 
@@ -105,7 +105,7 @@ async def _tell(service: Service, console: Console) -> None:
 
 
 def _token(service: Service) -> str:
-    tokens = service.container.tokens()
+    tokens = service.container.stores.tokens()
     return str(tokens.issue(TENANT, Role.ADMIN, subject="demo", ttl=timedelta(days=1)))
 
 

@@ -23,14 +23,14 @@ def background_jobs(container: Container) -> Iterator[Job]:
     c, roles = container, container.settings().process_roles
     decides = bool(roles & {ProcessRole.API, ProcessRole.GATEWAY})
     if ProcessRole.PROJECTOR in roles:
-        yield "read models", c.read_models_follower().run()
+        yield "read models", c.read_side.follower().run()
     if decides:
-        yield "decision view", c.decision_follower().run()
-        yield "view keeper", c.view_keeper().run()
-        yield "spool", c.spooled_commits().run()
+        yield "decision view", c.deciding.follower().run()
+        yield "view keeper", c.deciding.keeper().run()
+        yield "spool", c.deciding.spooled_commits().run()
     if decides and not c.settings().is_alone:
-        yield "other gateways", c.other_gateways_follower().run()
-        yield "gone gateways", c.gone_gateways().run()
+        yield "other gateways", c.chargers.other_gateways_follower().run()
+        yield "gone gateways", c.chargers.gone_gateways().run()
     if ProcessRole.PUBLISHER in roles:
         yield from _publisher_jobs(c)
     if ProcessRole.GATEWAY in roles:
@@ -40,18 +40,18 @@ def background_jobs(container: Container) -> Iterator[Job]:
 
 
 def _publisher_jobs(c: Container) -> Iterator[Job]:
-    yield "relay", c.relay().run()
-    if (queue := c.intake_queue()) is not None:
+    yield "relay", c.publishing.relay().run()
+    if (queue := c.intake.queue()) is not None:
         yield "intake", queue.run()
 
 
 def _gateway_jobs(c: Container) -> Iterator[Job]:
-    yield "mode control", c.mode_controller().run()
-    yield "follow-up", c.follow_up().run()
-    yield "lost sessions", c.lost_sessions().run()
-    yield "remote starts", c.remote_starts().run()
-    yield "local lists", c.local_lists().run()
-    yield "late records", c.gateway().record_late()
+    yield "mode control", c.chargers.mode_controller().run()
+    yield "follow-up", c.chargers.follow_up().run()
+    yield "lost sessions", c.chargers.lost_sessions().run()
+    yield "remote starts", c.chargers.remote_starts().run()
+    yield "local lists", c.chargers.local_lists().run()
+    yield "late records", c.chargers.gateway().record_late()
 
 
 async def _delete_old_identifiers(c: Container) -> None:
@@ -59,10 +59,10 @@ async def _delete_old_identifiers(c: Container) -> None:
     do not see expired values meanwhile."""
     while True:
         try:
-            gone = await c.unknown_identifiers().forget_old(now=c.clock().now())
+            gone = await c.records.unknown_identifiers().forget_old(now=c.clock().now())
             if gone:
                 log.info("deleted the values of %d unknown identifiers at the end of their retention", gone)
-            await c.registry_imports().forget_old()
+            await c.commands.registry_imports().forget_old()
         except StoreUnavailable as trouble:
             log.warning("old unknown identifiers and import plans are not deleted yet: %s", trouble)
         await asyncio.sleep(FORGET_EVERY_S)

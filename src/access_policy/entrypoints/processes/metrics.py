@@ -68,34 +68,34 @@ class Metrics:
     def _here(self) -> Iterable[Metric]:
         c = self._container
         yield from _of_the_loop(self.loop_watch, asyncio.get_running_loop().time())
-        yield from _of_decisions(c.measurements())
-        backlog = c.spooled_commits().backlog
+        yield from _of_decisions(c.deciding.measurements())
+        backlog = c.deciding.spooled_commits().backlog
         yield _gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
         if ProcessRole.GATEWAY in c.settings().process_roles:
-            connected = len(c.gateway().connected_chargers())
+            connected = len(c.chargers.gateway().connected_chargers())
             yield _gauge("chargers_connected", "Chargers connected to this process.", connected)
-            yield _of_connections(c.gateway().counters)
+            yield _of_connections(c.chargers.gateway().counters)
 
     async def _of_the_decision_view(self) -> list[Metric]:
         try:
-            return await self._lags({DECISION_VIEW: (self._container.decision_follower().reached, DECIDED_BY)})
+            return await self._lags({DECISION_VIEW: (self._container.deciding.follower().reached, DECIDED_BY)})
         except StoreUnavailable:
             return []
 
     async def _behind(self) -> list[Metric]:
         c = self._container
-        reached = await c.read_models().positions()
+        reached = await c.read_side.models().positions()
         readers: dict[str, tuple[int, Collection[str]]] = {
-            f"{READ_MODELS}.{each.name}": (reached[each.name], each.types) for each in c.read_models().projections
+            f"{READ_MODELS}.{each.name}": (reached[each.name], each.types) for each in c.read_side.models().projections
         }
         if c.settings().publishes_externally:
-            readers[RELAY] = (await c.relay_positions().position(), PUBLISHED)
-        last = await c.store().last_position()
+            readers[RELAY] = (await c.publishing.relay_positions().position(), PUBLISHED)
+        last = await c.stores.store().last_position()
         return [_gauge("log_position", "The position of the last event of the log.", last), *await self._lags(readers)]
 
     async def _lags(self, readers: Readers) -> list[Metric]:
         """How far behind the end of the log each reader is. Raises `StoreUnavailable`."""
-        last = await self._container.store().last_position()
+        last = await self._container.stores.store().last_position()
         positions = _labelled("reader_lag_positions", "Positions of the log that the reader has not reached.", "reader")
         seconds = _labelled("reader_lag_seconds", "Age of the oldest event that waits for the reader, or 0.", "reader")
         ages = await asyncio.gather(*(self._age(position, types, last) for position, types in readers.values()))
@@ -108,7 +108,7 @@ class Metrics:
         """Seconds since the oldest event of these types after the position was recorded."""
         if position >= last:
             return 0.0
-        store = self._container.store()
+        store = self._container.stores.store()
         waiting = await store.read_log(after=position, limit=1, types=types, up_to=last, with_unreadable=True)
         if not waiting:
             return 0.0
@@ -118,10 +118,10 @@ class Metrics:
     async def _put_aside(self) -> list[Metric]:
         c = self._container
         parked = _labelled("parked_events", "Events that a read model could not fold.", "projection")
-        rows = [row["projection"] for row in await c.read_models().parked()]
-        for projection in c.read_models().projections:
+        rows = [row["projection"] for row in await c.read_side.models().parked()]
+        for projection in c.read_side.models().projections:
             parked.add_metric([projection.name], rows.count(projection.name))
-        held = sum(each.tries > 0 for each in await c.relay_positions().held())
+        held = sum(each.tries > 0 for each in await c.publishing.relay_positions().held())
         return [parked, _gauge("held_streams", "Streams with an event that the bus did not accept.", held)]
 
 

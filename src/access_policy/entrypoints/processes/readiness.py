@@ -31,11 +31,11 @@ class Readiness:
         try:
             lag = await self.read_models().lag()
             if self._decides:
-                lag = max(lag, await self._container.decision_follower().lag())
+                lag = max(lag, await self._container.deciding.follower().lag())
         except Exception as trouble:  # noqa: BLE001  any failure means that the process is not ready
             log.warning("not ready: %r", trouble)
             store_up = False
-        commits = self._container.spooled_commits()
+        commits = self._container.deciding.spooled_commits()
         return {
             "store": store_up and commits.is_up,
             "bus": store_up and await self._bus_has_caught_up(),
@@ -46,19 +46,19 @@ class Readiness:
 
     async def settled(self, position: int) -> bool:
         """Wait until everything up to the log position can be read; False after `SETTLE_S`."""
-        here = await self._container.decision_follower().wait_until(position, timeout_s=SETTLE_S)
+        here = await self._container.deciding.follower().wait_until(position, timeout_s=SETTLE_S)
         return await self.read_models().wait_until(position, timeout_s=SETTLE_S) and here
 
     def read_models(self) -> Follower | ReadModelProgress:
         if ProcessRole.PROJECTOR in self._roles:
-            return self._container.read_models_follower()
-        return self._container.read_model_progress()
+            return self._container.read_side.follower()
+        return self._container.read_side.progress()
 
     async def _bus_has_caught_up(self) -> bool:
         if ProcessRole.PUBLISHER not in self._roles:
             return True
         try:
-            return await self._container.relay().lag() <= CAUGHT_UP_LAG
+            return await self._container.publishing.relay().lag() <= CAUGHT_UP_LAG
         except StoreUnavailable as trouble:
             log.warning("not ready: %s", trouble)
             return False

@@ -20,6 +20,7 @@ from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import Row
 from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.http.services import HttpServices
@@ -91,7 +92,7 @@ class Service:
         await self._take(self._start_up.catch_up())
         await self._take([("spare collections", spare_collections)])
         async with contextlib.AsyncExitStack() as closing, asyncio.TaskGroup() as tasks:
-            closing.push_async_callback(self.container.opened().close)
+            closing.push_async_callback(close_opened, self.container)
             self._begin_jobs(tasks)
             await self._take(self._start_up.announce())
             try:
@@ -119,11 +120,11 @@ class Service:
             await self._open_http(tasks)
 
     async def _open_ocpp(self, tasks: asyncio.TaskGroup) -> None:
-        self.container.driver_display()  # it receives decisions from here on
+        self.container.chargers.subscriptions()
         host, port = host_and_port(self.settings.ocpp)
-        tls = self.container.tls()
+        tls = self.container.chargers.tls()
         context = None if tls is None else tls.context()
-        self._ocpp = self.container.gateway().server(host, port, context, ocpp_limits(self.settings))
+        self._ocpp = self.container.chargers.gateway().server(host, port, context, ocpp_limits(self.settings))
         if tls is not None:
             self._background.append(tasks.create_task(renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
@@ -138,22 +139,22 @@ class Service:
         self._stopping.set()
         if self._ocpp is not None:
             await self._drain_chargers(self._ocpp)
-        if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake_queue()) is not None:
+        if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake.queue()) is not None:
             await queue.drain()
         if self._http is not None:
             self._http.stop()
         for task in self._background:
             task.cancel()
         if self._roles & {ProcessRole.API, ProcessRole.GATEWAY}:
-            await self.container.view_keeper().save()
+            await self.container.deciding.keeper().save()
 
     async def _drain_chargers(self, ocpp: OcppServer) -> None:
         await ocpp.drain(self.settings.drain_s)
-        await self.container.driver_display().finish()
-        await self.container.gateway().finish_records()
+        await self.container.chargers.driver_display().finish()
+        await self.container.chargers.gateway().finish_records()
         if not self.settings.is_alone:
             try:
-                await self.container.gone_gateways().end()
+                await self.container.chargers.gone_gateways().end()
             except StoreUnavailable as trouble:
                 log.warning("other gateways will notice in a while that this one has ended: %s", trouble)
 
@@ -174,55 +175,55 @@ def http_services(
     c = container
     return HttpServices(
         clock=c.clock(),
-        tokens=c.tokens(),
-        idempotency=c.idempotency(),
+        tokens=c.stores.tokens(),
+        idempotency=c.records.idempotency(),
         settled=settled,
         readiness=readiness,
         metrics=metrics.text,
-        connected=_connected(c.settings(), c.gateway()),
-        peers=Peers(c.gateway().connected, c.conditions().owner_of, c.settings().peer_urls),
-        views=c.views(),
-        decision_view=c.decision_view(),
-        desk=c.desk(),
-        explained_attempts=c.explained_attempts(),
-        what_if=c.what_if(),
-        registry_imports=c.registry_imports(),
-        registry_export=c.registry_export(),
-        access_reports=c.access_reports(),
-        mode_compliance=c.mode_compliance(),
-        policies=c.policies(),
-        profiles=c.profiles(),
-        pseudonyms=c.pseudonyms(),
-        vault=c.vault(),
-        unknown_identifiers=c.unknown_identifiers(),
+        connected=_connected(c.settings(), c.chargers.gateway()),
+        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peer_urls),
+        views=c.read_side.views(),
+        decision_view=c.deciding.view(),
+        desk=c.deciding.decider(),
+        explained_attempts=c.queries.explained_attempts(),
+        what_if=c.queries.what_if(),
+        registry_imports=c.commands.registry_imports(),
+        registry_export=c.queries.registry_export(),
+        access_reports=c.queries.access_reports(),
+        mode_compliance=c.queries.mode_compliance(),
+        policies=c.deciding.policies(),
+        profiles=c.deciding.profiles(),
+        pseudonyms=c.stores.pseudonyms(),
+        vault=c.records.vault(),
+        unknown_identifiers=c.records.unknown_identifiers(),
         unknown_identifiers_kept_for=timedelta(days=c.settings().unknown_identifier_days),
-        put_depot=c.put_depot(),
-        put_calendar=c.put_calendar(),
-        remove_calendar=c.remove_calendar(),
-        probe=c.probe(),
-        put_profile=c.put_profile(),
-        remove_profile=c.remove_profile(),
-        put_charger=c.put_charger(),
-        retire_charger=c.retire_charger(),
-        rotate_password=c.rotate_password(),
-        schedule_mode=c.schedule_mode(),
-        schedule_mode_for_many=c.schedule_mode_for_many(),
-        copy_policy=c.copy_policy(),
-        amend_mode_rule=c.amend_mode_rule(),
-        withdraw_mode_rule=c.withdraw_mode_rule(),
-        add_exception=c.add_exception(),
-        remove_exception=c.remove_exception(),
-        override_mode=c.override_mode(),
-        lift_override=c.lift_override(),
-        put_vehicle=c.put_vehicle(),
-        suspend_vehicle=c.suspend_vehicle(),
-        reinstate_vehicle=c.reinstate_vehicle(),
-        remove_vehicle=c.remove_vehicle(),
-        enrol_identifier=c.enrol_identifier(),
-        arm_enrolment=c.arm_enrolment(),
-        cancel_enrolment=c.cancel_enrolment(),
-        put_agreement=c.put_agreement(),
-        end_agreement=c.end_agreement(),
-        end_session=c.end_session(),
-        intake=c.intake(),
+        put_depot=c.commands.put_depot(),
+        put_calendar=c.commands.put_calendar(),
+        remove_calendar=c.commands.remove_calendar(),
+        probe=c.queries.probe(),
+        put_profile=c.commands.put_profile(),
+        remove_profile=c.commands.remove_profile(),
+        put_charger=c.commands.put_charger(),
+        retire_charger=c.commands.retire_charger(),
+        rotate_password=c.commands.rotate_password(),
+        schedule_mode=c.commands.schedule_mode(),
+        schedule_mode_for_many=c.commands.schedule_mode_for_many(),
+        copy_policy=c.commands.copy_policy(),
+        amend_mode_rule=c.commands.amend_mode_rule(),
+        withdraw_mode_rule=c.commands.withdraw_mode_rule(),
+        add_exception=c.commands.add_exception(),
+        remove_exception=c.commands.remove_exception(),
+        override_mode=c.commands.override_mode(),
+        lift_override=c.commands.lift_override(),
+        put_vehicle=c.commands.put_vehicle(),
+        suspend_vehicle=c.commands.suspend_vehicle(),
+        reinstate_vehicle=c.commands.reinstate_vehicle(),
+        remove_vehicle=c.commands.remove_vehicle(),
+        enrol_identifier=c.commands.enrol_identifier(),
+        arm_enrolment=c.commands.arm_enrolment(),
+        cancel_enrolment=c.commands.cancel_enrolment(),
+        put_agreement=c.commands.put_agreement(),
+        end_agreement=c.commands.end_agreement(),
+        end_session=c.commands.end_session(),
+        intake=c.intake.receiver(),
     )

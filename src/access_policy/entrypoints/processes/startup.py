@@ -31,13 +31,13 @@ class StartUp:
     def catch_up(self) -> Iterator[Step]:
         c = self._container
         if self._decides:
-            yield "restore the decision view", c.view_keeper().restore
-            yield "drain the spool", c.spooled_commits().drain
-            yield "check the decision view", c.decision_follower().resume
-            yield "follow the log", c.decision_follower().catch_up
+            yield "restore the decision view", c.deciding.keeper().restore
+            yield "drain the spool", c.deciding.spooled_commits().drain
+            yield "check the decision view", c.deciding.follower().resume
+            yield "follow the log", c.deciding.follower().catch_up
         if ProcessRole.PROJECTOR in self._roles:
-            yield "check the read models", c.read_models_follower().resume
-            yield "bring the read models up to date", c.read_models_follower().catch_up
+            yield "check the read models", c.read_side.follower().resume
+            yield "bring the read models up to date", c.read_side.follower().catch_up
         else:
             yield "wait for the read models", self._wait_for_read_models
         if not c.settings().publishes_externally:
@@ -49,12 +49,12 @@ class StartUp:
         if ProcessRole.GATEWAY in self._roles:
             yield "note the restart", self.note_restart
         if ProcessRole.API in self._roles:
-            yield "go on with imports", self._container.registry_imports().resume
+            yield "go on with imports", self._container.commands.registry_imports().resume
 
     async def note_restart(self) -> None:
         """Record that chargers connected to an earlier process of this name are disconnected."""
-        rows = list(await self._container.views().connected_chargers())
-        conditions = self._container.conditions()
+        rows = list(await self._container.read_side.views().connected_chargers())
+        conditions = self._container.deciding.conditions()
         for first in range(0, len(rows), NOTED_TOGETHER):
             await asyncio.gather(
                 *(
@@ -64,16 +64,16 @@ class StartUp:
             )
 
     async def _wait_for_read_models(self) -> None:
-        if not await self._container.read_model_progress().has_caught_up():
+        if not await self._container.read_side.progress().has_caught_up():
             log.warning("the read models are behind: is a process with the role projector running?")
 
     async def _skip_unsubscribed(self) -> None:
-        await self._container.relay_positions().advance(await self._container.store().last_position())
+        await self._container.publishing.relay_positions().advance(await self._container.stores.store().last_position())
 
     async def _reload_recent_activity(self) -> None:
         c = self._container
-        c.other_gateways().begin_after(await c.read_models().followed_to())
-        await recall(c.live(), c.views(), c.store(), now=c.clock().now())
+        c.chargers.other_gateways().begin_after(await c.read_side.models().followed_to())
+        await recall(c.deciding.recent_activity(), c.read_side.views(), c.stores.store(), now=c.clock().now())
 
 
 async def spare_collections() -> None:

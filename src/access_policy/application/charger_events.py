@@ -1,0 +1,88 @@
+"""Dispatches what chargers report, and what is decided for them, to the parts of the gateway that act on it.
+
+The gateway and the decider publish; the mode controller, the follow-up, remote starts and the displays subscribe. They
+act through the gateway, so neither side can be constructed with the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from access_policy.application.deciding.attempts import EnergyReport
+from access_policy.application.ports.charger_gateway import ChargerKey
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+
+TriggerListener = Callable[[ChargerKey, str], None]
+EnergyListener = Callable[[EnergyReport], Awaitable[None]]
+PlugListener = Callable[[ChargerKey, int, bool], None]
+DecisionListener = Callable[[ChargerKey, AccessAllowed | AccessDenied], None]
+
+
+class ChargerEventDispatcher:
+    """Listeners are called in the order of their subscription.
+
+    Connections, boots and drift from before the first subscription are delivered to each listener as it subscribes, the
+    latest per charger: the mode of such a charger must be compared again. The rest is not kept: chargers repeat meter
+    values and statuses, and a decision from before the displays subscribed is out of date.
+    """
+
+    def __init__(self) -> None:
+        self._connected: list[TriggerListener] = []
+        self._drift: list[TriggerListener] = []
+        self._energy: list[EnergyListener] = []
+        self._plug: list[PlugListener] = []
+        self._decision: list[DecisionListener] = []
+        self._early_connected: dict[ChargerKey, str] = {}
+        self._early_drift: dict[ChargerKey, str] = {}
+
+    # --- subscribing -------------------------------------------------------------------------------------------------
+
+    def on_connected(self, listener: TriggerListener) -> None:
+        """`listener` receives the charger and why its mode has to be compared now: it connected, or it booted."""
+        self._connected.append(listener)
+        for key, trigger in self._early_connected.items():
+            listener(key, trigger)
+
+    def on_drift(self, listener: TriggerListener) -> None:
+        """`listener` receives the charger and the evidence that its mode may differ from the applied one."""
+        self._drift.append(listener)
+        for key, evidence in self._early_drift.items():
+            listener(key, evidence)
+
+    def on_energy(self, listener: EnergyListener) -> None:
+        """`listener` receives meter values that show energy in a session."""
+        self._energy.append(listener)
+
+    def on_plug(self, listener: PlugListener) -> None:
+        """`listener` receives the charger, the connector, and whether a vehicle is plugged in."""
+        self._plug.append(listener)
+
+    def on_decision(self, listener: DecisionListener) -> None:
+        """`listener` receives each decision on an attempt at a charger, once it is recorded."""
+        self._decision.append(listener)
+
+    # --- publishing --------------------------------------------------------------------------------------------------
+
+    def connected(self, key: ChargerKey, trigger: str) -> None:
+        if not self._connected:
+            self._early_connected[key] = trigger
+        for listener in self._connected:
+            listener(key, trigger)
+
+    def drift_reported(self, key: ChargerKey, evidence: str) -> None:
+        if not self._drift:
+            self._early_drift[key] = evidence
+        for listener in self._drift:
+            listener(key, evidence)
+
+    async def energy_reported(self, report: EnergyReport) -> None:
+        for listener in self._energy:
+            await listener(report)
+
+    def plug_changed(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
+        for listener in self._plug:
+            listener(key, connector_id, plugged_in)
+
+    def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
+        for listener in self._decision:
+            listener(key, event)

@@ -1,0 +1,178 @@
+"""The gateway of connected chargers, and the loops that act on them: modes, follow-up, displays, local lists."""
+
+from __future__ import annotations
+
+import operator
+import time
+from functools import partial
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.incoming.station import HandlerDependencies
+from access_policy.adapters.ocpp.transport.tls import TlsFiles
+from access_policy.application.charger_events import ChargerEventDispatcher
+from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
+from access_policy.application.consequences.denial_follow_up import FollowUp
+from access_policy.application.consequences.driver_display import DriverDisplay
+from access_policy.application.follower import Follower
+from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.reboots import Reboots
+from access_policy.application.mode_application.reconcile import Reconciler
+from access_policy.application.mode_application.recorder import ModeRecorder
+from access_policy.application.mode_application.remote_starts import RemoteStarts
+from access_policy.application.ports.clock import Clock
+from access_policy.application.presence.gone_gateways import GoneGateways
+from access_policy.application.presence.other_gateways import TYPES as other_gateways_types  # noqa: N811
+from access_policy.application.presence.other_gateways import OtherGateways
+from access_policy.settings import ProcessRole, Settings, host_and_port, is_loopback
+
+
+def requires_passwords(ocpp_address: str) -> bool:
+    """Chargers need no password where only this machine can connect."""
+    return not is_loopback(host_and_port(ocpp_address)[0])
+
+
+def tls_kind(certificate: Path | None) -> str:
+    return "none" if certificate is None else "files"
+
+
+def subscribed(
+    events: ChargerEventDispatcher,
+    controller: ModeController,
+    follow_up: FollowUp,
+    remote_starts: RemoteStarts,
+    display: DriverDisplay,
+) -> ChargerEventDispatcher:
+    """Subscribe the parts that act on chargers' events. Remote starts come before the mode controller."""
+    events.on_connected(lambda key, _: remote_starts.connected(key))
+    events.on_connected(controller.hint)
+    events.on_drift(partial(controller.hint, read_back=True))
+    events.on_energy(follow_up.energy)
+    events.on_plug(remote_starts.plug_seen)
+    events.on_decision(display.decided)
+    return events
+
+
+class Chargers(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    charger_events: providers.Dependency[ChargerEventDispatcher] = providers.Dependency()
+    stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
+    read_side = providers.DependenciesContainer()
+    deciding = providers.DependenciesContainer()
+
+    handler_dependencies = providers.Singleton(
+        HandlerDependencies,
+        view=deciding.view,
+        desk=deciding.decider,
+        sessions=deciding.sessions,
+        conditions=deciding.conditions,
+        profiles=deciding.profiles,
+        clock=clock,
+        mode_hint=charger_events.provided.connected,
+        switch_moved=charger_events.provided.drift_reported,
+        energy=charger_events.provided.energy_reported,
+        plug_seen=charger_events.provided.plug_changed,
+    )
+    tls: providers.Selector[TlsFiles | None] = providers.Selector(
+        providers.Callable(tls_kind, settings.provided.ocpp_tls_certificate),
+        none=providers.Object(None),
+        files=providers.Singleton(
+            TlsFiles,
+            settings.provided.ocpp_tls_certificate,
+            settings.provided.ocpp_tls_key,
+            settings.provided.ocpp_tls_client_ca,
+        ),
+    )
+    gateway = providers.Singleton(
+        OcppGateway,
+        handler_dependencies,
+        records.credentials,
+        asks_for_passwords=providers.Callable(requires_passwords, settings.provided.ocpp),
+    )
+
+    # --- other gateways ----------------------------------------------------------------------------------------------
+    other_gateways = providers.Singleton(
+        OtherGateways,
+        settings.provided.instance,
+        deciding.recent_activity,
+        gateway.provided.connected,
+        gateway.provided.connected_elsewhere,
+        gateway.provided.given_up,
+    )
+    other_gateways_follower = providers.Singleton(
+        Follower,
+        "other gateways",
+        stores.store,
+        other_gateways.provided.follow,
+        other_gateways.provided.followed_to,
+        types=other_gateways_types,
+        poll_s=stores.poll_s,
+    )
+    gone_gateways = providers.Singleton(
+        GoneGateways,
+        settings.provided.instance,
+        records.heartbeats,
+        read_side.views,
+        deciding.conditions,
+        is_gateway=providers.Callable(operator.contains, settings.provided.process_roles, ProcessRole.GATEWAY),
+        now_s=time.monotonic,
+    )
+
+    # --- consequences of decisions -----------------------------------------------------------------------------------
+    follow_up = providers.Singleton(
+        FollowUp,
+        deciding.view,
+        deciding.decider,
+        deciding.recent_activity,
+        deciding.spooled_commits,
+        deciding.spooled_commits,
+        gateway,
+        clock,
+    )
+    lost_sessions = providers.Singleton(
+        LostSessionsWatch,
+        deciding.view,
+        deciding.recent_activity,
+        deciding.sessions.provided.lost,
+        gateway.provided.connected,
+        read_side.views,
+        clock,
+    )
+    driver_display = providers.Singleton(
+        DriverDisplay,
+        deciding.view,
+        deciding.profiles,
+        gateway,
+        deciding.spooled_commits,
+        deciding.spooled_commits,
+        clock,
+    )
+    local_lists = providers.Singleton(
+        LocalListKeeper, deciding.view, gateway, read_side.views, records.vault, records.lists_sent, clock
+    )
+
+    # --- mode application --------------------------------------------------------------------------------------------
+    remote_starts = providers.Singleton(
+        RemoteStarts, deciding.view, deciding.recent_activity, deciding.profiles, gateway, clock
+    )
+    mode_recorder = providers.Singleton(ModeRecorder, deciding.commits, deciding.follower, clock)
+    reboots = providers.Singleton(Reboots, gateway, deciding.conditions, deciding.recent_activity)
+    reconciler = providers.Singleton(
+        Reconciler, deciding.view, mode_recorder, gateway, deciding.profiles, deciding.conditions, reboots, clock
+    )
+    mode_controller = providers.Singleton(
+        ModeController,
+        deciding.view,
+        reconciler,
+        clock,
+        providers.Factory(Pace, resync_s=settings.provided.mode_resync_s),
+    )
+
+    subscriptions = providers.Singleton(
+        subscribed, charger_events, mode_controller, follow_up, remote_starts, driver_display
+    )

@@ -1,0 +1,145 @@
+"""The commands. A command that loses a race for its stream runs again; a new one needs one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from access_policy.application.commands.add_exception import AddExceptionHandler
+from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
+from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
+from access_policy.application.commands.copy_policy import CopyPolicyHandler
+from access_policy.application.commands.end_agreement import EndAgreementHandler
+from access_policy.application.commands.end_session import EndSessionHandler
+from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
+from access_policy.application.commands.lift_override import LiftOverrideHandler
+from access_policy.application.commands.on_depot import ChargersFollow
+from access_policy.application.commands.on_policy import ChangePolicy
+from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.override_mode import OverrideModeHandler
+from access_policy.application.commands.put_agreement import PutAgreementHandler
+from access_policy.application.commands.put_calendar import PutCalendarHandler
+from access_policy.application.commands.put_charger import PutChargerHandler
+from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_profile import (
+    OperatorsProfiles,
+    PutProfileHandler,
+    RemoveProfileHandler,
+)
+from access_policy.application.commands.put_vehicle import PutVehicleHandler
+from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
+from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
+from access_policy.application.commands.remove_exception import RemoveExceptionHandler
+from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
+from access_policy.application.commands.retire_charger import RetireChargerHandler
+from access_policy.application.commands.rotate_password import RotatePasswordHandler
+from access_policy.application.commands.schedule_mode import ScheduleModeHandler
+from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
+from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
+from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
+from access_policy.application.ports.clock import Clock
+from access_policy.application.registry_import.applying import PlanApplier
+from access_policy.application.registry_import.imports import RegistryImports
+from access_policy.application.repositories.charge_point_claims import ChargePointClaims
+from access_policy.application.repositories.depots import Depots
+from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.retrying import Handler, retrying
+
+
+def command(handler: Callable[..., Handler[Any, Any]], *dependencies: object) -> providers.Singleton[Handler[Any, Any]]:
+    """A handler made of its dependencies, in their order, that runs again after a version conflict."""
+    return providers.Singleton(retrying, providers.Singleton(handler, *dependencies))
+
+
+class Commands(containers.DeclarativeContainer):
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
+    read_side = providers.DependenciesContainer()
+    deciding = providers.DependenciesContainer()
+    chargers = providers.DependenciesContainer()
+
+    # --- what handlers share -----------------------------------------------------------------------------------------
+    policies, profiles = deciding.policies, deciding.profiles
+    depots = providers.Singleton(Depots, stores.store)
+    claims = providers.Singleton(ChargePointClaims, stores.store)
+    registries = providers.Singleton(VehicleRegistries, stores.store, deciding.view)
+    enrolment_sessions = providers.Singleton(EnrolmentSessions, stores.store)
+    operators_profiles = providers.Singleton(OperatorsProfiles, stores.store, clock)
+    change_policy = providers.Singleton(ChangePolicy, policies, clock)
+    change_registry = providers.Singleton(ChangeRegistry, registries, clock)
+    chargers_follow = providers.Singleton(ChargersFollow, depots, policies, deciding.view, clock)
+
+    # --- depots and chargers -----------------------------------------------------------------------------------------
+    put_depot = command(PutDepotHandler, depots, chargers_follow, clock)
+    put_calendar = command(PutCalendarHandler, depots, chargers_follow, clock)
+    remove_calendar = command(RemoveCalendarHandler, depots, policies, deciding.view, chargers_follow, clock)
+    put_profile = command(PutProfileHandler, operators_profiles, profiles)
+    remove_profile = command(RemoveProfileHandler, operators_profiles, profiles, deciding.view)
+    put_charger = command(PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock)
+    retire_charger = command(RetireChargerHandler, policies, claims, records.credentials, clock)
+    rotate_password = providers.Singleton(
+        RotatePasswordHandler, policies, records.credentials, chargers.gateway, deciding.conditions
+    )
+
+    # --- modes -------------------------------------------------------------------------------------------------------
+    schedule_mode = command(ScheduleModeHandler, change_policy)
+    schedule_mode_for_many = providers.Singleton(
+        ScheduleModeForManyHandler,
+        providers.Singleton(ScheduleModeHandler, change_policy),
+        policies,
+        depots,
+        deciding.view,
+        clock,
+    )
+    copy_policy = providers.Singleton(CopyPolicyHandler, change_policy, deciding.view)
+    amend_mode_rule = command(AmendModeRuleHandler, change_policy)
+    withdraw_mode_rule = command(WithdrawModeRuleHandler, change_policy)
+    add_exception = command(AddExceptionHandler, change_policy)
+    remove_exception = command(RemoveExceptionHandler, change_policy)
+    override_mode = command(OverrideModeHandler, change_policy, depots)
+    lift_override = command(LiftOverrideHandler, change_policy)
+
+    # --- vehicles and agreements -------------------------------------------------------------------------------------
+    put_vehicle = command(
+        PutVehicleHandler, registries, stores.pseudonyms, records.vault, clock, deciding.freevend_tags
+    )
+    suspend_vehicle = command(SuspendVehicleHandler, change_registry)
+    reinstate_vehicle = command(ReinstateVehicleHandler, change_registry)
+    remove_vehicle = command(RemoveVehicleHandler, change_registry, records.vault)
+    put_agreement = command(PutAgreementHandler, change_registry)
+    end_agreement = command(EndAgreementHandler, change_registry)
+    enrol_identifier = command(
+        EnrolIdentifierHandler,
+        registries,
+        records.unknown_identifiers,
+        stores.pseudonyms,
+        records.vault,
+        read_side.views,
+        clock,
+        deciding.freevend_tags,
+    )
+    arm_enrolment = command(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
+    cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
+
+    # --- charging ----------------------------------------------------------------------------------------------------
+    end_session = providers.Singleton(
+        EndSessionHandler, deciding.sessions.provided.ends, deciding.spooled_commits, chargers.gateway
+    )
+
+    # --- registry imports --------------------------------------------------------------------------------------------
+    plan_applier = providers.Singleton(
+        PlanApplier, registries, stores.store, records.import_plans, records.vault, clock
+    )
+    registry_imports = providers.Resource(
+        RegistryImports,
+        registries,
+        records.import_plans,
+        stores.pseudonyms,
+        plan_applier,
+        clock,
+        deciding.freevend_tags,
+    )

@@ -1,0 +1,100 @@
+"""The decision path: the view in memory, the decider, and the durable record of what it decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.local_files.spool import SqliteSpool
+from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.charger_events import ChargerEventDispatcher
+from access_policy.application.charging_sessions.sessions import Sessions
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.snapshots import ViewKeeper
+from access_policy.application.decision_view.view import TYPES, DecisionView
+from access_policy.application.follower import Follower
+from access_policy.application.freevend_tags import FreevendTags
+from access_policy.application.measurements import Measurements
+from access_policy.application.ports.clock import Clock
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.recording.group_commit import GroupCommit
+from access_policy.application.recording.spooled_commits import SpooledCommits
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.settings import Settings
+
+
+class Deciding(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    charger_events: providers.Dependency[ChargerEventDispatcher] = providers.Dependency()
+    stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
+
+    view = providers.Singleton(DecisionView)
+    follower = providers.Singleton(
+        Follower,
+        "decision view",
+        stores.store,
+        view.provided.follow,
+        view.provided.followed_to,
+        types=TYPES,
+        poll_s=stores.poll_s,
+    )
+    keeper = providers.Singleton(
+        ViewKeeper,
+        view,
+        stores.store,
+        providers.Singleton(FileViewSnapshots, providers.Callable(Path, settings.provided.own_data, "view.snapshot")),
+    )
+    profiles = providers.Singleton(ProfileCatalogue.packaged, view.provided.operators_profiles)
+    freevend_tags = providers.Singleton(FreevendTags, profiles)
+    recent_activity = providers.Singleton(RecentActivity)
+    policies = providers.Singleton(ChargerAccessPolicies, stores.store, view)
+
+    measurements = providers.Singleton(Measurements)
+    commits = providers.Singleton(GroupCommit, stores.store, committed=measurements.provided.committed)
+    spool = providers.Resource(SqliteSpool, providers.Callable(Path, settings.provided.own_data, "spool.sqlite"))
+    spooled_commits = providers.Singleton(
+        SpooledCommits,
+        stores.store,
+        commits,
+        spool,
+        view,
+        committed=measurements.provided.committed,
+    )
+
+    decider = providers.Singleton(
+        AttemptDecider,
+        view,
+        recent_activity,
+        spooled_commits,
+        spooled_commits,
+        stores.pseudonyms,
+        clock,
+        records.unknown_identifiers,
+        charger_events.provided.decided,
+        measurements,
+    )
+    sessions = providers.Singleton(
+        Sessions,
+        decider,
+        recent_activity,
+        spooled_commits,
+        spooled_commits,
+        policies,
+        clock,
+        charger_events.provided.drift_reported,
+    )
+    conditions = providers.Singleton(
+        ChargerConditions,
+        view,
+        recent_activity,
+        spooled_commits,
+        spooled_commits,
+        profiles,
+        clock,
+        gateway=settings.provided.instance,
+    )

@@ -1,0 +1,36 @@
+"""Events in: what other services publish about vehicles and agreements."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.event_intake.sqs import SqsIntake
+from access_policy.application.intake.receiving import Intake
+from access_policy.application.ports.clock import Clock
+from access_policy.settings import Settings
+
+
+def queue_kind(intake_url: str) -> str:
+    return "sqs" if intake_url else "none"
+
+
+class EventIntake(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    records = providers.DependenciesContainer()
+    commands = providers.DependenciesContainer()
+
+    receiver = providers.Singleton(
+        Intake,
+        records.intake,
+        commands.registries,
+        clock,
+        commands.put_vehicle,
+        commands.remove_vehicle,
+        commands.put_agreement,
+    )
+    queue: providers.Selector[SqsIntake | None] = providers.Selector(
+        providers.Callable(queue_kind, settings.provided.intake_url),
+        none=providers.Object(None),
+        sqs=providers.Resource(SqsIntake, settings.provided.intake_url, receiver),
+    )

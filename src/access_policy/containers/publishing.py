@@ -1,0 +1,58 @@
+"""Events out: the bus, and the relay that publishes the log to it."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
+from access_policy.adapters.event_bus.in_process import InProcessBus
+from access_policy.adapters.records.relay_positions import MemoryRelayPositions, SqlRelayPositions
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.relay_positions import RelayPositions
+from access_policy.application.relay.relay import Relay
+from access_policy.settings import Settings
+
+
+def bus_kind(publishes_externally: bool) -> str:
+    return "eventbridge" if publishes_externally else "memory"
+
+
+def bus_name(bus_url: str) -> str:
+    """The bus without its options: a relay that reaches it in another way goes on where the one before it ended."""
+    return bus_url.partition("?")[0]
+
+
+def relay_name(instance: str) -> str:
+    """The name that a relay has in the lease; `/` is that of the only process, which has none."""
+    return instance or "/"
+
+
+class Publishing(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    stores = providers.DependenciesContainer()
+
+    kind = providers.Callable(bus_kind, settings.provided.publishes_externally)
+    bus: providers.Selector[InProcessBus | EventBridgeBus] = providers.Selector(
+        kind,
+        memory=providers.Resource(InProcessBus),
+        eventbridge=providers.Resource(EventBridgeBus, settings.provided.bus_url),
+    )
+    relay_positions: providers.Selector[RelayPositions] = providers.Selector(
+        kind,
+        memory=providers.Resource(MemoryRelayPositions),
+        eventbridge=providers.Resource(
+            SqlRelayPositions,
+            stores.installation.provided.records_named.call("relay"),
+            providers.Callable(bus_name, settings.provided.bus_url),
+        ),
+    )
+    relay = providers.Singleton(
+        Relay,
+        stores.store,
+        bus,
+        relay_positions,
+        clock,
+        holder=providers.Callable(relay_name, settings.provided.instance),
+        poll_s=stores.poll_s,
+    )

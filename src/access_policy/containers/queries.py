@@ -1,0 +1,31 @@
+"""The queries that are more than a view."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from access_policy.application.ports.clock import Clock
+from access_policy.application.queries.access_report import AccessReports
+from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.mode_compliance import ModeCompliance
+from access_policy.application.queries.probe import Probe
+from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.what_if.replay import WhatIf
+
+
+class Queries(containers.DeclarativeContainer):
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
+    read_side = providers.DependenciesContainer()
+    deciding = providers.DependenciesContainer()
+    chargers = providers.DependenciesContainer()
+
+    explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
+    access_reports = providers.Singleton(AccessReports, read_side.views, deciding.view.provided.zone_of)
+    mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
+    probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.gateway, read_side.views)
+    registry_export = providers.Singleton(
+        RegistryExport, read_side.views, records.vault, stores.store, read_side.models.provided.followed_to
+    )
+    what_if = providers.Singleton(WhatIf, deciding.view, read_side.views, stores.pseudonyms, clock, deciding.profiles)

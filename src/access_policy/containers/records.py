@@ -1,0 +1,41 @@
+"""The records: what the service keeps besides events and read models, each in a file of its own or all in one database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.heartbeats import SqlHeartbeats
+from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
+from access_policy.adapters.records.import_plans import SqlImportPlans
+from access_policy.adapters.records.intake import SqlIntakeRecords
+from access_policy.adapters.records.lists_sent import SqlListsSent
+from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
+from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
+from access_policy.settings import Settings
+
+
+class Records(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    stores = providers.DependenciesContainer()
+
+    location = stores.installation.provided.records_named
+    keys = stores.installation.provided.keys
+
+    vault = providers.Resource(SqlVehicleVault, location.call("vault"), keys.vault)
+    unknown_identifiers = providers.Resource(
+        SqlUnknownIdentifiers,
+        location.call("unknown_identifiers"),
+        keys.vault,
+        retention=providers.Factory(timedelta, days=settings.provided.unknown_identifier_days),
+    )
+    stored_credentials = providers.Resource(SqlChargerCredentials, location.call("credentials"), keys.charger_passwords)
+    credentials = providers.Singleton(RememberedCredentials, stored_credentials)
+    idempotency = providers.Resource(SqlIdempotencyRecords, location.call("idempotency"), keys.vault)
+    import_plans = providers.Resource(SqlImportPlans, location.call("import_plans"), keys.vault)
+    lists_sent = providers.Resource(SqlListsSent, location.call("local_lists"))
+    heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))
+    intake = providers.Resource(SqlIntakeRecords, location.call("intake"))

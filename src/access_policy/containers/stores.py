@@ -1,0 +1,91 @@
+"""The event store, and what it takes to open it: the keys of the installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.aws.address import AwsAddress
+from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_store
+from access_policy.adapters.event_stores.opening import is_in_use
+from access_policy.adapters.event_stores.postgres import postgres_event_store
+from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.identity.embedded import open_embedded_tokens
+from access_policy.adapters.records.key_check import require_same_keys
+from access_policy.adapters.secrets.key_files import Keys, open_keys
+from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.application.ports.clock import Clock
+from access_policy.settings import Settings
+
+ALONE_POLL_S = 0.25
+SHARED_POLL_S = 0.1  # every gateway has to apply a change of policy or registry within a quarter of a second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The keys, and the locations of the databases that fit them: no database is opened before its keys are known."""
+
+    keys: Keys
+    events: Path | str | AwsAddress
+    records: Path | str
+
+    def records_named(self, name: str) -> Path | str:
+        """A file of that name, or the database of all records."""
+        return self.records / f"{name}.sqlite" if isinstance(self.records, Path) else self.records
+
+
+def open_installation(
+    own_data: Path, key_directory: Path, events: Path | str | AwsAddress, records: Path | str
+) -> Installation:
+    """Read the keys, or make them for a new installation.
+
+    New keys are made only beside a store that is new as well: a store whose keys are lost must not be opened with
+    others, nor a database that another machine uses with others. Raises `KeyFileUnusable`.
+    """
+    own_data.mkdir(parents=True, exist_ok=True)
+    keys = open_keys(key_directory, may_create=not is_in_use(events))
+    if isinstance(records, str):
+        require_same_keys(records, keys)
+    return Installation(keys=keys, events=events, records=records)
+
+
+def store_kind(location: Path | str | AwsAddress) -> str:
+    match location:
+        case Path():
+            return "sqlite"
+        case AwsAddress():
+            return "dynamodb"
+        case _:
+            return "postgres"
+
+
+def log_poll_s(is_alone: bool) -> float:
+    """Seconds between two polls of the log for events of other processes; this process's own wake its followers at once."""
+    return ALONE_POLL_S if is_alone else SHARED_POLL_S
+
+
+class Stores(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+
+    key_directory = providers.Callable(Path, settings.provided.data, "keys")
+    installation = providers.Singleton(
+        open_installation,
+        settings.provided.own_data,
+        key_directory,
+        settings.provided.store_location,
+        settings.provided.records_location,
+    )
+    keys = installation.provided.keys
+    tokens = providers.Singleton(open_embedded_tokens, key_directory, clock)
+    pseudonyms = providers.Singleton(HmacPseudonyms, keys.pseudonyms)
+    poll_s = providers.Callable(log_poll_s, settings.provided.is_alone)
+    store: providers.Selector[RecorderEventStore] = providers.Selector(
+        providers.Callable(store_kind, settings.provided.store_location),
+        sqlite=providers.Resource(sqlite_event_store, installation.provided.events),
+        postgres=providers.Resource(postgres_event_store, installation.provided.events),
+        dynamodb=providers.Resource(dynamodb_event_store, installation.provided.events),
+    )
