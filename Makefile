@@ -4,11 +4,13 @@ PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.run-done
 SETUP_STAMP := $(VENV)/.setup-done
 BENCH_STAMP := $(VENV)/.bench-done
 PYTEST_WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS)
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
@@ -19,27 +21,32 @@ LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gen
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: $(SETUP_STAMP) ## Build .venv with everything in it; the second time does nothing
+setup: $(SETUP_STAMP) ## Build .venv with everything that developers need; the second time does nothing
 
+# What `make run` needs: the service, the simulated chargers, and their packages. Modules are compiled as they are imported.
 # A .venv without pip or with an older Python was not made here: it is built anew.
-$(SETUP_STAMP): pyproject.toml simulator/pyproject.toml requirements/dev.txt
+$(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "access-policy needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
 			"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
 	@$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		--editable . --editable simulator
+	$(PIP) install --no-compile --require-hashes -r requirements/demo.txt
+	$(PIP) install --no-compile --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $@
 
-run: setup ## Run the service with a demo depot and simulated chargers
+# The same packages in the same versions, and the developers' tools beside them.
+$(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt
+	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(RUN_STAMP) ## Run the service with a demo depot and simulated chargers
 	$(BIN)/access-policy serve --demo
 
 cluster: setup ## Run the service as several processes on one PostgreSQL, with a gateway killed now and then
 	$(BIN)/python -m access_policy.entrypoints.demo.cluster --postgres --kill-every 60
 
-demo-once: setup ## Run the demo for a bounded time and check what it should show
+demo-once: $(RUN_STAMP) ## Run the demo for a bounded time and check what it should show
 	$(BIN)/access-policy demo-once
 
 test: setup lint types arch pytest demo-once ## Run every check and every test
@@ -70,7 +77,7 @@ bench: $(BENCH_STAMP) ## Run the benchmarks and print their figures
 	$(BIN)/python -m benchmarks
 
 $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(PIP) install --no-compile --require-hashes -r requirements/bench.txt
 	@touch $@
 
 docs: setup ## Generate docs/chargers.md and docs/events from the code
@@ -81,9 +88,12 @@ conformance: setup ## Play the OCPP compliance test cases and write docs/conform
 	$(PYTEST) -m octt --conformance docs/conformance.md
 
 lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newer versions
-	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench
-	$(LOCK) --constraint requirements/bench.txt --output-file requirements/dev.txt --group dev
-	$(LOCK) --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench pyproject.toml simulator/pyproject.toml
+	$(LOCK) --constraint requirements/bench.txt --output-file requirements/dev.txt --group dev \
+		pyproject.toml simulator/pyproject.toml
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/demo.txt --group build \
+		pyproject.toml simulator/pyproject.toml
+	$(LOCK) --constraint requirements/demo.txt --output-file requirements/runtime.txt pyproject.toml
 
 clean: ## Remove .venv and all caches; ./data stays
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
