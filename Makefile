@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run cluster demo-once test check lint types arch unit integration pytest bench conformance docs lock clean
+.PHONY: help setup run cluster demo-once test check lint types arch unit integration pytest bench conformance docs wheel lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,9 @@ docs: setup ## Generate docs/chargers.md and docs/events from the code
 
 conformance: setup ## Play the OCPP compliance test cases and write docs/conformance.md
 	$(PYTEST) -m octt --conformance docs/conformance.md
+
+wheel: $(RUN_STAMP) ## Build the wheels of the service and of the simulated chargers into dist/
+	$(PIP) wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . ./simulator
 
 lock: ## Resolve the dependencies again (needs uv); UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --output-file requirements/bench.txt --group bench pyproject.toml simulator/pyproject.toml

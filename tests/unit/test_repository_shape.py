@@ -70,8 +70,8 @@ def test_a_decision_has_its_number_a_status_and_the_four_headings(adr: Path) -> 
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ADR_HEADINGS
 
 
-def test_there_is_a_lock_for_running_developing_and_benchmarking() -> None:
-    assert {"runtime.txt", "dev.txt", "bench.txt"} <= {lock.name for lock in LOCKS}
+def test_there_is_a_lock_for_running_showing_developing_and_benchmarking() -> None:
+    assert {"runtime.txt", "demo.txt", "dev.txt", "bench.txt"} <= {lock.name for lock in LOCKS}
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -85,9 +85,11 @@ def test_a_lock_has_hashes_for_everything_and_no_addresses(lock: Path) -> None:
 
 
 def test_a_larger_lock_has_all_of_the_smaller_one_in_the_same_versions() -> None:
-    runtime, dev, bench = (pinned(ROOT / f"requirements/{name}.txt") for name in ("runtime", "dev", "bench"))
+    runtime, demo, dev, bench = (
+        pinned(ROOT / f"requirements/{name}.txt") for name in ("runtime", "demo", "dev", "bench")
+    )
 
-    assert runtime.items() <= dev.items() <= bench.items()
+    assert runtime.items() <= demo.items() <= dev.items() <= bench.items()
 
 
 def test_no_tracked_file_names_a_path_of_a_machine() -> None:

@@ -13,6 +13,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
+from access_policy import __version__
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import (
     access,
@@ -55,6 +56,12 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"access-policy {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def connect(
     ctx: typer.Context,
@@ -81,6 +88,9 @@ def connect(
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the API's answers, for scripts; anywhere in the line")
+    ] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
     ] = False,
 ) -> None:
     for stream in (sys.stdout, sys.stderr):

@@ -1,0 +1,102 @@
+"""A virtual environment that contains the locked runtime packages and the wheels under test, and nothing else.
+
+The runtime packages are links to this environment's copies, so building it needs no network and takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePath
+from types import MappingProxyType
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIME_LOCK = ROOT / "requirements" / "runtime.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class BareEnvironment:
+    directory: Path
+
+    @classmethod
+    def create(cls, directory: Path) -> BareEnvironment:
+        venv.EnvBuilder(symlinks=True).create(directory)
+        environment = cls(directory)
+        for package in _runtime_packages():
+            _link(package, environment.site_packages)
+        return environment
+
+    @property
+    def site_packages(self) -> Path:
+        (found,) = self.directory.glob("lib/python*/site-packages")
+        return found
+
+    def program(self, name: str) -> str:
+        return str(self.directory / "bin" / name)
+
+    def install(self, wheel: Path) -> None:
+        """Install the wheel without its dependencies."""
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            self.program("python"),
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        _checked([*pip, "install", "--no-index", "--no-deps", str(wheel)], cwd=self.directory)
+
+    def run(
+        self, program: str, *arguments: str, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.program(program), *arguments],
+            cwd=self.directory,
+            env=self.variables() | dict(variables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Return this process's variables without those that lead Python or the service elsewhere."""
+        return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ACCESS_POLICY_"))}
+
+
+def build_wheels(directory: Path) -> dict[str, Path]:
+    """Build the repository's wheels as `make wheel` does. Return each wheel's path by its distribution's name."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory)]
+    _checked([*pip, "wheel", *options, str(ROOT), str(ROOT / "simulator")], cwd=directory)
+    return {wheel.name.partition("-")[0]: wheel for wheel in directory.glob("*.whl")}
+
+
+def _checked(command: list[str], cwd: Path) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _runtime_packages() -> Iterator[metadata.Distribution]:
+    """Yield the installed distributions of the runtime lock that apply to this interpreter."""
+    for line in RUNTIME_LOCK.read_text("utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            requirement = Requirement(line.rstrip("\\ "))
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield metadata.distribution(requirement.name)
+
+
+def _link(package: metadata.Distribution, site_packages: Path) -> None:
+    """Link the package's files; a directory that only this package fills is one link."""
+    files = [PurePath(file) for file in package.files or ()]
+    for top in sorted({file.parts[0] for file in files if file.parts[0] != ".."} - {"__pycache__"}):
+        link = site_packages / top
+        assert not link.exists(), f"{package.name} shares {top} with another package"
+        link.symlink_to(Path(str(package.locate_file(top))))
