@@ -19,7 +19,6 @@ from access_policy.application.context import Context, enveloped
 from access_policy.application.ports.event_store import Append, EventStore, Recorded, StoreUnavailable
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.errors import ImportFailed
-from access_policy.application.registry_import.plan import ImportMode, PlanRecord, PlanState
 from access_policy.application.streams import registry_stream
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
@@ -30,6 +29,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleIdentifierRemoved,
     VehicleSuspended,
 )
+from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRecord, PlanState
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from access_policy.settings import Settings
 from tests.support.builders import NOON

@@ -13,9 +13,8 @@ from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.consequences.denial_follow_up import FollowUp
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.presence.charger_conditions import ChargerConditions
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ChargerKey
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
 
 HANDLERS: dict[OcppVersion, Any] = {OcppVersion.V16: Ocpp16, OcppVersion.V201: Ocpp201, OcppVersion.V21: Ocpp21}

@@ -15,10 +15,10 @@ from dependency_injector import providers
 from fastapi import FastAPI
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
+from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.processes.metrics import Metrics

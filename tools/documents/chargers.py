@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.profiles.schema import ModeControlDefinition, ProfileBody
-from access_policy.application.capability_profiles import (
+from access_policy.domain.capability_profiles.capabilities import (
     Autocharge,
     CapabilityProfile,
     ConfigurationKey,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from access_policy.application.deciding.attempts import EnergyReport
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.ids import ChargerKey
 
 TriggerListener = Callable[[ChargerKey, str], None]
 EnergyListener = Callable[[EnergyReport], Awaitable[None]]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from access_policy.application.capability_profiles import REMOTE_START_TAG, CapabilityProfiles
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.domain.capability_profiles.capabilities import REMOTE_START_TAG
 from access_policy.domain.errors import Invalid
 from access_policy.domain.identifiers import Identifier, IdentifierInvalid, IdentifierKind, identifier
 from access_policy.domain.ids import TenantId

@@ -75,3 +75,6 @@ def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGT
 def _is_printable(text: str) -> bool:
     """No control characters and the like; line and paragraph separators may be in it, which Python calls unprintable."""
     return text.isprintable() or not any(unicodedata.category(character).startswith("C") for character in text)
+
+
+ChargerKey = tuple[TenantId, ChargerId]

@@ -11,11 +11,13 @@ import pytest
 from access_policy.adapters.records import import_plans
 from access_policy.adapters.records.import_plans import SqlImportPlans
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.registry_import.cells import CellError
-from access_policy.application.registry_import.errors import RefusedRow
-from access_policy.application.registry_import.plan import (
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import ActorId, AgreementId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.domain.vehicle_registry.import_plan import (
     Action,
     Application,
+    CellError,
     ImportMode,
     ImportPlan,
     ImportResult,
@@ -23,10 +25,8 @@ from access_policy.application.registry_import.plan import (
     PlanRecord,
     PlanRow,
     PlanState,
+    RefusedRow,
 )
-from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AgreementId, TenantId, VehicleId
-from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from tests.support.places import Place
 from tests.support.records import files_holding, inside, rows
 from tests.support.stores import TEST_KEY

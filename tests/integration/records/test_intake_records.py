@@ -8,8 +8,8 @@ from typing import Any
 
 from access_policy.adapters.event_intake.messages import read
 from access_policy.adapters.records.intake import SqlIntakeRecords
-from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.ports.event_intake import Standing
+from access_policy.application.ports.incoming_events import IncomingEvent
 from access_policy.domain.ids import TenantId
 from tests.support.incoming import commissioned
 from tests.support.places import Place

@@ -12,9 +12,9 @@ import pytest
 
 from access_policy.adapters.event_intake.messages import read
 from access_policy.application.errors import TooBusy, VersionMismatch
-from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.event_intake import Fate
+from access_policy.application.ports.incoming_events import IncomingEvent
 from tests.support.http_api import HttpApi, http_api
 from tests.support.incoming import commissioned, decommissioned
 

@@ -15,18 +15,17 @@ from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import FOLDED_AT_A_TIME, DecisionView
-from access_policy.application.decision_view.view_state import ViewState
 from access_policy.application.mode_application import controller
 from access_policy.application.mode_application.controller import Pace
 from access_policy.application.mode_application.reconcile import Outcome
 from access_policy.application.ports.event_store import Append, Recorded
 from access_policy.application.ports.relay_positions import HeldStream
+from access_policy.application.ports.view_snapshots import ViewState
 from access_policy.application.ports.views import Page, ReportFilter
 from access_policy.application.queries import access_report
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.imports import RegistryImports
-from access_policy.application.registry_import.plan import ImportMode, PlanRow
 from access_policy.application.relay import held_streams, relay
 from access_policy.application.relay.pace import Pace as RelayPace
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
@@ -39,6 +38,7 @@ from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ModeOverrideLifted
 from access_policy.domain.ids import ActorId, ChargerId, OverrideId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleRegistered
+from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRow
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import BERLIN
 from tests.support.depot_in_memory import (

@@ -13,15 +13,15 @@ import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.consequences.driver_display import SHOWN_FOR, DriverDisplay
-from access_policy.application.deciding.attempts import Denial
 from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, NoLongerWanted, StillWanted
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, NoLongerWanted, StillWanted
 from access_policy.application.ports.driver_displays import Displayed
 from access_policy.application.streams import driver_message_stream, policy_stream
+from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import DriverInformed
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.charger_access_policy.events import ChargerAmended
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.ids import AttemptId, ChargerKey
 from tests.support.depot_in_memory import (
     BAY,
     BUS,

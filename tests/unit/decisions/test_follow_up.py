@@ -11,13 +11,13 @@ import pytest
 from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.consequences.denial_follow_up import ENERGY_TOLERATED_WH, FollowUp
 from access_policy.application.deciding.attempts import EndReport, EnergyReport, StartReport
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, policy_stream
 from access_policy.domain.access.events import DenialNotHonoured, SessionStopRequested, StopCause
 from access_policy.domain.access_mode import Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ChargerKey
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
 from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore

@@ -11,7 +11,6 @@ import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.application.charging_sessions.lost_sessions import END_WITHIN, WATCHED_AT_LEAST, LostSessionsWatch
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.other_gateways import TYPES as OTHER_GATEWAYS_TYPES
 from access_policy.application.presence.other_gateways import OtherGateways
@@ -19,7 +18,7 @@ from access_policy.application.streams import attempt_stream, depot_stream, poli
 from access_policy.domain.access.events import BY_OPERATOR, LOST, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import VehicleId
+from access_policy.domain.ids import ChargerKey, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from tests.support.depot_in_memory import (
     BAY,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.profiles.schema import ProfileBody, ProfileDocument, body_of, without_effect
-from access_policy.application.capability_profiles import Evidence
+from access_policy.domain.capability_profiles.capabilities import Evidence
 from access_policy.entrypoints.http.v1.profiles import _shown
 from tests.support.http_api import HttpApi
 from tests.support.rows import ACME

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from access_policy.application.deciding.attempts import StartReport
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.identity import Role
 from access_policy.domain.access.events import BY_OPERATOR, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import ChargerId, TenantId
+from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from tests.support.builders import NOON
 from tests.support.cli_in_memory import cli_in_memory
 from tests.support.http_api import HttpApi

@@ -12,14 +12,13 @@ import pytest
 
 from access_policy.application.local_lists import keeper as keepers
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListNotKept, ListSent, ListState, Sent
 from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
-from access_policy.domain.ids import ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ChargerId, ChargerKey, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from tests.support.depot_in_memory import TENANT, DepotInMemory, HashedPseudonyms, rfid, settings_of
 from tests.support.stores import memory_store

@@ -12,14 +12,13 @@ from typing import Any
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.controller import ModeController, Pace
 from access_policy.application.mode_application.reconcile import Outcome
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ChargerAmended
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ChargerKey
 from access_policy.domain.mode_schedule.timeline import Segment
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store

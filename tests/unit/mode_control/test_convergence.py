@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -27,7 +26,6 @@ from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
-    ChargerKey,
     SettingsSeen,
     Switch,
     SwitchRefused,
@@ -37,9 +35,10 @@ from access_policy.application.ports.event_store import Append, VersionConflict
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ModeApplied
-from access_policy.domain.ids import ActorId, ChargerId
+from access_policy.domain.ids import ActorId, ChargerId, ChargerKey
 from tests.support.depot_in_memory import TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 

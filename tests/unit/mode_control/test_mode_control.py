@@ -11,7 +11,6 @@ from datetime import timedelta
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.capability_profiles import DeviceVariable
 from access_policy.application.decision_view.recent_activity import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -21,7 +20,6 @@ from access_policy.application.mode_application.reconcile import Outcome, Reconc
 from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
-    ChargerKey,
     NoLongerWanted,
     SettingsSeen,
     StillWanted,
@@ -35,6 +33,7 @@ from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.application.streams import condition_stream, policy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.charger_access_policy.events import (
     ChargerAmended,
     ModeApplicationFailed,
@@ -43,7 +42,7 @@ from access_policy.domain.charger_access_policy.events import (
     ModeDriftDetected,
 )
 from access_policy.domain.charger_condition.events import OfflineStartsSet, SettingTold
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.ids import AttemptId, ChargerKey
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 

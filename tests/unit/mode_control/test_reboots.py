@@ -10,7 +10,8 @@ import pytest
 
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.mode_application.reboots import REBOOTS_MAX, Reboots
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, SwitchRefused
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, SwitchRefused
+from access_policy.domain.ids import ChargerKey
 from tests.support.depot_in_memory import BAY, NIGHT, TENANT
 
 KEY: ChargerKey = (TENANT, BAY)

@@ -11,11 +11,11 @@ import pytest
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.decision_view.recent_activity import Session
 from access_policy.application.mode_application.remote_starts import AGAIN_AFTER_S, PATIENCE_S, TRIES, RemoteStarts
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.charger_access_policy.events import ChargerAmended
-from access_policy.domain.ids import AttemptId
+from access_policy.domain.ids import AttemptId, ChargerKey
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 

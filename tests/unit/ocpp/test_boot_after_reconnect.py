@@ -16,8 +16,7 @@ from access_policy.adapters.ocpp.incoming.station import Station
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.transport.calls import CallAbandoned
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.ports.charger_gateway import ChargerKey
-from access_policy.domain.ids import ChargerId, TenantId
+from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from tests.support.ocpp_pipe import Pipe
 from tests.support.passwords import NoPasswords
 from tests.support.virtual_time import run_in_virtual_time

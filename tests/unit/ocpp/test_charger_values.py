@@ -12,12 +12,12 @@ from access_policy.adapters.ocpp.outgoing.inspection import inspect
 from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch, write_switch
 from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable, mode_of
-from access_policy.application.charger_values import spellings, truth
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 from access_policy.application.queries.probe import ProfileMatch, candidates_of
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable, mode_of
+from access_policy.domain.capability_profiles.charger_values import spellings, truth
 from tests.support.reading_back import KeepsSettings, connected_to
 from tests.support.rows import ACME
 

@@ -17,13 +17,12 @@ from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.unrecorded_links import AT_ONCE, UnrecordedLinks
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ChargerKey
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
 from tests.support.outages import FailingStore
 from tests.support.passwords import NoPasswords

@@ -17,9 +17,9 @@ from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch
 from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.transport.framing import Call
-from access_policy.application.capability_profiles import ConfigurationKey
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import ConfigurationKey
 from tests.support.ocpp_pipe import Pipe
 
 NAMES = [f"Key{number}" for number in range(12)]

@@ -7,9 +7,9 @@ import pytest
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch, write_switch
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
 from access_policy.application.ports.charger_gateway import Switch, SwitchRefused
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
 from tests.support.ocpp_pipe import Pipe
 
 KEY = ConfigurationKey(key="FreeCharging", managed_value="false", freevend_value="true")

@@ -27,11 +27,11 @@ from access_policy.adapters.ocpp.outgoing.mode_switch import (
 )
 from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
 from access_policy.adapters.ocpp.transport.framing import Call, decode
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.domain.access.events import AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
 from tests.support.depot_in_memory import BAY, BUS, NIGHT, STRANGER, TENANT, DepotInMemory
 from tests.support.handled import HANDLERS, HandledDepot
 from tests.support.reading_back import KeepsSettings, connected_to

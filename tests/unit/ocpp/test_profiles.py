@@ -11,7 +11,12 @@ import pytest
 from access_policy.adapters.ocpp.incoming.tags import read_tag
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue, ProfileFileInvalid, parse_profiles
 from access_policy.adapters.ocpp.profiles.schema import ProfileBody, body_of
-from access_policy.application.capability_profiles import Autocharge, CapabilityProfile, ConfigurationKey, Evidence
+from access_policy.domain.capability_profiles.capabilities import (
+    Autocharge,
+    CapabilityProfile,
+    ConfigurationKey,
+    Evidence,
+)
 from access_policy.domain.identifiers import IdentifierKind
 from tests.support.rows import ACME
 from tools.documents.chargers import document

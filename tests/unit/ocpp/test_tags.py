@@ -6,7 +6,7 @@ import pytest
 
 from access_policy.adapters.ocpp.incoming.tags import read_tag, read_token
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 from tests.support.rows import ACME
 

@@ -17,7 +17,6 @@ from access_policy.application.deciding.attempts import EndReport, EnergyReport,
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES
-from access_policy.application.decision_view.view_state import ViewState
 from access_policy.application.follower import Follower
 from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.application.mode_application.reboots import Reboots
@@ -26,7 +25,6 @@ from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
-    ChargerKey,
     SettingsSeen,
     StillWanted,
     Switch,
@@ -36,6 +34,7 @@ from access_policy.application.ports.event_bus import Entry, Fate, Outcome
 from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.local_lists import ListSent, ListState, Sent
 from access_policy.application.ports.spool import Spooled
+from access_policy.application.ports.view_snapshots import ViewState
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.recording.group_commit import GroupCommit
@@ -46,7 +45,7 @@ from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import TenantId, VehicleId
+from access_policy.domain.ids import ChargerKey, TenantId, VehicleId
 from tests.support.depot_in_memory import BAY, BUS, OTHER_BAY, TENANT, DepotInMemory, HashedPseudonyms, settings_of
 from tests.support.nth_call import Faults, recorded_in
 from tests.support.stores import inline_memory_store

@@ -13,21 +13,21 @@ from access_policy.application.commands import arm_enrolment, enrol_identifier, 
 from access_policy.application.context import Context
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.intake.receiving import Intake
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_intake import Standing, Verdict
+from access_policy.application.ports.incoming_events import IncomingEvent
 from access_policy.application.ports.secrets import Holder
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
-from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanState
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargePointId, TenantId, VehicleId
+from access_policy.domain.ids import ChargePointId, ChargerKey, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanState
 from tests.support.builders import ANNA
 from tests.support.nth_call import Faults, recorded_in
 from tests.support.office import ACME, Office, Passwords, Vault

@@ -13,7 +13,7 @@ from access_policy.application.intake.receiving import Intake
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.imports import RegistryImports
-from access_policy.application.registry_import.plan import Application, ImportMode, PlanState
+from access_policy.domain.vehicle_registry.import_plan import Application, ImportMode, PlanState
 from tests.support.builders import agreement
 from tests.support.incoming import agreement_changed, commissioned, decommissioned
 from tests.support.nth_call import Faults, Story

@@ -14,7 +14,6 @@ from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.cells import read_rows
 from access_policy.application.registry_import.changes import changes_of
 from access_policy.application.registry_import.csv_file import rows_of
-from access_policy.application.registry_import.plan import Action, ImportMode, PlanRow
 from access_policy.application.registry_import.planning import plan_rows
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
@@ -27,6 +26,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleIdentifierAdded,
     VehicleRegistered,
 )
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRow
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import agreement
 from tests.support.office import Vault

@@ -20,7 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
-from access_policy.application.intake import events
+from access_policy.application.ports import incoming_events as events
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import VALUE_LENGTH_MAX, IdentifierKind
 from access_policy.domain.ids import (

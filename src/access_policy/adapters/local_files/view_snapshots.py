@@ -17,13 +17,7 @@ from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
-from access_policy.application.decision_view.view_state import (
-    Anchor,
-    ChargerState,
-    RegistryState,
-    TenantState,
-    ViewState,
-)
+from access_policy.application.ports.view_snapshots import Anchor, ChargerState, RegistryState, TenantState, ViewState
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId

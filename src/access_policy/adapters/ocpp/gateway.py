@@ -34,11 +34,8 @@ from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.adapters.ocpp.transport.guessing import GuessLimit
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
-from access_policy.application.capability_profiles import REMOTE_START_TAG, DeviceVariable
-from access_policy.application.deciding.attempts import Denial
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
-    ChargerKey,
     SettingsSeen,
     StillWanted,
     Switch,
@@ -50,10 +47,12 @@ from access_policy.application.ports.driver_displays import Displayed
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.domain.access.denial import Denial
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import REMOTE_START_TAG, DeviceVariable
 from access_policy.domain.charger_access_policy.errors import ChargerRetired
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargePointId, ChargerId, TenantId
+from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
 

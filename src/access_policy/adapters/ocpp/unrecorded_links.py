@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from access_policy.adapters.records.tables import RecordTables, as_text
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.sql.databases import TEXT, upsert_into
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.registry_import.plan import ImportPlan, PlanRecord, PlanRow, PlanState
 from access_policy.domain.ids import TenantId
+from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanRow, PlanState
 
 TIMEOUT_S: Final = 30.0  # the rows of a large file are some 20 MB
 NONCE_BYTES: Final = 12

@@ -26,8 +26,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from access_policy.adapters.records.tables import RecordTables, as_stored, only_one, storable
 from access_policy.adapters.sql.databases import TEXT, upsert_into
-from access_policy.application.intake.events import IncomingEvent
 from access_policy.application.ports.event_intake import Fate, Standing, Verdict
+from access_policy.application.ports.incoming_events import IncomingEvent
 
 BEGUN: Final = "begun"
 REASON_LENGTH_MAX: Final = 500

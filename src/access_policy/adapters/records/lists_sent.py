@@ -10,9 +10,9 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select
 
 from access_policy.adapters.records.tables import RecordTables
 from access_policy.adapters.sql.databases import TEXT, upsert_into
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListSent
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

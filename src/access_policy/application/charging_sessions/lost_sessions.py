@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from access_policy.application.charging_sessions.session_ends import SessionEnds
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import RecentPast
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.depots.depot import SESSION_MAX_AGE_HOURS
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from access_policy.application.charging_sessions.transactions import (
 )
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.attempts import CHARGER, EndReport
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits
@@ -33,6 +33,7 @@ from access_policy.domain.access.events import (
     SessionEndedByOperator,
 )
 from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

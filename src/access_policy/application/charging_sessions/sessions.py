@@ -10,17 +10,12 @@ from zoneinfo import ZoneInfo
 
 from access_policy.application.charging_sessions.lost_sessions import LostSessions
 from access_policy.application.charging_sessions.session_ends import SessionEnds, conflicts, energy_between
-from access_policy.application.charging_sessions.transactions import (
-    TransactionRecord,
-    attempt_history,
-    start_in,
-    transaction_record,
-)
+from access_policy.application.charging_sessions.transactions import attempt_history, start_in, transaction_record
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempt_ids import derived_attempt_id
 from access_policy.application.deciding.attempts import CHARGER, AccessAttempt, Decided, EndReport, Started, StartReport
 from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.decision_view.view import ChargerView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Recorded, Streams, VersionConflict
@@ -42,9 +37,10 @@ from access_policy.domain.access.events import (
     TransactionOpened,
 )
 from access_policy.domain.access.refusals import row_of
+from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import AttemptId, TenantId
+from access_policy.domain.ids import AttemptId, ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
 

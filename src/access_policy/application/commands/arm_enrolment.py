@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from access_policy.application.capability_profiles import Autocharge, CapabilityProfiles
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.domain.capability_profiles.capabilities import Autocharge
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ChargerId, EnrolmentSessionId, TenantId

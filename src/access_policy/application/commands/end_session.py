@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.transactions import attempt_history, is_over, start_in
 from access_policy.application.context import Context
-from access_policy.application.decision_view.recent_activity import ChargerKey, Session
+from access_policy.application.decision_view.recent_activity import Session
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.event_store import Streams
 from access_policy.domain.access.events import ChargingStarted, SessionEndedByOperator
 from access_policy.domain.errors import Conflict, Invalid, Unknown
-from access_policy.domain.ids import AttemptId, TenantId
+from access_policy.domain.ids import AttemptId, ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
 

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
-from access_policy.application.ports.charger_gateway import (
-    ChargerDidNotAnswer,
-    ChargerKey,
-    PasswordsOnChargers,
-    SwitchRefused,
-)
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, PasswordsOnChargers, SwitchRefused
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.errors import Conflict
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ChargerKey
 
 PASSWORD_BYTES = 20  # as many as OCPP 1.6 takes; written as 40 hex digits, which 2.x takes as text
 

@@ -23,7 +23,7 @@ from access_policy.application.charging_sessions.session_ends import energy_betw
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.attempts import AccessAttempt, EnergyReport
 from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.decision_view.view import ChargerView, DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
 from access_policy.application.ports.clock import Clock
@@ -39,6 +39,7 @@ from access_policy.domain.access.events import (
 )
 from access_policy.domain.access.reasons import ALLOWING
 from access_policy.domain.access_mode import AccessMode, Enforcement, OnWindowStart
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.attempts import denial_at
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, NoLongerWanted
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.driver_displays import Displayed, DriverDisplays
@@ -23,6 +22,7 @@ from access_policy.application.ports.event_store import Append, StoreUnavailable
 from access_policy.application.recording.group_commit import Commits
 from access_policy.application.streams import driver_message_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DriverInformed
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal, Stage
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
@@ -15,19 +15,6 @@ from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId
 
 CHARGER = ActorId("charger")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
-    """What a driver may be told: why, until when managed access holds here, in which language and zone."""
-
-    tenant_id: TenantId
-    reason: Reason
-    managed_until: datetime | None
-    agreement_ended: bool
-    language: str
-    zone: ZoneInfo
-    profile: str
 
 
 def denial_at(view: DecisionView, charger: ChargerView, reason: Reason, at: datetime) -> Denial:

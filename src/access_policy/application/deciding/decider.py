@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempt_ids import derived_attempt_id
 from access_policy.application.deciding.attempts import AccessAttempt, Decided, denial_at
-from access_policy.application.decision_view.recent_activity import ChargerKey, OpenAttempt, PinSource, RecentActivity
+from access_policy.application.decision_view.recent_activity import OpenAttempt, PinSource, RecentActivity
 from access_policy.application.decision_view.view import ChargerView, DecisionView
 from access_policy.application.measurements import Measurements
 from access_policy.application.ports.clock import Clock
@@ -39,7 +39,7 @@ from access_policy.domain.access.refusals import is_enrollable, is_wrong_pin, ro
 from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, Depot
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AttemptId, TenantId
+from access_policy.domain.ids import AttemptId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from access_policy.application.charging_sessions.transactions import TransactionRecord
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingStarted, SessionDecision
 from access_policy.domain.access.pin_lockout import PinLockout
+from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId, VehicleId
 
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
@@ -23,7 +23,6 @@ SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if
 ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
 ASSUMED_OVER_MAX = 20  # sessions of one charger
 
-ChargerKey = tuple[TenantId, ChargerId]
 PinSource = tuple[ChargerKey, ActorId]  # who types PINs where: the charger itself, or a service that asks for it
 RefKey = tuple[IdentifierKind, str]
 

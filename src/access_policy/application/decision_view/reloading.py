@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from access_policy.application.decision_view.recent_activity import (
-    START_WITHIN,
-    ChargerKey,
-    OpenAttempt,
-    RecentActivity,
-    Session,
-)
+from access_policy.application.decision_view.recent_activity import START_WITHIN, OpenAttempt, RecentActivity, Session
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.views import RecentPast
 from access_policy.application.streams import attempt_stream
@@ -20,7 +14,7 @@ from access_policy.domain.access.events import AccessAllowed, AccessDenied, Sess
 from access_policy.domain.access.pin_lockout import LOCKED_FOR, WITHIN
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId, VehicleId
 
 Row = Mapping[str, Any]
 

@@ -6,9 +6,8 @@ import asyncio
 import logging
 
 from access_policy.application.decision_view.view import TYPES, DecisionView
-from access_policy.application.decision_view.view_state import ViewState
 from access_policy.application.ports.event_store import EventStore
-from access_policy.application.ports.view_snapshots import ViewSnapshots
+from access_policy.application.ports.view_snapshots import ViewSnapshots, ViewState
 
 log = logging.getLogger(__name__)
 

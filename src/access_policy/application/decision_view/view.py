@@ -7,14 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from access_policy.application.decision_view.view_state import (
-    Anchor,
-    ChargerState,
-    RegistryState,
-    TenantState,
-    ViewState,
-)
 from access_policy.application.ports.event_store import Recorded
+from access_policy.application.ports.view_snapshots import Anchor, ChargerState, RegistryState, TenantState, ViewState
 from access_policy.application.streams import tenant_of
 from access_policy.application.turns import in_turns
 from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
@@ -27,7 +21,7 @@ from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, TenantId
+from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, TenantId
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -48,7 +42,6 @@ TYPES: frozenset[str] = frozenset(
     for event in (*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, ChargePointClaimed, ChargePointReleased)
 )
 
-ChargerKey = tuple[TenantId, ChargerId]
 ChargerListener = Callable[[ChargerKey], None]
 
 _NOTHING_KNOWN = ChargerCondition()

@@ -18,15 +18,15 @@ from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
-from access_policy.application.intake.events import (
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_intake import Fate, IntakeRecords, Standing, Verdict
+from access_policy.application.ports.incoming_events import (
     AgreementChanged,
     IncomingEvent,
     SubjectKind,
     VehicleCommissioned,
     VehicleDecommissioned,
 )
-from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_intake import Fate, IntakeRecords, Standing, Verdict
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.domain.errors import Conflict, Refused
 from access_policy.domain.ids import ActorId, AgreementId, VehicleId

@@ -25,7 +25,7 @@ from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.local_lists.desired import Entry, agreements_here, desired_entries
 from access_policy.application.local_lists.shared import Shared
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListNotKept, ListSent, ListsSent, ListState, LocalLists
@@ -34,7 +34,7 @@ from access_policy.application.ports.views import Views
 from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import TenantId
+from access_policy.domain.ids import ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
 

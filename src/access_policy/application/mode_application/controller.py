@@ -21,10 +21,10 @@ from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.reconcile import Outcome, Reconciler
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
 from access_policy.application.turns import in_turns
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from access_policy.application.decision_view.recent_activity import RecentActivity
-from access_policy.application.ports.charger_gateway import (
-    ChargerDidNotAnswer,
-    ChargerGateway,
-    ChargerKey,
-    SwitchRefused,
-)
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerGateway, SwitchRefused
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.charger_access_policy.application import ModeApplication
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -8,20 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from access_policy.application.capability_profiles import (
-    CapabilityProfile,
-    CapabilityProfiles,
-    ControlWithoutSwitch,
-    DeviceVariable,
-    mode_control_name,
-)
 from access_policy.application.decision_view.view import ChargerView, DecisionView
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.recorder import ModeRecorder
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     ChargerGateway,
-    ChargerKey,
     NoLongerWanted,
     Switch,
     SwitchRefused,
@@ -30,9 +23,16 @@ from access_policy.application.ports.charger_gateway import (
 from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
+from access_policy.domain.capability_profiles.capabilities import (
+    CapabilityProfile,
+    ControlWithoutSwitch,
+    DeviceVariable,
+    mode_control_name,
+)
 from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.ids import ChargerKey
 from access_policy.domain.mode_schedule.timeline import Segment
 
 log = logging.getLogger(__name__)

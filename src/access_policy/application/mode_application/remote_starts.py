@@ -16,14 +16,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from access_policy.application.capability_profiles import CapabilityProfiles, ControlWithoutSwitch
 from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey, StartsCharges
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, StartsCharges
 from access_policy.application.ports.clock import Clock
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
+from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from access_policy.application.capability_profiles import DeviceVariable
-from access_policy.application.capability_profiles import Switch as Switch
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
-from access_policy.domain.ids import ChargerId, TenantId
-
-ChargerKey = tuple[TenantId, ChargerId]
+from access_policy.domain.capability_profiles.capabilities import DeviceVariable
+from access_policy.domain.capability_profiles.capabilities import Switch as Switch
+from access_policy.domain.ids import ChargerKey
 
 StillWanted = Callable[[], bool]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from access_policy.application.deciding.attempts import Denial
-from access_policy.application.ports.charger_gateway import ChargerKey, StillWanted
+from access_policy.application.ports.charger_gateway import StillWanted
+from access_policy.domain.access.denial import Denial
+from access_policy.domain.ids import ChargerKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from access_policy.application.intake.events import IncomingEvent
+from access_policy.application.ports.incoming_events import IncomingEvent
 
 
 class Fate(StrEnum):

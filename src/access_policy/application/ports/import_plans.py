@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from access_policy.application.registry_import.plan import ImportPlan, PlanRecord
 from access_policy.domain.ids import TenantId
+from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord
 
 
 class ImportPlans(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from access_policy.application.ports.charger_gateway import ChargerKey
 from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ChargerKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.context import SYSTEM, Context, enveloped, new_id
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity
+from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.charger_gateway import SettingsSeen
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable, Streams, VersionConflict
@@ -30,7 +30,7 @@ from access_policy.domain.charger_condition.events import (
     PasswordSent,
     SettingTold,
 )
-from access_policy.domain.ids import ActorId, AttemptId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerKey
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from access_policy.application.decision_view.recent_activity import ChargerKey, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
 from access_policy.domain.access.events import (
@@ -19,6 +19,7 @@ from access_policy.domain.access.events import (
     PinsLockedOut,
 )
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
+from access_policy.domain.ids import ChargerKey
 
 TYPES = frozenset(
     event.TYPE

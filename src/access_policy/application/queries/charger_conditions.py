@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from access_policy.application.capability_profiles import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.mode_changes import is_applied
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 

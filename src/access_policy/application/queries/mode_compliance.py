@@ -15,13 +15,14 @@ from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from access_policy.application.capability_profiles import CapabilityProfiles, ControlWithoutSwitch
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, Recorded
 from access_policy.application.ports.views import PAGE_MAX, Views
 from access_policy.application.queries.access_report import ReportInvalid
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.events import ModeApplied, ModeChangeRequested, ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import ChargerId, TenantId

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from access_policy.application.capability_profiles import (
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
+from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, InspectsChargers, SettingSeen
+from access_policy.application.ports.views import Views
+from access_policy.domain.capability_profiles.capabilities import (
     CapabilityProfile,
-    CapabilityProfiles,
     ConfigurationKey,
     ControlWithoutSwitch,
     DeviceVariable,
     Evidence,
     mode_of,
 )
-from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerKey
-from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, InspectsChargers, SettingSeen
-from access_policy.application.ports.views import Views
 from access_policy.domain.errors import Conflict
+from access_policy.domain.ids import ChargerKey
 
 _SPEAKS_OF_ACCESS: Final = re.compile(r"free|vend|plug|auth|pnc", re.IGNORECASE)
 _SECRET: Final = re.compile(r"authorizationkey|password|passwd|secret|token$", re.IGNORECASE)

@@ -26,7 +26,11 @@ from access_policy.application.registry_import.checks import (
     rows_to_apply,
 )
 from access_policy.application.registry_import.errors import ImportFailed
-from access_policy.application.registry_import.plan import (
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.streams import registry_stream
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.events import RegistryImportApplied, VehicleIdentifier
+from access_policy.domain.vehicle_registry.import_plan import (
     Action,
     Application,
     ImportPlan,
@@ -35,10 +39,6 @@ from access_policy.application.registry_import.plan import (
     PlanRow,
     PlanState,
 )
-from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.application.streams import registry_stream
-from access_policy.domain.ids import VehicleId
-from access_policy.domain.vehicle_registry.events import RegistryImportApplied, VehicleIdentifier
 from access_policy.domain.vehicle_registry.many_vehicles import Moves, WantedVehicle, put_vehicles
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 

@@ -14,6 +14,7 @@ from access_policy.domain.identifiers import Identifier, IdentifierKind, Identif
 from access_policy.domain.ids import AgreementId, VehicleId, checked_id
 from access_policy.domain.instants import utc, utc_end
 from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.domain.vehicle_registry.import_plan import CellError
 
 CLEAR = "-"
 KINDS = {
@@ -39,14 +40,6 @@ _ZEROS_LOST_MAX = 2
 RefOf = Callable[[Identifier], IdentifierRef]
 RefsOf = Callable[[Identifier], Sequence[IdentifierRef]]
 Check = Callable[[Identifier], None]
-
-
-@dataclass(frozen=True, slots=True)
-class CellError:
-    """`column` is None where the row as a whole is wrong."""
-
-    column: str | None
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from access_policy.application.registry_import.cells import KINDS
-from access_policy.application.registry_import.plan import PlanRow
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.vehicle_registry.events import VehicleDescription
+from access_policy.domain.vehicle_registry.import_plan import PlanRow
 
 DESCRIBED = ("name", "access_class", "agreement_id", "valid_from", "valid_until")
 

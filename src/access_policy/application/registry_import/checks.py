@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from access_policy.application.registry_import.errors import (
-    ImportHasErrors,
-    ImportPlanStale,
-    RefusedRow,
-    RemovalsNotConfirmed,
-)
-from access_policy.application.registry_import.plan import Action, ImportPlan, PlanRow
+from access_policy.application.registry_import.errors import ImportHasErrors, ImportPlanStale, RemovalsNotConfirmed
 from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportPlan, PlanRow, RefusedRow
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
 REMOVALS_FREE = 5  # as many need no confirmation,

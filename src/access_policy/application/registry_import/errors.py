@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
+from access_policy.domain.vehicle_registry.import_plan import RefusedRow
 
 
 class ImportFileUnreadable(Invalid):
@@ -20,15 +20,6 @@ class ImportPlanUnknown(Unknown):
 
 class RemovalsNotConfirmed(Conflict):
     code = "import-removals-not-confirmed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRow:
-    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have."""
-
-    line: int | None
-    vehicle_id: str | None
-    message: str
 
 
 class ImportRowsRefused(Conflict):

@@ -20,7 +20,12 @@ from access_policy.application.registry_import.cells import ReadRow, read_rows
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.errors import ImportFailed, ImportPlanUnknown
-from access_policy.application.registry_import.plan import (
+from access_policy.application.registry_import.planning import plan_rows
+from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.turns import let_go
+from access_policy.domain.errors import Refused
+from access_policy.domain.ids import TenantId
+from access_policy.domain.vehicle_registry.import_plan import (
     Action,
     ImportMode,
     ImportPlan,
@@ -29,11 +34,6 @@ from access_policy.application.registry_import.plan import (
     PlanState,
     plan_id_of,
 )
-from access_policy.application.registry_import.planning import plan_rows
-from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.application.turns import let_go
-from access_policy.domain.errors import Refused
-from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 log = logging.getLogger(__name__)

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from access_policy.application.registry_import.cells import CellError, IdentifierCell, ReadRow, Spelled
+from access_policy.application.registry_import.cells import IdentifierCell, ReadRow, Spelled
 from access_policy.application.registry_import.changes import DESCRIBED, described
-from access_policy.application.registry_import.plan import Action, ImportMode, PlannedIdentifier, PlanRow
 from access_policy.application.turns import let_go_on_a_thread
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.domain.vehicle_registry.import_plan import Action, CellError, ImportMode, PlannedIdentifier, PlanRow
 from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, IdentifierKey, Vehicle, VehicleRegistry
 
 

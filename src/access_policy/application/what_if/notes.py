@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from access_policy.application.capability_profiles import Autocharge, CapabilityProfiles
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.what_if.proposal import Proposal
+from access_policy.domain.capability_profiles.capabilities import Autocharge
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ChargerId, TenantId

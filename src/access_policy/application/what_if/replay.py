@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.deciding.decider import kind_counts
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.freevend_tags import FreevendTags
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.views import AttemptFilter, Row, Views

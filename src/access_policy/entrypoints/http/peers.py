@@ -11,7 +11,7 @@ import httpx
 from fastapi import Request
 from fastapi.responses import Response
 
-from access_policy.application.decision_view.recent_activity import ChargerKey
+from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.problems import ApiProblem
 
 PASSED_ON: Final = "X-Passed-On"  # by a process to its peer; never a second time

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from access_policy.application.capability_profiles import CapabilityProfiles
 from access_policy.application.commands import Done
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.context import Context
 from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_intake import EventIntake
 from access_policy.application.ports.idempotency import IdempotencyRecords
@@ -31,6 +30,7 @@ from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.what_if.replay import WhatIf
+from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.peers import Peers
 
 Handler = Callable[[Context, Any], Awaitable[Done]]

@@ -8,13 +8,11 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from access_policy.application.capability_profiles import Evidence
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.charger_conditions import ConditionStatus
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.application.queries.mode_compliance import ComplianceGroup
 from access_policy.application.queries.probe import ProfileMatch
-from access_policy.application.registry_import.plan import Action, ImportMode, PlanState
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import (
@@ -25,8 +23,10 @@ from access_policy.domain.access_mode import (
     OnStoreOutage,
     OnWindowStart,
 )
+from access_policy.domain.capability_profiles.capabilities import Evidence
 from access_policy.domain.identifiers import Assurance, IdentifierKind
 from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanState
 
 Item = TypeVar("Item")
 Version = Annotated[int, Field(ge=1, description="What If-Match is compared with")]

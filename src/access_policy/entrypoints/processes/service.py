@@ -16,11 +16,11 @@ from datetime import timedelta
 
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.transport.server import OcppServer
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import Row
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
+from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.http.services import HttpServices

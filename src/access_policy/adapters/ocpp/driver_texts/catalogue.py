@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton
 from babel.messages.pofile import read_po
 
-from access_policy.application.deciding.attempts import Denial
+from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import Reason
 
 ENGLISH: Final = "en"

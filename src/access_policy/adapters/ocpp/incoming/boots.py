@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from access_policy.adapters.ocpp.incoming.payloads import rfc3339
 from access_policy.adapters.ocpp.incoming.station import HEARTBEAT_S, HandlerDependencies, Station
-from access_policy.application.capability_profiles import ControlWithoutSwitch
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 
 PENDING_MAX_S: Final = 60.0
 PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger boots again by itself

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
-from access_policy.application.capability_profiles import CapabilityProfiles
-from access_policy.application.deciding.attempts import Denial
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import DenialSignal
 from access_policy.domain.access.reasons import Reason
 

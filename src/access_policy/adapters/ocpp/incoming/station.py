@@ -7,20 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from access_policy.adapters.ocpp.incoming.component_states import ComponentStates
-from access_policy.application.capability_profiles import (
-    CapabilityProfile,
-    CapabilityProfiles,
-)
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.context import new_id
 from access_policy.application.deciding.attempts import Decided, EnergyReport
 from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.decision_view.recent_activity import ChargerKey
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.access.events import AccessAllowed
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile
+from access_policy.domain.ids import ChargerKey
 
 HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # no charger keeps a permission longer than this without asking again

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 
-from access_policy.application.capability_profiles import CapabilityProfile
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile
 from access_policy.domain.identifiers import (
     VID_PREFIX,
     Identifier,

@@ -29,8 +29,6 @@ from access_policy.adapters.ocpp.incoming.payloads import (
 )
 from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
-from access_policy.application.capability_profiles import DeviceVariable
-from access_policy.application.charger_values import truth, value_text
 from access_policy.application.deciding.attempts import (
     AccessAttempt,
     Decided,
@@ -40,6 +38,8 @@ from access_policy.application.deciding.attempts import (
     StartReport,
 )
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
+from access_policy.domain.capability_profiles.capabilities import DeviceVariable
+from access_policy.domain.capability_profiles.charger_values import truth, value_text
 
 Answer = dict[str, Any]
 Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]

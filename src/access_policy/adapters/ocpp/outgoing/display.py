@@ -13,8 +13,8 @@ from access_policy.adapters.ocpp.incoming.payloads import rfc3339
 from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.outgoing.mode_switch import read_variable
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.charger_values import truth
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
+from access_policy.domain.capability_profiles.charger_values import truth
 
 FIRST_ID: Final = 71_000  # of a charger as a whole; a connector's is this and its number
 TEXT_MAX: Final = 512

@@ -10,10 +10,10 @@ from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.outgoing.configuration_keys import read_keys
 from access_policy.adapters.ocpp.outgoing.mode_switch import read_variable
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.capability_profiles import DeviceVariable
-from access_policy.application.charger_values import truth, value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
+from access_policy.domain.capability_profiles.capabilities import DeviceVariable
+from access_policy.domain.capability_profiles.charger_values import truth, value_text
 
 _ALWAYS_READ: Final = (
     DeviceVariable(

@@ -16,9 +16,9 @@ from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.outgoing.configuration_keys import read_keys
 from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.charger_values import value_text
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
+from access_policy.domain.capability_profiles.charger_values import value_text
 from access_policy.domain.identifiers import VID_PREFIX, Identifier, IdentifierKind
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,6 @@ from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.outgoing.configuration_keys import read_keys
 from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.capability_profiles import ConfigurationKey, DeviceVariable, mode_of
-from access_policy.application.charger_values import spellings, value_text
 from access_policy.application.ports.charger_gateway import (
     StillWanted,
     Switch,
@@ -23,6 +21,8 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable, mode_of
+from access_policy.domain.capability_profiles.charger_values import spellings, value_text
 
 WATCH_SEVERITY = 3  # critical: low enough to be kept while the charger is offline (N07.FR.04)
 

@@ -14,9 +14,9 @@ from access_policy.adapters.ocpp.outgoing.asking import call
 from access_policy.adapters.ocpp.outgoing.configuration_keys import Entry, read_keys
 from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.charger_values import same_value, spellings, truth, value_text
 from access_policy.application.ports.charger_gateway import SettingsSeen, SwitchRefused
 from access_policy.domain.access_mode import OfflineStarts
+from access_policy.domain.capability_profiles.charger_values import same_value, spellings, truth, value_text
 
 Wanted = Mapping[str, str]
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from access_policy.adapters.ocpp.profiles.schema import PackagedProfile, ProfileBody, without_effect
-from access_policy.application.capability_profiles import CapabilityProfile, Evidence
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, Evidence
 from access_policy.domain.ids import TenantId
 
 PutByOperators = Callable[[TenantId], Mapping[str, str]]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from access_policy.application.capability_profiles import (
+from access_policy.domain.capability_profiles.capabilities import (
     Autocharge,
     CapabilityProfile,
     ConfigurationKey,
@@ -16,7 +16,7 @@ from access_policy.application.capability_profiles import (
     Evidence,
     ModeControl,
 )
-from access_policy.application.charger_values import same_value
+from access_policy.domain.capability_profiles.charger_values import same_value
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.\-]{0,63}$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=50)]  # CiString50 of a key, 2.x names

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from access_policy.adapters.ocpp.profiles.schema import ProfileDocument, body_of, without_effect
-from access_policy.application.capability_profiles import CapabilityProfile, Evidence, mode_control_name
 from access_policy.application.commands.put_profile import PutProfile, RemoveProfile
 from access_policy.application.queries.probe import Candidate, Probed
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, Evidence, mode_control_name
 from access_policy.domain.capability_profiles.profile import ProfileFieldWithoutEffect, ProfileUnknown
 from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.http.answers import (

@@ -14,10 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from access_policy.application.registry_import.changes import changes_of
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
-from access_policy.application.registry_import.errors import RefusedRow
-from access_policy.application.registry_import.plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
 from access_policy.application.spreadsheets import BYTE_ORDER_MARK
 from access_policy.application.turns import let_go
+from access_policy.domain.vehicle_registry.import_plan import (
+    Action,
+    ImportMode,
+    PlanRecord,
+    PlanRow,
+    PlanState,
+    RefusedRow,
+)
 from access_policy.entrypoints.http.answers import answer, instant
 from access_policy.entrypoints.http.auth import Caller, Services, context_of
 from access_policy.entrypoints.http.problems import ApiProblem

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
-from access_policy.application.charger_values import same_value, value_text
 from access_policy.domain.access_mode import AccessMode
-from access_policy.domain.ids import TenantId
+from access_policy.domain.capability_profiles.charger_values import same_value, value_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +136,3 @@ class CapabilityProfile:
     def is_freevend_tag(self, tag: str) -> bool:
         expected = self.freevend_tag
         return expected is not None and tag.strip().upper() == expected.upper()
-
-
-class CapabilityProfiles(Protocol):
-    """Those that always exist, and those that operators of the tenant have put."""
-
-    def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None: ...
-
-    def all(self, tenant_id: TenantId) -> tuple[CapabilityProfile, ...]: ...

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from access_policy.application.registry_import.cells import CellError
-from access_policy.application.registry_import.errors import RefusedRow
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleDescription
@@ -33,6 +31,23 @@ class Action(StrEnum):
 
 
 TOUCHING = frozenset({Action.ADD, Action.CHANGE, Action.REMOVE})
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """`column` is None where the row as a whole is wrong."""
+
+    column: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have."""
+
+    line: int | None
+    vehicle_id: str | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

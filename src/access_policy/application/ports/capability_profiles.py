@@ -1,0 +1,16 @@
+"""The capability profiles that a charger may be registered with."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from access_policy.domain.capability_profiles.capabilities import CapabilityProfile
+from access_policy.domain.ids import TenantId
+
+
+class CapabilityProfiles(Protocol):
+    """Those that always exist, and those that operators of the tenant have put."""
+
+    def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None: ...
+
+    def all(self, tenant_id: TenantId) -> tuple[CapabilityProfile, ...]: ...
