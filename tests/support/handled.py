@@ -15,6 +15,7 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.ids import ChargerId, ChargerKey
+from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
 
 HANDLERS: dict[OcppVersion, Any] = {OcppVersion.V16: Ocpp16, OcppVersion.V201: Ocpp201, OcppVersion.V21: Ocpp21}
@@ -25,6 +26,9 @@ class StopsCharges:
     """Takes every request to stop."""
 
     asked: list[tuple[ChargerKey, str]] = field(default_factory=list)
+
+    def commands(self, key: ChargerKey) -> Any:
+        return AtCharger(self, key)
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return 1

@@ -6,12 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from access_policy.adapters.ocpp.errors import OcppVersion
+from access_policy.adapters.ocpp.outgoing.commands import ChargerCommands, CommandsOfVersions
+from access_policy.adapters.ocpp.outgoing.v16 import settings
+from access_policy.adapters.ocpp.outgoing.v201 import variables
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.framing import Call
 from tests.support.ocpp_pipe import Pipe
+
+WANTED = {
+    OcppVersion.V16: settings.wanted_settings,
+    OcppVersion.V201: variables.wanted_settings,
+    OcppVersion.V21: variables.wanted_settings,
+}
 
 
 @dataclass
@@ -78,8 +88,8 @@ def _name(item: dict[str, Any]) -> str:
 @asynccontextmanager
 async def connected_to(
     charger: KeepsSettings, version: OcppVersion, pad: Callable[[Any], Any] = lambda frame: frame
-) -> AsyncIterator[ChargerConnection]:
-    """`pad` is what becomes of each answer before it is sent."""
+) -> AsyncIterator[ChargerCommands]:
+    """The commands of the charger; `pad` is applied to each answer before it is sent."""
     pipe = AnsweringPipe(charger, pad)
     connection = ChargerConnection(
         pipe,  # type: ignore[arg-type]
@@ -90,10 +100,15 @@ async def connected_to(
     )
     serving = asyncio.create_task(connection.run(_no_calls))
     try:
-        yield connection
+        yield commands_of(connection)
     finally:
         pipe.hang_up()
         await serving
+
+
+def commands_of(connection: ChargerConnection) -> ChargerCommands:
+    """The commands of a charger without a profile."""
+    return CommandsOfVersions.from_now(datetime(2026, 1, 1, tzinfo=UTC)).of(connection, lambda: None)
 
 
 class AnsweringPipe(Pipe):

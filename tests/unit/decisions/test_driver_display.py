@@ -54,17 +54,20 @@ class Display:
     cleared: int = 0
     before_showing: asyncio.Event | None = None
 
+    def commands(self, key: ChargerKey) -> Any:
+        return self
+
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return self.epoch
 
-    async def has_display(self, key: ChargerKey) -> bool:
+    async def has_display(self) -> bool:
         self.asked += 1
         if self.silent:
             raise ChargerDidNotAnswer("nothing came")
         return self.has
 
     async def show_denial(
-        self, key: ChargerKey, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
+        self, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
     ) -> Displayed:
         if self.before_showing is not None:
             await self.before_showing.wait()
@@ -73,7 +76,7 @@ class Display:
         self.shown.append((denial.reason, until))
         return Displayed(self.status, f"{denial.reason} in {denial.language}", denial.language)
 
-    async def clear_denial(self, key: ChargerKey, connector_id: int | None) -> str:
+    async def clear_denial(self, connector_id: int | None) -> str:
         self.cleared += 1
         return "Accepted"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from access_policy.domain.access.events import DenialNotHonoured, SessionStopReq
 from access_policy.domain.access_mode import Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId, ChargerKey
+from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
 from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore
@@ -33,6 +35,9 @@ class AskedToStop:
     epoch: int | None = 1
     silent: bool = False
     asked: list[str] = field(default_factory=list)
+
+    def commands(self, key: ChargerKey) -> Any:
+        return AtCharger(self, key)
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return self.epoch

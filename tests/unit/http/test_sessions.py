@@ -12,6 +12,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.access.events import BY_OPERATOR, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
+from tests.support.at_charger import AtCharger
 from tests.support.builders import NOON
 from tests.support.cli_in_memory import cli_in_memory
 from tests.support.http_api import HttpApi
@@ -64,12 +65,13 @@ async def test_end_session_asks_a_connected_charger_to_stop(api: HttpApi, monkey
     gateway = api.container.chargers.gateway()
     asked: list[Any] = []
 
-    async def stop_session(key: ChargerKey, transaction_id: str) -> str:
-        asked.append((key, transaction_id))
-        return "Accepted"
+    class Connected:
+        async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+            asked.append((key, transaction_id))
+            return "Accepted"
 
     monkeypatch.setattr(gateway, "serving_epoch", lambda key: 1)
-    monkeypatch.setattr(gateway, "stop_session", stop_session)
+    monkeypatch.setattr(gateway, "commands", lambda key: AtCharger(Connected(), key))
 
     answer = await api.send("POST", f"/v1/sessions/{attempt}/end", REASON)
 

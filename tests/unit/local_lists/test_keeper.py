@@ -20,6 +20,7 @@ from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, ChargerKey, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
+from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import TENANT, DepotInMemory, HashedPseudonyms, rfid, settings_of
 from tests.support.stores import memory_store
 
@@ -43,6 +44,9 @@ class Chargers:
     in_full: int = 0
     limits_asked: int = 0
     form: str = "one"
+
+    def commands(self, key: ChargerKey) -> Any:
+        return AtCharger(self, key)
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return 1

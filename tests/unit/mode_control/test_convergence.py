@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,7 @@ from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.events import ModeApplied
 from access_policy.domain.ids import ActorId, ChargerId, ChargerKey
+from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
@@ -82,6 +84,9 @@ class FaultyYard:
         hit = self.faults_on and self.chance.random() < share
         self.struck[fault] += hit
         return hit
+
+    def commands(self, key: ChargerKey) -> Any:
+        return AtCharger(self, key)
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
         device = self.devices[key]

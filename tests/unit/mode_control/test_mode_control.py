@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,9 @@ class ScriptedCharger:
     made_safe: list[OfflineStarts] = field(default_factory=list)
     before_write: Callable[[], None] = lambda: None
 
+    def commands(self, key: ChargerKey) -> Any:
+        return self
+
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return self.epoch
 
@@ -78,7 +82,7 @@ class ScriptedCharger:
     async def let_serve(self, key: ChargerKey) -> None:
         self.let_go += 1
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
+    async def write_switch(self, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         self.before_write()
         if not wanted():
             raise NoLongerWanted("its turn came too late")
@@ -92,25 +96,25 @@ class ScriptedCharger:
             raise ChargerDidNotAnswer("the answer was lost")
         return Written.AFTER_REBOOT if self.after_reboot else Written.IN_FORCE
 
-    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
+    async def read_switch(self, switch: Switch) -> tuple[AccessMode | None, str]:
         self._answer()
         return self.mode, f"switch={self.mode}"
 
-    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
+    async def watch_switch(self, switch: DeviceVariable) -> str:
         self._answer()
         self.watched.append(switch)
         return "Accepted"
 
-    async def reboot(self, key: ChargerKey) -> str:
+    async def reboot(self) -> str:
         self._answer()
         self.reboots += 1
         return "Accepted"
 
-    async def clear_cache(self, key: ChargerKey) -> str:
+    async def clear_cache(self) -> str:
         self.cache_cleared += 1
         return "Accepted"
 
-    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
+    async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
         self._answer()
         self.made_safe.append(offline)
         return SettingsSeen(

@@ -34,7 +34,10 @@ class Charger:
     def booted_at(self, key: ChargerKey) -> datetime | None:
         return self.booted
 
-    async def reboot(self, key: ChargerKey) -> str:
+    def commands(self, key: ChargerKey) -> Any:
+        return self
+
+    async def reboot(self) -> str:
         self.asked += 1
         if self.boots:
             self.booted = NIGHT + timedelta(minutes=self.asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from access_policy.application.streams import policy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import AttemptId, ChargerKey
+from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
 
@@ -29,6 +31,9 @@ class Charger:
     starts: list[int] = field(default_factory=list)
     asked_for_statuses: int = 0
 
+    def commands(self, key: ChargerKey) -> Any:
+        return AtCharger(self, key)
+
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return self.epoch
 
@@ -38,7 +43,7 @@ class Charger:
             raise ChargerDidNotAnswer("nothing came")
         return "Accepted"
 
-    async def ask_for_statuses(self, key: ChargerKey) -> str:
+    async def trigger_statuses(self, key: ChargerKey) -> str:
         self.asked_for_statuses += 1
         if self.silent:
             raise ChargerDidNotAnswer("nothing came")

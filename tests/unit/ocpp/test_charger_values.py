@@ -7,10 +7,6 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing.display import has_display
-from access_policy.adapters.ocpp.outgoing.inspection import inspect
-from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch, write_switch
-from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
@@ -18,7 +14,7 @@ from access_policy.application.queries.probe import ProfileMatch, candidates_of
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable, mode_of
 from access_policy.domain.capability_profiles.charger_values import spellings, truth
-from tests.support.reading_back import KeepsSettings, connected_to
+from tests.support.reading_back import WANTED, KeepsSettings, connected_to
 from tests.support.rows import ACME
 
 KEY = ConfigurationKey(key="FreeCharging", managed_value="false", freevend_value="true")
@@ -100,10 +96,10 @@ async def test_a_switch_is_read_back_and_written_once_in_whatever_way_the_charge
     charger = KeepsSettings({name: "false"}, shown=style.__getitem__, taken=str.lower)
     before, after = [AccessMode.MANAGED, AccessMode.FREEVEND][:: 1 if version is V16 else -1]
 
-    async with connected_to(charger, version) as connection:
-        assert (await read_switch(connection, switch))[0] is before
-        await write_switch(connection, switch, after, lambda: True)
-        assert (await read_switch(connection, switch))[0] is after
+    async with connected_to(charger, version) as commands:
+        assert (await commands.read_switch(switch))[0] is before
+        await commands.write_switch(switch, after, lambda: True)
+        assert (await commands.read_switch(switch))[0] is after
 
     assert len(charger.writes) == 1
 
@@ -118,9 +114,9 @@ async def test_a_switch_is_read_back_and_written_once_in_whatever_way_the_charge
 async def test_a_charger_that_takes_digits_only_gets_digits_after_the_word(taken: Any) -> None:
     charger = KeepsSettings({"FreeCharging": "false"}, shown=AS_DIGITS.__getitem__, taken=taken)
 
-    async with connected_to(charger, V16) as connection:
-        await write_switch(connection, KEY, AccessMode.FREEVEND, lambda: True)
-        assert (await read_switch(connection, KEY))[0] is AccessMode.FREEVEND
+    async with connected_to(charger, V16) as commands:
+        await commands.write_switch(KEY, AccessMode.FREEVEND, lambda: True)
+        assert (await commands.read_switch(KEY))[0] is AccessMode.FREEVEND
 
     assert charger.writes == ["true", "1"]
 
@@ -130,8 +126,8 @@ async def test_a_charger_that_takes_digits_only_gets_digits_after_the_word(taken
 async def test_a_switch_without_a_value_is_unknown(shown: Any, version: OcppVersion, switch: Switch) -> None:
     charger = KeepsSettings({"FreeCharging": "x", "AuthCtrlr.Enabled": "x"}, shown=lambda _: shown)
 
-    async with connected_to(charger, version) as connection:
-        mode, evidence = await read_switch(connection, switch)
+    async with connected_to(charger, version) as commands:
+        mode, evidence = await commands.read_switch(switch)
 
     assert mode is None
     assert "without a value" in evidence
@@ -140,11 +136,11 @@ async def test_a_switch_without_a_value_is_unknown(shown: Any, version: OcppVers
 async def test_a_key_whose_emptiness_is_the_switch_is_emptied_and_filled() -> None:
     charger = KeepsSettings({"PlugAndChargeId": "abc"}, shown=lambda value: value or None)
 
-    async with connected_to(charger, V16) as connection:
-        assert (await read_switch(connection, TAG_KEY))[0] is AccessMode.FREEVEND
-        await write_switch(connection, TAG_KEY, AccessMode.MANAGED, lambda: True)
-        assert (await read_switch(connection, TAG_KEY))[0] is AccessMode.MANAGED
-        await write_switch(connection, TAG_KEY, AccessMode.FREEVEND, lambda: True)
+    async with connected_to(charger, V16) as commands:
+        assert (await commands.read_switch(TAG_KEY))[0] is AccessMode.FREEVEND
+        await commands.write_switch(TAG_KEY, AccessMode.MANAGED, lambda: True)
+        assert (await commands.read_switch(TAG_KEY))[0] is AccessMode.MANAGED
+        await commands.write_switch(TAG_KEY, AccessMode.FREEVEND, lambda: True)
 
     assert charger.writes == ["", "FREEVEND"]
 
@@ -154,11 +150,11 @@ async def test_a_key_whose_emptiness_is_the_switch_is_emptied_and_filled() -> No
 async def test_offline_settings_that_are_right_in_another_spelling_are_not_written(
     style: dict[str, Any], version: OcppVersion
 ) -> None:
-    wanted = wanted_settings(version, OfflineStarts.LIST)
+    wanted = WANTED[version](OfflineStarts.LIST)
     charger = KeepsSettings(dict(wanted), shown=style.__getitem__)
 
-    async with connected_to(charger, version) as connection:
-        seen = await make_safe(connection, OfflineStarts.LIST)
+    async with connected_to(charger, version) as commands:
+        seen = await commands.make_safe(OfflineStarts.LIST)
 
     assert charger.writes == []
     assert seen.in_force.keys() == wanted.keys()
@@ -169,12 +165,12 @@ async def test_offline_settings_that_are_right_in_another_spelling_are_not_writt
 async def test_offline_settings_that_are_wrong_are_written_once_and_believed(
     style: dict[str, Any], version: OcppVersion
 ) -> None:
-    wanted = wanted_settings(version, OfflineStarts.LIST)
+    wanted = WANTED[version](OfflineStarts.LIST)
     opposite = {name: "true" if value == "false" else "false" for name, value in wanted.items()}
     charger = KeepsSettings(opposite, shown=style.__getitem__, taken=str.lower)
 
-    async with connected_to(charger, version) as connection:
-        seen = await make_safe(connection, OfflineStarts.LIST)
+    async with connected_to(charger, version) as commands:
+        seen = await commands.make_safe(OfflineStarts.LIST)
 
     assert len(charger.writes) == len(wanted)
     assert seen.in_force.keys() == wanted.keys()
@@ -182,11 +178,11 @@ async def test_offline_settings_that_are_wrong_are_written_once_and_believed(
 
 @pytest.mark.parametrize("version", [V16, V201])
 async def test_an_offline_setting_without_a_value_is_not_believed(version: OcppVersion) -> None:
-    wanted = wanted_settings(version, OfflineStarts.LIST)
+    wanted = WANTED[version](OfflineStarts.LIST)
     charger = KeepsSettings(dict(wanted), shown=lambda _: None)
 
-    async with connected_to(charger, version) as connection:
-        seen = await make_safe(connection, OfflineStarts.LIST)
+    async with connected_to(charger, version) as commands:
+        seen = await commands.make_safe(OfflineStarts.LIST)
 
     assert not seen.in_force
     assert set(seen.refused.values()) == {"accepted, but reads no value"}
@@ -196,9 +192,9 @@ async def test_an_offline_setting_without_a_value_is_not_believed(version: OcppV
 async def test_a_read_only_key_is_known_as_one_in_every_spelling(readonly: Any) -> None:
     charger = KeepsSettings({"FreeCharging": "false", "LocalPreAuthorize": "true"}, readonly=readonly)
 
-    async with connected_to(charger, V16) as connection:
-        seen = await inspect(connection, ["FreeCharging"], [])
-        safe = await make_safe(connection, OfflineStarts.CLOSED)
+    async with connected_to(charger, V16) as commands:
+        seen = await commands.inspect(["FreeCharging"], [])
+        safe = await commands.make_safe(OfflineStarts.CLOSED)
 
     assert seen.settings["freecharging"].writable is False
     assert safe.refused["LocalPreAuthorize"] == "read-only"
@@ -209,8 +205,8 @@ async def test_a_read_only_key_is_known_as_one_in_every_spelling(readonly: Any) 
 async def test_a_display_is_believed_in_every_spelling_and_not_without_a_value(shown: Any, has: bool) -> None:
     charger = KeepsSettings({"DisplayMessageCtrlr.Available": "x"}, shown=lambda _: shown)
 
-    async with connected_to(charger, V201) as connection:
-        assert await has_display(connection) is has
+    async with connected_to(charger, V201) as commands:
+        assert await commands.has_display() is has
 
 
 @pytest.mark.parametrize("shown", [None, "", " ", "\0"])
@@ -224,8 +220,8 @@ async def test_a_probe_proposes_no_switch_that_tells_no_value(
     profiles = ProfileCatalogue.packaged().all(ACME)
     charger = KeepsSettings({"FreeCharging": "x", "AuthCtrlr.Enabled": "x"}, shown=lambda _: shown)
 
-    async with connected_to(charger, version) as connection:
-        seen = await inspect(connection, ["FreeCharging"], [VARIABLE])
+    async with connected_to(charger, version) as commands:
+        seen = await commands.inspect(["FreeCharging"], [VARIABLE])
     candidates = candidates_of(profiles, seen, "Zaptec")
 
     assert seen.settings[switch].value is None

@@ -10,17 +10,14 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing.configuration_keys import KEYS_AT_ONCE, read_keys
-from access_policy.adapters.ocpp.outgoing.inspection import inspect
-from access_policy.adapters.ocpp.outgoing.local_list import list_state
-from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch
-from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe
+from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import KEYS_AT_ONCE, read_keys
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey
 from tests.support.ocpp_pipe import Pipe
+from tests.support.reading_back import commands_of
 
 NAMES = [f"Key{number}" for number in range(12)]
 SETTINGS = {name: str(number) for number, name in enumerate(NAMES)}
@@ -174,10 +171,11 @@ async def test_charger_that_takes_one_key_a_message_is_switched_made_safe_listed
     answering: Answering,
 ) -> None:
     async with connected(answering, SAFE | OTHERS) as (connection, _):
-        assert (await read_switch(connection, SWITCH))[0] is AccessMode.FREEVEND
-        safe = await make_safe(connection, OfflineStarts.CLOSED)
+        commands = commands_of(connection)
+        assert (await commands.read_switch(SWITCH))[0] is AccessMode.FREEVEND
+        safe = await commands.make_safe(OfflineStarts.CLOSED)
         assert (dict(safe.in_force), safe.refused) == (SAFE, {})
-        state = await list_state(connection)
+        state = await commands.list_state()
         assert (state.capacity, state.per_message) == (80, 8)
-        seen = await inspect(connection, [*SAFE, *OTHERS], [])
+        seen = await commands.inspect([*SAFE, *OTHERS], [])
         assert {each.name: each.value for each in seen.settings.values()} == SAFE | OTHERS

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing import local_list
-from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.ports.local_lists import ListState
+from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.domain.identifiers import Identifier, IdentifierKind
+from tests.support.ocpp_schemas import offences_of
+from tests.support.reading_back import commands_of
 
 RFID, MAC, EMAID, OTHER = IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID, IdentifierKind.OTHER
 SEALED = [
@@ -29,14 +29,15 @@ SEALED = [
 
 
 class Listening:
-    """A charger's end: takes every list and reads back its version."""
+    """A charger's end: accepts every list and reads back its version."""
 
     def __init__(self, version: OcppVersion) -> None:
-        self.connection = cast("ChargerConnection", SimpleNamespace(version=version, charge_point_id="CP-1"))
+        self.connection: Any = SimpleNamespace(version=version, charge_point_id="CP-1", call=self.call)
         self.entries: list[Mapping[str, Any]] = []
         self.version = 0
 
-    async def call(self, connection: ChargerConnection, action: str, payload: dict[str, Any], **_: Any) -> Any:
+    async def call(self, action: str, payload: dict[str, Any], **_: Any) -> Any:
+        assert offences_of(self.connection.version, action, payload, response=False) == []
         if action == "SendLocalList":
             self.version = payload.get("listVersion") or payload["versionNumber"]
             self.entries += payload["localAuthorizationList"]
@@ -44,17 +45,13 @@ class Listening:
         return {"listVersion": self.version, "versionNumber": self.version}
 
 
-async def sent(version: OcppVersion, monkeypatch: pytest.MonkeyPatch) -> tuple[Listening, local_list.Sent]:
+async def sent(version: OcppVersion) -> tuple[Listening, Sent]:
     charger = Listening(version)
-    monkeypatch.setattr(local_list, "call", charger.call)
-    answer = await local_list.send_list(charger.connection, ListState(0, 100, 4), 7, SEALED)
-    return charger, answer
+    return charger, await commands_of(charger.connection).send_list(ListState(0, 100, 4), 7, SEALED)
 
 
-async def test_a_list_of_ocpp_16_holds_every_tag_of_twenty_printable_characters(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    charger, answer = await sent(OcppVersion.V16, monkeypatch)
+async def test_a_list_of_ocpp_16_holds_every_tag_of_twenty_printable_characters() -> None:
+    charger, answer = await sent(OcppVersion.V16)
 
     assert [entry["idTag"] for entry in charger.entries] == [
         "04A1B2C3D4E5F6",
@@ -69,10 +66,8 @@ async def test_a_list_of_ocpp_16_holds_every_tag_of_twenty_printable_characters(
 
 
 @pytest.mark.parametrize("version", [OcppVersion.V201, OcppVersion.V21])
-async def test_a_list_of_ocpp_2_names_the_type_that_a_value_says(
-    version: OcppVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    charger, answer = await sent(version, monkeypatch)
+async def test_a_list_of_ocpp_2_names_the_type_that_a_value_says(version: OcppVersion) -> None:
+    charger, answer = await sent(version)
 
     assert [(entry["idToken"]["idToken"], entry["idToken"]["type"]) for entry in charger.entries] == [
         ("04A1B2C3D4E5F6", "ISO14443"),

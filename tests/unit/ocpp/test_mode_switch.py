@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.outgoing.mode_switch import read_switch, write_switch
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits
 from access_policy.application.ports.charger_gateway import Switch, SwitchRefused
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
 from tests.support.ocpp_pipe import Pipe
+from tests.support.reading_back import commands_of
 
 KEY = ConfigurationKey(key="FreeCharging", managed_value="false", freevend_value="true")
 VARIABLE = DeviceVariable(component="AuthCtrlr", variable="Enabled", managed_value="true", freevend_value="false")
@@ -31,9 +31,9 @@ async def test_a_switch_of_another_version_is_refused_without_a_word_to_the_char
     )
 
     with pytest.raises(SwitchRefused, match=version.subprotocol) as read:
-        await read_switch(connection, switch)
+        await commands_of(connection).read_switch(switch)
     with pytest.raises(SwitchRefused, match=version.subprotocol) as written:
-        await write_switch(connection, switch, AccessMode.MANAGED, lambda: True)
+        await commands_of(connection).write_switch(switch, AccessMode.MANAGED, lambda: True)
 
     assert read.value.reason == written.value.reason == "not_supported"
     assert pipe.heard == []

@@ -14,18 +14,6 @@ from hypothesis import strategies as st
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.incoming.station import Station
-from access_policy.adapters.ocpp.outgoing.display import has_display
-from access_policy.adapters.ocpp.outgoing.inspection import inspect
-from access_policy.adapters.ocpp.outgoing.local_list import list_state, send_list
-from access_policy.adapters.ocpp.outgoing.mode_switch import (
-    clear_cache,
-    read_switch,
-    reboot,
-    stop_session,
-    watch_switch,
-    write_switch,
-)
-from access_policy.adapters.ocpp.outgoing.offline_settings import make_safe, wanted_settings
 from access_policy.adapters.ocpp.transport.framing import Call, decode
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.domain.access.events import AccessDenied
@@ -34,7 +22,7 @@ from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
 from tests.support.depot_in_memory import BAY, BUS, NIGHT, STRANGER, TENANT, DepotInMemory
 from tests.support.handled import HANDLERS, HandledDepot
-from tests.support.reading_back import KeepsSettings, connected_to
+from tests.support.reading_back import WANTED, KeepsSettings, connected_to
 from tests.support.stores import memory_store
 
 Messages = list[tuple[str, dict[str, Any]]]
@@ -333,7 +321,7 @@ VARIABLE = DeviceVariable(component="AuthCtrlr", variable="Enabled", managed_val
 
 async def asked(version: OcppVersion, pad: Pad) -> tuple[list[Any], list[str]]:
     """What the service learns from a charger that pads all of its answers, and what it writes."""
-    names = wanted_settings(version, OfflineStarts.LIST)
+    names = WANTED[version](OfflineStarts.LIST)
     switch: Switch = KEY if version is OcppVersion.V16 else VARIABLE
     limits = {"LocalAuthListMaxLength": "10", "SendLocalListMaxLength": "1", "LocalAuthListCtrlr.ItemsPerMessage": "1"}
     own = {
@@ -343,21 +331,21 @@ async def asked(version: OcppVersion, pad: Pad) -> tuple[list[Any], list[str]]:
         "DisplayMessageCtrlr.Available": "true",
     }
     charger = KeepsSettings({**dict.fromkeys(names, "True"), **own, **limits}, taken=str.capitalize)
-    async with connected_to(charger, version, lambda frame: padded(frame, pad, pad)) as connection:
-        state = await list_state(connection)
+    async with connected_to(charger, version, lambda frame: padded(frame, pad, pad)) as commands:
+        state = await commands.list_state()
         learned: list[Any] = [
-            await read_switch(connection, switch),
-            await write_switch(connection, switch, AccessMode.FREEVEND, lambda: True),
-            await read_switch(connection, switch),
-            await make_safe(connection, OfflineStarts.LIST),
-            await inspect(connection, ["FreeCharging"], [VARIABLE]),
-            await has_display(connection),
-            await watch_switch(connection, VARIABLE),
-            await clear_cache(connection),
-            await reboot(connection),
-            await stop_session(connection, "7"),
+            await commands.read_switch(switch),
+            await commands.write_switch(switch, AccessMode.FREEVEND, lambda: True),
+            await commands.read_switch(switch),
+            await commands.make_safe(OfflineStarts.LIST),
+            await commands.inspect(["FreeCharging"], [VARIABLE]),
+            await commands.has_display(),
+            await commands.watch_switch(VARIABLE),
+            await commands.clear_cache(),
+            await commands.reboot(),
+            await commands.stop_session("7"),
             state,
-            await send_list(connection, state, 7, [BUS, STRANGER]),
+            await commands.send_list(state, 7, [BUS, STRANGER]),
         ]
     return learned, charger.writes
 

@@ -89,6 +89,9 @@ class ObedientCharger:
     entries: list[Identifier] = field(default_factory=list)
     version: int = 0
 
+    def commands(self, key: ChargerKey) -> Any:
+        return self
+
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return 1
 
@@ -101,54 +104,50 @@ class ObedientCharger:
     async def let_serve(self, key: ChargerKey) -> None:
         return
 
-    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
+    async def read_switch(self, switch: Switch) -> tuple[AccessMode | None, str]:
         return self.mode, f"switch={self.mode}"
 
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
+    async def write_switch(self, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         self.mode = mode
         return Written.IN_FORCE
 
-    async def watch_switch(self, key: ChargerKey, switch: Switch) -> str:
+    async def watch_switch(self, switch: Switch) -> str:
         return "Accepted"
 
-    async def reboot(self, key: ChargerKey) -> str:
+    async def reboot(self) -> str:
         return "Accepted"
 
-    async def clear_cache(self, key: ChargerKey) -> str:
+    async def clear_cache(self) -> str:
         self.cache_is_clear = True
         return "Accepted"
 
-    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
+    async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
         self.is_safe = True
         return SettingsSeen(in_force={"LocalPreAuthorize": "false"}, refused={})
 
-    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
+    async def stop_session(self, transaction_id: str) -> str:
         self.stopped.add(transaction_id)
         return "Accepted"
 
-    async def start_freely(self, key: ChargerKey, connector_id: int) -> str:
+    async def start_freely(self, connector_id: int) -> str:
         self.started.add(connector_id)
         return "Accepted"
 
-    async def ask_for_statuses(self, key: ChargerKey) -> str:
+    async def trigger_statuses(self) -> str:
         self.statuses_asked = True
         return "Accepted"
 
-    async def list_state(self, key: ChargerKey) -> ListState:
+    async def list_state(self) -> ListState:
         return ListState(self.version, 100, 50)
 
-    async def list_version(self, key: ChargerKey) -> int:
+    async def list_version(self) -> int:
         return self.version
 
-    async def send_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> Sent:
+    async def send_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
         self.entries, self.version = list(identifiers), version
         return Sent(version, list(identifiers))
 
-    async def remove_from_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> int:
+    async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:
         self.entries = [each for each in self.entries if each not in identifiers]
         self.version = version
         return version

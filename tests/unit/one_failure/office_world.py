@@ -73,10 +73,13 @@ class TwoPasswords(Passwords):
 class PasswordOnCharger:
     written: str | None = None
 
+    def commands(self, key: ChargerKey) -> Any:
+        return self
+
     def serving_epoch(self, key: ChargerKey) -> int | None:
         return 1
 
-    async def set_password(self, key: ChargerKey, password: str) -> None:
+    async def set_password(self, password: str) -> None:
         self.written = password
 
 

@@ -8,9 +8,8 @@ import itertools
 import logging
 import math
 import ssl
-from collections.abc import Awaitable, Coroutine, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
@@ -18,15 +17,13 @@ from typing import Any, cast
 from websockets.frames import CloseCode
 
 from access_policy.adapters.ocpp.actions import not_handled
-from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.incoming.boots import ASKED_FOR_WHILE_PENDING
 from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
-from access_policy.adapters.ocpp.outgoing import display, inspection, local_list, mode_switch, offline_settings
-from access_policy.adapters.ocpp.outgoing.asking import call
+from access_policy.adapters.ocpp.outgoing.commands import ChargerCommands, CommandsOfVersions
 from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
 from access_policy.adapters.ocpp.transport.calls import Counters
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, Dispatch
@@ -34,24 +31,10 @@ from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.adapters.ocpp.transport.guessing import GuessLimit
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from access_policy.adapters.ocpp.unrecorded_links import UnrecordedLinks
-from access_policy.application.ports.charger_gateway import (
-    ChargerDidNotAnswer,
-    SettingsSeen,
-    StillWanted,
-    Switch,
-    SwitchRefused,
-    Written,
-)
-from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
-from access_policy.application.ports.driver_displays import Displayed
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerNotConnected, SwitchRefused
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.application.ports.secrets import ChargerCredentials
-from access_policy.domain.access.denial import Denial
-from access_policy.domain.access_mode import AccessMode, OfflineStarts
-from access_policy.domain.capability_profiles.capabilities import REMOTE_START_TAG, DeviceVariable
 from access_policy.domain.charger_access_policy.errors import ChargerRetired
-from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
@@ -69,6 +52,7 @@ class _Line:
 
     station: Station
     connection: ChargerConnection
+    commands: ChargerCommands
     epoch: int
     settled_at: float  # loop time from which the mode controller may talk to it
     claim: int = 0
@@ -90,7 +74,7 @@ class OcppGateway:
         self._credentials = credentials
         self._asks_for_passwords = asks_for_passwords
         self._guesses = GuessLimit()
-        self._texts = DriverTexts.packaged()
+        self._commands = CommandsOfVersions.from_now(desks.clock.now())
         self._handlers = {
             OcppVersion.V16: Ocpp16(desks).handlers,
             OcppVersion.V201: Ocpp201(desks).handlers,
@@ -99,7 +83,6 @@ class OcppGateway:
         self._lines: dict[ChargerKey, _Line] = {}
         desks.view.on_policy_change(self._policy_changed)
         self._epochs = itertools.count(1)
-        self._start_ids = itertools.count(int(desks.clock.now().timestamp()) % 2**30)  # not again soon after a restart
         self._claims_elsewhere: dict[ChargerKey, int] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._unrecorded = UnrecordedLinks(self._record_link)
@@ -162,7 +145,9 @@ class OcppGateway:
         station.protocol = connection.version.subprotocol
         loop = asyncio.get_running_loop()
         wait_s = BOOT_WAIT_S if station.accepted else 0.0
-        line = self._lines[station.key] = _Line(station, connection, next(self._epochs), loop.time() + wait_s)
+        commands = self._commands.of(connection, partial(self._desks.profile, station.key))
+        line = _Line(station, connection, commands, next(self._epochs), loop.time() + wait_s)
+        self._lines[station.key] = line
         self._record(self._claim(line), link=station.key)
         if station.accepted:
             loop.call_later(wait_s, self._no_boot_came, line, line.epoch)
@@ -328,86 +313,18 @@ class OcppGateway:
             return
         line.station.is_safe = True
         try:
-            await call(line.connection, "TriggerMessage", {"requestedMessage": BOOT})
+            await line.commands.trigger_boot()
         except (SwitchRefused, ChargerDidNotAnswer) as refusal:
             log.info("charger %s comes to be accepted by itself: %s", key[1], refusal)
-
-    async def write_switch(self, key: ChargerKey, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
-        return await mode_switch.write_switch(self._connection(key), switch, mode, wanted)
-
-    async def read_switch(self, key: ChargerKey, switch: Switch) -> tuple[AccessMode | None, str]:
-        return await mode_switch.read_switch(self._connection(key), switch)
-
-    async def has_display(self, key: ChargerKey) -> bool:
-        return await display.has_display(self._connection(key))
-
-    async def show_denial(
-        self, key: ChargerKey, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
-    ) -> Displayed:
-        connection = self._connection(key)
-        text, language = self._texts.denial(denial, length_max=display.text_max(connection.version))
-        return Displayed(await display.show(connection, connector_id, text, language, until, wanted), text, language)
-
-    async def clear_denial(self, key: ChargerKey, connector_id: int | None) -> str:
-        return await display.clear(self._connection(key), connector_id)
-
-    async def inspect(
-        self, key: ChargerKey, keys: Sequence[str], variables: Sequence[DeviceVariable]
-    ) -> ChargerSettingsSeen:
-        return await inspection.inspect(self._connection(key), keys, variables)
-
-    async def watch_switch(self, key: ChargerKey, switch: DeviceVariable) -> str:
-        return await mode_switch.watch_switch(self._connection(key), switch)
-
-    async def reboot(self, key: ChargerKey) -> str:
-        return await mode_switch.reboot(self._connection(key))
-
-    async def make_safe(self, key: ChargerKey, offline: OfflineStarts) -> SettingsSeen:
-        return await offline_settings.make_safe(self._connection(key), offline)
-
-    async def set_password(self, key: ChargerKey, password: str) -> None:
-        await mode_switch.set_password(self._connection(key), password)
 
     def connected_chargers(self) -> list[ChargerKey]:
         return list(self._lines)
 
-    async def list_state(self, key: ChargerKey) -> ListState:
-        state = await local_list.list_state(self._connection(key))
-        profile = self._desks.profile(key)
-        most = profile.list_entries_max if profile is not None else None
-        return state if most is None else replace(state, capacity=min(state.capacity, most))
-
-    async def list_version(self, key: ChargerKey) -> int:
-        return await local_list.list_version(self._connection(key))
-
-    async def send_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> Sent:
-        return await local_list.send_list(self._connection(key), state, version, identifiers)
-
-    async def remove_from_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> int:
-        return await local_list.remove_from_list(self._connection(key), state, version, identifiers)
-
-    async def stop_session(self, key: ChargerKey, transaction_id: str) -> str:
-        return await mode_switch.stop_session(self._connection(key), transaction_id)
-
-    async def start_freely(self, key: ChargerKey, connector_id: int) -> str:
-        tag, start_id = self._desks.freevend_tag(key) or REMOTE_START_TAG, next(self._start_ids)
-        return await mode_switch.start_freely(self._connection(key), connector_id, tag, start_id)
-
-    async def ask_for_statuses(self, key: ChargerKey) -> str:
-        return await mode_switch.ask_for_statuses(self._connection(key))
-
-    async def clear_cache(self, key: ChargerKey) -> str:
-        return await mode_switch.clear_cache(self._connection(key))
-
-    def _connection(self, key: ChargerKey) -> ChargerConnection:
+    def commands(self, key: ChargerKey) -> ChargerCommands:
         line = self._lines.get(key)
         if line is None:
-            raise ChargerDidNotAnswer(f"charger {key[1]} is not connected")
-        return line.connection
+            raise ChargerNotConnected(f"charger {key[1]} is not connected")
+        return line.commands
 
 
 def _why(

@@ -9,7 +9,7 @@ from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.transactions import attempt_history, is_over, start_in
 from access_policy.application.context import Context
 from access_policy.application.decision_view.recent_activity import Session
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, SessionCommands
 from access_policy.application.ports.event_store import Streams
 from access_policy.domain.access.events import ChargingStarted, SessionEndedByOperator
 from access_policy.domain.errors import Conflict, Invalid, Unknown
@@ -53,7 +53,7 @@ class SessionEnded:
 class EndSessionHandler:
     ends: SessionEnds
     store: Streams
-    chargers: ChargesUnderWay
+    chargers: ConnectedChargers[SessionCommands]
 
     async def charger_of(self, tenant_id: TenantId, attempt_id: AttemptId) -> ChargerKey:
         """Where the attempt's session is. Raises `SessionUnknown`."""
@@ -93,7 +93,7 @@ class EndSessionHandler:
         if self.chargers.serving_epoch(key) is None:
             return None
         try:
-            answer = await self.chargers.stop_session(key, transaction_id)
+            answer = await self.chargers.commands(key).stop_session(transaction_id)
         except ChargerDidNotAnswer as silence:
             answer = str(silence)
         log.info("charger %s was asked to stop %s, which an operator ended: %s", key[1], transaction_id, answer)

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, PasswordsOnChargers, SwitchRefused
+from access_policy.application.ports.charger_gateway import (
+    ChargerDidNotAnswer,
+    ConnectedChargers,
+    PasswordCommands,
+    SwitchRefused,
+)
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -30,7 +35,7 @@ class RotatePassword:
 class RotatePasswordHandler:
     policies: ChargerAccessPolicies
     credentials: ChargerCredentials
-    chargers: PasswordsOnChargers
+    chargers: ConnectedChargers[PasswordCommands]
     conditions: ChargerConditions
 
     async def __call__(self, context: Context, command: RotatePassword) -> Done:
@@ -47,7 +52,7 @@ class RotatePasswordHandler:
         password = secrets.token_bytes(PASSWORD_BYTES).hex()
         await self.credentials.propose(charge_point_id, key, password)
         try:
-            await self.chargers.set_password(key, password)
+            await self.chargers.commands(key).set_password(password)
         except SwitchRefused as refusal:
             await self.credentials.withdraw(charge_point_id, key)
             raise PasswordNotTaken(f"Charger {command.charger_id} did not take it: {refusal.detail}.") from refusal

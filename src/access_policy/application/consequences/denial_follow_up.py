@@ -25,7 +25,7 @@ from access_policy.application.deciding.attempts import AccessAttempt, EnergyRep
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.recent_activity import RecentActivity, Session
 from access_policy.application.decision_view.view import ChargerView, DecisionView
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargesUnderWay
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, SessionCommands
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits
@@ -68,7 +68,7 @@ class FollowUp:
         live: RecentActivity,
         store: Streams,
         commits: Commits,
-        gateway: ChargesUnderWay,
+        gateway: ConnectedChargers[SessionCommands],
         clock: Clock,
     ) -> None:
         self._view = view
@@ -208,7 +208,7 @@ class FollowUp:
             await self._append(key, session, requested)
             stop.recorded = True
         try:
-            answer = await self._gateway.stop_session(key, session.transaction_id)
+            answer = await self._gateway.commands(key).stop_session(session.transaction_id)
         except ChargerDidNotAnswer as silence:
             answer = str(silence)
         log.info("charger %s was asked to stop %s (%s): %s", key[1], session.transaction_id, stop.cause, answer)

@@ -15,9 +15,9 @@ from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.attempts import denial_at
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, NoLongerWanted
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, NoLongerWanted
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.driver_displays import Displayed, DriverDisplays
+from access_policy.application.ports.driver_displays import DisplayCommands, Displayed
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits
 from access_policy.application.streams import driver_message_stream
@@ -35,7 +35,7 @@ class DriverDisplay:
         self,
         view: DecisionView,
         profiles: CapabilityProfiles,
-        displays: DriverDisplays,
+        displays: ConnectedChargers[DisplayCommands],
         store: Streams,
         commits: Commits,
         clock: Clock,
@@ -88,15 +88,15 @@ class DriverDisplay:
 
     async def _show(self, key: ChargerKey, event: AccessDenied) -> None:
         epoch = self._displays.serving_epoch(key)
-        if epoch is None or not await self._displays.has_display(key):
+        if epoch is None or not await self._displays.commands(key).has_display():
             self._without[key] = -1 if epoch is None else epoch
             return
         now = self._clock.now()
         until = now + SHOWN_FOR
         connector_id = event.lineage.connector_id
         denial = denial_at(self._view, self._view.charger(*key), event.reason, now)
-        displayed = await self._displays.show_denial(
-            key, connector_id, denial, until, lambda: self._latest.get(key) is event
+        displayed = await self._displays.commands(key).show_denial(
+            connector_id, denial, until, lambda: self._latest.get(key) is event
         )
         if displayed.is_shown:
             self._shown[key] = (connector_id, until)
@@ -105,7 +105,7 @@ class DriverDisplay:
     async def _clear(self, key: ChargerKey) -> None:
         connector_id, until = self._shown.pop(key)
         if until > self._clock.now():
-            log.debug("display of %s: %s", key[1], await self._displays.clear_denial(key, connector_id))
+            log.debug("display of %s: %s", key[1], await self._displays.commands(key).clear_denial(connector_id))
 
     async def _record(self, key: ChargerKey, event: AccessDenied, displayed: Displayed, until: datetime) -> None:
         """In a stream beside the attempt's, whose versions the decision path keeps in mind."""

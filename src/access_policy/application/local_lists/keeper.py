@@ -115,7 +115,7 @@ class LocalListKeeper:
         if kept.without:
             return
         if kept.limits is None:
-            kept.limits = await self.lists.list_state(key)
+            kept.limits = await self.lists.commands(key).list_state()
             kept.capacity = min(kept.limits.capacity, CAPACITY_MAX)
             self._compare(kept, kept.limits.version)
             kept.remembered = None if kept.version else await self._remembered(key, kept.limits.version)
@@ -128,7 +128,7 @@ class LocalListKeeper:
         unchanged = bool(kept.version) and wanted == kept.asked
         if unchanged and time.monotonic() - kept.version_seen_at < LOOK_AGAIN_S:
             return
-        found = await self.lists.list_version(key)
+        found = await self.lists.commands(key).list_version()
         self._compare(kept, found)
         if unchanged and kept.version:
             return
@@ -194,7 +194,7 @@ class LocalListKeeper:
         if kept.version and gone and stays <= set(kept.asked):
             leaving = list((await self._shared.of((key[0], gone), lambda: self._values(key[0], gone))).values())
         if gone and len(leaving) == len(gone):
-            kept.version = await self.lists.remove_from_list(key, kept.limits, version, leaving)
+            kept.version = await self.lists.commands(key).remove_from_list(kept.limits, version, leaving)
             kept.entries = tuple(entry for entry in kept.entries if entry in stays)
         else:  # also where a value that is to leave was forgotten, and so cannot be named any more
             values = await self._shared.of((alike, "values"), lambda: self._values(key[0], wanted))
@@ -214,7 +214,7 @@ class LocalListKeeper:
         if kept.version and kept.entries == tuple(values):
             return  # nothing has become readable since
         assert kept.limits is not None
-        sent = await self.lists.send_list(key, kept.limits, version, list(values.values()))
+        sent = await self.lists.commands(key).send_list(kept.limits, version, list(values.values()))
         taken = set(sent.taken)
         kept.version, kept.entries = sent.version, tuple(entry for entry, value in values.items() if value in taken)
         kept.left_out = sent.left_out

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from access_policy.application.decision_view.recent_activity import RecentActivity
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ChargerGateway, SwitchRefused
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ModeChargers, SwitchRefused
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.charger_access_policy.application import ModeApplication
 from access_policy.domain.ids import ChargerKey
@@ -35,7 +35,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class Reboots:
-    gateway: ChargerGateway
+    gateway: ModeChargers
     conditions: ChargerConditions
     live: RecentActivity
     _asked: dict[ChargerKey, _Asked] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Reboots:
             raise SwitchRefused("reboot_in_vain", f"{REBOOTS_MAX} reboots did not bring the mode into force")
         asked.boot_before = last_boot
         try:
-            answer = await self.gateway.reboot(key)
+            answer = await self.gateway.commands(key).reboot()
         except ChargerDidNotAnswer:
             asked.is_unanswered, asked.at = True, -math.inf
             raise

@@ -14,7 +14,7 @@ from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
-    ChargerGateway,
+    ModeChargers,
     NoLongerWanted,
     Switch,
     SwitchRefused,
@@ -72,7 +72,7 @@ class Safe:
 class Reconciler:
     view: DecisionView
     facts: ModeRecorder
-    gateway: ChargerGateway
+    gateway: ModeChargers
     profiles: CapabilityProfiles
     conditions: ChargerConditions
     reboots: Reboots
@@ -142,7 +142,7 @@ class Reconciler:
             known = verified.epoch == epoch and verified.generation == charger.policy.application.generation
             if known and not read_back:
                 return Outcome.SETTLED
-            found, evidence = await self.gateway.read_switch(key, switch)
+            found, evidence = await self.gateway.commands(key).read_switch(switch)
             if found is expected.mode:
                 self._verified[key] = Verified(epoch, charger.policy.application.generation)
                 return Outcome.SETTLED
@@ -152,16 +152,16 @@ class Reconciler:
             await self.reboots.ask(key, charger.policy.application.generation)
             return Outcome.WAITING
         await self._request(charger, expected, due_at, switch, trigger)
-        found, evidence = await self.gateway.read_switch(key, switch)
+        found, evidence = await self.gateway.commands(key).read_switch(switch)
         if found is not expected.mode:
-            written = await self.gateway.write_switch(
-                key, switch, expected.mode, lambda: self._expected(self.view.charger(*key))[0].mode is expected.mode
+            written = await self.gateway.commands(key).write_switch(
+                switch, expected.mode, lambda: self._expected(self.view.charger(*key))[0].mode is expected.mode
             )
             if written is Written.AFTER_REBOOT or switch.needs_reboot:
                 await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
                 await self.reboots.ask(key, charger.policy.application.generation)
                 return Outcome.WAITING
-            found, evidence = await self.gateway.read_switch(key, switch)
+            found, evidence = await self.gateway.commands(key).read_switch(switch)
         if found is not expected.mode:
             await self._record_failure(charger, "read_back_differs", f"accepted the write, but reads {evidence}")
             return Outcome.FAILED
@@ -198,11 +198,12 @@ class Reconciler:
             return
         begins = wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since)
         if begins and profile.has_cache:
-            log.info("cache of %s: %s", key[1], await self.gateway.clear_cache(key))
+            log.info("cache of %s: %s", key[1], await self.gateway.commands(key).clear_cache())
         if (known is None or known.epoch != epoch) and isinstance(profile.mode_control, DeviceVariable):
-            log.debug("switch of %s watched: %s", key[1], await self.gateway.watch_switch(key, profile.mode_control))
+            watched = await self.gateway.commands(key).watch_switch(profile.mode_control)
+            log.debug("switch of %s watched: %s", key[1], watched)
         if known is None or (known.epoch, known.offline) != (epoch, offline):
-            await self.conditions.offline_starts_set(key, offline, await self.gateway.make_safe(key, offline))
+            await self.conditions.offline_starts_set(key, offline, await self.gateway.commands(key).make_safe(offline))
         self._safe[key] = wanted
 
     async def _request(

@@ -20,7 +20,7 @@ from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, StartsCharges
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, StartCommands
 from access_policy.application.ports.clock import Clock
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode
@@ -59,7 +59,7 @@ class RemoteStarts:
     view: DecisionView
     live: RecentActivity
     profiles: CapabilityProfiles
-    gateway: StartsCharges
+    gateway: ConnectedChargers[StartCommands]
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _plugged: dict[_Spot, _PluggedIn] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class RemoteStarts:
         waiting.tries += 1
         waiting.due = self.monotonic() + AGAIN_AFTER_S
         try:
-            answer = await self.gateway.start_freely(key, connector_id)
+            answer = await self.gateway.commands(key).start_freely(connector_id)
         except ChargerDidNotAnswer as silence:
             answer = str(silence)
         log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
@@ -144,7 +144,7 @@ class RemoteStarts:
         asking.tries += 1
         asking.due = self.monotonic() + AGAIN_AFTER_S
         try:
-            await self.gateway.ask_for_statuses(key)
+            await self.gateway.commands(key).trigger_statuses()
         except ChargerDidNotAnswer as silence:
             log.info("charger %s does not say who is plugged in: %s", key[1], silence)
             if asking.tries < TRIES:

@@ -1,4 +1,4 @@
-"""Displays of chargers, on which a refused driver reads why."""
+"""Displays of chargers, which show a refused driver the reason."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Protocol
 
 from access_policy.application.ports.charger_gateway import StillWanted
 from access_policy.domain.access.denial import Denial
-from access_policy.domain.ids import ChargerKey
 
 
 @dataclass(frozen=True, slots=True)
 class Displayed:
-    """`status` is the charger's word for it; `Accepted` means that it shows the text."""
+    """`status` is the charger's answer; `Accepted` means that it shows the text."""
 
     status: str
     text: str
@@ -24,21 +23,17 @@ class Displayed:
         return self.status == "Accepted"
 
 
-class DriverDisplays(Protocol):
-    def serving_epoch(self, key: ChargerKey) -> int | None:
-        """As of `ChargerGateway`."""
-        ...
-
-    async def has_display(self, key: ChargerKey) -> bool:
-        """The charger takes texts. Raises `ChargerDidNotAnswer`."""
+class DisplayCommands(Protocol):
+    async def has_display(self) -> bool:
+        """The charger shows texts. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def show_denial(
-        self, key: ChargerKey, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
+        self, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
     ) -> Displayed:
-        """In place of what was shown for this connector before. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
+        """Replace the text that was shown for this connector before. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
         ...
 
-    async def clear_denial(self, key: ChargerKey, connector_id: int | None) -> str:
+    async def clear_denial(self, connector_id: int | None) -> str:
         """Returns the charger's status. Raises `ChargerDidNotAnswer`."""
         ...

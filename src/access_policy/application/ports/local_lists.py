@@ -1,4 +1,4 @@
-"""A charger's local list, in our words. The gateway that holds the charger's connection implements it."""
+"""Chargers' local lists, in the application's terms. The gateway that holds a charger's connection implements them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from access_policy.application.ports.charger_gateway import ConnectedChargers
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerKey
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """`version` is the charger's; 0: it has none yet. `capacity` entries fit in all, `per_message` in one message. `form`
-    names the form in which identifiers are sent: a list that was sent in another form is another list."""
+    """`version` is the charger's; 0 means that it has no list yet. `capacity` entries fit in the list, `per_message` in one
+    message. `form` names the form in which identifiers are sent: a list that was sent in another form is another list."""
 
     version: int
     capacity: int
@@ -23,8 +24,8 @@ class ListState:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What is on the charger's list now of what was sent, and the version that the charger reads back. `left_out`: how many
-    the protocol cannot carry in a list; they say nothing about the charger's room."""
+    """The sent identifiers that are on the charger's list now, and the version that the charger reads back. `left_out` counts
+    identifiers that the protocol cannot carry in a list; they do not depend on the charger's room."""
 
     version: int
     taken: list[Identifier]
@@ -33,15 +34,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ListSent:
-    """A list that a charger took in whole: its version, and a digest of what is on it and in which form."""
+    """A list that a charger stored in full: its version, and a digest of its entries and their form."""
 
     version: int
     digest: str
 
 
 class ListsSent(Protocol):
-    """What each charger's list was when it was sent last, across restarts. It holds no identifiers. Losing it costs one
-    more sending."""
+    """The list that each charger was sent last, kept across restarts. It has no identifiers. Losing it means that the list
+    is sent once more."""
 
     async def recall(self, key: ChargerKey) -> ListSent | None:
         """Raises `StoreUnavailable`."""
@@ -55,33 +56,29 @@ class ListsSent(Protocol):
 
 
 class ListNotKept(Exception):
-    """The charger has no local list, or did not take what was sent; the message says which."""
+    """The charger has no local list, or refused what was sent; the message says which."""
 
 
-class LocalLists(Protocol):
-    def serving_epoch(self, key: ChargerKey) -> int | None:
-        """As of `ChargerGateway`."""
-        ...
-
-    def connected_chargers(self) -> list[ChargerKey]: ...
-
-    async def list_state(self, key: ChargerKey) -> ListState:
+class LocalListCommands(Protocol):
+    async def list_state(self) -> ListState:
         """Raises `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
-    async def list_version(self, key: ChargerKey) -> int:
+    async def list_version(self) -> int:
         """The version that the charger has now. Raises as `list_state`."""
         ...
 
-    async def send_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> Sent:
-        """Replace the charger's list by `identifiers`, in as many messages as it takes, the first as `version`. The
-        first of them are taken where the charger has no room for all. Raises `ListNotKept` or `ChargerDidNotAnswer`."""
+    async def send_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
+        """Replace the charger's list by `identifiers`, in as many messages as needed, the first as `version`. A charger that
+        has no room for all stores the first ones. Raises `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
-    async def remove_from_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
-    ) -> int:
-        """As `send_list`, for identifiers that are to leave the list; returns the version that is read back."""
+    async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:
+        """As `send_list`, for identifiers that must leave the list; returns the version that is read back."""
         ...
+
+
+class LocalLists(ConnectedChargers[LocalListCommands], Protocol):
+    """The connected chargers, for the keeper of their local lists."""
+
+    def connected_chargers(self) -> list[ChargerKey]: ...

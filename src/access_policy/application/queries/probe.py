@@ -14,8 +14,12 @@ from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
-from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
-from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, InspectsChargers, SettingSeen
+from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers
+from access_policy.application.ports.charger_inspection import (
+    ChargerSettingsSeen,
+    InspectionCommands,
+    SettingSeen,
+)
 from access_policy.application.ports.views import Views
 from access_policy.domain.capability_profiles.capabilities import (
     CapabilityProfile,
@@ -78,7 +82,7 @@ class Probed:
 class Probe:
     view: DecisionView
     profiles: CapabilityProfiles
-    chargers: InspectsChargers
+    chargers: ConnectedChargers[InspectionCommands]
     views: Views
 
     async def __call__(self, key: ChargerKey) -> Probed:
@@ -93,7 +97,7 @@ class Probe:
         ]
         variables = {each for each in switches if isinstance(each, DeviceVariable)}
         try:
-            seen = await self.chargers.inspect(key, list(dict.fromkeys(keys)), sorted(variables, key=_name_of))
+            seen = await self.chargers.commands(key).inspect(list(dict.fromkeys(keys)), sorted(variables, key=_name_of))
         except ChargerDidNotAnswer as silence:
             raise ChargerNotProbed(f"Charger {key[1]} did not answer ({silence}); try again in a moment.") from silence
         row = await self.views.charger(*key) or {}

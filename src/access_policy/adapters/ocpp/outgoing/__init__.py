@@ -1,1 +1,1 @@
-"""Messages to chargers."""
+"""Commands to connected chargers: one class per OCPP version, each with every operation that the application needs."""

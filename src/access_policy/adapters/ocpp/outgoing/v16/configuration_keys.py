@@ -1,7 +1,7 @@
-"""Reads configuration keys of an OCPP 1.6 charger by name, as many in a message as it takes (GetConfiguration, 5.8).
+"""Read configuration keys by name, as many in a message as the charger accepts (GetConfiguration, 1.6, 5.8).
 
-A charger may limit the keys of one message (`GetConfigurationMaxKeys`). Beyond the limit some refuse the message and others
-answer for the first keys only; neither is a charger without those keys. The limit is kept with the connection.
+A charger may limit the keys of one message (`GetConfigurationMaxKeys`). Beyond the limit some chargers refuse the message
+and others answer for the first keys only; both may have the other keys all the same. The limit is kept with the connection.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ocpp.v16.call import GetConfiguration
+
 from access_policy.adapters.ocpp.errors import ErrorCode
-from access_policy.adapters.ocpp.outgoing.asking import call
+from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.transport.calls import CallRejected, Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import SwitchRefused
@@ -25,9 +27,9 @@ Entry = Mapping[str, Any]
 async def read_keys(
     connection: ChargerConnection, names: Sequence[str], *, urgency: Urgency = Urgency.ASK
 ) -> dict[str, Entry]:
-    """The charger's entries by lower-case key; a key that it does not have is missing.
+    """The charger's entries by lower-case key, without keys that the charger does not have.
 
-    Raises `ChargerDidNotAnswer`, and `SwitchRefused` where the charger refuses each key by itself.
+    Raises `ChargerDidNotAnswer`, and `SwitchRefused` when the charger refuses every single key.
     """
     found: dict[str, Entry] = {}
     refused: SwitchRefused | None = None
@@ -35,7 +37,7 @@ async def read_keys(
     while pending:
         part = pending[: connection.keys_at_once or KEYS_AT_ONCE]
         try:
-            answer = await call(connection, "GetConfiguration", {"key": part}, urgency=urgency)
+            answer = await call(connection, GetConfiguration(key=part), urgency=urgency)
         except SwitchRefused as refusal:
             if _is_unknown_action(refusal):
                 raise
@@ -55,6 +57,7 @@ async def read_keys(
 
 
 def entries_in(answer: Mapping[str, Any]) -> dict[str, Entry]:
+    """The readable entries of a GetConfiguration answer, by lower-case key."""
     entries = answer.get("configurationKey")
     return {
         entry["key"].lower(): entry
@@ -64,7 +67,7 @@ def entries_in(answer: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def _left_out(asked: Sequence[str], answer: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[str]:
-    """Keys about which the answer says nothing: neither a value nor that the charger does not know them."""
+    """Keys that the answer neither has a value for nor names as unknown."""
     unknown = answer.get("unknownKey")
     named = {str(key).lower() for key in (unknown if isinstance(unknown, list) else [])}
     return [name for name in asked if name.lower() not in entries and name.lower() not in named]
@@ -73,13 +76,14 @@ def _left_out(asked: Sequence[str], answer: Mapping[str, Any], entries: Mapping[
 async def _one_by_one(
     connection: ChargerConnection, names: Sequence[str], answered: int, urgency: Urgency
 ) -> dict[str, Entry]:
-    """Some chargers never name the keys they do not have, so the limit is learnt from a key that is there after all."""
+    """Read keys that an answer left out. Some chargers never name unknown keys, so only a key that turns out to exist shows
+    that the charger limits the keys of a message."""
     found: dict[str, Entry] = {}
     for name in names:
         if connection.absent_keys is not None and name.lower() in connection.absent_keys:
             continue
         try:
-            entries = entries_in(await call(connection, "GetConfiguration", {"key": [name]}, urgency=urgency))
+            entries = entries_in(await call(connection, GetConfiguration(key=[name]), urgency=urgency))
         except SwitchRefused:
             continue
         if name.lower() in entries:
@@ -91,9 +95,9 @@ async def _one_by_one(
 
 
 async def _fewer(connection: ChargerConnection, refused: int, urgency: Urgency) -> int:
-    """How many keys to ask for, fewer than were refused: as many as the charger states, or else one."""
+    """The keys to read in one message, fewer than were refused: the limit that the charger states, or else one."""
     try:
-        entries = entries_in(await call(connection, "GetConfiguration", {"key": [MAX_KEYS]}, urgency=urgency))
+        entries = entries_in(await call(connection, GetConfiguration(key=[MAX_KEYS]), urgency=urgency))
     except SwitchRefused:
         return 1
     stated = str(entries.get(MAX_KEYS.lower(), {}).get("value")).strip()

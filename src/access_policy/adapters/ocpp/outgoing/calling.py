@@ -1,10 +1,11 @@
-"""One CALL to a charger on behalf of the application: its outcomes are the port's errors."""
+"""Send one CALL to a charger for the application: every outcome is an error of the port, or an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from access_policy.adapters.ocpp.outgoing.payloads import action_of, payload_of
 from access_policy.adapters.ocpp.transport.calls import CallFailed, CallObsolete, CallRejected, Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import (
@@ -19,18 +20,21 @@ CALL_TIMEOUT_S: Final = 20.0
 
 async def call(
     connection: ChargerConnection,
-    action: str,
-    payload: dict[str, Any],
+    asked: object,
     *,
     urgency: Urgency = Urgency.ASK,
     wanted: StillWanted | None = None,
 ) -> Mapping[str, Any]:
-    """Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none, and `NoLongerWanted` when
-    `wanted` says so once it is this call's turn."""
+    """Send `asked`, a CALL's dataclass of the `ocpp` package, and return the payload of the answer.
+
+    Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none, and `NoLongerWanted` when
+    `wanted` is false once it is this call's turn.
+    """
+    action = action_of(asked)
     obsolete = None if wanted is None else lambda: not wanted()
     try:
         return await connection.call(
-            action, payload, timeout_s=CALL_TIMEOUT_S, priority=urgency.value, obsolete=obsolete
+            action, payload_of(asked), timeout_s=CALL_TIMEOUT_S, priority=urgency.value, obsolete=obsolete
         )
     except CallObsolete as obsolete_now:
         raise NoLongerWanted(action) from obsolete_now
@@ -38,3 +42,11 @@ async def call(
         raise SwitchRefused("rejected", f"{action}: {rejection}") from rejection
     except CallFailed as failure:
         raise ChargerDidNotAnswer(f"{action}: {failure}") from failure
+
+
+async def status_of(connection: ChargerConnection, asked: object, *, urgency: Urgency = Urgency.ASK) -> str:
+    """The status in the answer, or the error that the charger answered. Raises `ChargerDidNotAnswer`."""
+    try:
+        return str((await call(connection, asked, urgency=urgency)).get("status", "no status"))
+    except SwitchRefused as refusal:
+        return refusal.detail

@@ -1,0 +1,1 @@
+"""Commands to chargers that speak OCPP 1.6."""
