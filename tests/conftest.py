@@ -1,4 +1,4 @@
-"""What the whole run has to tell at its end."""
+"""Options of a run, and what a whole run reports at its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ocpp_schemas
+from tests.support import lengths, ocpp_schemas
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import databases, own_server, postgres_database, postgres_server
 from tests.support.records import migrated_records, records_database, records_location
@@ -31,9 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", metavar="FILE", help="write the table of the compliance test cases that were played"
     )
+    parser.addoption("--soak", action="store_true", help="run long tests in full, not in CI's short form")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    lengths.choose(in_full=config.getoption("--soak"))
     ocpp_schemas.watch_connections()
 
 

@@ -21,8 +21,7 @@ def places(request: pytest.FixtureRequest) -> Places:
 
 @pytest.fixture
 def thoroughness(request: pytest.FixtureRequest) -> float:
-    """Share of the examples of a property that are tried: what holds for SQLite is looked at again, not found out, on a
-    server that takes ten times as long."""
+    """Share of a property's examples: PostgreSQL needs ten times as long as SQLite, so it repeats a part of them."""
     return 1.0 if request.node.callspec.params["places"] == "sqlite" else 0.15
 
 

@@ -17,10 +17,13 @@ from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import allowed, denied, faulted, started
 from tests.support.builders import registered
 from tests.support.histories import histories, store_history
+from tests.support.lengths import Length
 from tests.support.places import Place, Places, read_models_at
 from tests.support.rows import log_of, rows_of
 from tests.support.stores import memory_store
 from tests.support.tables import as_content, content
+
+HISTORIES = Length(ci=12, soak=400, of="histories in SQLite, and a part of them in PostgreSQL")
 
 ALL = [projection.name for projection in PROJECTIONS]
 
@@ -31,8 +34,11 @@ async def follow(models: ReadModels, history: Sequence[Recorded], batch: int = 5
         await models.follow(part, part[-1].position)
 
 
+@pytest.mark.soak(HISTORIES)
 def test_rows_are_the_same_live_rebuilt_and_without_sql(places: Places, thoroughness: float):
-    @settings(max_examples=round(40 * thoroughness), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=round(HISTORIES.count * thoroughness), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
     @given(
         history=histories(), batch=st.integers(1, 30), rebuilt=st.lists(st.sampled_from(ALL), min_size=1, unique=True)
     )

@@ -14,10 +14,13 @@ from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import allowed, denied, faulted
 from tests.support.builders import depot_registered, registered
 from tests.support.histories import histories, store_history
+from tests.support.lengths import Length
 from tests.support.places import Place, Places, read_models_at
 from tests.support.rows import log_of, rows_of
 from tests.support.stores import memory_store
 from tests.support.tables import as_content, content
+
+HISTORIES = Length(ci=8, soak=250, of="histories in SQLite, and a part of them in PostgreSQL")
 
 ALL = [projection.name for projection in PROJECTIONS]
 
@@ -30,8 +33,11 @@ async def taken(models: ReadModels, history: list[Recorded], batch: int) -> None
             await models.follow([each for each in part for _ in range(2)], part[-1].position)
 
 
+@pytest.mark.soak(HISTORIES)
 def test_events_that_come_twice_make_the_same_rows_and_so_does_each_rebuild(places: Places, thoroughness: float):
-    @settings(max_examples=round(25 * thoroughness), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=round(HISTORIES.count * thoroughness), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
     @given(history=histories(), batch=st.integers(1, 30))
     def same_rows(history: list[Recorded], batch: int) -> None:
         with places() as place:

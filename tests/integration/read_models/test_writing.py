@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
@@ -9,8 +10,11 @@ from sqlalchemy import delete, select
 from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS
 from access_policy.adapters.read_models.writing import groups_of, write
 from access_policy.application.projections.changes import Change, Counted, Put, Remove, RowChange
+from tests.support.lengths import Length
 from tests.support.places import Place, migrated
 from tests.support.rows import Rows
+
+CHANGES_TRIED = Length(ci=50, soak=1_500, of="lists of changes in SQLite, and a part of them in PostgreSQL")
 
 IDS = st.sampled_from(["a", "b", "c"])
 CODES = st.sampled_from(["x", "y", None])
@@ -44,10 +48,11 @@ CHANGES = st.one_of(
 )
 
 
+@pytest.mark.soak(CHANGES_TRIED)
 def test_changes_written_together_leave_what_they_leave_one_by_one(place: Place, thoroughness: float):
     database = migrated(place)
 
-    @settings(max_examples=round(150 * thoroughness), deadline=None)
+    @settings(max_examples=round(CHANGES_TRIED.count * thoroughness), deadline=None)
     @given(changes=st.lists(CHANGES, max_size=25))
     def leave_the_same(changes: list[RowChange]) -> None:
         expected = Rows()

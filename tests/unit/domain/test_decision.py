@@ -51,7 +51,11 @@ from tests.support.builders import (
     ref,
     rule,
 )
+from tests.support.lengths import Length
 from tests.unit.domain.decision_reference import TABLE, expected_reason, facts
+
+INPUTS = Length(ci=300, soak=10_000, of="decision inputs")
+ATTEMPTS = Length(ci=60, soak=3_000, of="attempts")
 
 ALWAYS_MANAGED = ModePlan(time_zone="Europe/Berlin", baseline=MANAGED)
 
@@ -83,7 +87,8 @@ def truck(**changes: Any) -> Vehicle:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-@hypothesis.settings(max_examples=1_500)
+@pytest.mark.soak(INPUTS)
+@hypothesis.settings(max_examples=INPUTS.count)
 @given(facts())
 def test_the_decision_is_total_and_its_reason_is_that_of_the_first_row_that_applies(drawn: DecisionInputs) -> None:
     expected = expected_reason(drawn)
@@ -316,7 +321,8 @@ def attempts(draw: st.DrawFn) -> tuple[DecisionInputs, Timeline]:
     return draw(facts(expected=told.at(at), at=at)), told
 
 
-@hypothesis.settings(max_examples=300)
+@pytest.mark.soak(ATTEMPTS)
+@hypothesis.settings(max_examples=ATTEMPTS.count)
 @given(attempts())
 def test_a_permission_holds_up_to_the_first_minute_in_which_the_same_attempt_would_be_refused(
     drawn: tuple[DecisionInputs, Timeline],

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS, Recurrence, RecurrenceInvalid
 from tests.support.effort import at_most
+from tests.support.lengths import Length
+
+RECURRENCES = Length(ci=100, soak=3_000, of="recurrences")
 
 FAR = date(2300, 1, 1)
 DAY = timedelta(days=1)
@@ -292,7 +295,8 @@ def slowly(r: Recurrence, anchor: date, end: date) -> list[date]:
     return [day for day in picked if day <= end and (r.until is None or day <= r.until)]
 
 
-@hypothesis.settings(max_examples=300)
+@pytest.mark.soak(RECURRENCES)
+@hypothesis.settings(max_examples=RECURRENCES.count)
 @given(recurrences(), st.dates(d("2020-01-01"), d("2023-12-31")), st.integers(0, 700), st.integers(0, 200))
 def test_dates_agree_with_a_slow_reading_and_do_not_depend_on_where_expanding_begins(
     text: str, anchor: date, skip: int, length: int

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,9 @@ from access_policy.domain.vehicle_registry import registry as registries
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import ANNA, BAY, DAY, HOUR, NOON, agreement, rule, settings, vehicle_identifier
+from tests.support.lengths import Length
+
+HISTORIES = Length(ci=60, soak=2_000, of="histories")
 
 PolicyCommand = Callable[[ChargerAccessPolicy, datetime], tuple[Any, ...]]
 RegistryCommand = Callable[[VehicleRegistry], tuple[Any, ...]]
@@ -119,7 +123,8 @@ def registry_commands(draw: st.DrawFn) -> RegistryCommand:
     return draw(st.sampled_from(commands))
 
 
-@hypothesis.settings(max_examples=200)
+@pytest.mark.soak(HISTORIES)
+@hypothesis.settings(max_examples=HISTORIES.count)
 @given(st.lists(registry_commands(), max_size=30))
 def test_an_identifier_belongs_to_one_vehicle_whatever_happens(commands: list[RegistryCommand]) -> None:
     registry, events = VehicleRegistry(), []

@@ -8,6 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import hypothesis
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,10 @@ from access_policy.domain.mode_schedule.timeline import (
     next_transition,
     timeline,
 )
+from tests.support.lengths import Length
 from tests.unit.domain.minute_reference import DateTest, Reference, clock_changes
+
+PLANS = Length(ci=80, soak=4_000, of="plans")
 
 ZONES = (
     "Europe/Berlin",
@@ -143,7 +147,8 @@ def plans(draw: st.DrawFn) -> tuple[ModePlan, Reference]:
     return plan, Reference(plan, recurs, start, end)
 
 
-@hypothesis.settings(max_examples=400)
+@pytest.mark.soak(PLANS)
+@hypothesis.settings(max_examples=PLANS.count)
 @given(plans())
 def test_the_timeline_is_whole_and_agrees_with_each_minute(drawn: tuple[ModePlan, Reference]) -> None:
     plan, reference = drawn

@@ -28,7 +28,10 @@ from access_policy.adapters.event_stores.serde import (
 )
 from access_policy.application.ports.event_store import Envelope
 from access_policy.domain.charger_access_policy.events import ModeOverridden
+from tests.support.lengths import Length
 from tests.unit.event_stores.samples import ENVELOPE, OVERRIDE, SAMPLES
+
+EVENTS = Length(ci=8, soak=300, of="events of each type")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
@@ -82,7 +85,8 @@ def test_every_stored_name_ends_with_its_version() -> None:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES, ids=lambda event_type: event_type.__name__)
-@settings(max_examples=30, deadline=None)
+@pytest.mark.soak(EVENTS)
+@settings(max_examples=EVENTS.count, deadline=None)
 @given(data=st.data())
 def test_any_event_comes_back_exactly_as_it_was(event_type: type, data: st.DataObject) -> None:
     event, envelope = data.draw(values(event_type)), data.draw(values(Envelope))

@@ -24,10 +24,12 @@ from schemathesis.generation import GenerationMode
 from access_policy.entrypoints.http.auth import ROLES
 from access_policy.entrypoints.http.openapi import ANSWERS
 from tests.support.http_api import HttpApi, http_api
+from tests.support.lengths import Length
 from tests.unit.http.conftest import GIVEN, NIGHTS, RFID
 
-CASES = 20  # of each operation and mode
-CHAINS, CHAIN_LENGTH = 15, 10
+CASES = Length(ci=4, soak=100, of="cases of each operation and mode")
+CHAIN_LENGTH = 10
+CHAINS = Length(ci=4, soak=100, of=f"chains of {CHAIN_LENGTH} requests")
 NAMED = (  # where a case names what is there
     (ParameterLocation.PATH, ParameterLocation.BODY),
     (ParameterLocation.BODY,),
@@ -125,6 +127,7 @@ def there(loop: asyncio.AbstractEventLoop, api: HttpApi) -> dict[str, Any]:
     return THERE | loop.run_until_complete(made())
 
 
+@pytest.mark.soak(CASES)
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize("operation_id", ANSWERS)
 def test_every_answer_is_as_documented(
@@ -138,7 +141,7 @@ def test_every_answer_is_as_documented(
     answered: Counter[str] = Counter()
 
     @seed(1)
-    @settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=CASES.count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode), named=st.sampled_from(NAMED))
     def asked(case: schemathesis.Case, named: tuple[ParameterLocation, ...]) -> None:
         for location in named:
@@ -179,6 +182,7 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str,
             case.headers.pop(header, None)
 
 
+@pytest.mark.soak(CHAINS)
 def test_what_one_answer_names_can_be_asked_about_by_the_next_request(
     api: HttpApi, there: dict[str, Any], record_property: Callable[[str, object], None]
 ):
@@ -195,7 +199,7 @@ def test_what_one_answer_names_can_be_asked_about_by_the_next_request(
     run_state_machine_as_test(
         seed(1)(Chain),
         settings=settings(
-            max_examples=CHAINS,
+            max_examples=CHAINS.count,
             stateful_step_count=CHAIN_LENGTH,
             deadline=None,
             database=None,

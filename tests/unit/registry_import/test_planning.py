@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -29,8 +30,11 @@ from access_policy.domain.vehicle_registry.events import (
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRow
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.builders import agreement
+from tests.support.lengths import Length
 from tests.support.office import Vault
 from tests.support.stores import memory_store, pseudonyms
+
+FILES = Length(ci=50, soak=1_500, of="files")
 
 ACME = TenantId("acme")
 REFS = pseudonyms()
@@ -325,7 +329,8 @@ VEHICLES = st.fixed_dictionaries(
 NAMED_LIKE_EMPTY = {"vehicle_id": "a", "name": " -", "foreign": False, "valid": (None, None), "values": []}
 
 
-@settings(max_examples=150)
+@pytest.mark.soak(FILES)
+@settings(max_examples=FILES.count)
 @example([NAMED_LIKE_EMPTY], False)
 @given(st.lists(VEHICLES, min_size=1, max_size=6, unique_by=lambda vehicle: vehicle["vehicle_id"]), st.booleans())
 async def test_whatever_is_registered_an_export_of_it_imports_as_all_unchanged(

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import Enforcement
+from tests.support.lengths import Length
 from tests.unit.who_may_charge.machine import WhoMayCharge
 
 PLACES = {
@@ -32,10 +33,12 @@ PLACES = {
         ("Asia/Tehran", "America/Sao_Paulo", "2026-12-28T12"),
     ],
 }
-# Hypothesis varies what it has drawn before rather than drawing anew once it has seen ten machines: many short runs see
-# more than a long one.
-RUNS, MACHINES, RULES = 6, 10, 50
-STEPS_MIN = 20_000 // len(PLACES)
+# After ten machines hypothesis varies earlier draws instead of drawing anew, so many short runs reach more states than one
+# long run.
+MACHINES, RULES = 10, 50
+RUNS = Length(ci=1, soak=60, of=f"runs of {MACHINES} machines with {RULES} steps, for each pair of zones")
+STEPS_MIN = 800 * RUNS.count
+NEVER_MAX = 4 if RUNS.count == RUNS.ci else 0  # rows of the decision table that a short run may miss
 TABLE = {(reason.value, each.value) for reason in Reason if reason is not Reason.OBSERVED for each in Enforcement}
 QUICK = settings(
     max_examples=MACHINES,
@@ -46,6 +49,7 @@ QUICK = settings(
 )
 
 
+@pytest.mark.soak(RUNS)
 @pytest.mark.parametrize("places", PLACES)
 def test_service_and_reference_model_decide_the_same(
     places: str, record_property: Callable[[str, object], None]
@@ -61,11 +65,11 @@ def test_service_and_reference_model_decide_the_same(
             hits = hits_in_all
             steps = steps_in_all
 
-        for run in range(RUNS):
+        for run in range(RUNS.count):
             run_state_machine_as_test(seed(100 * number + run)(InThesePlaces), settings=QUICK)
 
     record_property("steps", dict(steps_in_all))
     record_property("decision table", {" ".join(row): times for row, times in hits_in_all.items()})
     assert steps_in_all.total() >= STEPS_MIN
     never = TABLE - hits_in_all.keys()
-    assert not never, f"no attempt came to these rows of the table: {sorted(never)}"
+    assert len(never) <= NEVER_MAX, f"no attempt came to these rows of the table: {sorted(never)}"
