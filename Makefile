@@ -8,7 +8,10 @@ RUN_STAMP := $(VENV)/.run-done
 SETUP_STAMP := $(VENV)/.setup-done
 BENCH_STAMP := $(VENV)/.bench-done
 PYTEST_WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS)
+PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+SOAK ?= tests
+# The tests start many processes, and each of them would compile every module that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
@@ -16,7 +19,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run cluster demo-once test check lint types arch unit integration pytest bench conformance docs wheel lock clean
+.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak bench conformance docs wheel lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,9 +52,13 @@ cluster: setup ## Run the service as several processes on one PostgreSQL, with a
 demo-once: $(RUN_STAMP) ## Run the demo for a bounded time and check what it should show
 	$(BIN)/access-policy demo-once
 
-test: setup lint types arch pytest demo-once ## Run every check and every test
+test: setup static pytest demo-once ## Run every check and every test
 
 check: test ## What CI runs, letter for letter
+
+# mypy and import-linter use one core each.
+static: setup lint
+	@printf '%s\n' types arch | xargs -n 1 -P 2 $(MAKE) --no-print-directory
 
 lint: setup ## Style, likely bugs and formatting (ruff)
 	$(BIN)/ruff check .
@@ -72,6 +79,9 @@ unit: setup ## The fast tests only
 
 integration: setup ## The tests with real parts only
 	$(PYTEST) tests/integration
+
+soak: setup ## The long tests in full (docs/testing.md); SOAK=tests/unit takes a part of them
+	$(PYTEST) --soak -m "soak or hypothesis" $(SOAK)
 
 bench: $(BENCH_STAMP) ## Run the benchmarks and print their figures
 	$(BIN)/python -m benchmarks

@@ -49,6 +49,8 @@ def valid_frames(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not lengths.lengths_of(item))
     for item in items:
         item.user_properties += [("octt", each) for each in ids_of(item)]
 
