@@ -1,1 +1,1 @@
-"""Questions of the read side that combine what several views know."""
+"""Queries that combine several views."""

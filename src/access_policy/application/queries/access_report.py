@@ -1,4 +1,4 @@
-"""How many attempts were allowed and denied, and what came of them, by whatever one wants to see side by side."""
+"""Counts of allowed and denied attempts and of their consequences, grouped as the caller chooses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ReportInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class AccessReports:
-    """`zone_of` tells a depot's zone."""
+    """`zone_of` returns a depot's zone."""
 
     views: Views
     zone_of: Callable[[TenantId, DepotId], ZoneInfo]
@@ -49,7 +49,7 @@ class AccessReports:
     async def __call__(
         self, tenant_id: TenantId, group_by: Sequence[GroupBy], wanted: ReportFilter
     ) -> list[dict[str, Any]]:
-        """A row a group, ascending; each has the columns grouped by and `COUNTS`. Raises `ReportInvalid`."""
+        """One row per group, ascending; each has the grouping columns and `COUNTS`. Raises `ReportInvalid`."""
         if wanted.until <= wanted.since:
             raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")
         columns = tuple(_COLUMNS[each] for each in group_by if each is not GroupBy.DAY)
@@ -62,7 +62,7 @@ class AccessReports:
 
 
 def _by_day(zones: Mapping[DepotId, ZoneInfo], columns: Sequence[str], counted: Sequence[Row]) -> list[dict[str, Any]]:
-    """Quarters of an hour into local days: every zone of today is whole quarters away from UTC."""
+    """Aggregate quarters of an hour into local days: every current zone's offset is a multiple of a quarter."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in counted:
         day = row["quarter"].astimezone(zones[row["depot_id"]]).date().isoformat()

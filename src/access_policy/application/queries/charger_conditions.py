@@ -1,7 +1,7 @@
-"""How a charger stands, as conditions with reasons (the shape of Kubernetes' status conditions; reliability, part 3).
+"""A charger's status as conditions with reasons (the shape of Kubernetes' status conditions; reliability.md, part 3).
 
-`Reachable`, `Applied`, `Drifted` and `Stalled` are told apart, since one word (`sync`) hides that a charger may be away and
-drifted, or reachable and stuck; `Ready` follows from them.
+`Reachable`, `Applied`, `Drifted` and `Stalled` are separate, because a single word (`sync`) hides that a charger may
+be offline and drifted, or reachable and stuck; `Ready` follows from them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`since` is when it last changed, as far as that is known; `generation` the request that it was seen at."""
+    """`since` is the instant of its last change, if known; `generation` the request for which it was observed."""
 
     type: str
     status: ConditionStatus
@@ -73,15 +73,13 @@ class _Teller:
         if self.link.connected:
             return self._tell("Reachable", ConditionStatus.TRUE, "connected", "", self.link.changed_at)
         if self.link.changed_at is None:
-            return self._tell(
-                "Reachable", ConditionStatus.FALSE, "never_connected", "It has not connected since it was put.", None
-            )
+            return self._tell("Reachable", ConditionStatus.FALSE, "never_connected", "It has never connected.", None)
         return self._tell("Reachable", ConditionStatus.FALSE, "disconnected", self.link.why or "", self.link.changed_at)
 
     def applied(self) -> Condition:
         application = self.policy.application
         if self._is_unsupported():
-            text = "Its profile has no way to switch it, so nobody can say which mode it is in."
+            text = "Its profile cannot switch it, so its mode is unknown."
             return self._tell("Applied", ConditionStatus.UNKNOWN, "unsupported", text, None)
         if is_applied(self.policy, self.expected):
             return self._tell("Applied", ConditionStatus.TRUE, "verified", application.evidence, application.applied_at)

@@ -1,4 +1,4 @@
-"""How the mode in force relates to the mode expected, in one word (api.md, `sync`)."""
+"""The relation of applied to expected mode, in one word (api.md, `sync`)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class Sync(StrEnum):
 def sync_of(
     policy: ChargerAccessPolicy, profile: CapabilityProfile | None, expected: AccessMode, *, connected: bool
 ) -> Sync:
-    """A charger that is away and was verified in the expected mode is in sync as far as anyone knows. One whose mode is
-    written and comes into force with its reboot is pending: nothing failed."""
+    """An offline charger last verified in the expected mode counts as in sync. A charger whose mode is written and
+    takes effect at its reboot is pending: nothing has failed.
+    """
     if profile is None or profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
         return Sync.UNSUPPORTED
     if is_applied(policy, expected):

@@ -1,4 +1,4 @@
-"""Why each decision of an attempt was made: the rows of the table in their order, in sentences that an operator can read."""
+"""The explanation of each decision of an attempt: the rows of the table in order, as sentences for operators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedDecision:
-    """`policy` is the charger's as it was decided by. `*_changed_since`: it reads differently today."""
+    """`policy` is the policy that decided. `*_changed_since`: the current version reads differently."""
 
     recorded: Recorded
     steps: tuple[ExplainedStep, ...]
@@ -48,8 +48,7 @@ class ExplainedAttempts:
     view: DecisionView
 
     async def decisions(self, tenant_id: TenantId, attempt_id: AttemptId) -> list[ExplainedDecision]:
-        """In the order in which they were made; empty for an attempt that nobody had to decide. Raises
-        `StoreUnavailable`."""
+        """The decisions in order; empty for an attempt that needed none. Raises `StoreUnavailable`."""
         history = await self.store.load(attempt_stream(tenant_id, attempt_id))
         decided = [recorded for recorded in history if isinstance(recorded.event, AccessAllowed | AccessDenied)]
         return [await self._explained(tenant_id, recorded) for recorded in decided]
@@ -73,7 +72,7 @@ class ExplainedAttempts:
 
 
 def text_of(step: Step, lineage: DecisionLineage) -> str:
-    """One sentence: what the row found."""
+    """The finding of one row, as a sentence."""
     passed, decided = _TEXTS[step.rule]
     return (decided if step.decided else passed)(lineage)
 
@@ -110,15 +109,15 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("The charger sent no identifier, or one that is malformed for its kind."),
     ),
     rows.pin_must_not_be_locked_out: (
-        _always("PINs were not locked out here, or it was no PIN."),
-        _always("Too many wrong PINs had been typed here: PINs were locked out."),
+        _always("PINs were not locked out here, or the identifier was not a PIN."),
+        _always("PINs were locked out after too many wrong PINs."),
     ),
     rows.identifier_must_be_known: (
         lambda of: f"It belonged to vehicle {of.vehicle_id} (registry version {of.registry_version}).",
         lambda of: (
             f"No vehicle had it (registry version {of.registry_version})."
             if of.vehicle_id is None
-            else f"It belonged to vehicle {of.vehicle_id}, but identifiers of its kind do not count for this depot or "
+            else f"It belonged to vehicle {of.vehicle_id}, but identifiers of its kind are not accepted for this depot or "
             "agreement."
         ),
     ),
@@ -127,7 +126,7 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("The vehicle was suspended."),
     ),
     rows.identifier_must_not_charge_elsewhere: (
-        _always("It had no charge under way at another charger, or its kind may have several."),
+        _always("It had no charge under way at another charger, or its kind allows several."),
         _always("The same identifier had a charge under way at another charger."),
     ),
     rows.own_vehicle_charges_while_valid: (
@@ -139,8 +138,8 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("The vehicle was outside its validity period."),
     ),
     rows.agreement_must_have_started: (
-        lambda of: f"Agreement {of.agreement_id} had begun.",
-        lambda of: f"Agreement {of.agreement_id} had not begun.",
+        lambda of: f"Agreement {of.agreement_id} had started.",
+        lambda of: f"Agreement {of.agreement_id} had not started.",
     ),
     rows.agreement_must_not_have_ended: (
         lambda of: f"Agreement {of.agreement_id} had not ended.",

@@ -1,6 +1,9 @@
-"""Did chargers enter their expected modes at the scheduled times? What was due is the timeline of the plan as it stood at each
-instant, from the charger's own stream; what was applied are the facts in the same stream. A transition that nobody could ask
-the charger for leaves no fact, and counts as missed all the same."""
+"""Mode compliance: did chargers enter their expected modes at the scheduled times?
+
+The due modes are the timeline of the plan in force at each instant, from the charger's own stream; the applied modes
+are events of the same stream. A transition for which the charger was unreachable leaves no event and still counts as
+missed.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
 
 ON_TIME_S = 60  # unless the caller says otherwise
-_AROUND = timedelta(days=4)  # before and after the period: what held when it began, and what was applied after its end
+_AROUND = timedelta(
+    days=4
+)  # margin before and after the period: the mode at its start, and modes applied after its end
 
 
 class ComplianceGroup(StrEnum):
@@ -56,7 +61,7 @@ MEASURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplianceQuestion:
-    """Transitions due in `[since, until)`; one applied at most `on_time_s` seconds after it was due is on time."""
+    """Transitions due in `[since, until)`; a transition applied within `on_time_s` seconds counts as on time."""
 
     since: datetime
     until: datetime
@@ -74,7 +79,7 @@ class TransitionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """In `[start, end)` the plan in force had the charger in `mode`, at this depot."""
+    """In `[start, end)` the plan in force expected `mode` of the charger, at this depot."""
 
     start: datetime
     end: datetime
@@ -85,7 +90,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """`lateness_s` of one that was applied. `unreachable`: nobody could ask the charger in time."""
+    """`lateness_s` is set once applied. `unreachable`: the charger was offline when the mode was due."""
 
     due_at: datetime
     outcome: TransitionOutcome
@@ -95,8 +100,9 @@ class Transition:
 
 @dataclass(slots=True)
 class ChargerPast:
-    """A charger's stream, read once. `plans` are the policies from when on they held; `seen` the modes it was seen in;
-    `requested_at` when it was asked for one."""
+    """A charger's stream, read once. `plans` are its policies by the instant from which they applied; `seen` the
+    modes it was seen in; `requested_at` the instants of requests.
+    """
 
     plans: list[tuple[datetime, ChargerAccessPolicy]] = field(default_factory=list)
     seen: list[tuple[datetime, AccessMode]] = field(default_factory=list)
@@ -124,7 +130,7 @@ class ChargerPast:
         return past
 
     def expected(self, since: datetime, until: datetime) -> Iterator[Expected]:
-        """In order and without overlap; neighbours may have the same mode. Nothing after the charger was retired."""
+        """In order, without overlap; neighbours may have the same mode. Nothing after the charger was retired."""
         for index, (begins, policy) in enumerate(self.plans):
             ends = self.plans[index + 1][0] if index + 1 < len(self.plans) else until
             start, end = max(begins, since), min(ends, until)
@@ -135,7 +141,7 @@ class ChargerPast:
                 yield Expected(each.start, each.end, each.mode, settings.depot_id, settings.time_zone)
 
     def mode_at(self, at: datetime) -> AccessMode | None:
-        """The mode in which it was last seen; None before it was seen in one."""
+        """The last mode it was seen in; None before the first."""
         index = bisect_right(self.seen, at, key=lambda each: each[0])
         return self.seen[index - 1][1] if index else None
 
@@ -153,7 +159,7 @@ class ChargerPast:
 
 
 def runs_of(pieces: Sequence[Expected]) -> list[Expected]:
-    """Neighbours with the same mode as one, with the depot of the first."""
+    """Merge neighbours with the same mode; the depot is that of the first."""
     runs: list[Expected] = []
     for each in pieces:
         last = runs[-1] if runs else None
@@ -208,7 +214,7 @@ class _Tally:
         }
 
     def _percentile(self, percent: int) -> float | None:
-        """The smallest lateness that so many percent do not exceed."""
+        """The smallest lateness that the given share of transitions does not exceed."""
         if not self.lateness_s:
             return None
         return round(self.lateness_s[ceil(len(self.lateness_s) * percent / 100) - 1], 3)
@@ -219,7 +225,7 @@ _Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ModeCompliance:
-    """Chargers whose profile cannot be switched at all are left out. Raises `ReportInvalid`, `StoreUnavailable`."""
+    """Excludes chargers whose profile cannot switch at all. Raises `ReportInvalid`, `StoreUnavailable`."""
 
     store: EventStore
     views: Views
@@ -229,7 +235,7 @@ class ModeCompliance:
     async def __call__(
         self, tenant_id: TenantId, group_by: Sequence[ComplianceGroup], question: ComplianceQuestion
     ) -> list[dict[str, Any]]:
-        """A row a group, ascending; each has the columns grouped by and `MEASURES`."""
+        """One row per group, ascending; each has the grouping columns and `MEASURES`."""
         if question.until <= question.since or question.until - question.since > HORIZON_MAX:
             raise ReportInvalid(
                 f"'until' must be later than 'from', by at most {HORIZON_MAX.days} days.", pointer="/until"
@@ -247,7 +253,7 @@ class ModeCompliance:
             yield ChargerId(question.charger_id)
             return
         cursor: str | None = None
-        while True:  # all: a charger may have been at the depot then, and be elsewhere now
+        while True:  # all of them: a charger may have been at the depot then and be at another now
             page = await self.views.chargers(tenant_id, depot_id=None, cursor=cursor, limit=PAGE_MAX)
             for row in page.items:
                 yield ChargerId(row["charger_id"])
@@ -279,7 +285,7 @@ class ModeCompliance:
             }
             return tallies[tuple(values[each] for each in group_by)]
 
-        for run in runs_of(pieces)[1:]:  # the first one began before anybody looks
+        for run in runs_of(pieces)[1:]:  # the first one started before the period
             if question.since <= run.start < until and question.depot_id in (None, run.depot_id):
                 tally(run.start, run).add(transition_to(run, past, on_time_s=question.on_time_s, now=now))
         for piece in pieces:
@@ -295,7 +301,7 @@ class ModeCompliance:
 
 
 def _within_days(piece: Expected, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The piece within `[since, until)`, in parts that end at local midnight."""
+    """The part within `[since, until)`, split at local midnights."""
     zone = ZoneInfo(piece.time_zone)
     start, end = max(piece.start, since), min(piece.end, until)
     while start < end:
@@ -307,7 +313,7 @@ def _within_days(piece: Expected, since: datetime, until: datetime) -> Iterator[
 
 
 def _seconds_in(mode: AccessMode, past: ChargerPast, start: datetime, end: datetime) -> float:
-    """For how long within `[start, end)` the charger's last seen mode was `mode`."""
+    """The number of seconds in `[start, end)` during which the charger's last seen mode was `mode`."""
     begin, last = (bisect_right(past.seen, at, key=lambda each: each[0]) for at in (start, end))
     marks = [(start, past.mode_at(start)), *past.seen[begin:last], (end, None)]
     return sum(

@@ -1,7 +1,9 @@
-"""Which capability profile fits a connected charger: read from its settings, never written (ocpp-access-control A1.3).
+"""The probe: find the capability profile that fits a connected charger from its settings, read-only
+(ocpp-access-control.md A1.3).
 
-A profile fits when the charger has its key or variable and tells its value, and best when the charger also says that it is of
-that vendor. What no switch was found for is proposed the central profile, which is safe with any charger that asks.
+A profile fits if the charger has its key or variable and reports the value, and fits best if the charger also reports
+that vendor. A charger without any known switch gets the central profile, which is safe with every charger that asks
+for authorisation.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class ProfileMatch(StrEnum):
     FITS = "fits"  # the switch is there and the vendor is the profile's
     MAY_FIT = "may_fit"  # the switch is there
     READ_ONLY = "read_only"  # it is there and cannot be written
-    UNREADABLE = "unreadable"  # it is there and its value is not told: a switch that cannot be read back proves nothing
+    UNREADABLE = "unreadable"  # it is there but cannot be read back, so no switching can be verified
     ALWAYS = "always"  # needs no switch on the charger
 
 
@@ -58,7 +60,7 @@ _ORDER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`because` says in sentences what speaks for and against it."""
+    """`because` lists the reasons for and against it, as sentences."""
 
     profile: CapabilityProfile
     fit: ProfileMatch
@@ -67,7 +69,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """`candidates` the best first; `settings` those that profiles name or whose names speak of access."""
+    """`candidates`, best first; `settings` are those that profiles name or whose names relate to access."""
 
     protocol: str
     vendor: str | None
@@ -114,7 +116,7 @@ class Probe:
 
 
 def candidates_of(profiles: Iterable[CapabilityProfile], seen: ChargerSettingsSeen, says: str) -> list[Candidate]:
-    """`says`: vendor and model as the charger boots with them."""
+    """`says` is the vendor and model that the charger reports at boot."""
     found = [
         candidate
         for profile in profiles
@@ -137,12 +139,12 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
         because.append(f"Its value is neither {control.managed_value!r} nor {control.freevend_value!r}.")
     is_vendors = _is_of(profile, says)
     if is_vendors:
-        because.append(f"It says that it is a {says.strip()}.")
+        because.append(f"It reports that it is a {says.strip()}.")
     if profile.evidence is Evidence.SECOND_HAND:
-        because.append("The key is known second-hand: try it with a plug-in.")
+        because.append("The key is known second-hand: verify it by plugging in.")
     if setting.value is None and mode is None:
         return Candidate(
-            profile, ProfileMatch.UNREADABLE, (*because, "It tells no value, so that no switching could be verified.")
+            profile, ProfileMatch.UNREADABLE, (*because, "It cannot be read back, so no switching could be verified.")
         )
     if setting.writable is False:
         return Candidate(profile, ProfileMatch.READ_ONLY, (*because, "It cannot be written."))
@@ -152,16 +154,18 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
 
 
 def _without_switch(profile: CapabilityProfile, control: ControlWithoutSwitch, says: str) -> Candidate | None:
-    """Of those without a switch the central one is proposed; a vendor's own before the standard one."""
+    """Of the profiles without a switch, propose the central one; a vendor's own before the standard one."""
     if control is not ControlWithoutSwitch.CENTRAL:
         return None
     if profile.vendors:
         return (
-            Candidate(profile, ProfileMatch.FITS, (f"It says that it is a {says.strip()}.",))
+            Candidate(profile, ProfileMatch.FITS, (f"It reports that it is a {says.strip()}.",))
             if _is_of(profile, says)
             else None
         )
-    return Candidate(profile, ProfileMatch.ALWAYS, ("It works with every charger that asks before each charge.",))
+    return Candidate(
+        profile, ProfileMatch.ALWAYS, ("It works with every charger that asks for authorisation before each charge.",)
+    )
 
 
 def _is_of(profile: CapabilityProfile, says: str) -> bool:

@@ -1,4 +1,4 @@
-"""The registry as a CSV file that imports as all-unchanged, page by page."""
+"""The registry as a CSV file that imports as all-unchanged, one page at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAITS = 15  # each as long as a command waits to be visible
 
 @dataclass(frozen=True, slots=True)
 class RegistryExport:
-    """`followed_to` is the log position up to which the views have been brought."""
+    """`followed_to` returns the log position that the views have reached."""
 
     views: Views
     vault: VehicleVault
@@ -31,8 +31,9 @@ class RegistryExport:
     followed_to: Callable[[], Awaitable[int]]
 
     async def ready(self, settled: Callable[[int], Awaitable[bool]]) -> None:
-        """Wait until the views have all that is stored now: an export that is behind, imported with `replace`, would remove
-        what it lacks. Raises `StoreUnavailable` if that takes too long."""
+        """Wait until the views contain everything stored now: importing a stale export with `replace` would remove
+        the missing vehicles. Raises `StoreUnavailable` if that takes too long.
+        """
         position = await self.store.last_position()
         for _ in range(WAITS):
             await settled(position)
@@ -41,8 +42,9 @@ class RegistryExport:
         raise StoreUnavailable("the read models are behind, as after a large import; export again in a moment")
 
     async def __call__(self, tenant_id: TenantId) -> AsyncIterator[str]:
-        """Vehicles by id, each as it is when its page is read. PINs, and values that cannot be unsealed, are masked.
-        Raises `StoreUnavailable`."""
+        """Yield the vehicles by id, each in its state when its page is read. PINs, and values that cannot be
+        decrypted, are masked. Raises `StoreUnavailable`.
+        """
         yield _lines([COLUMNS])
         cursor: str | None = None
         while True:
@@ -54,7 +56,7 @@ class RegistryExport:
                 return
 
     async def _values(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> dict[str, str | None]:
-        """By what was sealed."""
+        """The values by sealed value."""
         sealed = [
             (VehicleId(vehicle["vehicle_id"]), each["sealed"])
             for vehicle in vehicles
@@ -87,7 +89,7 @@ def _cells(vehicle: Row, values: dict[str, str | None]) -> list[str]:
 
 
 def _shown(identifier: Row, values: dict[str, str | None]) -> str:
-    """In a spelling of which no spreadsheet makes a number."""
+    """The value in a spelling that no spreadsheet turns into a number."""
     value = values.get(identifier["sealed"])
     match identifier["kind"]:
         case "other" if value is None:

@@ -1,1 +1,3 @@
-"""Importing a registry from a CSV file: read, plan, review, apply exactly the plan (design 6, ADR 0014); and exporting one."""
+"""Import of a registry from a CSV file: read, plan, review, apply exactly the plan (design.md 6, ADR 0014); and
+export.
+"""

@@ -1,7 +1,7 @@
-"""Applying a plan: under the registry's lock, checked as a whole first, then written in batches.
+"""Applying a plan, under the registry's lock: check the whole plan first, then write in batches.
 
-A batch is one append, and lets decisions be recorded before the next one. Each event names the plan as its cause, so that
-a later run, after a crash or a lost race, tells the plan's own changes from those of others and goes on where it stood.
+A batch is one append and yields to decisions before the next. Each event names the plan as its cause, so that a later
+run, after a crash or a lost race, distinguishes the plan's own changes from other changes and resumes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from access_policy.domain.vehicle_registry.many_vehicles import Moves, WantedVeh
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
 BATCH_EVENTS = 1_000
-BATCHES_A_NOTE = 10  # after so many the record says how far it is
+BATCHES_A_NOTE = 10  # rows between two progress updates of the record
 RESULTS_KEPT = timedelta(days=90)
 TRIES = 6
 
@@ -62,12 +62,15 @@ class PlanApplier:
     async def __call__(
         self, context: Context, record: PlanRecord, plan: ImportPlan, options: ApplyOptions, progress: Progress
     ) -> PlanRecord:
-        """The record of the applied plan. Raises what `checks` refuses, `ImportFailed`, `TooBusy` or `StoreUnavailable`:
-        after the last two, calling it again goes on from where it stood."""
+        """Return the record of the applied plan. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
+        `StoreUnavailable`; after the last two, call it again to resume.
+        """
         for _ in range(TRIES):
             try:
                 async with self.registries.locked(record.tenant_id) as registry:
-                    as_now = registry.copy()  # what threads check, and its version, while others' changes are followed
+                    as_now = (
+                        registry.copy()
+                    )  # the snapshot that threads check, and its version, while this process follows other changes
                     record = await self._ready(context, as_now, record, plan, options)
                     if record.state is PlanState.APPLIED:
                         return record
@@ -75,7 +78,7 @@ class PlanApplier:
                     return await run.to_the_end(registry, as_now)
             except VersionConflict:
                 record = await self.plans.find(record.tenant_id, record.plan_id, now=self.clock.now()) or record
-        raise TooBusy("others keep changing the registry; apply the plan again")
+        raise TooBusy("the registry keeps changing; apply the plan again")
 
     async def _ready(
         self,
@@ -139,14 +142,14 @@ class PlanApplier:
             return record
         await self._forget_removed(registry, record, plan)
         said = (
-            f"Others changed {len(moved)} of the plan's vehicles while it was applied. Plan the file anew for the rest."
+            f"{len(moved)} of the plan's vehicles changed while it was being applied. Plan the file again for the rest."
         )
         expires_at = self.clock.now() + RESULTS_KEPT
         await self.plans.end(replace(record, state=PlanState.FAILED, error=said, expires_at=expires_at))
         raise ImportFailed(said, moved[:ROWS_NAMED])
 
     async def _forget_removed(self, registry: VehicleRegistry, record: PlanRecord, plan: ImportPlan) -> None:
-        """The keys of all vehicles that the plan has removed: also of those that an earlier run did not come to."""
+        """Delete the keys of all vehicles that the plan removed, including those that an earlier run did not reach."""
         gone = [row.vehicle_id for row in plan.rows if row.action is Action.REMOVE and row.vehicle_id is not None]
         left_out = record.application.left_out if record.application else ()
         kept = {row.vehicle_id for row in left_out}
@@ -176,8 +179,9 @@ class PlanApplier:
 
 @dataclass(slots=True)
 class _Run:
-    """One stretch of writing, under the lock. `version` is that of the registry at which the rows were looked at; with each
-    batch it moves on by what was written."""
+    """One run of writing, under the lock. `version` is the registry's version at the last check of the rows; each
+    batch advances it by the events written.
+    """
 
     applier: PlanApplier
     context: Context
@@ -187,7 +191,7 @@ class _Run:
     version: int
 
     async def to_the_end(self, registry: VehicleRegistry, as_now: VehicleRegistry) -> PlanRecord:
-        """`as_now`: the registry as it was at `version`."""
+        """Write every remaining row. `as_now` is the registry at `version`."""
         application = self.record.application
         assert application is not None
         self.context = replace(
@@ -221,10 +225,10 @@ class _Run:
         return todo[begin:end]
 
     async def _write(self, registry: VehicleRegistry, batch: Sequence[PlanRow], moves: Moves) -> None:
-        """Raises `VersionConflict` also where the registry has moved on by others' changes: then look again at all."""
+        """Append one batch. Raises `VersionConflict` also if others changed the registry: check all rows again then."""
         wanted = await self._sealed(batch)
         if registry.version != self.version:
-            raise VersionConflict("others changed the registry meanwhile")
+            raise VersionConflict("the registry changed meanwhile")
         events = put_vehicles(registry, wanted, moves)
         await self.applier.registries.record(self.context, registry, events, now=self.applier.clock.now())
         for event in events:
@@ -279,7 +283,7 @@ class _Run:
 
 
 def _moves(registry: VehicleRegistry, rows: Iterable[PlanRow]) -> Iterator[tuple[IdentifierKey, VehicleId]]:
-    """What the rows take from other vehicles, which give it up by rows of their own."""
+    """The identifiers that rows take from other vehicles, whose own rows give them up."""
     for row in rows:
         for each in row.identifiers:
             key = (each.ref.kind, each.ref.pseudonym)

@@ -1,4 +1,4 @@
-"""What a row's cells mean, each by itself: values, "as it was", "empty", or what is wrong with them and what to do."""
+"""Parsing of a row's cells, each on its own: a value, "unchanged", "empty", or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(
 _FRACTION = re.compile(r"[0-9]+[.,]0+")
 _DIGITS = re.compile(r"[0-9]+")
 _MASK = re.compile(r"[*•]+|….{0,16}")
-_SPREADSHEET = "Make the column's format 'Text' in the spreadsheet and enter the value again."
-_MADE_A_NUMBER = f"A spreadsheet made a number of the value and lost digits. {_SPREADSHEET}"
-_DIGITS_KEPT = 15  # of a number, by spreadsheets
+_SPREADSHEET = "Format the column as 'Text' in the spreadsheet and enter the value again."
+_MADE_A_NUMBER = f"A spreadsheet converted the value to a number and lost digits. {_SPREADSHEET}"
+_DIGITS_KEPT = 15  # the digits of a number that spreadsheets keep
 _LENGTHS = {IdentifierKind.RFID: (8, 14, 20), IdentifierKind.MAC: (12, 16), IdentifierKind.PIN: (4,)}
 _ZEROS_LOST_MAX = 2
 
@@ -44,8 +44,9 @@ Check = Callable[[Identifier], None]
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """`value` is None for a PIN, which nobody keeps. `refs` are all under which a vehicle may hold the identifier; none given:
-    `ref` alone."""
+    """`value` is None for a PIN, which is never stored. `refs` are all refs under which a vehicle may hold the
+    identifier; empty: only `ref`.
+    """
 
     ref: IdentifierRef
     value: str | None
@@ -54,7 +55,9 @@ class Spelled:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierCell:
-    """The vehicle has exactly these identifiers of the kind: those spelled, and of its own those that look like a mask."""
+    """The vehicle keeps exactly these identifiers of the kind: the spelled ones, and those of its own that match a
+    mask.
+    """
 
     spelled: tuple[Spelled, ...] = ()
     masks: tuple[str, ...] = ()
@@ -65,7 +68,7 @@ class IdentifierCell:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A column that is missing is as it was; None empties it."""
+    """A missing column means unchanged; None empties it."""
 
     line: int
     vehicle_id: VehicleId | None
@@ -76,7 +79,7 @@ class ReadRow:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """`check` raises what an identifier is refused for by itself."""
+    """`check` raises the error for an identifier that is invalid by itself."""
 
     ref_of: RefOf
     refs_of: RefsOf
@@ -189,7 +192,7 @@ def _identifiers(kind: IdentifierKind, content: str, known: _Known) -> Identifie
 
 
 def _identifier(kind: IdentifierKind, text: str) -> Identifier:
-    """Raises `ValueError` for what a spreadsheet made of the value, `IdentifierInvalid` for what it cannot be otherwise."""
+    """Raises `ValueError` for a value that a spreadsheet damaged, `IdentifierInvalid` for any other invalid value."""
     if kind is IdentifierKind.OTHER:
         return identifier(kind, _verbatim(text))
     if EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
@@ -197,7 +200,7 @@ def _identifier(kind: IdentifierKind, text: str) -> Identifier:
     if _DIGITS.fullmatch(text) and kind in _LENGTHS and not text.startswith("0"):  # a number has no leading zeros
         if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
             raise ValueError(
-                f"All digits beyond the {_DIGITS_KEPT}th are 0, as when a spreadsheet makes a number of the value. "
+                f"All digits beyond the {_DIGITS_KEPT}th are 0, as when a spreadsheet converts the value to a number. "
                 f"{_SPREADSHEET} If the value is right, write it with colons."
             )
         if _zeros_lost(kind, text):
@@ -218,14 +221,16 @@ _PART = re.compile(r"(?:\\[;\\]|[^;])+")
 
 
 def other_spelled(value: str) -> str:
-    """A value of kind `other` as the column of an export holds it: no spreadsheet changes it, and reading gives it back."""
+    """A value of kind `other` as an export writes it: spreadsheets keep it intact, and reading returns the same
+    value.
+    """
     escaped = other_mask_spelled(value)
     looks_otherwise = _MASK.fullmatch(value) or _NUMBER_LIKE.fullmatch(value) or needs_guard(value)
     return f"\\{escaped}" if looks_otherwise or escaped.startswith("\\") else escaped
 
 
 def other_mask_spelled(masked: str) -> str:
-    """As `other_spelled`, for a masked form that is to be read as one."""
+    """Like `other_spelled`, for a masked form that must be read as a mask."""
     return masked.replace("\\", "\\\\").replace(";", "\\;")
 
 

@@ -1,4 +1,4 @@
-"""What a plan row would change, column by column, as people may see it: identifiers are masked."""
+"""The changes of a plan row, column by column, as people may see them: identifiers are masked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def changes_of(row: PlanRow) -> dict[str, Change]:
 
 
 def described(description: VehicleDescription | None) -> dict[str, object]:
-    """By column; all None of no description."""
+    """By column; every value is None if there is no description."""
     return {column: getattr(description, column, None) for column in DESCRIBED}
 
 

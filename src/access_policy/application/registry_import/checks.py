@@ -1,4 +1,4 @@
-"""May this plan be applied now? What has errors or has moved on since, and what depends on it; pure."""
+"""Checks before a plan is applied: rows with errors, rows changed since planning, and rows that depend on them. Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from access_policy.domain.vehicle_registry.registry import IdentifierKey, Vehicl
 REMOVALS_FREE = 5  # as many need no confirmation,
 REMOVALS_FREE_SHARE = 0.1  # nor does this share of the registry
 ROWS_NAMED = 100  # in a refusal
-_ANEW = "plan the file anew"
+_ANEW = "plan the file again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """`partial`: apply what can be applied. `confirm_removals`: how many vehicles the caller knows will be removed."""
+    """`partial`: apply every applicable row. `confirm_removals`: the number of removals that the caller confirms."""
 
     partial: bool = False
     confirm_removals: int | None = None
 
 
 def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: ApplyOptions) -> tuple[RefusedRow, ...]:
-    """The rows that are not applied; without `partial` there are none. Raises `ImportHasErrors`, `ImportPlanStale` or
-    `RemovalsNotConfirmed`."""
+    """Return the rows to leave out; empty without `partial`. Raises `ImportHasErrors`, `ImportPlanStale` or
+    `RemovalsNotConfirmed`.
+    """
     wrong = tuple(_refused(row, _said(row)) for row in plan.rows if row.action is Action.ERROR)
     if wrong and not options.partial:
         raise ImportHasErrors(
-            f"{len(wrong)} rows have errors: correct them and plan the file anew, or apply the others with partial.",
+            f"{len(wrong)} rows have errors: correct them and plan the file again, or send partial to apply the others.",
             wrong[:ROWS_NAMED],
         )
     moved = {row.vehicle_id: _refused(row, said) for row in plan.rows if (said := _moved(row, registry))}
@@ -38,7 +39,7 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
     refused = _with_dependents(plan, registry, {**gone, **moved})
     if refused and not options.partial:
         raise ImportPlanStale(
-            f"{len(refused)} rows do not fit any more: vehicles were changed since the plan was made; {_ANEW}.",
+            f"{len(refused)} rows no longer apply: their vehicles changed after the plan was made; {_ANEW}.",
             tuple(refused.values())[:ROWS_NAMED],
         )
     _check_removals(plan, registry, refused, options)
@@ -48,9 +49,9 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
 def left_out_midway(
     plan: ImportPlan, registry: VehicleRegistry, before: tuple[RefusedRow, ...], touched_by_others: set[VehicleId]
 ) -> tuple[RefusedRow, ...]:
-    """The rows that have to be left out besides `before`, since others changed their vehicles while the plan was applied."""
+    """Return the rows to leave out besides `before`, because others changed their vehicles during the import."""
     known = {row.vehicle_id for row in before}
-    said = "was changed by others while the import was under way"
+    said = "was changed by others during the import"
     moved: dict[VehicleId | None, RefusedRow] = {
         row.touched: _refused(row, f"{row.vehicle_id} {said}")
         for row in plan.rows
@@ -91,7 +92,7 @@ def _moved(row: PlanRow, registry: VehicleRegistry) -> str | None:
 def _with_dependents(
     plan: ImportPlan, registry: VehicleRegistry, out: Mapping[VehicleId | None, RefusedRow]
 ) -> dict[VehicleId | None, RefusedRow]:
-    """A row that takes an identifier from a vehicle which does not give it up is out as well, and so on."""
+    """Also leave out a row that takes an identifier from a vehicle which does not give it up, transitively."""
     refused = dict(out)
     rows = {row.touched: row for row in plan.rows if row.touched is not None and row.touched not in refused}
     found = True
@@ -115,10 +116,10 @@ def _taken(row: PlanRow, registry: VehicleRegistry, rows: Mapping[VehicleId, Pla
 
 
 def _kept_back_removals(plan: ImportPlan) -> dict[VehicleId | None, RefusedRow]:
-    """Where a row does not say which vehicle it is about, a vehicle that seems absent may be that one."""
+    """If a row does not name its vehicle, a vehicle that seems absent may be that one: keep it."""
     if all(row.vehicle_id is not None for row in plan.rows):
         return {}
-    said = "A row with errors does not say its vehicle, and could be this one's; correct it and plan the file anew."
+    said = "A row with errors does not name its vehicle and could mean this one; correct it and plan the file again."
     return {row.vehicle_id: _refused(row, said) for row in plan.rows if row.action is Action.REMOVE}
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a CSV file to rows of text, each with the line on which it begins."""
+"""Reading of a CSV file: from bytes to rows of text, each with the line on which it begins."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`cells` by column, as they are written. `wrong` says what keeps the cells from being told apart."""
+    """`cells` by column, verbatim. `wrong` says why the cells cannot be separated."""
 
     line: int
     cells: Mapping[str, str]
@@ -47,11 +47,11 @@ class Row:
 
 
 def rows_of(file: bytes) -> Iterator[Row]:
-    """Rows without any content are left out. Raises `ImportFileUnreadable`, as the reading comes to it."""
+    """Yield the rows that have content. Raises `ImportFileUnreadable` when it reaches the unreadable part."""
     lines = _Lines(_text(file))
     header = next(lines, None)
     if header is None:
-        raise _unreadable(f"The file is empty. Its first line names the columns. {_KNOWN}")
+        raise _unreadable(f"The file is empty. Its first line must name the columns. {_KNOWN}")
     if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=," as Excel writes and wants it
         header = next(lines, (header[0], []))
     columns = _columns(header[0], _without_empty_end(header[1], 1))
@@ -69,7 +69,9 @@ def rows_of(file: bytes) -> Iterator[Row]:
 
 
 def _without_empty_end(cells: list[str], kept: int = 0) -> list[str]:
-    """Without empty cells at the end, of which spreadsheets write some for columns that once had content; at least `kept`."""
+    """The cells without trailing empty ones, which spreadsheets write for columns that once had content; at least
+    `kept`.
+    """
     end = len(cells)
     while end > kept and not cells[end - 1].strip():
         end -= 1
@@ -79,12 +81,12 @@ def _without_empty_end(cells: list[str], kept: int = 0) -> list[str]:
 def _wrong_count(expected: int, cells: list[str]) -> str | None:
     if len(cells) == expected:
         return None
-    hint = "put a value that holds a comma in double quotes" if len(cells) > expected else "is a comma missing?"
+    hint = "put a value that contains a comma in double quotes" if len(cells) > expected else "is a comma missing?"
     return f"The row has {len(cells)} cells and the header {expected}; {hint}."
 
 
 class _Lines:
-    """The file's records with the lines on which they begin; a quoted line break does not begin one."""
+    """The file's records with the lines on which they begin; a quoted line break does not begin a record."""
 
     def __init__(self, text: str) -> None:
         self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -113,7 +115,7 @@ def _text(file: bytes) -> str:
     text = _utf_16(file) if file.startswith(_UTF_16) else _utf_8(file)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise _unreadable(f"Line {line} holds a NUL byte: the file is damaged, or not UTF-8. Save it as 'CSV UTF-8'.")
+        raise _unreadable(f"Line {line} contains a NUL byte: the file is damaged or not UTF-8. Save it as 'CSV UTF-8'.")
     return text
 
 
@@ -131,7 +133,9 @@ def _utf_16(file: bytes) -> str:
     try:
         return file.decode("utf-16")
     except UnicodeDecodeError as error:
-        raise _unreadable("The file begins as UTF-16 and does not go on so; save it as 'CSV UTF-8'.") from error
+        raise _unreadable(
+            "The file starts as UTF-16 but does not continue as UTF-16; save it as 'CSV UTF-8'."
+        ) from error
 
 
 # --- the header ------------------------------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ def _columns(line: int, cells: list[str]) -> list[str]:
         raise _unreadable(_no_header(line, cells))
     if unknown:
         shown = ", ".join(repr(cell[:40]) for cell in unknown[:10])
-        raise _unreadable(f"The file has columns that are not known here: {shown}. {_KNOWN}")
+        raise _unreadable(f"The file has unknown columns: {shown}. {_KNOWN}")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise _unreadable(f"The header names a column twice: {', '.join(twice)}.")
     if "vehicle_id" not in names:
@@ -157,7 +161,7 @@ def _no_header(line: int, cells: list[str]) -> str:
         parts = [part.strip(' "').lower() for part in cells[0].split(separator)]
         if parts == ["sep=", ""] or any(part in COLUMNS for part in parts):
             return f"This file is separated by {name}; save it with commas ('CSV UTF-8, comma delimited')."
-    return f"Line {line} is no header: its cells are no names of columns. {_KNOWN}"
+    return f"Line {line} is not a header: its cells are not column names. {_KNOWN}"
 
 
 def _unreadable(detail: str) -> ImportFileUnreadable:

@@ -1,4 +1,4 @@
-"""Why an import is refused as a whole. What is wrong with a row is said in the plan's row."""
+"""Refusals of a whole import. The plan's rows hold the errors of single rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from access_policy.domain.vehicle_registry.import_plan import RefusedRow
 
 
 class ImportFileUnreadable(Invalid):
-    """The file is no table that could be planned; the message says where and what to do."""
+    """The file is not a readable table; the message says where and what to do."""
 
     code = "import-file-unreadable"
 
@@ -23,7 +23,7 @@ class RemovalsNotConfirmed(Conflict):
 
 
 class ImportRowsRefused(Conflict):
-    """Rows keep the plan from being applied."""
+    """Rows prevent the plan from being applied."""
 
     def __init__(self, detail: str, rows: Sequence[RefusedRow]) -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class ImportRowsRefused(Conflict):
 
 
 class ImportPlanStale(ImportRowsRefused):
-    """Vehicles of the plan were changed since it was made. Nothing was applied."""
+    """Vehicles of the plan have changed since it was made. Nothing was applied."""
 
     code = "import-plan-stale"
 
@@ -41,6 +41,6 @@ class ImportHasErrors(ImportRowsRefused):
 
 
 class ImportFailed(ImportRowsRefused):
-    """The plan ended half-way, since others changed its vehicles meanwhile; `rows` are those."""
+    """The plan was applied in part: others changed the vehicles of `rows` during the import."""
 
     code = "import-failed"

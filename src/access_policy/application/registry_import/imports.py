@@ -1,4 +1,4 @@
-"""The imports of all tenants: planned, looked at, applied by tasks that this object holds until they end."""
+"""The imports of all tenants: planned, reviewed, and applied by tasks that this object owns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PlanKey = tuple[TenantId, str]
 
 @dataclass(slots=True)
 class _UnderWay:
-    """`task` is set as soon as there is one."""
+    """`task` is set as soon as it is created."""
 
     task: asyncio.Task[PlanRecord] | None = None
     done: int = 0
@@ -57,8 +57,9 @@ class _UnderWay:
 
 
 class RegistryImports:
-    """What the endpoints ask. Tasks that apply plans are held here: `resume` starts those that a former process left,
-    `close` ends all, and what they did not come to is left to the next `resume`."""
+    """The operations behind the endpoints. This object owns the tasks that apply plans: `resume` starts those that a
+    previous process left, `close` ends all of them, and the next `resume` finishes the rest.
+    """
 
     def __init__(
         self,
@@ -80,13 +81,14 @@ class RegistryImports:
     # --- planning ----------------------------------------------------------------------------------------------------
 
     async def plan(self, tenant_id: TenantId, file: bytes, mode: ImportMode) -> tuple[PlanRecord, ImportPlan]:
-        """The plan of the file, kept for a week; the file itself is not kept. Changes nothing in the registry. Raises
-        `ImportFileUnreadable`, `StoreUnavailable`."""
+        """Plan the file; the plan is kept for a week, the file is not. Changes nothing in the registry. Raises
+        `ImportFileUnreadable`, `StoreUnavailable`.
+        """
         now = self._clock.now()
         await self._plans.forget_old(now=now)
         read, fingerprint = await asyncio.to_thread(self._read, tenant_id, file)
         async with self._registries.locked(tenant_id) as registry:
-            as_now = registry.copy()  # the thread plans from one version, while others' changes are followed here
+            as_now = registry.copy()  # the thread plans from one version while this process follows other changes
         plan = await asyncio.to_thread(_planned, as_now, read, tenant_id, mode, fingerprint)
         await let_go(read)
         for generation in range(1, 1_000):
@@ -129,11 +131,11 @@ class RegistryImports:
         record = await self._plans.find(tenant_id, plan_id, now=self._clock.now())
         if record is None:
             days = PLANS_KEPT.days
-            raise ImportPlanUnknown(f"There is no such import plan; a plan that is not applied is kept {days} days.")
+            raise ImportPlanUnknown(f"Import plan not found; an unapplied plan is kept for {days} days.")
         return self._live(record)
 
     async def rows(self, record: PlanRecord) -> Sequence[PlanRow]:
-        """None of a plan that has ended."""
+        """The rows of the plan; empty once the plan has ended."""
         plan = None if record.state in _ENDED else await self._plans.rows(record)
         return () if plan is None else plan.rows
 
@@ -145,7 +147,7 @@ class RegistryImports:
         return await self._plans.forget_old(now=self._clock.now())
 
     def _live(self, record: PlanRecord) -> PlanRecord:
-        """With its progress; a plan that waits for its turn is being applied as well."""
+        """The record with its progress; a plan that waits in the queue counts as being applied."""
         under_way = self._under_way.get((record.tenant_id, record.plan_id))
         if under_way is None or record.state in _ENDED:
             return record
@@ -155,10 +157,9 @@ class RegistryImports:
     # --- applying ----------------------------------------------------------------------------------------------------
 
     async def apply(self, context: Context, plan_id: str, options: ApplyOptions, *, wait_s: float) -> PlanRecord:
-        """The record of the applied plan; or, if that takes longer than `wait_s`, of the plan that is being applied.
-
-        A plan that was applied is answered with its result. Raises `ImportPlanUnknown`, `ImportHasErrors`,
-        `ImportPlanStale`, `RemovalsNotConfirmed`, `ImportFailed`, `TooBusy` or `StoreUnavailable`.
+        """Return the record of the applied plan, or of the plan in progress if applying takes longer than `wait_s`.
+        An applied plan returns its result again. Raises `ImportPlanUnknown`, `ImportHasErrors`, `ImportPlanStale`,
+        `RemovalsNotConfirmed`, `ImportFailed`, `TooBusy` or `StoreUnavailable`.
         """
         record = await self.find(context.tenant_id, plan_id)
         if record.state is PlanState.APPLIED:
@@ -172,10 +173,10 @@ class RegistryImports:
         return replace(await self.find(context.tenant_id, plan_id), state=PlanState.APPLYING)
 
     async def resume(self) -> None:
-        """Go on with what was being applied when an earlier process ended. Raises `StoreUnavailable`."""
+        """Resume the imports that were in progress when the previous process ended. Raises `StoreUnavailable`."""
         for record in await self._plans.unfinished():
             if record.application is not None:
-                log.info("import %s goes on", record.plan_id)
+                log.info("import %s resumes", record.plan_id)
                 context = Context(
                     tenant_id=record.tenant_id,
                     actor=record.application.actor,
@@ -204,14 +205,14 @@ class RegistryImports:
     def _ended(self, key: PlanKey, task: asyncio.Task[PlanRecord]) -> None:
         self._under_way.pop(key, None)
         if not task.cancelled():
-            task.exception()  # noted in the plan already, and raised to who waits
+            task.exception()  # already recorded in the plan, and raised to the waiting caller
 
     async def _applied(
         self, context: Context, record: PlanRecord, options: ApplyOptions, under_way: _UnderWay
     ) -> PlanRecord:
         try:
             plan = await self._plans.rows(record)
-            if plan is None:  # it ended between the question and this task
+            if plan is None:  # it ended between the request and this task
                 return await self.find(record.tenant_id, record.plan_id)
             applied = await self._applier(context, record, plan, options, under_way.progress)
             rows = list(plan.rows)
@@ -223,7 +224,7 @@ class RegistryImports:
             raise
         except Exception:
             log.exception("import %s failed", record.plan_id)
-            await self._note(record, "An error of the service stopped the import; apply it again to go on.")
+            await self._note(record, "A service error stopped the import; apply it again to resume.")
             raise
 
     async def _note(self, record: PlanRecord, trouble: str) -> None:
@@ -232,7 +233,7 @@ class RegistryImports:
             if now is not None and now.state not in _ENDED:
                 await self._plans.update(replace(now, error=trouble))
         except StoreUnavailable as unavailable:
-            log.warning("import %s: %s; and that is not noted: %s", record.plan_id, trouble, unavailable)
+            log.warning("import %s: %s; and the error could not be recorded: %s", record.plan_id, trouble, unavailable)
 
 
 def _planned(

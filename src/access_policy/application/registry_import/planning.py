@@ -1,4 +1,4 @@
-"""Planning: read rows beside the registry make a plan. Pure; it reads the registry and changes nothing."""
+"""Planning: rows and registry give a plan. Pure: it only reads the registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, Iden
 
 @dataclass(slots=True)
 class _Draft:
-    """A row on its way to a plan row; `errors` grow."""
+    """A row that is becoming a plan row; `errors` accumulate."""
 
     row: ReadRow
     current: Vehicle | None
@@ -33,7 +33,7 @@ class _Draft:
 
 
 def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMode) -> tuple[PlanRow, ...]:
-    """A plan row for each row of the file in its order; in `replace` then the vehicles to remove, by id."""
+    """One plan row per row of the file, in order; in `replace` mode followed by the vehicles to remove, by id."""
     drafts = [_draft(registry, row) for row in rows]
     _refuse_double_vehicles(drafts)
     by_vehicle = {draft.row.vehicle_id: draft for draft in drafts if draft.row.vehicle_id is not None}
@@ -118,14 +118,16 @@ def _identify(registry: VehicleRegistry, draft: _Draft) -> None:
 
 
 def _held(registry: VehicleRegistry, draft: _Draft, spelled: Spelled) -> list[IdentifierRef]:
-    """The identifier as the vehicle has it, twice if it was registered in two normal forms; else as another vehicle has it."""
+    """The identifier as the vehicle holds it, twice if it was registered in two normal forms; otherwise as another
+    vehicle holds it.
+    """
     refs = spelled.refs or (spelled.ref,)
     had = {_key(ref) for ref in draft.had}
     return [ref for ref in refs if _key(ref) in had] or [registry.held_as(refs)]
 
 
 def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) -> str | None:
-    """A mask stands for what the vehicle has. Stars do so also where it has nothing: then nothing stays."""
+    """A mask selects identifiers that the vehicle has. If it has none of the kind, asterisks select nothing."""
     if not cell.masks:
         return None
     if draft.current is None:
@@ -171,8 +173,9 @@ def _lines(drafts: Sequence[_Draft], but: _Draft) -> str:
 def _refuse_taken(
     registry: VehicleRegistry, drafts: Sequence[_Draft], by_vehicle: dict[VehicleId, _Draft], mode: ImportMode
 ) -> None:
-    """An identifier that another vehicle has can come here only if that one loses it in the same plan; a row with errors
-    loses nothing, so that one error can make others."""
+    """An identifier of another vehicle can move here only if the same plan releases it there; a row with errors
+    releases nothing, so one error can cause others.
+    """
     found = True
     while found:
         found = False

@@ -1,4 +1,4 @@
-"""A planned import: what each row would do, and to which version of which vehicle."""
+"""A planned import: the change of each row, and the vehicle version it is planned against."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from access_policy.domain.ids import ActorId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
-PLAN_FORMAT = 2  # of how files are read and rows compared: another one makes other plans of the same file
+PLAN_FORMAT = 2  # the version of reading and comparing: a new one plans the same file differently
 
 
 class ImportMode(StrEnum):
-    MERGE = "merge"  # vehicles that the file does not have stay
-    REPLACE = "replace"  # and here they are removed
+    MERGE = "merge"  # keeps vehicles that are not in the file
+    REPLACE = "replace"  # removes vehicles that are not in the file
 
 
 class Action(StrEnum):
@@ -52,7 +52,9 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedIdentifier:
-    """`value` where it has to be sealed when the plan is applied: not of a PIN, and not of one that the vehicle has."""
+    """`value` is set if applying has to seal it: not for a PIN, and not for an identifier that the vehicle already
+    has.
+    """
 
     ref: IdentifierRef
     value: str | None = None
@@ -60,10 +62,10 @@ class PlannedIdentifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """`base_version` is the vehicle's version that the row was planned against, 0 of a new one. The vehicle is to read like
-    `description` (None: it is to be removed) and to have exactly `identifiers`; both say nothing of a row that touches
-    nothing. `before` and `had` are what it was when the row was planned. `line` is None for a vehicle that the file does
-    not have."""
+    """`base_version` is the vehicle's version at planning, 0 for a new vehicle. Applying gives the vehicle
+    `description` (None: removes it) and exactly `identifiers`; neither matters for a row that changes nothing.
+    `before` and `had` are the state at planning. `line` is None for a vehicle that is not in the file.
+    """
 
     line: int | None
     action: Action
@@ -77,14 +79,14 @@ class PlanRow:
 
     @property
     def touched(self) -> VehicleId | None:
-        """The vehicle that the row would change."""
+        """The vehicle that the row changes."""
         return self.vehicle_id if self.action in TOUCHING else None
 
     def has(self, key: IdentifierKey) -> bool:
         return any((each.ref.kind, each.ref.pseudonym) == key for each in self.identifiers)
 
     def is_so(self, registry: VehicleRegistry) -> bool:
-        """The vehicle is as the row wants it."""
+        """True if the vehicle already matches the row."""
         current = None if self.vehicle_id is None else registry.vehicles.get(self.vehicle_id)
         if current is None or self.description is None:
             return current is None and self.description is None
@@ -93,7 +95,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPlan:
-    """`registry_version` is that of the registry when it was planned, `vehicles` how many it had then."""
+    """`registry_version` is the registry's version at planning, `vehicles` its number of vehicles then."""
 
     tenant_id: TenantId
     plan_id: str
@@ -117,7 +119,7 @@ class PlanState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """How a plan is being applied: by whom and on which request, from which version of the registry on, without which rows."""
+    """The parameters of an application: actor and request, starting version of the registry, and rows left out."""
 
     actor: ActorId
     correlation_id: str
@@ -128,7 +130,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What was done; `registry_version` is that of the event that says so."""
+    """The result of an import; `registry_version` is the version of the event that records it."""
 
     applied: Mapping[str, int]
     left_out: tuple[RefusedRow, ...]
@@ -138,8 +140,9 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """A kept plan without its rows, made when the registry had `vehicles`. `done` of `of` rows are as planned, while it is
-    being applied; `error` is what last kept it from being applied."""
+    """A stored plan without its rows; the registry had `vehicles` at planning. `done` of `of` rows are applied so
+    far; `error` is the last error that stopped it.
+    """
 
     tenant_id: TenantId
     plan_id: str
@@ -161,8 +164,9 @@ class PlanRecord:
 def plan_id_of(
     tenant_id: TenantId, mode: ImportMode, file_fingerprint: str, rows: Iterable[PlanRow], generation: int
 ) -> str:
-    """Equal for the same file and mode against the same versions of the vehicles that it touches. `generation` tells the
-    plan from an earlier one like it that was applied already."""
+    """Equal for the same file and mode against the same versions of the vehicles that it touches. `generation`
+    distinguishes the plan from an identical earlier one that was applied already.
+    """
     digest = hashlib.sha256(f"{PLAN_FORMAT}\0{tenant_id}\0{mode}\0{file_fingerprint}\0{generation}".encode())
     for row in rows:
         base = row.base_version if row.action in TOUCHING else ""
