@@ -105,7 +105,7 @@ class Fleet:
             "online": sum(charger.online for charger in self.chargers),
             "ready": sum(charger.ready for charger in self.chargers),
             "freevend": sum(charger.freevend_active for charger in self.healthy),
-            "listed": Counter(charger.station.authorisation.listed for charger in self.healthy),
+            "listed": Counter(charger.state.local_authorisation.listed for charger in self.healthy),
             "asked": self.asked,
             "closed": self.closed,
             "turned_away": self.turned_away,

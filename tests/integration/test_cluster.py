@@ -14,7 +14,7 @@ from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.cluster import GATEWAYS, Cluster
 from access_policy.entrypoints.demo.fleet import CHARGERS
 from access_policy.entrypoints.demo.once import all_chargers
-from tests.support.chargers import Identifier, LinkLost, SimulatedCharger
+from tests.support.chargers import ConnectionLost, Identifier, SimulatedCharger
 
 
 @pytest.mark.usefixtures("databases")
@@ -51,7 +51,7 @@ async def presented(chargers: dict[str, SimulatedCharger], tag: str) -> int:
         for _ in range(3):
             try:
                 return bool(await charger.call(*authorize(charger, tag)))
-            except LinkLost:  # it has just learnt that its gateway is gone
+            except ConnectionLost:  # it has just learnt that its gateway is gone
                 await charger.until_ready(timeout_s=30)
         return False
 

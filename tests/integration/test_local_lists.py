@@ -42,7 +42,7 @@ class Yard:
 
     @property
     def listed(self) -> int:
-        return self.charger.station.authorisation.listed
+        return self.charger.state.local_authorisation.listed
 
     async def until(self, fits: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -152,9 +152,9 @@ async def test_a_list_keeps_to_what_the_charger_can_hold(tmp_path: Path, protoco
     async with yard_of(tmp_path, protocol, vehicles=9, local_list_capacity=5, local_list_per_message=2) as yard:
         held = 5 if protocol == OCPP16 else 4  # 2.x tells its room in reports only: it is full at the third message
         await yard.until(lambda: yard.listed == held)
-        first = yard.charger.station.authorisation.version
+        first = yard.charger.state.local_authorisation.version
         await yard.do(SuspendVehicle(vehicle_id=VehicleId("bus-0"), reason="stolen"))
-        await yard.until(lambda: yard.listed == held and yard.charger.station.authorisation.version > first)
+        await yard.until(lambda: yard.listed == held and yard.charger.state.local_authorisation.version > first)
 
         assert not await yard.offline(Identifier.rfid(card(0)))
         assert await yard.offline(Identifier.rfid(card(1)))
@@ -172,8 +172,8 @@ async def test_a_closed_charger_has_nobody_on_its_list(tmp_path: Path) -> None:
 async def test_a_charger_that_lost_its_list_gets_it_again(tmp_path: Path) -> None:
     async with yard_of(tmp_path, OCPP16) as yard:
         await yard.until(lambda: yard.listed == 2)
-        yard.charger.station.authorisation.replace(3, [])
-        yard.charger.lose_link()
+        yard.charger.state.local_authorisation.replace(3, [])
+        yard.charger.lose_connection()
         await yard.until(lambda: yard.listed == 2)
 
 

@@ -171,7 +171,7 @@ async def test_a_charge_goes_on_and_ends_at_another_gateway(cluster: Cluster) ->
         assert (await charger.present(1, Identifier.rfid(CARD))).charged
         charger.go_offline()
         await until(lambda: not cluster.holds("gw-1"))
-        charger.station.link._spec = replace(charger.spec, url=cluster.spec("gw-2").url)
+        charger.state.connection._spec = replace(charger.spec, url=cluster.spec("gw-2").url)
         charger.come_online()
         await until(lambda: cluster.holds("gw-2"))
         await charger.until_ready()

@@ -1,13 +1,13 @@
-"""Simulated chargers: honest, independent models of charging stations for the demo, the tests and load generators.
+"""Simulated charging stations for demos, tests and load generators.
 
-Nothing here imports the rest of access_policy: what these chargers say about the server is a second opinion.
+The package shares no code with any central system, so its chargers test a server independently.
 """
 
 from simulated_charger.behaviour import EVERYTHING, AfterRefusal, Behaviour
+from simulated_charger.calls import CallRefused, ConnectionLost, NoAnswer
 from simulated_charger.charger import SimulatedCharger
 from simulated_charger.connector import Connector, Status, StopReason, Transaction
-from simulated_charger.link import CallRefused, LinkLost, NoAnswer
-from simulated_charger.observed import DecidedBy, Frame, Outcome, Verdict
+from simulated_charger.observed import AttemptResult, AuthorisationResult, DecidedBy, Frame
 from simulated_charger.spec import (
     OCPP16,
     OCPP21,
@@ -26,9 +26,12 @@ __all__ = [
     "OCPP21",
     "OCPP201",
     "AfterRefusal",
+    "AttemptResult",
+    "AuthorisationResult",
     "Behaviour",
     "CallRefused",
     "ChargerSpec",
+    "ConnectionLost",
     "Connector",
     "DecidedBy",
     "Frame",
@@ -36,13 +39,10 @@ __all__ = [
     "FreevendVariable",
     "Identifier",
     "IdentifierKind",
-    "LinkLost",
     "NoAnswer",
-    "Outcome",
     "SimulatedCharger",
     "Status",
     "StopReason",
     "Transaction",
     "Vehicle",
-    "Verdict",
 ]

@@ -1,56 +1,57 @@
-"""Who may charge, as this charger finds out: by its own rules, or by asking the central system."""
+"""Authorisation of identifiers: by local rules, or by the central system."""
 
 from __future__ import annotations
 
-from simulated_charger.link import CallRefused, LinkLost, NoAnswer
-from simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.calls import CallRefused, ConnectionLost, NoAnswer
+from simulated_charger.dialect import Dialect
+from simulated_charger.observed import AuthorisationResult, DecidedBy
 from simulated_charger.spec import Identifier, IdentifierKind, Payload
-from simulated_charger.station import Dialect, Station
+from simulated_charger.state import ChargerState
 
-NO_ANSWER = Verdict(status="NoAnswer", decided_by=DecidedBy.NOBODY)
-FREE = Verdict(status="Accepted", decided_by=DecidedBy.FREEVEND)
-UNCHECKED = Verdict(status="Accepted", decided_by=DecidedBy.NOBODY)
+NO_ANSWER = AuthorisationResult(status="NoAnswer", decided_by=DecidedBy.UNDECIDED)
+FREE = AuthorisationResult(status="Accepted", decided_by=DecidedBy.FREEVEND)
+UNCHECKED = AuthorisationResult(status="Accepted", decided_by=DecidedBy.UNDECIDED)
 
 
 class Admissions:
-    __slots__ = ("_dialect", "_station")
+    __slots__ = ("_dialect", "_state")
 
-    def __init__(self, station: Station, dialect: Dialect) -> None:
-        self._station = station
+    def __init__(self, state: ChargerState, dialect: Dialect) -> None:
+        self._state = state
         self._dialect = dialect
 
-    async def ask_for(self, identifier: Identifier) -> Verdict:
-        """Decide by local rules, or ask. An unanswered question is no permission."""
-        station, dialect = self._station, self._dialect
-        if (unasked := self._without_asking(identifier)) is not None:
-            return unasked
+    async def authorise(self, identifier: Identifier) -> AuthorisationResult:
+        """Decide by local rules or by Authorize. An unanswered Authorize is not a permission."""
+        state, dialect = self._state, self._dialect
+        if (immediate := self._without_request(identifier)) is not None:
+            return immediate
         key = dialect.key(identifier)
-        local = station.authorisation.decide(key, online=station.operational, rules=dialect.rules(), now=station.now())
+        local = state.local_authorisation.decide(key, online=state.operational, rules=dialect.rules(), now=state.now())
         if local is not None:
             return local
         try:
-            answer = await station.link.call(*dialect.authorize(identifier))
-        except LinkLost:
-            offline = station.authorisation.decide(key, online=False, rules=dialect.rules(), now=station.now())
+            answer = await state.connection.call(*dialect.authorize(identifier))
+        except ConnectionLost:
+            offline = state.local_authorisation.decide(key, online=False, rules=dialect.rules(), now=state.now())
             return offline or NO_ANSWER
         except (NoAnswer, CallRefused):
             return NO_ANSWER
-        return self.heard(identifier, answer) or NO_ANSWER
+        return self.process_answer(identifier, answer) or NO_ANSWER
 
-    def heard(self, identifier: Identifier, answer: Payload) -> Verdict | None:
-        """What an answer says about the identifier, if anything; it is remembered and shown to the driver."""
-        station = self._station
-        verdict = self._dialect.verdict(answer)
-        if verdict is None:
+    def process_answer(self, identifier: Identifier, answer: Payload) -> AuthorisationResult | None:
+        """Return the identifier's status in an answer, if it has one; cache it and show it to the driver."""
+        state = self._state
+        authorisation = self._dialect.authorisation(answer)
+        if authorisation is None:
             return None
         if identifier.kind not in (IdentifierKind.NONE, IdentifierKind.CENTRAL):
             key = self._dialect.key(identifier)
-            station.authorisation.remember(key, verdict, rules=self._dialect.rules(), now=station.now())
-        station.message_to_driver = verdict.message or verdict.status
-        return verdict
+            state.local_authorisation.remember(key, authorisation, rules=self._dialect.rules(), now=state.now())
+        state.message_to_driver = authorisation.message or authorisation.status
+        return authorisation
 
-    def _without_asking(self, identifier: Identifier) -> Verdict | None:
+    def _without_request(self, identifier: Identifier) -> AuthorisationResult | None:
         freevend = self._dialect.freevend_identifier()
         if freevend is not None and freevend.kind is IdentifierKind.NONE:
             return FREE
-        return UNCHECKED if self._station.spec.behaviour.skips_authorize and self._station.operational else None
+        return UNCHECKED if self._state.spec.behaviour.skips_authorize and self._state.operational else None

@@ -1,4 +1,4 @@
-"""One connector: what is plugged in, who was admitted, what flows. Its status follows from these and is never set."""
+"""One connector: its vehicle, authorisation, transaction and energy. Its status is derived from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from simulated_charger.observed import Verdict
+from simulated_charger.observed import AuthorisationResult
 from simulated_charger.spec import Identifier, Vehicle
 
 
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class StartCause(StrEnum):
-    CABLE = "cable"  # 2.x, TxStartPoint EVConnected: nobody is authorised yet
+    CABLE = "cable"  # 2.x, TxStartPoint EVConnected: no identifier is authorised yet
     PRESENTED = "presented"
     REMOTE = "remote"
     FREEVEND = "freevend"
@@ -44,7 +44,7 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`faulted` False: the codes are sent with the connector's normal status. `after_refusal`: nothing is broken."""
+    """An error status. `faulted` False: sent with the connector's normal status. `after_refusal`: nothing is broken."""
 
     error_code: str
     vendor_error_code: str | None = None
@@ -54,25 +54,25 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Somebody who may start: by whose word, and how it came about."""
+    """An identifier that may start a transaction, with its authorisation and its cause."""
 
     identifier: Identifier
-    verdict: Verdict
+    authorisation: AuthorisationResult
     cause: StartCause
     remote_start_id: int | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Transaction:
-    key: str  # our own id, which is the transactionId of 2.x
+    key: str  # the charger's own id, which is the transactionId of 2.x
     connector_id: int
     started_at: datetime
     meter_start_wh: float
     cause: StartCause
     admission: Admission | None = None
-    central_id: int | None = None  # the transactionId of 1.6, once the central system gave it
+    central_id: int | None = None  # the transactionId of 1.6, once the central system has assigned it
     next_seq_no: int = 0
-    answer: Verdict | None = None  # what the central system said to the start
+    answer: AuthorisationResult | None = None  # the central system's answer to the start
     suspended: bool = False
     energy_wh: float = 0.0  # set when it has ended
     stopped_because: StopReason | None = None
@@ -87,12 +87,12 @@ class Transaction:
 class Connector:
     id: int
     vehicle: Vehicle | None = None
-    waiting: Admission | None = None  # admitted, waits for the cable
+    waiting: Admission | None = None  # authorised, waiting for the cable
     waiting_timer: asyncio.TimerHandle | None = field(default=None, repr=False)
     transaction: Transaction | None = None
     last_transaction: Transaction | None = None
-    last_refusal: Verdict | None = None
-    finished: bool = False  # a transaction ended and the cable is still in
+    last_refusal: AuthorisationResult | None = None
+    finished: bool = False  # a transaction ended and the cable is still plugged in
     operative: bool = True
     fault: Fault | None = None
     reported: object = None
@@ -109,7 +109,7 @@ class Connector:
 
     @property
     def can_start(self) -> bool:
-        """Nobody is admitted here, and nothing prevents it."""
+        """True if a transaction may start here."""
         taken = self.transaction is not None and self.transaction.admission is not None
         return self.operative and not taken and (self.fault is None or self.fault.after_refusal)
 
@@ -126,14 +126,14 @@ class Connector:
         return Status.PREPARING if self.waiting is not None else Status.AVAILABLE
 
     def energy_wh(self, now: datetime, *, compression: float) -> float:
-        """The meter's register, which only rises."""
+        """Return the meter's register, which only rises."""
         if self.flowing_since is None or self.vehicle is None:
             return self.register_wh
         hours = max(0.0, (now - self.flowing_since).total_seconds()) / 3600
         return self.register_wh + self.vehicle.power_w * hours * compression
 
     def open_contactor(self, now: datetime, *, compression: float) -> None:
-        """No more energy, counting what has flowed until `now`."""
+        """Stop the energy and add the energy until `now` to the register."""
         self.register_wh = self.energy_wh(now, compression=compression)
         self.flowing_since = None
 

@@ -1,4 +1,4 @@
-"""The settings with which charging stations leave the factory; one table a model, shared by all chargers of it."""
+"""Factory settings: one table per model, shared by all its chargers."""
 
 from __future__ import annotations
 

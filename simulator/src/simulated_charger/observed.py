@@ -1,8 +1,10 @@
-"""What can be seen of a simulated charger from outside: its frames, and what came of a try to charge."""
+"""Observations of a simulated charger: its frames, and the results of attempts to charge."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,7 +14,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One WebSocket text frame, as it was on the wire."""
+    """One WebSocket text frame, as sent or received."""
 
     at: datetime
     sent: bool  # by the charger
@@ -20,7 +22,7 @@ class Frame:
 
     @property
     def message(self) -> Any:
-        """The decoded frame; None when it is no JSON."""
+        """The decoded frame; None if it is not JSON."""
         try:
             return msgspec.json.decode(self.raw)
         except msgspec.DecodeError:
@@ -28,12 +30,39 @@ class Frame:
 
     @property
     def action(self) -> str | None:
-        """The action of a CALL; None for answers and for what cannot be read."""
+        """The action of a CALL; None for any other frame."""
         match self.message:
             case [2, _, str(action), *_]:
                 return action
             case _:
                 return None
+
+
+@dataclass(slots=True)
+class FrameLog:
+    """The latest `keep` frames of a charger. `listener` is called with every frame."""
+
+    keep: int
+    listener: Callable[[Frame], None] | None = None
+    frames: deque[Frame] | tuple[()] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frames = deque(maxlen=self.keep) if self.keep else ()
+
+    @property
+    def is_off(self) -> bool:
+        """True if frames are neither kept nor passed on."""
+        return not self.keep and self.listener is None
+
+    def add(self, frame: Frame) -> None:
+        if isinstance(self.frames, deque):
+            self.frames.append(frame)
+        if self.listener is not None:
+            self.listener(frame)
+
+    def sent(self, action: str) -> Iterable[Any]:
+        """Return the payloads of the kept CALLs with this action that the charger sent, oldest first."""
+        return [frame.message[3] for frame in self.frames if frame.sent and frame.action == action]
 
 
 class DecidedBy(StrEnum):
@@ -42,13 +71,16 @@ class DecidedBy(StrEnum):
     LOCAL_LIST = "local_list"
     OFFLINE_RULE = "offline_rule"
     FREEVEND = "freevend"
-    REMOTE_START = "remote_start"  # taken without asking back
-    NOBODY = "nobody"  # no answer came, or nobody asked
+    REMOTE_START = "remote_start"  # accepted without an Authorize
+    UNDECIDED = "undecided"  # the charger sent no request, or got no answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A status for an identifier in the protocol's word (`Accepted`, `Invalid`, ...; `NoAnswer` is ours), and whose it is."""
+class AuthorisationResult:
+    """The status of an identifier, in the protocol's spelling (`Accepted`, `Invalid`, ...), and the source of the decision.
+
+    `NoAnswer`, `NoPower` and `NotStarted` are the simulator's own.
+    """
 
     status: str
     decided_by: DecidedBy = DecidedBy.CENTRAL
@@ -62,12 +94,12 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one try to charge.
+class AttemptResult:
+    """The result of one attempt to charge.
 
     `charged`: energy flows, or flowed until the driver left. `refused_at`: "authorize", "start", "connector" (faulted or
-    unavailable, nobody was asked) or None.
-    `energy_wh` is the session's until now. `transaction_id` is the central system's in 1.6 (None if it never gave one).
+    unavailable; the charger sent no request) or None. `energy_wh` is the session's energy until now. `transaction_id` is
+    the central system's in OCPP 1.6 (None if it never gave one).
     """
 
     charged: bool

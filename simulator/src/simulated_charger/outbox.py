@@ -1,4 +1,4 @@
-"""What a charger has to say, in order: transaction messages wait for the link and are retried, statuses are not."""
+"""The queue of messages to the central system. Transaction messages wait for a connection and are retried."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulated_charger.link import CallRefused, Link, LinkLost, NoAnswer, Spawn
+from simulated_charger.calls import CallRefused, ConnectionLost, NoAnswer, Spawn
+from simulated_charger.connection import Connection
 from simulated_charger.spec import Payload
 
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """`build` is called at each sending, since an answer that came meanwhile may have given the transaction's id.
+    """A CALL to send. `build` runs at each attempt, because an earlier answer may have assigned the transaction's id.
 
-    `keep` False: dropped when the link is down or the answer an error. `settled` is set once there is an answer, or
-    it is clear that none will come soon.
+    `keep` False: the message is dropped without a connection or after an error. `settled` is set once there is an
+    answer, or when none will come soon.
     """
 
     action: str
@@ -28,24 +29,27 @@ class Message:
 
 
 class Outbox:
-    """`retries` gives the attempts for a transaction message and the interval in seconds, which grows with each.
-    `emptied` is called when nothing waits any more."""
+    """Sends messages in order, one at a time.
 
-    __slots__ = ("_emptied", "_link", "_pumping", "_queue", "_retries", "_spawn", "is_open")
+    `retries` returns the attempts for a transaction message and the interval in seconds, which grows with each attempt.
+    `emptied` is called when the queue becomes empty.
+    """
+
+    __slots__ = ("_connection", "_emptied", "_pumping", "_queue", "_retries", "_spawn", "is_open")
 
     def __init__(
         self,
-        link: Link,
+        connection: Connection,
         *,
         spawn: Spawn,
         retries: Callable[[], tuple[int, float]],
         emptied: Callable[[], None],
     ) -> None:
         self._emptied = emptied
-        self._link = link
+        self._connection = connection
         self._spawn = spawn
         self._retries = retries
-        self._queue: deque[Message] | None = None  # made when needed: most chargers are idle
+        self._queue: deque[Message] | None = None  # created when needed, because most chargers are idle
         self._pumping = False
         self.is_open = False
 
@@ -64,18 +68,19 @@ class Outbox:
         self._kick()
 
     def open(self) -> None:
-        """The central system has accepted us: send what has waited, in order."""
+        """Send the waiting messages: the central system has accepted the charger."""
         self.is_open = True
         self._kick()
 
     def shut(self) -> None:
-        """The link is gone: nobody waits any longer, and what need not be kept goes."""
+        """Stop sending: the connection is lost. Drop the messages that need not be kept."""
         self.is_open = False
         for message in self._queue or ():
             message.settled.set()
         self._queue = deque(message for message in self._queue or () if message.keep) or None
 
     def forget(self) -> None:
+        """Stop sending and drop all messages."""
         self.shut()
         self._queue = None
 
@@ -96,8 +101,8 @@ class Outbox:
 
     async def _send(self, message: Message) -> None:
         try:
-            answer = await self._link.call(message.action, message.build())
-        except LinkLost:
+            answer = await self._connection.call(message.action, message.build())
+        except ConnectionLost:
             self.shut()
         except (CallRefused, NoAnswer):
             await self._failed(message)

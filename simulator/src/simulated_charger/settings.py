@@ -1,4 +1,4 @@
-"""The settings of a charger: configuration keys of 1.6 and variables of 2.x (`Component.Variable`) in one shape."""
+"""The settings of a charger: configuration keys of OCPP 1.6 or variables of 2.x (`Component.Variable`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BOOLEAN = ("true", "false")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """`options`: the only values, written back in this spelling whatever case a write comes in. `members`: a list of them."""
+    """One setting. `options`: the allowed values, stored in this spelling; case is ignored. `members`: a list of options."""
 
     name: str
     value: str
@@ -27,19 +27,19 @@ class Setting:
     limit: int | None = None  # 2.x: the maxLimit in its characteristics
 
     def accepts(self, value: str) -> str | None:
-        """The value as the charger spells it; None if it is not one for this setting."""
+        """Return the value in the charger's spelling; None if it is not valid."""
         if len(value) > self.max_length or (self.integer and not value.isdecimal()):
             return None
         if self.options is None:
             return value
-        spelled = {option.lower(): option for option in self.options}
+        normalised = {option.lower(): option for option in self.options}
         if not self.members:
-            return spelled.get(value.strip().lower())
+            return normalised.get(value.strip().lower())
         wanted = [member.strip().lower() for member in value.split(",") if member.strip()]
-        return ",".join(spelled[member] for member in wanted) if all(m in spelled for m in wanted) else None
+        return ",".join(normalised[member] for member in wanted) if all(m in normalised for m in wanted) else None
 
 
-class Written(StrEnum):
+class WriteResult(StrEnum):
     ACCEPTED = "accepted"
     NEEDS_REBOOT = "needs_reboot"
     REJECTED = "rejected"
@@ -50,7 +50,7 @@ Factory = Mapping[str, Setting]  # by lower-case name; shared by all chargers of
 
 
 class Settings:
-    """Names are compared without case. A value that needs a reboot is read back at once and in force after it."""
+    """Settings by case-insensitive name. A value that needs a reboot can be read at once and takes effect after it."""
 
     __slots__ = ("_behaviour", "_factory", "_former", "_stored")
 
@@ -58,7 +58,7 @@ class Settings:
         self._factory = factory
         self._behaviour = behaviour
         self._stored: dict[str, str] = {}
-        self._former: dict[str, str] = {}  # what holds until the next boot
+        self._former: dict[str, str] = {}  # in force until the next boot
 
     def __iter__(self) -> Iterator[Setting]:
         return iter(self._factory.values())
@@ -67,7 +67,7 @@ class Settings:
         return self._factory.get(name.lower())
 
     def stored(self, name: str) -> str | None:
-        """What a read-back shows; None for an unknown name."""
+        """Return the value that a read returns; None for an unknown name."""
         setting = self.find(name)
         return None if setting is None else self._stored.get(name.lower(), setting.value)
 
@@ -82,25 +82,25 @@ class Settings:
         value = self.in_force(name)
         return int(value) if value else default
 
-    def write(self, name: str, value: str) -> Written:
-        """A write of the central system."""
+    def write(self, name: str, value: str) -> WriteResult:
+        """Write a value for the central system."""
         setting = self.find(name)
         if setting is None:
-            return Written.UNKNOWN
-        spelled = setting.accepts(value)
-        if setting.readonly or spelled is None:
-            return Written.REJECTED
-        if self._behaviour.lies_on(setting.name):
-            return Written.ACCEPTED
-        if setting.needs_reboot and spelled != self.stored(name):
+            return WriteResult.UNKNOWN
+        normalised = setting.accepts(value)
+        if setting.readonly or normalised is None:
+            return WriteResult.REJECTED
+        if self._behaviour.ignores_write_to(setting.name):
+            return WriteResult.ACCEPTED
+        if setting.needs_reboot and normalised != self.stored(name):
             self._former.setdefault(name.lower(), self.stored(name) or "")
-            self._stored[name.lower()] = spelled
-            return Written.NEEDS_REBOOT
-        self._stored[name.lower()] = spelled
-        return Written.ACCEPTED
+            self._stored[name.lower()] = normalised
+            return WriteResult.NEEDS_REBOOT
+        self._stored[name.lower()] = normalised
+        return WriteResult.ACCEPTED
 
     def write_on_site(self, name: str, value: str) -> None:
-        """A technician at the charger, or its web page: in force at once, read-only or not. Raises KeyError."""
+        """Write a value at the charger or its web page: in force at once, even if read-only. Raise KeyError."""
         setting = self._factory[name.lower()]
         self._former.pop(name.lower(), None)
         self._stored[name.lower()] = setting.accepts(value) or value

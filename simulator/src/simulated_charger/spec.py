@@ -1,4 +1,4 @@
-"""What a simulated charger is made of: its address, its model, its freevend switch, and who comes to it."""
+"""Specifications: a charger's address, model and freevend switch; identifiers and vehicles."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class IdentifierKind(StrEnum):
     MAC = "mac"
     EMAID = "emaid"
     PIN = "pin"
-    CENTRAL = "central"  # made by the central system, as in a remote start
+    CENTRAL = "central"  # made by the central system, for a remote start
     NONE = "none"  # OCPP 2.x NoAuthorization
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """What a driver or a vehicle presents, as the hardware reads it; how it is spelled on the wire is the protocol's."""
+    """An identifier that a driver or a vehicle presents, as the hardware reads it; the protocol decides its wire format."""
 
     kind: IdentifierKind
     value: str
@@ -50,9 +50,12 @@ class Identifier:
         return cls(IdentifierKind.EMAID, contract)
 
 
+NO_AUTHORIZATION = Identifier(IdentifierKind.NONE, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
-    """What hangs on the cable. `mac` (Autocharge) or `emaid` (Plug & Charge) is presented at plug-in by itself."""
+    """A vehicle to plug in. It presents its `mac` (Autocharge) or `emaid` (Plug & Charge) at plug-in."""
 
     mac: str | None = None
     emaid: str | None = None
@@ -66,9 +69,10 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreevendKey:
-    """OCPP 1.6: a vendor key that switches freevend. Defaults are MicroOcpp's: no Authorize, started at plug-in.
+    """OCPP 1.6: a vendor key that switches freevend. Defaults are MicroOcpp's: a start at plug-in without Authorize.
 
-    `asks_first`: the freevend tag goes through Authorize (Vestel). `needs_reboot`: a write takes effect at the next boot.
+    `authorises_tag`: the charger sends Authorize for the freevend tag (Vestel). `needs_reboot`: a write takes effect at
+    the next boot.
     """
 
     key: str = "Cst_FreeVendActive"
@@ -76,14 +80,14 @@ class FreevendKey:
     on_value: str = "true"
     off_value: str = "false"
     default_tag: str = "A0000000"
-    asks_first: bool = False
+    authorises_tag: bool = False
     needs_reboot: bool = False
     readonly: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreevendVariable:
-    """OCPP 2.x: the variable of the device model that switches freevend; by standard `AuthCtrlr.Enabled`, false = free."""
+    """OCPP 2.x: the device model's variable that switches freevend. The standard one is `AuthCtrlr.Enabled`, false = free."""
 
     component: str = "AuthCtrlr"
     variable: str = "Enabled"
@@ -99,12 +103,12 @@ class FreevendVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerSpec:
-    """One charging station. `url` is the base, `ws://host:port/ocpp`; the charge point id is appended to it.
+    """One charging station. `url` is the base, `ws://host:port/ocpp`; the charger appends its charge point id.
 
-    `freevend` None is a charger that cannot be switched and always asks. `local_list_capacity` 0: no local list.
+    `freevend` None: the charger has no switch and always sends Authorize. `local_list_capacity` 0: no local list.
     `settings` overrides factory values by name (1.6 `LocalPreAuthorize`, 2.x `AuthCtrlr.LocalPreAuthorize`).
-    `time_compression` multiplies energy only: with 60 a minute of charging counts as an hour.
-    `keep_frames` bounds the frames remembered; 0 for load generators.
+    `time_compression` multiplies energy only: with 60, a minute of charging counts as an hour.
+    `keep_frames`: how many frames the charger keeps; 0 for load generators.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""OCPP 1.6 as a charger speaks it: settings by their 1.6 names, and the messages it sends."""
+"""OCPP 1.6: the names of settings, and the messages that a charger sends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from simulated_charger.connector import (
     StopReason,
     Transaction,
 )
+from simulated_charger.instants import parse_instant, rfc3339
 from simulated_charger.local_authorisation import Key, Rules
-from simulated_charger.observed import Verdict
+from simulated_charger.observed import AuthorisationResult
 from simulated_charger.outbox import Message
 from simulated_charger.spec import FreevendKey, Identifier, IdentifierKind, Payload
-from simulated_charger.station import Station, parsed, spelled
+from simulated_charger.state import ChargerState
 
-NEVER_GIVEN = -1  # the transactionId of a start that was never answered (1.6 errata 3.18)
+UNKNOWN_TRANSACTION = -1  # the transactionId after an unanswered StartTransaction (1.6 errata 3.18)
 
 REASONS = {
     StopReason.LOCAL: "Local",
@@ -29,11 +30,11 @@ REASONS = {
 
 
 class DialectV16:
-    __slots__ = ("_freevend", "_station")
+    __slots__ = ("_freevend", "_state")
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        freevend = station.spec.freevend
+    def __init__(self, state: ChargerState) -> None:
+        self._state = state
+        freevend = state.spec.freevend
         self._freevend = freevend if isinstance(freevend, FreevendKey) else None
 
     @property
@@ -41,13 +42,13 @@ class DialectV16:
         return False
 
     @property
-    def asks_before_freevend(self) -> bool:
-        return self._freevend is not None and self._freevend.asks_first
+    def authorises_freevend(self) -> bool:
+        return self._freevend is not None and self._freevend.authorises_tag
 
-    # what the settings say
+    # settings
 
     def rules(self) -> Rules:
-        flag = self._station.settings.flag
+        flag = self._state.settings.flag
         return Rules(
             pre_authorise=flag("LocalPreAuthorize"),
             known_offline=flag("LocalAuthorizeOffline"),
@@ -60,36 +61,36 @@ class DialectV16:
         return ("", self.id_tag(identifier).upper())
 
     def freevend_identifier(self) -> Identifier | None:
-        freevend, settings = self._freevend, self._station.settings
+        freevend, settings = self._freevend, self._state.settings
         if freevend is None or settings.in_force(freevend.key) != freevend.on_value:
             return None
         tag = settings.in_force(freevend.tag_key) if freevend.tag_key is not None else None
         return Identifier(IdentifierKind.CENTRAL, tag or freevend.default_tag)
 
     def stops_on_invalid(self) -> bool:
-        return self._station.settings.flag("StopTransactionOnInvalidId")
+        return self._state.settings.flag("StopTransactionOnInvalidId")
 
     def ends_with_authorisation(self) -> bool:
         return True
 
     def stops_when_unplugged(self) -> bool:
-        return self._station.settings.flag("StopTransactionOnEVSideDisconnect")
+        return self._state.settings.flag("StopTransactionOnEVSideDisconnect")
 
-    def asks_for_remote_starts(self) -> bool:
-        return self._station.settings.flag("AuthorizeRemoteTxRequests")
+    def authorises_remote_starts(self) -> bool:
+        return self._state.settings.flag("AuthorizeRemoteTxRequests")
 
     def connection_timeout_s(self) -> int:
-        return self._station.settings.number("ConnectionTimeOut", default=60)
+        return self._state.settings.number("ConnectionTimeOut", default=60)
 
     def retries(self) -> tuple[int, float]:
-        settings = self._station.settings
+        settings = self._state.settings
         attempts = settings.number("TransactionMessageAttempts", default=3)
         return attempts, settings.number("TransactionMessageRetryInterval", default=60)
 
     # messages
 
     def boot(self, reason: str) -> tuple[str, Payload]:
-        spec = self._station.spec
+        spec = self._state.spec
         return "BootNotification", {
             "chargePointVendor": spec.vendor,
             "chargePointModel": spec.model,
@@ -97,12 +98,12 @@ class DialectV16:
             "firmwareVersion": spec.firmware,
         }
 
-    def station_status(self) -> tuple[str, Payload] | None:
+    def charger_status(self) -> tuple[str, Payload] | None:
         return "StatusNotification", {
             "connectorId": 0,
             "errorCode": "NoError",
             "status": "Available",
-            "timestamp": self._station.timestamp(),
+            "timestamp": self._state.timestamp(),
         }
 
     def connector_status(self, connector: Connector) -> tuple[str, Payload]:
@@ -111,7 +112,7 @@ class DialectV16:
             "connectorId": connector.id,
             "errorCode": fault.error_code if fault is not None else "NoError",
             "status": connector.status.value,
-            "timestamp": self._station.timestamp(),
+            "timestamp": self._state.timestamp(),
         }
         if fault is not None and fault.vendor_error_code is not None:
             payload["vendorErrorCode"] = fault.vendor_error_code
@@ -120,11 +121,13 @@ class DialectV16:
     def authorize(self, identifier: Identifier) -> tuple[str, Payload]:
         return "Authorize", {"idTag": self.id_tag(identifier)}
 
-    def verdict(self, answer: Payload) -> Verdict | None:
+    def authorisation(self, answer: Payload) -> AuthorisationResult | None:
         info = answer.get("idTagInfo")
         if not isinstance(info, dict) or not isinstance(info.get("status"), str):
             return None
-        return Verdict(status=info["status"], expires_at=parsed(info.get("expiryDate")), group=info.get("parentIdTag"))
+        return AuthorisationResult(
+            status=info["status"], expires_at=parse_instant(info.get("expiryDate")), group=info.get("parentIdTag")
+        )
 
     def started(self, connector: Connector, transaction: Transaction) -> Message:
         admission = transaction.admission
@@ -132,7 +135,7 @@ class DialectV16:
             "connectorId": connector.id,
             "idTag": self.id_tag(admission.identifier) if admission is not None else "",
             "meterStart": round(transaction.meter_start_wh),
-            "timestamp": spelled(transaction.started_at),
+            "timestamp": rfc3339(transaction.started_at),
         }
         return Message("StartTransaction", lambda: payload)
 
@@ -146,14 +149,14 @@ class DialectV16:
         power_w = connector.vehicle.power_w if connector.charging and connector.vehicle is not None else 0
         samples = [
             {
-                "value": f"{self._station.energy_wh(connector):.1f}",
+                "value": f"{self._state.energy_wh(connector):.1f}",
                 "context": "Sample.Periodic",
                 "measurand": "Energy.Active.Import.Register",
                 "unit": "Wh",
             },
             {"value": f"{power_w:.0f}", "context": "Sample.Periodic", "measurand": "Power.Active.Import", "unit": "W"},
         ]
-        sampled = [{"timestamp": self._station.timestamp(), "sampledValue": samples}]
+        sampled = [{"timestamp": self._state.timestamp(), "sampledValue": samples}]
 
         def build() -> Payload:
             payload: Payload = {"connectorId": connector.id, "meterValue": sampled}
@@ -167,8 +170,8 @@ class DialectV16:
         self, connector: Connector, transaction: Transaction, reason: StopReason, by: Identifier | None
     ) -> Message:
         payload: Payload = {
-            "meterStop": round(self._station.energy_wh(connector)),
-            "timestamp": self._station.timestamp(),
+            "meterStop": round(self._state.energy_wh(connector)),
+            "timestamp": self._state.timestamp(),
             "reason": REASONS[reason],
         }
         if by is not None:
@@ -176,7 +179,7 @@ class DialectV16:
 
         def build() -> Payload:
             given = transaction.central_id
-            return {**payload, "transactionId": NEVER_GIVEN if given is None else given}
+            return {**payload, "transactionId": UNKNOWN_TRANSACTION if given is None else given}
 
         return Message("StopTransaction", build)
 
@@ -187,4 +190,4 @@ class DialectV16:
         value = identifier.value
         if identifier.kind is IdentifierKind.MAC and not value.upper().startswith("VID:"):
             value = f"VID:{value.replace(':', '').replace('-', '')}"
-        return self._station.tag(value)
+        return self._state.tag(value)

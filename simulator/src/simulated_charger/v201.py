@@ -1,4 +1,4 @@
-"""OCPP 2.0.1 as a charging station speaks it. OCPP 2.1 differs little here: subclass and override what it renames."""
+"""OCPP 2.0.1: the names of settings, and the messages that a charger sends. OCPP 2.1 is the same in all of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from simulated_charger.connector import (
     StopReason,
     Transaction,
 )
+from simulated_charger.instants import parse_instant, rfc3339
 from simulated_charger.local_authorisation import Key, Rules
-from simulated_charger.observed import DecidedBy, Verdict
+from simulated_charger.observed import AuthorisationResult, DecidedBy
 from simulated_charger.outbox import Message
-from simulated_charger.spec import FreevendVariable, Identifier, IdentifierKind, Payload
-from simulated_charger.station import NOBODY, Station, parsed, spelled
+from simulated_charger.spec import NO_AUTHORIZATION, FreevendVariable, Identifier, IdentifierKind, Payload
+from simulated_charger.state import ChargerState
 
 TOKEN_TYPES = {
     IdentifierKind.RFID: "ISO14443",
@@ -45,17 +46,17 @@ CABLE_POINTS = frozenset({"EVConnected", "ParkingBayOccupancy"})
 
 
 class DialectV201:
-    __slots__ = ("_station", "_switch")
+    __slots__ = ("_state", "_switch")
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        freevend = station.spec.freevend
+    def __init__(self, state: ChargerState) -> None:
+        self._state = state
+        freevend = state.spec.freevend
         self._switch = freevend if isinstance(freevend, FreevendVariable) else None
 
-    # what the settings say
+    # settings
 
     @property
-    def asks_before_freevend(self) -> bool:
+    def authorises_freevend(self) -> bool:
         return False
 
     @property
@@ -63,27 +64,27 @@ class DialectV201:
         return bool(self._members("TxCtrlr.TxStartPoint") & CABLE_POINTS)
 
     def rules(self) -> Rules:
-        flag = self._station.settings.flag
+        flag = self._state.settings.flag
         return Rules(
             pre_authorise=flag("AuthCtrlr.LocalPreAuthorize"),
             known_offline=flag("AuthCtrlr.LocalAuthorizeOffline"),
             unknown_offline=flag("AuthCtrlr.OfflineTxForUnknownIdEnabled"),
             cache_enabled=flag("AuthCacheCtrlr.Enabled"),
             list_enabled=flag("LocalAuthListCtrlr.Enabled"),
-            asks_centrally=not flag("AuthCtrlr.DisableRemoteAuthorization"),
+            central_authorisation=not flag("AuthCtrlr.DisableRemoteAuthorization"),
             drops_past_expiry=True,
         )
 
     def key(self, identifier: Identifier) -> Key:
-        return (TOKEN_TYPES[identifier.kind].upper(), self._station.tag(identifier.value).upper())
+        return (TOKEN_TYPES[identifier.kind].upper(), self._state.tag(identifier.value).upper())
 
     def freevend_identifier(self) -> Identifier | None:
         switch = self._switch
-        free = switch is not None and self._station.settings.in_force(switch.key) == switch.on_value
-        return NOBODY if free else None
+        free = switch is not None and self._state.settings.in_force(switch.key) == switch.on_value
+        return NO_AUTHORIZATION if free else None
 
     def stops_on_invalid(self) -> bool:
-        return self._station.settings.flag("TxCtrlr.StopTxOnInvalidId")
+        return self._state.settings.flag("TxCtrlr.StopTxOnInvalidId")
 
     def ends_with_authorisation(self) -> bool:
         return bool(self._members("TxCtrlr.TxStopPoint") & ENDS_WITH_AUTHORISATION)
@@ -91,21 +92,21 @@ class DialectV201:
     def stops_when_unplugged(self) -> bool:
         return True
 
-    def asks_for_remote_starts(self) -> bool:
-        return self._station.settings.flag("AuthCtrlr.AuthorizeRemoteStart")
+    def authorises_remote_starts(self) -> bool:
+        return self._state.settings.flag("AuthCtrlr.AuthorizeRemoteStart")
 
     def connection_timeout_s(self) -> int:
-        return self._station.settings.number("TxCtrlr.EVConnectionTimeOut", default=60)
+        return self._state.settings.number("TxCtrlr.EVConnectionTimeOut", default=60)
 
     def retries(self) -> tuple[int, float]:
-        number = self._station.settings.number
+        number = self._state.settings.number
         attempts = number("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", default=3)
         return attempts, number("OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]", default=60)
 
     # messages
 
     def boot(self, reason: str) -> tuple[str, Payload]:
-        spec = self._station.spec
+        spec = self._state.spec
         about = {
             "vendorName": spec.vendor,
             "model": spec.model,
@@ -114,7 +115,7 @@ class DialectV201:
         }
         return "BootNotification", {"reason": reason, "chargingStation": about}
 
-    def station_status(self) -> tuple[str, Payload] | None:
+    def charger_status(self) -> tuple[str, Payload] | None:
         return None
 
     def connector_status(self, connector: Connector) -> tuple[str, Payload]:
@@ -124,7 +125,7 @@ class DialectV201:
         else:
             status_word = status.value
         return "StatusNotification", {
-            "timestamp": self._station.timestamp(),
+            "timestamp": self._state.timestamp(),
             "connectorStatus": status_word,
             "evseId": connector.id,
             "connectorId": 1,
@@ -133,21 +134,21 @@ class DialectV201:
     def authorize(self, identifier: Identifier) -> tuple[str, Payload]:
         return "Authorize", {"idToken": self._token(identifier)}
 
-    def verdict(self, answer: Payload) -> Verdict | None:
+    def authorisation(self, answer: Payload) -> AuthorisationResult | None:
         info = answer.get("idTokenInfo")
         if not isinstance(info, dict) or not isinstance(info.get("status"), str):
             return None
         shown = info.get("personalMessage") or answer.get("updatedPersonalMessage") or {}
-        return Verdict(
+        return AuthorisationResult(
             status=info["status"],
-            expires_at=parsed(info.get("cacheExpiryDateTime")),
+            expires_at=parse_instant(info.get("cacheExpiryDateTime")),
             group=(info.get("groupIdToken") or {}).get("idToken"),
             message=shown.get("content"),
         )
 
     def started(self, connector: Connector, transaction: Transaction) -> Message:
         event = self._event(connector, transaction, "Started", START_TRIGGERS[transaction.cause])
-        event["timestamp"] = spelled(transaction.started_at)
+        event["timestamp"] = rfc3339(transaction.started_at)
         event["meterValue"] = self._meter(connector, "Transaction.Begin")
         return self._with_token(event, transaction)
 
@@ -181,7 +182,7 @@ class DialectV201:
     def _event(self, connector: Connector, transaction: Transaction, kind: str, trigger: str) -> Payload:
         event: Payload = {
             "eventType": kind,
-            "timestamp": self._station.timestamp(),
+            "timestamp": self._state.timestamp(),
             "triggerReason": trigger,
             "seqNo": transaction.take_seq_no(),
             "transactionInfo": {
@@ -190,7 +191,7 @@ class DialectV201:
             },
             "evse": {"id": connector.id, "connectorId": 1},
         }
-        if not self._station.operational:
+        if not self._state.operational:
             event["offline"] = True
         return event
 
@@ -204,29 +205,29 @@ class DialectV201:
     def _token(self, identifier: Identifier) -> Payload:
         if identifier.kind is IdentifierKind.NONE:
             return {"idToken": "", "type": "NoAuthorization"}
-        return {"idToken": self._station.tag(identifier.value), "type": TOKEN_TYPES[identifier.kind]}
+        return {"idToken": self._state.tag(identifier.value), "type": TOKEN_TYPES[identifier.kind]}
 
     def _meter(self, connector: Connector, context: str) -> list[Payload]:
         sample = {
-            "value": round(self._station.energy_wh(connector), 1),
+            "value": round(self._state.energy_wh(connector), 1),
             "context": context,
             "measurand": "Energy.Active.Import.Register",
             "unitOfMeasure": {"unit": "Wh"},
         }
-        return [{"timestamp": self._station.timestamp(), "sampledValue": [sample]}]
+        return [{"timestamp": self._state.timestamp(), "sampledValue": [sample]}]
 
     def _members(self, name: str) -> set[str]:
-        return set((self._station.settings.in_force(name) or "").split(","))
+        return set((self._state.settings.in_force(name) or "").split(","))
 
 
 def kind_of(token_type: str) -> IdentifierKind:
-    """For tokens that the central system sends; what has no kind here is treated as its own."""
+    """Return the kind of a token from the central system; an unknown type is `CENTRAL`."""
     kinds = {name: kind for kind, name in TOKEN_TYPES.items()}
     return kinds.get(token_type, IdentifierKind.CENTRAL)
 
 
-def listed_verdict(info: Payload) -> Verdict:
-    return Verdict(
+def listed_authorisation(info: Payload) -> AuthorisationResult:
+    return AuthorisationResult(
         status=str(info["status"]),
         decided_by=DecidedBy.LOCAL_LIST,
         group=(info.get("groupIdToken") or {}).get("idToken"),

@@ -1,4 +1,4 @@
-"""The protocol versions that a simulated charger can speak. A new one is a dialect, its commands and a line here."""
+"""The protocol versions of a simulated charger. To add one, add its dialect, its commands and an entry here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from simulated_charger.link import Answer
+from simulated_charger.calls import Response
+from simulated_charger.dialect import Dialect
 from simulated_charger.spec import OCPP16, OCPP21, OCPP201, Payload
-from simulated_charger.station import Dialect, Station
+from simulated_charger.state import ChargerState
 from simulated_charger.v16 import DialectV16
 from simulated_charger.v16_commands import CommandsV16
 from simulated_charger.v201 import DialectV201
@@ -19,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Commands(Protocol):
-    def handle(self, action: str, payload: Payload) -> Answer: ...
+    def handle(self, action: str, payload: Payload) -> Response: ...
 
     async def notify_changes(self, before: dict[str, str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    dialect: Callable[[Station], Dialect]
+    dialect: Callable[[ChargerState], Dialect]
     commands: Callable[[SimulatedCharger], Commands]
 
 
 VERSIONS = {
     OCPP16: Version(DialectV16, CommandsV16),
     OCPP201: Version(DialectV201, CommandsV201),
-    OCPP21: Version(DialectV201, CommandsV201),  # the same in all that this charger does
+    OCPP21: Version(DialectV201, CommandsV201),  # this charger uses nothing in which the versions differ
 }
 
 
 def version(protocol: str) -> Version:
-    """Raises ValueError for a subprotocol that is not modelled."""
+    """Return the version of a subprotocol. Raise ValueError for an unsupported one."""
     if protocol not in VERSIONS:
         raise ValueError(f"simulated chargers speak {', '.join(VERSIONS)}, not {protocol}")
     return VERSIONS[protocol]

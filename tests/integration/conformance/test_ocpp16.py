@@ -12,7 +12,7 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.ids import VehicleId
 from simulated_charger import v16_commands
-from simulated_charger.link import Answer
+from simulated_charger.calls import Response
 from tests.integration.conformance.stage import CONTEXT, ENDED, KEY, OWN, SPEC, STRANGER, SUSPENDED, stage
 from tests.support.chargers import Behaviour, FreevendKey, Identifier, Vehicle
 from tests.support.octt import octt
@@ -23,7 +23,7 @@ ON_ITS_OWN = replace(SPEC, behaviour=Behaviour(skips_authorize=True))
 
 def answers_with(monkeypatch: pytest.MonkeyPatch, action: str, answer: dict[str, Any]) -> None:
     """From now on chargers answer this action so."""
-    monkeypatch.setitem(v16_commands.HANDLERS, action, lambda commands, payload: Answer(answer))
+    monkeypatch.setitem(v16_commands.HANDLERS, action, lambda commands, payload: Response(answer))
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ async def test_a_charger_without_a_local_list(tmp_path: Path) -> None:
 @octt("TC_042_2", "TC_043_4", "TC_043_5")
 async def test_a_local_list_from_empty_to_full_and_an_entry_less(tmp_path: Path) -> None:
     async with stage(tmp_path, SPEC) as played:
-        listed = played.charger.station.authorisation
+        listed = played.charger.state.local_authorisation
         await played.until(lambda: listed.listed == 1)
         full = played.asked("SendLocalList")[0]
         assert (full["updateType"], full["listVersion"] > 0) == ("Full", True)

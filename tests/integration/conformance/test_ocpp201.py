@@ -17,7 +17,7 @@ from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from simulated_charger import v201_commands
-from simulated_charger.link import Answer, CallRefused
+from simulated_charger.calls import CallRefused, Response
 from tests.integration.conformance.stage import (
     BAY,
     CONTEXT,
@@ -40,10 +40,10 @@ FREE = replace(SWITCHED, settings={"AuthCtrlr.Enabled": "false"})
 def answers_with(monkeypatch: pytest.MonkeyPatch, action: str, answer: dict[str, Any] | CallRefused) -> None:
     """From now on stations answer this action so."""
 
-    def handler(commands: object, payload: object) -> Answer:
+    def handler(commands: object, payload: object) -> Response:
         if isinstance(answer, CallRefused):
             raise answer
-        return Answer(answer)
+        return Response(answer)
 
     monkeypatch.setitem(v201_commands.HANDLERS, action, handler)
 
@@ -179,7 +179,7 @@ async def test_clear_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat
 @octt("TC_D_01", "TC_D_02", "TC_D_03", "TC_D_08")
 async def test_local_list_full_updated_and_an_entry_removed(tmp_path: Path) -> None:
     async with stage(tmp_path, STATION) as played:
-        listed = played.charger.station.authorisation
+        listed = played.charger.state.local_authorisation
         await played.until(lambda: listed.listed == 1)
         full = played.asked("SendLocalList")[0]
         assert full["updateType"] == "Full"
@@ -209,7 +209,7 @@ async def test_local_list_full_updated_and_an_entry_removed(tmp_path: Path) -> N
 @octt("TC_D_04")
 async def test_an_emptied_local_list_leaves_the_field_out(tmp_path: Path) -> None:
     async with stage(tmp_path, STATION) as played:
-        listed = played.charger.station.authorisation
+        listed = played.charger.state.local_authorisation
         await played.until(lambda: listed.listed == 1)
         await played.service.container.commands.remove_vehicle()(CONTEXT, RemoveVehicle(vehicle_id=VehicleId("own")))
         await played.until(lambda: listed.listed == 0)

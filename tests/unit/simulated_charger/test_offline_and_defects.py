@@ -180,7 +180,7 @@ async def test_the_local_list_has_limits_and_versions(csms: ScriptedCsms, spec: 
 async def test_the_link_comes_back_by_itself_without_a_new_boot(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
-        charger.lose_link()
+        charger.lose_connection()
         await charger.until(lambda: charger.connects == 2 and charger.ready)
 
     assert len(csms.came("BootNotification")) == 1
@@ -293,7 +293,7 @@ async def test_without_its_protocol_agreed_to_it_says_nothing_and_tries_again(sp
         async with SimulatedCharger(replace(spec(), url=url)) as charger, asyncio.timeout(5):
             await came_again.wait()
 
-    assert isinstance(charger.last_link_error, NegotiationError)
+    assert isinstance(charger.last_connection_error, NegotiationError)
     assert said == []
 
 

@@ -195,7 +195,7 @@ async def test_a_charger_may_forget_its_settings_at_boot(csms: ScriptedCsms, spe
 
 
 async def test_a_charger_may_accept_a_write_and_keep_the_old_value(csms: ScriptedCsms, spec: MakeSpec) -> None:
-    defect = Behaviour(lies_about=frozenset({"Cst_FreeVendActive"}))
+    defect = Behaviour(ignores_writes_to=frozenset({"Cst_FreeVendActive"}))
 
     async with SimulatedCharger(spec(freevend=FreevendKey(), behaviour=defect)) as charger:
         await charger.until_ready()

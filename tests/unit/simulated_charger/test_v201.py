@@ -283,5 +283,5 @@ async def test_an_absent_switch_means_that_everybody_is_asked_for(csms: Scripted
         await charger.until_ready()
         outcome = await charger.try_to_charge(vehicle=Vehicle(), patience_s=0.01)
 
-    assert (outcome.charged, outcome.status, outcome.decided_by) == (False, "NotStarted", DecidedBy.NOBODY)
+    assert (outcome.charged, outcome.status, outcome.decided_by) == (False, "NotStarted", DecidedBy.UNDECIDED)
     assert csms.came("TransactionEvent") == []

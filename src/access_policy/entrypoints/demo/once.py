@@ -35,7 +35,7 @@ from access_policy.entrypoints.demo.fleet import (
     DemoCharger,
     DemoVehicle,
 )
-from simulated_charger import Outcome, SimulatedCharger
+from simulated_charger import AttemptResult, SimulatedCharger
 
 WINDOW_IN_S = 15  # from the set-up to the start of the managed window
 WINDOW_S = 40
@@ -148,12 +148,12 @@ class DemoOnce:
         outcome = await self._visit(at, vehicle)
         self.checks.expect(f"{at.charger_id}: {what}", outcome.charged and outcome.status == "Accepted", outcome)
 
-    async def _denied(self, at: DemoCharger, vehicle: DemoVehicle) -> Outcome:
+    async def _denied(self, at: DemoCharger, vehicle: DemoVehicle) -> AttemptResult:
         outcome = await self._visit(at, vehicle)
         self.checks.expect(f"{at.charger_id}: a stranger is denied and gets no energy", not outcome.charged, outcome)
         return outcome
 
-    async def _visit(self, at: DemoCharger, vehicle: DemoVehicle) -> Outcome:
+    async def _visit(self, at: DemoCharger, vehicle: DemoVehicle) -> AttemptResult:
         return await self._charger(at).try_to_charge(
             identifier=vehicle.presents, vehicle=vehicle.on_the_cable, for_s=0.5, patience_s=5.0
         )

@@ -1,13 +1,12 @@
-"""The WebSocket and OCPP-J framing of one charger: connects and reconnects, sends one CALL at a time, answers calls."""
+"""The WebSocket connection of one charger, with its OCPP-J framing."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -16,46 +15,23 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, NegotiationError
 
+from simulated_charger.calls import CallRefused, ConnectionLost, Job, NoAnswer, Response, Spawn
 from simulated_charger.spec import ChargerSpec, Payload
 
 CLOSE_TIMEOUT_S = 1.0
 QUEUED_FRAMES_MAX = 4
 
-Job = Coroutine[Any, Any, None]
-Spawn = Callable[[Job], asyncio.Task[None]]
-
 _log = logging.getLogger(__name__)
-# Thousands of chargers share one logger, so that the library's own debug lines can be turned off in one place.
+# All chargers share one logger for the websockets library, whose debug lines are off by default.
 _socket_log = logging.getLogger(f"{__name__}.socket")
 _socket_log.setLevel(logging.WARNING)
 
 
-class LinkLost(Exception):
-    """There is no connection, or it broke before the answer came. What was sent may have arrived."""
+class Connection:
+    """Connects and reconnects, sends one CALL at a time, and answers incoming CALLs.
 
-
-class NoAnswer(Exception):
-    """The central system did not answer in time."""
-
-
-@dataclass(eq=False)
-class CallRefused(Exception):
-    """A CALLERROR: received for a call of ours, or raised by a handler to be sent."""
-
-    code: str
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A handler's answer; `then` runs once it has been sent."""
-
-    payload: Payload
-    then: Callable[[], Job] | None = None
-
-
-class Link:
-    """`handle` answers an action or raises CallRefused; `opened` runs at each new connection and ends with it."""
+    `handle` answers an action or raises CallRefused. `opened` runs at each new connection and is cancelled with it.
+    """
 
     __slots__ = (
         "_handle", "_ids", "_observe", "_on_lost", "_one_call", "_opened", "_pending", "_prefix",
@@ -66,7 +42,7 @@ class Link:
         self,
         spec: ChargerSpec,
         *,
-        handle: Callable[[str, Payload], Answer],
+        handle: Callable[[str, Payload], Response],
         opened: Callable[[], Job],
         lost: Callable[[], None],
         observe: Callable[[bool, bytes], None],
@@ -95,7 +71,7 @@ class Link:
         return self._socket is not None
 
     async def run(self) -> None:
-        """Stay connected until cancelled; after a loss wait a doubling, jittered time."""
+        """Stay connected until cancelled; reconnect with exponential backoff and jitter."""
         failures = 0
         while True:
             await self._wanted.wait()
@@ -104,18 +80,18 @@ class Link:
                 await self._connect_and_serve()
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
                 self.last_error = error
-                _log.debug("%s lost its link: %r", self._spec.charge_point_id, error)
+                _log.debug("%s lost its connection: %r", self._spec.charge_point_id, error)
             failures = 0 if self.connects > before else failures + 1
             if self._wanted.is_set():
                 await asyncio.sleep(self._pause_s(failures))
 
     def cut(self) -> None:
-        """Lose the connection without a closing frame and stay away until `allow`."""
+        """Abort the connection without a closing frame and stay offline until `allow`."""
         self._wanted.clear()
         self.drop()
 
     def drop(self) -> None:
-        """Lose the connection without a closing frame; it is made again after the usual pause."""
+        """Abort the connection without a closing frame; the charger reconnects after the usual pause."""
         if self._socket is not None:
             self._socket.transport.abort()
             self._lost()
@@ -124,11 +100,11 @@ class Link:
         self._wanted.set()
 
     async def call(self, action: str, payload: Payload) -> Payload:
-        """The answer's payload. Raises LinkLost, NoAnswer or CallRefused."""
+        """Send a CALL and return the payload of its answer. Raise ConnectionLost, NoAnswer or CallRefused."""
         async with self._one_call:
             socket = self._socket
             if socket is None:
-                raise LinkLost(action)
+                raise ConnectionLost(action)
             message_id = self._next_id()
             answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
             self._pending = (message_id, answer)
@@ -139,7 +115,7 @@ class Link:
             except TimeoutError:
                 raise NoAnswer(action) from None
             except ConnectionClosed:
-                raise LinkLost(action) from None
+                raise ConnectionLost(action) from None
             finally:
                 self._pending = None
 
@@ -158,9 +134,9 @@ class Link:
         )
         try:
             if not self._wanted.is_set():
-                return  # taken offline while the handshake was under way
+                return  # `cut` was called during the handshake
             if socket.subprotocol != self._spec.protocol:
-                raise NegotiationError(f"{self._spec.protocol} was not agreed to")
+                raise NegotiationError(f"{self._spec.protocol} was not accepted by the central system")
             await self._serve(socket)
         finally:
             self._lost()
@@ -208,7 +184,7 @@ class Link:
     async def _answer_now(
         self, socket: ClientConnection, message_id: str, action: str, payload: Payload
     ) -> Callable[[], Job] | None:
-        """What is to follow the answer."""
+        """Answer the CALL and return the job to run afterwards, if any."""
         try:
             answer = self._handle(action, payload)
         except CallRefused as refusal:
@@ -236,7 +212,7 @@ class Link:
             return
         self._socket = None
         if self._pending is not None and not self._pending[1].done():
-            self._pending[1].set_exception(LinkLost())
+            self._pending[1].set_exception(ConnectionLost())
         self._on_lost()
 
     def _pause_s(self, failures: int) -> float:
