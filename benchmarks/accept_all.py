@@ -1,7 +1,7 @@
 """The rival: a server that accepts everything and records nothing, on the `ocpp` package.
 
-`python -m benchmarks.accept_all PORT validated|inline|skipped`: with the package's validation as it comes (in a thread
-pool), on the event loop, or switched off.
+`python -m benchmarks.accept_all PORT validated|inline|skipped [uvloop]`: with the package's default validation (in a thread
+pool), on the event loop, or switched off; on asyncio's own event loop, or on uvloop's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import ocpp.messages
+import uvloop
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call_result
 from websockets.asyncio.server import ServerConnection, serve
@@ -50,4 +51,6 @@ async def main(port: int, validation: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+    loop_factory = uvloop.new_event_loop if "uvloop" in sys.argv[3:] else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main(int(sys.argv[1]), sys.argv[2]))

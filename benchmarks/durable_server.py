@@ -1,7 +1,7 @@
 """The service under test: 200 chargers under managed access, 1,000 vehicles, SQLite with every commit synchronised.
 
-`python -m benchmarks.durable_server DIRECTORY CHARGERS` prints the OCPP port and the HTTP port, each on a line, and serves
-until it is ended. Where its database is, settings say.
+`python -m benchmarks.durable_server DIRECTORY CHARGERS [ROLES]` prints the OCPP port and, with the role `api`, the HTTP port, each
+on a line, and serves until it is ended. The environment's settings name the database.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+
+import uvloop
 
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
@@ -26,13 +28,20 @@ from benchmarks.load_client import KNOWN_TAGS, tag
 CONTEXT = Context(tenant_id=TenantId("bench"), actor=ActorId("bench"), correlation_id="bench")
 
 
-async def main(directory: Path, chargers: int) -> None:
-    settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+ALL_ROLES = "api,gateway,projector,publisher"
+
+
+async def main(directory: Path, chargers: int, roles: str) -> None:
+    settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, roles=roles)
     service = Service(settings)
     await set_up(service, chargers)
+    if "projector" not in roles:  # a process of its own keeps the read models, and has read the set-up
+        await service.container.read_models_follower().resume()
+        await service.container.read_models_follower().catch_up()
 
     def ready(_: Service) -> None:
-        print(service.ocpp_port, service.http_port, sep="\n", flush=True)
+        ports = [service.ocpp_port, service.http_port] if "api" in roles else [service.ocpp_port]
+        print(*ports, sep="\n", flush=True)
 
     await service.run(ready)
 
@@ -60,4 +69,5 @@ async def set_up(service: Service, chargers: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ALL_ROLES))

@@ -1,18 +1,23 @@
 """The load: simulated chargers in a process of their own, each sending Authorize and waiting for the answer.
 
-`python -m benchmarks.load_client URL CONNECTIONS IN_FLIGHT SECONDS` prints one JSON line. Plain `websockets` and `msgspec`,
-so that it costs the servers under test as little of the machine as possible; the same client drives every one of them.
+Prints one JSON line. With `--per-second` the attempts follow a timetable, and a latency counts from the planned instant; without
+it each answer is followed by the next attempt at once. With `--server-pid` the line has the server's processor time for each
+attempt. Plain `websockets` and `msgspec`, so that the client costs the servers under test as little of the machine as possible;
+the same client drives all of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import os
 import secrets
-import sys
 import time
+from dataclasses import dataclass
 
 import msgspec
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 _encode = msgspec.json.encode
@@ -25,18 +30,23 @@ def tag(number: int) -> str:
     return f"04{number % KNOWN_TAGS:012X}"
 
 
-async def main(url: str, connections: int, in_flight: int, seconds: float) -> None:
+async def main(asked: argparse.Namespace) -> None:
     sockets = [
-        await connect(f"{url}/CP{n:04d}", subprotocols=["ocpp1.6"], compression=None) for n in range(connections)
+        await connect(f"{asked.url}/CP{n:04d}", subprotocols=["ocpp1.6"], compression=None)
+        for n in range(asked.connections)
     ]
     boot = {"chargePointVendor": "bench", "chargePointModel": "bench"}
     await asyncio.gather(*(_call(ws, "boot", "BootNotification", boot) for ws in sockets))
-    await asyncio.sleep(1.0)  # whatever the server wants to do after a boot
+    await asyncio.sleep(1.0)  # for what the server does after a boot
     latencies: list[float] = []
-    until = time.perf_counter() + seconds
+    cpu_begin = 0.0 if asked.server_pid is None else _cpu_s(asked.server_pid)
     begin = time.perf_counter()
-    await asyncio.gather(*(_drive(sockets[n::in_flight], n, until, latencies) for n in range(in_flight)))
+    load = _Load(begin, begin + asked.seconds, asked.in_flight, asked.per_second)
+    await asyncio.gather(
+        *(_drive(sockets[n :: asked.in_flight], n, load, latencies) for n in range(asked.in_flight))
+    )
     spent = time.perf_counter() - begin
+    cpu_s = 0.0 if asked.server_pid is None else _cpu_s(asked.server_pid) - cpu_begin
     latencies.sort()
     print(
         json.dumps(
@@ -44,18 +54,32 @@ async def main(url: str, connections: int, in_flight: int, seconds: float) -> No
                 "per_second": len(latencies) / spent,
                 "p50_ms": 1000 * latencies[len(latencies) // 2],
                 "p99_ms": 1000 * latencies[int(len(latencies) * 0.99)],
-                "count": len(latencies),
+                "cpu_us": 1_000_000 * cpu_s / len(latencies),
             }
         )
     )
     await asyncio.gather(*(ws.close() for ws in sockets))
 
 
-async def _drive(sockets: list[ClientConnection], worker: int, until: float, latencies: list[float]) -> None:
+@dataclass(frozen=True)
+class _Load:
+    begin: float
+    until: float
+    in_flight: int
+    per_second: float | None
+
+    def planned(self, worker: int, count: int) -> float | None:
+        """When the worker's attempt is due; None for at once."""
+        return None if self.per_second is None else self.begin + (count * self.in_flight + worker) / self.per_second
+
+
+async def _drive(sockets: list[ClientConnection], worker: int, load: _Load, latencies: list[float]) -> None:
     count = 0
-    while time.perf_counter() < until:
+    while (begin := time.perf_counter()) < load.until:
+        if (planned := load.planned(worker, count)) is not None:
+            await asyncio.sleep(planned - begin)
+            begin = planned
         ws = sockets[count % len(sockets)]
-        begin = time.perf_counter()
         answer = await _call(ws, f"{RUN}-{worker}-{count}", "Authorize", {"idTag": tag(worker * 7919 + count)})
         latencies.append(time.perf_counter() - begin)
         if answer["idTagInfo"]["status"] != "Accepted":
@@ -78,5 +102,24 @@ async def _call(
             raise SystemExit(f"unexpected answer {frame}")
 
 
+def _cpu_s(pid: int) -> float:
+    """Processor time of the process so far, user and system."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--in-flight", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--per-second", type=float)
+    parser.add_argument("--server-pid", type=int)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(_arguments()))
