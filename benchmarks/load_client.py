@@ -42,9 +42,7 @@ async def main(asked: argparse.Namespace) -> None:
     cpu_begin = 0.0 if asked.server_pid is None else _cpu_s(asked.server_pid)
     begin = time.perf_counter()
     load = _Load(begin, begin + asked.seconds, asked.in_flight, asked.per_second)
-    await asyncio.gather(
-        *(_drive(sockets[n :: asked.in_flight], n, load, latencies) for n in range(asked.in_flight))
-    )
+    await asyncio.gather(*(_drive(sockets[n :: asked.in_flight], n, load, latencies) for n in range(asked.in_flight)))
     spent = time.perf_counter() - begin
     cpu_s = 0.0 if asked.server_pid is None else _cpu_s(asked.server_pid) - cpu_begin
     latencies.sort()
