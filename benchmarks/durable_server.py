@@ -1,7 +1,7 @@
 """The service under test: 200 chargers under managed access, 1,000 vehicles, SQLite with every commit synchronised.
 
-`python -m benchmarks.durable_server DIRECTORY CHARGERS [ROLES]` prints the OCPP port and, with the role `api`, the HTTP port, each
-on a line, and serves until it is ended. The environment's settings name the database.
+`python -m benchmarks.durable_server DIRECTORY CHARGERS [ROLES]` prints the OCPP port and, with the role `api`, the HTTP port,
+each on a line, and serves until it is ended. The environment's settings name the database.
 """
 
 from __future__ import annotations

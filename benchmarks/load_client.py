@@ -1,9 +1,9 @@
 """The load: simulated chargers in a process of their own, each sending Authorize and waiting for the answer.
 
-Prints one JSON line. With `--per-second` the attempts follow a timetable, and a latency counts from the planned instant; without
-it each answer is followed by the next attempt at once. With `--server-pid` the line has the server's processor time for each
-attempt. Plain `websockets` and `msgspec`, so that the client costs the servers under test as little of the machine as possible;
-the same client drives all of them.
+Prints one JSON line. With `--per-second` the attempts follow a timetable, and a latency counts from the planned instant;
+without it each answer is followed by the next attempt at once. With `--server-pid` the line has the server's processor time
+for each attempt. Plain `websockets` and `msgspec`, so that the client costs the servers under test as little of the machine
+as possible; the same client drives all of them.
 """
 
 from __future__ import annotations
