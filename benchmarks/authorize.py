@@ -53,15 +53,17 @@ def measure(seconds: float = 4.0, postgres: Mapping[str, str] | None = None) -> 
     database = "SQLite" if postgres is None else "PostgreSQL"
     figures: dict[str, list[dict[str, float]]] = {}
     at_half_load: list[dict[str, float]] = []
-    with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory:
-        with _ours(directory, settings=postgres) as ours:
-            for _ in range(ROUNDS):
-                full = _load(ours, seconds)
-                figures.setdefault(f"access_policy: decided, durable ({database})", []).append(full)
-                at_half_load.append(_load(ours, seconds, per_second=full["per_second"] / 2))
-                for title, options in RIVALS.items():
-                    with _rival(options) as rival:
-                        figures.setdefault(f"accept-all on ocpp, {title}", []).append(_load(rival, seconds))
+    with (
+        tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory,
+        _ours(directory, settings=postgres) as ours,
+    ):
+        for _ in range(ROUNDS):
+            full = _load(ours, seconds)
+            figures.setdefault(f"access_policy: decided, durable ({database})", []).append(full)
+            at_half_load.append(_load(ours, seconds, per_second=full["per_second"] / 2))
+            for title, options in RIVALS.items():
+                with _rival(options) as rival:
+                    figures.setdefault(f"accept-all on ocpp, {title}", []).append(_load(rival, seconds))
     ours_first = [_median_of(name, runs) for name, runs in figures.items()]
     half = _median_of("half load", at_half_load)
     ours_first[0] = replace(ours_first[0], half_load_p50_ms=half.p50_ms, half_load_p99_ms=half.p99_ms)

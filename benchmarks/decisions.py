@@ -97,10 +97,10 @@ async def _decisions(
 
 async def ask_again_and_again(container: Container, numbers: Iterator[int], goes_on: Callable[[], bool]) -> list[float]:
     """How long each decision took, in seconds."""
-    desk, took = container.deciding.decider(), []
+    decider, took = container.deciding.decider(), []
     while goes_on():
         began, number = time.perf_counter(), next(numbers)
-        await desk.authorize(
+        await decider.authorize(
             AccessAttempt(
                 tenant_id=CONTEXT.tenant_id,
                 charger_id=ChargerId(f"charger-{number % CHARGERS}"),

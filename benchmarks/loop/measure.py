@@ -160,7 +160,7 @@ def _chargers(kind: str, service: Service, chargers: int) -> Iterator[None]:
 
 async def _attempts(service: Service, scene: Scene, count: int) -> None:
     """Recorded refusals, for what looks at the past."""
-    desk = service.container.deciding.decider()
+    decider = service.container.deciding.decider()
     for first in range(0, count, IN_FLIGHT):
         asks = [
             AccessAttempt(
@@ -174,7 +174,7 @@ async def _attempts(service: Service, scene: Scene, count: int) -> None:
             )
             for number in range(first, min(count, first + IN_FLIGHT))
         ]
-        await asyncio.gather(*(desk.authorize(each) for each in asks))
+        await asyncio.gather(*(decider.authorize(each) for each in asks))
 
 
 async def _caught_up(service: Service) -> None:

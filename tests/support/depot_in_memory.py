@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempts import AccessAttempt
-from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
@@ -27,6 +25,7 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.domain.mode_schedule.rules import ModeRule
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+from tests.support.deciding import DecidingParts
 
 TENANT = TenantId("acme")
 DEPOT = DepotId("north")
@@ -68,7 +67,7 @@ STRANGER = rfid("04FFFFFFFFFFFF")
 
 @dataclass
 class DepotInMemory:
-    """`await depot.opened()` before use. `freevend_seen` collects what the sessions say of anonymous starts."""
+    """`await depot.opened()` before use. `freevend_seen` collects the anonymous starts that the sessions report."""
 
     store: EventStore
     clock: SettableClock = field(default_factory=lambda: SettableClock(NIGHT))
@@ -78,15 +77,10 @@ class DepotInMemory:
 
     def __post_init__(self) -> None:
         self.commits = GroupCommit(self.store)
-        self.desk = AttemptDecider(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
-        self.sessions = Sessions(
-            self.desk,
-            self.live,
-            self.store,
-            self.commits,
-            ChargerAccessPolicies(self.store),
-            self.clock,
-            lambda key, evidence: self.freevend_seen.append((key[1], evidence)),
+        parts = DecidingParts(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
+        self.decider, self.decisions = parts.decider, parts.decisions
+        self.sessions = parts.sessions(
+            ChargerAccessPolicies(self.store), lambda key, evidence: self.freevend_seen.append((key[1], evidence))
         )
 
     async def opened(self) -> DepotInMemory:
@@ -124,7 +118,7 @@ class DepotInMemory:
             await self.store.read_log(after=self.view.position, limit=10_000, up_to=reached), reached
         )
 
-    def ask(
+    def attempt(
         self,
         presented: Identifier | None,
         *,

@@ -47,11 +47,13 @@ class HandledDepot:
         self.plugs: list[tuple[int, bool]] = []  # connector, and whether a vehicle is there
         profiles = ProfileCatalogue.packaged()
         self.follow_up = FollowUp(
-            depot.view, depot.desk, depot.live, depot.store, depot.commits, self.stops, depot.clock
+            depot.view, depot.decider, depot.live, depot.store, depot.commits, self.stops, depot.clock
         )
         desks = HandlerDependencies(
             view=depot.view,
-            desk=depot.desk,
+            decider=depot.decider,
+            decisions=depot.decisions,
+            recent_activity=depot.live,
             sessions=depot.sessions,
             conditions=ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock),
             energy=self.follow_up.energy,

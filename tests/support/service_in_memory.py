@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
-from access_policy.application.charging_sessions.sessions import Sessions
-from access_policy.application.deciding.attempts import AccessAttempt, Decided, EndReport, Started, StartReport
-from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
+from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.reloading import recall
 from access_policy.application.decision_view.view import TYPES, DecisionView
@@ -22,6 +21,7 @@ from access_policy.application.follower import Follower
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
+from tests.support.deciding import DecidingParts
 from tests.support.depot_in_memory import SettableClock
 from tests.support.office import ACME, Office
 from tests.support.stores import inline_memory_store, pseudonyms
@@ -55,10 +55,9 @@ class ServiceInMemory:
         self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
         self.view, self.live, commits = DecisionView(), RecentActivity(), GroupCommit(self.store)
         self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)
-        self.desk = AttemptDecider(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
-        self._sessions = Sessions(
-            self.desk, self.live, self.store, commits, self.office.policies, self.clock, lambda key, evidence: None
-        )
+        parts = DecidingParts(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
+        self.decider, self.decisions = parts.decider, parts.decisions
+        self._sessions = parts.sessions(self.office.policies)
         self._watch = LostSessionsWatch(
             self.view, self.live, self._sessions.lost, lambda key: True, NothingRemembered(), self.clock
         )
@@ -99,7 +98,7 @@ class ServiceInMemory:
 
     # --- what chargers do ------------------------------------------------------------------------------------------
 
-    def authorize(self, charger: str, presented: Identifier | None, message_id: str) -> Decided:
+    def authorize(self, charger: str, presented: Identifier | None, message_id: str) -> RecordedDecision:
         ask = AccessAttempt(
             tenant_id=ACME,
             charger_id=ChargerId(charger),
@@ -109,9 +108,11 @@ class ServiceInMemory:
             message_id=message_id,
             signals=None,
         )
-        return self.run(self.desk.authorize(ask))
+        return self.run(self.decider.authorize(ask))
 
-    def start(self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1) -> Started:
+    def start(
+        self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1
+    ) -> RecordedStart:
         report = StartReport(
             tenant_id=ACME,
             charger_id=ChargerId(charger),

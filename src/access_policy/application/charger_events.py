@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from access_policy.application.deciding.attempts import EnergyReport
+from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.ids import ChargerKey
 

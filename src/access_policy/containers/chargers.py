@@ -68,7 +68,9 @@ class Chargers(containers.DeclarativeContainer):
     handler_dependencies = providers.Singleton(
         HandlerDependencies,
         view=deciding.view,
-        desk=deciding.decider,
+        decider=deciding.decider,
+        decisions=deciding.decisions,
+        recent_activity=deciding.recent_activity,
         sessions=deciding.sessions,
         conditions=deciding.conditions,
         profiles=deciding.profiles,
@@ -127,7 +129,7 @@ class Chargers(containers.DeclarativeContainer):
     follow_up = providers.Singleton(
         FollowUp,
         deciding.view,
-        deciding.decider,
+        deciding.decisions.provided.inputs,
         deciding.recent_activity,
         deciding.spooled_commits,
         deciding.spooled_commits,

@@ -12,6 +12,9 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.decision_maker import DecisionMaker
+from access_policy.application.deciding.effects import DecisionEffects
+from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES, DecisionView
@@ -66,25 +69,37 @@ class Deciding(containers.DeclarativeContainer):
         committed=measurements.provided.committed,
     )
 
+    identifiers = providers.Singleton(IdentifierResolver, view, stores.pseudonyms)
+    decisions = providers.Singleton(DecisionMaker, view, recent_activity, identifiers)
+    effects = providers.Singleton(
+        DecisionEffects,
+        recent_activity,
+        spooled_commits,
+        records.unknown_identifiers,
+        charger_events.provided.decided,
+    )
     decider = providers.Singleton(
         AttemptDecider,
         view,
         recent_activity,
         spooled_commits,
         spooled_commits,
-        stores.pseudonyms,
+        identifiers,
+        decisions,
+        effects,
         clock,
-        records.unknown_identifiers,
-        charger_events.provided.decided,
         measurements,
     )
     sessions = providers.Singleton(
         Sessions,
-        decider,
+        view,
         recent_activity,
         spooled_commits,
         spooled_commits,
         policies,
+        identifiers,
+        decisions,
+        effects,
         clock,
         charger_events.provided.drift_reported,
     )

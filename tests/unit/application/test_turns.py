@@ -168,12 +168,12 @@ async def test_what_if_decides_as_many_attempts_in_a_turn_whatever_their_number(
 
 async def test_a_dry_run_at_another_instant_leaves_the_timeline_of_decisions_in_place() -> None:
     depot = await DepotInMemory(inline_memory_store()).opened()
-    await depot.desk.authorize(depot.ask(None))
+    await depot.decider.authorize(depot.attempt(None))
     charger = depot.view.charger(TENANT, BAY)
     present = charger.timeline_now(depot.clock.now())
 
     for days in (-30, 30, 400):
-        depot.desk.preview(depot.ask(None), at=NIGHT + timedelta(days=days))
+        depot.decisions.preview(depot.attempt(None), at=NIGHT + timedelta(days=days))
         charger.expected(NIGHT - timedelta(days=days))
 
     assert charger.timeline_now(depot.clock.now()) is present

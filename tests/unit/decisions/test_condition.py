@@ -41,7 +41,7 @@ async def reports(
 
 
 async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(depot: DepotInMemory) -> None:
-    denied = await depot.desk.authorize(depot.ask(STRANGER))
+    denied = await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=29)
     await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
 
@@ -51,7 +51,7 @@ async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(
 
 
 async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMemory) -> None:
-    await depot.desk.authorize(depot.ask(STRANGER))
+    await depot.decider.authorize(depot.attempt(STRANGER))
     await reports(conditions_of(depot), depot, "GroundFailure")
 
     (event,) = await recorded(depot)
@@ -60,7 +60,7 @@ async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMem
 
 
 async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(depot: DepotInMemory) -> None:
-    await depot.desk.authorize(depot.ask(STRANGER))
+    await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=31)
     await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
 

@@ -22,6 +22,7 @@ from access_policy.domain.access.events import DriverInformed
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import AttemptId, ChargerKey
+from tests.support.deciding import DecidingParts
 from tests.support.depot_in_memory import (
     BAY,
     BUS,
@@ -86,12 +87,12 @@ class Yard:
     depot: DepotInMemory
     display: Display
     driver_display: DriverDisplay
-    desk: AttemptDecider
+    decider: AttemptDecider
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def presents(self, identifier: Any, *, waits: bool = True) -> AttemptId:
-        ask = self.depot.ask(identifier, message_id=f"m-{next(self.ids)}")
-        decided = await self.desk.authorize(replace(ask, signals=Status()))
+        attempt = self.depot.attempt(identifier, message_id=f"m-{next(self.ids)}")
+        decided = await self.decider.authorize(replace(attempt, signals=Status()))
         if waits:
             await self.driver_display.finish()
         return decided.attempt_id
@@ -111,10 +112,10 @@ async def yard_with(profile: str) -> Yard:
     await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
     display = Display()
     shows = DriverDisplay(depot.view, ProfileCatalogue.packaged(), display, depot.store, depot.commits, depot.clock)
-    desk = AttemptDecider(
-        depot.view, depot.live, depot.store, depot.commits, HashedPseudonyms(), depot.clock, decided=shows.decided
+    parts = DecidingParts(
+        depot.view, depot.live, depot.store, depot.commits, HashedPseudonyms(), depot.clock, shows.decided
     )
-    return Yard(depot, display, shows, desk)
+    return Yard(depot, display, shows, parts.decider)
 
 
 async def test_a_refused_driver_reads_why_until_an_end_and_it_is_on_record(yard: Yard) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from access_policy.application.charger_tasks import ChargerTasks
+from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.consequences.denial_follow_up import ENERGY_TOLERATED_WH, FollowUp
-from access_policy.application.deciding.attempts import EndReport, EnergyReport, StartReport
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, policy_stream
@@ -118,7 +118,7 @@ async def yard_over(store, **more) -> Yard:
     depot = DepotInMemory(store, **more)
     await (depot.follow() if more else depot.opened())
     gateway = AskedToStop()
-    follow_up = FollowUp(depot.view, depot.desk, depot.live, store, depot.commits, gateway, depot.clock)
+    follow_up = FollowUp(depot.view, depot.decisions.inputs, depot.live, store, depot.commits, gateway, depot.clock)
     return Yard(depot, gateway, follow_up)
 
 

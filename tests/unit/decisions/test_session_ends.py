@@ -105,7 +105,7 @@ async def ends(depot: DepotInMemory) -> list[ChargingEnded]:
 
 
 async def reason_at_the_other_bay(depot: DepotInMemory) -> Reason:
-    decided = await depot.desk.authorize(depot.ask(VID, message_id=f"b-{at(depot)}", charger=OTHER_BAY))
+    decided = await depot.decider.authorize(depot.attempt(VID, message_id=f"b-{at(depot)}", charger=OTHER_BAY))
     return decided.event.reason
 
 
@@ -501,7 +501,7 @@ async def test_an_operators_end_is_recorded_with_actor_and_reason_and_frees_the_
 ):
     await begin(chargers)
     (session,) = depot.live.sessions_at(KEY)
-    context = replace(depot.desk.context(depot.ask(BUS), session.attempt_id), actor="olga")
+    context = replace(depot.decider.context(depot.attempt(BUS), session.attempt_id), actor="olga")
 
     assert await depot.sessions.ends.by_operator(context, KEY, session, reason="The cable was cut.")
     assert not await depot.sessions.ends.by_operator(context, KEY, session, reason="Again.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.events import ChargingEnded, ChargingStarted, DenialNotHonoured
 from tests.support.depot_in_memory import BAY, BUS, NIGHT, STRANGER, TENANT, DepotInMemory

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from access_policy.application.deciding.attempts import EndReport, StartReport
+from access_policy.application.charging_sessions.reports import EndReport, StartReport
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, registry_stream
 from access_policy.domain.access.events import (
@@ -66,7 +66,7 @@ async def history(depot: DepotInMemory, attempt_id: str) -> list[object]:
 
 
 async def test_an_authorize_and_the_start_that_follows_are_one_attempt_with_one_decision(depot: DepotInMemory):
-    asked = await depot.desk.authorize(depot.ask(BUS))
+    asked = await depot.decider.authorize(depot.attempt(BUS))
     started = await depot.sessions.start(start_of(BUS))
     session = await depot.sessions.end(END)
 
@@ -91,7 +91,7 @@ async def test_a_start_that_was_never_asked_for_is_decided_when_it_is_reported(d
 
 
 async def test_what_changed_between_the_asking_and_the_start_is_decided_anew(depot: DepotInMemory):
-    asked = await depot.desk.authorize(depot.ask(BUS))
+    asked = await depot.decider.authorize(depot.attempt(BUS))
     registry = depot.view.registry(TENANT)
     await depot.record(registry_stream(TENANT), registry.version, registry.suspend("bus-7", "in the workshop"))
 
@@ -180,9 +180,9 @@ async def test_a_vehicle_mac_that_charges_at_another_charger_is_refused_until_it
     await depot.record(registry_stream(TENANT), registry.version, added)
     await depot.sessions.start(start_of(vid))
 
-    elsewhere = await depot.desk.authorize(depot.ask(vid, message_id="x", charger=OTHER_BAY))
+    elsewhere = await depot.decider.authorize(depot.attempt(vid, message_id="x", charger=OTHER_BAY))
     await depot.sessions.end(END)
-    afterwards = await depot.desk.authorize(depot.ask(vid, message_id="y", charger=OTHER_BAY))
+    afterwards = await depot.decider.authorize(depot.attempt(vid, message_id="y", charger=OTHER_BAY))
 
     assert elsewhere.event.reason is Reason.IDENTIFIER_IN_USE
     assert afterwards.event.reason is Reason.OWN_VEHICLE
@@ -195,7 +195,7 @@ async def test_a_vehicle_mac_that_charges_at_another_charger_is_refused_until_it
 async def test_a_start_whose_append_failed_once_belongs_to_its_attempt_when_it_comes_again(fault: str):
     store = FailingStore(memory_store())
     depot = await DepotInMemory(store).opened()
-    decided = await depot.desk.authorize(depot.ask(BUS))
+    decided = await depot.decider.authorize(depot.attempt(BUS))
     setattr(store, fault, True)
     with pytest.raises(StoreUnavailable):
         await depot.sessions.start(start_of(BUS))
@@ -206,4 +206,4 @@ async def test_a_start_whose_append_failed_once_belongs_to_its_attempt_when_it_c
     assert started.attempt_id == decided.attempt_id
     assert [type(each) for each in await history(depot, started.attempt_id)] == [AccessAllowed, ChargingStarted]
     assert [each.transaction_id for each in depot.live.sessions_at((TENANT, BAY))] == ["101"]
-    assert depot.live.open_attempt((TENANT, BAY), depot.desk.ref(depot.ask(BUS)), NIGHT) is None
+    assert depot.live.open_attempt((TENANT, BAY), depot.decider.ref(depot.attempt(BUS)), NIGHT) is None

@@ -121,7 +121,7 @@ async def test_cable_first_over_a_restart_of_the_service_keeps_connector_and_met
     await event(charger, "Started", wh=(1_000,), evse=2)
     charger = restarted(charger)
     await charger.depot.follow()
-    await charger.depot.desk.authorize(charger.depot.ask(BUS))
+    await charger.depot.decider.authorize(charger.depot.attempt(BUS))
     await event(charger, "Updated", at=NIGHT + MINUTE, card=BUS.value)
 
     decision, start = await recorded(charger)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.application.deciding.attempts import StartReport
+from access_policy.application.charging_sessions.reports import StartReport
 from access_policy.application.ports.identity import Role
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.application.deciding.attempts import StartReport
+from access_policy.application.charging_sessions.reports import StartReport
 from access_policy.application.ports.identity import Role
 from access_policy.domain.access.events import BY_OPERATOR, ChargingEnded, SessionEndedByOperator
 from access_policy.domain.identifiers import IdentifierKind, identifier

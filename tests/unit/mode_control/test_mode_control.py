@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
 from access_policy.application.mode_application.controller import ModeController, Pace

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.mode_application.remote_starts import AGAIN_AFTER_S, PATIENCE_S, TRIES, RemoteStarts
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.streams import policy_stream

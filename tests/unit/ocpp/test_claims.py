@@ -49,7 +49,9 @@ class Yard:
         self.gateway = OcppGateway(
             HandlerDependencies(
                 view=depot.view,
-                desk=depot.desk,
+                decider=depot.decider,
+                decisions=depot.decisions,
+                recent_activity=depot.live,
                 sessions=depot.sessions,
                 conditions=self.conditions,
                 energy=nothing_follows,

@@ -50,7 +50,7 @@ def past(*steps: Step, spooled: bool = False, **opened: Any) -> Callable[[Faults
 
 
 def asks(presented: Any, message_id: str = "m-1") -> Step:
-    return lambda world: world.desk.authorize(world.depot.ask(presented, message_id=message_id))
+    return lambda world: world.decider.authorize(world.depot.attempt(presented, message_id=message_id))
 
 
 def starts(presented: Any, **changes: Any) -> Step:

@@ -10,11 +10,9 @@ from typing import Any
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
-from access_policy.application.charging_sessions.sessions import Sessions
+from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.consequences.denial_follow_up import FollowUp
-from access_policy.application.deciding.attempts import EndReport, EnergyReport, StartReport
-from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -46,6 +44,7 @@ from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerKey, TenantId, VehicleId
+from tests.support.deciding import DecidingParts
 from tests.support.depot_in_memory import BAY, BUS, OTHER_BAY, TENANT, DepotInMemory, HashedPseudonyms, settings_of
 from tests.support.nth_call import Faults, recorded_in
 from tests.support.stores import inline_memory_store
@@ -249,15 +248,14 @@ class DepotWorld:
         if spooled:
             commits = streams = self.spooled
         view, live, clock, names = depot.view, depot.live, depot.clock, ProfileCatalogue.packaged()
-        self.desk = AttemptDecider(view, live, streams, commits, HashedPseudonyms(), clock)
-        self.sessions = Sessions(
-            self.desk, live, streams, commits, ChargerAccessPolicies(store), clock, lambda key, evidence: None
-        )
+        parts = DecidingParts(view, live, streams, commits, HashedPseudonyms(), clock)
+        self.decider = parts.decider
+        self.sessions = parts.sessions(ChargerAccessPolicies(store))
         self.conditions = self.conditions_of("here", streams, commits)
         self.charger = ObedientCharger()
         gateway = faults.around("charger", self.charger, ChargerDidNotAnswer, reliable=frozenset({"let_serve"}))
         self.end_session = EndSessionHandler(self.sessions.ends, streams, gateway)
-        self.follow_up = FollowUp(view, self.desk, live, streams, commits, gateway, clock)
+        self.follow_up = FollowUp(view, parts.decisions.inputs, live, streams, commits, gateway, clock)
         self.remote_starts = RemoteStarts(view, live, names, gateway, clock, monotonic=lambda: self.now_s)
         self.follower = Follower("view", self.inner, view.follow, view.followed_to, types=TYPES, poll_s=0.02)
         facts = ModeRecorder(GroupCommit(store), self.follower, clock)

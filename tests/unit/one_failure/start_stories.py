@@ -34,7 +34,7 @@ class StartWorld:
     async def lived(self) -> StartWorld:
         yard = await self.yard.opened()
         await yard.conditions.connected(KEY, "ocpp1.6")
-        await yard.desk.authorize(yard.depot.ask(BUS, message_id="m-1"))
+        await yard.decider.authorize(yard.depot.attempt(BUS, message_id="m-1"))
         await yard.sessions.start(yard.start_report(BUS, transaction_ids=("101",)))
         await yard.sessions.start(yard.start_report(STRANGER, transaction_ids=("102",)))
         spool = SqliteSpool(Path(self.directory.name) / "spool.sqlite")

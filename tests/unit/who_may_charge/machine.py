@@ -26,7 +26,7 @@ from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.commands.schedule_mode import ScheduleMode
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule
-from access_policy.application.deciding.attempts import Decided
+from access_policy.application.deciding.attempts import RecordedDecision
 from access_policy.application.decision_view.recent_activity import START_WITHIN
 from access_policy.domain.access.events import AccessAllowed
 from access_policy.domain.access_mode import AccessMode, Enforcement
@@ -143,7 +143,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         self.messages = 0
         self.made_on: dict[str, date] = {}  # rules, on local dates
         self.open: dict[tuple[str, model.Identifier | None], tuple[datetime, model.Verdict]] = {}
-        self.last: tuple[str, Any, str, Decided] | None = None
+        self.last: tuple[str, Any, str, RecordedDecision] | None = None
 
     def teardown(self) -> None:
         self.service.close()
@@ -630,7 +630,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         charger: str,
         key: model.Identifier | None,
         expected: model.Verdict,
-        decided: Decided,
+        decided: RecordedDecision,
         *,
         stands: bool = False,
     ) -> None:

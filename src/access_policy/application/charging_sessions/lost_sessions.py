@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from access_policy.application.charging_sessions.session_ends import SessionEnds
-from access_policy.application.decision_view.recent_activity import RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable

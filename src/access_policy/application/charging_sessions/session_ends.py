@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from access_policy.application.charging_sessions.reports import EndReport
 from access_policy.application.charging_sessions.transactions import (
     attempt_history,
     is_over,
@@ -18,8 +19,9 @@ from access_policy.application.charging_sessions.transactions import (
     transaction_record,
 )
 from access_policy.application.context import SYSTEM, Context, enveloped
-from access_policy.application.deciding.attempts import CHARGER, EndReport
-from access_policy.application.decision_view.recent_activity import RecentActivity, Session
+from access_policy.application.deciding.attempts import CHARGER
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits

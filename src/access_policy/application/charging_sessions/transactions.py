@@ -1,4 +1,4 @@
-"""The record of one transaction of a charger, from the transaction's own stream (ADR 0003)."""
+"""Load the streams of a transaction and of its attempt, and read them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from access_policy.application.ports.event_store import Recorded, Streams
 from access_policy.application.streams import attempt_stream, transaction_stream
 from access_policy.domain.access.events import (
     ASSUMED_ENDS,
+    AccessAllowed,
+    AccessDenied,
     ChargingEnded,
     ChargingStarted,
 )
@@ -39,3 +41,8 @@ def is_over(history: Sequence[Recorded], *, also_assumed: bool) -> bool:
     """The charger has reported the end of the session; with `also_assumed`, or the service has concluded it."""
     ends = [each.event.reason for each in history if isinstance(each.event, ChargingEnded)]
     return any(also_assumed or reason not in ASSUMED_ENDS for reason in ends)
+
+
+def latest_decision(history: Sequence[Recorded]) -> AccessAllowed | AccessDenied | None:
+    decisions = [each.event for each in history if isinstance(each.event, AccessAllowed | AccessDenied)]
+    return decisions[-1] if decisions else None

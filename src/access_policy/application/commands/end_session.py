@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.transactions import attempt_history, is_over, start_in
 from access_policy.application.context import Context
-from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, SessionCommands
 from access_policy.application.ports.event_store import Streams
 from access_policy.domain.access.events import ChargingStarted, SessionEndedByOperator

@@ -19,11 +19,12 @@ from functools import partial
 
 from access_policy.application.backoff import Backoff
 from access_policy.application.charger_tasks import ChargerTasks
+from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.application.charging_sessions.session_ends import energy_between
 from access_policy.application.context import SYSTEM, Context, enveloped
-from access_policy.application.deciding.attempts import AccessAttempt, EnergyReport
-from access_policy.application.deciding.decider import AttemptDecider
-from access_policy.application.decision_view.recent_activity import RecentActivity, Session
+from access_policy.application.deciding.inputs import InputsFromMemory
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import ChargerView, DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, SessionCommands
 from access_policy.application.ports.clock import Clock
@@ -64,7 +65,7 @@ class FollowUp:
     def __init__(
         self,
         view: DecisionView,
-        desk: AttemptDecider,
+        inputs: InputsFromMemory,
         live: RecentActivity,
         store: Streams,
         commits: Commits,
@@ -72,7 +73,7 @@ class FollowUp:
         clock: Clock,
     ) -> None:
         self._view = view
-        self._desk = desk
+        self._inputs = inputs
         self._live = live
         self._store = store
         self._commits = commits
@@ -173,18 +174,9 @@ class FollowUp:
         session.judged_in = expected.start
 
     def _may_charge(self, charger: ChargerView, session: Session, now: datetime) -> bool:
-        ask = AccessAttempt(
-            tenant_id=charger.tenant_id,
-            charger_id=charger.policy.charger_id,
-            connector_id=session.connector_id,
-            identifier=None,  # its ref says all that is needed
-            protocol="",
-            message_id="",
-            signals=None,
-        )
-        facts = self._desk.facts(ask, charger, session.identifier, now, charger.timeline_at(now))
-        facts.pin_locked_out = False  # who has begun does not type it again
-        return reason_for(facts) in ALLOWING
+        timeline = charger.timeline_at(now)
+        inputs = self._inputs.gather(charger, session.identifier, now, timeline, actor=None)
+        return reason_for(inputs) in ALLOWING
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.context import SYSTEM, Context, enveloped
-from access_policy.application.deciding.attempts import denial_at
+from access_policy.application.deciding.denials import denial_at
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, NoLongerWanted

@@ -1,6 +1,6 @@
-"""What the decision path remembers of the last minutes: attempts not started yet, charges under way, wrong PINs.
+"""The last minutes in memory: attempts without a start yet, charges under way, wrong PINs and denials.
 
-All of it can be rebuilt from the read models at start-up; nothing here is the only copy of a fact.
+All of it can be rebuilt from the read models at start-up; none of it is the only copy.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingStarted, SessionDecision
+from access_policy.application.decision_view.sessions import Session
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision
 from access_policy.domain.access.pin_lockout import PinLockout
 from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId
 
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
@@ -35,54 +36,6 @@ class OpenAttempt:
     decided: AccessAllowed | AccessDenied
     version: int
     at: datetime
-
-
-@dataclass(slots=True)
-class Session:
-    """A charge under way. `version` is that of its attempt's stream; 0: not known, load it."""
-
-    attempt_id: AttemptId
-    transaction_id: str
-    connector_id: int | None
-    identifier: IdentifierRef | None
-    vehicle_id: VehicleId | None
-    decision: SessionDecision
-    started_at: datetime
-    meter_start_wh: int | None
-    version: int = 0
-    not_honoured: bool = False  # refused, and seen to draw energy
-    judged_in: datetime | None = None  # the start of the managed window in which it was judged last
-    meter_wh: int | None = None  # the latest reading
-    energy_at: datetime | None = None  # when it was last seen to draw energy
-    watched_since: datetime | None = None  # by this process
-    free_at: datetime | None = None  # when its connector reported that no vehicle is there
-
-    def note_energy(self, energy_wh: int | None, *, charging: bool, at: datetime) -> None:
-        """A meter value or a sign of charging. A reading that has not grown is not a sign of energy."""
-        if charging or self.has_grown_to(energy_wh):
-            self.energy_at = at
-        if energy_wh is not None:
-            self.meter_wh = energy_wh
-
-    def has_grown_to(self, energy_wh: int | None) -> bool:
-        """The reading is above the latest one, or the one at the start; False where either is unknown."""
-        before = self.meter_start_wh if self.meter_wh is None else self.meter_wh
-        return before is not None and energy_wh is not None and energy_wh > before
-
-    @staticmethod
-    def begun_by(start: ChargingStarted, *, version: int = 0) -> Session:
-        """As it was recorded."""
-        return Session(
-            attempt_id=start.attempt_id,
-            transaction_id=start.transaction_id,
-            connector_id=start.connector_id,
-            identifier=start.identifier,
-            vehicle_id=start.vehicle_id,
-            decision=start.decision,
-            started_at=start.started_at,
-            meter_start_wh=start.meter_start_wh,
-            version=version,
-        )
 
 
 class RecentActivity:
@@ -159,7 +112,7 @@ class RecentActivity:
         if session is not None:
             self._forget(charger, session)
 
-    def charges_elsewhere(
+    def charges_at_another(
         self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]
     ) -> bool:
         """The identifier has a charge under way at another charger of the tenant that is in service."""
@@ -245,6 +198,11 @@ class RecentActivity:
     def lock_pins_out(self, source: PinSource, until: datetime) -> None:
         """As recorded by whoever counted them."""
         self._pins[source] = PinLockout((), until)
+
+    def decided(self, charger: ChargerKey, event: AccessAllowed | AccessDenied, at: datetime) -> None:
+        """A decision was recorded at `at`; denials are remembered."""
+        if type(event) is AccessDenied:
+            self.denied(charger, event.lineage.connector_id, event.lineage.attempt_id, at)
 
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
         """The latest one of the connector is remembered."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from access_policy.application.decision_view.recent_activity import START_WITHIN, OpenAttempt, RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import START_WITHIN, OpenAttempt, RecentActivity
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.views import RecentPast
 from access_policy.application.streams import attempt_stream

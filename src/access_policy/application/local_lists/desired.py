@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from access_policy.application.deciding.decider import kind_counts
 from access_policy.application.decision_view.view import ChargerView
 from access_policy.application.turns import in_turns
 from access_policy.domain.access.decision import DecisionInputs, reason_for
+from access_policy.domain.access.identifier_rules import kind_counts
 from access_policy.domain.access.reasons import ALLOWING
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.depots.depot import Depot

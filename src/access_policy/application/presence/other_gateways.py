@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from access_policy.application.decision_view.recent_activity import RecentActivity, Session
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.streams import tenant_of
 from access_policy.domain.access.events import (

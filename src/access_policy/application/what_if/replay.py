@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from access_policy.application.deciding.decider import kind_counts
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
@@ -24,6 +23,7 @@ from access_policy.application.turns import in_turns, let_go
 from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
 from access_policy.domain.access.decision import DecisionInputs, reason_for
+from access_policy.domain.access.identifier_rules import kind_counts
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access_mode import Enforcement
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy

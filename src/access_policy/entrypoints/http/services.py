@@ -13,6 +13,7 @@ from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.context import Context
 from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
@@ -52,7 +53,8 @@ class HttpServices:
     peers: Peers
     views: Views
     decision_view: DecisionView
-    desk: AttemptDecider
+    decider: AttemptDecider
+    decisions: DecisionMaker
     explained_attempts: ExplainedAttempts
     what_if: WhatIf
     registry_imports: RegistryImports

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from access_policy.adapters.ocpp.incoming.component_states import ComponentStates
+from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.context import new_id
-from access_policy.application.deciding.attempts import Decided, EnergyReport
+from access_policy.application.deciding.attempts import RecordedDecision
 from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.decision_maker import DecisionMaker
+from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
@@ -66,7 +69,9 @@ class HandlerDependencies:
     """What the message handlers of all versions need."""
 
     view: DecisionView
-    desk: AttemptDecider
+    decider: AttemptDecider
+    decisions: DecisionMaker
+    recent_activity: RecentActivity
     sessions: Sessions
     conditions: ChargerConditions
     energy: EnergySeen
@@ -94,7 +99,7 @@ class HandlerDependencies:
             self.view.charger(*key).expected(self.clock.now()).mode is AccessMode.FREEVEND
         )
 
-    def holds_until(self, decided: Decided) -> datetime:
+    def holds_until(self, decided: RecordedDecision) -> datetime:
         """The expiry of an Accepted: never past the first instant at which the attempt could be refused, and soon."""
         now = self.clock.now()
         soon = now + PERMISSION_MAX

@@ -25,8 +25,9 @@ from access_policy.adapters.ocpp.incoming.payloads import (
 )
 from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.tags import read_tag
+from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.deciding.attempt_ids import numeric_transaction_id
-from access_policy.application.deciding.attempts import AccessAttempt, Decided, EndReport, EnergyReport, StartReport
+from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 
 PROTOCOL = "ocpp1.6"
@@ -75,7 +76,7 @@ class Ocpp16:
         tag = required_text(payload, "idTag")
         if self._desks.lets_all_in(station.key, tag):
             return {"idTagInfo": self._accepted_for_now()}
-        decided = await self._desks.desk.authorize(
+        decided = await self._desks.decider.authorize(
             AccessAttempt(
                 tenant_id=station.key[0],
                 charger_id=station.key[1],
@@ -111,7 +112,7 @@ class Ocpp16:
                 signals=_SIGNALS,
             )
         )
-        info = self._accepted_for_now() if started.decided is None else self._tag_info(started.decided)
+        info = self._accepted_for_now() if started.decision is None else self._tag_info(started.decision)
         return {"transactionId": int(started.transaction_id), "idTagInfo": info}
 
     async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
@@ -187,7 +188,7 @@ class Ocpp16:
     def _accepted_for_now(self) -> dict[str, str]:
         return {"status": "Accepted", "expiryDate": rfc3339(self._desks.clock.now() + timedelta(minutes=1))}
 
-    def _tag_info(self, decided: Decided) -> dict[str, str]:
+    def _tag_info(self, decided: RecordedDecision) -> dict[str, str]:
         match decided.event:
             case AccessAllowed():
                 return {"status": "Accepted", "expiryDate": rfc3339(self._desks.holds_until(decided))}

@@ -29,14 +29,8 @@ from access_policy.adapters.ocpp.incoming.payloads import (
 )
 from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
-from access_policy.application.deciding.attempts import (
-    AccessAttempt,
-    Decided,
-    EndReport,
-    EnergyReport,
-    Started,
-    StartReport,
-)
+from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, RecordedStart, StartReport
+from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
 from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.capability_profiles.charger_values import truth, value_text
@@ -83,7 +77,7 @@ class Ocpp201:
         value, token_type = required_text(token, "idToken"), required_text(token, "type")
         if self._desks.lets_all_in(station.key, value):
             return {"idTokenInfo": self._accepted_for_now()}
-        decided = await self._desks.desk.authorize(
+        decided = await self._desks.decider.authorize(
             AccessAttempt(
                 tenant_id=station.key[0],
                 charger_id=station.key[1],
@@ -119,10 +113,10 @@ class Ocpp201:
 
     async def _begun(
         self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
-    ) -> Started | None:
+    ) -> RecordedStart | None:
         """The session that the event starts. None: the transaction has one, or none yet."""
-        is_first = payload.get("eventType") == "Started"
-        if not is_first and self._desks.desk.live.session(station.key, transaction_id) is not None:
+        is_first = payload.get("eventType") == "RecordedStart"
+        if not is_first and self._desks.recent_activity.session(station.key, transaction_id) is not None:
             return None
         now = self._desks.clock.now()
         started_at = instant(payload, "timestamp", now=now)
@@ -188,12 +182,12 @@ class Ocpp201:
             message_id=message_id,
             signals=self._signals,
         )
-        event, _ = self._desks.desk.preview(ask, at=self._desks.clock.now())
-        return self._token_info(Decided(attempt_id=event.lineage.attempt_id, event=event))
+        event, _ = self._desks.decisions.preview(ask, at=self._desks.clock.now())
+        return self._token_info(RecordedDecision(attempt_id=event.lineage.attempt_id, event=event))
 
     async def _end(
         self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
-    ) -> Started | None:
+    ) -> RecordedStart | None:
         """The session that the event starts and ends at once: nothing of it was reported before."""
         ended_at = instant(payload, "timestamp", now=self._desks.clock.now())
         readings = _readings(payload)
@@ -270,14 +264,14 @@ class Ocpp201:
             at=at,
         )
 
-    def _info_of(self, started: Started) -> dict[str, Any]:
-        return self._accepted_for_now() if started.decided is None else self._token_info(started.decided)
+    def _info_of(self, started: RecordedStart) -> dict[str, Any]:
+        return self._accepted_for_now() if started.decision is None else self._token_info(started.decision)
 
     def _accepted_for_now(self) -> dict[str, Any]:
         soon = self._desks.clock.now() + timedelta(minutes=1)
         return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(soon)}
 
-    def _token_info(self, decided: Decided) -> dict[str, Any]:
+    def _token_info(self, decided: RecordedDecision) -> dict[str, Any]:
         if isinstance(decided.event, AccessAllowed):
             return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(self._desks.holds_until(decided))}
         signal = decided.event.signal or DenialSignal(status="Invalid")

@@ -60,9 +60,9 @@ async def decide_access(request: Request, caller: Caller, services: Services, bo
     )
     _must_have(services.decision_view.charger(caller.tenant_id, ask.charger_id).policy, body.connector_id)
     if body.dry_run:
-        event, steps = services.desk.preview(ask, at=body.at or services.clock.now())
+        event, steps = services.decisions.preview(ask, at=body.at or services.clock.now())
         return answer(_decision(event, steps, attempt_id=None))
-    decided = await services.desk.authorize(ask, attempt_id=_attempt_id(body, context_of(request, caller)))
+    decided = await services.decider.authorize(ask, attempt_id=_attempt_id(body, context_of(request, caller)))
     await services.settled(decided.position)
     return answer(_decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id))
 

@@ -11,9 +11,9 @@ from fastapi.responses import Response
 
 from access_policy.application.commands.arm_enrolment import ArmEnrolment, CancelEnrolment
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
-from access_policy.application.deciding.decider import uses_pins
 from access_policy.application.ports.identity import Identity
 from access_policy.application.ports.views import Row
+from access_policy.domain.access.identifier_rules import uses_pins
 from access_policy.domain.identifiers import HIDDEN, Identifier
 from access_policy.domain.ids import AgreementId, ChargerId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass

@@ -1,4 +1,4 @@
-"""The access desk: each attempt is decided and recorded once, whatever is delivered how often."""
+"""The access decider: each attempt is decided and recorded once, whatever is delivered how often."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from access_policy.application.deciding.attempts import CHARGER
-from access_policy.application.deciding.decider import AttemptIdTaken
-from access_policy.application.decision_view.recent_activity import Session
+from access_policy.application.deciding.redelivery import AttemptIdTaken
+from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, depot_stream, policy_stream, registry_stream
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, PinsLockedOut, SessionDecision
@@ -41,7 +41,7 @@ async def depot() -> DepotInMemory:
 
 
 async def test_an_own_vehicle_is_allowed_and_the_decision_is_stored_with_its_lineage(depot: DepotInMemory):
-    decided = await depot.desk.authorize(depot.ask(BUS))
+    decided = await depot.decider.authorize(depot.attempt(BUS))
 
     (recorded,) = await depot.store.load(attempt_stream(TENANT, decided.attempt_id))
     assert recorded.event == decided.event
@@ -53,9 +53,9 @@ async def test_an_own_vehicle_is_allowed_and_the_decision_is_stored_with_its_lin
 
 
 async def test_a_stranger_is_denied_under_managed_access_and_allowed_in_freevend(depot: DepotInMemory):
-    at_night = await depot.desk.authorize(depot.ask(STRANGER, message_id="a"))
+    at_night = await depot.decider.authorize(depot.attempt(STRANGER, message_id="a"))
     depot.clock.set(DAY)
-    by_day = await depot.desk.authorize(depot.ask(STRANGER, message_id="b"))
+    by_day = await depot.decider.authorize(depot.attempt(STRANGER, message_id="b"))
 
     assert isinstance(at_night.event, AccessDenied)
     assert at_night.event.reason is Reason.UNKNOWN_IDENTIFIER
@@ -66,9 +66,9 @@ async def test_a_stranger_is_denied_under_managed_access_and_allowed_in_freevend
 
 
 async def test_the_same_message_delivered_twice_is_recorded_once_and_answered_the_same(depot: DepotInMemory):
-    first = await depot.desk.authorize(depot.ask(BUS))
+    first = await depot.decider.authorize(depot.attempt(BUS))
     depot.clock.forward(seconds=30)
-    again = await depot.desk.authorize(depot.ask(BUS))
+    again = await depot.decider.authorize(depot.attempt(BUS))
 
     assert again.attempt_id == first.attempt_id
     assert again.event == first.event
@@ -78,18 +78,18 @@ async def test_the_same_message_delivered_twice_is_recorded_once_and_answered_th
 
 async def test_an_attempt_id_that_names_another_question_is_refused_and_leaves_nothing(depot: DepotInMemory):
     chosen = AttemptId("visit-1")
-    await depot.desk.authorize(depot.ask(BUS), attempt_id=chosen)
+    await depot.decider.authorize(depot.attempt(BUS), attempt_id=chosen)
 
     with pytest.raises(AttemptIdTaken, match="visit-1"):
-        await depot.desk.authorize(depot.ask(STRANGER), attempt_id=chosen)
+        await depot.decider.authorize(depot.attempt(STRANGER), attempt_id=chosen)
 
     assert len(await depot.store.load(attempt_stream(TENANT, chosen))) == 1
-    on_its_own = await depot.desk.authorize(depot.ask(STRANGER))
+    on_its_own = await depot.decider.authorize(depot.attempt(STRANGER))
     assert isinstance(on_its_own.event, AccessDenied)
 
 
 async def test_two_questions_at_the_same_time_cannot_share_an_attempt_id(depot: DepotInMemory):
-    asked = [depot.desk.authorize(depot.ask(each), attempt_id=AttemptId("visit-1")) for each in (BUS, STRANGER)]
+    asked = [depot.decider.authorize(depot.attempt(each), attempt_id=AttemptId("visit-1")) for each in (BUS, STRANGER)]
 
     first, second = await asyncio.gather(*asked, return_exceptions=True)
 
@@ -98,15 +98,17 @@ async def test_two_questions_at_the_same_time_cannot_share_an_attempt_id(depot: 
 
 
 async def test_two_deliveries_at_the_same_time_share_one_decision(depot: DepotInMemory):
-    first, again = await asyncio.gather(depot.desk.authorize(depot.ask(BUS)), depot.desk.authorize(depot.ask(BUS)))
+    first, again = await asyncio.gather(
+        depot.decider.authorize(depot.attempt(BUS)), depot.decider.authorize(depot.attempt(BUS))
+    )
 
     assert first.attempt_id == again.attempt_id
     assert len(await depot.store.load(attempt_stream(TENANT, first.attempt_id))) == 1
 
 
 async def test_authorize_when_the_first_of_two_deliveries_is_cancelled_answers_the_second(depot: DepotInMemory):
-    cancelled = asyncio.create_task(depot.desk.authorize(depot.ask(BUS)))
-    second = asyncio.create_task(depot.desk.authorize(depot.ask(BUS)))
+    cancelled = asyncio.create_task(depot.decider.authorize(depot.attempt(BUS)))
+    second = asyncio.create_task(depot.decider.authorize(depot.attempt(BUS)))
     await asyncio.sleep(0)
 
     cancelled.cancel()
@@ -117,8 +119,8 @@ async def test_authorize_when_the_first_of_two_deliveries_is_cancelled_answers_t
 async def test_authorize_when_the_message_id_comes_again_on_another_connection_records_another_attempt(
     depot: DepotInMemory,
 ):
-    first = await depot.desk.authorize(depot.ask(BUS, message_id="1", connection="before the reboot"))
-    later = await depot.desk.authorize(depot.ask(BUS, message_id="1", connection="after the reboot"))
+    first = await depot.decider.authorize(depot.attempt(BUS, message_id="1", connection="before the reboot"))
+    later = await depot.decider.authorize(depot.attempt(BUS, message_id="1", connection="after the reboot"))
 
     assert not later.redelivered
     assert later.attempt_id != first.attempt_id
@@ -134,8 +136,8 @@ async def test_authorize_when_two_tenants_choose_the_same_attempt_id_at_once_ans
     chosen = AttemptId("visit-1")
 
     ours, theirs = await asyncio.gather(
-        depot.desk.authorize(depot.ask(BUS), attempt_id=chosen),
-        depot.desk.authorize(replace(depot.ask(BUS), tenant_id=other), attempt_id=chosen),
+        depot.decider.authorize(depot.attempt(BUS), attempt_id=chosen),
+        depot.decider.authorize(replace(depot.attempt(BUS), tenant_id=other), attempt_id=chosen),
     )
 
     assert ours.allowed
@@ -145,20 +147,20 @@ async def test_authorize_when_two_tenants_choose_the_same_attempt_id_at_once_ans
 
 
 async def test_a_message_id_used_again_within_a_connection_is_a_new_attempt_after_ten_minutes(depot: DepotInMemory):
-    first = await depot.desk.authorize(depot.ask(BUS))
+    first = await depot.decider.authorize(depot.attempt(BUS))
     depot.clock.forward(minutes=11)
-    later = await depot.desk.authorize(depot.ask(BUS))
+    later = await depot.decider.authorize(depot.attempt(BUS))
 
     assert later.attempt_id != first.attempt_id
     assert not later.redelivered
 
 
 async def test_a_permission_that_was_revoked_is_not_given_again_for_the_same_message_id(depot: DepotInMemory):
-    first = await depot.desk.authorize(depot.ask(BUS))
+    first = await depot.decider.authorize(depot.attempt(BUS))
     registry = depot.view.registry(TENANT)
     await depot.record(registry_stream(TENANT), registry.version, registry.suspend("bus-7", "in the workshop"))
 
-    again = await depot.desk.authorize(depot.ask(BUS))
+    again = await depot.decider.authorize(depot.attempt(BUS))
 
     assert first.allowed
     assert isinstance(again.event, AccessDenied)
@@ -167,19 +169,19 @@ async def test_a_permission_that_was_revoked_is_not_given_again_for_the_same_mes
 
 async def test_a_restarted_desk_answers_a_chosen_attempt_id_from_the_store(depot: DepotInMemory):
     chosen = AttemptId("visit-1")
-    first = await depot.desk.authorize(depot.ask(BUS), attempt_id=chosen)
+    first = await depot.decider.authorize(depot.attempt(BUS), attempt_id=chosen)
     restarted = DepotInMemory(depot.store, clock=depot.clock)
     await restarted.follow()
 
-    again = await restarted.desk.authorize(restarted.ask(BUS), attempt_id=chosen)
+    again = await restarted.decider.authorize(restarted.attempt(BUS), attempt_id=chosen)
 
     assert again.redelivered
     assert again.event == first.event
 
 
 async def typed(depot: DepotInMemory, pin: str, message_id: str, *, actor: ActorId = CHARGER) -> Reason:
-    ask = replace(depot.ask(identifier(IdentifierKind.PIN, pin), message_id=message_id), actor=actor)
-    event = (await depot.desk.authorize(ask)).event
+    ask = replace(depot.attempt(identifier(IdentifierKind.PIN, pin), message_id=message_id), actor=actor)
+    event = (await depot.decider.authorize(ask)).event
     return event.would_deny or event.reason if isinstance(event, AccessAllowed) else event.reason
 
 
@@ -249,7 +251,7 @@ async def test_a_kind_that_does_not_count_at_the_depot_identifies_nobody(depot: 
     only_macs = there.put(replace(there.settings, identifier_kinds=frozenset({IdentifierKind.MAC})))
     await depot.record(depot_stream(TENANT, DEPOT), there.version, only_macs)
 
-    decided = await depot.desk.authorize(depot.ask(BUS))
+    decided = await depot.decider.authorize(depot.attempt(BUS))
 
     assert decided.event.reason is Reason.UNKNOWN_IDENTIFIER
     assert decided.event.lineage.vehicle_id == "bus-7"
@@ -269,7 +271,7 @@ async def test_an_agreement_says_which_kinds_identify_its_vehicles(depot: DepotI
     )
     await depot.record(registry_stream(TENANT), depot.view.registry(TENANT).version, truck)
 
-    assert (await depot.desk.authorize(depot.ask(STRANGER))).event.reason is reason
+    assert (await depot.decider.authorize(depot.attempt(STRANGER))).event.reason is reason
 
 
 @pytest.mark.parametrize(("exclusive", "reason"), [("mac", Reason.OWN_VEHICLE), ("rfid", Reason.IDENTIFIER_IN_USE)])
@@ -281,7 +283,7 @@ async def test_the_depot_says_which_kinds_charge_at_one_place_at_a_time(
     await depot.record(depot_stream(TENANT, DEPOT), there.version, there.put(settings))
     depot.live.started((TENANT, OTHER_BAY), a_session(HashedPseudonyms().ref(TENANT, BUS)))
 
-    assert (await depot.desk.authorize(depot.ask(BUS))).event.reason is reason
+    assert (await depot.decider.authorize(depot.attempt(BUS))).event.reason is reason
 
 
 def a_session(ref: IdentifierRef) -> Session:
@@ -301,9 +303,9 @@ async def test_the_fifth_wrong_pin_delivered_again_is_the_same_attempt_although_
     depot: DepotInMemory,
 ):
     wrong = identifier(IdentifierKind.PIN, "0000")
-    first = [await depot.desk.authorize(depot.ask(wrong, message_id=f"w{n}")) for n in range(5)]
+    first = [await depot.decider.authorize(depot.attempt(wrong, message_id=f"w{n}")) for n in range(5)]
 
-    again = await depot.desk.authorize(depot.ask(wrong, message_id="w4"))
+    again = await depot.decider.authorize(depot.attempt(wrong, message_id="w4"))
 
     assert again.redelivered
     assert again.event == first[4].event
@@ -316,13 +318,13 @@ async def test_an_attempt_that_cannot_be_recorded_is_an_error_and_no_denial(depo
     monkeypatch.setattr(depot.store, "append", fails)
 
     with pytest.raises(StoreUnavailable):
-        await depot.desk.authorize(depot.ask(STRANGER))
+        await depot.decider.authorize(depot.attempt(STRANGER))
 
 
 async def test_a_dry_run_records_nothing_and_explains_itself(depot: DepotInMemory):
     before = await depot.store.last_position()
 
-    event, steps = depot.desk.preview(depot.ask(STRANGER), at=NIGHT)
+    event, steps = depot.decisions.preview(depot.attempt(STRANGER), at=NIGHT)
 
     assert isinstance(event, AccessDenied)
     assert [step.decided for step in steps] == [False, False, False, True]
@@ -340,7 +342,9 @@ async def test_many_attempts_at_once_share_few_commits(depot: DepotInMemory, mon
         return await append(appends)
 
     monkeypatch.setattr(depot.store, "append", counted)
-    decided = await asyncio.gather(*(depot.desk.authorize(depot.ask(BUS, message_id=f"m{n}")) for n in range(100)))
+    decided = await asyncio.gather(
+        *(depot.decider.authorize(depot.attempt(BUS, message_id=f"m{n}")) for n in range(100))
+    )
 
     assert len({d.attempt_id for d in decided}) == 100
     assert commits <= 4

@@ -1,0 +1,65 @@
+"""Decide an attempt from memory, without recording it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.deciding.decision_event import Versions, decision_event
+from access_policy.application.deciding.denials import denial_at
+from access_policy.application.deciding.identifying import IdentifierResolver
+from access_policy.application.deciding.inputs import InputsFromMemory
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.domain.access.decision import Step, explain
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import AttemptId
+
+DRY_RUN = AttemptId("dry-run")
+
+
+class DecisionMaker:
+    def __init__(self, view: DecisionView, live: RecentActivity, identifiers: IdentifierResolver) -> None:
+        self._view = view
+        self._identifiers = identifiers
+        self.inputs = InputsFromMemory(view, live)
+
+    def decide(
+        self,
+        attempt: AccessAttempt,
+        ref: IdentifierRef | None,
+        attempt_id: AttemptId,
+        *,
+        at: datetime,
+        charger: ChargerView,
+    ) -> AccessAllowed | AccessDenied:
+        """The decision for `at`, as the event that records it. `charger` has the policy to decide by: today's, or the one in
+        force when a start reported late took place."""
+        timeline = charger.timeline_at(at)
+
+        def signal_of(reason: Reason) -> DenialSignal | None:
+            return (
+                None if attempt.signals is None else attempt.signals.signal(denial_at(self._view, charger, reason, at))
+            )
+
+        return decision_event(
+            attempt,
+            attempt_id,
+            self.inputs.gather(charger, ref, at, timeline, attempt.actor),
+            timeline,
+            Versions(charger.policy.version, self._view.registry(attempt.tenant_id).version),
+            signal_of,
+        )
+
+    def preview(self, attempt: AccessAttempt, *, at: datetime) -> tuple[AccessAllowed | AccessDenied, tuple[Step, ...]]:
+        """The decision for `at` and the rows of the table that led to it; nothing is recorded.
+
+        Raises `ChargerUnknown` or `ChargerRetired`.
+        """
+        charger = self._view.charger(attempt.tenant_id, attempt.charger_id)
+        charger.policy.must_be_in_service()
+        ref = self._identifiers.of_attempt(attempt)
+        inputs = self.inputs.gather(charger, ref, at, charger.timeline_at(at), attempt.actor)
+        return self.decide(attempt, ref, DRY_RUN, at=at, charger=charger), explain(inputs)

@@ -1,0 +1,26 @@
+"""The denial that a driver at a charger may be shown, read from the decision view."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.domain.access.denial import Denial
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode
+
+
+def denial_at(view: DecisionView, charger: ChargerView, reason: Reason, at: datetime) -> Denial:
+    """The denial in the language and the time zone of the charger's depot."""
+    settings = charger.policy.settings
+    depot = view.depot(charger.tenant_id, settings.depot_id)
+    free_from = (each.start for each in charger.timeline_at(at).transitions(at) if each.mode is AccessMode.FREEVEND)
+    return Denial(
+        tenant_id=charger.tenant_id,
+        reason=reason,
+        managed_until=next(free_from, None),
+        agreement_ended=reason is Reason.AGREEMENT_ENDED,
+        language=depot.settings.language if depot is not None else "en",
+        zone=charger.zone,
+        profile=settings.profile,
+    )

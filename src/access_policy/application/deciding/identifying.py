@@ -1,0 +1,36 @@
+"""Resolve a presented identifier to the pseudonymous form in which the registry holds it."""
+
+from __future__ import annotations
+
+from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.secrets import Pseudonyms, refs_of
+from access_policy.domain.access.identifier_rules import uses_pins
+from access_policy.domain.identifiers import Identifier, IdentifierRef
+from access_policy.domain.ids import TenantId
+
+
+class IdentifierResolver:
+    def __init__(self, view: DecisionView, pseudonyms: Pseudonyms) -> None:
+        self._view = view
+        self._pseudonyms = pseudonyms
+
+    def of_attempt(self, attempt: AccessAttempt) -> IdentifierRef | None:
+        """The attempt's identifier, by whichever reading of the tag a vehicle holds. An unknown identifier that may be a PIN
+        typed at a depot that uses PINs shows none of its digits."""
+        presented = attempt.identifier
+        if presented is None:
+            return None
+        ref = self.held_as(attempt.tenant_id, presented)
+        if not presented.may_be_a_pin or self._view.registry(attempt.tenant_id).holder_of(ref) is not None:
+            return ref
+        return ref.hidden() if self._uses_pins(attempt) else ref
+
+    def held_as(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
+        """The reading under which a vehicle holds the identifier; the first reading where no vehicle does."""
+        return self._view.registry(tenant_id).held_as(refs_of(self._pseudonyms, tenant_id, presented))
+
+    def _uses_pins(self, attempt: AccessAttempt) -> bool:
+        settings = self._view.charger(attempt.tenant_id, attempt.charger_id).policy.settings
+        depot = self._view.depot(attempt.tenant_id, settings.depot_id)
+        return uses_pins(depot, self._view.registry(attempt.tenant_id))

@@ -1,0 +1,53 @@
+"""Gather a decision's inputs from the decision view and from what happened in the last minutes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.domain.access.decision import DecisionInputs
+from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import ActorId, ChargerKey
+from access_policy.domain.mode_schedule.timeline import Timeline
+
+
+class InputsFromMemory:
+    def __init__(self, view: DecisionView, live: RecentActivity) -> None:
+        self._view = view
+        self._live = live
+
+    def gather(
+        self, charger: ChargerView, ref: IdentifierRef | None, at: datetime, timeline: Timeline, actor: ActorId | None
+    ) -> DecisionInputs:
+        """The inputs of a decision for `at` at the charger, whose timeline covers it. `actor` presents the identifier; None
+        for a charge under way, to which a lock-out of PINs does not apply."""
+        policy = charger.policy
+        settings = policy.settings
+        registry = self._view.registry(charger.tenant_id)
+        depot = self._view.depot(charger.tenant_id, settings.depot_id)
+        vehicle = None if ref is None else registry.holder_of(ref)
+        agreement_id = None if vehicle is None else vehicle.description.agreement_id
+        agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
+        key = (charger.tenant_id, policy.charger_id)
+        return DecisionInputs(
+            at=at,
+            charger_id=policy.charger_id,
+            depot_id=settings.depot_id,
+            zone=charger.zone,
+            expected=timeline.at(at),
+            enforcement=policy.enforcement,
+            identifier=ref,
+            vehicle=vehicle,
+            agreement=agreement,
+            kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
+            pin_locked_out=actor is not None and self._live.pins_are_locked_out((key, actor), at),
+            in_use_elsewhere=ref is not None
+            and is_exclusive(ref.kind, depot)
+            and self._live.charges_at_another(key, ref, self._is_retired),
+        )
+
+    def _is_retired(self, key: ChargerKey) -> bool:
+        policy = self._view.known_policy(*key)
+        return policy is not None and policy.retired_at is not None

@@ -1,0 +1,47 @@
+"""Whether an attempt is one that was decided before."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access.refusals import row_of
+from access_policy.domain.errors import Conflict
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import AttemptId
+
+REDELIVERED_WITHIN = timedelta(minutes=10)  # a message id that comes back later is that of a new attempt
+
+
+class AttemptIdTaken(Conflict):
+    """The caller chose the id of another attempt, which stays unchanged."""
+
+    code = "attempt-id-taken"
+
+
+def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | AccessDenied, now: datetime) -> bool:
+    """The message was delivered before: not long ago, and nothing has changed since that would decide it otherwise, but for
+    the lock-out that the attempt itself began as the last of too many wrong PINs.
+
+    A charger that uses a message id twice within a connection must not receive a permission that was revoked.
+    """
+    recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
+    locked_by_itself = (row_of(earlier), row_of(again)) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
+    return recent and type(earlier) is type(again) and (row_of(earlier) is row_of(again) or locked_by_itself)
+
+
+def must_be_the_same_attempt(
+    earlier: AccessAllowed | AccessDenied, attempt: AccessAttempt, ref: IdentifierRef | None
+) -> None:
+    """Another identifier must not be answered with, nor remembered under, a decision on this one. Raises `AttemptIdTaken`."""
+    if (earlier.lineage.charger_id, earlier.lineage.identifier) != (attempt.charger_id, ref):
+        raise attempt_id_taken(earlier.lineage.attempt_id)
+
+
+def attempt_id_taken(attempt_id: AttemptId) -> AttemptIdTaken:
+    return AttemptIdTaken(
+        f"attempt_id {attempt_id} belongs to another attempt; choose a new one for each attempt, or leave it out.",
+        pointer="/attempt_id",
+    )
