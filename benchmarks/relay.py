@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.application.ports.event_bus import ENTRIES_MAX, Entry
 from access_policy.application.published_events.detail import entry_of
@@ -88,7 +89,7 @@ async def _measure(directory: Path, url: str) -> Relayed:
 
 
 async def _bare(entries: Sequence[Entry], url: str) -> float:
-    bus = EventBridgeBus(url)
+    bus = EventBridgeBus(AwsAddress.of(url, "eventbridge"))
     calls = iter([entries[first : first + ENTRIES_MAX] for first in range(0, len(entries), ENTRIES_MAX)])
 
     async def call_again_and_again() -> None:

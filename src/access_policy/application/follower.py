@@ -1,4 +1,4 @@
-"""Follows the store's log: hands batches to a handler, remembers nothing itself, comes back after any failure."""
+"""Follow the store's log: hand batches to a handler, and go on from the handler's position after any failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
 
 from access_policy.application.backoff import Backoff
 from access_policy.application.ports.event_store import EventStore, Recorded
@@ -16,17 +15,21 @@ log = logging.getLogger(__name__)
 Handle = Callable[[Sequence[Recorded], int], Awaitable[None]]
 Position = Callable[[], Awaitable[int]]
 
-RESTART_FIRST_S = 0.1  # the longest wait after a first failure; doubled for each further one
+RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
-BUSY_BATCH = 50  # events; from here on
-BREATH = 3.0  # times as long as it worked a follower rests, and leaves the processor to those who decide,
+BUSY_BATCH = 50  # events: after a batch of this size a follower rests, and leaves the processor to decisions,
+BREATH = 3.0  # for this many times as long as the batch took,
 BREATH_MAX_S = 1.0  # but not longer than this
 
 
 class Follower:
-    """`handle` gets a batch, ascending, and the position that is reached with it: all events of `types` up to there have
-    been handed over. `position` says where to go on from after a start or a failure. Delivery is at least once. A handler
-    that parks what it cannot take asks for events `with_unreadable`; to others such an event is a failure."""
+    """Delivers the log to one handler, at least once and in ascending order.
+
+    `handle` receives a batch and the position reached with it: all events of `types` up to there have been delivered.
+    `position` returns the position to go on from after a start or a failure. `with_unreadable` delivers unreadable events
+    for a handler that parks them; without it such an event is a failure. Commits of this process and `wake` cause a look at
+    the log at once; besides, the follower polls every `poll_s`.
+    """
 
     def __init__(
         self,
@@ -48,12 +51,12 @@ class Follower:
         self._with_unreadable = with_unreadable
         self._batch = batch
         self._poll_s = poll_s
-        self._hint = asyncio.Event()
-        self._hurry = asyncio.Event()  # set while someone waits for a position
+        self._woken = asyncio.Event()
+        self._hurry = asyncio.Event()  # set while a caller waits for a position
         self._waiting = 0
         self._reached = 0
         self._progress = asyncio.Condition()
-        store.on_appended(self._appended)
+        store.on_appended(self.wake)
 
     @property
     def reached(self) -> int:
@@ -61,7 +64,7 @@ class Follower:
         return self._reached
 
     async def run(self) -> None:
-        """Until cancelled; a failure is logged once a streak, and following goes on from the handler's position."""
+        """Follow until cancelled. A streak of failures is logged once; following goes on from the handler's position."""
         backoff, stuck_at = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S), self._reached
         while True:
             try:
@@ -81,14 +84,17 @@ class Follower:
                 await asyncio.sleep(backoff.next_s())
 
     async def resume(self) -> None:
-        """Go on from where the handler is."""
+        """Go on from the handler's position."""
         await self._set_reached(await self._position())
 
     async def catch_up(
         self, progress: Callable[[int, int], None] = lambda reached, last: None, *, at_ease: bool = False
     ) -> None:
-        """Handle all that is in the log now. `progress` hears of the position reached and the one to reach; `at_ease`:
-        with rests after long batches, which end when someone waits for the follower."""
+        """Handle all events that are in the log now.
+
+        `progress` receives the position reached and the last one. `at_ease` rests after long batches; a caller that waits
+        for a position ends the rest.
+        """
         while True:
             last = await self._store.last_position()
             if last <= self._reached:
@@ -109,9 +115,9 @@ class Follower:
                 await self._rest(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
-        """True once everything up to `position` has been handled; False when the time is over first."""
+        """True once all events up to `position` have been handled; False after `timeout_s`."""
         if self._reached < position:
-            self._hint.set()  # the position may be that of an event of other types, which wakes nobody
+            self._woken.set()  # an event of another type at that position has not woken the follower
         self._waiting += 1
         self._hurry.set()
         try:
@@ -125,20 +131,14 @@ class Follower:
                 self._hurry.clear()
         return True
 
+    def wake(self, types: frozenset[str] = frozenset()) -> None:
+        """Look at the log at once: events of these types have been appended. No types: they are unknown."""
+        if not self._types or not types or not self._types.isdisjoint(types):
+            self._woken.set()
+
     async def lag(self) -> int:
-        """Positions behind the log's end; 0 when everything has been handled."""
+        """The number of positions between the last one handled and the end of the log."""
         return max(0, await self._store.last_position() - self._reached)
-
-    async def waiting_since(self) -> datetime | None:
-        """When the oldest event that is not handled yet was recorded; None when everything has been."""
-        oldest = await self._store.read_log(
-            after=self._reached, limit=1, types=self._types, with_unreadable=self._with_unreadable
-        )
-        return oldest[0].envelope.recorded_at if oldest else None
-
-    def _appended(self, types: frozenset[str]) -> None:
-        if not self._types or not self._types.isdisjoint(types):
-            self._hint.set()
 
     async def _set_reached(self, position: int) -> None:
         async with self._progress:
@@ -155,7 +155,7 @@ class Follower:
     async def _wait(self) -> None:
         try:
             async with asyncio.timeout(self._poll_s):
-                await self._hint.wait()
+                await self._woken.wait()
         except TimeoutError:
             pass
-        self._hint.clear()
+        self._woken.clear()

@@ -27,12 +27,13 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.presence.other_gateways import TYPES as other_gateways_types  # noqa: N811
 from access_policy.application.presence.other_gateways import OtherGateways
-from access_policy.settings import ProcessRole, Settings, host_and_port, is_loopback
+from access_policy.settings import Settings
+from access_policy.settings_values import HostPort, ProcessRole
 
 
-def requires_passwords(ocpp_address: str) -> bool:
+def requires_passwords(listening: HostPort) -> bool:
     """Chargers need no password where only this machine can connect."""
-    return not is_loopback(host_and_port(ocpp_address)[0])
+    return not listening.is_loopback
 
 
 def tls_kind(certificate: Path | None) -> str:
@@ -121,7 +122,7 @@ class Chargers(containers.DeclarativeContainer):
         records.heartbeats,
         read_side.views,
         deciding.conditions,
-        is_gateway=providers.Callable(operator.contains, settings.provided.process_roles, ProcessRole.GATEWAY),
+        is_gateway=providers.Callable(operator.contains, settings.provided.roles, ProcessRole.GATEWAY),
         now_s=time.monotonic,
     )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake.sqs import SqsIntake
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
 
 
-def queue_kind(intake_url: str) -> str:
-    return "sqs" if intake_url else "none"
+def queue_kind(address: AwsAddress | None) -> str:
+    return "none" if address is None else "sqs"
 
 
 class EventIntake(containers.DeclarativeContainer):

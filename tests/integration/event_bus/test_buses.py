@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.application.ports.event_bus import BYTES_MAX, TAKEN, Entry, EventBus
@@ -67,7 +68,7 @@ async def eventbridge(pattern: dict[str, Any], moto: str) -> AsyncIterator[Subsc
                     got += [json.loads(message["Body"]) for message in answer.get("Messages", [])]
             return got
 
-        bus = EventBridgeBus(f"eventbridge://{name}?region={REGION}&endpoint_url={moto}")
+        bus = EventBridgeBus(AwsAddress.of(f"eventbridge://{name}?region={REGION}&endpoint_url={moto}", "eventbridge"))
         yield Subscribed(bus, received)
         await bus.close()
 

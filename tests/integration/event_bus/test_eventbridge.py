@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
@@ -40,7 +41,9 @@ async def bus(faulty_aws: Stub, moto: str) -> Any:
     async with client("events", moto) as events:
         if not (await events.list_event_buses(NamePrefix=BUS))["EventBuses"]:
             await events.create_event_bus(Name=BUS)
-    opened = EventBridgeBus(f"eventbridge://{BUS}?region={REGION}&endpoint_url={faulty_aws.url}")
+    opened = EventBridgeBus(
+        AwsAddress.of(f"eventbridge://{BUS}?region={REGION}&endpoint_url={faulty_aws.url}", "eventbridge")
+    )
     yield opened
     await opened.close()
 
@@ -121,7 +124,9 @@ async def test_an_answer_that_is_lost_is_no_answer(faulty_aws: Stub, bus: EventB
 
 
 async def test_nobody_there_is_unavailable(aws_credentials: None) -> None:
-    bus = EventBridgeBus(f"eventbridge://b?region={REGION}&endpoint_url=http://127.0.0.1:9")
+    bus = EventBridgeBus(
+        AwsAddress.of(f"eventbridge://b?region={REGION}&endpoint_url=http://127.0.0.1:9", "eventbridge")
+    )
 
     with pytest.raises(BusUnavailable):
         await bus.publish([entry(1)])
@@ -134,7 +139,7 @@ async def test_nobody_there_is_unavailable(aws_credentials: None) -> None:
 )
 def test_an_address_that_cannot_be_meant_is_refused(address: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  each with words of its own
-        EventBridgeBus(address)
+        AwsAddress.of(address, "eventbridge")
 
 
 class TrustingEventBridge(EventBridgeBus):

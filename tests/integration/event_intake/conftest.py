@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake import sqs as sqs_module
 from access_policy.adapters.event_intake.messages import BadEvent, read
 from access_policy.adapters.event_intake.sqs import SqsIntake
@@ -171,7 +172,11 @@ async def queue_before(watched: Watched, moto: str, endpoint: str, **pace: int) 
     async with client("sqs", moto) as sqs:
         queue_url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         dead_letters_url = (await sqs.create_queue(QueueName=f"{name}-dead-letters"))["QueueUrl"]
-        intake = SqsIntake(f"sqs://{name}?region={REGION}&endpoint_url={endpoint}", watched, **{"wait_s": 1, **pace})
+        intake = SqsIntake(
+            AwsAddress.of(f"sqs://{name}?region={REGION}&endpoint_url={endpoint}", "sqs", "dead_letters"),
+            watched,
+            **{"wait_s": 1, **pace},
+        )
         running = asyncio.create_task(intake.run())
         yield ByQueue(sqs, queue_url, dead_letters_url, watched)
         await intake.drain()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake import sqs as sqs_module
 from access_policy.adapters.event_intake.sqs import SqsIntake
 from tests.integration.event_intake.conftest import ByQueue, Watched, queue_before, until
@@ -42,7 +43,10 @@ async def test_it_polls_for_as_long_as_sqs_allows(api: HttpApi, moto: str, fault
     async with client("sqs", moto) as sqs:
         await sqs.create_queue(QueueName="polled")
     faulty_aws.refuse = lambda action: (200, {"__type": "nothing there"}) if action == "ReceiveMessage" else None
-    intake = SqsIntake(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}", api.container.intake.receiver())
+    intake = SqsIntake(
+        AwsAddress.of(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}", "sqs", "dead_letters"),
+        api.container.intake.receiver(),
+    )
     sdk = await intake._client.get()
     sdk.meta.events.register(
         "before-parameter-build.sqs.ReceiveMessage", lambda params, **_: asked.append(dict(params))
@@ -121,7 +125,12 @@ async def test_a_message_that_takes_long_does_not_come_a_second_time(
         queue_before(watched, moto, moto, visibility_s=1) as slow,
         queue_before(Watched(watched.intake), moto, moto) as other,
     ):
-        second = SqsIntake(f"sqs://{slow.queue_url.rpartition('/')[2]}?region={REGION}&endpoint_url={moto}", watched)
+        second = SqsIntake(
+            AwsAddress.of(
+                f"sqs://{slow.queue_url.rpartition('/')[2]}?region={REGION}&endpoint_url={moto}", "sqs", "dead_letters"
+            ),
+            watched,
+        )
         running = asyncio.create_task(second.run())
         await slow.deliver(commissioned("bus-7", 1))
         await other.deliver(commissioned("bus-8", 1))
@@ -160,7 +169,11 @@ async def test_without_a_queue_for_the_dead_a_bad_message_stays_and_holds_up_not
     monkeypatch.setattr(sqs_module, "AGAIN_FIRST_S", 1)
     async with client("sqs", moto) as sqs:
         url = (await sqs.create_queue(QueueName="no-dead"))["QueueUrl"]
-        intake = SqsIntake(f"sqs://no-dead?region={REGION}&endpoint_url={moto}", watched, wait_s=1)
+        intake = SqsIntake(
+            AwsAddress.of(f"sqs://no-dead?region={REGION}&endpoint_url={moto}", "sqs", "dead_letters"),
+            watched,
+            wait_s=1,
+        )
         running = asyncio.create_task(intake.run())
         await sqs.send_message(QueueUrl=url, MessageBody="bad")
         await sqs.send_message(QueueUrl=url, MessageBody=json.dumps(commissioned("bus-7", 1)))

@@ -32,8 +32,8 @@ OF_THE_REQUEST: Final = frozenset({"ValidationException", "SerializationExceptio
 class EventBridgeBus:
     """Implements `EventBus`. `address` is `eventbridge://BUS?region=…&endpoint_url=…`."""
 
-    def __init__(self, address: str) -> None:
-        self._address = AwsAddress.of(address, "eventbridge")
+    def __init__(self, address: AwsAddress) -> None:
+        self._address = address
         self._client = AwsClient("events", self._address)
 
     async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:

@@ -64,12 +64,12 @@ class SqsIntake:
     (`QUEUE-dead-letters` unless named) what is bad stays in its own queue and is logged each time it comes."""
 
     def __init__(
-        self, address: str, intake: EventIntake, *, wait_s: int = WAIT_S, visibility_s: int = VISIBILITY_S
+        self, address: AwsAddress, intake: EventIntake, *, wait_s: int = WAIT_S, visibility_s: int = VISIBILITY_S
     ) -> None:
-        parsed = AwsAddress.of(address, "sqs", "dead_letters")
-        self._name = parsed.name
-        self._dead_letters = parsed.options.pop("dead_letters", f"{parsed.name}-dead-letters")
-        self._client = AwsClient("sqs", parsed, read_timeout_s=wait_s + 10.0)
+        options = dict(address.options)
+        self._name = address.name
+        self._dead_letters = options.pop("dead_letters", f"{address.name}-dead-letters")
+        self._client = AwsClient("sqs", AwsAddress(address.name, options), read_timeout_s=wait_s + 10.0)
         self._intake = intake
         self._wait_s = wait_s
         self._visibility_s = visibility_s

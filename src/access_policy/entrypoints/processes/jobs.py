@@ -9,7 +9,7 @@ from typing import Any
 
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
-from access_policy.settings import ProcessRole
+from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ Job = tuple[str, Coroutine[Any, Any, None]]
 
 def background_jobs(container: Container) -> Iterator[Job]:
     """Name and work of each; all run until they are cancelled."""
-    c, roles = container, container.settings().process_roles
+    c, roles = container, container.settings().roles
     decides = bool(roles & {ProcessRole.API, ProcessRole.GATEWAY})
     if ProcessRole.PROJECTOR in roles:
         yield "read models", c.read_side.follower().run()

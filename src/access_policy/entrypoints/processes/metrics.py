@@ -26,7 +26,7 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
 from access_policy.entrypoints.processes.loop_watch import LoopWatch
-from access_policy.settings import ProcessRole
+from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Metrics:
         yield from _of_decisions(c.deciding.measurements())
         backlog = c.deciding.spooled_commits().backlog
         yield _gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
-        if ProcessRole.GATEWAY in c.settings().process_roles:
+        if ProcessRole.GATEWAY in c.settings().roles:
             connected = len(c.chargers.gateway().connected_chargers())
             yield _gauge("chargers_connected", "Chargers connected to this process.", connected)
             yield _of_connections(c.chargers.gateway().counters)

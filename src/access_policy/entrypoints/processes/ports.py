@@ -15,6 +15,7 @@ from access_policy.adapters.ocpp.transport.connection import ConnectionLimits
 from access_policy.adapters.ocpp.transport.server import ServerLimits
 from access_policy.adapters.ocpp.transport.tls import TlsFiles, TlsUnusable
 from access_policy.settings import Settings
+from access_policy.settings_values import HostPort
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def tcp_socket(host: str, port: int) -> socket.socket:
+def tcp_socket(address: HostPort) -> socket.socket:
     """Bound here because uvicorn ends the process when the address is taken. Raises `OSError`."""
+    host, port = address.host, address.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family)
     try:

@@ -9,7 +9,7 @@ from access_policy.adapters.read_models.progress import ReadModelProgress
 from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
-from access_policy.settings import ProcessRole
+from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Readiness:
 
     def __init__(self, container: Container, is_stopping: Callable[[], bool]) -> None:
         self._container = container
-        self._roles = container.settings().process_roles
+        self._roles = container.settings().roles
         self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
         self._is_stopping = is_stopping
 

@@ -7,7 +7,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from access_policy.settings import Settings, host_and_port, is_loopback
+from access_policy.settings import Settings
 
 
 class NotAllowed(Exception):
@@ -16,10 +16,9 @@ class NotAllowed(Exception):
 
 def refuse_unsafe(settings: Settings) -> None:
     """Raises `NotAllowed`."""
-    host, _ = host_and_port(settings.http)
-    if not is_loopback(host):
+    if not settings.http.is_loopback:
         raise NotAllowed(
-            f"The embedded key signs for this machine only, so the API listens on loopback and not on {host}. "
+            f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "
             "Use 127.0.0.1, behind a proxy of your own if others must reach it."
         )
 

@@ -30,7 +30,8 @@ from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits,
 from access_policy.entrypoints.processes.readiness import Readiness
 from access_policy.entrypoints.processes.safety import alone_in, refuse_unsafe
 from access_policy.entrypoints.processes.startup import COLLECTED, StartUp, Step, spare_collections
-from access_policy.settings import ProcessRole, Settings, host_and_port
+from access_policy.settings import Settings
+from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         refuse_unsafe(settings)
         self.settings = settings
-        self._roles = settings.process_roles
+        self._roles = settings.roles
         self.container = Container(settings=settings)
         self._metrics = Metrics(self.container)
         self._stopping = asyncio.Event()
@@ -121,17 +122,19 @@ class Service:
 
     async def _open_ocpp(self, tasks: asyncio.TaskGroup) -> None:
         self.container.chargers.subscriptions()
-        host, port = host_and_port(self.settings.ocpp)
+        listening = self.settings.ocpp
         tls = self.container.chargers.tls()
         context = None if tls is None else tls.context()
-        self._ocpp = self.container.chargers.gateway().server(host, port, context, ocpp_limits(self.settings))
+        self._ocpp = self.container.chargers.gateway().server(
+            listening.host, listening.port, context, ocpp_limits(self.settings)
+        )
         if tls is not None:
             self._background.append(tasks.create_task(renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
 
     async def _open_http(self, tasks: asyncio.TaskGroup) -> None:
         app = create_app(http_services(self.container, self.settled, self.readiness, self._metrics))
-        self._http = HttpListener(app, tcp_socket(*host_and_port(self.settings.http)))
+        self._http = HttpListener(app, tcp_socket(self.settings.http))
         tasks.create_task(self._http.run(), name="http")
         await self._http.until_started()
 
@@ -181,7 +184,7 @@ def http_services(
         readiness=readiness,
         metrics=metrics.text,
         connected=_connected(c.settings(), c.chargers.gateway()),
-        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peer_urls),
+        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peers),
         views=c.read_side.views(),
         decision_view=c.deciding.view(),
         decider=c.deciding.decider(),

@@ -10,7 +10,7 @@ from typing import Any
 
 from access_policy.application.decision_view.reloading import recall
 from access_policy.container import Container
-from access_policy.settings import ProcessRole
+from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class StartUp:
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        self._roles = container.settings().process_roles
+        self._roles = container.settings().roles
         self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
 
     def catch_up(self) -> Iterator[Step]:

@@ -1,0 +1,49 @@
+"""A process under the supervisor: `python -m access_policy.entrypoints.processes.child PART DESCRIPTOR`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from access_policy.entrypoints.processes import loops
+from access_policy.entrypoints.processes.control import Report, SupervisorLink
+from access_policy.entrypoints.processes.failures import CannotRun, explained
+from access_policy.entrypoints.processes.logs import configure_logs
+from access_policy.entrypoints.processes.parts import Part, PartName, part_of
+from access_policy.settings import Settings
+from access_policy.settings_values import ProcessRole
+
+CANNOT_RUN = 78  # exit status (EX_CONFIG)
+
+
+def main(name: PartName, descriptor: int) -> int:
+    """Serve until SIGTERM; Ctrl-C reaches the supervisor, which stops its children in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = SupervisorLink(descriptor)
+    part = part_of(Settings(), name)
+    configure_logs(part.settings, process=part.name)
+    try:
+        with explained():
+            loops.run(_serve(part, link))
+    except CannotRun as failure:
+        link.report(Report(failure=str(failure)))
+        return CANNOT_RUN
+    return 0
+
+
+async def _serve(part: Part, link: SupervisorLink) -> None:
+    from access_policy.entrypoints.processes.service import Service
+
+    service = Service(part.settings, part)
+
+    def ready(_: Service) -> None:
+        if ProcessRole.GATEWAY in part.settings.roles:
+            link.report(Report(ports={"ocpp": service.ocpp_port}))
+        else:
+            link.report(Report(ports={"http": service.http_port}))
+
+    await service.run(ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main(PartName(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,49 @@
+"""What a child process and its supervisor tell each other over a socket pair: one JSON object per line.
+
+The child reports once: that it serves, or why it cannot. The end of the socket tells each side that the other is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from dataclasses import asdict, dataclass, field
+
+ORPHANED = 70  # exit status (EX_SOFTWARE) of a child whose supervisor is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`ports` in use, by name; or `failure`, the reason for which a restart does not help."""
+
+    ports: dict[str, int] = field(default_factory=dict)
+    failure: str = ""
+
+    def line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def of(cls, line: bytes) -> Report:
+        return cls(**json.loads(line))
+
+
+class SupervisorLink:
+    """The child's end. A thread ends the process at once when the supervisor is gone: an orphan would keep the ports and the
+    locks of the next one, and whatever was answered is durable."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        threading.Thread(target=self._watch, name="supervisor watch", daemon=True).start()
+
+    def report(self, report: Report) -> None:
+        self._socket.sendall(report.line())
+
+    def _watch(self) -> None:
+        try:
+            while self._socket.recv(64):
+                pass
+        except OSError:
+            pass
+        os._exit(ORPHANED)

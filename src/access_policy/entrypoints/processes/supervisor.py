@@ -1,0 +1,192 @@
+"""Runs the gateway and the office as child processes: starts both, restarts one that crashed, and stops both in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from access_policy.application.backoff import Backoff
+from access_policy.entrypoints.processes.control import Report
+from access_policy.entrypoints.processes.failures import CannotRun
+from access_policy.entrypoints.processes.parts import PartName
+
+log = logging.getLogger(__name__)
+
+RESTART_FIRST_S: Final = 0.5
+RESTART_LONGEST_S: Final = 30.0
+STEADY_S: Final = 60.0  # a child that has served this long starts the backoff anew
+STARTS_MAX: Final = 3  # of a child that has never served and does not say why
+STOP_S: Final = 20.0  # beyond the drain of the chargers' connections, before a child is killed
+STOP_UNREADY_S: Final = 2.0  # for a child that does not serve yet: it has nothing to drain
+
+Ports = Mapping[str, int]
+
+
+class _Child:
+    """One run of a child process. `report` is what it has told about its start."""
+
+    def __init__(self, name: PartName, process: asyncio.subprocess.Process, reader: asyncio.StreamReader) -> None:
+        self.name = name
+        self.process = process
+        self.report: Report | None = None
+        self._reader = reader
+
+    @classmethod
+    async def start(cls, name: PartName, environment: Mapping[str, str]) -> _Child:
+        ours, theirs = socket.socketpair()
+        command = (sys.executable, "-m", "access_policy.entrypoints.processes.child", name, str(theirs.fileno()))
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,  # Ctrl-C reaches the supervisor alone
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        child = cls(name, process, reader)
+        child._writer = writer  # kept open: its end tells the child that the supervisor is gone
+        return child
+
+    async def reported(self) -> Report | None:
+        """The child's report; None if it ended without one."""
+        line = await self._reader.readline()
+        self.report = Report.of(line) if line.endswith(b"\n") else None
+        return self.report
+
+    async def ended(self) -> int:
+        status = await self.process.wait()
+        self._writer.close()
+        return status
+
+    async def stop(self, within_s: float) -> None:
+        """SIGTERM, and SIGKILL to a child that has not ended in time."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(within_s):
+                await self.process.wait()
+        except TimeoutError:
+            log.error("the %s process did not stop within %.0f s and is killed", self.name, within_s)
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+    _writer: asyncio.StreamWriter
+
+
+class Supervisor:
+    """`environment` is that of the children; `drain_s` is the time that the gateway takes to close the chargers' connections."""
+
+    def __init__(self, environment: Mapping[str, str], *, drain_s: float) -> None:
+        self._environment = dict(environment)
+        self._drain_s = drain_s
+        self._children: dict[PartName, _Child] = {}
+        self._ports: dict[str, int] = {}
+        self._serving: set[PartName] = set()  # parts that have served since the start
+        self._all_serving = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self, on_ready: Callable[[Ports], None]) -> bool:
+        """Supervise until SIGTERM, SIGINT or `stop`; True if both children then ended well.
+
+        `on_ready` is called once, when both serve. Raises `CannotRun` if a child cannot start for a reason that a restart
+        does not mend.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        keeping = [asyncio.create_task(self._keep(name), name=name) for name in PartName]
+        announcing = asyncio.create_task(self._announce(on_ready))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
+            self._stopping.set()
+            announcing.cancel()
+            await self._stop_children()
+            for failed in await asyncio.gather(*keeping, return_exceptions=True):
+                if isinstance(failed, BaseException):
+                    raise failed
+        finally:
+            stopping.cancel()
+            self._kill_all()
+        return all(child.process.returncode == 0 for child in self._children.values())
+
+    async def _announce(self, on_ready: Callable[[Ports], None]) -> None:
+        await self._all_serving.wait()
+        on_ready(self._ports)
+
+    async def _keep(self, name: PartName) -> None:
+        """Keep the child running until the supervisor stops. Raises `CannotRun`."""
+        backoff = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S, shortest_s=RESTART_FIRST_S / 5)
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            child = self._children[name] = await _Child.start(name, self._environment)
+            began = loop.time()
+            await self._note_report(child)
+            status = await child.ended()
+            if self._stopping.is_set():
+                return
+            self._give_up_if_hopeless(child, backoff.failures + 1, status)
+            if loop.time() - began >= STEADY_S:
+                backoff.reset()
+            delay_s = backoff.next_s()
+            log.error("the %s process ended (%s) and starts again in %.1f s", name, _reason(child, status), delay_s)
+            await self._rest(delay_s)
+
+    async def _note_report(self, child: _Child) -> None:
+        report = await child.reported()
+        if report is not None and not report.failure:
+            self._serving.add(child.name)
+            self._ports.update(report.ports)
+            if len(self._serving) == len(PartName):
+                self._all_serving.set()
+
+    def _give_up_if_hopeless(self, child: _Child, failures: int, status: int) -> None:
+        if child.name in self._serving:
+            return  # it has served, so the settings are right: a store or a port is in the way for a while
+        if child.report is not None:
+            raise CannotRun(child.report.failure)
+        if failures >= STARTS_MAX:
+            raise CannotRun(f"The {child.name} process ended {failures} times before it served ({_status(status)}).")
+
+    async def _rest(self, span_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(span_s):
+                await self._stopping.wait()
+
+    async def _stop_children(self) -> None:
+        """The gateway first: while it closes the chargers' connections the office still answers, and shows that it stops."""
+        for name in (PartName.GATEWAY, PartName.OFFICE):
+            child = self._children.get(name)
+            if child is not None and child.process.returncode is None:
+                is_ready = child.report is not None and not child.report.failure
+                await child.stop(STOP_S + self._drain_s if is_ready else STOP_UNREADY_S)
+
+    def _kill_all(self) -> None:
+        for child in self._children.values():
+            if child.process.returncode is None:
+                child.process.kill()
+
+
+def environment_of(flags: Mapping[str, object]) -> dict[str, str]:
+    """The children's environment: this process's own, and the command line's flags, which take precedence."""
+    given = {f"ACCESS_POLICY_{name.upper()}": str(value) for name, value in flags.items() if value is not None}
+    return {**os.environ, **given}
+
+
+def _reason(child: _Child, status: int) -> str:
+    return child.report.failure if child.report is not None and child.report.failure else _status(status)
+
+
+def _status(status: int) -> str:
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

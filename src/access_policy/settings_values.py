@@ -1,0 +1,152 @@
+"""Types of settings, and how each is written in the environment. Every parser raises `ValueError` with what to write instead."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from psycopg import Error as PsycopgError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
+
+from access_policy.adapters.aws.address import AwsAddress
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+DYNAMODB = "dynamodb"
+EVENTBRIDGE = "eventbridge"
+SQS = "sqs"
+IN_PROCESS = "memory://"
+
+
+class ProcessRole(StrEnum):
+    API = "api"
+    GATEWAY = "gateway"
+    PROJECTOR = "projector"
+    PUBLISHER = "publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """An address to listen on, written HOST:PORT; an IPv6 host is written in brackets. Port 0: any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> HostPort:
+        host, separator, port = text.rpartition(":")
+        if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8000")
+        return cls(host.strip("[]"), int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only addresses that no other machine can reach; of all names only `localhost` counts."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _host_port(value: Any) -> Any:
+    return HostPort.parse(value) if isinstance(value, str) else value
+
+
+def _roles(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    unknown = sorted(set(names) - set(ProcessRole))
+    if not names or unknown:
+        known = ", ".join(ProcessRole)
+        raise ValueError(f"roles takes some of {known}, separated by commas; not {unknown or repr(value)}")
+    return frozenset(ProcessRole(name) for name in names)
+
+
+def _peers(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    peers = {}
+    for peer in filter(None, (each.strip() for each in value.split(","))):
+        name, separator, url = peer.partition("=")
+        if not separator or not name or not url.startswith(("http://", "https://")):
+            raise ValueError(f"{peer!r} is not NAME=URL, such as gateway-2=http://127.0.0.1:8002")
+        peers[name] = url.rstrip("/")
+    return peers
+
+
+def _postgres_url(value: str) -> str:
+    try:
+        conninfo_to_dict(value)
+    except PsycopgError:
+        raise ValueError("this postgresql:// URL cannot be read; are all its special characters escaped?") from None
+    return value
+
+
+def _sql_location(value: str, *, also: str = "") -> Path | str:
+    if value.startswith(POSTGRES):
+        return _postgres_url(value)
+    if value.startswith(SQLITE):
+        return Path(value.removeprefix(SQLITE))
+    raise ValueError(f"takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE{also}")
+
+
+def _store_location(value: Any) -> Any:
+    if not value or not isinstance(value, str):
+        return value or None
+    if value.startswith(f"{DYNAMODB}://"):
+        return AwsAddress.of(value, DYNAMODB)
+    return _sql_location(value, also=f", or {DYNAMODB}://TABLE?region=…")
+
+
+def _read_models_location(value: Any) -> Any:
+    return _sql_location(value) if value and isinstance(value, str) else value or None
+
+
+def _records_location(value: Any) -> Any:
+    if not value or not isinstance(value, str):
+        return value or None
+    if not value.startswith(POSTGRES):
+        raise ValueError("takes postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing")
+    return _postgres_url(value)
+
+
+def _bus(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.startswith(f"{EVENTBRIDGE}://"):
+        return AwsAddress.of(value, EVENTBRIDGE)
+    if value not in ("", IN_PROCESS):
+        raise ValueError(f"{value!r} is neither {IN_PROCESS} nor {EVENTBRIDGE}://BUS?region=…")
+    return None
+
+
+def _intake(value: Any) -> Any:
+    if not value or not isinstance(value, str):
+        return value or None
+    return AwsAddress.of(value, SQS, "dead_letters")
+
+
+def _log_level(value: Any) -> Any:
+    if str(value).upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("log_level takes DEBUG, INFO, WARNING or ERROR")
+    return str(value).upper()
+
+
+# None: the default of the data directory. A `str` is a `postgresql://` URL, a `Path` an SQLite file.
+StoreLocation = Annotated[Path | str | AwsAddress | None, NoDecode, BeforeValidator(_store_location)]
+ReadModelsLocation = Annotated[Path | str | None, NoDecode, BeforeValidator(_read_models_location)]
+RecordsLocation = Annotated[str | None, BeforeValidator(_records_location)]
+BusAddress = Annotated[AwsAddress | None, NoDecode, BeforeValidator(_bus)]  # None: the bus in the process
+IntakeAddress = Annotated[AwsAddress | None, NoDecode, BeforeValidator(_intake)]  # None: no queue
+Listening = Annotated[HostPort, NoDecode, BeforeValidator(_host_port)]
+Roles = Annotated[frozenset[ProcessRole], NoDecode, BeforeValidator(_roles)]
+PeerUrls = Annotated[dict[str, str], NoDecode, BeforeValidator(_peers)]  # URL by name of the instance
+LogLevel = Annotated[str, BeforeValidator(_log_level)]
