@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.settings_values import (
+    EVENTBRIDGE,
+    IN_PROCESS,
     BusAddress,
     IntakeAddress,
     Listening,
@@ -22,6 +24,11 @@ from access_policy.settings_values import (
     Roles,
     StoreLocation,
 )
+
+
+def written(text: str) -> Any:
+    """A default in the form of the environment; it is parsed as a value from there is."""
+    return text
 
 
 class LogFormat(StrEnum):
@@ -37,13 +44,9 @@ class Settings(BaseSettings):
         env_prefix="ACCESS_POLICY_", extra="ignore", validate_default=True, hide_input_in_errors=True
     )
 
-    def __init__(self, **values: Any) -> None:
-        """Values are given typed, or as text in the form of the environment."""
-        super().__init__(**values)
-
     data: Path = Field(default=Path("data"), description="Directory of the SQLite files and keys")
-    http: Listening = Field(default="127.0.0.1:8000", description="Where the HTTP API listens, HOST:PORT")
-    ocpp: Listening = Field(default="127.0.0.1:9000", description="Where chargers connect, HOST:PORT")
+    http: Listening = Field(default=written("127.0.0.1:8000"), description="Where the HTTP API listens, HOST:PORT")
+    ocpp: Listening = Field(default=written("127.0.0.1:9000"), description="Where chargers connect, HOST:PORT")
     ocpp_tls_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM): chargers connect by TLS, security profile 2"
     )
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
         " empty: the event store's PostgreSQL database, or SQLite in the data directory",
     )
     roles: Roles = Field(
-        default="api,gateway,projector,publisher",
+        default=written("api,gateway,projector,publisher"),
         description="What this process does: api (HTTP), gateway (chargers), projector (read models), publisher (events)",
     )
     instance: str = Field(
@@ -105,26 +108,31 @@ class Settings(BaseSettings):
         description="Name of this process among several on one store; it keeps its own files in a directory of that name",
     )
     peers: PeerUrls = Field(
-        default="",
+        default=written(""),
         description="NAME=URL,… of the HTTP APIs of other gateways, to which what needs a charger's connection is passed",
     )
     bus_url: BusAddress = Field(
-        default="memory://",
+        default=written("memory://"),
         description="Where events are published: memory:// (this process) or eventbridge://BUS?region=…&endpoint_url=…",
     )
     intake_url: IntakeAddress = Field(
-        default="",
+        default=written(""),
         description="Queue of events to take in: sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE; empty: HTTP only",
     )
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(
-        default="auto", description="json (one object a line), pretty, or auto: pretty on a terminal, else json"
+        default=written("auto"),
+        description="json (one object a line), pretty, or auto: pretty on a terminal, else json",
     )
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
     unknown_identifier_days: int = Field(
         default=30, ge=1, le=400, description="Days for which the value of an identifier nobody has is kept, encrypted"
     )
     drain_s: float = Field(default=5.0, ge=0, description="Seconds over which charger connections close at a stop")
+
+    def __init__(self, **values: Any) -> None:
+        """Values are given typed, or as text in the form of the environment."""
+        super().__init__(**values)
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Settings:
@@ -143,6 +151,11 @@ class Settings(BaseSettings):
     def publishes_externally(self) -> bool:
         """Whether events go to a bus outside, which receives the whole log once; one in the process receives new events."""
         return self.bus_url is not None
+
+    @property
+    def bus_name(self) -> str:
+        """The bus without its options: a relay that reaches it in another way goes on at the position of the one before."""
+        return IN_PROCESS if self.bus_url is None else f"{EVENTBRIDGE}://{self.bus_url.name}"
 
     @property
     def own_data(self) -> Path:

@@ -1,4 +1,4 @@
-"""Types of settings, and how each is written in the environment. Every parser raises `ValueError` with what to write instead."""
+"""Types of settings and how the environment writes them. Each parser raises `ValueError` with what to write instead."""
 
 from __future__ import annotations
 

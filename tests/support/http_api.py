@@ -99,7 +99,7 @@ async def http_api(
         return {"store": True, "projections": True, "serving": True}
 
     services = replace(
-        http_services(container, settled, readiness, Metrics(container)),
+        http_services(container, settled, readiness, Metrics(container).text, {}),
         **{"connected": lambda key, _: key in connected, **replaced},
     )
     app = create_app(services)

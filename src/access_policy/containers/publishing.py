@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions, SqlRelayPositions
@@ -12,16 +11,10 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.relay.relay import Relay
 from access_policy.settings import Settings
-from access_policy.settings_values import EVENTBRIDGE
 
 
 def bus_kind(publishes_externally: bool) -> str:
     return "eventbridge" if publishes_externally else "memory"
-
-
-def bus_name(address: AwsAddress) -> str:
-    """The bus without its options: a relay that reaches it in another way goes on where the one before it ended."""
-    return f"{EVENTBRIDGE}://{address.name}"
 
 
 def relay_name(instance: str) -> str:
@@ -46,7 +39,7 @@ class Publishing(containers.DeclarativeContainer):
         eventbridge=providers.Resource(
             SqlRelayPositions,
             stores.installation.provided.records_named.call("relay"),
-            providers.Callable(bus_name, settings.provided.bus_url),
+            settings.provided.bus_name,
         ),
     )
     relay = providers.Singleton(

@@ -17,7 +17,11 @@ from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.adapters.records.key_check import require_same_keys
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
+from access_policy.adapters.wake_ups.local_sockets import LocalWakeUps
+from access_policy.adapters.wake_ups.postgres import PostgresWakeUps
+from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.wake_ups import WakeUps
 from access_policy.settings import Settings
 
 ALONE_POLL_S = 0.25
@@ -67,6 +71,10 @@ def log_poll_s(is_alone: bool) -> float:
     return ALONE_POLL_S if is_alone else SHARED_POLL_S
 
 
+def wakes_by(location: Path | str | AwsAddress) -> str:
+    return "postgres" if isinstance(location, str) else "local"
+
+
 class Stores(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
@@ -88,4 +96,14 @@ class Stores(containers.DeclarativeContainer):
         sqlite=providers.Resource(sqlite_event_store, installation.provided.events),
         postgres=providers.Resource(postgres_event_store, installation.provided.events),
         dynamodb=providers.Resource(dynamodb_event_store, installation.provided.events),
+    )
+    wake_ups: providers.Selector[WakeUps] = providers.Selector(
+        providers.Callable(wakes_by, settings.provided.store_location),
+        local=providers.Singleton(
+            LocalWakeUps,
+            providers.Callable(Path, settings.provided.data, "wake"),
+            settings.provided.instance,
+            urgent=DECIDED_BY,
+        ),
+        postgres=providers.Singleton(PostgresWakeUps, settings.provided.store_location, urgent=DECIDED_BY),
     )

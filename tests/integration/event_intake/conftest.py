@@ -25,6 +25,10 @@ from tests.support.aws import REGION, client
 from tests.support.http_api import HttpApi, http_api
 
 
+def sqs_address(url: str) -> AwsAddress:
+    return AwsAddress.of(url, "sqs", "dead_letters")
+
+
 @dataclass
 class Watched:
     """Passes on to the service's intake, and can be away, slow or broken before it does."""
@@ -173,7 +177,7 @@ async def queue_before(watched: Watched, moto: str, endpoint: str, **pace: int) 
         queue_url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         dead_letters_url = (await sqs.create_queue(QueueName=f"{name}-dead-letters"))["QueueUrl"]
         intake = SqsIntake(
-            AwsAddress.of(f"sqs://{name}?region={REGION}&endpoint_url={endpoint}", "sqs", "dead_letters"),
+            sqs_address(f"sqs://{name}?region={REGION}&endpoint_url={endpoint}"),
             watched,
             **{"wait_s": 1, **pace},
         )

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake import sqs as sqs_module
 from access_policy.adapters.event_intake.sqs import SqsIntake
-from tests.integration.event_intake.conftest import ByQueue, Watched, queue_before, until
+from tests.integration.event_intake.conftest import ByQueue, Watched, queue_before, sqs_address, until
 from tests.support.aws import REGION, Stub, client
 from tests.support.http_api import HttpApi
 from tests.support.incoming import commissioned
@@ -44,7 +43,7 @@ async def test_it_polls_for_as_long_as_sqs_allows(api: HttpApi, moto: str, fault
         await sqs.create_queue(QueueName="polled")
     faulty_aws.refuse = lambda action: (200, {"__type": "nothing there"}) if action == "ReceiveMessage" else None
     intake = SqsIntake(
-        AwsAddress.of(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}", "sqs", "dead_letters"),
+        sqs_address(f"sqs://polled?region={REGION}&endpoint_url={faulty_aws.url}"),
         api.container.intake.receiver(),
     )
     sdk = await intake._client.get()
@@ -126,9 +125,7 @@ async def test_a_message_that_takes_long_does_not_come_a_second_time(
         queue_before(Watched(watched.intake), moto, moto) as other,
     ):
         second = SqsIntake(
-            AwsAddress.of(
-                f"sqs://{slow.queue_url.rpartition('/')[2]}?region={REGION}&endpoint_url={moto}", "sqs", "dead_letters"
-            ),
+            sqs_address(f"sqs://{slow.queue_url.rpartition('/')[2]}?region={REGION}&endpoint_url={moto}"),
             watched,
         )
         running = asyncio.create_task(second.run())
@@ -170,7 +167,7 @@ async def test_without_a_queue_for_the_dead_a_bad_message_stays_and_holds_up_not
     async with client("sqs", moto) as sqs:
         url = (await sqs.create_queue(QueueName="no-dead"))["QueueUrl"]
         intake = SqsIntake(
-            AwsAddress.of(f"sqs://no-dead?region={REGION}&endpoint_url={moto}", "sqs", "dead_letters"),
+            sqs_address(f"sqs://no-dead?region={REGION}&endpoint_url={moto}"),
             watched,
             wait_s=1,
         )

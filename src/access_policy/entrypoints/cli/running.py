@@ -1,10 +1,9 @@
-"""`serve`, `token` and the demo: what runs on the machine of the service itself."""
+"""`serve`, `token` and the demo: commands that run on the machine of the service itself."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -12,12 +11,15 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.logging import RichHandler
 
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.errors import Refused
 from access_policy.entrypoints.http.bodies import duration
-from access_policy.settings import ProcessRole, Settings
+from access_policy.entrypoints.processes import loops
+from access_policy.entrypoints.processes.failures import CannotRun, explained
+from access_policy.entrypoints.processes.logs import configure_logs
+from access_policy.settings import Settings
+from access_policy.settings_values import ProcessRole
 
 Answer = TypeVar("Answer")
 
@@ -37,18 +39,27 @@ def serve(
         list[ProcessRole] | None, typer.Option(help="What this process does, for several on one store [default: all]")
     ] = None,
     instance: Annotated[str | None, typer.Option(help="Name of this process among several")] = None,
+    single_process: Annotated[
+        bool, typer.Option("--single-process", help="Everything in one process instead of a gateway and an office")
+    ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
 ) -> None:
-    """Run the service until SIGTERM or Ctrl-C: all of it in one process, or with --role a part of it."""
-    settings = settings_of(data=data, http=http, ocpp=ocpp, roles=",".join(role) if role else None, instance=instance)
-    _log_to_terminal(settings, quiet=demo)
+    """Run the service until SIGTERM or Ctrl-C: a gateway for the chargers and an office for the rest, or with --role a part."""
+    roles = ",".join(role) if role else None
+    flags = {"data": data, "http": http, "ocpp": ocpp, "roles": roles, "instance": instance}
+    settings = settings_of(**flags)
     if demo:
         _require_demo_extra()
         from access_policy.entrypoints.demo.run import serve_demo
 
+        configure_logs(settings, process="demo", quiet=True)
         run(serve_demo(settings, Console()))
-    else:
+    elif single_process or settings.roles != frozenset(ProcessRole):
+        configure_logs(settings, process=settings.instance or "service")
         run(_serve(settings))
+    else:
+        configure_logs(settings, process="supervisor")
+        _supervise(settings, flags)
 
 
 @app.command()
@@ -84,7 +95,7 @@ def demo_once(
     from access_policy.entrypoints.demo.run import demo_once as run_once
 
     settings = settings_of(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
-    _log_to_terminal(settings, quiet=True)
+    configure_logs(settings, process="demo", quiet=True)
     if not run(run_once(settings, Console(), keep=data is not None)):
         raise typer.Exit(1)
 
@@ -116,28 +127,42 @@ def _require_demo_extra() -> None:
 async def _serve(settings: Settings) -> None:
     from access_policy.entrypoints.processes.service import Service
 
-    await Service(settings).run(_say_where)
+    await Service(settings).run(_say_ready)
 
 
-def _say_where(service: object) -> None:
+def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
+    from access_policy.entrypoints.processes.supervisor import Supervisor, environment_of
+
+    supervisor = Supervisor(environment_of(flags), drain_s=settings.drain_s)
+    try:
+        if not asyncio.run(supervisor.run(lambda ports: _say_where(settings, ports))):
+            raise typer.Exit(1)
+    except CannotRun as failure:
+        refuse(failure)
+
+
+def _say_ready(service: object) -> None:
     from access_policy.entrypoints.processes.service import Service
 
     assert isinstance(service, Service)
-    roles = service.settings.process_roles
-    if ProcessRole.API in roles:
-        print(f"HTTP API  http://127.0.0.1:{service.http_port}/v1   (documentation: /docs)")
-    if ProcessRole.GATEWAY in roles:
-        print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
-    if roles == {ProcessRole.PROJECTOR}:
+    _say_where(service.settings, service.ports())
+
+
+def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
+    if "http" in ports:
+        print(f"HTTP API  http://127.0.0.1:{ports['http']}/v1   (documentation: /docs)")
+    if "ocpp" in ports:
+        print(f"Chargers  ws://127.0.0.1:{ports['ocpp']}/ocpp/{{charge_point_id}}")
+    if settings.roles == {ProcessRole.PROJECTOR}:
         print("Read models are followed")
-    if roles == {ProcessRole.PUBLISHER}:
-        print(f"Events are published to {service.settings.bus_url.partition('?')[0]}")
-    print(f"Token     access-policy token --tenant T --role admin --data {service.settings.data}", flush=True)
+    if settings.roles == {ProcessRole.PUBLISHER}:
+        print(f"Events are published to {settings.bus_name}")
+    print(f"Token     access-policy token --tenant T --role admin --data {settings.data}", flush=True)
 
 
 def settings_of(**flags: object) -> Settings:
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         typer.echo(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", err=True)
@@ -156,42 +181,12 @@ def span_of(text: str) -> timedelta:
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Errors that a person can do something about are one line; everything else is a bug and shows itself."""
-    from eventsourcing.persistence import PersistenceError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from access_policy.adapters.event_stores.postgres import LosesEvents
-    from access_policy.adapters.event_stores.sqlite import NotDurable
-    from access_policy.adapters.identity.embedded import KeyFileUnsafe
-    from access_policy.adapters.ocpp.transport.tls import TlsUnusable
-    from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
-    from access_policy.adapters.secrets.key_files import KeyFileUnusable
-    from access_policy.adapters.sql.migrations import MigrationNeeded
-    from access_policy.application.ports.event_store import StoreUnavailable
-    from access_policy.entrypoints.processes.safety import NotAllowed
-
-    of_settings = (NotAllowed, TlsUnusable, KeyFileUnsafe, KeyFileUnusable, LosesEvents)
-    of_stores = (NotDurable, MigrationNeeded, RebuildOvertaken, StoreUnavailable, PersistenceError, SQLAlchemyError)
+    """Print an error that the operator can mend as one line; let any other error show its traceback, since it is a bug."""
     try:
-        return asyncio.run(work)
-    except* (*of_settings, *of_stores, OSError) as group:
-        refuse(_first(group))
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    assert isinstance(first, Exception)
-    return first
-
-
-def _log_to_terminal(settings: Settings, *, quiet: bool) -> None:
-    level = "ERROR" if quiet and settings.log_level == "INFO" else settings.log_level
-    handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
-    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
-    for noisy in ("websockets", "uvicorn", "asyncio", "botocore", "aiobotocore", "alembic"):
-        logging.getLogger(noisy).setLevel("WARNING" if not quiet else "ERROR")
+        with explained():
+            return loops.run(work)
+    except CannotRun as failure:
+        refuse(failure)
 
 
 def refuse(error: Exception) -> NoReturn:

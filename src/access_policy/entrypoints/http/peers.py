@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import httpx
 from fastapi import Request
 from fastapi.responses import Response
 
+from access_policy.adapters.local_files.sockets import socket_address
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.problems import ApiProblem
 
@@ -22,30 +25,44 @@ _BROUGHT_BACK = ("content-type", "etag", "x-log-position", "retry-after")
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """`urls` by instance; `owner_of` is the instance on whose record the charger connected last."""
+    """`urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
+    charger's latest connection."""
 
     is_here: Callable[[ChargerKey], bool]
     owner_of: Callable[[ChargerKey], Awaitable[str | None]]
     urls: Mapping[str, str] = field(default_factory=dict)
+    sockets: Mapping[str, Path] = field(default_factory=dict)
 
     async def answer(self, request: Request, key: ChargerKey) -> Response | None:
         """The peer's answer; None: it is this process's own to give. Raises `ApiProblem` (502) if the peer is not there."""
-        if not self.urls or self.is_here(key) or PASSED_ON in request.headers:
+        if not (self.urls or self.sockets) or self.is_here(key) or PASSED_ON in request.headers:
             return None
-        url = self.urls.get(await self.owner_of(key) or "")
-        if url is None:
+        owner = await self.owner_of(key) or ""
+        if owner not in self.urls and owner not in self.sockets:
             return None
         headers = {name: request.headers[name] for name in _TAKEN_ALONG if name in request.headers}
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+            async with self._client(owner) as client:
                 answer = await client.request(
                     request.method,
-                    f"{url}{request.url.path}",
+                    request.url.path,
                     content=await request.body(),
                     headers={**headers, PASSED_ON: "1"},
                 )
-        except httpx.HTTPError as trouble:
+        except (httpx.HTTPError, OSError) as trouble:
             detail = "The process that holds the charger's connection does not answer; try again in a moment."
             raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from trouble
         kept = {name: answer.headers[name] for name in _BROUGHT_BACK if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
+
+    @asynccontextmanager
+    async def _client(self, owner: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Raises `OSError` if the directory of the owner's socket does not exist."""
+        if (path := self.sockets.get(owner)) is None:
+            async with httpx.AsyncClient(base_url=self.urls[owner], timeout=TIMEOUT_S, trust_env=False) as client:
+                yield client
+            return
+        with socket_address(path) as address:
+            transport = httpx.AsyncHTTPTransport(uds=address)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=TIMEOUT_S) as client:
+                yield client

@@ -1,13 +1,22 @@
-"""The office's client of the gateway process, over the unix socket in the data directory."""
+"""The channel from the office to the gateway: the gateway's HTTP application on a unix socket in the data directory.
+
+Only the owner of the directory can connect. Besides the API it answers whether the gateway serves, and with its metrics.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from access_policy.adapters.local_files.sockets import socket_address
 
@@ -16,29 +25,45 @@ log = logging.getLogger(__name__)
 ANSWER_WITHIN_S: Final = 1.0
 READY_PATH: Final = "/process/ready"
 METRICS_PATH: Final = "/process/metrics"
-BASE_URL: Final = "http://gateway"
+
+
+def gateway_app(
+    api: ASGIApp,
+    readiness: Callable[[], Awaitable[dict[str, bool]]],
+    metrics: Callable[[], Awaitable[bytes]],
+) -> ASGIApp:
+    """The application that the gateway serves to the office."""
+
+    async def ready(_: Request) -> Response:
+        return Response(status_code=200 if all((await readiness()).values()) else 503)
+
+    async def measured(_: Request) -> Response:
+        return Response(await metrics(), media_type="text/plain")
+
+    return Starlette(routes=[Route(READY_PATH, ready), Route(METRICS_PATH, measured), Mount("/", api)])
 
 
 class GatewayChannel:
+    """The office's end. A gateway that does not answer within `ANSWER_WITHIN_S` counts as down."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
     async def is_ready(self) -> bool:
-        """Whether the gateway answers in time that it serves."""
         answer = await self._get(READY_PATH)
         return answer is not None and answer.is_success
 
-    async def metrics(self) -> bytes | None:
-        """None if the gateway does not answer in time."""
+    async def metrics(self) -> bytes:
+        """Empty if the gateway is down."""
         answer = await self._get(METRICS_PATH)
-        return answer.content if answer is not None and answer.is_success else None
+        return answer.content if answer is not None and answer.is_success else b""
 
     async def _get(self, path: str) -> httpx.Response | None:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 with socket_address(self.path) as address:
                     transport = httpx.AsyncHTTPTransport(uds=address)
-                    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+                    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                         return await client.get(path)
         except (httpx.HTTPError, OSError, TimeoutError) as trouble:
             log.warning("the gateway process does not answer: %r", trouble)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
 from access_policy.settings_values import ProcessRole
@@ -35,8 +36,26 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield from _publisher_jobs(c)
     if ProcessRole.GATEWAY in roles:
         yield from _gateway_jobs(c)
+    if not c.settings().is_alone:
+        yield "wake-ups", _wake_each_other(c)
     if ProcessRole.API in roles:
         yield "delete old identifiers", _delete_old_identifiers(c)
+
+
+async def _wake_each_other(c: Container) -> None:
+    """Let a commit of this process wake the followers of others, and theirs the followers of this one."""
+    wake_ups, roles = c.stores.wake_ups(), c.settings().roles
+    followers: list[Follower] = []
+    if ProcessRole.PROJECTOR in roles:
+        followers.append(c.read_side.follower())
+    if roles & {ProcessRole.API, ProcessRole.GATEWAY}:
+        followers += [c.deciding.follower(), c.chargers.other_gateways_follower()]
+    if ProcessRole.PUBLISHER in roles:
+        followers.append(c.publishing.relay().follower)
+    for follower in followers:
+        wake_ups.listen(follower.wake)
+    c.stores.store().on_appended(wake_ups.appended)
+    await wake_ups.run()
 
 
 def _publisher_jobs(c: Container) -> Iterator[Job]:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from access_policy.adapters.ocpp.transport.connection import ConnectionLimits
 from access_policy.adapters.ocpp.transport.server import ServerLimits
@@ -26,7 +26,7 @@ RENEWAL_CHECK_S = 60.0
 class HttpListener:
     """Serves the application on a socket that is bound before. `run` ends some seconds after `stop`."""
 
-    def __init__(self, app: FastAPI, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
         self._listening = listening
         self._server = _Uvicorn(
             uvicorn.Config(

@@ -9,6 +9,7 @@ from access_policy.adapters.read_models.progress import ReadModelProgress
 from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
+from access_policy.entrypoints.processes.gateway_channel import GatewayChannel
 from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
@@ -18,15 +19,20 @@ SETTLE_S = 2.0  # how long a command waits for its change to be visible
 
 
 class Readiness:
-    """`is_stopping` is true from the moment at which the process begins to stop."""
+    """`is_stopping` is true from the moment at which the process begins to stop. Through `gateway` the office asks whether the
+    gateway process serves."""
 
-    def __init__(self, container: Container, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, container: Container, is_stopping: Callable[[], bool], gateway: GatewayChannel | None = None
+    ) -> None:
+        self._gateway = gateway
         self._container = container
         self._roles = container.settings().roles
         self._decides = bool(self._roles & {ProcessRole.API, ProcessRole.GATEWAY})
         self._is_stopping = is_stopping
 
     async def parts(self) -> dict[str, bool]:
+        gateway = {} if self._gateway is None else {"gateway": await self._gateway.is_ready()}
         store_up, lag = True, 0
         try:
             lag = await self.read_models().lag()
@@ -42,6 +48,7 @@ class Readiness:
             "spool": commits.backlog == 0,
             "projections": store_up and lag <= CAUGHT_UP_LAG,
             "serving": not self._is_stopping(),
+            **gateway,
         }
 
     async def settled(self, position: int) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from access_policy.settings import Settings
 
@@ -21,6 +22,15 @@ def refuse_unsafe(settings: Settings) -> None:
             f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "
             "Use 127.0.0.1, behind a proxy of your own if others must reach it."
         )
+
+
+def opening_lock(directory: Path) -> IO[str]:
+    """Wait for the turn of this process to open the files in `directory`; closing the result ends it. Of two processes that
+    start together, only one makes keys and tables."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory / "opening.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 @contextlib.contextmanager

@@ -10,10 +10,15 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
+from starlette.types import ASGIApp
+
+from access_policy.adapters.local_files.sockets import bound_socket
 from access_policy.adapters.ocpp.gateway import OcppGateway
 from access_policy.adapters.ocpp.transport.server import OcppServer
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -24,8 +29,11 @@ from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.processes.gateway_channel import GatewayChannel, gateway_app
 from access_policy.entrypoints.processes.jobs import background_jobs
-from access_policy.entrypoints.processes.metrics import Metrics
+from access_policy.entrypoints.processes.loops import running_loop_name
+from access_policy.entrypoints.processes.metrics import Metrics, merged
+from access_policy.entrypoints.processes.parts import Part, PartName
 from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits, renew_certificate, tcp_socket
 from access_policy.entrypoints.processes.readiness import Readiness
 from access_policy.entrypoints.processes.safety import alone_in, refuse_unsafe
@@ -37,10 +45,13 @@ log = logging.getLogger(__name__)
 
 
 class Service:
-    """`http_port` and `ocpp_port` are the ports in use, also where 0 was configured. `step` names the current step of the start
-    or the stop."""
+    """`part` says which of the two processes of `serve` this is; None: it runs alone, or beside others at `peers`.
 
-    def __init__(self, settings: Settings) -> None:
+    `http_port` and `ocpp_port` are the ports in use, also where 0 was configured. `step` names the current step of the start
+    or the stop.
+    """
+
+    def __init__(self, settings: Settings, part: Part | None = None) -> None:
         refuse_unsafe(settings)
         self.settings = settings
         self._roles = settings.roles
@@ -48,7 +59,10 @@ class Service:
         self._metrics = Metrics(self.container)
         self._stopping = asyncio.Event()
         self._start_up = StartUp(self.container)
-        self._ready = Readiness(self.container, self._stopping.is_set)
+        self._part = part
+        is_office = part is not None and part.name is PartName.OFFICE
+        self._channel = GatewayChannel(part.channel) if part is not None and is_office else None
+        self._ready = Readiness(self.container, self._stopping.is_set, self._channel)
         self.readiness = self._ready.parts
         self.settled = self._ready.settled
         self.step = ""
@@ -66,6 +80,13 @@ class Service:
         assert self._ocpp is not None
         return self._ocpp.port
 
+    def ports(self) -> dict[str, int]:
+        """The ports in use, by name: `http` and `ocpp`, as far as the roles have them."""
+        return {
+            **({} if self._http is None or ProcessRole.API not in self._roles else {"http": self.http_port}),
+            **({} if self._ocpp is None else {"ocpp": self.ocpp_port}),
+        }
+
     def stop(self) -> None:
         self._stopping.set()
 
@@ -75,6 +96,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         async with self.running():
+            log.info("serving on the event loop of %s", running_loop_name())
             on_ready(self)
             await self._stopping.wait()
             log.info("stopping")
@@ -117,8 +139,29 @@ class Service:
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
         if ProcessRole.GATEWAY in self._roles:
             await self._open_ocpp(tasks)
-        if ProcessRole.API in self._roles:
-            await self._open_http(tasks)
+        if self._part is not None and self._part.name is PartName.GATEWAY:
+            app = gateway_app(self._app(), self.readiness, self._metrics.of_this_process)
+            self._http = await self._listen(app, bound_socket(self._part.channel, socket.SOCK_STREAM), tasks)
+        elif ProcessRole.API in self._roles:
+            self._http = await self._listen(self._app(), tcp_socket(self.settings.http), tasks)
+
+    async def _listen(self, app: ASGIApp, listening: socket.socket, tasks: asyncio.TaskGroup) -> HttpListener:
+        listener = HttpListener(app, listening)
+        tasks.create_task(listener.run(), name="http")
+        await listener.until_started()
+        return listener
+
+    async def metrics(self) -> bytes:
+        """Prometheus' text, of both processes where this is the office."""
+        if self._channel is None:
+            return await self._metrics.text()
+        return merged(
+            {
+                "": await self._metrics.of_the_databases(),
+                PartName.OFFICE: await self._metrics.of_this_process(),
+                PartName.GATEWAY: await self._channel.metrics(),
+            }
+        )
 
     async def _open_ocpp(self, tasks: asyncio.TaskGroup) -> None:
         self.container.chargers.subscriptions()
@@ -132,11 +175,10 @@ class Service:
             self._background.append(tasks.create_task(renew_certificate(tls), name="certificate"))
         await self._ocpp.start()
 
-    async def _open_http(self, tasks: asyncio.TaskGroup) -> None:
-        app = create_app(http_services(self.container, self.settled, self.readiness, self._metrics))
-        self._http = HttpListener(app, tcp_socket(self.settings.http))
-        tasks.create_task(self._http.run(), name="http")
-        await self._http.until_started()
+    def _app(self) -> ASGIApp:
+        part = self._part
+        sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
+        return create_app(http_services(self.container, self.settled, self.readiness, self.metrics, sockets))
 
     async def _stop(self) -> None:
         self._stopping.set()
@@ -173,7 +215,8 @@ def http_services(
     container: Container,
     settled: Callable[[int], Awaitable[bool]],
     readiness: Callable[[], Awaitable[dict[str, bool]]],
-    metrics: Metrics,
+    metrics: Callable[[], Awaitable[bytes]],
+    sockets: Mapping[str, Path],
 ) -> HttpServices:
     c = container
     return HttpServices(
@@ -182,9 +225,9 @@ def http_services(
         idempotency=c.records.idempotency(),
         settled=settled,
         readiness=readiness,
-        metrics=metrics.text,
+        metrics=metrics,
         connected=_connected(c.settings(), c.chargers.gateway()),
-        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peers),
+        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peers, sockets),
         views=c.read_side.views(),
         decision_view=c.deciding.view(),
         decider=c.deciding.decider(),

@@ -6,10 +6,14 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+from dependency_injector import providers
 
 from access_policy.application.decision_view.reloading import recall
 from access_policy.container import Container
+from access_policy.entrypoints.processes.safety import opening_lock
 from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,8 @@ class StartUp:
 
     def catch_up(self) -> Iterator[Step]:
         c = self._container
+        if not c.settings().is_alone:
+            yield "open the files", self._open_files
         if self._decides:
             yield "restore the decision view", c.deciding.keeper().restore
             yield "drain the spool", c.deciding.spooled_commits().drain
@@ -62,6 +68,17 @@ class StartUp:
                     for row in rows[first : first + NOTED_TOGETHER]
                 )
             )
+
+    async def _open_files(self) -> None:
+        """Other processes may be opening the same files just now, for the first time."""
+        c = self._container
+        with await asyncio.to_thread(opening_lock, c.settings().data):
+            c.stores.store()
+            c.read_side.models()
+            if isinstance(c.settings().records_location, Path):
+                for provider in c.records.providers.values():
+                    if isinstance(provider, providers.Resource):
+                        provider()
 
     async def _wait_for_read_models(self) -> None:
         if not await self._container.read_side.progress().has_caught_up():

@@ -82,7 +82,7 @@ class _Child:
 
 
 class Supervisor:
-    """`environment` is that of the children; `drain_s` is the time that the gateway takes to close the chargers' connections."""
+    """`environment` is that of the children; `drain_s` is how long the gateway takes to close the connections of chargers."""
 
     def __init__(self, environment: Mapping[str, str], *, drain_s: float) -> None:
         self._environment = dict(environment)
@@ -131,6 +131,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             child = self._children[name] = await _Child.start(name, self._environment)
+            if self._stopping.is_set():  # while the child was made
+                await child.stop(STOP_UNREADY_S)
+                return
             began = loop.time()
             await self._note_report(child)
             status = await child.ended()
