@@ -21,7 +21,7 @@ Cli = Callable[..., Result]
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)]
+    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--single-process", "--data", str(data)]
     with subprocess.Popen(
         [*command, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -50,7 +50,7 @@ async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
     flags = ["--data", str(data), "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"]
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", *flags),
+            *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--single-process", *flags),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env={"ACCESS_POLICY_LOG_LEVEL": "DEBUG", "ACCESS_POLICY_DRAIN_S": "0", "PYTHONPATH": ":".join(sys.path)},

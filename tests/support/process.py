@@ -19,11 +19,11 @@ __all__ = ["free_port"]
 
 @asynccontextmanager
 async def serving(
-    data: Path, ports: tuple[int, int], *, drain_s: float = 0.1
+    data: Path, ports: tuple[int, int], *flags: str, drain_s: float = 0.1
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)),
-        *("--http", f"127.0.0.1:{ports[0]}", "--ocpp", f"127.0.0.1:{ports[1]}"),
+        *("--http", f"127.0.0.1:{ports[0]}", "--ocpp", f"127.0.0.1:{ports[1]}", *flags),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "ACCESS_POLICY_DRAIN_S": str(drain_s)},
     )

@@ -48,6 +48,7 @@ class Publishing(containers.DeclarativeContainer):
         bus,
         relay_positions,
         clock,
+        subscribers=providers.Selector(kind, memory=bus, eventbridge=providers.Object(None)),
         holder=providers.Callable(relay_name, settings.provided.instance),
         poll_s=stores.poll_s,
     )

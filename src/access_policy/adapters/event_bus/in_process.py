@@ -3,6 +3,7 @@ as in the cloud."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import uuid
@@ -31,18 +32,32 @@ class Rule:
 
 
 class InProcessBus:
-    """Implements `EventBus`. An event is taken when all targets whose pattern matches have returned; when one raises, the
-    event comes again later, to all of them: a target can bear repetitions, as it must in the cloud."""
+    """Implements `EventBus` and `Subscribers`.
+
+    An event is taken once all targets whose pattern matches have returned. When one raises, the event is delivered again
+    later, to all of them: a target has to bear repetitions, as in the cloud.
+    """
 
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
+        self._subscribed = asyncio.Event()
 
     def put_rule(self, name: str, pattern: str | Mapping[str, Any], target: Target) -> None:
         """From now on; a rule of the same name is replaced. Raises `PatternInvalid`."""
         self._rules[name] = Rule(name, Pattern.of(pattern), target)
+        self._subscribed.set()
 
     def remove_rule(self, name: str) -> None:
         self._rules.pop(name, None)
+        if not self._rules:
+            self._subscribed.clear()
+
+    @property
+    def present(self) -> bool:
+        return bool(self._rules)
+
+    async def until_present(self) -> None:
+        await self._subscribed.wait()
 
     async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
         check_size(entries)

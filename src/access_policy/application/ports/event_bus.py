@@ -65,6 +65,17 @@ class EventBus(Protocol):
     async def close(self) -> None: ...
 
 
+class Subscribers(Protocol):
+    """The subscribers of a bus in this process. They receive events from their subscription on, and no history."""
+
+    @property
+    def present(self) -> bool:
+        """Whether there is one. A bus without any takes nothing, so publishing to it is wasted work."""
+        ...
+
+    async def until_present(self) -> None: ...
+
+
 def check_size(entries: Sequence[Entry]) -> None:
     """Raises `ValueError`."""
     if not 1 <= len(entries) <= ENTRIES_MAX:

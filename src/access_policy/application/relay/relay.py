@@ -19,7 +19,7 @@ from typing import Final
 from access_policy.application.context import new_id
 from access_policy.application.follower import Follower
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_bus import EventBus, Fate, Outcome
+from access_policy.application.ports.event_bus import EventBus, Fate, Outcome, Subscribers
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, StreamId
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
 from access_policy.application.published_events.detail import entry_of
@@ -48,12 +48,14 @@ class Relay:
         positions: RelayPositions,
         clock: Clock,
         *,
+        subscribers: Subscribers | None = None,
         holder: str = "",
         pace: Pace | None = None,
         batch: int = BATCH,
         poll_s: float = 0.25,
     ) -> None:
         self._bus = bus
+        self._subscribers = subscribers
         self._positions = positions
         self._clock = clock
         self._pace = pace or Pace()
@@ -65,14 +67,19 @@ class Relay:
         self.published = 0  # entries taken by the bus
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Publish until cancelled. For `subscribers` in this process: only while there is one, and only later events."""
         while True:
+            if self._subscribers is not None:
+                await self._subscribers.until_present()
+                await self._skip_history()
             if await self._is_ours():
                 await self._publish_while_ours()
             await self._pace.sleep(self._pace.claim_s / 3)
 
     async def lag(self) -> int:
         """Positions that this installation has not published, whichever process does it. Raises `StoreUnavailable`."""
+        if not self._is_wanted():
+            return 0
         return max(0, await self._store.last_position() - await self._positions.position())
 
     async def begin(self) -> int:
@@ -93,7 +100,7 @@ class Relay:
     async def _publish_while_ours(self) -> None:
         jobs = [asyncio.create_task(self.follower.run()), asyncio.create_task(self.held.run())]
         try:
-            while await self._is_ours():
+            while self._is_wanted() and await self._is_ours():
                 await self._pace.sleep(self._pace.claim_s / 3)
         finally:
             for job in jobs:
@@ -101,6 +108,18 @@ class Relay:
             await asyncio.gather(*jobs, return_exceptions=True)
             with contextlib.suppress(StoreUnavailable):
                 await self._positions.release(self._holder)
+
+    def _is_wanted(self) -> bool:
+        return self._subscribers is None or self._subscribers.present
+
+    async def _skip_history(self) -> None:
+        backoff = self._pace.backoff()
+        while True:
+            try:
+                return await self._positions.advance(await self._store.last_position())
+            except StoreUnavailable as trouble:
+                log.warning("nothing is published: %s", trouble)
+                await self._pace.sleep(backoff.next_s())
 
     async def _is_ours(self) -> bool:
         lasts = timedelta(seconds=self._pace.claim_s)

@@ -18,6 +18,7 @@ from access_policy.entrypoints.http.bodies import duration
 from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.logs import configure_logs
+from access_policy.entrypoints.processes.safety import NotAllowed, refuse_unsafe
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
@@ -133,6 +134,10 @@ async def _serve(settings: Settings) -> None:
 def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
     from access_policy.entrypoints.processes.supervisor import Supervisor, environment_of
 
+    try:
+        refuse_unsafe(settings)
+    except NotAllowed as unsafe:
+        refuse(unsafe)
     supervisor = Supervisor(environment_of(flags), drain_s=settings.drain_s)
     try:
         if not asyncio.run(supervisor.run(lambda ports: _say_where(settings, ports))):

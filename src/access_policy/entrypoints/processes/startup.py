@@ -46,8 +46,6 @@ class StartUp:
             yield "bring the read models up to date", c.read_side.follower().catch_up
         else:
             yield "wait for the read models", self._wait_for_read_models
-        if not c.settings().publishes_externally:
-            yield "skip events without a subscriber", self._skip_unsubscribed
         if self._decides:
             yield "reload recent activity", self._reload_recent_activity
 
@@ -83,9 +81,6 @@ class StartUp:
     async def _wait_for_read_models(self) -> None:
         if not await self._container.read_side.progress().has_caught_up():
             log.warning("the read models are behind: is a process with the role projector running?")
-
-    async def _skip_unsubscribed(self) -> None:
-        await self._container.publishing.relay_positions().advance(await self._container.stores.store().last_position())
 
     async def _reload_recent_activity(self) -> None:
         c = self._container

@@ -54,6 +54,10 @@ class _Child:
         child._writer = writer  # kept open: its end tells the child that the supervisor is gone
         return child
 
+    @property
+    def has_served(self) -> bool:
+        return self.report is not None and not self.report.failure
+
     async def reported(self) -> Report | None:
         """The child's report; None if it ended without one."""
         line = await self._reader.readline()
@@ -119,7 +123,7 @@ class Supervisor:
         finally:
             stopping.cancel()
             self._kill_all()
-        return all(child.process.returncode == 0 for child in self._children.values())
+        return all(child.process.returncode == 0 for child in self._children.values() if child.has_served)
 
     async def _announce(self, on_ready: Callable[[Ports], None]) -> None:
         await self._all_serving.wait()
@@ -148,7 +152,7 @@ class Supervisor:
 
     async def _note_report(self, child: _Child) -> None:
         report = await child.reported()
-        if report is not None and not report.failure:
+        if report is not None and child.has_served:
             self._serving.add(child.name)
             self._ports.update(report.ports)
             if len(self._serving) == len(PartName):
@@ -172,8 +176,7 @@ class Supervisor:
         for name in (PartName.GATEWAY, PartName.OFFICE):
             child = self._children.get(name)
             if child is not None and child.process.returncode is None:
-                is_ready = child.report is not None and not child.report.failure
-                await child.stop(STOP_S + self._drain_s if is_ready else STOP_UNREADY_S)
+                await child.stop(STOP_S + self._drain_s if child.has_served else STOP_UNREADY_S)
 
     def _kill_all(self) -> None:
         for child in self._children.values():
