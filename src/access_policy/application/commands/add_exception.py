@@ -1,4 +1,4 @@
-"""Give a charger a mode on whole local days: dates of its own, or all days of a holiday calendar."""
+"""Give a charger a mode on whole local days: its own dates, or all days of a holiday calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Correct a mode rule: what it says from now on, for the past windows of its timeline as well."""
+"""Correct a mode rule, including the past windows of its timeline."""
 
 from __future__ import annotations
 

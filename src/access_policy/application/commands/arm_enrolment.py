@@ -1,4 +1,6 @@
-"""Arm a charger for some minutes: the next unknown identifier presented there is offered for enrolment. Or disarm it."""
+"""Arm a charger for some minutes, so that the next unknown identifier presented there is offered for enrolment; or
+disarm it.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,14 @@ from access_policy.domain.ids import ChargerId, EnrolmentSessionId, TenantId
 
 
 class AutochargeNotSupported(Conflict):
-    """The charger's profile says that it never presents a vehicle's MAC."""
+    """According to its profile, the charger never presents a vehicle's MAC."""
 
     code = "autocharge-not-supported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmEnrolment:
-    """`kind`: what is to be presented there; None: anything."""
+    """`kind` is the kind of identifier to be presented there; None: any."""
 
     charger_id: ChargerId
     minutes: int
@@ -60,7 +62,7 @@ class ArmEnrolmentHandler:
         if profile is not None and profile.autocharge is Autocharge.NO:
             raise AutochargeNotSupported(
                 f"Charger {charger_id} does not support Autocharge, as its profile {name} says: it never presents a "
-                "vehicle's MAC. Arm a charger that does, or give the charger a profile that says so.",
+                "vehicle's MAC. Arm a charger that does, or give this charger a profile that supports it.",
                 pointer="/kind",
             )
 

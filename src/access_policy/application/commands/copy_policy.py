@@ -1,4 +1,4 @@
-"""Copy a charger's policy to others: each for itself, and a result for each."""
+"""Copy a charger's policy to others, independently, with a result for each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from access_policy.domain.ids import ChargerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyPolicy:
-    """`charger_ids` None: all others in service at the depot. `dry_run`: record nothing and show the timelines over
-    `[start, end)` before and after. `replaces`: what the others have besides goes."""
+    """`charger_ids` None: all other chargers in service at the depot. `dry_run`: record nothing and return the
+    timelines over `[start, end)` before and after. `replaces`: remove everything else that the others have.
+    """
 
     charger_id: ChargerId
     charger_ids: tuple[ChargerId, ...] | None
@@ -35,7 +36,7 @@ class CopyPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedToOne:
-    """`changes` counts what was changed, or would be; `refusal` says why nothing could be."""
+    """`changes` counts the changes made, or to be made; `refusal` says why none was possible."""
 
     charger_id: ChargerId
     changes: int = 0

@@ -1,4 +1,4 @@
-"""End a session on record that the charger does not end, and ask the charger to stop it where it is connected here."""
+"""End a recorded session that the charger does not end, and ask the charger to stop it if it is connected here."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class EndSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """`position` is the log position that shows it. `asked_to_stop` is the charger's answer; None where it is not connected
-    to this process."""
+    """`position` is the log position that contains it. `asked_to_stop` is the charger's answer; None if it is not
+    connected to this process.
+    """
 
     attempt_id: AttemptId
     charger_id: str
@@ -56,7 +57,7 @@ class EndSessionHandler:
     chargers: ConnectedChargers[SessionCommands]
 
     async def charger_of(self, tenant_id: TenantId, attempt_id: AttemptId) -> ChargerKey:
-        """Where the attempt's session is. Raises `SessionUnknown`."""
+        """The charger of the attempt's session. Raises `SessionUnknown`."""
         return tenant_id, (await self._start(tenant_id, attempt_id))[0].charger_id
 
     async def __call__(self, context: Context, command: EndSession) -> SessionEnded:
@@ -70,8 +71,8 @@ class EndSessionHandler:
         if position is None:
             self.ends.note_over(key, start.transaction_id)
             if await self._may_charge_still(context.tenant_id, command.attempt_id):
-                await self._ask_to_stop(key, start.transaction_id)  # an earlier run may not have come to that
-            raise SessionOver(f"The session of attempt {command.attempt_id} is over; there is nothing to end.")
+                await self._ask_to_stop(key, start.transaction_id)  # an earlier run may have failed before this
+            raise SessionOver(f"The session of attempt {command.attempt_id} is already over.")
         answer = await self._ask_to_stop(key, start.transaction_id)
         return SessionEnded(command.attempt_id, start.charger_id, answer, position)
 
@@ -79,12 +80,12 @@ class EndSessionHandler:
         history = await attempt_history(self.store, tenant_id, attempt_id)
         start = start_in(history)
         if start is None:
-            raise SessionUnknown(f"There is no session of an attempt {attempt_id[:64]}.")
+            raise SessionUnknown(f"Attempt {attempt_id[:64]} has no session.")
         over = is_over(history, also_assumed=True)
         return start, None if over else Session.begun_by(start, version=len(history))
 
     async def _may_charge_still(self, tenant_id: TenantId, attempt_id: AttemptId) -> bool:
-        """An operator ended the session, and the charger has not reported its end."""
+        """True if an operator ended the session and the charger has not reported its end."""
         history = await attempt_history(self.store, tenant_id, attempt_id)
         by_operator = any(isinstance(recorded.event, SessionEndedByOperator) for recorded in history)
         return by_operator and not is_over(history, also_assumed=False)

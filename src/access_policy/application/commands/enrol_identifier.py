@@ -1,4 +1,4 @@
-"""Enrol an identifier that was refused: it becomes one of a vehicle, which is registered where there is none yet."""
+"""Enrol a refused identifier: add it to a vehicle, which is registered if it is new."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class DeniedIdentifierUnknown(Unknown):
 
 
 class EnrolsAnotherVehicle(Conflict):
-    """The vehicle is registered already, as something else than what the enrolment says."""
+    """The vehicle is already registered with a different description."""
 
     code = "vehicle-differs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolIdentifier:
-    """`name` None: that of the vehicle, or its id. `access_class` None: that of the vehicle, which must exist then."""
+    """`name` None: the vehicle's name, or its id. `access_class` None: the class of the vehicle, which must exist."""
 
     pseudonym: str
     vehicle_id: VehicleId
@@ -57,7 +57,8 @@ class EnrolIdentifierHandler:
 
     async def __call__(self, context: Context, command: EnrolIdentifier) -> Done:
         """Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `IdentifierIsFreevendTag`, `EnrolsAnotherVehicle`,
-        `IdentifierTaken` or what `put_vehicle` refuses."""
+        `IdentifierTaken`, or a refusal of `put_vehicle`.
+        """
         checked_id(command.vehicle_id, "vehicle_id")
         tenant_id, vehicle_id = context.tenant_id, command.vehicle_id
         kept = await self.unknown.values(tenant_id, [command.pseudonym], now=self.clock.now())
@@ -83,8 +84,9 @@ class EnrolIdentifierHandler:
         return Done(version=version, position=done.position, created=current is None)
 
     async def _enrolled_before(self, context: Context, command: EnrolIdentifier) -> Done:
-        """A repeated enrolment, whose first answer may have been lost, changes nothing. Raises `DeniedIdentifierUnknown`,
-        `IdentifierNotKept` or `IdentifierTaken`."""
+        """A repeated enrolment, whose first answer may have been lost, changes nothing. Raises
+        `DeniedIdentifierUnknown`, `IdentifierNotKept` or `IdentifierTaken`.
+        """
         async with self.registries.locked(context.tenant_id) as registry:
             holders = (registry.holders.get((kind, command.pseudonym)) for kind in IdentifierKind)
             holder = next((each for each in holders if each is not None), None)
@@ -95,25 +97,27 @@ class EnrolIdentifierHandler:
                 raise IdentifierTaken(holder, "of this refusal", pointer="/vehicle_id")
         if not await self.views.was_denied(context.tenant_id, command.pseudonym):
             raise DeniedIdentifierUnknown(
-                "There is no such denied identifier; take a denied_id from the list of denied identifiers."
+                "Denied identifier not found; use a denied_id from the list of denied identifiers."
             )
         raise IdentifierNotKept(
-            "The identifier's value is not kept: it was presented too long ago, or it has so few digits that it may be "
-            "a PIN typed at a depot that uses PINs. Present it once more, or register the card's number as an "
+            "The identifier's value is not stored: it was presented too long ago, or it is so short that it may be "
+            "a PIN typed at a depot that uses PINs. Present it again, or register the card's number as an "
             "identifier of its vehicle."
         )
 
     def _ref(
         self, tenant_id: TenantId, command: EnrolIdentifier, registry: VehicleRegistry, value: Identifier
     ) -> IdentifierRef:
-        """As a vehicle holds it already; else as it was denied, so that the denied identifier is that of the vehicle."""
+        """The ref under which a vehicle already holds it; otherwise the denied one, so that the denied identifier
+        belongs to the vehicle.
+        """
         refs = refs_of(self.pseudonyms, tenant_id, value)
         denied = [ref for ref in refs if ref.pseudonym == command.pseudonym]
         return registry.held_as([*denied, *(ref for ref in refs if ref not in denied)], command.vehicle_id)
 
 
 def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDescription:
-    """A vehicle that is there stays what it is."""
+    """An existing vehicle keeps its description."""
     if current is not None:
         is_described = current.description
         if command.access_class not in (None, is_described.access_class) or command.agreement_id not in (

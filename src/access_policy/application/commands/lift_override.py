@@ -1,4 +1,4 @@
-"""End an override before its time."""
+"""End an override early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands on a depot share: its chargers follow it, each by an event of its own policy (ADR 0013)."""
+"""Shared by the depot's commands: its chargers follow it, each by an event of its own policy (ADR 0013)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,21 @@ class ChargersFollow:
     clock: Clock
 
     async def __call__(self, context: Context, depot_id: DepotId) -> int:
-        """The log position at which all chargers of the depot have its time zone and calendars. After every command on
-        the depot, also one that changed nothing, so that a charger missed by an earlier, interrupted one follows as well. A
-        charger that others are changing is tried again by itself: the depot has its new version already."""
+        """Return the log position at which all chargers of the depot have its time zone and calendars.
+
+        Call it after every command on the depot, even one without changes, so that a charger missed by an earlier,
+        interrupted command follows as well. Retries each charger that others are changing on its own: the depot
+        already has its new version.
+        """
         position = 0
         for charger_id in await self.chargers.charger_ids(context.tenant_id, depot_id):
             position = max(position, await retrying(self._one)(context, _Follower(depot_id, charger_id)))
         return position
 
     async def _one(self, context: Context, follower: _Follower) -> int:
-        """The policy is read before the depot: who then wrote a newer depot finds this policy changed, or changes it first."""
+        """Reads the policy before the depot: a concurrent writer of a newer depot either finds this policy changed or
+        changes it first.
+        """
         policy = await self.policies.get(context.tenant_id, follower.charger_id)
         depot = await self.depots.get(context.tenant_id, follower.depot_id)
         if policy.settings.depot_id != depot.depot_id:

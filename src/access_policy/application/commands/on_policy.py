@@ -1,4 +1,4 @@
-"""What all commands on one charger's policy share: load, compare the version, decide, record."""
+"""Shared by all commands on a charger's policy: load, compare the version, decide, record."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ class ChangePolicy:
     async def __call__(
         self, context: Context, command: OnCharger, decide: Decide, created_id: str | None = None
     ) -> Done:
-        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable` or what `decide` refuses.
-
-        `created_id` of something that an earlier run of the same command created: nothing is decided or recorded again.
+        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of
+        `decide`. If an earlier run of the same command created `created_id`, nothing is decided or recorded again.
         """
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         if context.command_seed is not None and created_id is not None and policy.has_entry(created_id):

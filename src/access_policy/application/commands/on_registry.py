@@ -1,4 +1,4 @@
-"""What the smaller commands on the registry share: load, compare the version, decide, record."""
+"""Shared by the smaller commands on the registry: load, compare the version, decide, record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChangeRegistry:
     async def __call__(
         self, context: Context, expected_version: int | None, current_version: CurrentVersion, decide: Decide
     ) -> Done:
-        """Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable` or what `decide` refuses."""
+        """Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`."""
         async with self.registries.locked(context.tenant_id) as registry:
             events = decide(registry)
             current = current_version(registry)

@@ -1,4 +1,4 @@
-"""What a command would change of a charger's timeline: before and after, without recording anything."""
+"""Previews: the timeline before and after a command, without recording anything."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class PreviewRangeInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """`[start, end)` that a dry run looks at."""
+    """The range `[start, end)` of a dry run."""
 
     start: datetime
     end: datetime
 
     @staticmethod
     def of(start: datetime | None, end: datetime | None, *, chargers: int, now: datetime) -> Horizon:
-        """Two weeks from now unless told otherwise. Raises `PreviewRangeInvalid`."""
+        """Defaults to the next two weeks. Raises `PreviewRangeInvalid`."""
         begins = start or now
         horizon = Horizon(begins, end or begins + PREVIEW_DEFAULT)
         length = horizon.end - horizon.start
         if not timedelta(0) < length <= PREVIEW_MAX:
             raise PreviewRangeInvalid(
-                f"A dry run shows more than nothing and at most {PREVIEW_MAX.days} days; give another 'until'.",
+                f"A dry run covers more than zero and at most {PREVIEW_MAX.days} days; choose another 'until'.",
                 pointer="/until",
             )
         if chargers * length > timedelta(days=CHARGER_DAYS_MAX):
             raise PreviewRangeInvalid(
-                f"A dry run shows at most {CHARGER_DAYS_MAX} days of all chargers together, and {chargers} chargers were "
-                "asked for; name fewer of them or an earlier 'until'.",
+                f"A dry run covers at most {CHARGER_DAYS_MAX} charger-days, and {chargers} chargers were "
+                "requested; choose fewer chargers or an earlier 'until'.",
                 pointer="/until",
             )
         return horizon

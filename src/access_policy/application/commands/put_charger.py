@@ -1,4 +1,4 @@
-"""Register a charger, or set its settings anew; its charge point id is claimed in the same transaction."""
+"""Register a charger or replace its settings; its charge point id is claimed in the same transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHARGE_POINT_ID_MAX = 64  # characters; OCPP 2.0.1 allows 48, chargers exceed it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutCharger:
-    """What is None keeps its value, or has the default for a new charger."""
+    """A None field keeps its value, or takes the default for a new charger."""
 
     charger_id: ChargerId
     charge_point_id: ChargePointId
@@ -69,7 +69,7 @@ class PutChargerHandler:
         version = 0 if policy is None else policy.version
         claims = await self._claims(context, command, policy, now=now)
         holder = (context.tenant_id, command.charger_id)
-        if claims:  # before it holds the id: what an earlier time left there must not open it
+        if claims:  # before it holds the id: an earlier holder's password must not open it
             await self.credentials.clear(command.charge_point_id, holder)
         done = await self.policies.record(
             context, command.charger_id, events, expected_version=version, now=now, also=claims
@@ -114,8 +114,9 @@ class PutChargerHandler:
         )
 
     async def _passwords(self, holder: Holder, command: PutCharger, policy: ChargerAccessPolicy | None) -> None:
-        """A new holder must not inherit the previous holder's password, and does not: each holder has its own. If setting
-        the password fails, the same command sets it when it is sent again."""
+        """A new holder must not inherit the previous holder's password: each holder has its own. If setting the
+        password fails, sending the same command again sets it.
+        """
         if command.password is not None:
             await self.credentials.set_password(command.charge_point_id, holder, command.password)
         if policy is not None and policy.settings.charge_point_id != command.charge_point_id:
@@ -134,7 +135,7 @@ class PutChargerHandler:
 
 
 def _check_charge_point_id(charge_point_id: str) -> None:
-    """Any character that a URL path segment can carry percent-encoded (OCPP-J, identity in the path)."""
+    """Accepts any character that a URL path segment can carry percent-encoded (OCPP-J: the identity is in the path)."""
     printable = all(character.isprintable() for character in charge_point_id)
     if not 1 <= len(charge_point_id) <= CHARGE_POINT_ID_MAX or not printable:
         raise SettingsInvalid(

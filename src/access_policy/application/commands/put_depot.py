@@ -1,4 +1,4 @@
-"""Register a depot, or set its settings anew; its chargers follow a corrected time zone."""
+"""Register a depot or replace its settings; its chargers follow a corrected time zone."""
 
 from __future__ import annotations
 

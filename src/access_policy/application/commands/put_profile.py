@@ -1,4 +1,4 @@
-"""Put a capability profile of the tenant's own, or remove it again."""
+"""Put or remove one of the tenant's own capability profiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from access_policy.domain.capability_profiles.profile import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutProfile:
-    """`definition` is JSON by the schema of profiles, and valid."""
+    """`definition` is JSON, valid under the schema of profiles."""
 
     name: str
     definition: str
@@ -58,7 +58,9 @@ class OperatorsProfiles:
 
 @dataclass(frozen=True, slots=True)
 class PutProfileHandler:
-    """Raises `ProfileNameTaken`, `ProfileNameInvalid`, `VersionMismatch`. Chargers that have it are looked at anew."""
+    """Raises `ProfileNameTaken`, `ProfileNameInvalid`, `VersionMismatch`. The mode controller re-examines chargers
+    with the profile.
+    """
 
     profiles: OperatorsProfiles
     names: ProfileNames
@@ -92,6 +94,6 @@ class RemoveProfileHandler:
         ]
         if users:
             raise ProfileInUse(
-                f"{len(users)} chargers have this profile, {users[0]} among them; give them another one first."
+                f"{len(users)} chargers have this profile, {users[0]} among them; assign another profile to them first."
             )
         return await self.profiles.record(context, profile, removed)

@@ -1,4 +1,4 @@
-"""Register a vehicle, or describe it anew with exactly these identifiers."""
+"""Register a vehicle or replace its description, with exactly these identifiers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutVehicle:
-    """`identifiers` are kinds and values as somebody typed them; None: those that the vehicle has."""
+    """`identifiers` are kinds and values as typed; None: keep the vehicle's own."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
@@ -66,7 +66,7 @@ class PutVehicleHandler:
     async def _sealed(
         self, context: Context, command: PutVehicle, registry: VehicleRegistry, values: list[Identifier]
     ) -> list[VehicleIdentifier]:
-        """A PIN is never kept, also not sealed; an identifier that the vehicle has keeps its sealed value."""
+        """A PIN is never stored, not even encrypted; an identifier that the vehicle has keeps its sealed value."""
         current = registry.vehicles.get(command.vehicle_id)
         had = frozenset(() if current is None else current.identifiers)
         sealed = []
@@ -81,8 +81,9 @@ class PutVehicleHandler:
 
 
 def _normal_forms(raw: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None]) -> list[Identifier]:
-    """Several spellings of one identifier are one. Raises `IdentifierInvalid` or `IdentifierIsFreevendTag` with the pointer of
-    the one that is wrong."""
+    """Several spellings of one identifier count as one. Raises `IdentifierInvalid` or `IdentifierIsFreevendTag` with
+    a pointer to the wrong one.
+    """
     values: dict[Identifier, None] = {}
     for index, (kind, text) in enumerate(raw):
         try:

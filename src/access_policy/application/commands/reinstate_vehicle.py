@@ -1,4 +1,4 @@
-"""A suspended vehicle may charge again."""
+"""Let a suspended vehicle charge again."""
 
 from __future__ import annotations
 

@@ -34,10 +34,10 @@ class RemoveCalendarHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: RemoveCalendar) -> Done:
-        """A charger that begins to use the calendar at this very moment keeps its copy, and drops it when it can."""
+        """A charger that starts using the calendar at the same moment keeps its copy, and drops it when it can."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         if command.calendar_id not in depot.calendar_changed_at:
-            await self.chargers_follow(context, command.depot_id)  # an earlier removal may not have come to that
+            await self.chargers_follow(context, command.depot_id)  # an earlier removal may have failed before this
         depot.calendar(command.calendar_id)
         check_version(command.expected_version, depot.calendar_changed_at[command.calendar_id])
         await self._must_be_unused(context, command)
@@ -58,5 +58,5 @@ class RemoveCalendarHandler:
             more = f" and {len(users) - NAMED_MAX} more" if len(users) > NAMED_MAX else ""
             raise CalendarInUse(
                 f"Calendar {command.calendar_id} is used at {', '.join(sorted(users)[:NAMED_MAX])}{more}; "
-                "take it out of their rules and exceptions first."
+                "remove it from their rules and exceptions first."
             )

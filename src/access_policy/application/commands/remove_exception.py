@@ -1,4 +1,4 @@
-"""Take an exception back."""
+"""Remove an exception."""
 
 from __future__ import annotations
 

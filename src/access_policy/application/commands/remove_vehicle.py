@@ -1,4 +1,4 @@
-"""Forget a vehicle: its identifiers are free again, and their values can be read by nobody any more."""
+"""Remove a vehicle: its identifiers become free, and their values can no longer be read."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class RemoveVehicleHandler:
     vault: VehicleVault
 
     async def __call__(self, context: Context, command: RemoveVehicle) -> Done:
-        """Raises `StoreUnavailable` also where the vehicle is gone but its key may not be: remove it again then."""
+        """Raises `StoreUnavailable` also if the vehicle is gone but its key may remain: remove it again then."""
         registries, vehicle_id = self.change.registries, command.vehicle_id
-        async with registries.locked(context.tenant_id) as registry:  # nobody may seal with the key that is going
+        async with registries.locked(context.tenant_id) as registry:  # no command may seal with the key being deleted
             if vehicle_id not in registry.vehicles:
-                await self.vault.forget(context.tenant_id, vehicle_id)  # an earlier removal may not have come to that
+                await self.vault.forget(context.tenant_id, vehicle_id)  # an earlier removal may have failed before this
             check_version(command.expected_version, registry.vehicle(vehicle_id).changed_at)
             events = registry.remove_vehicle(vehicle_id)
             done = await registries.record(context, registry, events, now=self.change.clock.now())

@@ -1,4 +1,4 @@
-"""Take a charger out of service for good; its charge point id is free again."""
+"""Take a charger out of service permanently; its charge point id becomes free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Give a charger a new password over its own connection. The old one holds until the charger has used the new one."""
+"""Give a charger a new password over its own connection. The old one stays valid until the charger has used the new
+one.
+"""
 
 from __future__ import annotations
 
@@ -39,26 +41,27 @@ class RotatePasswordHandler:
     conditions: ChargerConditions
 
     async def __call__(self, context: Context, command: RotatePassword) -> Done:
-        """Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`, `StoreUnavailable`.
-
-        A charger that did not answer may have taken it: then both hold, and asking again makes another new one.
+        """Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`, `StoreUnavailable`. A charger that did not
+        answer may have accepted it: then both passwords are valid, and a repeated command makes another new one.
         """
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         policy.must_be_in_service()
         key: ChargerKey = (context.tenant_id, command.charger_id)
         charge_point_id = policy.settings.charge_point_id
         if self.chargers.serving_epoch(key) is None:
-            raise PasswordNotTaken(f"Charger {command.charger_id} is not connected; rotate its password when it is.")
+            raise PasswordNotTaken(
+                f"Charger {command.charger_id} is not connected; rotate its password once it is connected."
+            )
         password = secrets.token_bytes(PASSWORD_BYTES).hex()
         await self.credentials.propose(charge_point_id, key, password)
         try:
             await self.chargers.commands(key).set_password(password)
         except SwitchRefused as refusal:
             await self.credentials.withdraw(charge_point_id, key)
-            raise PasswordNotTaken(f"Charger {command.charger_id} did not take it: {refusal.detail}.") from refusal
+            raise PasswordNotTaken(f"Charger {command.charger_id} refused it: {refusal.detail}.") from refusal
         except ChargerDidNotAnswer as silence:
             raise PasswordNotTaken(
-                f"Charger {command.charger_id} did not answer ({silence}); the old and the new password hold both."
+                f"Charger {command.charger_id} did not answer ({silence}); both the old and the new password are valid."
             ) from silence
         await self.conditions.password_sent(key, actor=context.actor)
         return Done(version=policy.changed_at, position=0)

@@ -1,4 +1,4 @@
-"""A mode rule as an operator writes it, before the charger's zone and the calendar complete it."""
+"""A mode rule as an operator enters it, before the charger's zone and the calendar complete it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleDraft:
-    """`end_day_offset` None: the next day if `end` is not after `start`, else the same."""
+    """`end_day_offset` None: the next day if `end` is not after `start`, otherwise the same day."""
 
     name: str
     mode: AccessMode
@@ -34,8 +34,9 @@ class RuleDraft:
     def rule(
         self, rule_id: RuleId, policy: ChargerAccessPolicy, *, now: datetime, made_on: date | None = None
     ) -> ModeRule:
-        """The rule for this charger. Dates are counted from `applies_from`, or else from the local date on which the
-        rule was made (`made_on`, None: today). Raises `UnknownTimeZone`."""
+        """Return the rule for this charger. Dates count from `applies_from`, or else from the local date on which the
+        rule was made (`made_on`, None: today). Raises `UnknownTimeZone`.
+        """
         rule_zone = zone(policy.settings.time_zone if self.time_zone is None else self.time_zone)
         offset = self.end_day_offset
         made_on = made_on or now.astimezone(rule_zone).date()

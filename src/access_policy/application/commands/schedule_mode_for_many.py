@@ -1,4 +1,4 @@
-"""The same mode rule for many chargers of a depot: each for itself, and a result for each."""
+"""Give many chargers of a depot the same mode rule, independently, with a result for each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from access_policy.domain.ids import ChargerId, DepotId, RuleId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleModeForMany:
-    """`charger_ids` None: all chargers in service at the depot. `dry_run`: record nothing and show the timelines over
-    `[start, end)` before and after."""
+    """`charger_ids` None: all chargers in service at the depot. `dry_run`: record nothing and return the timelines
+    over `[start, end)` before and after.
+    """
 
     depot_id: DepotId
     charger_ids: tuple[ChargerId, ...] | None
@@ -36,7 +37,7 @@ class ScheduleModeForMany:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForOneCharger:
-    """`refusal` says why there is no `rule_id`; in a dry run there is neither where the rule would be taken."""
+    """`refusal` says why there is no `rule_id`; a dry run that would succeed has neither."""
 
     charger_id: ChargerId
     rule_id: str | None = None

@@ -1,4 +1,4 @@
-"""A vehicle may not charge until it is reinstated."""
+"""Stop a vehicle from charging until it is reinstated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take a mode rule back."""
+"""Withdraw a mode rule."""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""Events of other services, taken in: translated to commands, once, and never an older one over a newer one."""
+"""Intake of other services' events: translated to commands, each exactly once, and never an older one over a newer
+one.
+"""

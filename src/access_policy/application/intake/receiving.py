@@ -1,8 +1,8 @@
-"""Takes events of other services in: each once, and never an older one over a newer one.
+"""Receives events of other services: each exactly once, and never an older one over a newer one.
 
-The order in which things are done makes it so for any number of processes: the subject's version is read first, then the event
-is noted as begun, then the command is run on the version read. Who is overtaken in between has a version mismatch, looks again,
-and finds the newer event begun.
+The order of steps guarantees this for any number of processes: read the subject's version, record the event as begun,
+run the command on that version. A process that is overtaken in between gets a version mismatch, looks again, and
+finds the newer event begun.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Intake:
                     return Verdict(Fate.DUPLICATE)
                 case Standing.OUTDATED:
                     log.info("event %s of %s is outdated", event.event_id, event.source)
-                    return Verdict(Fate.OUTDATED, "a newer event about the same came first")
+                    return Verdict(Fate.OUTDATED, "a newer event about the same subject arrived first")
                 case Standing.NEW:
                     pass
             try:
@@ -68,10 +68,10 @@ class Intake:
                 continue
             await self.records.end(event, verdict)
             return verdict
-        raise TooBusy("what the event is about is being changed by others; send it again")
+        raise TooBusy("the event's subject is being changed by others; send it again")
 
     async def _current_version(self, event: IncomingEvent) -> int:
-        """0 of what is not there."""
+        """The subject's version; 0 if it does not exist."""
         subject = event.subject
         async with self.registries.locked(event.tenant_id) as registry:
             if subject.kind is SubjectKind.AGREEMENT:
@@ -110,6 +110,6 @@ class Intake:
                 try:
                     await self.remove_vehicle(context, RemoveVehicle(vehicle_id=vehicle_id, expected_version=version))
                 except VehicleUnknown:
-                    log.info("vehicle %s was gone before it was decommissioned", vehicle_id)
+                    log.info("vehicle %s was already removed before it was decommissioned", vehicle_id)
             case AgreementChanged(agreement=agreement):
                 await self.put_agreement(context, PutAgreement(agreement=agreement, expected_version=version))

@@ -1,4 +1,4 @@
-"""Published events of attempts to charge and of what came of them."""
+"""Published events of attempts to charge and of their consequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from access_policy.domain.vehicle_registry.events import AccessClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What a decision was made of. `decided_for` is the instant whose policy was asked."""
+    """The inputs of a decision. `decided_for` is the instant whose policy applied."""
 
     decided_for: datetime
     stage: Stage
@@ -28,7 +28,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenialSignal:
-    """What the driver can see: the protocol's status and, where there is one, a text."""
+    """The signal that the driver can see: the protocol's status and, if available, a text."""
 
     status: str
     message: str | None
@@ -37,8 +37,9 @@ class DenialSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessAllowed:
-    """An attempt may charge. `valid_until` is the first instant at which the same attempt could be denied; `would_deny` is
-    the reason it would have been denied for, had it been enforced."""
+    """An attempt may charge. `valid_until` is the first instant at which the same attempt could be denied;
+    `would_deny` is the reason for which enforcement would have denied it.
+    """
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -79,7 +80,9 @@ class AccessDenied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingStarted:
-    """Energy may flow from `started_at`, by the charger's clock. `decision` is `none` where nobody needs to ask."""
+    """Energy may flow from `started_at`, by the charger's clock. `decision` is `none` where no authorisation is
+    needed.
+    """
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -98,7 +101,7 @@ class ChargingStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingEnded:
-    """`reason` is the protocol's word; `energy_wh` is null where the charger told no meter values."""
+    """`reason` is the protocol's word; `energy_wh` is null if the charger reported no meter values."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -111,7 +114,7 @@ class ChargingEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfflineStartReported:
-    """A charge had begun while the charger could not ask; `authorised` by the policy of its own time."""
+    """A charge started while the charger was offline; `authorised` by the policy in force at that time."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -147,7 +150,7 @@ class SessionStopRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinsLockedOut:
-    """No PIN is taken at the charger in `[since, until)`, from where too many wrong ones came."""
+    """The charger accepts no PIN in `[since, until)` from the source of too many wrong ones."""
 
     VERSION: ClassVar = 1
     charger_id: str

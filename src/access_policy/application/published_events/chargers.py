@@ -26,7 +26,7 @@ class ChargerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerRegistered:
-    """The charger belongs to a depot, and its attempts are decided, from now on."""
+    """The charger belongs to a depot, and the service decides its attempts from now on."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -36,7 +36,7 @@ class ChargerRegistered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerAmended:
-    """The charger's settings are these from now on."""
+    """The charger has these settings from now on."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -45,7 +45,7 @@ class ChargerAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerRetired:
-    """The charger is out of service; it decides nothing any more."""
+    """The charger is out of service; it no longer has attempts decided."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -54,8 +54,9 @@ class ChargerRetired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnforcementChanged:
-    """Denials are enforced from now on, or only observed: then everyone charges, and each decision says what it would
-    have been."""
+    """Denials are enforced from now on, or only observed: then everyone charges, and each decision records the denial
+    that enforcement would have made.
+    """
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -64,8 +65,10 @@ class EnforcementChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeRule:
-    """As the API shows one: local wall-clock times in `time_zone` (null: the charger's), ending `end_day_offset` days after the
-    date on which a window starts; `applies_from` and `applies_until` are local dates or instants, the latter excluded."""
+    """As the API shows a rule: local wall-clock times in `time_zone` (null: the charger's), ending `end_day_offset`
+    days after the date on which a window starts; `applies_from` (inclusive) and `applies_until` (exclusive) are
+    local dates or instants.
+    """
 
     rule_id: str
     name: str
@@ -95,7 +98,7 @@ class ModeScheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeScheduleAmended:
-    """The rule of this id reads like this from now on."""
+    """The rule with this id has this content from now on."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -113,7 +116,9 @@ class ModeScheduleWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeExceptionAdded:
-    """On the local days `date` to `until_date`, both included, or on all days of the calendar, the charger has `mode`."""
+    """On the local days `date` to `until_date` (both inclusive), or on all days of the calendar, the charger has
+    `mode`.
+    """
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -127,7 +132,7 @@ class ModeExceptionAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeExceptionRemoved:
-    """The schedule holds again on the exception's days."""
+    """The schedule applies again on the exception's days."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -136,7 +141,7 @@ class ModeExceptionRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeOverridden:
-    """The charger has `mode` in `[starts_at, ends_at)`, whatever its schedule says."""
+    """The charger has `mode` in `[starts_at, ends_at)`, regardless of its schedule."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -149,7 +154,7 @@ class ModeOverridden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeOverrideLifted:
-    """The override ended at `lifted_at`, before its time."""
+    """The override ended early, at `lifted_at`."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -159,7 +164,7 @@ class ModeOverrideLifted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplied:
-    """The charger was seen to be in `mode`, `late_s` seconds after it was due; `evidence` says how."""
+    """The charger was verified in `mode`, `late_s` seconds after it was due; `evidence` says how."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -173,7 +178,7 @@ class ModeApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplicationFailed:
-    """One try to switch the charger failed; it is tried again."""
+    """One attempt to switch the charger failed; the service retries."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -197,8 +202,9 @@ class ModeDriftDetected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorFaulted:
-    """An error at a connector (0: the charger as a whole). With `caused_by` it is the look of that denied attempt and no
-    fault."""
+    """An error at a connector (0: the whole charger). With `caused_by` it is a consequence of that denied attempt and
+    not a fault.
+    """
 
     VERSION: ClassVar = 1
     charger_id: str

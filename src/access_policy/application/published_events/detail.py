@@ -1,4 +1,4 @@
-"""A stored event as an entry for the bus: `detail` is what all published events have in common, around their data."""
+"""A stored event as an entry for the bus: `detail` is the common envelope around the event's data."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ SOURCE: Final = "betterfleet.access-policy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate:
-    """`version` counts the events of the aggregate from 1: it orders what is published of one, with gaps where an event is
-    not public."""
+    """`version` counts the events of the aggregate from 1: it orders the published events of one aggregate, with gaps
+    for unpublished ones.
+    """
 
     type: str
     id: str
@@ -28,8 +29,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """`event_id` is the deduplication key, `event_version` the version of `data`. `data` is null where the event is larger than
-    the bus takes: it reads as `href` of the HTTP API says then."""
+    """`event_id` is the deduplication key, `event_version` the version of `data`. `data` is null if the event exceeds
+    the bus's limit: then read the current state at `href` of the HTTP API.
+    """
 
     event_id: str
     event_version: int
@@ -44,8 +46,9 @@ class Detail:
 
 
 def entry_of(recorded: Recorded) -> Entry:
-    """Of an event of `mapping.TYPES`. One that is too large keeps everything but its data. Raises `ValueError` where that is
-    not enough."""
+    """The entry of an event of `mapping.TYPES`. An entry over the size limit keeps everything except its data. Raises
+    `ValueError` if that is still too large.
+    """
     data, envelope = public_data(recorded.event), recorded.envelope
     kind, aggregate_id = aggregate_of(recorded.stream)
     detail = Detail(
@@ -75,7 +78,7 @@ def entry_of(recorded: Recorded) -> Entry:
 
 
 def as_json(value: Any) -> str:
-    """Of a dataclass: instants in UTC with `Z`, dates and local times as ISO 8601 writes them."""
+    """A dataclass as JSON: instants in UTC with `Z`, dates and local times in ISO 8601."""
     return json.dumps(asdict(value), default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -85,11 +88,11 @@ def _plain(value: Any) -> str:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date() | time():
             return value.isoformat()
-    raise TypeError(f"{type(value).__qualname__} is not published")
+    raise TypeError(f"{type(value).__qualname__} is not a published type")
 
 
 def _href(stream: StreamId, data: Any) -> str:
-    """Where what the event is about can be read."""
+    """The path at which the event's subject can be read."""
     kind, aggregate_id = aggregate_of(stream)
     match kind:
         case "access_attempt" | "pin_lockout":

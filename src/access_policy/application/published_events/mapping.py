@@ -1,4 +1,6 @@
-"""Which stored events are published, and as what. Every stored event is in one of the two tables: a test sees to it."""
+"""The stored events that are published, each with its public form, and the private ones with the reason. A test
+checks that every stored event is in one of the two tables.
+"""
 
 from __future__ import annotations
 
@@ -21,29 +23,29 @@ from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
 
 INTERNAL: Final[Mapping[type, str]] = {
-    access.DriverInformed: "a display's own business; the API shows it with the attempt",
+    access.DriverInformed: "internal to the display; the API shows it with the attempt",
     access.SessionEndedByOperator: "the audit record of an operator's command; ChargingEnded (reason `operator`) is published",
     access.TransactionAnnounced: "a transaction without a token and without energy; ChargingStarted follows if it gets one",
     access.TransactionEnded: "a transaction without a session; ChargingEnded follows if its start is delivered",
-    access.TransactionOpened: "an index of ours: which attempt a transaction belongs to",
-    claims.ChargePointClaimed: "an index of ours over all tenants",
-    claims.ChargePointReleased: "an index of ours over all tenants",
-    condition.ChargerBooted: "the gateway's business; the API shows it",
-    condition.ChargerConnected: "the gateway's business; the API shows it",
-    condition.ChargerDisconnected: "the gateway's business; the API shows it",
-    condition.OfflineStartsSet: "the gateway's business; the API shows it",
-    condition.PasswordSent: "a matter of secrets",
+    access.TransactionOpened: "an internal index of transactions by attempt",
+    claims.ChargePointClaimed: "an internal index across tenants",
+    claims.ChargePointReleased: "an internal index across tenants",
+    condition.ChargerBooted: "internal to the gateway; the API shows it",
+    condition.ChargerConnected: "internal to the gateway; the API shows it",
+    condition.ChargerDisconnected: "internal to the gateway; the API shows it",
+    condition.OfflineStartsSet: "internal to the gateway; the API shows it",
+    condition.PasswordSent: "about secrets",
     depot.DepotAmended: "depots are the neighbours' master data, copied here",
     depot.DepotRegistered: "depots are the neighbours' master data, copied here",
     depot.HolidayCalendarPut: "its consequences for each charger are in the timeline",
     depot.HolidayCalendarRemoved: "its consequences for each charger are in the timeline",
-    enrolment.EnrolmentArmed: "an operator's tool of some minutes",
-    enrolment.EnrolmentCancelled: "an operator's tool of some minutes",
+    enrolment.EnrolmentArmed: "a short-lived operator's tool",
+    enrolment.EnrolmentCancelled: "a short-lived operator's tool",
     policy.HolidayCalendarDropped: "a charger's own copy of a calendar",
     policy.HolidayCalendarTaken: "a charger's own copy of a calendar",
-    policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed tell its end",
-    profile.CapabilityProfilePut: "how chargers are driven, not what they do",
-    profile.CapabilityProfileRemoved: "how chargers are driven, not what they do",
+    policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",
+    profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
+    profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
 }
 
 
@@ -237,7 +239,7 @@ def _agreement(agreement: Agreement) -> registry.Agreement:
 
 
 def _alike(public: type, *names: str) -> Callable[[Any], Any]:
-    """Fields that are called the same and hold plain values."""
+    """Copy fields that have the same name and hold plain values."""
     return lambda event: public(**{name: getattr(event, name) for name in names})
 
 

@@ -26,7 +26,7 @@ class VehicleRegistered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleReclassified:
-    """The vehicle is described like this from now on."""
+    """The vehicle has this description from now on."""
 
     VERSION: ClassVar = 1
     vehicle_id: str
@@ -38,7 +38,7 @@ class VehicleReclassified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleIdentifierAdded:
-    """The vehicle is identified by this as well."""
+    """This identifier also identifies the vehicle."""
 
     VERSION: ClassVar = 1
     vehicle_id: str
@@ -47,7 +47,7 @@ class VehicleIdentifierAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleIdentifierRemoved:
-    """The vehicle is not identified by this any more; the identifier is free again."""
+    """This identifier no longer identifies the vehicle and is free again."""
 
     VERSION: ClassVar = 1
     vehicle_id: str
@@ -89,7 +89,9 @@ class AgreementHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Valid in `[valid_from, valid_until)`. No place named: everywhere; no hours: always; no kinds: all of them."""
+    """Valid in `[valid_from, valid_until)`. Without locations: everywhere; without hours: always; without kinds: all
+    kinds.
+    """
 
     agreement_id: str
     name: str
@@ -105,7 +107,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementRecorded:
-    """There is a new agreement with another fleet."""
+    """A new agreement with another fleet was recorded."""
 
     VERSION: ClassVar = 1
     agreement: Agreement
@@ -113,7 +115,7 @@ class AgreementRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementAmended:
-    """The agreement reads like this from now on."""
+    """The agreement has this content from now on."""
 
     VERSION: ClassVar = 1
     agreement: Agreement

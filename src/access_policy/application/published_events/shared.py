@@ -1,12 +1,12 @@
-"""The data of public events, a class for each event and version: a contract with their subscribers. This module has what they
-share; `attempts`, `chargers` and `registry` have the events.
+"""The data of public events, one class for each event and version: a contract with subscribers.
 
-A field is never renamed, removed or given another meaning: that is a new class with the next `VERSION`, published beside
-the old one. A new field with a default is no new version, and an enumeration may grow.
+This module has the shared parts; `attempts`, `chargers` and `registry` have the events. A field is never renamed,
+removed or given another meaning: that requires a new class with the next `VERSION`, published beside the old one. A
+new field with a default needs no new version, and an enumeration may grow.
 
-No event holds the value of an identifier, its masked form, a person's name or account, or free text about a vehicle:
-identifiers are keyed pseudonyms, equal for equal identifiers of a tenant; everything else is read over HTTP, where it can be
-forgotten.
+No event contains the value of an identifier, its masked form, a person's name or account, or free text about a
+vehicle: identifiers are keyed pseudonyms, equal for equal identifiers of a tenant; everything else is read over HTTP,
+where it can be erased.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from access_policy.domain.identifiers import IdentifierKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
-    """`pseudonym` is a keyed hash: equal for equal identifiers of a tenant, and of no use to who has not the key."""
+    """`pseudonym` is a keyed hash: equal for equal identifiers of a tenant, and useless without the key."""
 
     kind: IdentifierKind
     pseudonym: str
@@ -27,7 +27,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why a mode holds; `id` and `name` of the rule, exception or override."""
+    """Why a mode applies; `id` and `name` of the rule, exception or override."""
 
     kind: CauseKind
     id: str | None

@@ -1,4 +1,4 @@
-"""Aggregates by their identity: loaded from their streams, recorded at the version they were loaded at."""
+"""Aggregates by identity: loaded from their streams, recorded at the version at which they were loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """`version` of the aggregate's stream; `position` in the log up to which a reader has seen it (0: nothing was new)."""
+    """`version` of the aggregate's stream; `position` is the log position that contains it (0: nothing new)."""
 
     version: int
     position: int

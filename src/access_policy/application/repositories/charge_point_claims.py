@@ -1,4 +1,4 @@
-"""Who holds which charge point id."""
+"""The holder of each charge point id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ChargePointClaims:
 
     @staticmethod
     def append(context: Context, claim: Claim, events: tuple[ClaimEvent, ...], *, now: datetime) -> list[Append]:
-        """The append to send along with the charger's own; none when nothing changes."""
+        """The append to send along with the charger's own; None if nothing changes."""
         if not events:
             return []
         stream = charge_point_stream(claim.charge_point_id)

@@ -19,7 +19,7 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True)
 class ChargerAccessPolicies:
-    """`in_memory` spares folding a charger's whole past, which holds every switch it ever made."""
+    """`in_memory` avoids folding a charger's whole stream, which contains every switch it ever made."""
 
     store: EventStore
     in_memory: PoliciesInMemory | None = None
@@ -38,9 +38,9 @@ class ChargerAccessPolicies:
         return fold((recorded.event for recorded in later), known)
 
     async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
-        """The policy as it was recorded at `at`; None before the charger was registered.
+        """The policy as recorded at `at`; None before the charger was registered.
 
-        The last event with a `recorded_at` up to and including `at`, and every event before it in the stream: clocks of
+        Includes the last event with `recorded_at` <= `at` and every event before it in the stream: the clocks of
         several processes differ, so `recorded_at` may decrease along a stream, and an event depends on all before it.
         """
         history = await self.store.load(policy_stream(tenant_id, charger_id))
@@ -61,7 +61,7 @@ class ChargerAccessPolicies:
         now: datetime,
         also: Sequence[Append] = (),
     ) -> Committed:
-        """All or nothing, together with `also`. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Atomic, together with `also`. Raises `VersionConflict` or `StoreUnavailable`."""
         appends = list(also)
         if events:
             stream = policy_stream(context.tenant_id, charger_id)

@@ -1,5 +1,6 @@
-"""All tenants' registries. Each is folded once in a process and shared with the decision view, since a large one takes
-seconds to fold and a kilobyte a vehicle to keep (ADR 0012)."""
+"""All tenants' registries. A process folds each once and shares it with the decision view, since a large registry
+takes seconds to fold and a kilobyte per vehicle to keep (ADR 0012).
+"""
 
 from __future__ import annotations
 
@@ -27,10 +28,9 @@ class VehicleRegistries:
 
     @asynccontextmanager
     async def locked(self, tenant_id: TenantId) -> AsyncIterator[VehicleRegistry]:
-        """The registry as it is stored now, for one command at a time of this process.
-
-        Its user changes nothing in it. While the user awaits something, it may move on by what other processes stored:
-        what is recorded is decided after the last await (`record` takes the version before it awaits anything).
+        """The registry as stored now, for one command of this process at a time. The command must not change it.
+        While the command awaits, the registry may advance by other processes' events: decide after the last await
+        (`record` takes the version before it awaits anything).
         """
         async with self._locks[tenant_id]:
             yield await self._caught_up(tenant_id)
@@ -47,7 +47,7 @@ class VehicleRegistries:
         return Committed(version + len(events), position)
 
     async def position(self) -> int:
-        """The log position by which everything recorded so far can be read. Raises `StoreUnavailable`."""
+        """The log position that contains everything recorded so far. Raises `StoreUnavailable`."""
         return await self._store.last_position()
 
     async def _caught_up(self, tenant_id: TenantId) -> VehicleRegistry:
