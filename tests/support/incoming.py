@@ -5,6 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from sqlalchemy import text
+
+from access_policy.adapters.records.intake import SqlIntakeRecords
+from access_policy.application.ports.incoming_events import IncomingEvent
+
 _numbers = itertools.count(1)
 CARD = {"kind": "rfid", "value": "04:A1:B2:C3:D4:E5:F6"}
 
@@ -52,3 +57,10 @@ def agreement_changed(agreement_id: str, version: int, **data: Any) -> dict[str,
         **data,
     }
     return incoming("AgreementChanged", agreement_id, version, whole)
+
+
+async def recorded_fate(records: SqlIntakeRecords, event: IncomingEvent) -> str | None:
+    """What the records hold of the event: `begun`, or how it ended; None if it was never received."""
+    row = text("SELECT fate FROM taken_in WHERE tenant_id = :tenant AND source = :source AND event_id = :id")
+    of_it = {"tenant": event.tenant_id, "source": event.source, "id": event.event_id}
+    return await records._tables.read(lambda connection: connection.execute(row, of_it).scalar())

@@ -32,7 +32,6 @@ READS: Final = frozenset(
         "values",
         "unseal",
         "unseal_many",
-        "fate_of",
         "counts",
         "latest",
         "oldest",

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from access_policy.adapters.event_stores.opening import open_event_store
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.entrypoints.demo.ports import free_port
 from access_policy.settings import Settings
@@ -39,12 +40,13 @@ async def serving(
 
 async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
     """All decisions, in the order of their commit, read from the store of the settings."""
-    store = open_event_store(Settings(data=data).store_location)
+    container = Container(settings=Settings(data=data))
+    store = container.stores.store()
     decisions: list[AccessAllowed | AccessDenied] = []
     after = 0
     types = (AccessAllowed.TYPE, AccessDenied.TYPE)
     while batch := await store.read_log(after=after, limit=1_000, types=types):
         decisions += [each.event for each in batch]
         after = batch[-1].position
-    await store.close()
+    await close_opened(container)
     return decisions

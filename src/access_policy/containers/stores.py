@@ -9,7 +9,7 @@ from dependency_injector import containers, providers
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_store
-from access_policy.adapters.event_stores.opening import is_in_use
+from access_policy.adapters.event_stores.locations import is_in_use
 from access_policy.adapters.event_stores.postgres import postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store

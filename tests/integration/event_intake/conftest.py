@@ -23,6 +23,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 from tests.support.aws import REGION, client
 from tests.support.http_api import HttpApi, http_api
+from tests.support.incoming import recorded_fate
 
 
 def sqs_address(url: str) -> AwsAddress:
@@ -166,8 +167,7 @@ class Taking:
         return {id_: vehicle.description.name for id_, vehicle in (await self.registry()).vehicles.items()}
 
     async def fate(self, message: dict[str, Any]) -> str | None:
-        found = await self.api.container.records.intake().fate_of(read(json.dumps(message)))
-        return None if found is None else found[0]
+        return await recorded_fate(self.api.container.records.intake(), read(json.dumps(message)))
 
 
 @asynccontextmanager

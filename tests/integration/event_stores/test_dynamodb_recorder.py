@@ -1,4 +1,4 @@
-"""The recorder of DynamoDB by pyeventsourcing's own test cases, and what they leave out of positions kept with events."""
+"""The DynamoDB recorder by pyeventsourcing's own test cases, and what they leave out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import count
-from threading import Timer
 from unittest.mock import Mock, patch
 
 import pytest
-from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent, Tracking
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecorder
@@ -63,29 +62,8 @@ class TestApplicationRecorder(_OfTheLibrary, library.ApplicationRecorderTestCase
     pass
 
 
-class TestTrackingRecorder(_OfTheLibrary, library.TrackingRecorderTestCase):
-    pass
-
-
-class TestProcessRecorder(_OfTheLibrary, library.ProcessRecorderTestCase):
-    pass
-
-
 def event(version: int = 1, stream: str = "acme/a") -> StoredEvent:
     return StoredEvent(stream, version, "happened", b"state")
-
-
-def test_events_and_the_position_they_come_from_are_kept_together_or_not_at_all(recorder: DynamoDbRecorder) -> None:
-    recorder.insert_events([event(1)], tracking=Tracking("upstream", 5))
-
-    with pytest.raises(IntegrityError, match="upstream"):
-        recorder.insert_events([event(2)], tracking=Tracking("upstream", 5))
-    with pytest.raises(IntegrityError, match="acme/a"):
-        recorder.insert_events([event(1)], tracking=Tracking("upstream", 6))
-    assert (recorder.max_tracking_id("upstream"), recorder.max_notification_id()) == (5, 1)
-
-    assert recorder.insert_events([event(2)], tracking=Tracking("upstream", 6)) == [2]
-    assert recorder.max_tracking_id("upstream") == 6
 
 
 def test_a_gap_in_a_stream_is_refused_by_the_recorder_itself(recorder: DynamoDbRecorder) -> None:
@@ -124,16 +102,6 @@ def test_events_are_read_between_versions_in_both_orders(recorder: DynamoDbRecor
                     assert [each.originator_version for each in found] == wanted[:: -1 if desc else 1][:limit]
 
 
-def test_a_subscription_goes_on_with_what_is_appended_later(recorder: DynamoDbRecorder) -> None:
-    recorder.insert_events([event(1), event(2)])
-    later = Timer(0.05, lambda: recorder.insert_events([event(3)]))
-    later.start()
-
-    with recorder.subscribe(gt=1) as subscription:
-        assert [next(subscription).id for _ in range(2)] == [2, 3]
-    later.join()
-
-
 @pytest.fixture
 async def faulty(dynamodb_table: AwsAddress) -> AsyncIterator[tuple[Stub, AwsAddress]]:
     async with stub(dynamodb_table.options["endpoint_url"]) as made:
@@ -149,27 +117,12 @@ async def test_events_whose_answer_was_lost_have_the_positions_that_they_were_gi
     def insert() -> None:
         with recorder_of(table) as ours, recorder_of(dynamodb_table) as theirs:
             theirs.insert_events([event(1, "acme/theirs")])
-            assert ours.insert_events([event(1), event(2)], tracking=Tracking("upstream", 7)) == [2, 3]
+            assert ours.insert_events([event(1), event(2)]) == [2, 3]
             with pytest.raises(IntegrityError):
-                ours.insert_events([event(1), event(2)], tracking=Tracking("upstream", 8))
-            assert (theirs.max_notification_id(), theirs.max_tracking_id("upstream")) == (3, 7)
+                ours.insert_events([event(1), event(2)])
+            assert theirs.max_notification_id() == 3
 
     await asyncio.to_thread(insert)
-
-    assert aws.calls["answer lost"] == 1
-
-
-async def test_a_position_whose_answer_was_lost_is_recorded_once(faulty: tuple[Stub, AwsAddress]) -> None:
-    aws, table = faulty
-    aws.answer_lost = lambda action: action == "PutItem" and aws.calls["answer lost"] == 0
-
-    def track() -> None:
-        with recorder_of(table) as recorder:
-            recorder.insert_tracking(Tracking("upstream", 7))
-            with pytest.raises(IntegrityError):
-                recorder.insert_tracking(Tracking("upstream", 7))
-
-    await asyncio.to_thread(track)
 
     assert aws.calls["answer lost"] == 1
 

@@ -11,7 +11,7 @@ from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.application.ports.event_intake import Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
 from access_policy.domain.ids import TenantId
-from tests.support.incoming import commissioned
+from tests.support.incoming import commissioned, recorded_fate
 from tests.support.places import Place
 from tests.support.records import inside
 from tests.support.stores import NOON
@@ -45,6 +45,6 @@ async def test_records_outlive_the_process(records_location: Place) -> None:
 
     again = SqlIntakeRecords(inside(records_location, "intake"))
 
-    assert await again.fate_of(told) == ("begun", "")
-    assert await again.fate_of(event(commissioned("bus-7", 9))) is None
+    assert await recorded_fate(again, told) == "begun"
+    assert await recorded_fate(again, event(commissioned("bus-7", 9))) is None
     await again.close()

@@ -83,15 +83,6 @@ class SqlIntakeRecords:
         ended = update(_EVENTS).where(_this(event)).values(fate=verdict.fate.value, reason=reason)
         await self._tables.write(lambda connection: connection.execute(ended))
 
-    async def fate_of(self, event: IncomingEvent) -> tuple[str, str] | None:
-        asked = select(_EVENTS.c.fate, _EVENTS.c.reason).where(_this(event))
-
-        def read(connection: Connection) -> tuple[str, str] | None:
-            row = connection.execute(asked).first()
-            return None if row is None else (row.fate, row.reason)
-
-        return await self._tables.read(read)
-
     async def close(self) -> None:
         await self._tables.close()
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, NewType, Protocol
+from typing import Any, NewType, Protocol
 
 from access_policy.domain.ids import ActorId, TenantId
 
 StreamId = NewType("StreamId", str)
-
-
-class DomainEvent(Protocol):
-    """A frozen dataclass of the domain. `TYPE` is its stored name with its version: stable whatever the class is called."""
-
-    TYPE: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +28,9 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    event: Any  # a DomainEvent; ClassVar protocols and frozen dataclasses do not meet in mypy
+    """`event` is a frozen dataclass of the domain whose `TYPE` is its stored name with its version."""
+
+    event: Any
     envelope: Envelope
 
 

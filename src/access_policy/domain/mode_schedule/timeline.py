@@ -102,9 +102,6 @@ class Timeline:
         self.start = self.segments[0].start
         self.end = self.segments[-1].end
 
-    def covers(self, at: datetime) -> bool:
-        return self.start <= at < self.end
-
     def at(self, instant: datetime) -> Segment:
         """The segment that holds `instant`. Raises `LookupError` outside `[start, end)`."""
         if not self.start <= instant < self.end:

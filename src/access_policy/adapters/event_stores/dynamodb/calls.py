@@ -1,10 +1,9 @@
-"""Calls to DynamoDB: tried again with growing, random pauses while what went wrong may pass; the caller has the deadline."""
+"""Calls to DynamoDB, with retries of transient failures. The caller sets the deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -12,17 +11,19 @@ from typing import Any, Final
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from eventsourcing.persistence import PersistenceError, ProgrammingError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient, code_of
 from access_policy.adapters.event_stores.dynamodb.items import Item
+from access_policy.application.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.02
 LONGEST_PAUSE_S: Final = 1.0
-READ_TIMEOUT_S: Final = 2.0  # of one try: a connection that died in silence leaves time for another
-BATCH_KEYS: Final = 100  # of one BatchGetItem
+READ_TIMEOUT_S: Final = 2.0  # per try, so that a connection that died silently leaves time for another try
+BATCH_KEYS: Final = 100  # per BatchGetItem
 
 THROTTLED: Final = frozenset(
     {
@@ -45,7 +46,7 @@ CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
 class TableMissing(ProgrammingError):
-    """There is no such table, or not one that this program can use; the message says what to do."""
+    """The table does not exist, or this program cannot use it; the message says what to do."""
 
     @classmethod
     def named(cls, name: str) -> TableMissing:
@@ -53,30 +54,24 @@ class TableMissing(ProgrammingError):
 
 
 class OutcomeUnknown(Exception):
-    """Nobody heard whether the transaction was done."""
+    """The answer was lost: the transaction may have been committed."""
 
 
 class Cancelled(Exception):
-    """Nothing of the transaction was done; `reasons` has one for each action, `None` where it was not at fault."""
+    """Nothing was committed. `reasons` has one entry per action, None for an action that was not the cause."""
 
     def __init__(self, reasons: tuple[str | None, ...]) -> None:
         super().__init__(", ".join(sorted({reason for reason in reasons if reason})))
         self.reasons = reasons
 
 
-class Pauses:
-    """Each twice as long as the one before, and any length up to that."""
-
-    def __init__(self) -> None:
-        self._next_s = FIRST_PAUSE_S
-
-    async def pause(self) -> None:
-        longest_s, self._next_s = self._next_s, min(LONGEST_PAUSE_S, 2 * self._next_s)
-        await asyncio.sleep(random.uniform(0, longest_s))  # noqa: S311  spreads load; guards nothing
+def new_backoff() -> Backoff:
+    """Pauses between the tries of one operation."""
+    return Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
 
 class Calls:
-    """One table's. All reads are consistent. Raises `TableMissing`, or `PersistenceError` for what will not pass."""
+    """Calls on one table. All reads are consistent. Raises `TableMissing`, or `PersistenceError` for lasting failures."""
 
     def __init__(self, address: AwsAddress) -> None:
         self.table = address.name
@@ -89,16 +84,16 @@ class Calls:
         await self._client.close()
 
     async def get(self, item_key: Item) -> Item | None:
-        answer = await self._patiently("get_item", Key=item_key, ConsistentRead=True)
+        answer = await self._retried("get_item", Key=item_key, ConsistentRead=True)
         found: Item | None = answer.get("Item")
         return found
 
     async def query(
         self, partition: str, *, lowest: str, highest: str, backwards: bool = False, limit: int | None = None
     ) -> AsyncGenerator[list[Item], None]:
-        """Pages of at most 1 MB, and of at most `limit` items, of the partition's sort keys from `lowest` to `highest`,
-        both included."""
-        asked: dict[str, Any] = {
+        """Yield pages of at most 1 MB, and of at most `limit` items: the sort keys from `lowest` to `highest`, both
+        included."""
+        request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :lowest AND :highest",
             "ExpressionAttributeValues": {
                 ":pk": {"S": partition},
@@ -109,16 +104,16 @@ class Calls:
             "ScanIndexForward": not backwards,
         }
         if limit is not None:
-            asked["Limit"] = limit
+            request["Limit"] = limit
         while True:
-            answer = await self._patiently("query", **asked)
+            answer = await self._retried("query", **request)
             yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
-            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def first(self, partition: str, *, lowest: str, highest: str, backwards: bool = False) -> Item | None:
-        """The first item that `query` has."""
+        """Return the first item of `query`."""
         async with aclosing(
             self.query(partition, lowest=lowest, highest=highest, backwards=backwards, limit=1)
         ) as pages:
@@ -128,25 +123,21 @@ class Calls:
         return None
 
     async def get_many(self, keys: Sequence[Item]) -> list[Item]:
-        """Those that are there, in any order."""
+        """Return the items that exist, in any order."""
         found: list[Item] = []
         for at in range(0, len(keys), BATCH_KEYS):
             wanted: dict[str, Any] = {self.table: {"Keys": keys[at : at + BATCH_KEYS], "ConsistentRead": True}}
-            pauses = Pauses()
+            backoff = new_backoff()
             while wanted:
-                answer = await self._patiently("batch_get_item", of_table=False, RequestItems=wanted)
+                answer = await self._retried("batch_get_item", of_table=False, RequestItems=wanted)
                 found += answer["Responses"].get(self.table, ())
                 if wanted := answer.get("UnprocessedKeys", {}):  # too much for one answer, or throttled
-                    await pauses.pause()
+                    await asyncio.sleep(backoff.next_s())
         return found
 
-    async def put(self, put: Item) -> None:
-        """An item and its condition. Raises `ClientError` with `ConditionalCheckFailedException`."""
-        await self._patiently("put_item", **put)
-
     async def transact(self, actions: Sequence[Item], token: str) -> None:
-        """All or nothing, once. Raises `Cancelled` or `OutcomeUnknown`. Waits where the transaction was not begun."""
-        pauses = Pauses()
+        """Commit all actions once, or none. Retries while throttled. Raises `Cancelled` or `OutcomeUnknown`."""
+        backoff = new_backoff()
         client = await self._client.get()
         while True:
             try:
@@ -156,36 +147,41 @@ class Calls:
                 if code == CANCELLED:
                     raise Cancelled(_reasons(error)) from error
                 if code not in THROTTLED:
-                    raise (OutcomeUnknown() if _may_pass(error) else self._final(error)) from error
-                log.warning("DynamoDB table %s: writing waits: %s", self.table, error)
+                    raise (OutcomeUnknown() if _is_transient(error) else self._final(error)) from error
+                log.warning("DynamoDB table %s: a throttled write is retried: %s", self.table, error)
             else:
                 return
-            await pauses.pause()
+            await asyncio.sleep(backoff.next_s())
 
-    async def _patiently(self, operation: str, *, of_table: bool = True, **asked: Any) -> Any:
-        pauses = Pauses()
+    async def _retried(self, operation: str, *, of_table: bool = True, **request: Any) -> Any:
+        """Call until the answer is not a transient failure."""
         client = await self._client.get()
         if of_table:
-            asked["TableName"] = self.table
-        while True:
-            try:
-                return await getattr(client, operation)(**asked)
-            except AWS_TROUBLE as error:
-                if not _may_pass(error):
-                    raise self._final(error) from error
-                log.warning("DynamoDB table %s: %s is tried again: %s", self.table, operation, error)
-            await pauses.pause()
+            request["TableName"] = self.table
+
+        def log_retry(state: RetryCallState) -> None:
+            error = None if state.outcome is None else state.outcome.exception()
+            log.warning("DynamoDB table %s: %s is retried: %s", self.table, operation, error)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_is_transient),
+            wait=wait_random_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
+            before_sleep=log_retry,
+            reraise=True,
+        )
+        try:
+            return await retrying(getattr(client, operation), **request)
+        except AWS_TROUBLE as error:
+            raise self._final(error) from error
 
     def _final(self, error: Exception) -> Exception:
         if code_of(error) == MISSING:
             return TableMissing.named(self.table)
-        if code_of(error) == "ConditionalCheckFailedException":
-            return error
         return PersistenceError(f"DynamoDB table {self.table}: {error}")
 
 
-def _may_pass(error: Exception) -> bool:
-    """Throttling, lost races, and what happens to connections and servers; not what is wrong with the request."""
+def _is_transient(error: BaseException) -> bool:
+    """True for throttling, lost races and failures of connections and servers; False for faults of the request."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code_of(error) in THROTTLED | LOST_RACES | OUTCOME_UNKNOWN or status >= 500

@@ -1,8 +1,9 @@
-"""What lies in the table (ADR 0020): events in slices by stream, and the log, which says in which order slices were added.
+"""The items of the table (ADR 0020): slices of events by stream, and the log of commits, which orders the slices.
 
-A slice is a run of one stream's events that were appended together. It lies under the stream, at the version of its first
-event. The log lies in buckets of positions; each of its items is a commit: one transaction's slices, at the position of its
-first event. Both grow in the same way: what comes next lies right behind the end, and is put only where nothing lies yet.
+A slice is a run of one stream's events that were appended together. Its key is the stream and the version of its first
+event. The log is stored in buckets of positions; each of its items is a commit: the slices of one transaction, with the
+position of the first event as key. Both grow in the same way: the next item is put right after the end, only if no item
+exists there yet.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from typing import Any, Final
 import msgspec
 from eventsourcing.persistence import StoredEvent
 
-Item = dict[str, Any]  # attributes as DynamoDB writes them, each with its type
+Item = dict[str, Any]  # attributes in DynamoDB's notation, each with its type
 
 BUCKET: Final = 10_000  # positions of the log that share a partition key; no commit has more events
-CHUNK_BYTES: Final = 390_000  # of a slice in one item
+CHUNK_BYTES: Final = 390_000  # of a slice per item
 ITEM_BYTES: Final = 400_000  # DynamoDB takes 400 KB, keys and names included
 TRANSACTION_BYTES: Final = 4_000_000  # DynamoDB takes 4 MB, keys and names included
 DIGITS: Final = 15
-BEHIND: Final = "~"  # sorts behind every digit and the dot: all chunks of a slice come before its key and this
+AFTER: Final = "~"  # sorts after every digit and the dot: all chunks of a slice sort before its key followed by this
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Where events lie: `count` of them from version `first` on, in `chunks` items. `names` are their stored names."""
+    """A run of `count` events from version `first`, in `chunks` items. `names` are the events' stored names."""
 
     stream: str
     first: int
@@ -46,7 +47,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One transaction, as the log has it: positions `first` to `last`. `id` is the transaction's own."""
+    """One transaction in the log, at positions `first` to `last`. `id` identifies the transaction."""
 
     first: int
     count: int
@@ -69,13 +70,13 @@ class Commit:
 class PackedSlice:
     """A slice with its events, ready to be written."""
 
-    place: Slice
+    slice: Slice
     chunks: tuple[bytes, ...]
 
     def items(self) -> list[Item]:
         return [
-            key | {"n": {"N": str(self.place.count)}, "c": {"N": str(self.place.chunks)}, "b": {"B": chunk}}
-            for key, chunk in zip(self.place.keys, self.chunks, strict=True)
+            key | {"n": {"N": str(self.slice.count)}, "c": {"N": str(self.slice.chunks)}, "b": {"B": chunk}}
+            for key, chunk in zip(self.slice.keys, self.chunks, strict=True)
         ]
 
 
@@ -94,21 +95,17 @@ def log_partition(bucket: int) -> str:
     return f"log/{bucket:0{DIGITS}}"
 
 
-def place(number: int) -> str:
-    """The sort key of what begins at a version or position."""
+def sort_key(number: int) -> str:
+    """The sort key of an item that begins at a version or position."""
     return f"{number:0{DIGITS}}"
 
 
 def stream_key(stream: str, first: int, chunk: int = 0) -> Item:
-    return key(stream_partition(stream), place(first) + (f".{chunk:02}" if chunk else ""))
+    return key(stream_partition(stream), sort_key(first) + (f".{chunk:02}" if chunk else ""))
 
 
 def log_key(first: int) -> Item:
-    return key(log_partition(bucket_of(first)), place(first))
-
-
-def tracking_key(application_name: str) -> Item:
-    return key(f"tracking/{application_name}", "position")
+    return key(log_partition(bucket_of(first)), sort_key(first))
 
 
 def key(partition: str, sort: str) -> Item:
@@ -123,7 +120,7 @@ def key_of(item: Item) -> tuple[str, str]:
 
 
 def packed(events: Sequence[StoredEvent]) -> list[PackedSlice]:
-    """The events in slices, in their order: each run of consecutive versions of one stream is one."""
+    """Pack events into slices, in order: each run of consecutive versions of one stream becomes a slice."""
     return [_packed(run) for run in _runs(events)]
 
 
@@ -148,7 +145,7 @@ def _packed(run: Sequence[StoredEvent]) -> PackedSlice:
 
 
 def unpacked(stream: str, first: int, chunks: Sequence[Item]) -> list[StoredEvent]:
-    """The events of a slice, from all its items in order."""
+    """Return the events of a slice, given all its items in order."""
     content = zlib.decompress(b"".join(chunk["b"]["B"] for chunk in chunks))
     events = msgspec.msgpack.decode(content, type=list[tuple[str, bytes]])
     return [StoredEvent(stream, version, topic, state) for version, (topic, state) in enumerate(events, first)]
@@ -171,7 +168,7 @@ def chunks_of(item: Item) -> int:
 
 
 class _Entry(msgspec.Struct, array_like=True):
-    """A slice as a commit lists it."""
+    """A slice in the list of a commit."""
 
     stream: str
     first: int
@@ -196,7 +193,7 @@ def commit_of(item: Item) -> Commit:
 
 
 def size_of(item: Mapping[str, Any]) -> int:
-    """In bytes, as DynamoDB counts: names and values; a number by its digits, two a byte."""
+    """The size in bytes by DynamoDB's rules: names and values; a number takes one byte for two digits."""
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from eventsourcing.persistence import Notification
 
-from access_policy.adapters.event_stores.dynamodb.calls import BATCH_KEYS, Calls, Pauses
+from access_policy.adapters.event_stores.dynamodb.calls import BATCH_KEYS, Calls, new_backoff
 from access_policy.adapters.event_stores.dynamodb.items import (
     Commit,
     Item,
@@ -22,7 +22,7 @@ from access_policy.adapters.event_stores.dynamodb.items import (
     last_of,
     log_key,
     log_partition,
-    place,
+    sort_key,
     unpacked,
 )
 from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER
@@ -37,7 +37,7 @@ class Log:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._boundaries: OrderedDict[int, None] = OrderedDict()  # positions at which commits ended
-        self.end = 0  # where it was last seen to end; it may have grown since
+        self.end = 0  # the last known end; the log may have grown since
 
     def ended_at(self, position: int) -> None:
         self._boundaries[position] = None
@@ -46,7 +46,7 @@ class Log:
         self.end = max(self.end, position)
 
     async def look_for_end(self) -> int:
-        """The position of the last event; 0 for an empty log. What comes behind an end begins in the bucket right there."""
+        """Find the position of the last event; 0 for an empty log."""
         bucket = bucket_of(self.end + 1) if self.end else await self._last_bucket()
         while (latest := await self._last_in(bucket)) is not None:
             self.ended_at(last_of(latest))
@@ -56,12 +56,12 @@ class Log:
         return self.end
 
     async def commit_at(self, position: int) -> Commit | None:
-        """The commit that begins there."""
+        """Return the commit that begins at `position`."""
         found = await self._calls.get(log_key(position))
         return commit_of(found) if found is not None else None
 
     async def select(self, *, after: int, up_to: int, limit: int, names: Collection[str] = ()) -> list[Notification]:
-        """At most `limit` events at positions in `(after, up_to]`, in order; only those of `names`, if there are any."""
+        """Return at most `limit` events at positions in `(after, up_to]`, in order; only those of `names` unless empty."""
         wanted = frozenset(names)
         found: list[Notification] = []
         candidates: list[Placed] = []
@@ -83,7 +83,7 @@ class Log:
     # --- commits ----------------------------------------------------------------------------------------------------
 
     async def _placed(self, after: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Placed, None]:
-        """The slices that have positions in `(after, up_to]`."""
+        """Yield the slices that have positions in `(after, up_to]`."""
         async with aclosing(self._commits(after, up_to, page_limit)) as commits:
             async for commit in commits:
                 for position, each in commit.placed():
@@ -93,11 +93,11 @@ class Log:
                         yield position, each
 
     async def _commits(self, after: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Commit, None]:
-        """Those that have positions in `(after, up_to]`, each right behind the one before.
+        """Yield the commits that have positions in `(after, up_to]`, each right after the one before.
 
-        A query may come by while a transaction shows only in part, and find what followed it: then it is asked again.
+        A query may see a transaction only in part, and a later one in full; the query is then repeated.
         """
-        pauses = Pauses()
+        backoff = new_backoff()
         next_first = await self._beginning(after + 1)
         while next_first <= up_to:
             came_to, in_order = next_first, True
@@ -111,14 +111,17 @@ class Log:
                     next_first = commit.last + 1
                     self.ended_at(commit.last)
             if not in_order:
-                await pauses.pause()
+                await asyncio.sleep(backoff.next_s())
             elif bucket_of(next_first) == bucket_of(came_to):
                 return
 
     async def _items(self, first: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Item, None]:
-        """The commits of one bucket that begin in `[first, up_to]`."""
+        """Yield the commits of one bucket that begin in `[first, up_to]`."""
         pages = self._calls.query(
-            log_partition(bucket_of(first)), lowest=place(first), highest=place(min(up_to, NO_LATER)), limit=page_limit
+            log_partition(bucket_of(first)),
+            lowest=sort_key(first),
+            highest=sort_key(min(up_to, NO_LATER)),
+            limit=page_limit,
         )
         async with aclosing(pages):
             async for page in pages:
@@ -126,8 +129,7 @@ class Log:
                     yield item
 
     async def _beginning(self, position: int) -> int:
-        """The position at which the commit begins that has `position`, or would have it: that behind the end, if it is
-        there, else `position`."""
+        """Return the position at which the commit with `position` begins, or `position` itself if it is not known."""
         if position == 1 or position - 1 in self._boundaries:
             return position
         for bucket in range(bucket_of(position), max(bucket_of(position) - 2, -1), -1):
@@ -136,14 +138,19 @@ class Log:
         return position
 
     async def _last_in(self, bucket: int, before: int = NO_LATER) -> Item | None:
-        """The last commit that begins in the bucket, at or before a position."""
-        return await self._calls.first(log_partition(bucket), lowest=place(0), highest=place(before), backwards=True)
+        """Return the last commit that begins in the bucket, at or before a position."""
+        return await self._calls.first(
+            log_partition(bucket), lowest=sort_key(0), highest=sort_key(before), backwards=True
+        )
 
     async def _last_bucket(self) -> int:
-        """No commit has more positions than a bucket, so none is left out: in steps that grow, then shrink."""
+        """Find the last bucket in use, in steps that grow and then shrink; no commit skips a bucket."""
 
         async def is_used(bucket: int) -> bool:
-            return await self._calls.first(log_partition(bucket), lowest=place(0), highest=place(NO_LATER)) is not None
+            return (
+                await self._calls.first(log_partition(bucket), lowest=sort_key(0), highest=sort_key(NO_LATER))
+                is not None
+            )
 
         used, step = 0, 1
         while await is_used(used + step):
@@ -171,10 +178,10 @@ class Log:
         return found
 
     async def _all_items(self, slices: Sequence[Slice]) -> dict[tuple[str, str], Item]:
-        """By key. All of them are there, since their commit is; what does not show yet will soon."""
+        """Return all items by key. They exist, because their commit does; items that are not visible yet are fetched again."""
         missing = {key_of(key): key for each in slices for key in each.keys}
         items: dict[tuple[str, str], Item] = {}
-        pauses = Pauses()
+        backoff = new_backoff()
         at_once = asyncio.Semaphore(BATCHES_AT_ONCE)
 
         async def fetch(keys: list[Item]) -> list[Item]:
@@ -189,5 +196,5 @@ class Log:
                     items[key_of(item)] = item
                     del missing[key_of(item)]
             if missing:
-                await pauses.pause()
+                await asyncio.sleep(backoff.next_s())
         return items

@@ -1,7 +1,7 @@
 """pyeventsourcing's recorder over a DynamoDB table (ADR 0020).
 
-Its methods are synchronous; the calls are made on an event loop of the recorder's own thread. Each has one deadline for all
-it does.
+Methods are synchronous and run their calls on an event loop in the recorder's own thread. Each method has one deadline for
+all its calls.
 """
 
 from __future__ import annotations
@@ -9,17 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 from uuid import UUID
 
-from eventsourcing.persistence import (
-    ListenNotifySubscription,
-    Notification,
-    OperationalError,
-    ProcessRecorder,
-    StoredEvent,
-    Tracking,
-)
+from eventsourcing.persistence import ApplicationRecorder, Notification, OperationalError, StoredEvent
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.appends import Appends
@@ -28,14 +21,16 @@ from access_policy.adapters.event_stores.dynamodb.log import Log
 from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Streams
 from access_policy.adapters.event_stores.dynamodb.table import require_table
 
-SUBSCRIPTION_POLL_S: Final = 0.25
-OPENING_S: Final = 30.0  # the SDK is loaded and finds its credentials
+OPENING_S: Final = 30.0  # includes loading the SDK and finding its credentials
 
 _Answer = TypeVar("_Answer")
 
 
-class DynamoDbRecorder(ProcessRecorder):
-    """For any number of threads. `IntegrityError` also where events would leave a gap in their stream."""
+class DynamoDbRecorder(ApplicationRecorder):
+    """Thread-safe. Raises `IntegrityError` also for events that would leave a gap in their stream.
+
+    `subscribe` is not implemented: the service's followers poll `select_notifications`.
+    """
 
     def __init__(self, address: AwsAddress, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -48,7 +43,7 @@ class DynamoDbRecorder(ProcessRecorder):
         self._thread.start()
 
     def require_table(self) -> None:
-        """Raises `TableMissing`, or `PersistenceError` where it cannot be known."""
+        """Raises `TableMissing`, or `PersistenceError` if the table cannot be described."""
 
         async def require() -> None:
             await require_table(await self._calls.client(), self._calls.table)
@@ -56,12 +51,7 @@ class DynamoDbRecorder(ProcessRecorder):
         self._run(require(), timeout_s=OPENING_S)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        tracking: Tracking | None = kwargs.get("tracking")
-        if stored_events:
-            return self._run(self._appends.append(stored_events, tracking))
-        if tracking is not None:
-            self.insert_tracking(tracking)
-        return ()
+        return self._run(self._appends.append(stored_events)) if stored_events else ()
 
     def select_events(
         self,
@@ -93,14 +83,8 @@ class DynamoDbRecorder(ProcessRecorder):
     def max_notification_id(self) -> int | None:
         return self._run(self._log.look_for_end()) or None
 
-    def insert_tracking(self, tracking: Tracking) -> None:
-        self._run(self._appends.track(tracking))
-
-    def max_tracking_id(self, application_name: str) -> int | None:
-        return self._run(self._appends.position_of(application_name))
-
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> PollingSubscription:
-        return PollingSubscription(self, gt=gt, topics=topics)
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> NoReturn:
+        raise NotImplementedError("poll select_notifications instead: DynamoDB sends no notifications")
 
     def close(self) -> None:
         """Later calls raise `OperationalError`."""
@@ -127,16 +111,3 @@ class DynamoDbRecorder(ProcessRecorder):
             raise OperationalError(
                 f"DynamoDB table {self._calls.table} did not answer within {timeout_s:g} s"
             ) from late
-
-
-class PollingSubscription(ListenNotifySubscription[DynamoDbRecorder]):
-    """DynamoDB tells nobody of what is appended: the log is looked at every quarter of a second."""
-
-    def _loop_on_pull(self) -> None:
-        try:
-            while not self._has_been_stopped:
-                self._pull()
-                self._has_been_notified.wait(SUBSCRIPTION_POLL_S)
-        except BaseException as error:  # noqa: BLE001  raised in the thread that reads the subscription
-            self._thread_error = error
-            self.stop()

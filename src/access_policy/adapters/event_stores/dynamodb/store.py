@@ -1,4 +1,4 @@
-"""The event store over a table's recorder."""
+"""The event store in a DynamoDB table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecord
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 
-DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: we give up, and say why, before our caller does
+DRIVER_TIMEOUT_SHARE: Final = (
+    0.8  # of the store's deadline, so that the driver's error arrives before the caller gives up
+)
 
 
 def dynamodb_event_store(
     address: AwsAddress, *, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
 ) -> RecorderEventStore:
-    """Opens the store of a table that `access-policy migrate` made. Raises `TableMissing` or `PersistenceError`."""
+    """Open the store in a table that `access-policy migrate` created. Raises `TableMissing` or `PersistenceError`."""
     recorder = opened_recorder(address, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
     return RecorderEventStore(
         recorder,
@@ -29,7 +31,7 @@ def dynamodb_event_store(
 
 
 def has_events(address: AwsAddress) -> bool:
-    """Raises as opening does."""
+    """Raises like opening the store."""
     recorder = opened_recorder(address, timeout_s=TIMEOUT_S)
     try:
         return recorder.max_notification_id() is not None

@@ -1,4 +1,4 @@
-"""Streams: slices under a stream's key, each right behind the one before."""
+"""Streams: the slices of a stream, each right after the one before."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from access_policy.adapters.event_stores.dynamodb.calls import Calls, Pauses
+from access_policy.adapters.event_stores.dynamodb.calls import Calls, new_backoff
 from access_policy.adapters.event_stores.dynamodb.items import (
-    BEHIND,
+    AFTER,
     Item,
     Slice,
     chunks_of,
     first_of,
     last_of,
-    place,
+    sort_key,
     stream_partition,
     unpacked,
 )
@@ -30,10 +30,10 @@ NO_LATER: Final = 10**15 - 1
 
 
 class Ends:
-    """Where streams were last seen to end: `ENDS_KEPT` of them.
+    """The last known end of up to `ENDS_KEPT` streams.
 
-    Once an end, always a place where a slice begins, since nothing is ever taken back: who puts behind it, only where
-    nothing lies yet, needs no other proof that it is still the end.
+    Nothing is ever deleted, so a slice begins right after a known end or no event exists there: a conditional put right
+    after it needs no other proof that it is still the end.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Ends:
             self._ends.popitem(last=False)
 
     def of(self, stream: str) -> int:
-        """0 for a stream that is not known: there every stream has once ended."""
+        """0 for an unknown stream: every stream has ended there once."""
         return self._ends.get(stream, 0)
 
 
@@ -58,18 +58,20 @@ class Streams:
     async def select(
         self, stream: str, *, after: int = 0, up_to: int = NO_LATER, backwards: bool = False, limit: int | None = None
     ) -> list[StoredEvent]:
-        """Events with versions in `(after, up_to]`, at most `limit`; `backwards` the latest first."""
+        """Return events with versions in `(after, up_to]`, at most `limit`; with `backwards` the latest first."""
         if up_to <= after or (limit is not None and limit <= 0):
             return []
-        pauses = Pauses()
-        while (events := await self._forwards_or_backwards(stream, after, up_to, backwards, limit)) is None:
-            await pauses.pause()
-        return events
+        backoff = new_backoff()
+        while True:
+            events = await self._forwards_or_backwards(stream, after, up_to, backwards, limit)
+            if events is not None:
+                return events
+            await asyncio.sleep(backoff.next_s())
 
     async def _forwards_or_backwards(
         self, stream: str, after: int, up_to: int, backwards: bool, limit: int | None
     ) -> list[StoredEvent] | None:
-        """A few are read backwards whatever their order: then nobody has to look first where the slice of the first begins."""
+        """Read a few events backwards whatever their order: that saves the look-up of where the first slice begins."""
         if backwards or limit is not None or up_to - after > FEW:
             return await self._select(stream, after, up_to, backwards, limit)
         events = await self._select(stream, after, up_to, True, up_to - after)
@@ -78,7 +80,7 @@ class Streams:
     async def _select(
         self, stream: str, after: int, up_to: int, backwards: bool, limit: int | None
     ) -> list[StoredEvent] | None:
-        """None where a transaction showed only in part: it is under way."""
+        """Return None if a transaction was only partly visible: it is in progress."""
         found: list[StoredEvent] = []
         first = 0 if backwards else await self._beginning(stream, after + 1)
         previous: int | None = None
@@ -105,12 +107,12 @@ class Streams:
     async def _slices(
         self, stream: str, first: int, up_to: int, backwards: bool, limit: int | None
     ) -> AsyncGenerator[list[Item], None]:
-        """The items of each slice, in their order, of those that begin at versions from `first` to `up_to`."""
+        """Yield the items of each slice that begins at a version from `first` to `up_to`, in order."""
         chunks: list[Item] = []
         pages = self._calls.query(
             stream_partition(stream),
-            lowest=place(first),
-            highest=place(up_to) + BEHIND,
+            lowest=sort_key(first),
+            highest=sort_key(up_to) + AFTER,
             backwards=backwards,
             limit=limit,
         )
@@ -128,26 +130,26 @@ class Streams:
             yield chunks[::-1] if backwards else chunks
 
     async def _beginning(self, stream: str, version: int) -> int:
-        """Where to begin to read for `version`: the version at which its slice begins."""
+        """Return the version at which the slice that holds `version` begins."""
         if version - 1 in (0, self._ends.of(stream)):
             return version
         latest = await self._latest(stream, version)
         return first_of(latest) if latest is not None else version
 
     async def _latest(self, stream: str, version: int) -> Item | None:
-        """An item of the last slice that begins at or before `version`."""
+        """Return an item of the last slice that begins at or before `version`."""
         return await self._calls.first(
-            stream_partition(stream), lowest=place(0), highest=place(version) + BEHIND, backwards=True
+            stream_partition(stream), lowest=sort_key(0), highest=sort_key(version) + AFTER, backwards=True
         )
 
     async def require_ends(self, slices: Iterable[Slice]) -> None:
-        """Raises `IntegrityError` where a slice would not begin right behind the end of a slice."""
+        """Raises `IntegrityError` if a slice would not begin right after the end of its stream."""
         unproven: dict[str, int] = {}
         ends: dict[str, int] = {}
         for each in slices:
             before, known = each.first - 1, ends.get(each.stream, self._ends.of(each.stream))
             if before < known or (each.stream in ends and before > known):
-                raise IntegrityError(f"{each.stream} cannot go on behind version {before}: it has come to {known}")
+                raise IntegrityError(f"{each.stream} cannot continue after version {before}: it ends at {known}")
             if before > known:
                 unproven[each.stream] = before
             ends[each.stream] = each.last
@@ -163,7 +165,7 @@ class Streams:
         latest = await self._latest(stream, version)
         end = last_of(latest) if latest is not None else 0
         if end != version:
-            raise IntegrityError(f"{stream} cannot go on behind version {version}: one of its slices ends at {end}")
+            raise IntegrityError(f"{stream} cannot continue after version {version}: one of its slices ends at {end}")
         self._ends.add(stream, end)
 
     def appended(self, slices: Sequence[Slice]) -> None:

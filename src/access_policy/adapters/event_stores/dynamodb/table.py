@@ -1,4 +1,4 @@
-"""The table: made by `access-policy migrate`, and looked at before it is used."""
+"""The table: created by `access-policy migrate`, and checked before use."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ LOOK_EVERY_S: Final = 0.5
 
 
 async def make_table(address: AwsAddress) -> bool:
-    """Makes the table if there is none, and waits until it can be used; whether one was made. Raises `TableMissing` for a
-    table with other keys, `PersistenceError`."""
+    """Create the table if it does not exist, wait until it is usable, and return whether it was created.
+
+    Raises `TableMissing` for a table with other keys, or `PersistenceError`.
+    """
     client = AwsClient("dynamodb", address)
     try:
         opened = await client.get()
         made = await _make(opened, address.name)
         async with asyncio.timeout(WAIT_S):
-            while (await _described(opened, address.name))["TableStatus"] not in USABLE:  # noqa: ASYNC110  it tells nobody
+            while (await _described(opened, address.name))["TableStatus"] not in USABLE:  # noqa: ASYNC110  DynamoDB has no notification
                 await asyncio.sleep(LOOK_EVERY_S)
         return made
     except AWS_TROUBLE as error:
-        raise PersistenceError(f"DynamoDB table {address.name} cannot be made: {error}") from error
+        raise PersistenceError(f"DynamoDB table {address.name} cannot be created: {error}") from error
     finally:
         await client.close()
 
 
 async def require_table(client: Any, name: str) -> None:
-    """Raises `TableMissing`, or `PersistenceError` where it cannot be known."""
+    """Raises `TableMissing`, or `PersistenceError` if the table cannot be described."""
     try:
         status = (await _described(client, name))["TableStatus"]
     except AWS_TROUBLE as error:
@@ -57,7 +59,7 @@ async def _make(client: Any, name: str) -> bool:
             DeletionProtectionEnabled=True,
         )
     except AWS_TROUBLE as error:
-        if code_of(error) != "ResourceInUseException":  # there is one
+        if code_of(error) != "ResourceInUseException":  # it exists
             raise
         return False
     return True
@@ -66,5 +68,7 @@ async def _make(client: Any, name: str) -> bool:
 async def _described(client: Any, name: str) -> dict[str, Any]:
     table: dict[str, Any] = (await client.describe_table(TableName=name))["Table"]
     if table["KeySchema"] != KEYS:
-        raise TableMissing(f"DynamoDB table {name} has other keys than pk and sk: it is not an event store's.")
+        raise TableMissing(
+            f"DynamoDB table {name} has other keys than pk and sk, so it is not an event store. Choose another name."
+        )
     return table
