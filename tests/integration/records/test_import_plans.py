@@ -179,6 +179,6 @@ async def test_rows_that_were_sealed_with_another_key_have_to_be_planned_anew(re
 
     other = opened(records_location, bytes(32))
 
-    with pytest.raises(StoreUnavailable, match="plan it anew"):
+    with pytest.raises(StoreUnavailable, match="plan the file again"):
         await other.rows(RECORD)
     await other.close()

@@ -1,1 +1,1 @@
-"""Event stores over pyeventsourcing's recorders, and what is stored in them."""
+"""Event stores over pyeventsourcing's recorders, and the encoding of stored events."""

@@ -1,13 +1,12 @@
 """The event store in PostgreSQL, over pyeventsourcing's recorder.
 
-Appends hold the table's EXCLUSIVE lock until they have committed: positions become visible in their order, and a reader
-that remembers the last one misses nothing. (The library's stored functions take no such lock, and do lose events for
-readers; they are never used.) An append is one trip to the server, its COMMIT included, so that the lock is never held
-while the server waits for us.
+An append holds the table's EXCLUSIVE lock until it has committed: positions become visible in order, and a reader
+that remembers its last position misses nothing. (The library's stored functions take no such lock and do lose events
+for readers; they are never used.) An append is one round trip, COMMIT included, so that the server never waits for
+the client while it holds the lock.
 
-Every call has one deadline for all it does: waiting for a connection, for a lock, for an answer. When the connection
-fails before that, it is tried again with the same events; the store above finds those that were stored all the same by
-their ids.
+Each call has one deadline for all its waits: for a connection, a lock, an answer. If the connection fails earlier,
+the call retries with the same events; the store above recognises by their ids any that were stored.
 """
 
 from __future__ import annotations
@@ -40,8 +39,10 @@ from access_policy.adapters.sql.postgres_connections import (
 )
 
 POOL_SIZE: Final = READERS + 1  # a connection for each thread of the store
-DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: we give up, and say why, before our caller does
-RECONNECT_FOR_S: Final = 2.0  # then the pool waits for the next who asks, instead of ever longer
+DRIVER_TIMEOUT_SHARE: Final = (
+    0.8  # share of the store's deadline, so that the driver's error arrives before the caller gives up
+)
+RECONNECT_FOR_S: Final = 2.0  # after this the pool waits for the next caller instead of backing off further
 RETRY_AFTER_S: Final = 0.05
 
 LIBRARY_SWITCH: Final = "POSTGRES_ENABLE_DB_FUNCTIONS"
@@ -54,7 +55,7 @@ INSERT: Final = (
 
 _Answer = TypeVar("_Answer")
 
-# The library's reads, without the ten attempts that they are wrapped in.
+# The library's reads without their ten-attempt retry wrapper.
 _SELECT_EVENTS: Final[Callable[..., Sequence[StoredEvent]]] = unwrap(PostgresApplicationRecorder.select_events)
 _SELECT_NOTIFICATIONS: Final[Callable[..., Sequence[Notification]]] = unwrap(
     PostgresApplicationRecorder.select_notifications
@@ -63,7 +64,7 @@ _MAX_NOTIFICATION_ID: Final[Callable[..., int | None]] = unwrap(PostgresApplicat
 
 
 class LosesEvents(RuntimeError):
-    """The environment asks for the library's stored functions, which lose events for readers of the log."""
+    """The environment enables the library's stored functions, which lose events for readers of the log."""
 
 
 def postgres_event_store(
@@ -96,7 +97,7 @@ def has_events(url: str) -> bool:
 
 @contextmanager
 def _migrated(url: str) -> Iterator[sqlalchemy.Connection]:
-    """A connection of its own: a pool only says that it has none, not why."""
+    """Uses its own connection: a pool only reports that it has none, not why."""
     database = database_at(url, "event store")
     try:
         with database.reading.connect() as connection:
@@ -109,7 +110,7 @@ def _migrated(url: str) -> Iterator[sqlalchemy.Connection]:
 
 
 class LockedAppends(PostgresApplicationRecorder):
-    """The library's recorder with one deadline for a call instead of ten attempts, and with appends in one trip."""
+    """The library's recorder with one deadline per call instead of ten attempts, and with appends in one round trip."""
 
     def __init__(self, datastore: PunctualDatastore) -> None:
         super().__init__(datastore, events_table_name=EVENTS_TABLE)
@@ -128,8 +129,9 @@ class LockedAppends(PostgresApplicationRecorder):
         return self._punctual.in_time(lambda: _MAX_NOTIFICATION_ID(self))
 
     def _insert(self, events: Sequence[StoredEvent]) -> list[int]:
-        """In a pipeline: the server reads on after BEGIN, and commits, without another word from us. Where a statement
-        fails it skips all that follow, COMMIT too."""
+        """Uses a pipeline: the server continues after BEGIN, and commits, without waiting for the client. After a
+        failed statement it skips the rest, including COMMIT.
+        """
         columns = (
             [str(event.originator_id) for event in events],
             [event.originator_version for event in events],
@@ -151,7 +153,7 @@ class LockedAppends(PostgresApplicationRecorder):
 
 
 class PunctualDatastore(PostgresDatastore):
-    """A pool of psycopg connections, none of which waits beyond the deadline of the call that uses it."""
+    """A pool of psycopg connections, none of which waits beyond the deadline of its current call."""
 
     def __init__(self, url: str, *, pool_size: int, timeout_s: float) -> None:
         super().__init__("", "", "", "", "", originator_id_type="text", enable_db_functions=False)
@@ -168,10 +170,10 @@ class PunctualDatastore(PostgresDatastore):
         )
 
     def register_type_adapters(self) -> None:
-        """None are needed: events are inserted from plain arrays."""
+        """Needs none: events are inserted from plain arrays."""
 
     def in_time(self, call: Callable[[], _Answer]) -> _Answer:
-        """Runs `call`, again while the connection fails and the deadline is not over."""
+        """Run `call`, and retry while the connection fails and the deadline has not passed."""
         with deadline(self._timeout_s):
             while True:
                 try:

@@ -1,7 +1,5 @@
-"""The event store over any recorder of pyeventsourcing.
-
-Recorders are synchronous: one thread writes, a few read, and the event loop never waits for a disk. They have no
-deadline of their own, so each call has one above them.
+"""The event store over any pyeventsourcing recorder. Recorders are synchronous: one thread writes, a few read, and
+the event loop never waits for a disk. Recorders have no deadline, so each call here has one.
 """
 
 from __future__ import annotations
@@ -47,15 +45,13 @@ _Answer = TypeVar("_Answer")
 
 
 class RecorderEventStore:
-    """Implements `EventStore`.
+    """Implements `EventStore`. `timeout_s` bounds every call. An append that had not started by then never happens;
+    one in progress may still be written: its caller looks it up, or appends the same events again. Events whose
+    ids are already stored at their versions count as stored, so appending again is safe (the returned position is
+    then the end of the log, at or after theirs).
 
-    `timeout_s` bounds every call. An append that had not begun by then never happens; one under way may still be
-    written, unseen: its caller looks it up, or appends the same events again. Events with the ids of those already
-    stored at their place are taken for stored, so appending again is safe (the position returned is then that of the
-    log's end, at or behind theirs).
-
-    `driver_errors` are those of the database driver that the recorder lets through; `close_recorder` ends its
-    connections. A recorder that `refuses_gaps` in streams by itself spares us a look at each stream before the write.
+    `driver_errors` are the database driver's errors that the recorder lets through; `close_recorder` closes its
+    connections. A recorder that `refuses_gaps` in streams saves a check of each stream before the write.
     """
 
     def __init__(
@@ -107,8 +103,9 @@ class RecorderEventStore:
         up_to: int | None = None,
         with_unreadable: bool = False,
     ) -> list[Recorded]:
-        """Raises `UnreadableEvent` for an event that this program cannot read; who names `types` never meets one that
-        only a newer program knows."""
+        """Raises `UnreadableEvent` for an event that this program cannot decode; a caller that passes `types` never
+        receives one that only a newer program knows.
+        """
         names = self._serde.stored_names(types) if types else ()
         if limit <= 0:
             return []
@@ -130,8 +127,9 @@ class RecorderEventStore:
         self._listeners.append(listener)
 
     async def close(self) -> None:
-        """Ends the threads, after what they are asked for so far, and the connections. Later calls raise
-        `StoreUnavailable`, and so does this one if a thread does not end in time."""
+        """End the threads, after the work queued so far, and close the connections. Later calls raise
+        `StoreUnavailable`, and so does this one if a thread does not end in time.
+        """
         if self._closed:
             return
         self._closed = True
@@ -149,12 +147,13 @@ class RecorderEventStore:
         except IntegrityError as error:
             if self._are_stored(stored):
                 return self._last_position()
-            raise VersionConflict(f"another event came first to one of {_named(appends)}") from error
+            raise VersionConflict(f"another event was appended first to one of {_named(appends)}") from error
         return positions[-1] if positions else self._last_position()
 
     def _refuse_gaps(self, appends: Sequence[Append]) -> None:
-        """The primary key refuses a version that is taken; this refuses one beyond the next. Looking before the write
-        is enough, since streams never shrink."""
+        """The primary key refuses a version that exists; this refuses one beyond the next. Checking before the write
+        suffices, since streams never shrink.
+        """
         heads: dict[StreamId, int] = {}
         for append in appends:
             if append.expected_version > heads.get(append.stream, 0):
@@ -168,7 +167,7 @@ class RecorderEventStore:
         return latest[0].originator_version if latest else 0
 
     def _are_stored(self, stored: list[StoredEvent]) -> bool:
-        """Whether these very events are in the store, as after a commit whose outcome nobody heard of."""
+        """True if exactly these events are stored, as after a commit whose answer was lost."""
         for event in stored:
             version = event.originator_version
             found = self._recorder.select_events(event.originator_id, gt=version - 1, lte=version)

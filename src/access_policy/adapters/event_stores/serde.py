@@ -1,12 +1,11 @@
-"""Stored events <-> event classes, by stored name.
+"""Stored events <-> event classes, by stored name. The stored name is the class's `TYPE` literal, so a class may be
+renamed or moved.
 
-The stored name is the class's `TYPE` literal, so a class may be renamed or moved. What is stored is one JSON object of
-`envelope` and `data`.
-
-Reading is strict about what it knows and lenient about what it does not: a stored name nobody registered is an error
-that names it, a field of the wrong shape is an error, but a field unknown to this version is ignored, so that the
-previous version of the program reads what the next one wrote. A new field with a default is therefore no new version of
-an event. Any other change is: the new class gets the next version in its `TYPE`, and an `Upcaster` reads the old one.
+A stored event is one JSON object of `envelope` and `data`. Reading is strict about known fields and lenient about
+unknown ones: an unregistered stored name and a field of the wrong shape are errors, but an unknown field is ignored,
+so that the previous version of the program reads events of the next. A new field with a default therefore needs no
+new version of an event. Any other change does: the new class gets the next version in its `TYPE`, and an `Upcaster`
+reads the old one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Event = TypeVar("Event")
 
 
 class UnreadableEvent(Exception):
-    """The bytes of a stored event do not make the event that its name promises."""
+    """The bytes of a stored event do not match the event that its name promises."""
 
 
 class UnknownStoredName(UnreadableEvent):
@@ -38,8 +37,9 @@ class UnknownStoredName(UnreadableEvent):
 
 @dataclass(frozen=True, slots=True)
 class Upcaster:
-    """Turns the stored data of `source` (`….v1`) into those of `target` (`….v2`). Upcasters chain; `apply` gets plain
-    JSON values and returns them, and may change its argument."""
+    """Converts stored data of `source` (`….v1`) to `target` (`….v2`). Upcasters chain; `apply` receives plain JSON
+    values, returns them, and may change its argument.
+    """
 
     source: str
     target: str
@@ -55,7 +55,7 @@ class _Stored(msgspec.Struct, Generic[Event], frozen=True, gc=False):
 
 
 class EventSerde:
-    """Encodes and decodes the given event classes. Raises `ValueError` for a registry that contradicts itself."""
+    """Encodes and decodes the given event classes. Raises `ValueError` for contradictory registrations."""
 
     def __init__(self, event_types: Iterable[type], upcasters: Iterable[Upcaster] = ()) -> None:
         self._names: dict[type, str] = {}
@@ -75,8 +75,9 @@ class EventSerde:
         self._decoders[name] = msgspec.json.Decoder(_Stored[event_type])  # type: ignore[valid-type]
 
     def encode(self, event: object, envelope: Envelope) -> tuple[str, bytes]:
-        """Stored name and bytes. Raises `TypeError` for a class that is not registered, `ValueError` for a value that
-        JSON cannot hold (a lone surrogate, an integer of thousands of digits)."""
+        """Return stored name and bytes. Raises `TypeError` for an unregistered class, `ValueError` for a value that
+        JSON cannot represent (a lone surrogate, an integer of thousands of digits).
+        """
         name = self._names.get(type(event))
         if name is None:
             raise TypeError(f"{type(event).__qualname__} is not registered as an event; add it to EVENT_TYPES")
@@ -102,29 +103,30 @@ class EventSerde:
         return self._decoders[name].decode(self._encoder.encode(_Stored(old.envelope, data)))
 
     def envelope_of(self, state: bytes) -> Envelope | None:
-        """What there is to read where the event itself cannot be read."""
+        """The readable part of an event that cannot be decoded itself."""
         try:
             return self._envelope_decoder.decode(state).envelope
         except msgspec.DecodeError:
             return None
 
     def stored_names(self, types: Collection[str]) -> tuple[str, ...]:
-        """The given current names and every older one that is read as one of them. Raises `ValueError` for a name that
-        is not current: who asks for it would never be served."""
+        """The given current names and every older one that is read as one of them. Raises `ValueError` for a name
+        that is not current: it would never match.
+        """
         if unknown := sorted(set(types) - self._decoders.keys()):
             raise ValueError(f"no event class has the name {', '.join(unknown)}")
         older = (source for source in self._upcasters if self.current_name(source) in types)
         return tuple(sorted({*types, *older}))
 
     def current_name(self, name: str) -> str:
-        """The name under which events of the stored `name` are read; a name that nobody knows stays as it is."""
+        """The name as which events of the stored `name` are read; an unknown name is returned unchanged."""
         while name in self._upcasters:
             name = self._upcasters[name].target
         return name
 
 
 def _by_source(upcasters: Iterable[Upcaster], *, current: Collection[str]) -> Mapping[str, Upcaster]:
-    """The upcasters by the name they read; every chain of them ends at a current name."""
+    """The upcasters by the name they read; every chain ends at a current name."""
     by_source: dict[str, Upcaster] = {}
     for upcaster in upcasters:
         if upcaster.source in by_source or upcaster.source in current:

@@ -22,18 +22,19 @@ from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766
-DRIVER_TIMEOUT_SHARE: Final = 0.8  # of the store's deadline: SQLite gives up waiting for a lock before we do
+DRIVER_TIMEOUT_SHARE: Final = 0.8  # share of the store's deadline, so that SQLite's lock error arrives first
 
 
 class NotDurable(RuntimeError):
-    """The file's SQLite would not keep what was committed."""
+    """This SQLite file would not keep committed events."""
 
 
 def sqlite_event_store(
     path: Path, *, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
 ) -> RecorderEventStore:
-    """Opens the file, or makes it. Raises `NotDurable`, `eventsourcing.persistence.PersistenceError` or
-    `sqlite3.Error` if it cannot be used."""
+    """Open the file, or create it. Raises `NotDurable`, `eventsourcing.persistence.PersistenceError` or
+    `sqlite3.Error` if it cannot be used.
+    """
     datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
     recorder = ManyRowsAppends(datastore)
     recorder.create_table()
@@ -68,7 +69,7 @@ class ManyRowsAppends(SQLiteApplicationRecorder):
 
 
 def _insert_rows(cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> Sequence[int]:
-    """The rows' positions: one writer at a time, so that they follow each other."""
+    """Insert the rows and return their positions: with one writer at a time, these are consecutive."""
     rows = ",".join(["(?,?,?,?)"] * len(events))
     values = chain.from_iterable((e.originator_id, e.originator_version, e.topic, e.state) for e in events)
     cursor.execute(f"INSERT INTO stored_events VALUES {rows}", tuple(values))  # noqa: S608  placeholders alone
@@ -88,7 +89,7 @@ class _DurablePool(SQLiteConnectionPool):
         self._busy_timeout_ms = round(timeout_s * 1000)
 
     def _create_connection(self) -> SQLiteConnection:
-        """As the library makes one (autocommit, rows by name), but checked, and closed if it will not do."""
+        """As the library does (autocommit, rows by name), but checked, and closed if unsuitable."""
         connection = sqlite3.connect(self.db_name, isolation_level=None, check_same_thread=False)
         try:
             self._make_durable(connection)
@@ -109,7 +110,7 @@ class _DurablePool(SQLiteConnectionPool):
             raise NotDurable(f"{self.db_name}: SQLite's synchronous is {level}, not FULL.")
 
     def put_connection(self, conn: SQLiteConnection) -> None:
-        """A commit that fails can leave its transaction open: it must not reach the next user of the connection."""
+        """A failed commit can leave its transaction open: the next user of the connection must not get it."""
         if not conn.closed and conn._sqlite_conn.in_transaction:
             try:
                 conn.rollback()

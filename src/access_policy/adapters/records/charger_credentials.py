@@ -1,4 +1,4 @@
-"""Passwords of chargers as keyed hashes; the key lies in a file of the data directory."""
+"""Chargers' passwords as keyed hashes; the key is a file in the data directory."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ METADATA = MetaData()
 
 
 def _passwords(name: str) -> Table:
-    """`held` names the charge point id and its holder. The column's name is from when passwords had no holders: such rows
-    have the charge point id alone, and become the holder's when it uses them."""
+    """`held` names the charge point id and its holder. The column's name dates from before passwords had holders:
+    such rows contain only the charge point id, and become the holder's at its next login.
+    """
     return Table(
         name,
         METADATA,
@@ -42,9 +43,7 @@ def _passwords(name: str) -> Table:
 
 
 _CURRENT = _passwords("charger_password")
-_PROPOSED = _passwords(
-    "proposed_password"
-)  # who changes both tables changes this one first: no two wait for each other
+_PROPOSED = _passwords("proposed_password")  # writers of both tables lock this one first, to avoid deadlocks
 _BOTH: Final = (_PROPOSED, _CURRENT)
 _ALL: Final = union_all(
     *(
@@ -69,7 +68,7 @@ class SqlChargerCredentials:
         self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
 
     async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
-        """Text as it is presented, or 40 hex digits, then also accepted as the 20 bytes they spell."""
+        """Text as presented, or 40 hex digits, which then also match the 20 bytes they encode."""
         row = self._row(charge_point_id, holder, password)
 
         def write(connection: Connection) -> None:
@@ -102,7 +101,7 @@ class SqlChargerCredentials:
         await self._tables.write(write)
 
     async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
-        """An unknown charger takes as long as a wrong password. A proposed password that is used takes the old one's place."""
+        """An unknown charger takes as long as a wrong password. Using a proposed password makes it the current one."""
         asked = {"held": _held(charge_point_id, holder), "unheld": charge_point_id}
         rows = await self._tables.read(lambda connection: connection.execute(_ALL, asked).all())
         is_adopted = any(row.held == asked["held"] for row in rows)
@@ -120,7 +119,7 @@ class SqlChargerCredentials:
         return fits_proposed or fits
 
     async def _promote(self, held: str, used: tuple[bytes, bytes]) -> None:
-        """Unless it was replaced, withdrawn or promoted meanwhile."""
+        """Promote the proposed password, unless it has been replaced, withdrawn or promoted."""
         of_text, of_bytes = used
         taken = delete(_PROPOSED).where(_PROPOSED.c.held == held, _PROPOSED.c.of_text == of_text)
         row: dict[str, str | bytes] = {"held": held, "of_text": of_text, "of_bytes": of_bytes}
@@ -152,7 +151,7 @@ def _held(charge_point_id: ChargePointId, holder: Holder) -> str:
 
 
 def _adopt(connection: Connection, charge_point_id: ChargePointId, holder: Holder) -> None:
-    """Passwords stored before passwords had holders become those of the holder on record."""
+    """Assign passwords stored before passwords had holders to the recorded holder."""
     for table in _BOTH:
         taken = delete(table).where(table.c.held == charge_point_id).returning(table.c.of_text, table.c.of_bytes)
         for of_text, of_bytes in connection.execute(taken).all():

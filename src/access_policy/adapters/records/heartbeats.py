@@ -1,4 +1,4 @@
-"""Signs of life of gateways: one row each, counted up."""
+"""Heartbeats of gateways: one row each, with a counter."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from access_policy.adapters.sql.databases import TEXT, upsert_into
 from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
 
 KEPT_FOR: Final = timedelta(days=1)
-LEASE: Final = timedelta(seconds=30)  # after it, a process that did not answer has died: others may run the command
+LEASE: Final = timedelta(seconds=30)  # after it, the process counts as dead and another may run the command
 
 METADATA = MetaData()
 _ANSWERS = Table(
@@ -104,8 +104,9 @@ class SqlIdempotencyRecords:
         return await self._tables.write(begun)
 
     def _seed(self, scope: str, key: str, fingerprint: str, now: datetime) -> str:
-        """Derived and not random: processes that do not share these tables, but the key and the event store, create the
-        same ids as well. The day is part of it, so that a key that is used again later creates something new."""
+        """Derived, not random: processes that share the key and the event store but not these tables create the same
+        ids. The day is part of it, so that a key reused later creates something new.
+        """
         derived_from = "\0".join(("seed", scope, key, fingerprint, now.date().isoformat()))
         return hmac.digest(self._key, derived_from.encode(), "sha256").hex()
 

@@ -1,4 +1,4 @@
-"""Planned imports; the rows encrypted with a key of the installation, deleted without a trace."""
+"""Planned imports; the rows are encrypted with a key of the installation and wiped on deletion."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanRow, PlanState
 
-TIMEOUT_S: Final = 30.0  # the rows of a large file are some 20 MB
+TIMEOUT_S: Final = 30.0  # the rows of a large file take about 20 MB
 NONCE_BYTES: Final = 12
-CHUNK: Final = 200  # rows encoded or decoded in one call: while it lasts, no other thread gets a turn
+CHUNK: Final = 200  # rows encoded or decoded per call: the call holds the interpreter lock
 
 METADATA = MetaData()
 _PLANS = Table(
@@ -43,7 +43,9 @@ _PLANS = Table(
 
 
 class SqlImportPlans:
-    """Implements `ImportPlans`. Rows written by a program of another shape cannot be applied: `StoreUnavailable` says so."""
+    """Implements `ImportPlans`. Rows written by an incompatible version of the program cannot be applied:
+    `StoreUnavailable` says so.
+    """
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._cipher = AESGCM(derived_key(master_key, "import plans"))
@@ -77,7 +79,9 @@ class SqlImportPlans:
         try:
             return None if sealed is None else await asyncio.to_thread(self._decrypted, record, sealed)
         except (InvalidTag, zlib.error, msgspec.DecodeError) as error:
-            raise StoreUnavailable(f"the rows of import plan {record.plan_id} cannot be read: plan it anew") from error
+            raise StoreUnavailable(
+                f"the rows of import plan {record.plan_id} cannot be read: plan the file again"
+            ) from error
 
     async def update(self, record: PlanRecord) -> None:
         now_reads = update(_PLANS).where(_this(record)).values(_columns(record))

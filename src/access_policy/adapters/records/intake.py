@@ -1,6 +1,6 @@
-"""The events that were taken in, one row each: what makes repetitions and reordering harmless (port `IntakeRecords`).
+"""Consumed events, one row each, so that duplicates and reordering are harmless (port `IntakeRecords`).
 
-Rows hold ids, versions, instants and reasons; what an event said is not kept.
+Rows contain ids, versions, instants and reasons; the content of an event is not stored.
 """
 
 from __future__ import annotations

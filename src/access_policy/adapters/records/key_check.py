@@ -1,7 +1,7 @@
-"""Whether the keys of this machine are those that the records of a shared database were made with (ADR 0019).
+"""Check that this machine's keys are those with which the records of a shared database were made (ADR 0019).
 
-With other keys no identifier would be recognised, no password would fit and nothing sealed could be read; a machine that has
-made keys of its own must not serve.
+With other keys no identifier would be recognised, no password would match and no sealed value could be read; a
+machine that created its own keys must not serve.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CHECKS = Table(
 
 
 def require_same_keys(url: str, keys: Keys) -> None:
-    """The first who asks says which they are. Raises `KeyFileUnusable`, `MigrationNeeded` or `SQLAlchemyError`."""
+    """The first caller registers its keys. Raises `KeyFileUnusable`, `MigrationNeeded` or `SQLAlchemyError`."""
     digests = {each.name: hmac.digest(getattr(keys, each.name), PURPOSE, "sha256") for each in fields(keys)}
     rows = [{"name": name, "digest": digest} for name, digest in digests.items()]
     database = database_at(url, "key check", timeout_s=TIMEOUT_S)
@@ -43,6 +43,6 @@ def require_same_keys(url: str, keys: Keys) -> None:
         database.close()
     if different := [name for name, digest in digests.items() if not hmac.compare_digest(known[name], digest)]:
         raise KeyFileUnusable(
-            f"The keys {', '.join(different)} of this machine are not those that the database was used with first. "
-            "Copy the directory keys from a machine that uses it, in place of the one here."
+            f"The keys {', '.join(different)} of this machine differ from those with which the database was first used. "
+            "Replace the directory keys here with a copy from a machine that uses it."
         )

@@ -1,4 +1,6 @@
-"""Which list each charger was sent last (port `ListsSent`): one row a charger, so that a restart sends no list again."""
+"""The local list last sent to each charger (port `ListsSent`): one row per charger, so that a restart sends no list
+again.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _SENT = Table(
 
 
 class SqlListsSent:
-    """Implements `ListsSent`. `remember` hands over to one task that writes what has come together, in one transaction."""
+    """Implements `ListsSent`. `remember` queues for one task, which writes everything queued in one transaction."""
 
     def __init__(self, where: Path | str) -> None:
         self._tables = RecordTables(where, METADATA)
@@ -66,7 +68,9 @@ class SqlListsSent:
     async def _write(self, sent: dict[ChargerKey, ListSent]) -> None:
         rows = [
             {"tenant_id": tenant_id, "charger_id": charger_id, "version": each.version, "digest": each.digest}
-            for (tenant_id, charger_id), each in sorted(sent.items())  # two gateways lock rows in one order
+            for (tenant_id, charger_id), each in sorted(
+                sent.items()
+            )  # gateways lock rows in the same order, to avoid deadlocks
         ]
 
         def write(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Where relays remember how far they came: tables of their own, one row a bus; or in memory, for a bus in this process."""
+"""Relay positions: SQL tables, one row per bus; or in memory, for a bus in this process."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _HELD = Table(
 
 
 class SqlRelayPositions:
-    """Implements `RelayPositions`. `bus` tells relays of different buses apart: a new bus is told the whole log."""
+    """Implements `RelayPositions`. `bus` distinguishes relays of different buses: a new bus receives the whole log."""
 
     def __init__(self, where: Path | str, bus: str) -> None:
         self._bus = bus
@@ -87,7 +87,9 @@ class SqlRelayPositions:
                 index_elements=["bus"], set_={"position": position}, where=_RELAYS.c.position < position
             )
             connection.execute(put)
-            for each in sorted(held, key=lambda held: held.stream):  # two relays lock rows in one order
+            for each in sorted(
+                held, key=lambda held: held.stream
+            ):  # relays lock rows in the same order, to avoid deadlocks
                 hold = upsert_into(_HELD, connection.dialect).values(self._row(each))
                 then = {"passed": _larger(hold.excluded.passed)}
                 connection.execute(hold.on_conflict_do_update(index_elements=["bus", "stream"], set_=then))

@@ -1,5 +1,6 @@
-"""A few tables of their own: what is small, must be durable, and is neither event nor read model. Keys, passwords, import
-plans, positions."""
+"""Record tables: small, durable data that is neither an event nor a read model: keys, passwords, import plans,
+positions.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +26,20 @@ from access_policy.application.ports.event_store import StoreUnavailable
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
-BUSY_SHARE: Final = 0.8  # of the timeout: who waits for another process's transaction is told so, not cut off
-SERVER_THREADS: Final = 2  # and connections, at most: there are some of these tables in each process
-OTHERS_END_S: Final = 1.0  # how long a wipe waits for others: transactions that still see what was deleted, other wipes
+BUSY_SHARE: Final = 0.8  # share of the timeout, so that the driver's own lock error arrives first
+SERVER_THREADS: Final = 2  # also the maximum of connections: each process has several of these table sets
+OTHERS_END_S: Final = 1.0  # how long a wipe waits for transactions that still see deleted rows, and for other wipes
 
 _Answer = TypeVar("_Answer")
 
 
 class RecordTables:
-    """The tables of `metadata` in an SQLite file, which is opened or made for its owner alone, or in the PostgreSQL database
-    of a URL, which must have been migrated. Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise
-    `StoreUnavailable` after `timeout_s` at the latest."""
+    """The tables of `metadata` in an SQLite file, created with access for its owner only, or in the PostgreSQL
+    database of a URL, which must have been migrated.
+
+    Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise `StoreUnavailable`, after `timeout_s` at
+    the latest.
+    """
 
     def __init__(self, where: Path | str, metadata: MetaData, *, timeout_s: float = TIMEOUT_S) -> None:
         first = next(iter(metadata.tables))
@@ -55,7 +59,7 @@ class RecordTables:
             raise
 
     async def read(self, call: Callable[[Connection], _Answer]) -> _Answer:
-        """The answer of `call`, which sees one state of the tables throughout."""
+        """Return the result of `call`, which sees one consistent state of the tables."""
 
         def in_transaction() -> _Answer:
             with self._database.reading.begin() as connection:
@@ -64,7 +68,7 @@ class RecordTables:
         return await self._run(in_transaction)
 
     async def write(self, call: Callable[[Connection], _Answer]) -> _Answer:
-        """The answer of `call`, committed and on the disk. Where it raises, it is unknown whether that was done."""
+        """Return the result of `call`, committed and on disk. If it raises, the outcome is unknown."""
 
         def in_transaction() -> _Answer:
             with self._database.writing.begin() as connection:
@@ -73,9 +77,12 @@ class RecordTables:
         return await self._run(in_transaction)
 
     async def wipe(self, table: Table) -> None:
-        """What was deleted from the table stands in none of its files any more. A server's write-ahead log and its backups
-        hold it until they are rotated, and the new file what transactions can still see that began before the deletion and
-        have not ended a second later: it goes with the next wipe."""
+        """Remove deleted rows from all files of the table.
+
+        A server's write-ahead log and backups contain them until they are rotated, and the new file contains rows
+        that transactions can still see if they began before the deletion and run for more than a second after it: the
+        next wipe removes those.
+        """
         await self._run(lambda: _wipe_file(self._database) if self._database.is_file else _wipe(self._database, table))
 
     async def close(self) -> None:
@@ -101,7 +108,9 @@ class RecordTables:
 
 
 def only_one(connection: Connection, *names: str) -> None:
-    """Until the transaction ends, no other one that says the same names goes on from here. In a file none does anyway."""
+    """Until the transaction ends, every other transaction that passes the same names waits here. SQLite needs no such
+    lock.
+    """
     if connection.dialect.name == "postgresql":
         digest = hashlib.sha256("\0".join(names).encode()).digest()
         key = literal(int.from_bytes(digest[:8], "big", signed=True), BigInteger)
@@ -109,12 +118,12 @@ def only_one(connection: Connection, *names: str) -> None:
 
 
 def as_stored(at: datetime) -> datetime:
-    """UTC, without saying so: what every database keeps."""
+    """UTC without an offset: the form that every database stores."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def as_text(at: datetime) -> str:
-    """UTC, as text that sorts as time does."""
+    """UTC as text that sorts chronologically."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -140,22 +149,22 @@ def _open(connection: Connection, metadata: MetaData) -> None:
         return
     metadata.create_all(connection)
     for table in metadata.tables.values():
-        for index in table.indexes:  # one that came later than the table
+        for index in table.indexes:  # a column newer than the table
             index.create(connection, checkfirst=True)
 
 
 def _wipe_file(database: Database) -> None:
-    """Empty the write-ahead log, which still holds what `secure_delete` overwrote in the file itself."""
-    connection = database.reading.raw_connection()  # any other is in a transaction from its first statement on
+    """Empty the write-ahead log, which still contains the rows that `secure_delete` overwrote in the file."""
+    connection = database.reading.raw_connection()  # any other connection is in a transaction from its first statement
     try:
         if not _in_time(lambda: _checkpointed(connection.cursor())):
-            raise sqlite3.OperationalError("another process reads the file; its log is not emptied yet")
+            raise sqlite3.OperationalError("another process is reading the file, so its log is not emptied yet")
     finally:
         connection.close()
 
 
 def _checkpointed(cursor: Any) -> bool:
-    """SQLite does not wait for a process that is at it already."""
+    """SQLite does not wait for another process that is checkpointing."""
     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ((busy, _, _),) = cursor.fetchall()
     cursor.close()
@@ -163,7 +172,7 @@ def _checkpointed(cursor: Any) -> bool:
 
 
 def _in_time(is_so: Callable[[], bool]) -> bool:
-    """Whether it came to be so while there was time to wait for others."""
+    """Wait until the condition holds; False if time runs out."""
     until = time.monotonic() + OTHERS_END_S
     while not is_so():
         if time.monotonic() > until:
@@ -172,7 +181,7 @@ def _in_time(is_so: Callable[[], bool]) -> bool:
     return True
 
 
-# Of this database: who may see what was deleted before transaction `:next` began, on account of when it began itself.
+# Sessions of this database that may still see rows deleted before transaction `:next`.
 _OLDER: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(:next AS xid8) AS xid))"
@@ -180,7 +189,7 @@ _OLDER: Final = text(
 
 
 def _wipe(database: Database, table: Table) -> None:
-    """Write the table anew: a plain VACUUM gives the room of deleted rows free and leaves in it what they held."""
+    """Rewrite the table: a plain VACUUM frees the space of deleted rows but leaves their content in it."""
     with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
         if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
@@ -188,5 +197,5 @@ def _wipe(database: Database, table: Table) -> None:
         file = select(func.pg_relation_filenode(table.name))
         before = connection.execute(file).scalar()
         connection.execute(text(f"VACUUM (FULL) {table.name}"))
-        if connection.execute(file).scalar() == before:  # the server warns and does nothing
+        if connection.execute(file).scalar() == before:  # otherwise the server only warns
             raise SQLAlchemyError(f"only the owner of the table {table.name} can wipe it")

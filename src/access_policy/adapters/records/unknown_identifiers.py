@@ -1,4 +1,4 @@
-"""Values of identifiers that nobody has, encrypted, in tables of their own with a retention period (ADR 0007)."""
+"""Values of unknown identifiers, encrypted, in their own tables with a retention period (ADR 0007)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 WRITTEN_AGAIN_AFTER: Final = timedelta(hours=1)  # the retention period counts from the last attempt, to the hour
 PENDING_MAX: Final = 1_000
 RECENT_MAX: Final = 10_000
-ROWS_MAX: Final = 10_000  # of a tenant; the ones seen longest ago go first
+ROWS_MAX: Final = 10_000  # per tenant; the least recently seen are dropped first
 NONCE_BYTES: Final = 12
 
 METADATA = MetaData()
@@ -59,7 +59,9 @@ class _Row:
 
 
 class SqlUnknownIdentifiers:
-    """Implements `UnknownIdentifiers`. `remember` hands over to one task that writes what has come together."""
+    """Implements `UnknownIdentifiers`. `remember` queues for one task, which writes everything queued in one
+    transaction.
+    """
 
     def __init__(
         self, where: Path | str, master_key: bytes, *, retention: timedelta, timeout_s: float = TIMEOUT_S
@@ -133,7 +135,7 @@ class SqlUnknownIdentifiers:
 
     async def _write(self, rows: list[_Row]) -> None:
         def write(connection: Connection) -> None:
-            only_one(connection, "unknown_identifier")  # what is too many is counted by one at a time
+            only_one(connection, "unknown_identifier")  # one process at a time counts the excess
             put = upsert_into(_VALUES, connection.dialect)
             then = {name: put.excluded[name] for name in ("kind", "sealed", "seen_at")}
             put = put.on_conflict_do_update(index_elements=["tenant_id", "pseudonym"], set_=then)
@@ -144,7 +146,7 @@ class SqlUnknownIdentifiers:
         try:
             await self._tables.write(write)
         except StoreUnavailable as trouble:  # the next attempt brings the value again
-            logger.warning("values of %d unknown identifiers are not kept: %s", len(rows), trouble)
+            logger.warning("values of %d unknown identifiers could not be stored: %s", len(rows), trouble)
             for row in rows:
                 self._recent.pop((row.tenant_id, row.pseudonym), None)
 
@@ -153,18 +155,20 @@ class SqlUnknownIdentifiers:
         return nonce + self._cipher.encrypt(nonce, value.as_spelled.encode(), f"{tenant_id}\0{pseudonym}".encode())
 
     def _open(self, tenant_id: TenantId, pseudonym: str, kind: IdentifierKind, sealed: bytes) -> Identifier | None:
-        """None for a value that was sealed with another key."""
+        """None for a value sealed with another key."""
         try:
             plain = self._cipher.decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{tenant_id}\0{pseudonym}".encode()
             )
         except (InvalidTag, ValueError):
-            logger.warning("the value of an unknown identifier does not open; it is treated as not kept")
+            logger.warning("the value of an unknown identifier cannot be decrypted; it is treated as not stored")
             return None
         try:
             return identifier(kind, plain.decode())
         except IdentifierInvalid:
-            logger.warning("the value of an unknown identifier is not of its kind any more; it is treated as not kept")
+            logger.warning(
+                "the value of an unknown identifier is no longer valid for its kind; it is treated as not stored"
+            )
             return None
 
 

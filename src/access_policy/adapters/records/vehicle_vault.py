@@ -1,5 +1,6 @@
-"""The vault: a key of its own for each vehicle, wrapped by the master key. Forgetting a vehicle deletes its key, and
-with it the values in every copy of the log (crypto-shredding, ADR 0007)."""
+"""The vault: one key per vehicle, wrapped by the master key. Forgetting a vehicle deletes its key, and thereby erases
+its values in every copy of the log (crypto-shredding, ADR 0007).
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ _DELETE: Final = delete(_KEYS).where(
 
 
 class SealBroken(Exception):
-    """A sealed value or a wrapped key was altered, or the master key is not the one it was made with."""
+    """A sealed value or wrapped key was altered, or the master key is the wrong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,12 @@ class _VehicleKey:
 
 
 class SqlVehicleVault:
-    """Implements `VehicleVault`. A sealed value reads `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>` and
-    opens only for its own tenant and vehicle.
+    """Implements `VehicleVault`. A sealed value reads `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>`
+    and opens only for its own tenant and vehicle.
 
-    A server's write-ahead log and backups hold a forgotten vehicle's wrapped key until they are rotated. What keeps it shut
-    is the master key, which never lies in the database."""
+    A server's write-ahead log and backups contain a forgotten vehicle's wrapped key until they are rotated. The
+    master key, which is never stored in the database, protects it.
+    """
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._master = AESGCM(master_key)
@@ -66,7 +68,7 @@ class SqlVehicleVault:
         return sealed
 
     async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
-        """One transaction for all keys that are new. Raises `StoreUnavailable`."""
+        """One transaction for all new keys. Raises `StoreUnavailable`."""
         vehicle_ids = {vehicle_id for vehicle_id, _ in values}
 
         def seal(connection: Connection) -> list[str]:
@@ -78,8 +80,9 @@ class SqlVehicleVault:
         return await self._tables.write(seal)
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
-        """None also for a value of an earlier vehicle of the same id, which was forgotten. Raises `SealBroken`,
-        `StoreUnavailable`."""
+        """None also for a value of an earlier, forgotten vehicle with the same id. Raises `SealBroken`,
+        `StoreUnavailable`.
+        """
         (value,) = await self.unseal_many(tenant_id, [(vehicle_id, sealed)])
         return value
 
@@ -98,7 +101,7 @@ class SqlVehicleVault:
         await self.forget_many(tenant_id, [vehicle_id])
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
-        """All or none. Raises `StoreUnavailable`: forget again."""
+        """Atomic. Raises `StoreUnavailable`: forget again."""
         if not vehicle_ids:
             return
         forgotten = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
@@ -113,13 +116,13 @@ class SqlVehicleVault:
     def _keys_made(
         self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
     ) -> dict[VehicleId, _VehicleKey]:
-        """Raises `StoreUnavailable` where a vehicle is forgotten at the same moment."""
-        ids = sorted(vehicle_ids)  # everybody locks rows in this order
+        """Raises `StoreUnavailable` if a vehicle is forgotten concurrently."""
+        ids = sorted(vehicle_ids)  # all writers lock rows in this order, to avoid deadlocks
         rows = [self._new_row(tenant_id, vehicle_id) for vehicle_id in ids]
         connection.execute(upsert_into(_KEYS, connection.dialect).on_conflict_do_nothing(), rows)
         made = self._keys(connection, tenant_id, ids)  # another process may have been first
         if len(made) < len(ids):
-            raise StoreUnavailable("a vehicle was forgotten just now")
+            raise StoreUnavailable("a vehicle was forgotten concurrently; try again")
         return made
 
     def _new_row(self, tenant_id: TenantId, vehicle_id: VehicleId) -> dict[str, str | bytes]:
@@ -130,7 +133,7 @@ class SqlVehicleVault:
     def _keys(
         self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
     ) -> dict[VehicleId, _VehicleKey]:
-        """Of those that have one. Raises `SealBroken`."""
+        """The keys of those vehicles that have one. Raises `SealBroken`."""
         keys: dict[VehicleId, _VehicleKey] = {}
         ids = list(vehicle_ids)
         for begin in range(0, len(ids), IDS_ASKED_MAX):
@@ -155,7 +158,7 @@ def _opened(key: _VehicleKey | None, sealed: str, bound_to: bytes) -> str | None
 
 
 def _bound_to(*parts: str) -> bytes:
-    """What a ciphertext belongs to; no id holds a NUL."""
+    """The associated data of a ciphertext; no id contains a NUL."""
     return "\0".join(parts).encode()
 
 
@@ -168,7 +171,7 @@ def _decrypt(cipher: AESGCM, ciphertext: bytes, bound_to: bytes) -> bytes:
     try:
         return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], bound_to)
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("a sealed value does not open with its key; is the vault's key the right one?") from error
+        raise SealBroken("a sealed value cannot be decrypted; check that the vault's key is the right one") from error
 
 
 def _parsed(sealed: str) -> tuple[str, bytes]:
@@ -176,7 +179,7 @@ def _parsed(sealed: str) -> tuple[str, bytes]:
         version, key_id, text = sealed.split(".")
         ciphertext = base64.b64decode(text, altchars=b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
-        raise SealBroken("this is no sealed value") from error
+        raise SealBroken("this is not a sealed value") from error
     if version != FORMAT:
         raise SealBroken(f"a sealed value of format {version!r} is unknown")
     return key_id, ciphertext
