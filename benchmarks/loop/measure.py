@@ -218,7 +218,7 @@ def _intake(scene: Scene, service: Service, runs: int) -> Iterator[Run]:
     loop = asyncio.get_running_loop()
 
     async def take(body: str) -> None:
-        await service.container.intake.receiver().take(read(body))
+        await service.container.intake.receiver().receive(read(body))
 
     def run(body: str) -> None:
         asyncio.run_coroutine_threadsafe(take(body), loop).result()

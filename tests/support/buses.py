@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, Fate, Outcome, check_size
+from access_policy.application.ports.event_bus import (
+    ACCEPTED,
+    BusUnavailable,
+    Entry,
+    PublishResult,
+    PublishStatus,
+    check_size,
+)
 
 
 @dataclass
@@ -55,7 +62,7 @@ class FaultyBus:
     refused: frozenset[str] = frozenset()  # event ids
     faults: Counter[str] = field(default_factory=Counter)
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         check_size(entries)
         await asyncio.sleep(0.001 + 0.01 * self.chance.random())
         if self.is_down:
@@ -70,18 +77,18 @@ class FaultyBus:
     async def close(self) -> None:
         pass
 
-    def _taken(self, entry: Entry) -> Outcome:
+    def _taken(self, entry: Entry) -> PublishResult:
         if entry.event_id in self.refused:
             self.faults["entry refused"] += 1
-            return Outcome(Fate.REFUSED, "MalformedDetail")
+            return PublishResult(PublishStatus.REFUSED, "MalformedDetail")
         if self._happens(self.entry_lost):
             self.faults["entry lost"] += 1
-            return Outcome(Fate.NOT_NOW, "InternalFailure")
+            return PublishResult(PublishStatus.NOT_NOW, "InternalFailure")
         self.consumer.take(json.loads(entry.detail))
         if self._happens(self.repeated):
             self.faults["repeated by the bus"] += 1
             self.consumer.take(json.loads(entry.detail))
-        return TAKEN
+        return ACCEPTED
 
     def _happens(self, share: float) -> bool:
         return share > 0 and self.chance.random() < share

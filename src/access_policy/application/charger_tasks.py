@@ -13,7 +13,7 @@ from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 500  # chargers; the others begin at a later look
+AT_ONCE: Final = 500  # chargers; the others start later
 
 
 class ChargerTasks:
@@ -26,7 +26,7 @@ class ChargerTasks:
         self._tasks: dict[ChargerKey, asyncio.Task[None]] = {}
 
     def begin(self, key: ChargerKey, work: Callable[[ChargerKey], Coroutine[Any, Any, None]]) -> bool:
-        """Start `work` beside the caller; False while the charger has a task already, or too many others have one."""
+        """Start `work` as a task; False if the charger has a task already, or too many others have one."""
         if key in self._tasks or len(self._tasks) >= self._at_once:
             return False
         task = self._tasks[key] = asyncio.create_task(self._supervised(key, work), name=f"{self._name} {key[1]}")
@@ -34,12 +34,12 @@ class ChargerTasks:
         return True
 
     async def finish(self) -> None:
-        """Wait for the tasks under way."""
+        """Wait for the running tasks."""
         while self._tasks:
             await asyncio.wait(set(self._tasks.values()))
 
     async def cancel(self) -> None:
-        """End the tasks under way; returns once all have ended."""
+        """Cancel the running tasks and wait for their end."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

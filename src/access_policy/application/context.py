@@ -27,7 +27,7 @@ class Context:
     command_seed: str | None = None
 
     def created_id(self, operation: str, target: str = "") -> str:
-        """The id of what `operation` creates at `target`: the same in every run of the command; random without a seed."""
+        """The id for a new object of `operation` at `target`: equal in every run of the command, random without a seed."""
         if self.command_seed is None:
             return new_id()[:CREATED_ID_LENGTH]
         derived_from = "\0".join((self.command_seed, operation, target))
@@ -38,14 +38,14 @@ _random_bits = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311  i
 
 
 def new_id() -> str:
-    """128 random bits in hex, of which no two are alike. Not a secret."""
+    """128 random bits in hex: unique, but not a secret."""
     return f"{_random_bits(128):032x}"
 
 
 def enveloped(
     context: Context, events: tuple[object, ...], *, now: datetime, occurred_at: datetime | None = None
 ) -> tuple[NewEvent, ...]:
-    """Each event with an envelope and an id of its own."""
+    """Put each event in an envelope with a new id."""
     return tuple(
         NewEvent(
             event,

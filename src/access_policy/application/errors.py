@@ -1,12 +1,12 @@
-"""Why the application refuses a command that the domain would take."""
+"""Refusals of the application: version mismatches and contention."""
 
 from __future__ import annotations
 
-ANY_VERSION = -1  # expected of what must be there already, at whatever version; 0 of what must not be there yet
+ANY_VERSION = -1  # the aggregate must exist, at any version; 0 expects that it does not exist
 
 
 class VersionMismatch(Exception):
-    """The caller expects another version than the current one (0: not there): read again, then decide again."""
+    """The caller expected another version than the current one (0: does not exist). Read again, then decide again."""
 
     def __init__(self, expected: int, current: int) -> None:
         super().__init__(f"version {expected} was expected, the current one is {current}")
@@ -15,11 +15,11 @@ class VersionMismatch(Exception):
 
 
 class TooBusy(Exception):
-    """Others kept writing to the same aggregate; nothing was written. Try again."""
+    """Other writers kept changing the same aggregate; nothing was written. Try again."""
 
 
 def check_version(expected: int | None, current: int) -> None:
-    """Raises `VersionMismatch`; no expectation always fits."""
+    """Raises `VersionMismatch`; None matches every version."""
     fits = current > 0 if expected == ANY_VERSION else expected in (None, current)
     if not fits:
         assert expected is not None

@@ -1,6 +1,6 @@
-"""Tags of chargers' own freevend sessions: they identify nobody, so that no vehicle may have one.
+"""Tags that chargers send for their own freevend sessions. No vehicle may have one.
 
-A vehicle that had one would be charged with whatever anyone draws in freevend, and would let anyone in under managed access.
+A vehicle with such a tag would be billed for all freevend charging, and would give everyone access under managed access.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class IdentifierIsFreevendTag(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class FreevendTags:
-    """Those of all capability profiles that a charger of the tenant may have, now or later."""
+    """The freevend tags of all capability profiles that a charger of the tenant may have."""
 
     profiles: CapabilityProfiles | None = None
 
     def check(self, tenant_id: TenantId) -> Callable[[Identifier], None]:
-        """A check of identifiers that are to become a vehicle's. It raises `IdentifierIsFreevendTag`."""
+        """Return a check of new identifiers of vehicles, which raises `IdentifierIsFreevendTag`."""
         known = () if self.profiles is None else self.profiles.all(tenant_id)
         tags = {REMOTE_START_TAG, *(each.freevend_tag for each in known if each.freevend_tag is not None)}
         forbidden = _keys(frozenset(tags))
@@ -55,7 +55,7 @@ def _keys(tags: frozenset[str]) -> frozenset[_Key]:
 
 
 def _spelled(kind: IdentifierKind, tag: str) -> tuple[_Key, ...]:
-    """None of a number plate, which no charger reads from a tag."""
+    """Empty for a number plate: no charger reads one from a tag."""
     if kind is IdentifierKind.PLATE:
         return ()
     try:

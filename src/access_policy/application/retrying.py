@@ -1,4 +1,4 @@
-"""A lost race is run again: wraps a handler so that a version conflict loads and decides afresh."""
+"""Retry commands that lose a race: after a version conflict the handler loads and decides again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Handler = Callable[[Context, Command], Awaitable[Result]]
 
 
 def retrying(handler: Handler[Command, Result]) -> Handler[Command, Result]:
-    """Raises `TooBusy` after `TRIES` conflicts. Handlers change nothing before their append, so running one again is safe."""
+    """Run the handler again after a version conflict. Handlers change nothing before their append, so this is safe.
+
+    Raises `TooBusy` after `TRIES` conflicts.
+    """
 
     async def run(context: Context, command: Command) -> Result:
         backoff = Backoff(PAUSE_S, PAUSE_LONGEST_S)

@@ -1,4 +1,4 @@
-"""CSV files that a spreadsheet opens as they are: characters outside ASCII survive, and no cell is run as a formula."""
+"""CSV files for spreadsheets: characters outside ASCII survive, and no cell runs as a formula."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-BYTE_ORDER_MARK = "\ufeff"  # before a file: by it Excel knows UTF-8
+BYTE_ORDER_MARK = "\ufeff"  # Excel recognises UTF-8 by it
 
-# Spreadsheets run cells that begin like this as formulas (OWASP, CSV injection); an apostrophe before them is the guard.
+# Spreadsheets run cells with these prefixes as formulas (OWASP, CSV injection); a leading apostrophe prevents it.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
 
 
 def guarded(text: str) -> str:
-    """`text` so that no spreadsheet runs it; `unguarded` gives it back."""
+    """Escape `text` so that no spreadsheet runs it; `unguarded` reverses it."""
     return f"'{text}" if needs_guard(text) else text
 
 
@@ -24,7 +24,7 @@ def unguarded(text: str) -> str:
 
 
 def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """The rows' columns under a header, with a byte order mark; texts are guarded."""
+    """Write the columns of the rows under a header, with a byte order mark; texts are guarded."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns)
     writer.writeheader()

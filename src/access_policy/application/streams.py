@@ -29,12 +29,12 @@ def transaction_stream(tenant_id: TenantId, charger_id: ChargerId, transaction_i
 
 
 def driver_message_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
-    """What the driver of the attempt was told besides the answer."""
+    """Messages to the driver of the attempt, besides the response."""
     return StreamId(f"{tenant_id}/driver_message/{attempt_id}")
 
 
 def pin_lockout_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
-    """Of the attempt that was one too many."""
+    """The stream of the lockout that the attempt caused."""
     return StreamId(f"{tenant_id}/pin_lockout/{attempt_id}")
 
 
@@ -51,7 +51,7 @@ def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
 
 
 def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
-    """Of the installation, not of a tenant: a charge point id is unique over all tenants."""
+    """Belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
     return StreamId(f"-/charge_point/{quote(charge_point_id, safe='')}")
 
 
@@ -60,6 +60,6 @@ def tenant_of(stream: StreamId) -> TenantId:
 
 
 def aggregate_of(stream: StreamId) -> tuple[str, str]:
-    """Kind and id of what the stream is about."""
+    """The kind and the id of the stream's aggregate."""
     _, kind, rest = stream.split("/", 2)
     return kind, rest

@@ -1,6 +1,6 @@
-"""Long work on the event loop, divided into turns: chargers get their answers between two of them.
+"""Long work on the event loop, divided into turns, so that chargers get their responses in between.
 
-Work on values that nothing changes meanwhile (a policy, a copy of a registry, rows) may run on a thread instead.
+Work on immutable values (a policy, a copy of a registry, rows) may run on a thread instead.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ _Item = TypeVar("_Item")
 
 
 async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterator[_Item]:
-    """The items in order; after each `at_a_time` of them, and before the first, everyone else on the event loop has a turn.
-    What the items were taken from may change meanwhile: pass a copy (`list(…)`) of a collection that does."""
+    """Yield the items in order; before the first, and after each `at_a_time` of them, other tasks of the loop run.
+
+    The collection may change in between: pass a copy (`list(…)`) of one that does."""
     for number, item in enumerate(items):
         if number % at_a_time == 0:
             await asyncio.sleep(0)
@@ -24,13 +25,12 @@ async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterat
 
 
 async def let_go(items: list[Any], *, at_a_time: int = FREED_AT_A_TIME) -> None:
-    """Empty a long list whose items nobody else holds, in turns: freeing tens of thousands of objects at once would hold the
-    event loop, and every thread with it."""
+    """Empty a long list in turns: freeing tens of thousands of objects at once would block the event loop and all threads."""
     async for _ in in_turns(range(0, len(items), at_a_time)):
         del items[-at_a_time:]
 
 
 def let_go_on_a_thread(items: list[Any]) -> None:
-    """As `let_go`: the event loop has its turn between two slices."""
+    """Like `let_go`, on a thread: the event loop runs between two slices."""
     while items:
         del items[-FREED_AT_A_TIME:]

@@ -16,7 +16,7 @@ import pytest
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
-from access_policy.application.ports.event_bus import BYTES_MAX, TAKEN, Entry, EventBus
+from access_policy.application.ports.event_bus import ACCEPTED, BYTES_MAX, Entry, EventBus
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from tests.support.aws import REGION, client
@@ -87,7 +87,7 @@ def entry(number: int, detail: str = '{"a": 1}', detail_type: str = "AccessDenie
 
 async def test_what_is_published_arrives_in_eventbridges_envelope(subscribe: Callable[..., Any]) -> None:
     async with subscribe(ALL) as subscribed:
-        assert await subscribed.bus.publish([entry(1, '{"data": {"name": "Nächte"}}')]) == [TAKEN]
+        assert await subscribed.bus.publish([entry(1, '{"data": {"name": "Nächte"}}')]) == [ACCEPTED]
 
         (event,) = await subscribed.received(1)
 
@@ -117,7 +117,7 @@ async def test_a_rule_takes_the_same_events_on_each_bus(subscribe: Callable[...,
 
 async def test_a_call_takes_ten_entries_and_less_than_256_kib(subscribe: Callable[..., Any]) -> None:
     async with subscribe(ALL) as subscribed:
-        assert await subscribed.bus.publish([entry(n) for n in range(10)]) == [TAKEN] * 10
+        assert await subscribed.bus.publish([entry(n) for n in range(10)]) == [ACCEPTED] * 10
         for too_much in ([], [entry(n) for n in range(11)], [entry(1, json.dumps("x" * BYTES_MAX))]):
             with pytest.raises(ValueError, match="fit"):
                 await subscribed.bus.publish(too_much)
@@ -131,7 +131,7 @@ async def test_every_public_event_is_taken(subscribe: Callable[..., Any]) -> Non
     async with subscribe(ALL) as subscribed:
         for start in range(0, len(entries), 10):
             batch = entries[start : start + 10]
-            assert await subscribed.bus.publish(batch) == [TAKEN] * len(batch)
+            assert await subscribed.bus.publish(batch) == [ACCEPTED] * len(batch)
         events = await subscribed.received(len(entries))
 
     assert {event["detail"]["event_id"] for event in events} == {each.event_id for each in entries}

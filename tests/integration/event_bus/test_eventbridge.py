@@ -17,7 +17,14 @@ from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
-from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, EventBus, Fate, Outcome
+from access_policy.application.ports.event_bus import (
+    ACCEPTED,
+    BusUnavailable,
+    Entry,
+    EventBus,
+    PublishResult,
+    PublishStatus,
+)
 from access_policy.application.ports.event_store import Append, EventStore
 from access_policy.application.relay.pace import Pace
 from access_policy.application.relay.relay import Relay
@@ -58,8 +65,14 @@ async def test_each_entry_has_its_own_outcome(faulty_aws: Stub, bus: EventBus) -
 
     outcomes = await bus.publish([entry(n, json.dumps({"n": n})) for n in range(5)])
 
-    assert [outcome.fate for outcome in outcomes] == [
-        *(Fate.TAKEN, Fate.NOT_NOW, Fate.NOT_NOW, Fate.REFUSED, Fate.TAKEN)
+    assert [outcome.status for outcome in outcomes] == [
+        *(
+            PublishStatus.ACCEPTED,
+            PublishStatus.NOT_NOW,
+            PublishStatus.NOT_NOW,
+            PublishStatus.REFUSED,
+            PublishStatus.ACCEPTED,
+        )
     ]
     assert outcomes[3].reason.startswith("MalformedDetail")
     assert [number_of(put) for put in faulty_aws.taken] == [0, 4]
@@ -68,7 +81,7 @@ async def test_each_entry_has_its_own_outcome(faulty_aws: Stub, bus: EventBus) -
 async def test_what_eventbridge_itself_calls_malformed_is_refused(bus: EventBus) -> None:
     first, second = await bus.publish([entry(1, "no json"), entry(2)])
 
-    assert (first.fate, second) == (Fate.REFUSED, TAKEN)
+    assert (first.status, second) == (PublishStatus.REFUSED, ACCEPTED)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +103,7 @@ async def test_a_call_that_fails_leaves_all_its_entries_to_be_sent_again(
         await bus.publish([entry(1), entry(2)])
 
     faulty_aws.refuse = lambda _: None
-    assert await bus.publish([entry(1), entry(2)]) == [TAKEN, TAKEN]
+    assert await bus.publish([entry(1), entry(2)]) == [ACCEPTED, ACCEPTED]
 
 
 async def test_an_entry_without_permission_keeps_everything_back(faulty_aws: Stub, bus: EventBus) -> None:
@@ -113,7 +126,11 @@ async def test_a_request_that_is_refused_as_a_whole_is_refused_for_the_entry_tha
 
     outcomes = await bus.publish([entry(n, json.dumps({"n": n})) for n in range(3)])
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.TAKEN, Fate.REFUSED, Fate.TAKEN]
+    assert [outcome.status for outcome in outcomes] == [
+        PublishStatus.ACCEPTED,
+        PublishStatus.REFUSED,
+        PublishStatus.ACCEPTED,
+    ]
 
 
 async def test_an_answer_that_is_lost_is_no_answer(faulty_aws: Stub, bus: EventBus) -> None:
@@ -145,9 +162,9 @@ def test_an_address_that_cannot_be_meant_is_refused(address: str) -> None:
 class TrustingEventBridge(EventBridgeBus):
     """The red control: status 200 is taken for all entries taken."""
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         await super().publish(entries)
-        return [TAKEN] * len(entries)
+        return [ACCEPTED] * len(entries)
 
 
 async def published_through_faults(

@@ -50,17 +50,19 @@ async def test_a_relay_begins_at_the_start_and_only_goes_on(positions: RelayPosi
 
 
 async def test_one_relay_at_a_time_has_the_claim_until_it_runs_out_or_is_released(positions: RelayPositions) -> None:
-    assert await positions.claim("one", now=NOON, lasts=LASTS)
-    assert not await positions.claim("two", now=NOON + timedelta(seconds=14), lasts=LASTS)
-    assert await positions.claim("one", now=NOON + timedelta(seconds=14), lasts=LASTS), "and goes on"
-    assert not await positions.claim("two", now=NOON + timedelta(seconds=28), lasts=LASTS)
-    assert await positions.claim("two", now=NOON + timedelta(seconds=29), lasts=LASTS), "the first one is gone"
-    assert not await positions.claim("one", now=NOON + timedelta(seconds=30), lasts=LASTS)
+    assert await positions.acquire_lease("one", now=NOON, lasts=LASTS)
+    assert not await positions.acquire_lease("two", now=NOON + timedelta(seconds=14), lasts=LASTS)
+    assert await positions.acquire_lease("one", now=NOON + timedelta(seconds=14), lasts=LASTS), "and goes on"
+    assert not await positions.acquire_lease("two", now=NOON + timedelta(seconds=28), lasts=LASTS)
+    assert await positions.acquire_lease("two", now=NOON + timedelta(seconds=29), lasts=LASTS), "the first one is gone"
+    assert not await positions.acquire_lease("one", now=NOON + timedelta(seconds=30), lasts=LASTS)
 
-    await positions.release("one")
-    assert not await positions.claim("one", now=NOON + timedelta(seconds=30), lasts=LASTS), "it was not its to release"
-    await positions.release("two")
-    assert await positions.claim("one", now=NOON + timedelta(seconds=30), lasts=LASTS)
+    await positions.release_lease("one")
+    assert not await positions.acquire_lease("one", now=NOON + timedelta(seconds=30), lasts=LASTS), (
+        "it was not its to release"
+    )
+    await positions.release_lease("two")
+    assert await positions.acquire_lease("one", now=NOON + timedelta(seconds=30), lasts=LASTS)
 
 
 async def test_a_held_stream_is_held_from_its_first_event_on_whatever_is_passed_over_later(

@@ -17,7 +17,7 @@ from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake import sqs as sqs_module
 from access_policy.adapters.event_intake.messages import BadEvent, read
 from access_policy.adapters.event_intake.sqs import SqsIntake
-from access_policy.application.ports.event_intake import EventIntake, Fate, Verdict
+from access_policy.application.ports.event_intake import EventIntake, IntakeResult, IntakeStatus
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Role
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -40,14 +40,14 @@ class Watched:
     broken: BaseException | None = None
     takes: int = 0
 
-    async def take(self, event: Any) -> Verdict:
+    async def receive(self, event: Any) -> IntakeResult:
         self.takes += 1
         await asyncio.sleep(self.delay_s)
         if self.is_away:
             raise StoreUnavailable("away")
         if self.broken is not None:
             raise self.broken
-        return await self.intake.take(event)
+        return await self.intake.receive(event)
 
 
 class Sender(Protocol):
@@ -71,14 +71,14 @@ class Direct:
     async def deliver(self, *messages: dict[str, Any] | str) -> None:
         for message in messages:
             try:
-                verdict = await self.watched.take(read(message if isinstance(message, str) else json.dumps(message)))
+                result = await self.watched.receive(read(message if isinstance(message, str) else json.dumps(message)))
             except BadEvent as bad:
                 self.refused.append(str(bad))
             except StoreUnavailable:
                 pass
             else:
-                if verdict.fate is Fate.REFUSED:
-                    self.refused.append(f"{verdict.code}: {verdict.reason}")
+                if result.status is IntakeStatus.REFUSED:
+                    self.refused.append(f"{result.code}: {result.reason}")
 
     async def deliver_again(self, message: dict[str, Any]) -> None:
         await self.deliver(message)
@@ -203,8 +203,8 @@ async def taking(
         held: dict[str, Watched] = {}
 
         class Late:
-            async def take(self, event: Any) -> Verdict:
-                return await held["watched"].take(event)
+            async def receive(self, event: Any) -> IntakeResult:
+                return await held["watched"].receive(event)
 
         api = await stack.enter_async_context(http_api(tmp_path, intake=Late()))
         watched = held["watched"] = Watched(api.container.intake.receiver())

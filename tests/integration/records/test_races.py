@@ -115,12 +115,14 @@ async def test_fleets_that_are_sealed_and_forgotten_at_once_block_nobody(records
     assert rows(records_location, "vault", "SELECT count(*) FROM vehicle_key") == [(0,)]
 
 
-async def test_one_of_the_relays_that_ask_at_once_has_the_claim(records_location: Place) -> None:
+async def test_acquire_lease_when_several_relays_try_at_once_gives_it_to_one(records_location: Place) -> None:
     async with several(lambda: SqlRelayPositions(inside(records_location, "relay"), "a bus")) as relays:
         for number in range(ROUNDS):
             now = NOON + number * 2 * LASTS
-            claimed = await all_of([relay.claim(f"r-{n}", now=now, lasts=LASTS) for n, relay in enumerate(relays)])
-            assert sorted(claimed) == [False] * (PROCESSES - 1) + [True]
+            leased = await all_of(
+                [relay.acquire_lease(f"r-{n}", now=now, lasts=LASTS) for n, relay in enumerate(relays)]
+            )
+            assert sorted(leased) == [False] * (PROCESSES - 1) + [True]
 
 
 async def test_relays_that_note_the_same_streams_at_once_lose_nothing(records_location: Place) -> None:

@@ -13,7 +13,7 @@ import pytest
 from access_policy.adapters.event_intake.messages import read
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.intake.receiving import Intake
-from access_policy.application.ports.event_intake import Fate
+from access_policy.application.ports.event_intake import IntakeStatus
 from access_policy.application.ports.incoming_events import IncomingEvent
 from tests.support.http_api import HttpApi, http_api
 from tests.support.incoming import commissioned, decommissioned
@@ -36,24 +36,24 @@ async def names(api: HttpApi) -> dict[str, str]:
 
 async def test_an_event_that_is_overtaken_by_another_process_is_outdated(api: HttpApi) -> None:
     other: Intake = api.container.intake.receiver()
-    overtaken: list[Fate] = []
+    overtaken: list[IntakeStatus] = []
 
     async def overtaking(context: Any, command: Any) -> Any:
         if not overtaken:
-            overtaken.append((await other.take(event(commissioned("bus-7", 2)))).fate)
+            overtaken.append((await other.receive(event(commissioned("bus-7", 2)))).status)
         return await other.put_vehicle(context, command)
 
     slow = replace(other, put_vehicle=overtaking)
 
-    verdict = await slow.take(event(commissioned("bus-7", 1)))
+    result = await slow.receive(event(commissioned("bus-7", 1)))
 
-    assert (overtaken, verdict.fate) == ([Fate.APPLIED], Fate.OUTDATED)
+    assert (overtaken, result.status) == ([IntakeStatus.APPLIED], IntakeStatus.OUTDATED)
     assert await names(api) == {"bus-7": "Bus 2"}
 
 
 async def test_an_operator_who_changes_the_same_vehicle_meanwhile_is_not_overlooked(api: HttpApi) -> None:
     intake: Intake = api.container.intake.receiver()
-    await intake.take(event(commissioned("bus-7", 1)))
+    await intake.receive(event(commissioned("bus-7", 1)))
     meddled: list[str] = []
 
     async def meddling(context: Any, command: Any) -> Any:
@@ -62,9 +62,9 @@ async def test_an_operator_who_changes_the_same_vehicle_meanwhile_is_not_overloo
             await api.recorded(("PUT", "/v1/vehicles/bus-7", {"name": "Renamed", "access_class": "own"}))
         return await intake.put_vehicle(context, command)
 
-    verdict = await replace(intake, put_vehicle=meddling).take(event(commissioned("bus-7", 2)))
+    result = await replace(intake, put_vehicle=meddling).receive(event(commissioned("bus-7", 2)))
 
-    assert verdict.fate is Fate.APPLIED
+    assert result.status is IntakeStatus.APPLIED
     assert await names(api) == {"bus-7": "Bus 2"}
 
 
@@ -73,7 +73,7 @@ async def test_when_others_never_stop_changing_it_the_sender_is_told_to_come_aga
         raise VersionMismatch(1, 2)
 
     with pytest.raises(TooBusy):
-        await replace(api.container.intake.receiver(), put_vehicle=busy).take(event(commissioned("bus-7", 1)))
+        await replace(api.container.intake.receiver(), put_vehicle=busy).receive(event(commissioned("bus-7", 1)))
 
 
 async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older_ones_are_not(api: HttpApi) -> None:
@@ -84,12 +84,14 @@ async def test_an_event_whose_taking_died_is_taken_when_it_comes_again_and_older
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        await replace(intake, put_vehicle=dies).take(newer)
+        await replace(intake, put_vehicle=dies).receive(newer)
 
-    assert (await intake.take(event(commissioned("bus-7", 1)))).fate is Fate.OUTDATED
-    assert (await intake.take(newer)).fate is Fate.APPLIED
+    assert (await intake.receive(event(commissioned("bus-7", 1)))).status is IntakeStatus.OUTDATED
+    assert (await intake.receive(newer)).status is IntakeStatus.APPLIED
     assert await names(api) == {"bus-7": "Bus 2"}
 
 
 async def test_a_vehicle_that_was_never_here_is_decommissioned_all_the_same(api: HttpApi) -> None:
-    assert (await api.container.intake.receiver().take(event(decommissioned("ghost", 3)))).fate is Fate.APPLIED
+    assert (
+        await api.container.intake.receiver().receive(event(decommissioned("ghost", 3)))
+    ).status is IntakeStatus.APPLIED

@@ -18,7 +18,7 @@ import pytest
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions
-from access_policy.application.ports.event_bus import TAKEN, Entry, EventBus, Outcome
+from access_policy.application.ports.event_bus import ACCEPTED, Entry, EventBus, PublishResult
 from access_policy.application.ports.event_store import Append
 from access_policy.application.relay.pace import Pace
 from access_policy.application.relay.relay import Relay
@@ -48,7 +48,7 @@ class LoopClock:
 class Unclaimed(MemoryRelayPositions):
     """Every relay believes that it is the one: two publish at once all the time."""
 
-    async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
+    async def acquire_lease(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         return True
 
 
@@ -58,9 +58,9 @@ class Trusting:
 
     bus: EventBus
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         await self.bus.publish(entries)
-        return [TAKEN] * len(entries)
+        return [ACCEPTED] * len(entries)
 
     async def close(self) -> None:
         pass

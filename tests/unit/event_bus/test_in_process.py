@@ -10,7 +10,7 @@ import pytest
 
 from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.event_bus.patterns.compiling import PatternInvalid
-from access_policy.application.ports.event_bus import TAKEN, Entry, Fate
+from access_policy.application.ports.event_bus import ACCEPTED, Entry, PublishStatus
 
 AT = datetime(2026, 7, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ async def test_a_target_gets_what_its_rule_matches_in_eventbridges_envelope() ->
     bus.put_rule("denials", {"detail-type": ["AccessDenied"], "detail": {"data": {"reason": ["unknown"]}}}, target)
     wanted = entry(data={"reason": "unknown"})
 
-    assert await bus.publish([entry(data={"reason": "other"}), entry("ModeApplied"), wanted]) == [TAKEN] * 3
+    assert await bus.publish([entry(data={"reason": "other"}), entry("ModeApplied"), wanted]) == [ACCEPTED] * 3
 
     (event,) = got
     assert len(event.pop("id")) == 36
@@ -59,8 +59,8 @@ async def test_a_target_that_fails_gets_the_event_again_and_holds_up_no_other() 
     bus.put_rule("b", {"source": [{"exists": True}]}, other)
 
     (outcome,) = await bus.publish([entry()])
-    assert (outcome.fate, "not yet" in outcome.reason) == (Fate.NOT_NOW, True)
-    assert await bus.publish([entry()]) == [TAKEN]
+    assert (outcome.status, "not yet" in outcome.reason) == (PublishStatus.NOT_NOW, True)
+    assert await bus.publish([entry()]) == [ACCEPTED]
     assert got == ["failing", "other", "failing", "other"]
 
 

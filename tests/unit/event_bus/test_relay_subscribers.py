@@ -33,9 +33,9 @@ class CountedPositions(MemoryRelayPositions):
         self.calls += 1
         return await super().position()
 
-    async def claim(self, *args: Any, **kwargs: Any) -> bool:
+    async def acquire_lease(self, *args: Any, **kwargs: Any) -> bool:
         self.calls += 1
-        return await super().claim(*args, **kwargs)
+        return await super().acquire_lease(*args, **kwargs)
 
     async def advance(self, position: int, held: Sequence[HeldStream] = ()) -> None:
         self.calls += 1

@@ -28,7 +28,7 @@ from access_policy.application.ports.charger_gateway import (
     Switch,
     Written,
 )
-from access_policy.application.ports.event_bus import Entry, Fate, Outcome
+from access_policy.application.ports.event_bus import Entry, PublishResult, PublishStatus
 from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.local_lists import ListSent, ListState, Sent
 from access_policy.application.ports.spool import Spooled
@@ -212,15 +212,15 @@ class Subscribers:
     taken: dict[str, str] = field(default_factory=dict)
     refuses: int = 0
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         outcomes = []
         for entry in entries:
             self.refuses -= 1
             if self.refuses >= 0:
-                outcomes.append(Outcome(Fate.REFUSED, "not now"))
+                outcomes.append(PublishResult(PublishStatus.REFUSED, "not now"))
             else:
                 self.taken.setdefault(entry.event_id, entry.detail_type)
-                outcomes.append(Outcome(Fate.TAKEN))
+                outcomes.append(PublishResult(PublishStatus.ACCEPTED))
         return outcomes
 
 

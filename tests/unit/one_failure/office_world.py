@@ -15,7 +15,7 @@ from access_policy.application.decision_view.recent_activity import RecentActivi
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
-from access_policy.application.ports.event_intake import Standing, Verdict
+from access_policy.application.ports.event_intake import IntakeResult, Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
 from access_policy.application.ports.secrets import Holder
 from access_policy.application.presence.charger_conditions import ChargerConditions
@@ -152,8 +152,8 @@ class KeptIntake:
         self.fates[event.event_id] = "begun"
         return Standing.NEW
 
-    async def end(self, event: IncomingEvent, verdict: Verdict) -> None:
-        self.fates[event.event_id] = str(verdict.fate)
+    async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
+        self.fates[event.event_id] = str(result.status)
 
 
 class OfficeWorld:

@@ -62,7 +62,7 @@ async def resume(world: OfficeWorld) -> None:
 
 def taken(message: dict[str, Any]) -> Callable[[OfficeWorld], Awaitable[Any]]:
     event = read(json.dumps(message))
-    return lambda world: world.intake.take(event)
+    return lambda world: world.intake.receive(event)
 
 
 REGISTRY: tuple[Story, ...] = (

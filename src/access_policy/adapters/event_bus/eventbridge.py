@@ -11,7 +11,14 @@ from typing import Any, Final
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient, code_of
-from access_policy.application.ports.event_bus import TAKEN, BusUnavailable, Entry, Fate, Outcome, check_size
+from access_policy.application.ports.event_bus import (
+    ACCEPTED,
+    BusUnavailable,
+    Entry,
+    PublishResult,
+    PublishStatus,
+    check_size,
+)
 
 PASSING: Final = frozenset(
     {
@@ -36,7 +43,7 @@ class EventBridgeBus:
         self._address = address
         self._client = AwsClient("events", self._address)
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         check_size(entries)
         try:
             client = await self._client.get()
@@ -47,7 +54,7 @@ class EventBridgeBus:
                 raise BusUnavailable(f"EventBridge bus {self._address.name}: {error}") from error
             if len(entries) > 1:  # one of them is bad, and which is not said
                 return [outcome for entry in entries for outcome in await self.publish([entry])]
-            return [Outcome(Fate.REFUSED, str(error))]
+            return [PublishResult(PublishStatus.REFUSED, str(error))]
         results = answer["Entries"]
         if len(results) != len(entries):
             raise BusUnavailable(f"EventBridge answered for {len(results)} of {len(entries)} entries")
@@ -66,13 +73,13 @@ class EventBridgeBus:
             "Resources": list(entry.resources),
         }
 
-    def _outcome(self, result: Mapping[str, Any]) -> Outcome:
+    def _outcome(self, result: Mapping[str, Any]) -> PublishResult:
         code = result.get("ErrorCode")
         if not code:
-            return TAKEN
+            return ACCEPTED
         reason = f"{code}: {result.get('ErrorMessage', '')}"
         if code in OF_THE_ENTRY:
-            return Outcome(Fate.REFUSED, reason)
+            return PublishResult(PublishStatus.REFUSED, reason)
         if code in PASSING:
-            return Outcome(Fate.NOT_NOW, reason)
+            return PublishResult(PublishStatus.NOT_NOW, reason)
         raise BusUnavailable(f"EventBridge bus {self._address.name}: {reason}")

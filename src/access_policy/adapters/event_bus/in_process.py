@@ -13,7 +13,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from access_policy.adapters.event_bus.patterns.compiling import Pattern
-from access_policy.application.ports.event_bus import TAKEN, Entry, Fate, Outcome, check_size
+from access_policy.application.ports.event_bus import ACCEPTED, Entry, PublishResult, PublishStatus, check_size
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +59,16 @@ class InProcessBus:
     async def until_present(self) -> None:
         await self._subscribed.wait()
 
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
         check_size(entries)
         return [await self._deliver(entry) for entry in entries]
 
     async def close(self) -> None:
         self._rules.clear()
 
-    async def _deliver(self, entry: Entry) -> Outcome:
+    async def _deliver(self, entry: Entry) -> PublishResult:
         event = as_delivered(entry, account=ACCOUNT, region=REGION)
-        outcome = TAKEN
+        outcome = ACCEPTED
         for rule in tuple(self._rules.values()):
             if not rule.pattern.matches(event):
                 continue
@@ -76,7 +76,7 @@ class InProcessBus:
                 await rule.target(event)
             except Exception as trouble:
                 log.exception("the target of rule %s did not take %s %s", rule.name, entry.detail_type, entry.event_id)
-                outcome = Outcome(Fate.NOT_NOW, f"rule {rule.name}: {trouble!r}")
+                outcome = PublishResult(PublishStatus.NOT_NOW, f"rule {rule.name}: {trouble!r}")
         return outcome
 
 

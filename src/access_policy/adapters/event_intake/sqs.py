@@ -18,7 +18,7 @@ from access_policy.adapters.aws.clients import AWS_TROUBLE, AwsClient
 from access_policy.adapters.event_intake.messages import BadEvent, read
 from access_policy.application.backoff import Backoff, exponential_s
 from access_policy.application.errors import TooBusy
-from access_policy.application.ports.event_intake import EventIntake, Fate
+from access_policy.application.ports.event_intake import EventIntake, IntakeStatus
 from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -140,20 +140,20 @@ class SqsIntake:
         try:
             event = read(message["Body"])
         except BadEvent as bad:
-            return Dead(Fate.REFUSED, str(bad))
+            return Dead(IntakeStatus.REFUSED, str(bad))
         try:
             async with asyncio.timeout(TAKING_S):
-                verdict = await self._intake.take(event)
+                result = await self._intake.receive(event)
         except (StoreUnavailable, TooBusy, TimeoutError) as trouble:
             return Again(repr(trouble))  # never dead: it is no fault of the message
         except Exception as error:
             log.exception("event %s of %s was not taken in", event.event_id, event.source)
             return self._again_or_dead(message, "failed", repr(error))
-        match verdict.fate:
-            case Fate.REFUSED:
-                return Dead(verdict.fate, f"{verdict.code}: {verdict.reason}")
-            case Fate.NOT_YET:
-                return self._again_or_dead(message, verdict.fate, f"{verdict.code}: {verdict.reason}")
+        match result.status:
+            case IntakeStatus.REFUSED:
+                return Dead(result.status, f"{result.code}: {result.reason}")
+            case IntakeStatus.NOT_YET:
+                return self._again_or_dead(message, result.status, f"{result.code}: {result.reason}")
             case _:
                 return Done()
 

@@ -26,7 +26,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from access_policy.adapters.records.tables import RecordTables, as_stored, only_one, storable
 from access_policy.adapters.sql.databases import TEXT, upsert_into
-from access_policy.application.ports.event_intake import Fate, Standing, Verdict
+from access_policy.application.ports.event_intake import IntakeResult, IntakeStatus, Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
 
 BEGUN: Final = "begun"
@@ -60,17 +60,17 @@ class SqlIntakeRecords:
         def write(connection: Connection) -> Standing:
             only_one(connection, "taken_in", event.tenant_id, event.source, event.subject.kind, event.subject.id)
             known = connection.execute(select(_EVENTS.c.fate).where(_this(event))).scalar()
-            if known in (Fate.APPLIED, Fate.OUTDATED):
+            if known in (IntakeStatus.APPLIED, IntakeStatus.OUTDATED):
                 return Standing.DUPLICATE
             newest = connection.execute(
                 select(func.max(_EVENTS.c.version)).where(
                     _of_its_subject(event),
-                    _EVENTS.c.fate.in_((BEGUN, Fate.APPLIED)),
+                    _EVENTS.c.fate.in_((BEGUN, IntakeStatus.APPLIED)),
                     _EVENTS.c.event_id != event.event_id,
                 )
             ).scalar()
             is_outdated = newest is not None and newest >= event.version
-            row = _row(event, now, Fate.OUTDATED if is_outdated else BEGUN)
+            row = _row(event, now, IntakeStatus.OUTDATED if is_outdated else BEGUN)
             put = upsert_into(_EVENTS, connection.dialect).values(row)
             then = {name: put.excluded[name] for name in ("version", "occurred_at", "received_at", "fate", "reason")}
             connection.execute(put.on_conflict_do_update(index_elements=["tenant_id", "source", "event_id"], set_=then))
@@ -78,9 +78,9 @@ class SqlIntakeRecords:
 
         return await self._tables.write(write)
 
-    async def end(self, event: IncomingEvent, verdict: Verdict) -> None:
-        reason = storable(verdict.reason, REASON_LENGTH_MAX)
-        ended = update(_EVENTS).where(_this(event)).values(fate=verdict.fate.value, reason=reason)
+    async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
+        reason = storable(result.reason, REASON_LENGTH_MAX)
+        ended = update(_EVENTS).where(_this(event)).values(fate=result.status.value, reason=reason)
         await self._tables.write(lambda connection: connection.execute(ended))
 
     async def close(self) -> None:

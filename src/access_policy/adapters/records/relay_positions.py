@@ -58,7 +58,7 @@ class SqlRelayPositions:
         self._bus = bus
         self._tables = RecordTables(where, METADATA)
 
-    async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
+    async def acquire_lease(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         row = {"bus": self._bus, "position": 0, "holder": "", "held_until": as_stored(now)}
         free = (_RELAYS.c.holder.in_(("", holder))) | (_RELAYS.c.held_until <= as_stored(now))
         claim = update(_RELAYS).where(_RELAYS.c.bus == self._bus, free)
@@ -70,7 +70,7 @@ class SqlRelayPositions:
 
         return await self._tables.write(write)
 
-    async def release(self, holder: str) -> None:
+    async def release_lease(self, holder: str) -> None:
         mine = update(_RELAYS).where(_RELAYS.c.bus == self._bus, _RELAYS.c.holder == holder).values(holder="")
         await self._tables.write(lambda connection: connection.execute(mine))
 
@@ -155,13 +155,13 @@ class MemoryRelayPositions:
         self._held: dict[StreamId, HeldStream] = {}
         self._holder, self._held_until = "", datetime.min.replace(tzinfo=UTC)
 
-    async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
+    async def acquire_lease(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         if self._holder not in ("", holder) and self._held_until > now:
             return False
         self._holder, self._held_until = holder, now + lasts
         return True
 
-    async def release(self, holder: str) -> None:
+    async def release_lease(self, holder: str) -> None:
         if self._holder == holder:
             self._holder = ""
 

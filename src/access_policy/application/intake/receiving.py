@@ -19,7 +19,7 @@ from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_intake import Fate, IntakeRecords, Standing, Verdict
+from access_policy.application.ports.event_intake import IntakeRecords, IntakeResult, IntakeStatus, Standing
 from access_policy.application.ports.incoming_events import (
     AgreementChanged,
     IncomingEvent,
@@ -51,23 +51,23 @@ class Intake:
     remove_vehicle: Handler
     put_agreement: Handler
 
-    async def take(self, event: IncomingEvent) -> Verdict:
+    async def receive(self, event: IncomingEvent) -> IntakeResult:
         for _ in range(TRIES):
             version = await self._current_version(event)
             match await self.records.begin(event, now=self.clock.now()):
                 case Standing.DUPLICATE:
-                    return Verdict(Fate.DUPLICATE)
+                    return IntakeResult(IntakeStatus.DUPLICATE)
                 case Standing.OUTDATED:
                     log.info("event %s of %s is outdated", event.event_id, event.source)
-                    return Verdict(Fate.OUTDATED, "a newer event about the same subject arrived first")
+                    return IntakeResult(IntakeStatus.OUTDATED, "a newer event about the same subject arrived first")
                 case Standing.NEW:
                     pass
             try:
-                verdict = await self._applied(event, version)
+                result = await self._applied(event, version)
             except VersionMismatch:
                 continue
-            await self.records.end(event, verdict)
-            return verdict
+            await self.records.end(event, result)
+            return result
         raise TooBusy("the event's subject is being changed by others; send it again")
 
     async def _current_version(self, event: IncomingEvent) -> int:
@@ -79,7 +79,7 @@ class Intake:
             vehicle = registry.vehicles.get(VehicleId(subject.id))
             return 0 if vehicle is None else vehicle.changed_at
 
-    async def _applied(self, event: IncomingEvent, version: int) -> Verdict:
+    async def _applied(self, event: IncomingEvent, version: int) -> IntakeResult:
         context = Context(
             tenant_id=event.tenant_id,
             actor=ActorId(event.source),
@@ -89,10 +89,10 @@ class Intake:
         try:
             await self._run(context, event, version)
         except Refused as refusal:
-            fate = Fate.NOT_YET if isinstance(refusal, FITS_LATER) else Fate.REFUSED
+            fate = IntakeStatus.NOT_YET if isinstance(refusal, FITS_LATER) else IntakeStatus.REFUSED
             log.warning("event %s of %s: %s: %s", event.event_id, event.source, fate, refusal.detail)
-            return Verdict(fate, refusal.detail, refusal.code, refusal.pointer)
-        return Verdict(Fate.APPLIED)
+            return IntakeResult(fate, refusal.detail, refusal.code, refusal.pointer)
+        return IntakeResult(IntakeStatus.APPLIED)
 
     async def _run(self, context: Context, event: IncomingEvent, version: int) -> None:
         match event.message:

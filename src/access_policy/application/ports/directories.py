@@ -1,4 +1,4 @@
-"""Small look-ups that commands need of what others know."""
+"""Small look-ups for commands."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class ChargersOfDepot(Protocol):
 
 class ProfileNames(Protocol):
     def knows(self, tenant_id: TenantId, name: str) -> bool:
-        """There is a capability profile of this name."""
+        """True if a capability profile of this name exists."""
         ...
 
     def always_exists(self, name: str) -> bool:
-        """The profile is the program's, not an operator's."""
+        """True if the profile is built in, so that no operator can put or remove it."""
         ...
 
 
 class RegistriesInMemory(Protocol):
     def registry(self, tenant_id: TenantId) -> VehicleRegistry:
-        """The tenant's registry, folded up to some version; whoever reads on in its stream may fold on in it."""
+        """The tenant's registry at some version. The caller may fold later events of its stream into it."""
         ...
 
 
 class PoliciesInMemory(Protocol):
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
-        """The charger's policy at some version that was stored, not necessarily the latest; None: not known."""
+        """The charger's policy at a stored version, not necessarily the latest; None if unknown."""
         ...

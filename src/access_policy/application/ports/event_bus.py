@@ -1,4 +1,4 @@
-"""The event bus: where published events leave, in EventBridge's terms, for it is what the contract was made for."""
+"""The event bus that published events go to. Entries, results and limits are those of Amazon EventBridge."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-ENTRIES_MAX: Final = 10  # of one call
-# Of one entry, and of all entries of one call. EventBridge takes 1 MiB by now; targets and older regions take this.
+ENTRIES_MAX: Final = 10  # per call
+# Per entry and per call. EventBridge accepts 1 MiB today; its targets and older regions accept this much.
 BYTES_MAX: Final = 256 * 1024
-TIME_BYTES: Final = 14  # what EventBridge counts for an entry's time
+TIME_BYTES: Final = 14  # EventBridge's size of an entry's time
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event to publish: `detail` is JSON text of an object, `time` UTC. `event_id` is the one in the detail, by which
-    consumers tell a repetition."""
+    """One event to publish: `detail` is the JSON text of an object, `time` is UTC. `event_id` is also in the detail, for
+    consumers to recognise a repetition."""
 
     event_id: str
     source: str
@@ -33,32 +33,32 @@ class Entry:
         return TIME_BYTES + sum(len(text.encode()) for text in texts)
 
 
-class Fate(StrEnum):
-    TAKEN = "taken"  # the bus has it
-    NOT_NOW = "not_now"  # publish this very entry again later
-    REFUSED = "refused"  # the bus will never take this entry as it is
+class PublishStatus(StrEnum):
+    ACCEPTED = "accepted"
+    NOT_NOW = "not_now"  # publish the same entry again later
+    REFUSED = "refused"  # the bus will never accept this entry
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    fate: Fate
+class PublishResult:
+    status: PublishStatus
     reason: str = ""
 
 
-TAKEN: Final = Outcome(Fate.TAKEN)
+ACCEPTED: Final = PublishResult(PublishStatus.ACCEPTED)
 
 
 class BusUnavailable(Exception):
-    """The bus did not answer, or takes nothing now (away, throttling, no permission). Which entries it has is not known:
-    publish all of them again, later."""
+    """The bus did not answer or accepts no entries now (unreachable, throttling, no permission). It may have accepted some of
+    the entries: publish all of them again later."""
 
 
 class EventBus(Protocol):
-    async def publish(self, entries: Sequence[Entry]) -> list[Outcome]:
-        """Hand over at most `ENTRIES_MAX` entries of together less than `BYTES_MAX`; one outcome for each, in their order.
+    async def publish(self, entries: Sequence[Entry]) -> list[PublishResult]:
+        """Publish at most `ENTRIES_MAX` entries of less than `BYTES_MAX` in all; returns one result per entry, in order.
 
-        Entries succeed and fail singly, so that those whose order matters do not go in one call. Raises `BusUnavailable`,
-        and `ValueError` for more than fits into a call.
+        Each entry succeeds or fails by itself, so entries whose order matters must not share a call. Raises
+        `BusUnavailable`, or `ValueError` for too many entries or bytes.
         """
         ...
 
@@ -70,7 +70,7 @@ class Subscribers(Protocol):
 
     @property
     def present(self) -> bool:
-        """Whether there is one. A bus without any takes nothing, so publishing to it is wasted work."""
+        """True if there is at least one. Publishing to a bus without subscribers is wasted work."""
         ...
 
     async def until_present(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Events in: what an intake (HTTP, a queue) hands over and is told, and the memory that makes repetitions harmless."""
+"""Event intake: how an event received by HTTP or from a queue is processed, and the records that make repetitions harmless."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Protocol
 from access_policy.application.ports.incoming_events import IncomingEvent
 
 
-class Fate(StrEnum):
+class IntakeStatus(StrEnum):
     APPLIED = "applied"
-    DUPLICATE = "duplicate"  # taken in before
-    OUTDATED = "outdated"  # a newer one of its subject came first: recorded, without effect
-    REFUSED = "refused"  # it will never fit as it is
-    NOT_YET = "not_yet"  # it contradicts what is recorded now; another event may come that makes it fit
+    DUPLICATE = "duplicate"  # received before
+    OUTDATED = "outdated"  # a newer event of its subject came first: recorded, without effect
+    REFUSED = "refused"  # it can never be applied
+    NOT_YET = "not_yet"  # it contradicts the current state; a later event may make it applicable
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reason` of a refusal is for people, `pointer` the RFC 6901 pointer into the event's data, where one part is wrong, and
-    `code` is stable."""
+class IntakeResult:
+    """Of a refusal, `reason` is for people, `code` is stable, and `pointer` is the RFC 6901 pointer to the faulty part of the
+    event's data, if there is one."""
 
-    fate: Fate
+    status: IntakeStatus
     reason: str = ""
     code: str = ""
     pointer: str | None = None
 
 
 class EventIntake(Protocol):
-    async def take(self, event: IncomingEvent) -> Verdict:
-        """Durable when it returns. Raises `StoreUnavailable` or `TooBusy`: have the event delivered again, later."""
+    async def receive(self, event: IncomingEvent) -> IntakeResult:
+        """Apply the event, durably when this returns. Raises `StoreUnavailable` or `TooBusy`: deliver the event again later."""
         ...
 
 
 class Standing(StrEnum):
-    """How an event stands to those that came before it."""
+    """The relation of an event to the events received before it."""
 
     NEW = "new"
     DUPLICATE = "duplicate"
@@ -47,12 +47,12 @@ class IntakeRecords(Protocol):
     """All methods are atomic and durable, and raise `StoreUnavailable`."""
 
     async def begin(self, event: IncomingEvent, *, now: datetime) -> Standing:
-        """Note the event as begun, so that an older one of its subject is outdated from now on, or as outdated itself. An
-        event that was begun and not ended, or refused, is new again."""
+        """Record the event as begun, which makes older events of its subject outdated, or as outdated itself. An event that
+        was begun and not ended, or was refused, is new again."""
         ...
 
-    async def end(self, event: IncomingEvent, verdict: Verdict) -> None:
-        """What became of a begun event; one that was not applied makes no other outdated."""
+    async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
+        """Record the result of a begun event. An event that was not applied makes no other event outdated."""
         ...
 
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The event store: streams of events with versions, and one log of all of them in the order of their commit."""
+"""The event store: versioned streams of events, and one log of all events in the order of their commit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ StreamId = NewType("StreamId", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What every event carries beside its data. `event_id` is unique and the deduplication key of everyone downstream;
-    `occurred_at` is when it happened in the world, `recorded_at` when we took note of it."""
+    """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when the
+    event happened, `recorded_at` when the service recorded it."""
 
     event_id: str
     tenant_id: TenantId
@@ -36,7 +36,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """`events` follow the `expected_version`-th event of the stream (0: the stream is new)."""
+    """`events` follow event number `expected_version` of the stream; 0 for a new stream."""
 
     stream: StreamId
     expected_version: int
@@ -45,7 +45,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as it is stored. `version` counts from 1 in its stream; `position` ascends in the log (0: not asked for)."""
+    """A stored event. `version` counts from 1 in its stream; `position` ascends in the log, or is 0 if it was not requested."""
 
     stream: StreamId
     version: int
@@ -56,29 +56,29 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for a stored event that this program cannot make an event of. `name` is the stored name it would have now."""
+    """Replaces a stored event that this program cannot decode. `name` is its current stored name."""
 
     name: str
     reason: str
 
 
 def name_of(recorded: Recorded) -> str:
-    """The stored name of the event, also of one that cannot be read."""
+    """The stored name of the event, also of an `Unreadable` one."""
     event = recorded.event
     return event.name if isinstance(event, Unreadable) else str(type(event).TYPE)
 
 
 class VersionConflict(Exception):
-    """Someone else appended to one of the streams first; nothing was written. Load again and decide again."""
+    """Another writer appended to one of the streams first; nothing was written. Load again and decide again."""
 
 
 class AppendTooLarge(Exception):
-    """More than this store takes in one transaction; nothing was written, and never will be. Append it in parts."""
+    """The appends exceed one transaction of this store; nothing was written. Append them in parts."""
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer in time or refused to write. Whether anything was written is not known: look it up by
-    the events' own ids before deciding anything again."""
+    """The store did not answer in time or refused to write. It may have written the events: look them up by their ids before
+    deciding again."""
 
 
 class Appends(Protocol):
@@ -97,10 +97,10 @@ class Streams(Protocol):
 
 
 class EventStore(Appends, Streams, Protocol):
-    """All-or-nothing appends over any number of streams; readers of the log never see a gap close behind them."""
+    """Atomic appends to any number of streams. No event appears in the log behind a position that a reader has passed."""
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
-        """As `Streams` has it; at most `limit` events, the first of them."""
+        """Like `Streams.load`, but at most the first `limit` events."""
         ...
 
     async def read_log(
@@ -114,8 +114,8 @@ class EventStore(Appends, Streams, Protocol):
     ) -> list[Recorded]:
         """At most `limit` events with positions in `(after, up_to]`, ascending; only of `types` when any are named.
 
-        An event that cannot be read is an error that says where it lies; `with_unreadable` hands over an `Unreadable` in
-        its place, with what could be read of its envelope.
+        An event that cannot be decoded raises an error with its position; with `with_unreadable` it is returned as
+        `Unreadable`, with the readable part of its envelope.
         """
         ...
 
@@ -125,5 +125,5 @@ class EventStore(Appends, Streams, Protocol):
 
     def on_appended(self, listener: Callable[[frozenset[str]], None]) -> None:
         """Call `listener` on the event loop after each commit of this process, with the types of the events committed.
-        A hint only: followers poll as well."""
+        It may be missed: followers also poll."""
         ...

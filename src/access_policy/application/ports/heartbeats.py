@@ -1,4 +1,4 @@
-"""Signs of life of the gateways of an installation."""
+"""Heartbeats of the gateways of an installation."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Heartbeats(Protocol):
     """All methods raise `StoreUnavailable`."""
 
     async def beat(self, name: str) -> None:
-        """The gateway lives."""
+        """Count one more heartbeat of the gateway."""
         ...
 
     async def counts(self) -> Mapping[str, int]:
-        """How often each gateway has beaten, by name; one that does not count on does not beat any more."""
+        """The number of heartbeats by gateway. A gateway whose number stops growing has died."""
         ...
 
     async def forget(self, name: str, *, at_count: int | None = None) -> None:
-        """The gateway has ended, or has been found to; not if it has beaten beyond `at_count` meanwhile."""
+        """Delete the gateway's heartbeats because it has ended; not if it has exceeded `at_count` meanwhile."""
         ...
 
     async def close(self) -> None: ...

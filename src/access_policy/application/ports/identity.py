@@ -1,4 +1,4 @@
-"""Who calls: the tenant and the role of a bearer token."""
+"""The caller's identity: the tenant and the role of a bearer token."""
 
 from __future__ import annotations
 

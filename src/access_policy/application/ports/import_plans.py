@@ -1,4 +1,4 @@
-"""Planned imports, kept until they are applied or expire."""
+"""Stored import plans, until they are applied or expire."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRe
 
 
 class ImportPlans(Protocol):
-    """Rows hold what a file said, identifiers among it: they are kept encrypted, and no longer than needed. All methods
-    raise `StoreUnavailable`."""
+    """Rows contain identifiers from the file: they are stored encrypted, and no longer than needed. All methods raise
+    `StoreUnavailable`."""
 
     def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
-        """Equal for equal files of a tenant. Keyed: it goes into the log for ever, and a plain hash of a short file would
-        tell a forgotten identifier to whoever tries them all. Of any thread."""
+        """Equal for equal files of a tenant. The hash is keyed: it stays in the log for ever, and an unkeyed hash of a short
+        file would reveal a forgotten identifier to anyone who tries them all. Thread-safe."""
         ...
 
     async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
-        """Whatever was kept under the same tenant and id is replaced."""
+        """Store the plan, in place of an earlier one with the same tenant and id."""
         ...
 
     async def find(self, tenant_id: TenantId, plan_id: str, *, now: datetime) -> PlanRecord | None:
-        """None also once it has expired; one that is being applied does not expire."""
+        """None if unknown or expired. A plan that is being applied does not expire."""
         ...
 
     async def rows(self, record: PlanRecord) -> ImportPlan | None:
@@ -32,17 +32,17 @@ class ImportPlans(Protocol):
         ...
 
     async def update(self, record: PlanRecord) -> None:
-        """The record reads like this from now on; the rows stay."""
+        """Replace the record and keep the rows."""
         ...
 
     async def end(self, record: PlanRecord) -> None:
-        """The record reads like this from now on, and the rows are deleted."""
+        """Replace the record and delete the rows."""
         ...
 
     async def unfinished(self) -> Sequence[PlanRecord]:
-        """Those that are being applied, of all tenants."""
+        """The plans of all tenants that are being applied."""
         ...
 
     async def forget_old(self, *, now: datetime) -> int:
-        """Delete what has expired; returns how many."""
+        """Delete expired plans and return their number."""
         ...

@@ -1,4 +1,4 @@
-"""What other services tell, in our words."""
+"""Events of other services, in the terms of this service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from access_policy.domain.vehicle_registry.events import VehicleDescription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleCommissioned:
-    """The vehicle is described like this and has exactly these identifiers; None: those it has here already."""
+    """The vehicle has this description and exactly these identifiers; None keeps its current identifiers."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
@@ -28,7 +28,7 @@ class VehicleDecommissioned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementChanged:
-    """The agreement reads like this, also where it is new or has ended."""
+    """The agreement has these terms; it may be new, or have ended."""
 
     agreement: Agreement
 
@@ -43,7 +43,7 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an event is about. The events of one source about one subject are ordered by its version."""
+    """The subject of an event. Its version orders the events of one source about it."""
 
     kind: SubjectKind
     id: str
@@ -51,7 +51,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingEvent:
-    """`event_id` is unique at its `source`; `version` ascends with each event of the source about the same subject."""
+    """`event_id` is unique within its `source`; `version` ascends with each event of the source about the same subject."""
 
     event_id: str
     source: str

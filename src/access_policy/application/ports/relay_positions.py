@@ -1,4 +1,4 @@
-"""What a relay remembers: how far it came, which streams are held back, and which process is at it."""
+"""The relay's records: its position in the log, the held streams, and the lease of the process that publishes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from access_policy.application.ports.event_store import StreamId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldStream:
-    """A stream whose events from `version` on are not published yet, because that one was not taken; those up to `passed` have
-    been passed over for it so far. `tries` counts from 1, and is 0 for a long run of events that is published by itself; it is
-    tried again from `try_again_at` on."""
+    """A stream whose events from `version` are not published yet, because the bus did not accept that one. The relay has
+    passed over the events up to `passed`. `tries` counts from 1; it is 0 for a long run of events that is published
+    separately. The next try is due at `try_again_at`."""
 
     stream: StreamId
     version: int
@@ -25,36 +25,37 @@ class HeldStream:
 
 
 class RelayPositions(Protocol):
-    """All methods are atomic and durable, and raise `StoreUnavailable`. Several relays may use one at a time."""
+    """All methods are atomic and durable, and raise `StoreUnavailable`. Several relays may use them concurrently."""
 
-    async def claim(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
-        """Make `holder` the one relay that publishes, or go on being it, until `now + lasts`. False while another one is.
-        It saves work and is no fence: what two relays do at a time is done twice and harms nothing."""
+    async def acquire_lease(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
+        """Acquire or extend the lease to publish until `now + lasts`. False while another relay holds it.
+
+        The lease saves work; it is not a fence. Two relays that publish at once only publish events twice."""
         ...
 
-    async def release(self, holder: str) -> None:
-        """Let another relay begin at once."""
+    async def release_lease(self, holder: str) -> None:
+        """Release the lease, so that another relay may start at once."""
         ...
 
     async def position(self) -> int:
-        """Everything up to there is published, or its stream is held; 0 at first."""
+        """The position up to which every event is published or its stream is held; 0 at first."""
         ...
 
     async def advance(self, position: int, held: Sequence[HeldStream] = ()) -> None:
-        """Everything up to `position` is dealt with, `held` among it. A position behind the current one changes nothing; a
-        stream that is held already stays so from its own version on, and more of it has been passed over."""
+        """Record that every event up to `position` is published or its stream is held. A position before the current one
+        changes nothing. A stream that is held already keeps its version, and its `passed` grows."""
         ...
 
     async def held(self) -> list[HeldStream]:
-        """All held streams, those to be tried first in front."""
+        """All held streams, in the order of their next try."""
         ...
 
     async def hold_longer(self, held: HeldStream) -> None:
-        """Of a stream that is held: from another version on, or for another time."""
+        """Change the version or the next try of a held stream."""
         ...
 
     async def let_go(self, stream: StreamId, *, published_to: int) -> bool:
-        """It is held no longer. False, and nothing changes, where later events than `published_to` have been passed over."""
+        """Stop holding the stream. False, and no change, if events after `published_to` have been passed over."""
         ...
 
     async def close(self) -> None: ...

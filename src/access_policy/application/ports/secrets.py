@@ -1,4 +1,4 @@
-"""Keys and what is made with them. Identifier values leave the edge as pseudonyms; values are sealed per vehicle."""
+"""Pseudonyms, sealed values and passwords. Identifiers pass the edge as pseudonyms only; values are sealed per vehicle."""
 
 from __future__ import annotations
 
@@ -11,67 +11,67 @@ from access_policy.domain.ids import ChargePointId, ChargerId, TenantId, Vehicle
 
 class Pseudonyms(Protocol):
     def ref(self, tenant_id: TenantId, identifier: Identifier) -> IdentifierRef:
-        """The identifier as events carry it: HMAC-SHA-256 over kind and normal form under a key that lies outside the
-        database, 128 bits in hex. Equal identifiers of a tenant have equal pseudonyms; of two tenants, different ones.
-        For PINs this is the keyed hash that stands for the PIN: its value is never kept."""
+        """The identifier as events carry it: HMAC-SHA-256 over kind and normal form, 128 bits in hex, under a key that is
+        stored outside the database. Equal identifiers have equal pseudonyms within a tenant and different ones across
+        tenants. A PIN is known by this keyed hash only: its value is never stored."""
         ...
 
 
 def refs_of(pseudonyms: Pseudonyms, tenant_id: TenantId, identifier: Identifier) -> tuple[IdentifierRef, ...]:
-    """The ref of each of the identifier's readings, its own first: under one of these a vehicle may hold it."""
+    """The refs of all readings of the identifier, its own first. A vehicle may hold the identifier under any of them."""
     return tuple(pseudonyms.ref(tenant_id, reading) for reading in identifier.readings)
 
 
 class VehicleVault(Protocol):
-    """Identifier values encrypted with one key per vehicle, so that forgetting the key forgets the values."""
+    """Identifier values encrypted with one key per vehicle; deleting the key erases the values."""
 
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str: ...
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
-        """The value; None once the vehicle was forgotten."""
+        """The value; None after `forget`."""
         ...
 
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
-        """Destroy the vehicle's key. Forgetting twice is fine."""
+        """Delete the vehicle's key. A repeated call has no effect."""
         ...
 
     async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
-        """As `seal` for each, at the cost of few; hand over some thousands at most."""
+        """`seal` for many values in few transactions; pass a few thousand at most."""
         ...
 
     async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
-        """As `unseal` for each, at the cost of few."""
+        """`unseal` for many values in few transactions."""
         ...
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
 
 
 Holder = tuple[TenantId, ChargerId]
-"""The charger, of a tenant, that holds a charge point id on record."""
+"""The tenant and charger that hold a charge point id on record."""
 
 
 class ChargerCredentials(Protocol):
-    """Passwords of chargers, as keyed hashes. A password belongs to one holder of a charge point id, and is worth nothing
-    for another: the event log and this store are written one after the other, and either write may fail. Whoever calls
-    takes the holder from the log. All methods raise `StoreUnavailable`.
+    """Passwords of chargers, as keyed hashes. A password is valid for one holder of a charge point id only, because the
+    event log and these records are written one after the other, and either write may fail. The caller takes the holder
+    from the log. All methods raise `StoreUnavailable`.
     """
 
     async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None: ...
 
     async def propose(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
-        """A second password that holds beside the one there is, and alone once it was used. Another proposal replaces it."""
+        """Store a second password beside the current one, which it replaces once it is used. A later proposal replaces it."""
         ...
 
     async def withdraw(self, charge_point_id: ChargePointId, holder: Holder) -> None:
-        """Forget a proposed password that was not used."""
+        """Delete a proposed password that was not used."""
         ...
 
     async def clear(self, charge_point_id: ChargePointId, holder: Holder) -> None:
-        """Forget the holder's passwords, and those stored before passwords had holders. Other holders keep theirs."""
+        """Delete the holder's passwords, and those stored before passwords had holders. Other holders keep theirs."""
         ...
 
     async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
-        """True or False by comparison in constant time; None when the holder has no password."""
+        """True or False, compared in constant time; None if the holder has no password."""
         ...
 
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The spool: a durable journal on this machine's disk for facts that the event store cannot take just now (design 3.7)."""
+"""The spool: a durable journal on the local disk for appends during an outage of the event store (design 3.7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from access_policy.application.ports.event_store import Append
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """`number` ascends in the order in which they were put."""
+    """`number` ascends in the order of the calls of `append`."""
 
     number: int
     appends: tuple[Append, ...]
@@ -19,18 +19,18 @@ class Spooled:
 
 class Spool(Protocol):
     async def append(self, appends: Sequence[Append]) -> int:
-        """Keep the appends, all or none; on the disk when this returns their number. Raises `StoreUnavailable`."""
+        """Write all appends durably, or none, and return their number. Raises `StoreUnavailable`."""
         ...
 
     async def oldest(self, limit: int) -> list[Spooled]:
-        """At most `limit` of what was put and not forgotten, oldest first. Raises `StoreUnavailable`."""
+        """At most `limit` entries that were not forgotten, oldest first. Raises `StoreUnavailable`."""
         ...
 
     async def forget(self, up_to: int) -> None:
-        """Everything with a number up to and including `up_to` is in the event store. Raises `StoreUnavailable`."""
+        """Delete the entries up to and including `up_to`: the event store has them. Raises `StoreUnavailable`."""
         ...
 
     async def set_aside(self, append: Append, reason: str) -> None:
-        """Keep for the operator an event that the event store can never take, apart from what is to be drained; once, also
-        when it is set aside again. Raises `StoreUnavailable`."""
+        """Keep an append that the event store can never accept, for the operator, outside the entries to be drained. A
+        repeated call keeps it once. Raises `StoreUnavailable`."""
         ...

@@ -1,4 +1,4 @@
-"""The values of identifiers that nobody has: kept apart from the log, for a time, so that they can be enrolled (design 3.4)."""
+"""Values of unknown identifiers, stored outside the log for a limited time so that they can be enrolled (design 3.4)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from access_policy.domain.ids import TenantId
 
 
 class UnknownIdentifiers(Protocol):
-    """Encrypted, deleted after the retention period. A cache: a value that is lost comes back with the next attempt."""
+    """Values are encrypted, and deleted after the retention period. A cache: the next attempt restores a lost value."""
 
     def remember(self, tenant_id: TenantId, ref: IdentifierRef, value: Identifier, *, at: datetime) -> None:
-        """Keep the value from now on; returns at once. PINs are not kept: a wrong one is a secret as well."""
+        """Store the value; returns at once. PINs are not stored: a mistyped PIN is a secret as well."""
         ...
 
     async def values(
         self, tenant_id: TenantId, pseudonyms: Collection[str], *, now: datetime
     ) -> Mapping[str, Identifier]:
-        """Those that are kept, by pseudonym; of several kinds with one pseudonym there are none. Raises
-        `StoreUnavailable`."""
+        """The stored values by pseudonym; none for a pseudonym of several kinds. Raises `StoreUnavailable`."""
         ...
 
     async def forget(self, tenant_id: TenantId, pseudonym: str) -> None:
-        """Raises `StoreUnavailable`: forget again."""
+        """Delete the value. Raises `StoreUnavailable`: call again."""
         ...
 
     async def forget_old(self, *, now: datetime) -> int:
-        """Delete what was last seen longer ago than the retention period; returns how many. Raises `StoreUnavailable`."""
+        """Delete values last seen before the retention period and return their number. Raises `StoreUnavailable`."""
         ...

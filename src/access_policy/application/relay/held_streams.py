@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_bus import BusUnavailable, EventBus, Fate
+from access_policy.application.ports.event_bus import BusUnavailable, EventBus, PublishStatus
 from access_policy.application.ports.event_store import EventStore, Recorded, StreamId
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
 from access_policy.application.published_events.detail import entry_of
@@ -121,7 +121,7 @@ class HeldStreams:
         except Exception as error:  # noqa: BLE001  an event that cannot be made public holds its own stream only
             return repr(error)
         (outcome,) = await self._bus.publish([entry])
-        return None if outcome.fate is Fate.TAKEN else f"{outcome.fate}: {outcome.reason}"
+        return None if outcome.status is PublishStatus.ACCEPTED else f"{outcome.status}: {outcome.reason}"
 
     async def _hold_longer(self, held: HeldStream, version: int, reason: str) -> None:
         tries = held.tries + 1 if version == held.version else 1

@@ -25,7 +25,7 @@ class Pace:
         40  # events of one stream in a batch; a longer run leaves apart from the batch, which does not wait for it
     )
     turn: int = 500  # events of a held stream that are published before the others that are due have their turn
-    claim_s: float = 15.0  # a relay that was killed is succeeded after this time
+    lease_s: float = 15.0  # a relay that was killed is succeeded after this time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random_share: Callable[[], float] = random.random
 

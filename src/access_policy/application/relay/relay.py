@@ -19,7 +19,7 @@ from typing import Final
 from access_policy.application.context import new_id
 from access_policy.application.follower import Follower
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_bus import EventBus, Fate, Outcome, Subscribers
+from access_policy.application.ports.event_bus import EventBus, PublishResult, PublishStatus, Subscribers
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, StreamId
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
 from access_policy.application.published_events.detail import entry_of
@@ -74,7 +74,7 @@ class Relay:
                 await self._skip_history()
             if await self._is_ours():
                 await self._publish_while_ours()
-            await self._pace.sleep(self._pace.claim_s / 3)
+            await self._pace.sleep(self._pace.lease_s / 3)
 
     async def lag(self) -> int:
         """Positions that this installation has not published, whichever process does it. Raises `StoreUnavailable`."""
@@ -101,13 +101,13 @@ class Relay:
         jobs = [asyncio.create_task(self.follower.run()), asyncio.create_task(self.held.run())]
         try:
             while self._is_wanted() and await self._is_ours():
-                await self._pace.sleep(self._pace.claim_s / 3)
+                await self._pace.sleep(self._pace.lease_s / 3)
         finally:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
             with contextlib.suppress(StoreUnavailable):
-                await self._positions.release(self._holder)
+                await self._positions.release_lease(self._holder)
 
     def _is_wanted(self) -> bool:
         return self._subscribers is None or self._subscribers.present
@@ -122,9 +122,9 @@ class Relay:
                 await self._pace.sleep(backoff.next_s())
 
     async def _is_ours(self) -> bool:
-        lasts = timedelta(seconds=self._pace.claim_s)
+        lasts = timedelta(seconds=self._pace.lease_s)
         try:
-            return await self._positions.claim(self._holder, now=self._clock.now(), lasts=lasts)
+            return await self._positions.acquire_lease(self._holder, now=self._clock.now(), lasts=lasts)
         except StoreUnavailable as trouble:
             log.warning("nothing is published: %s", trouble)
             return False
@@ -173,13 +173,13 @@ class Relay:
             else:
                 backoff.reset()
 
-    async def _call(self, call: Sequence[Waiting]) -> list[Outcome]:
+    async def _call(self, call: Sequence[Waiting]) -> list[PublishResult]:
         return await self._bus.publish([waiting.entry for waiting in call])
 
     def _settle(
         self,
         call: Sequence[Waiting],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[PublishResult],
         queues: dict[StreamId, deque[Waiting]],
         held: dict[StreamId, HeldStream],
     ) -> int:
@@ -187,7 +187,7 @@ class Relay:
         again = 0
         for waiting, outcome in zip(call, outcomes, strict=True):
             stream = waiting.recorded.stream
-            if outcome.fate is Fate.TAKEN:
+            if outcome.status is PublishStatus.ACCEPTED:
                 self.published += 1
                 self._taken.add(waiting.entry.event_id)
                 queues[stream].popleft()
@@ -195,9 +195,9 @@ class Relay:
                     del queues[stream]
                 continue
             waiting.tries += 1
-            if outcome.fate is Fate.REFUSED or waiting.tries >= self._pace.entry_tries:
+            if outcome.status is PublishStatus.REFUSED or waiting.tries >= self._pace.entry_tries:
                 passed = held[stream].passed if stream in held else queues[stream][-1].recorded.version
-                first = self.held.first(waiting.recorded, f"{outcome.fate}: {outcome.reason}")
+                first = self.held.first(waiting.recorded, f"{outcome.status}: {outcome.reason}")
                 held[stream] = replace(first, passed=passed)
                 del queues[stream]
             else:

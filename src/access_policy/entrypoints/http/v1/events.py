@@ -8,14 +8,14 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from access_policy.adapters.event_intake.messages import AnyEvent, BadEvent, incoming
-from access_policy.application.ports.event_intake import Fate
+from access_policy.application.ports.event_intake import IntakeStatus
 from access_policy.entrypoints.http.answers import answer
 from access_policy.entrypoints.http.auth import Caller, Services
 from access_policy.entrypoints.http.problems import problem
 
 router = APIRouter(tags=["events"])
 
-STATUS = {Fate.REFUSED: HTTPStatus.UNPROCESSABLE_ENTITY, Fate.NOT_YET: HTTPStatus.CONFLICT}
+STATUS = {IntakeStatus.REFUSED: HTTPStatus.UNPROCESSABLE_ENTITY, IntakeStatus.NOT_YET: HTTPStatus.CONFLICT}
 
 
 @router.post("/events", operation_id="take_event")
@@ -28,11 +28,11 @@ async def take_event(caller: Caller, services: Services, body: AnyEvent) -> Resp
         return _refused("invalid-event", bad.reasons)
     if event.tenant_id != caller.tenant_id:
         return _refused("other-tenant", [("/detail/tenant_id", "is not the tenant that the token is for")])
-    verdict = await services.intake.take(event)
-    if verdict.fate in STATUS:
-        errors = [{"pointer": f"/detail/data{verdict.pointer or ''}", "message": verdict.reason}]
-        return problem(STATUS[verdict.fate], verdict.code, verdict.reason, errors=errors)
-    return answer({"event_id": event.event_id, "outcome": verdict.fate})
+    result = await services.intake.receive(event)
+    if result.status in STATUS:
+        errors = [{"pointer": f"/detail/data{result.pointer or ''}", "message": result.reason}]
+        return problem(STATUS[result.status], result.code, result.reason, errors=errors)
+    return answer({"event_id": event.event_id, "outcome": result.status})
 
 
 def _refused(code: str, reasons: list[tuple[str, str]]) -> Response:
