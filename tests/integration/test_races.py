@@ -203,7 +203,7 @@ async def test_over_http_counting_up_by_read_and_put_if_it_still_matches_counts_
     async def adds_one(api: HttpApi) -> list[int]:
         statuses: list[int] = []
         while 200 not in statuses and len(statuses) < 100:
-            await api.services.settled(0)  # what the other service recorded
+            await api.settled()  # what the other service recorded
             read = await api.get("/v1/chargers/bay-1")
             shown = read.json()
             body = {name: shown[name] for name in ("charge_point_id", "depot_id", "profile", "baseline_mode")}

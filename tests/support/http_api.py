@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
-from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.http.dependencies import ServingProcess
+from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.processes.metrics import Metrics
-from access_policy.entrypoints.processes.service import http_services
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
@@ -36,7 +37,6 @@ class HttpApi:
     container: Container
     client: httpx.AsyncClient
     app: FastAPI
-    services: HttpServices
     connected: set[ChargerKey]
     disconnected: list[ChargerKey]
 
@@ -73,22 +73,48 @@ class HttpApi:
     async def events_after(self, position: int) -> list[Any]:
         return [each.event for each in await self.container.stores.store().read_log(after=position, limit=10_000)]
 
+    @property
+    def process(self) -> ServingProcess:
+        process: ServingProcess = self.app.state.process
+        return process
+
+    def replace_part(self, name: str, part: object) -> None:
+        replace_part(self.container, name, part)
+
+    def replace_process(self, **fields: Any) -> None:
+        self.app.state.process = replace(self.process, **fields)
+
+    async def settled(self) -> None:
+        """Let the read models and the decision view follow the log to its end."""
+        await self.process.settled(await self.position())
+
     def token(self, role: Role = Role.ADMIN, tenant: str = "acme") -> str:
         tenant = NO_TENANT if role is Role.INSTALLATION else tenant
         return self.container.stores.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
 
 
+def replace_part(container: Container, name: str, part: object) -> None:
+    """`name` such as `records.idempotency`."""
+    attrgetter(name)(container).override(providers.Object(part))
+
+
 @asynccontextmanager
 async def http_api(
-    directory: Path, *, store: RecorderEventStore | None = None, **replaced: Any
+    directory: Path,
+    *,
+    store: RecorderEventStore | None = None,
+    parts: Mapping[str, object] | None = None,
+    **of_the_process: Any,
 ) -> AsyncIterator[HttpApi]:
-    """`store` in place of one in memory, and closed at the end; `replaced`: other services than these, by the names of
-    `HttpServices`."""
+    """`store` replaces the one in memory, and is closed at the end. `parts` replaces parts of the container, by names such as
+    `records.idempotency`; the other arguments replace fields of `ServingProcess`."""
     container = Container(settings=Settings(data=directory))
     container.clock.override(providers.Object(SettableClock(NOON)))
     container.stores.store.override(providers.Object(store or memory_store()))
     connected: set[ChargerKey] = set()
     disconnected: list[ChargerKey] = []
+    for name, part in (parts or {}).items():
+        replace_part(container, name, part)
 
     async def settled(_: int) -> bool:
         for follower in (container.deciding.follower(), container.read_side.follower()):
@@ -98,13 +124,18 @@ async def http_api(
     async def readiness() -> dict[str, bool]:
         return {"store": True, "projections": True, "serving": True}
 
-    services = replace(
-        http_services(container, settled, readiness, Metrics(container).text, {}),
-        **{"connected": lambda key, _: key in connected, **replaced},
+    container.stores.keys()  # makes the directory
+    gateway, conditions = container.chargers.gateway(), container.deciding.conditions()
+    process = ServingProcess(
+        settled=settled,
+        readiness=readiness,
+        metrics=Metrics(container).text,
+        connected=lambda key, _: key in connected,
+        peers=Peers(gateway.connected, conditions.owner_of),
     )
-    app = create_app(services)
+    app = create_app(container, replace(process, **of_the_process))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-        yield HttpApi(container, client, app, services, connected, disconnected)
+        yield HttpApi(container, client, app, connected, disconnected)
     await close_opened(container)
     await container.stores.store().close()

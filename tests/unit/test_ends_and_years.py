@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from access_policy.adapters.event_intake.messages import BadEvent, read
 from access_policy.application.registry_import.cells import read_rows
 from access_policy.application.registry_import.csv_file import rows_of
-from access_policy.entrypoints.http.bodies import AgreementBody, RuleBody, VehicleBody
+from access_policy.entrypoints.http.v1.agreements import AgreementBody
+from access_policy.entrypoints.http.v1.mode_rules import RuleBody
+from access_policy.entrypoints.http.v1.vehicle_models import VehicleBody
 from tests.support.incoming import agreement_changed, commissioned
 from tests.unit.http.conftest import AGREEMENT, BUS, NIGHTS
 

@@ -11,16 +11,17 @@ import httpx
 import typer
 
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, read
+from access_policy.container import Container
 from access_policy.entrypoints.cli import app
 from access_policy.entrypoints.http.app import create_app
-from access_policy.entrypoints.http.services import HttpServices
+from access_policy.entrypoints.http.dependencies import ServingProcess
 from benchmarks.loop.commands import COMMANDS, ELSEWHERE
 from benchmarks.loop.operations import OPERATIONS, messages
 from benchmarks.loop.scene import Scene
 
 
 def test_every_http_operation_has_a_driver() -> None:
-    paths = create_app(Mock(spec=HttpServices)).openapi()["paths"]
+    paths = create_app(Mock(spec=Container), Mock(spec=ServingProcess)).openapi()["paths"]
     operations = {operation["operationId"] for each in paths.values() for operation in each.values()}
 
     assert set(OPERATIONS) == operations

@@ -206,7 +206,7 @@ async def taking(
             async def receive(self, event: Any) -> IntakeResult:
                 return await held["watched"].receive(event)
 
-        api = await stack.enter_async_context(http_api(tmp_path, intake=Late()))
+        api = await stack.enter_async_context(http_api(tmp_path, parts={"intake.receiver": Late()}))
         watched = held["watched"] = Watched(api.container.intake.receiver())
         sender: Sender
         match request.param:

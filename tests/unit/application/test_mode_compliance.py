@@ -72,7 +72,7 @@ class Depot:
     async def report(self, *groups: ComplianceGroup, now: datetime, **question: Any) -> list[dict[str, Any]]:
         self.api.container.clock().set(now)
         asked = {"since": MIDNIGHT, "until": MIDNIGHT + 2 * DAY, **question}
-        return await self.api.services.mode_compliance(ACME, groups, ComplianceQuestion(**asked))
+        return await self.api.container.queries.mode_compliance()(ACME, groups, ComplianceQuestion(**asked))
 
     async def counts(self, *, now: datetime, **question: Any) -> dict[str, Any]:
         (row,) = await self.report(ComplianceGroup.CHARGER, now=now, **question)
@@ -196,7 +196,7 @@ async def test_a_period_that_is_backwards_or_too_long_is_refused(depot: Depot) -
 
 async def test_the_report_and_the_changes_are_served_with_the_names_of_the_contract(depot: Depot) -> None:
     await depot.applied(FREEVEND, at(19, 6))
-    await depot.api.services.settled(await depot.api.position())
+    await depot.api.settled()
     depot.api.container.clock().set(at(19, 12))
     path = "/v1/reports/mode-compliance?from=2026-11-18T23:00:00Z&until=2026-11-19T11:00:00Z&group_by=day,charger"
 

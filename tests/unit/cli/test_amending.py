@@ -8,7 +8,10 @@ import pytest
 
 from access_policy.entrypoints.cli.depots import DEPOT_FIELDS
 from access_policy.entrypoints.cli.fleet import AGREEMENT_FIELDS, VEHICLE_FIELDS
-from access_policy.entrypoints.http.bodies import AgreementBody, Body, DepotBody, VehicleBody
+from access_policy.entrypoints.http.fields import RequestModel
+from access_policy.entrypoints.http.v1.agreements import AgreementBody
+from access_policy.entrypoints.http.v1.depots import DepotBody
+from access_policy.entrypoints.http.v1.vehicle_models import VehicleBody
 from tests.support.cli_in_memory import Cli
 
 MADE = ("--name", "Couriers", "--fleet", "City", "--valid-from", "2026-06-01")
@@ -107,5 +110,5 @@ def test_depots_put_with_one_field_keeps_the_kinds_that_count(cli: Cli) -> None:
         (DEPOT_FIELDS, DepotBody),
     ],
 )
-def test_every_field_of_a_body_is_kept_by_its_put_command(fields: Collection[str], body: type[Body]) -> None:
+def test_every_field_of_a_body_is_kept_by_its_put_command(fields: Collection[str], body: type[RequestModel]) -> None:
     assert set(fields) == set(body.model_fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,7 @@ def test_a_proposal_needs_no_file_and_shows_examples(cli: Cli) -> None:
 
 def test_a_service_that_is_not_ready_is_shown_so_with_status_one(cli: Cli, asked: ToTheApp) -> None:
     assert cli("status").stdout.startswith("ready: ")
-    asked.api.app.state.services = replace(asked.api.services, readiness=_store_is_away)
+    asked.api.replace_process(readiness=_store_is_away)
 
     assert "not ready: store no" in cli("status", status=1).stdout
     assert json.loads(cli("status", "--json", status=1).stdout)["ready"] is False

@@ -12,7 +12,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.charger_access_policy.events import HolidayCalendarDropped, HolidayCalendarTaken
 from access_policy.domain.depots.depot import HolidayCalendarPut, HolidayCalendarRemoved
 from access_policy.domain.ids import ActorId, TenantId
-from access_policy.entrypoints.http.bodies import CalendarBody
+from access_policy.entrypoints.http.v1.calendar_bodies import CalendarBody
 from tests.support.http_api import HttpApi
 from tests.unit.http.conftest import CHARGER, DEPOT, NIGHTS
 
@@ -112,11 +112,11 @@ async def test_a_calendar_is_changed_only_at_the_version_its_author_saw(api: Htt
 
 async def test_a_put_that_was_interrupted_is_completed_by_the_next_one(api: HttpApi) -> None:
     await api.recorded(("PUT", PATH, BODY))
-    policy = await api.services.policies.get("acme", "bay-1")  # type: ignore[arg-type]
+    policy = await api.container.deciding.policies().get("acme", "bay-1")  # type: ignore[arg-type]
     lost = (HolidayCalendarDropped(charger_id=policy.charger_id, calendar_id="bavaria"),)  # type: ignore[arg-type]
     context = _context()
-    await api.services.policies.record(
-        context, policy.charger_id, lost, expected_version=policy.version, now=api.services.clock.now()
+    await api.container.deciding.policies().record(
+        context, policy.charger_id, lost, expected_version=policy.version, now=api.container.clock().now()
     )
 
     repaired = await api.recorded(("PUT", PATH, BODY))
@@ -242,7 +242,7 @@ async def test_the_same_ics_file_again_records_nothing(api: HttpApi) -> None:
     [
         ("", ICS.replace(b"RRULE:FREQ=YEARLY", b"RRULE:FREQ=HOURLY"), "The event '1' (line 5) recurs in a way"),
         ("", b"hello", "line 1 is not NAME:VALUE"),
-        ("", ICS.replace(b"X-WR-CALNAME:Feiertage\n", b""), "say what the calendar is called as ?name="),
+        ("", ICS.replace(b"X-WR-CALNAME:Feiertage\n", b""), "name the calendar with ?name="),
         ("?years=2026-2099", ICS, "years takes 1 to 10 years"),
         ("?years=soon", ICS, "/years"),
         ("?years=2021", ICS.replace(b"RRULE:FREQ=YEARLY\n", b""), "has 1 to 1000 entries, this one 0"),

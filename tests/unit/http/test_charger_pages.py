@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +43,7 @@ async def test_a_charger_that_the_decision_view_does_not_follow_yet_is_shown(api
         await api.container.read_side.follower().catch_up()
         return True
 
-    api.app.state.services = replace(api.services, settled=only_read_models)
+    api.replace_process(settled=only_read_models)
 
     made = await api.send("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"})
     shown = await api.get("/v1/chargers/bay-2")

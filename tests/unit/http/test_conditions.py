@@ -12,6 +12,7 @@ from access_policy.application.queries.charger_conditions import STALLED_AFTER, 
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
 from access_policy.entrypoints.http.v1 import chargers
+from access_policy.entrypoints.http.v1.charger_models import ChargerReader
 from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
 from tests.support.effort import most_in_a_turn
 from tests.support.http_api import HttpApi
@@ -82,14 +83,14 @@ async def test_a_page_of_chargers_is_worked_out_in_turns(api: HttpApi, monkeypat
     for number in range(50):
         body = {"charge_point_id": f"MORE-{number}", "depot_id": "north", "profile": "ocpp16-central"}
         await api.send("PUT", f"/v1/chargers/more-{number}", {**body, "baseline_mode": "managed"})
-    shown, status = 0, chargers._status
+    shown, status = 0, ChargerReader.status
 
     def counted(*arguments: Any) -> Any:
         nonlocal shown
         shown += 1
         return status(*arguments)
 
-    monkeypatch.setattr(chargers, "_status", counted)
+    monkeypatch.setattr(ChargerReader, "status", counted)
 
     async with most_in_a_turn(lambda: shown) as turns:
         answer = await api.get("/v1/chargers?limit=200")

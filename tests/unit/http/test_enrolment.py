@@ -47,7 +47,7 @@ async def started(api: HttpApi, value: str) -> None:
         signals=None,
     )
     await api.container.deciding.sessions().start(report)
-    await api.services.settled(await api.position())
+    await api.settled()
 
 
 async def test_refused_identifiers_are_grouped_with_their_value_for_those_who_may_enrol_them(api: HttpApi) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,9 +49,9 @@ async def two_processes(tmp_path: Path, *, share_records: bool) -> AsyncIterator
     async with http_api(here, store=store) as first:
         await first.recorded(*GIVEN)
         shutil.copytree(here / "keys", there / "keys")
-        shared = {"idempotency": first.services.idempotency} if share_records else {}
-        async with http_api(there, store=store, **shared) as second:
-            await second.services.settled(0)
+        parts = {"records.idempotency": first.container.records.idempotency()} if share_records else {}
+        async with http_api(there, store=store, parts=parts) as second:
+            await second.settled()
             yield first, second
 
 
@@ -84,14 +83,14 @@ async def test_one_key_sent_to_two_processes_at_once_creates_one_rule(tmp_path: 
         assert 201 in statuses
         assert statuses <= {201, 409}
         assert len({answer.json()["rule_id"] for answer in repeated}) == 1
-        await processes[1].services.settled(await processes[1].position())
+        await processes[1].settled()
         (shown,) = (await processes[1].get("/v1/chargers/bay-1")).json()["mode_rules"]
         assert shown["rule_id"] == repeated[0].json()["rule_id"]
 
 
 async def test_a_key_under_way_in_another_process_is_refused_until_its_lease_expires(tmp_path: Path) -> None:
     async with two_processes(tmp_path, share_records=True) as (first, second):
-        records, clock = second.services.idempotency, second.services.clock
+        records, clock = second.container.records.idempotency(), second.container.clock()
         request = (
             b"POST\n/v1/chargers/bay-1/mode-rules\n\n\n\n"
             + first.client.build_request("POST", RULES, json=NIGHTS).content
@@ -140,7 +139,7 @@ class FailsOnce:
 async def test_a_creation_whose_answer_cannot_be_kept_is_done_once_when_it_is_repeated(ready: HttpApi) -> None:
     for operation, (_, body) in CREATING.items():
         path, key, before = await path_of(ready, operation), {"Idempotency-Key": operation}, await ready.position()
-        ready.app.state.services = _with(ready, idempotency=FailsOnce(ready.services.idempotency, "keep"))
+        ready.replace_part("records.idempotency", FailsOnce(ready.container.records.idempotency(), "keep"))
 
         lost = await ready.send("POST", path, body, headers=key)
         made = await ready.events_after(before)
@@ -156,7 +155,7 @@ async def test_a_creation_whose_answer_cannot_be_kept_is_done_once_when_it_is_re
 async def test_a_creation_that_fails_after_its_append_is_done_once_when_it_is_repeated(ready: HttpApi) -> None:
     for operation, (_, body) in CREATING.items():
         path, key, before = await path_of(ready, operation), {"Idempotency-Key": operation}, await ready.position()
-        ready.app.state.services = _with(ready, settled=fails_once(ready.services.settled))
+        ready.replace_process(settled=fails_once(ready.process.settled))
 
         lost = await ready.send("POST", path, body, headers=key)
         made = await ready.events_after(before)
@@ -185,7 +184,7 @@ async def test_a_key_that_is_used_again_a_day_later_creates_another_override(rea
 
 async def test_a_store_that_fails_inside_a_middleware_is_a_503_with_retry_after(ready: HttpApi) -> None:
     before = await ready.position()
-    ready.app.state.services = _with(ready, idempotency=FailsOnce(ready.services.idempotency, "begin"))
+    ready.replace_part("records.idempotency", FailsOnce(ready.container.records.idempotency(), "begin"))
 
     answer = await ready.send("POST", RULES, NIGHTS, headers=KEY)
 
@@ -200,7 +199,7 @@ async def test_a_store_that_fails_while_a_request_waits_for_its_log_position_is_
     async def away(_: int) -> bool:
         raise StoreUnavailable("away")
 
-    ready.app.state.services = _with(ready, settled=away)
+    ready.replace_process(settled=away)
 
     answer = await ready.get("/v1/chargers", headers={"X-Log-Position": "1"})
 
@@ -212,7 +211,3 @@ async def test_a_command_that_the_role_may_not_give_leaves_its_key_unused(ready:
     other = await ready.send("POST", RULES, {**NIGHTS, "name": "Else"}, headers=KEY)
 
     assert (refused.status_code, other.status_code) == (403, 201)
-
-
-def _with(api: HttpApi, **replaced: Any) -> Any:
-    return replace(api.services, **replaced)

@@ -156,5 +156,5 @@ async def test_a_new_rule_that_lies_wholly_in_the_past_is_refused_with_an_explan
     assert refused.status_code == 422
     assert refused.json()["type"].endswith(":rule-never-occurs")
     assert refused.json()["errors"][0]["pointer"] == "/applies_until"
-    assert "wholly in the past" in refused.json()["detail"]
+    assert "entirely in the past" in refused.json()["detail"]
     assert for_many.json()["results"][0]["problem"]["code"] == "rule-never-occurs"

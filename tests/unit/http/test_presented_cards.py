@@ -44,7 +44,7 @@ async def authorize(api: HttpApi, value: str, protocol: str = "ocpp1.6", token_t
     token: Any = {"idTag": value} if protocol == "ocpp1.6" else {"idToken": {"idToken": value, "type": token_type}}
     handlers = HANDLERS[protocol](api.container.chargers.handler_dependencies()).handlers
     answer: Any = await handlers["Authorize"](station, token, f"m-{await api.position()}")  # type: ignore[misc]
-    await api.services.settled(await api.position())
+    await api.settled()
     status: str = (answer.get("idTagInfo") or answer["idTokenInfo"])["status"]
     return status
 
@@ -192,7 +192,7 @@ async def recorded_before(api: HttpApi, vehicle_id: str, *values: Identifier) ->
     version = len(await api.container.stores.store().load(stream))
     context = Context(tenant_id=ACME, actor=ActorId("test"), correlation_id="test")
     await api.container.stores.store().append([Append(stream, version, enveloped(context, tuple(events), now=NOON))])
-    await api.services.settled(await api.position())
+    await api.settled()
 
 
 OLD_PADDED, OLD_SHORT = Identifier(IdentifierKind.MAC, PADDED), Identifier(IdentifierKind.MAC, MAC)
@@ -256,7 +256,7 @@ async def test_what_if_finds_attempts_of_a_mac_in_the_form_of_their_time(api: Ht
             signals=None,
         )
     )
-    await api.services.settled(await api.position())
+    await api.settled()
     vehicle = {**LORRY, "identifiers": [{"kind": "mac", "value": MAC}]}
     body = {
         "from": "2026-11-18T00:00:00Z",

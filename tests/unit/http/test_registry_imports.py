@@ -363,7 +363,7 @@ async def test_replace_removes_the_vehicles_that_the_file_does_not_have_and_forg
     assert VehicleRemoved in [type(event) for event in await api.events_after(before)]
     assert (await api.get("/v1/vehicles/bus-7")).status_code == 404
     added = [e for e in await api.events_after(0) if isinstance(e, VehicleIdentifierAdded) and e.vehicle_id == "bus-7"]
-    assert await api.services.vault.unseal("acme", "bus-7", added[0].identifier.sealed) is None  # type: ignore[arg-type]
+    assert await api.container.records.vault().unseal("acme", "bus-7", added[0].identifier.sealed) is None  # type: ignore[arg-type]
 
 
 async def test_many_removals_need_their_exact_number(api: HttpApi) -> None:

@@ -38,7 +38,7 @@ async def begun(api: HttpApi) -> str:
         signals=None,
     )
     started = await api.container.deciding.sessions().start(report)
-    await api.services.settled(0)
+    await api.settled()
     return started.attempt_id
 
 

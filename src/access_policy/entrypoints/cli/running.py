@@ -14,7 +14,7 @@ from rich.console import Console
 
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.errors import Refused
-from access_policy.entrypoints.http.bodies import duration
+from access_policy.entrypoints.http.fields import duration
 from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.logs import configure_logs

@@ -1,4 +1,4 @@
-"""Requests that need a charger's connection are passed on to the process that holds it (ADR 0016)."""
+"""Pass a request that needs a charger's connection to the process that owns it (ADR 0016)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from access_policy.adapters.local_files.sockets import socket_address
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.problems import ApiProblem
 
-PASSED_ON: Final = "X-Passed-On"  # by a process to its peer; never a second time
+PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
 TIMEOUT_S: Final = 60.0
-_TAKEN_ALONG = ("authorization", "content-type", "x-request-id")
-_BROUGHT_BACK = ("content-type", "etag", "x-log-position", "retry-after")
+_REQUEST_HEADERS = ("authorization", "content-type", "x-request-id")
+_RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Peers:
     sockets: Mapping[str, Path] = field(default_factory=dict)
 
     async def answer(self, request: Request, key: ChargerKey) -> Response | None:
-        """The peer's answer; None: it is this process's own to give. Raises `ApiProblem` (502) if the peer is not there."""
+        """The peer's response, or None if this process has to answer. Raises `ApiProblem` (502) if the peer fails."""
         if not (self.urls or self.sockets) or self.is_here(key) or PASSED_ON in request.headers:
             return None
         owner = await self.owner_of(key) or ""
         if owner not in self.urls and owner not in self.sockets:
             return None
-        headers = {name: request.headers[name] for name in _TAKEN_ALONG if name in request.headers}
+        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         try:
             async with self._client(owner) as client:
                 answer = await client.request(
@@ -49,10 +49,10 @@ class Peers:
                     content=await request.body(),
                     headers={**headers, PASSED_ON: "1"},
                 )
-        except (httpx.HTTPError, OSError) as trouble:
-            detail = "The process that holds the charger's connection does not answer; try again in a moment."
-            raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from trouble
-        kept = {name: answer.headers[name] for name in _BROUGHT_BACK if name in answer.headers}
+        except (httpx.HTTPError, OSError) as error:
+            detail = "The process that owns the charger's connection does not answer; try again in a moment."
+            raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from error
+        kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
 
     @asynccontextmanager

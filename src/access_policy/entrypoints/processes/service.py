@@ -11,10 +11,8 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -27,8 +25,8 @@ from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
+from access_policy.entrypoints.http.dependencies import ServingProcess
 from access_policy.entrypoints.http.peers import Peers
-from access_policy.entrypoints.http.services import HttpServices
 from access_policy.entrypoints.processes.gateway_channel import GatewayChannel, gateway_app
 from access_policy.entrypoints.processes.jobs import background_jobs
 from access_policy.entrypoints.processes.loops import running_loop_name
@@ -178,7 +176,15 @@ class Service:
     def _app(self) -> ASGIApp:
         part = self._part
         sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
-        return create_app(http_services(self.container, self.settled, self.readiness, self.metrics, sockets))
+        gateway, conditions = self.container.chargers.gateway(), self.container.deciding.conditions()
+        process = ServingProcess(
+            settled=self.settled,
+            readiness=self.readiness,
+            metrics=self.metrics,
+            connected=_connected(self.settings, gateway),
+            peers=Peers(gateway.connected, conditions.owner_of, self.settings.peers, sockets),
+        )
+        return create_app(self.container, process)
 
     async def _stop(self) -> None:
         self._stopping.set()
@@ -205,72 +211,7 @@ class Service:
 
 
 def _connected(settings: Settings, gateway: OcppGateway) -> Callable[[ChargerKey, Row], bool]:
-    """What this process knows by itself; of the chargers of others as the read model has it."""
+    """For chargers connected to this process its own knowledge, for those of other processes the read model's."""
     if settings.is_alone:
         return lambda key, _: gateway.connected(key)
     return lambda key, row: gateway.connected(key) or bool(row["connected"])
-
-
-def http_services(
-    container: Container,
-    settled: Callable[[int], Awaitable[bool]],
-    readiness: Callable[[], Awaitable[dict[str, bool]]],
-    metrics: Callable[[], Awaitable[bytes]],
-    sockets: Mapping[str, Path],
-) -> HttpServices:
-    c = container
-    return HttpServices(
-        clock=c.clock(),
-        tokens=c.stores.tokens(),
-        idempotency=c.records.idempotency(),
-        settled=settled,
-        readiness=readiness,
-        metrics=metrics,
-        connected=_connected(c.settings(), c.chargers.gateway()),
-        peers=Peers(c.chargers.gateway().connected, c.deciding.conditions().owner_of, c.settings().peers, sockets),
-        views=c.read_side.views(),
-        decision_view=c.deciding.view(),
-        decider=c.deciding.decider(),
-        decisions=c.deciding.decisions(),
-        explained_attempts=c.queries.explained_attempts(),
-        what_if=c.queries.what_if(),
-        registry_imports=c.commands.registry_imports(),
-        registry_export=c.queries.registry_export(),
-        access_reports=c.queries.access_reports(),
-        mode_compliance=c.queries.mode_compliance(),
-        policies=c.deciding.policies(),
-        profiles=c.deciding.profiles(),
-        pseudonyms=c.stores.pseudonyms(),
-        vault=c.records.vault(),
-        unknown_identifiers=c.records.unknown_identifiers(),
-        unknown_identifiers_kept_for=timedelta(days=c.settings().unknown_identifier_days),
-        put_depot=c.commands.put_depot(),
-        put_calendar=c.commands.put_calendar(),
-        remove_calendar=c.commands.remove_calendar(),
-        probe=c.queries.probe(),
-        put_profile=c.commands.put_profile(),
-        remove_profile=c.commands.remove_profile(),
-        put_charger=c.commands.put_charger(),
-        retire_charger=c.commands.retire_charger(),
-        rotate_password=c.commands.rotate_password(),
-        schedule_mode=c.commands.schedule_mode(),
-        schedule_mode_for_many=c.commands.schedule_mode_for_many(),
-        copy_policy=c.commands.copy_policy(),
-        amend_mode_rule=c.commands.amend_mode_rule(),
-        withdraw_mode_rule=c.commands.withdraw_mode_rule(),
-        add_exception=c.commands.add_exception(),
-        remove_exception=c.commands.remove_exception(),
-        override_mode=c.commands.override_mode(),
-        lift_override=c.commands.lift_override(),
-        put_vehicle=c.commands.put_vehicle(),
-        suspend_vehicle=c.commands.suspend_vehicle(),
-        reinstate_vehicle=c.commands.reinstate_vehicle(),
-        remove_vehicle=c.commands.remove_vehicle(),
-        enrol_identifier=c.commands.enrol_identifier(),
-        arm_enrolment=c.commands.arm_enrolment(),
-        cancel_enrolment=c.commands.cancel_enrolment(),
-        put_agreement=c.commands.put_agreement(),
-        end_agreement=c.commands.end_agreement(),
-        end_session=c.commands.end_session(),
-        intake=c.intake.receiver(),
-    )

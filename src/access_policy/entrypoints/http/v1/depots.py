@@ -2,74 +2,91 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Response
+from pydantic import Field
 
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.ports.views import Row
-from access_policy.domain.depots.depot import DepotSettings
+from access_policy.domain.depots.depot import EXCLUSIVE_KINDS, SESSION_MAX_AGE_HOURS, DepotSettings
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import DepotId
-from access_policy.entrypoints.http.answers import (
-    Cursor,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
-    answer,
-    done,
-    expected_version,
-    not_found,
-    page,
-)
-from access_policy.entrypoints.http.auth import Caller, Services, context_of
-from access_policy.entrypoints.http.bodies import DepotBody
+from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import PutCall
+from access_policy.entrypoints.http.dependencies import Handler, Views, provided
+from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, Version
+from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.responses import created, not_found, set_etag
 
 router = APIRouter(tags=["depots"])
 
 
-@router.put("/depots/{depot_id}", operation_id="put_depot")
-async def put_depot(
-    request: Request,
-    caller: Caller,
-    services: Services,
-    depot_id: str,
-    body: DepotBody,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
-    command = PutDepot(
-        depot_id=DepotId(depot_id),
-        settings=DepotSettings(
-            name=body.name,
-            time_zone=body.time_zone,
-            language=body.language,
-            longest_override_days=body.longest_override_days,
-            session_max_age_hours=body.session_max_age_hours,
-            identifier_kinds=body.identifier_kinds,
-            exclusive_kinds=body.exclusive_kinds,
-        ),
-        expected_version=expected_version(if_match, if_none_match),
+class DepotBody(RequestModel):
+    """All settings of the depot; a field that is left out gets its default. An empty `identifier_kinds` means all kinds."""
+
+    name: Text
+    time_zone: Text
+    language: Text = "en"
+    longest_override_days: int = Field(default=7, strict=True)
+    session_max_age_hours: int = Field(
+        default=SESSION_MAX_AGE_HOURS,
+        strict=True,
+        description="A session without energy for this long is ended as lost",
     )
-    result = await services.put_depot(context_of(request, caller), command)
-    await services.settled(result.position)
-    put = {"depot_id": depot_id, **body.model_dump()}
-    kinds = {name: sorted(put[name]) for name in ("identifier_kinds", "exclusive_kinds")}
-    return done(result, {**put, **kinds}, status=201 if result.created else 200)
+    identifier_kinds: frozenset[IdentifierKind] = frozenset()
+    exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
+
+    def settings(self) -> DepotSettings:
+        return DepotSettings(**dict(self))
 
 
-@router.get("/depots/{depot_id}", operation_id="get_depot")
-async def get_depot(caller: Caller, services: Services, depot_id: str) -> Response:
-    row = await services.views.depot(caller.tenant_id, DepotId(depot_id))
+class Depot(ResponseModel):
+    depot_id: str
+    name: str
+    time_zone: str
+    language: str
+    longest_override_days: int
+    session_max_age_hours: int
+    identifier_kinds: list[IdentifierKind]
+    exclusive_kinds: list[IdentifierKind]
+    version: Version
+
+
+@router.put("/depots/{depot_id}", operation_id="put_depot", dependencies=requires(ADMINS), responses=created(Depot))
+async def put_depot(
+    depot_id: str, body: DepotBody, call: PutCall, handler: Annotated[Handler, provided(lambda c: c.commands.put_depot)]
+) -> Depot:
+    settings = body.settings()
+    command = PutDepot(depot_id=DepotId(depot_id), settings=settings, expected_version=call.expected_version)
+    done = await call(handler, command)
+    return Depot(
+        depot_id=depot_id,
+        name=settings.name,
+        time_zone=settings.time_zone,
+        language=settings.language,
+        longest_override_days=settings.longest_override_days,
+        session_max_age_hours=settings.session_max_age_hours,
+        identifier_kinds=sorted(settings.identifier_kinds),
+        exclusive_kinds=sorted(settings.exclusive_kinds),
+        version=done.version,
+    )
+
+
+@router.get("/depots/{depot_id}", operation_id="get_depot", dependencies=requires(READERS))
+async def get_depot(caller: Caller, views: Views, depot_id: str, response: Response) -> Depot:
+    row = await views.depot(caller.tenant_id, DepotId(depot_id))
     if row is None:
         raise not_found("depot")
-    return answer(shown(row), version=row["version"])
+    set_etag(response, row["version"])
+    return _depot(row)
 
 
-@router.get("/depots", operation_id="list_depots")
-async def list_depots(caller: Caller, services: Services, cursor: Cursor = None, limit: Limit = 50) -> Response:
-    return page(await services.views.depots(caller.tenant_id, cursor=cursor, limit=limit), shown)
+@router.get("/depots", operation_id="list_depots", dependencies=requires(READERS))
+async def list_depots(caller: Caller, views: Views, cursor: Cursor = None, limit: Limit = 50) -> Page[Depot]:
+    found = await views.depots(caller.tenant_id, cursor=cursor, limit=limit)
+    return Page(items=[_depot(row) for row in found.items], next_cursor=found.next_cursor)
 
 
-def shown(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "tenant_id"}
+def _depot(row: Row) -> Depot:
+    return Depot(**{name: row[name] for name in Depot.model_fields})

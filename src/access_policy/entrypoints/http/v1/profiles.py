@@ -1,122 +1,136 @@
-"""`/v1/profiles`: those that always exist and the tenant's own; and `/v1/chargers/{id}/probe`, which proposes one."""
+"""`/v1/profiles`: the capability profiles that always exist and the tenant's own."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
+from pydantic import Field
 
 from access_policy.adapters.ocpp.profiles.schema import ProfileDocument, body_of, without_effect
 from access_policy.application.commands.put_profile import PutProfile, RemoveProfile
-from access_policy.application.queries.probe import Candidate, Probed
 from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, Evidence, mode_control_name
 from access_policy.domain.capability_profiles.profile import ProfileFieldWithoutEffect, ProfileUnknown
-from access_policy.domain.ids import ChargerId
-from access_policy.entrypoints.http.answers import (
-    IfMatch,
-    IfNoneMatch,
-    answer,
-    done,
-    expected_version,
-    nothing_left,
-)
-from access_policy.entrypoints.http.auth import Caller, Services, context_of
+from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import ChangeCall, PutCall
+from access_policy.entrypoints.http.dependencies import Handler, Profiles, provided
+from access_policy.entrypoints.http.fields import Page, ResponseModel
+from access_policy.entrypoints.http.responses import created
 
 router = APIRouter(tags=["profiles"])
 
 
-@router.get("/profiles", operation_id="list_profiles")
-async def list_profiles(caller: Caller, services: Services) -> Response:
-    return answer({"items": [_shown(each) for each in services.profiles.all(caller.tenant_id)], "next_cursor": None})
+class ControlShown(ResponseModel):
+    """Only the fields of its kind."""
+
+    kind: Literal["device_variable", "configuration_key", "central", "remote_start", "unsupported"]
+    component: Annotated[str, Field(default=None)]
+    variable: Annotated[str, Field(default=None)]
+    key: Annotated[str, Field(default=None)]
+    also_called: Annotated[list[str], Field(default=None)]
+    managed_value: Annotated[str, Field(default=None)]
+    freevend_value: Annotated[str, Field(default=None)]
+    tag_key: Annotated[str | None, Field(default=None)]
+    tag_also_called: Annotated[list[str], Field(default=None)]
+    tag: Annotated[str | None, Field(default=None)]
+    needs_reboot: Annotated[bool, Field(default=None)]
 
 
-@router.get("/profiles/{name}", operation_id="get_profile")
-async def get_profile(caller: Caller, services: Services, name: str) -> Response:
-    profile = services.profiles.get(caller.tenant_id, name)
+class Profile(ResponseModel):
+    """`mode_control` is the kind of `control`."""
+
+    name: str
+    title: str
+    protocols: list[str]
+    mode_control: str
+    control: ControlShown
+    vendors: list[str]
+    tags_are: str
+    base32_macs: bool
+    has_cache: bool
+    autocharge: Literal["yes", "no", "unknown"]
+    personal_message: bool
+    display_message: bool
+    pending_at_boot: bool
+    denial_error_codes: list[str]
+    denial_window_s: float
+    settle_s: float
+    list_entries_max: int | None
+    quirks: list[str]
+    evidence: Evidence
+    source: str
+
+    @classmethod
+    def of(cls, profile: CapabilityProfile, **more: Any) -> Self:
+        """The definition's `mode_control` is shown as `control`, and its kind alone as `mode_control`."""
+        body = body_of(profile)
+        control = body.pop("mode_control")
+        return cls(
+            name=profile.name,
+            **body,
+            mode_control=mode_control_name(profile.mode_control),
+            control=control,
+            evidence=profile.evidence,
+            source=profile.source,
+            **more,
+        )
+
+
+class ProfilePut(Profile):
+    version: int
+
+
+@router.get(
+    "/profiles", operation_id="list_profiles", dependencies=requires(READERS), response_model_exclude_unset=True
+)
+async def list_profiles(caller: Caller, profiles: Profiles) -> Page[Profile]:
+    return Page(items=[Profile.of(each) for each in profiles.all(caller.tenant_id)], next_cursor=None)
+
+
+@router.get(
+    "/profiles/{name}", operation_id="get_profile", dependencies=requires(READERS), response_model_exclude_unset=True
+)
+async def get_profile(caller: Caller, profiles: Profiles, name: str) -> Profile:
+    profile = profiles.get(caller.tenant_id, name)
     if profile is None:
         raise ProfileUnknown(f"There is no capability profile {name[:64]}; GET /v1/profiles lists all.")
-    return answer(_shown(profile))
+    return Profile.of(profile)
 
 
-@router.put("/profiles/{name}", operation_id="put_profile")
+@router.put(
+    "/profiles/{name}",
+    operation_id="put_profile",
+    dependencies=requires(ADMINS),
+    responses=created(ProfilePut),
+    response_model_exclude_unset=True,
+)
 async def put_profile(
-    request: Request,
-    caller: Caller,
-    services: Services,
     name: str,
     body: ProfileDocument,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
-    """A profile of the tenant's own, also in the shape in which a profile is shown. Chargers that have it follow the change
-    at once. A field that could have no effect is refused."""
+    call: PutCall,
+    handler: Annotated[Handler, provided(lambda c: c.commands.put_profile)],
+) -> ProfilePut:
+    """Put a profile of the tenant's own. The body may also be a profile as GET shows it. Chargers that use the profile follow
+    the change at once. A field that would have no effect is refused."""
     for pointer, why in without_effect(body).items():
         raise ProfileFieldWithoutEffect(f"{pointer} {why}; leave it out.", pointer=pointer)
     profile = body.build(name, evidence=Evidence.OPERATOR, source="put by an operator")
     definition = msgspec.json.encode(body_of(profile), order="sorted").decode()
-    command = PutProfile(name=name, definition=definition, expected_version=expected_version(if_match, if_none_match))
-    result = await services.put_profile(context_of(request, caller), command)
-    await services.settled(result.position)
-    return done(result, _shown(profile), status=201 if result.created else 200)
+    done = await call(handler, PutProfile(name=name, definition=definition, expected_version=call.expected_version))
+    return ProfilePut.of(profile, version=done.version)
 
 
-@router.delete("/profiles/{name}", operation_id="remove_profile", status_code=204)
+@router.delete(
+    "/profiles/{name}",
+    operation_id="remove_profile",
+    dependencies=requires(ADMINS),
+    status_code=204,
+    response_class=Response,
+)
 async def remove_profile(
-    request: Request, caller: Caller, services: Services, name: str, if_match: IfMatch = None
-) -> Response:
-    """Refused while a charger has it."""
-    command = RemoveProfile(name=name, expected_version=expected_version(if_match))
-    result = await services.remove_profile(context_of(request, caller), command)
-    await services.settled(result.position)
-    return nothing_left(result)
-
-
-@router.post("/chargers/{charger_id}/probe", operation_id="probe_charger")
-async def probe_charger(request: Request, caller: Caller, services: Services, charger_id: str) -> Response:
-    """Read a connected charger's settings, change none, and propose profiles, the best first."""
-    key = (caller.tenant_id, ChargerId(charger_id))
-    passed_on = await services.peers.answer(request, key)
-    return passed_on if passed_on is not None else answer(_probed(await services.probe(key)))
-
-
-def _probed(found: Probed) -> dict[str, Any]:
-    best = found.candidates[0] if found.candidates else None
-    return {
-        "protocol": found.protocol,
-        "vendor": found.vendor,
-        "model": found.model,
-        "firmware": found.firmware,
-        "all_told": found.all_told,
-        "proposed": None if best is None else best.profile.name,
-        "candidates": [_candidate(each) for each in found.candidates],
-        "settings": [{"name": each.name, "value": each.value, "writable": each.writable} for each in found.settings],
-    }
-
-
-def _candidate(candidate: Candidate) -> dict[str, Any]:
-    profile = candidate.profile
-    return {
-        "profile": profile.name,
-        "title": profile.title,
-        "mode_control": mode_control_name(profile.mode_control),
-        "fit": candidate.fit,
-        "evidence": profile.evidence,
-        "because": candidate.because,
-        "quirks": profile.quirks,
-    }
-
-
-def _shown(profile: CapabilityProfile) -> dict[str, Any]:
-    """`mode_control` is the kind in a word, `control` all of it."""
-    body = body_of(profile)
-    control = body.pop("mode_control")
-    return {
-        "name": profile.name,
-        **body,
-        "mode_control": mode_control_name(profile.mode_control),
-        "control": control,
-        "evidence": profile.evidence,
-        "source": profile.source,
-    }
+    name: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.remove_profile)]
+) -> None:
+    """Refused while a charger uses it."""
+    await call(handler, RemoveProfile(name=name, expected_version=call.expected_version))

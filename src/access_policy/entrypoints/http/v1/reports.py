@@ -1,89 +1,168 @@
-"""`/v1/reports`."""
+"""`/v1/reports`: attempts counted, and whether chargers entered their modes on time."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, TypeVar
+import datetime as dt
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
+from pydantic import Field
 
 from access_policy.application.ports.views import ReportFilter
-from access_policy.application.queries.access_report import COUNTS, GroupBy, ReportInvalid
+from access_policy.application.queries.access_report import COUNTS, AccessReports, GroupBy, ReportInvalid
 from access_policy.application.queries.mode_compliance import COLUMNS as COMPLIANCE_COLUMNS
-from access_policy.application.queries.mode_compliance import MEASURES, ON_TIME_S, ComplianceGroup, ComplianceQuestion
+from access_policy.application.queries.mode_compliance import (
+    MEASURES,
+    ON_TIME_S,
+    ComplianceGroup,
+    ComplianceQuestion,
+    ModeCompliance,
+)
 from access_policy.application.spreadsheets import csv_file
-from access_policy.entrypoints.http.answers import answer, instant
-from access_policy.entrypoints.http.auth import Caller, Services
-from access_policy.entrypoints.http.bodies import Instant
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.entrypoints.http.auth import READERS, Caller, requires
+from access_policy.entrypoints.http.dependencies import provided
+from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant
+from access_policy.entrypoints.http.responses import CSV, json_in_pieces
 
 router = APIRouter(tags=["reports"])
 
 Group = TypeVar("Group", GroupBy, ComplianceGroup)
+Accept = Annotated[str, Header(max_length=1000, include_in_schema=False)]
 
 
-@router.get("/reports/access", operation_id="report_access")
+class AccessCount(ResponseModel):
+    """The columns of `group_by`, and the counts."""
+
+    day: Annotated[dt.date, Field(default=None)]
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str, Field(default=None)]
+    access_class: Annotated[AccessClass | None, Field(default=None)]
+    reason: Annotated[Reason | None, Field(default=None)]
+    would_deny: Annotated[Reason | None, Field(default=None)]
+    decision: Annotated[Literal["allowed", "denied", "none"], Field(default=None)]
+    attempts: int
+    allowed: int
+    denied: int
+    would_deny_count: int
+    sessions: int
+    energy_wh: int
+
+
+class AccessReportHead(ResponseModel):
+    group_by: list[GroupBy]
+    from_: Annotated[UtcInstant, Field(alias="from")]
+    until: UtcInstant
+
+
+class AccessReport(AccessReportHead):
+    rows: list[AccessCount]
+
+
+class ComplianceRow(ResponseModel):
+    """The columns of `group_by`, and the measures."""
+
+    day: Annotated[dt.date, Field(default=None)]
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str, Field(default=None)]
+    transitions: int
+    on_time: int
+    late: int
+    missed: int
+    pending: int
+    unreachable: int
+    on_time_share: float | None
+    lateness_p50_s: float | None
+    lateness_p95_s: float | None
+    lateness_max_s: float | None
+    in_expected_mode_share: float | None
+
+
+class ComplianceReportHead(ResponseModel):
+    group_by: list[ComplianceGroup]
+    from_: Annotated[UtcInstant, Field(alias="from")]
+    until: UtcInstant
+    on_time_s: int
+
+
+class ComplianceReport(ComplianceReportHead):
+    rows: list[ComplianceRow]
+
+
+@router.get(
+    "/reports/access",
+    operation_id="report_access",
+    dependencies=requires(READERS),
+    response_model=AccessReport,
+    responses=CSV,
+)
 async def report_access(
     caller: Caller,
-    services: Services,
+    access_reports: Annotated[AccessReports, provided(lambda c: c.queries.access_reports)],
     from_: Annotated[Instant, Query(alias="from")],
     until: Annotated[Instant, Query()],
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(GroupBy))] = "day",
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
-    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+    accept: Accept = "application/json",
 ) -> Response:
-    """Attempts counted by what `group_by` names; days are the depots' own. `would_deny_count` are those that only `observe`
-    allowed. With `Accept: text/csv` as a file."""
+    """Attempts counted by the columns of `group_by`; a day is the depot's local day. `would_deny_count` counts the attempts
+    that were allowed only under `observe`. With `Accept: text/csv` the response is a file."""
     wanted = ReportFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
     groups = _groups_of(GroupBy, group_by)
-    rows = await services.access_reports(caller.tenant_id, groups, wanted)
+    rows = await access_reports(caller.tenant_id, groups, wanted)
     if "text/csv" in accept:
-        file = await asyncio.to_thread(csv_file, [*map(_column, groups), *COUNTS], rows)
-        return Response(file, media_type="text/csv; charset=utf-8")
-    shown = {"group_by": groups, "from": instant(from_), "until": instant(until), "rows": rows}
-    return await asyncio.to_thread(answer, shown)
+        return await _file([*map(_column, groups), *COUNTS], rows)
+    head = AccessReportHead(group_by=groups, from_=from_, until=until)
+    return await json_in_pieces(head, "rows", (AccessCount(**row) for row in rows))
 
 
-@router.get("/reports/mode-compliance", operation_id="report_mode_compliance")
+@router.get(
+    "/reports/mode-compliance",
+    operation_id="report_mode_compliance",
+    dependencies=requires(READERS),
+    response_model=ComplianceReport,
+    responses=CSV,
+)
 async def report_mode_compliance(
     caller: Caller,
-    services: Services,
+    mode_compliance: Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)],
     from_: Annotated[Instant, Query(alias="from")],
     until: Annotated[Instant, Query()],
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ComplianceGroup))] = "day",
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     on_time_s: Annotated[
-        int, Query(ge=0, le=86_400, description="How late a transition may be and be on time")
+        int, Query(ge=0, le=86_400, description="Up to this lateness in seconds a transition is on time")
     ] = ON_TIME_S,
-    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+    accept: Accept = "application/json",
 ) -> Response:
-    """Whether chargers entered their expected modes when they were due, by what `group_by` names; days are the depots' own.
+    """Whether chargers entered their expected modes on time, by the columns of `group_by`; a day is the depot's local day.
 
-    Of the `transitions` due in `[from, until)`, `on_time` were applied within `on_time_s`, `late` ones while the mode was still
-    expected, `missed` ones not before another mode was expected, and `pending` ones are not over. `unreachable` counts those
-    of the late, missed and pending ones at which the charger could not be asked in time. `lateness_…_s` are of the applied
-    ones. `in_expected_mode_share` is the share of the time for which the charger's last verified mode was the expected one.
-    What was due is judged by the plan as it stood then. Chargers whose profile has no mode control are left out. With
-    `Accept: text/csv` as a file.
+    Of the `transitions` due in `[from, until)`, `on_time` were applied within `on_time_s`, `late` while the mode was still
+    expected, `missed` not before another mode was expected, and `pending` are still expected and not applied. `unreachable`
+    counts the late, missed and pending transitions at which the service could not reach the charger in time. `lateness_…_s`
+    cover the applied transitions. `in_expected_mode_share` is the share of the time in which the charger's last verified mode
+    was the expected one. Transitions are due by the plan in force at the time. Chargers whose profile cannot switch the mode
+    are left out. With `Accept: text/csv` the response is a file.
     """
     question = ComplianceQuestion(
         since=from_, until=until, depot_id=depot_id, charger_id=charger_id, on_time_s=on_time_s
     )
     groups = _groups_of(ComplianceGroup, group_by)
-    rows = await services.mode_compliance(caller.tenant_id, groups, question)
+    rows = await mode_compliance(caller.tenant_id, groups, question)
     if "text/csv" in accept:
-        file = await asyncio.to_thread(csv_file, [*(COMPLIANCE_COLUMNS[each] for each in groups), *MEASURES], rows)
-        return Response(file, media_type="text/csv; charset=utf-8")
-    shown = {
-        "group_by": groups,
-        "from": instant(from_),
-        "until": instant(until),
-        "on_time_s": on_time_s,
-        "rows": rows,
-    }
-    return await asyncio.to_thread(answer, shown)
+        return await _file([*(COMPLIANCE_COLUMNS[each] for each in groups), *MEASURES], rows)
+    head = ComplianceReportHead(group_by=groups, from_=from_, until=until, on_time_s=on_time_s)
+    return await json_in_pieces(head, "rows", (ComplianceRow(**row) for row in rows))
+
+
+async def _file(columns: list[str], rows: list[dict[str, Any]]) -> Response:
+    file = await asyncio.to_thread(csv_file, columns, rows)
+    return Response(file, media_type="text/csv; charset=utf-8")
 
 
 def _groups_of(kind: type[Group], text: str) -> list[Group]:
@@ -91,7 +170,7 @@ def _groups_of(kind: type[Group], text: str) -> list[Group]:
         return list(dict.fromkeys(kind(each.strip()) for each in text.split(",")))
     except ValueError as unknown:
         raise ReportInvalid(
-            f"group_by takes some of {', '.join(kind)}, separated by commas.", pointer="/group_by"
+            f"group_by must be one or several of {', '.join(kind)}, separated by commas.", pointer="/group_by"
         ) from unknown
 
 

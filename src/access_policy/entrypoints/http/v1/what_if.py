@@ -2,68 +2,105 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from fastapi.responses import Response
 
-from access_policy.application.what_if.replay import Difference, Example, Outcome
-from access_policy.entrypoints.http.answers import answer, instant
-from access_policy.entrypoints.http.auth import Caller, Services
-from access_policy.entrypoints.http.what_if_body import WhatIfBody
+from access_policy.application.what_if import replay
+from access_policy.domain.access.reasons import Reason
+from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
+from access_policy.entrypoints.http.dependencies import provided
+from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
+from access_policy.entrypoints.http.responses import NOT_FOUND
+from access_policy.entrypoints.http.v1.access_event_models import IdentifierMasked
+from access_policy.entrypoints.http.v1.what_if_proposals import WhatIfBody
 
 router = APIRouter(tags=["what-if"])
 
 
-@router.post("/what-if", operation_id="ask_what_if")
-async def ask_what_if(caller: Caller, services: Services, body: WhatIfBody) -> Response:
-    """Replays recorded attempts by today's rules and by the proposed ones, and counts what would be decided differently.
-    Nothing is recorded."""
-    found = await services.what_if(caller.tenant_id, body.question())
-    return answer(
-        {
-            "attempts": found.attempts,
-            "complete": found.complete,
-            "different": found.different,
-            "newly_denied": found.count_where(lambda each: each.before.allowed and not each.after.allowed),
-            "newly_allowed": found.count_where(lambda each: each.after.allowed and not each.before.allowed),
-            "counts": [{**_difference(difference), "count": count} for difference, count in found.counts.most_common()],
-            "examples": [_example(example) for example in found.examples],
-            "notes": [
-                {
-                    "code": note.code,
-                    "pointer": note.pointer,
-                    "charger_ids": note.charger_ids,
-                    "message": note.message,
-                }
-                for note in found.notes
-            ],
-        }
+class Outcome(ResponseModel):
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    would_deny: Reason | None
+
+    @classmethod
+    def of(cls, outcome: replay.Outcome) -> Outcome:
+        return cls(
+            decision="allowed" if outcome.allowed else "denied", reason=outcome.reason, would_deny=outcome.would_deny
+        )
+
+
+class OutcomesCounted(ResponseModel):
+    before: Outcome
+    after: Outcome
+    count: int
+
+
+class DifferentAttempt(ResponseModel):
+    attempt_id: str
+    occurred_at: UtcInstant
+    charger_id: str
+    vehicle_id: str | None
+    identifier: IdentifierMasked | None
+    recorded: Outcome
+    before: Outcome
+    after: Outcome
+
+    @classmethod
+    def of(cls, example: replay.Example) -> DifferentAttempt:
+        row = example.attempt
+        return cls(
+            attempt_id=row["attempt_id"],
+            occurred_at=row["occurred_at"],
+            charger_id=row["charger_id"],
+            vehicle_id=row["vehicle_id"],
+            identifier=IdentifierMasked.of(row),
+            recorded=Outcome(decision=row["decision"], reason=row["reason"], would_deny=row["would_deny"]),
+            before=Outcome.of(example.difference.before),
+            after=Outcome.of(example.difference.after),
+        )
+
+
+class WhatIfNote(ResponseModel):
+    """A limit of the replay: something that no recorded attempt can show. `pointer` is into the request (RFC 6901)."""
+
+    code: str
+    pointer: str
+    charger_ids: list[str]
+    message: str
+
+
+class WhatIf(ResponseModel):
+    attempts: int
+    complete: bool
+    different: int
+    newly_denied: int
+    newly_allowed: int
+    counts: list[OutcomesCounted]
+    examples: list[DifferentAttempt]
+    notes: list[WhatIfNote]
+
+
+@router.post("/what-if", operation_id="ask_what_if", dependencies=requires(OPERATORS), responses=NOT_FOUND)
+async def ask_what_if(
+    caller: Caller, what_if: Annotated[replay.WhatIf, provided(lambda c: c.queries.what_if)], body: WhatIfBody
+) -> WhatIf:
+    """Replay recorded attempts by the present rules and by the proposed ones, and count the decisions that differ. Nothing is
+    recorded."""
+    found = await what_if(caller.tenant_id, body.question())
+    return WhatIf(
+        attempts=found.attempts,
+        complete=found.complete,
+        different=found.different,
+        newly_denied=found.count_where(lambda each: each.before.allowed and not each.after.allowed),
+        newly_allowed=found.count_where(lambda each: each.after.allowed and not each.before.allowed),
+        counts=[
+            OutcomesCounted(before=Outcome.of(each.before), after=Outcome.of(each.after), count=count)
+            for each, count in found.counts.most_common()
+        ],
+        examples=[DifferentAttempt.of(example) for example in found.examples],
+        notes=[
+            WhatIfNote(code=note.code, pointer=note.pointer, charger_ids=list(note.charger_ids), message=note.message)
+            for note in found.notes
+        ],
     )
-
-
-def _difference(difference: Difference) -> dict[str, Any]:
-    return {"before": _outcome(difference.before), "after": _outcome(difference.after)}
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "decision": "allowed" if outcome.allowed else "denied",
-        "reason": outcome.reason,
-        "would_deny": outcome.would_deny,
-    }
-
-
-def _example(example: Example) -> dict[str, Any]:
-    row = example.attempt
-    return {
-        "attempt_id": row["attempt_id"],
-        "occurred_at": instant(row["occurred_at"]),
-        "charger_id": row["charger_id"],
-        "vehicle_id": row["vehicle_id"],
-        "identifier": None
-        if row["identifier_kind"] is None
-        else {"kind": row["identifier_kind"], "masked": row["identifier_masked"]},
-        "recorded": {"decision": row["decision"], "reason": row["reason"], "would_deny": row["would_deny"]},
-        **_difference(example.difference),
-    }

@@ -1,4 +1,4 @@
-"""The body of `POST /v1/what-if`."""
+"""The request body of `POST /v1/what-if`: proposed rules, vehicles, agreements and settings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, identifier
 from access_policy.domain.ids import AgreementId, ChargerId, RuleId, VehicleId
-from access_policy.entrypoints.http.bodies import AgreementBody, Body, Instant, RuleBody, Text, VehicleBody
+from access_policy.entrypoints.http.fields import Instant, RequestModel, Text
+from access_policy.entrypoints.http.v1.agreements import AgreementBody
+from access_policy.entrypoints.http.v1.mode_rules import RuleBody
+from access_policy.entrypoints.http.v1.vehicle_models import VehicleBody
 
 _CHANGES_MAX = 1_000
 
 ChargerIds = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
-class RuleChange(Body):
-    """`rule` without `rule_id`: a new one; with it: what that rule reads; `rule_id` and `withdraw`: gone."""
+class RuleChange(RequestModel):
+    """`rule` without `rule_id` adds a rule; with `rule_id` it amends that rule; `rule_id` with `withdraw` withdraws it."""
 
     charger_ids: ChargerIds | Literal["all"] = "all"
     rule_id: Text | None = None
@@ -42,8 +45,9 @@ class RuleChange(Body):
         )
 
 
-class VehicleChange(Body):
-    """`vehicle` puts it as `PUT /v1/vehicles` does; or it is removed, suspended or reinstated."""
+class VehicleChange(RequestModel):
+    """`vehicle` registers or changes the vehicle as `PUT /v1/vehicles` does; `remove` removes it; `suspended` suspends or
+    reinstates it."""
 
     vehicle_id: Text
     vehicle: VehicleBody | None = None
@@ -53,11 +57,11 @@ class VehicleChange(Body):
     @model_validator(mode="after")
     def _some_meaning(self) -> VehicleChange:
         if self.remove and (self.vehicle is not None or self.suspended is not None):
-            raise ValueError("a vehicle that is removed is neither put nor suspended")
+            raise ValueError("remove excludes vehicle and suspended; leave them out")
         if not self.remove and self.vehicle is None and self.suspended is None:
             raise ValueError("give vehicle, remove or suspended")
         if self.vehicle is not None and self.vehicle.identifiers is None:
-            raise ValueError("give the identifiers that the vehicle would have")
+            raise ValueError("is missing identifiers; give those that the vehicle would have")
         return self
 
     def proposed(self, index: int) -> ProposedVehicle:
@@ -71,7 +75,7 @@ class VehicleChange(Body):
         )
 
 
-class AgreementChange(Body):
+class AgreementChange(RequestModel):
     agreement_id: Text
     agreement: AgreementBody | None = None
     end: bool = False
@@ -88,7 +92,7 @@ class AgreementChange(Body):
         return ProposedAgreement(agreement_id=agreement_id, agreement=agreement)
 
 
-class ChangesBody(Body):
+class ChangesBody(RequestModel):
     rules: Annotated[list[RuleChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
     vehicles: Annotated[list[VehicleChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
     agreements: Annotated[list[AgreementChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
@@ -96,7 +100,7 @@ class ChangesBody(Body):
     baseline_mode: AccessMode | None = None
 
 
-class WhatIfBody(Body):
+class WhatIfBody(RequestModel):
     from_: Annotated[Instant, Field(alias="from")]
     until: Instant
     charger_ids: ChargerIds | None = None
@@ -120,10 +124,10 @@ class WhatIfBody(Body):
 
 def _read(vehicle: VehicleBody, index: int) -> list[Identifier]:
     values = []
-    for place, (kind, text) in enumerate(vehicle.presented() or []):
+    for position, (kind, text) in enumerate(vehicle.presented() or []):
         try:
             values.append(identifier(kind, text))
         except Refused as refusal:
-            refusal.pointer = f"/changes/vehicles/{index}/vehicle/identifiers/{place}/value"
+            refusal.pointer = f"/changes/vehicles/{index}/vehicle/identifiers/{position}/value"
             raise
     return values

@@ -1,0 +1,166 @@
+"""`/v1/access-decisions`: decide an attempt over HTTP, or preview the decision."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field, StringConstraints
+
+from access_policy.application.context import Context, new_id
+from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.decision_maker import DecisionMaker
+from access_policy.application.ports.identity import Role
+from access_policy.application.queries.explained_attempt import text_of
+from access_policy.domain.access.decision import Step
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access.trace import trace
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.errors import Invalid
+from access_policy.domain.identifiers import identifier
+from access_policy.domain.ids import AttemptId, ChargerId
+from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.entrypoints.http.auth import OPERATORS, SERVICES, requires
+from access_policy.entrypoints.http.calls import CommandCall
+from access_policy.entrypoints.http.dependencies import Clock, DecisionView, provided
+from access_policy.entrypoints.http.fields import IdentifierBody, Instant, RequestModel, ResponseModel, Text, UtcInstant
+from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.responses import NOT_FOUND
+from access_policy.entrypoints.http.v1.plan_models import CauseShown
+
+router = APIRouter(tags=["access"])
+
+PROTOCOL = "http"
+
+
+class OnlyDryRun(Invalid):
+    code = "only-with-dry-run"
+
+
+class NoSuchConnector(Invalid):
+    code = "no-such-connector"
+
+
+class DecisionBody(RequestModel):
+    charger_id: Text
+    connector_id: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
+    identifier: IdentifierBody
+    at: Instant | None = None
+    dry_run: bool = False
+    attempt_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
+
+
+class ExplainedRow(ResponseModel):
+    rule: str
+    decided: bool
+    reason: Reason | None
+    text: str
+
+
+class Decision(ResponseModel):
+    """`attempt_id` is null in a dry run."""
+
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    access_class: AccessClass
+    vehicle_id: str | None
+    agreement_id: str | None
+    expected_mode: AccessMode
+    cause: CauseShown
+    would_deny: Reason | None
+    valid_until: UtcInstant | None
+    decided_for: UtcInstant
+    attempt_id: str | None
+    explanation: list[ExplainedRow]
+
+
+@router.post(
+    "/access-decisions",
+    operation_id="decide_access",
+    dependencies=requires(SERVICES | OPERATORS),
+    responses=NOT_FOUND,
+)
+async def decide_access(
+    body: DecisionBody,
+    call: CommandCall,
+    view: DecisionView,
+    clock: Clock,
+    decider: Annotated[AttemptDecider, provided(lambda c: c.deciding.decider)],
+    decisions: Annotated[DecisionMaker, provided(lambda c: c.deciding.decisions)],
+) -> Decision:
+    """The decision is recorded unless `dry_run` is set; `at` decides for another instant, in a dry run only. An operator may
+    call this with `dry_run` only."""
+    if not body.dry_run and call.caller.role is Role.OPERATOR:
+        raise ApiProblem(HTTPStatus.FORBIDDEN, "role-too-small", "An operator may only decide with dry_run.")
+    if not body.dry_run and body.at is not None:
+        raise OnlyDryRun("A recorded decision is made now; leave out 'at', or set dry_run.", pointer="/at")
+    attempt = AccessAttempt(
+        tenant_id=call.caller.tenant_id,
+        charger_id=ChargerId(body.charger_id),
+        connector_id=body.connector_id,
+        identifier=identifier(body.identifier.kind, body.identifier.value),
+        protocol=PROTOCOL,
+        message_id=call.context.correlation_id,
+        signals=None,
+        stage=Stage.REQUEST,
+        actor=call.caller.subject,
+    )
+    _check_connector(view.charger(attempt.tenant_id, attempt.charger_id).policy, body.connector_id)
+    if body.dry_run:
+        event, steps = decisions.preview(attempt, at=body.at or clock.now())
+        return _decision(event, steps, attempt_id=None)
+    decided = await decider.authorize(attempt, attempt_id=_attempt_id(body, call.context))
+    await call.settled(decided.position)
+    return _decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id)
+
+
+def _attempt_id(body: DecisionBody, context: Context) -> AttemptId:
+    """The caller's own; or, under an Idempotency-Key, that of the first run; else a new one. The request id does not identify
+    an attempt, because a caller may send the same one with several requests."""
+    if body.attempt_id is not None:
+        return AttemptId(body.attempt_id)
+    return AttemptId(new_id() if context.command_seed is None else context.created_id("attempt", body.charger_id))
+
+
+def _check_connector(charger: ChargerAccessPolicy, connector_id: int | None) -> None:
+    connectors = charger.settings.connectors
+    if connector_id is not None and connector_id > connectors:
+        raise NoSuchConnector(
+            f"Charger {charger.charger_id} has {connectors} connector(s) and none with the number {connector_id}; "
+            "correct connector_id or leave it out.",
+            pointer="/connector_id",
+        )
+
+
+def _decision(event: AccessAllowed | AccessDenied, steps: tuple[Step, ...], *, attempt_id: str | None) -> Decision:
+    lineage = event.lineage
+    return Decision(
+        **outcome_of(event),
+        access_class=lineage.access_class,
+        vehicle_id=lineage.vehicle_id,
+        agreement_id=lineage.agreement_id,
+        expected_mode=lineage.expected_mode,
+        cause=CauseShown.of(lineage.cause),
+        decided_for=lineage.decided_for,
+        attempt_id=attempt_id,
+        explanation=[
+            ExplainedRow(rule=step.rule, decided=step.decided, reason=step.reason, text=text_of(step, lineage))
+            for step in steps
+        ],
+    )
+
+
+def outcome_of(event: AccessAllowed | AccessDenied) -> dict[str, Any]:
+    """The fields that tell an allowed decision from a denied one."""
+    if isinstance(event, AccessDenied):
+        return {"decision": "denied", "reason": event.reason, "would_deny": None, "valid_until": None}
+    return {
+        "decision": "allowed",
+        "reason": event.reason,
+        "would_deny": event.would_deny,
+        "valid_until": event.valid_until,
+    }

@@ -1,0 +1,140 @@
+"""`/v1/denied-identifiers`: unknown identifiers that were denied, and their enrolment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from access_policy.application.commands.enrol_identifier import EnrolIdentifier
+from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
+from access_policy.application.ports.views import Row
+from access_policy.domain.access.identifier_rules import uses_pins
+from access_policy.domain.identifiers import HIDDEN, Identifier, IdentifierKind
+from access_policy.domain.ids import AgreementId, ChargerId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import CommandCall
+from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, Views, provided
+from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, UtcInstant
+from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.v1.vehicle_models import SEES_VALUES, Vehicle, VehicleReader, Vehicles
+from access_policy.settings import Settings
+
+router = APIRouter(tags=["enrolment"])
+
+
+class DeniedIdentifier(ResponseModel):
+    """`value` is shown to callers who may enrol it; null once it has been erased."""
+
+    denied_id: str
+    kind: IdentifierKind
+    masked: str
+    attempts: int
+    first_seen: UtcInstant
+    last_seen: UtcInstant
+    last_attempt_id: str
+    charger_ids: list[str]
+    byte_reversed_vehicle_id: str | None
+    value: Annotated[str | None, Field(default=None)]
+
+
+class EnrolBody(RequestModel):
+    vehicle_id: Text
+    name: Text | None = None
+    access_class: Literal["own", "agreement"] | None = None
+    agreement_id: Text | None = None
+
+
+@router.get(
+    "/denied-identifiers",
+    operation_id="list_denied_identifiers",
+    dependencies=requires(READERS),
+    response_model_exclude_unset=True,
+)
+async def list_denied_identifiers(
+    caller: Caller,
+    views: Views,
+    view: DecisionView,
+    clock: Clock,
+    vehicles: Vehicles,
+    unknown: Annotated[UnknownIdentifiers, provided(lambda c: c.records.unknown_identifiers)],
+    settings: Annotated[Settings, provided(lambda c: c.settings)],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[DeniedIdentifier]:
+    """Identifiers of no vehicle that were denied within the retention period, latest first. `value` is shown to callers who
+    may enrol it; null once it has been erased."""
+    now, retention = clock.now(), timedelta(days=settings.unknown_identifier_days)
+    page = await views.denied_identifiers(
+        caller.tenant_id, since=now - retention, until=None, cursor=cursor, limit=limit
+    )
+    values = dict(await unknown.values(caller.tenant_id, [row["pseudonym"] for row in page.items], now=now))
+    hidden = {row["pseudonym"] for row in page.items if _may_be_a_pin(view, caller.tenant_id, row, values)}
+    for pseudonym in hidden & values.keys():  # stored before the depot used PINs
+        del values[pseudonym]
+        await unknown.forget(caller.tenant_id, pseudonym)
+    rows = [{**row, "masked": HIDDEN} if row["pseudonym"] in hidden else row for row in page.items]
+    items = [
+        _shown(vehicles, caller.tenant_id, row, values.get(row["pseudonym"]), with_value=caller.role in SEES_VALUES)
+        for row in rows
+    ]
+    return Page(items=items, next_cursor=page.next_cursor)
+
+
+def _may_be_a_pin(view: DecisionView, tenant_id: TenantId, row: Row, values: Mapping[str, Identifier]) -> bool:
+    """Whether the identifier consists of digits and was presented at a depot that uses PINs."""
+    value = values.get(row["pseudonym"])
+    if value is None or not value.may_be_a_pin:
+        return False
+    policies = [view.known_policy(tenant_id, ChargerId(each)) for each in row["charger_ids"]]
+    depots = {policy.settings.depot_id for policy in policies if policy is not None}
+    registry = view.registry(tenant_id)
+    return any(uses_pins(view.depot(tenant_id, depot_id), registry) for depot_id in depots)
+
+
+def _shown(
+    vehicles: VehicleReader, tenant_id: TenantId, row: Row, value: Identifier | None, *, with_value: bool
+) -> DeniedIdentifier:
+    values = {"value": None if value is None else value.value} if with_value else {}
+    return DeniedIdentifier(
+        denied_id=row["pseudonym"],
+        kind=row["kind"],
+        masked=row["masked"],
+        attempts=row["attempts"],
+        first_seen=row["first_seen_at"],
+        last_seen=row["last_seen_at"],
+        last_attempt_id=row["last_attempt_id"],
+        charger_ids=row["charger_ids"],
+        byte_reversed_vehicle_id=None if value is None else vehicles.byte_reversed_holder(tenant_id, value),
+        **values,
+    )
+
+
+@router.post(
+    "/denied-identifiers/{denied_id}/enrol",
+    operation_id="enrol_identifier",
+    dependencies=requires(OPERATORS),
+    status_code=201,
+    response_model_exclude_unset=True,
+)
+async def enrol_identifier(
+    denied_id: str,
+    body: EnrolBody,
+    call: CommandCall,
+    vehicles: Vehicles,
+    handler: Annotated[Handler, provided(lambda c: c.commands.enrol_identifier)],
+) -> Vehicle:
+    """Add the identifier to the vehicle. The vehicle is registered if the id is new."""
+    command = EnrolIdentifier(
+        pseudonym=denied_id,
+        vehicle_id=VehicleId(body.vehicle_id),
+        name=body.name,
+        access_class=None if body.access_class is None else AccessClass(body.access_class),
+        agreement_id=None if body.agreement_id is None else AgreementId(body.agreement_id),
+    )
+    done = await call(handler, command)
+    return await vehicles.after_command(call.caller.tenant_id, command.vehicle_id, done.version)

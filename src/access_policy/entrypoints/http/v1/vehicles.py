@@ -1,0 +1,195 @@
+"""`/v1/vehicles`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
+from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.suspend_vehicle import SuspendVehicle
+from access_policy.application.ports.secrets import Pseudonyms, refs_of
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.identifiers import identifier as read_identifier
+from access_policy.domain.ids import TenantId, VehicleId
+from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import ChangeCall, PutCall
+from access_policy.entrypoints.http.dependencies import Handler, Views, provided
+from access_policy.entrypoints.http.fields import Page, ReasonBody, ResponseModel
+from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.v1.vehicle_models import Vehicle, VehicleBody, VehicleReader, Vehicles
+
+router = APIRouter(tags=["registry"])
+
+_LEAVES_OUT_UNSET: dict[str, Any] = {"response_model_exclude_unset": True}  # `value` of an identifier
+
+
+class Note(ResponseModel):
+    pointer: str
+    message: str
+
+
+class VehiclePut(Vehicle):
+    """`hints` point out identifiers that may be mistaken."""
+
+    hints: list[Note]
+
+
+class VehicleNote(ResponseModel):
+    vehicle_id: str
+    message: str
+
+
+class VehiclesFound(Page[Vehicle]):
+    """`hints` lists vehicles that have the wanted identifier with its bytes in the other order."""
+
+    hints: list[VehicleNote]
+
+
+@router.put(
+    "/vehicles/{vehicle_id}",
+    operation_id="put_vehicle",
+    dependencies=requires(OPERATORS),
+    responses=created(VehiclePut),
+    **_LEAVES_OUT_UNSET,
+)
+async def put_vehicle(
+    vehicle_id: str,
+    body: VehicleBody,
+    call: PutCall,
+    vehicles: Vehicles,
+    handler: Annotated[Handler, provided(lambda c: c.commands.put_vehicle)],
+) -> VehiclePut:
+    command = PutVehicle(
+        vehicle_id=VehicleId(vehicle_id),
+        description=body.description(),
+        identifiers=body.presented(),
+        expected_version=call.expected_version,
+    )
+    done = await call(handler, command)
+    vehicle = await vehicles.after_command(call.caller.tenant_id, command.vehicle_id, done.version)
+    notes = _notes(vehicles, call.caller.tenant_id, command.vehicle_id, body)
+    return VehiclePut(**dict(vehicle), hints=notes)
+
+
+@router.get("/vehicles/{vehicle_id}", operation_id="get_vehicle", dependencies=requires(READERS), **_LEAVES_OUT_UNSET)
+async def get_vehicle(caller: Caller, vehicles: Vehicles, vehicle_id: str, response: Response) -> Vehicle:
+    row = await vehicles.row(caller.tenant_id, VehicleId(vehicle_id))
+    set_etag(response, row["version"])
+    return await vehicles.shown(caller, row)
+
+
+@router.get("/vehicles", operation_id="list_vehicles", dependencies=requires(READERS), **_LEAVES_OUT_UNSET)
+async def list_vehicles(
+    caller: Caller,
+    views: Views,
+    vehicles: Vehicles,
+    pseudonyms: Annotated[Pseudonyms, provided(lambda c: c.stores.pseudonyms)],
+    identifier: Annotated[str | None, Query(max_length=300, description="Any spelling of an identifier")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Part of the name")] = None,
+    access_class: Annotated[str | None, Query(pattern="^(own|agreement)$")] = None,
+    agreement_id: Annotated[str | None, Query(max_length=64)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> VehiclesFound:
+    found = await views.vehicles(
+        caller.tenant_id,
+        pseudonyms=None if identifier is None else _spellings(pseudonyms, caller.tenant_id, identifier),
+        name=name,
+        access_class=access_class,
+        agreement_id=agreement_id,
+        cursor=cursor,
+        limit=limit,
+    )
+    notes = [] if identifier is None else _byte_reversed(vehicles, caller.tenant_id, identifier)
+    items = [await vehicles.shown(caller, row) for row in found.items]
+    return VehiclesFound(items=items, next_cursor=found.next_cursor, hints=notes)
+
+
+@router.delete(
+    "/vehicles/{vehicle_id}",
+    operation_id="remove_vehicle",
+    dependencies=requires(OPERATORS),
+    status_code=204,
+    response_class=Response,
+)
+async def remove_vehicle(
+    vehicle_id: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.remove_vehicle)]
+) -> None:
+    await call(handler, RemoveVehicle(vehicle_id=VehicleId(vehicle_id), expected_version=call.expected_version))
+
+
+@router.post(
+    "/vehicles/{vehicle_id}/suspend",
+    operation_id="suspend_vehicle",
+    dependencies=requires(OPERATORS),
+    **_LEAVES_OUT_UNSET,
+)
+async def suspend_vehicle(
+    vehicle_id: str,
+    body: ReasonBody,
+    call: ChangeCall,
+    vehicles: Vehicles,
+    handler: Annotated[Handler, provided(lambda c: c.commands.suspend_vehicle)],
+) -> Vehicle:
+    command = SuspendVehicle(
+        vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=call.expected_version
+    )
+    done = await call(handler, command)
+    return await vehicles.after_command(call.caller.tenant_id, command.vehicle_id, done.version)
+
+
+@router.post(
+    "/vehicles/{vehicle_id}/reinstate",
+    operation_id="reinstate_vehicle",
+    dependencies=requires(OPERATORS),
+    **_LEAVES_OUT_UNSET,
+)
+async def reinstate_vehicle(
+    vehicle_id: str,
+    body: ReasonBody,
+    call: ChangeCall,
+    vehicles: Vehicles,
+    handler: Annotated[Handler, provided(lambda c: c.commands.reinstate_vehicle)],
+) -> Vehicle:
+    command = ReinstateVehicle(
+        vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=call.expected_version
+    )
+    done = await call(handler, command)
+    return await vehicles.after_command(call.caller.tenant_id, command.vehicle_id, done.version)
+
+
+def _byte_reversed(vehicles: VehicleReader, tenant_id: TenantId, text: str) -> list[VehicleNote]:
+    try:
+        holder = vehicles.byte_reversed_holder(tenant_id, read_identifier(IdentifierKind.RFID, text))
+    except Refused:
+        return []
+    message = f"Vehicle {holder} has this UID with its bytes in the other order."
+    return [] if holder is None else [VehicleNote(vehicle_id=holder, message=message)]
+
+
+def _notes(vehicles: VehicleReader, tenant_id: TenantId, vehicle_id: VehicleId, body: VehicleBody) -> list[Note]:
+    """Identifiers that may be mistaken, by RFC 6901 pointer."""
+    notes = []
+    for index, (kind, text) in enumerate(body.presented() or []):
+        holder = vehicles.byte_reversed_holder(tenant_id, read_identifier(kind, text))
+        if holder is not None and holder != vehicle_id:
+            message = f"Vehicle {holder} has this UID with its bytes in the other order; is it the same card, read differently?"
+            notes.append(Note(pointer=f"/identifiers/{index}/value", message=message))
+    return notes
+
+
+def _spellings(pseudonyms: Pseudonyms, tenant_id: TenantId, text: str) -> set[str]:
+    """The pseudonyms of all identifiers that the text may be a spelling of."""
+    found: set[str] = set()
+    for kind in IdentifierKind:
+        try:
+            found.update(ref.pseudonym for ref in refs_of(pseudonyms, tenant_id, read_identifier(kind, text)))
+        except Refused:
+            continue
+    return found
