@@ -12,7 +12,7 @@ from access_policy.application.queries.charger_conditions import STALLED_AFTER, 
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
 from access_policy.entrypoints.http.v1 import chargers
-from access_policy.entrypoints.http.v1.charger_models import ChargerReader
+from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
 from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
 from tests.support.effort import most_in_a_turn
 from tests.support.http_api import HttpApi

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): one place, so that endpoints need no `try`."""
+"""Turn errors into problem documents (RFC 9457), so that routes need no `try`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BRANCH = re.compile(r"(list|literal|constrained-str|function-[a-z]+)(\[|$)")
 
 
 class ApiProblem(Exception):
-    """Raised by the HTTP layer itself for what is wrong with the request as such."""
+    """A request that the HTTP layer itself refuses."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -82,7 +82,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _rows_refused(request: Request, error: Exception) -> Response:
-    """`line` and `vehicle_id` say which row of the file is meant: it is not part of this request's body."""
+    """`line` and `vehicle_id` identify a row of the file, which is not part of this request's body."""
     assert isinstance(error, ImportRowsRefused)
     errors = [
         {"pointer": "", "message": row.message, "line": row.line, "vehicle_id": row.vehicle_id} for row in error.rows
@@ -97,9 +97,13 @@ def _kind(error: Refused) -> type[Refused]:
 async def _version_mismatch(request: Request, error: Exception) -> Response:
     assert isinstance(error, VersionMismatch)
     if error.current == 0:
-        return problem(412, "version-mismatch", "If-Match names what is not there; leave it out to make it anew.")
-    expected = "nothing" if error.expected == 0 else f"version {error.expected}"
-    detail = f"The request expects {expected} here, the current version is {error.current}; read it again first."
+        return problem(
+            412,
+            "version-mismatch",
+            "If-Match requires that it exists, and it does not; leave If-Match out to create it.",
+        )
+    expected = "that it does not exist" if error.expected == 0 else f"version {error.expected}"
+    detail = f"The request expects {expected}, but the current version is {error.current}; read it again first."
     return problem(412, "version-mismatch", detail, headers={"ETag": f'"{error.current}"'})
 
 
@@ -108,9 +112,9 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 def unavailable(request: Request, error: Exception) -> Response:
-    """Whether the command had its effect may be unknown; under an Idempotency-Key it is safe to send it again."""
-    log.error("%s %s could not be done: %s", request.method, request.url.path, error)
-    detail = "This cannot be recorded just now; send it again in a moment."
+    """The outcome of the command may be unknown; with an Idempotency-Key it is safe to send it again."""
+    log.error("%s %s failed because the store is unavailable: %s", request.method, request.url.path, error)
+    detail = "The store is not available; send the request again in a moment."
     return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
@@ -125,29 +129,30 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
 
 
 def _malformed_json() -> Response:
-    return problem(400, "malformed-json", "The body is not valid JSON in UTF-8, or nested too deeply.")
+    return problem(400, "malformed-json", "The body is not valid JSON in UTF-8, or is nested too deeply; correct it.")
 
 
 def _message(found: Mapping[str, Any]) -> str:
-    """What to do, where the validator's own words only say what it could not do."""
+    """The validator's text, or a text that says what to send instead."""
     if found["loc"] == ("body",) and found["type"] in _NOT_AN_OBJECT:
         return "must be a JSON object, sent with 'Content-Type: application/json'"
     return (_MESSAGES.get(found["type"]) or str(found["msg"]).removeprefix("Value error, "))[:300]
 
 
 _NOT_AN_OBJECT = frozenset({"missing", "model_attributes_type", "model_type", "dict_type"})
-_INSTANT = "must be an instant such as 2026-11-20T06:00:00Z; in an address, write + as %2B"
+_INSTANT = "must be an instant such as 2026-11-20T06:00:00Z; in a URL, write + as %2B"
 _MESSAGES = {
     "missing": "is missing",
-    "extra_forbidden": "is not known here; check its spelling or leave it out",
-    "string_unicode": "holds half of a surrogate pair; send text that UTF-8 can carry",
+    "extra_forbidden": "is not a field of this request; check its spelling or leave it out",
+    "string_unicode": "contains half of a surrogate pair; send text that can be encoded in UTF-8",
     "datetime_parsing": _INSTANT,
     "datetime_from_date_parsing": _INSTANT,
 }
 
 
 def _pointer(found: Mapping[str, Any]) -> str:
-    """RFC 6901; a query parameter or header is pointed at by its name. Branches of a union are the validator's own."""
+    """An RFC 6901 pointer, or the name of a query parameter or header. Branches of a union, which only the validator knows, are
+    left out."""
     location = found["loc"]
     parts = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
     if found["type"] != "extra_forbidden":
@@ -157,9 +162,12 @@ def _pointer(found: Mapping[str, Any]) -> str:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # the framework's only one: the body cannot be read
+    if error.status_code == 400:  # the only one that the framework raises: it cannot read the body
         return _malformed_json()
-    details = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+    details = {
+        404: "There is no resource at this URL; check its path.",
+        405: "This URL does not support the method; see /docs.",
+    }
     detail = details.get(error.status_code, str(error.detail))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(error.status_code, code, detail, headers=error.headers)
@@ -167,5 +175,5 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "Something went wrong here that is not your request's fault; name the request id when you report it."
+    detail = "The service failed. Your request is not the cause; report it with the request id."
     return problem(500, "internal-error", detail)

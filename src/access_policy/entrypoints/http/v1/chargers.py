@@ -29,12 +29,8 @@ from access_policy.entrypoints.http.fields import (
 )
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import PASSED_ON, created, set_etag
-from access_policy.entrypoints.http.v1.charger_models import (
-    Charger,
-    ChargerNowOrThen,
-    Chargers,
-    ChargerStatus,
-)
+from access_policy.entrypoints.http.v1.charger_models import Charger, ChargerNowOrThen, ChargerStatus
+from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
 router = APIRouter(tags=["chargers"])
 
