@@ -127,7 +127,7 @@ def _set_up(kind: str, service: Service, scene: Scene) -> None:
 
         asyncio.run(demo())
     ends = time.monotonic() + CONNECTED_S
-    while len(service.container.chargers.gateway().connected_chargers()) < min(scene.chargers, CONNECTED_MAX):
+    while len(service.container.chargers.connections().connected_chargers()) < min(scene.chargers, CONNECTED_MAX):
         if time.monotonic() > ends:
             raise SystemExit("the chargers did not connect in time")
         time.sleep(0.2)

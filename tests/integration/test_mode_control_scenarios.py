@@ -285,7 +285,7 @@ async def test_a_probe_reads_the_charger_and_proposes_what_fits(
     async with depot_with(tmp_path, central, AccessMode.MANAGED, spec) as (service, charger):
         await charger.until_ready()
         await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
-        await until(lambda: service.container.chargers.gateway().serving_epoch((ACME, BAY)) is not None)
+        await until(lambda: service.container.chargers.connections().serving_epoch((ACME, BAY)) is not None)
         settings = charger.settings_in_force
         found = await service.container.queries.probe()((ACME, BAY))
 

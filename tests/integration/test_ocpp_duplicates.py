@@ -104,7 +104,7 @@ async def serving(path: Path) -> AsyncIterator[Service]:
 
 async def connections(service: Service) -> list[type]:
     """What is on record of the charger's connections, in order."""
-    await service.container.chargers.gateway().finish_records()
+    await service.container.chargers.gateway().ownership.finish_records()
     history = await service.container.stores.store().load(condition_stream(TenantId("acme"), ChargerId("bay")))
     return [type(each.event) for each in history if isinstance(each.event, ChargerConnected | ChargerDisconnected)]
 

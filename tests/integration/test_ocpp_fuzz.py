@@ -31,7 +31,7 @@ from access_policy.adapters.ocpp.errors import NotImplementedAction, OcppVersion
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
-from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.admission import AdmissionRefused, Admitted
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.adapters.ocpp.transport.server import OcppServer
@@ -69,7 +69,7 @@ class Gateway:
 class Everyone:
     async def admit(
         self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
-    ) -> Admitted | Refused:
+    ) -> Admitted | AdmissionRefused:
         return Admitted()
 
 

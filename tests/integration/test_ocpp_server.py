@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.transport.admission import Admitted, Refused
+from access_policy.adapters.ocpp.transport.admission import AdmissionRefused, Admitted
 from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX, Call
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
@@ -42,18 +42,18 @@ class Passwords:
 
     async def admit(
         self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
-    ) -> Admitted | Refused:
+    ) -> Admitted | AdmissionRefused:
         self.asked.append((charge_point_id, password, source))
         await self.is_open.wait()
         if PASSWORDS.get(charge_point_id) != password:
-            return Refused()
+            return AdmissionRefused()
         return Admitted(subject=f"charger {charge_point_id}")
 
 
 class Everyone:
     async def admit(
         self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
-    ) -> Admitted | Refused:
+    ) -> Admitted | AdmissionRefused:
         return Admitted()
 
 
@@ -227,7 +227,7 @@ async def test_an_admission_that_fails_lets_nobody_in_and_hurts_nobody(caplog: p
     class Broken:
         async def admit(
             self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
-        ) -> Admitted | Refused:
+        ) -> Admitted | AdmissionRefused:
             if charge_point_id == "CP1":
                 raise OSError("store away")
             return Admitted()
@@ -262,8 +262,8 @@ async def raw(server: OcppServer, request: bytes) -> bytes:
 
 async def test_refused_handshake_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     class Verdict:
-        async def admit(self, charge_point_id: str, *_: object) -> Refused:
-            return Refused(reason=f"a reason about {charge_point_id}")
+        async def admit(self, charge_point_id: str, *_: object) -> AdmissionRefused:
+            return AdmissionRefused(reason=f"a reason about {charge_point_id}")
 
     caplog.set_level(logging.INFO, "access_policy.adapters.ocpp")
     async with serving(Verdict()) as server:

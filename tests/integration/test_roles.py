@@ -62,7 +62,7 @@ class Cluster:
         return shown
 
     def holds(self, gateway: str, charger: ChargerId = BAY) -> bool:
-        return self.gateways[gateway].container.chargers.gateway().connected((ACME, charger))
+        return self.gateways[gateway].container.chargers.connections().connected((ACME, charger))
 
 
 @asynccontextmanager

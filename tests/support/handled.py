@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
@@ -16,6 +17,7 @@ from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.ids import ChargerId, ChargerKey
 from tests.support.at_charger import AtCharger
+from tests.support.connected import connected_charger
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory
 
 HANDLERS: dict[OcppVersion, Any] = {OcppVersion.V16: Ocpp16, OcppVersion.V201: Ocpp201, OcppVersion.V21: Ocpp21}
@@ -59,23 +61,23 @@ class HandledDepot:
             energy=self.follow_up.energy,
             profiles=profiles,
             clock=depot.clock,
-            mode_hint=lambda key, trigger: None,
+            mode_trigger=lambda key, trigger: None,
             switch_moved=lambda key, evidence: None,
             plug_seen=lambda key, connector_id, plugged_in: self.plugs.append((connector_id, plugged_in)),
         )
         self.version = version
         self._handlers = HANDLERS[version](desks).handlers
-        self._stations: dict[ChargerId, Station] = {}
+        self._chargers: dict[ChargerId, ConnectedCharger] = {}
         self._messages = 0
 
     def reconnect(self, charger: ChargerId = BAY) -> None:
-        self._stations.pop(charger, None)
+        self._chargers.pop(charger, None)
 
     async def say(self, action: str, payload: dict[str, Any], charger: ChargerId = BAY) -> dict[str, Any]:
         """Send a message of the charger and return the answer."""
-        station = self._stations.setdefault(
-            charger, Station((TENANT, charger), self.version.subprotocol, self.depot.clock.now(), accepted=True)
+        connected = self._chargers.setdefault(
+            charger, connected_charger((TENANT, charger), self.version.subprotocol, self.depot.clock.now())
         )
         self._messages += 1
-        answer = self._handlers[action](station, payload, f"m-{self._messages}")
+        answer = self._handlers[action](connected, payload, f"m-{self._messages}")
         return await answer if inspect.isawaitable(answer) else answer

@@ -125,13 +125,13 @@ async def http_api(
         return {"store": True, "projections": True, "serving": True}
 
     container.stores.keys()  # makes the directory
-    gateway, conditions = container.chargers.gateway(), container.deciding.conditions()
+    connections, conditions = container.chargers.connections(), container.deciding.conditions()
     process = ServingProcess(
         settled=settled,
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=lambda key, _: key in connected,
-        peers=Peers(gateway.connected, conditions.owner_of),
+        peers=Peers(connections.connected, conditions.owner_of),
     )
     app = create_app(container, replace(process, **of_the_process))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

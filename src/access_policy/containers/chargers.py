@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from access_policy.adapters.ocpp.gateway import OcppGateway
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies
+from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.transport.tls import TlsFiles
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
@@ -76,7 +76,7 @@ class Chargers(containers.DeclarativeContainer):
         conditions=deciding.conditions,
         profiles=deciding.profiles,
         clock=clock,
-        mode_hint=charger_events.provided.connected,
+        mode_trigger=charger_events.provided.connected,
         switch_moved=charger_events.provided.drift_reported,
         energy=charger_events.provided.energy_reported,
         plug_seen=charger_events.provided.plug_changed,
@@ -95,17 +95,18 @@ class Chargers(containers.DeclarativeContainer):
         OcppGateway,
         handler_dependencies,
         records.credentials,
-        asks_for_passwords=providers.Callable(requires_passwords, settings.provided.ocpp),
+        requires_passwords=providers.Callable(requires_passwords, settings.provided.ocpp),
     )
+    connections = providers.Singleton(operator.attrgetter("connections"), gateway)
 
     # --- other gateways ----------------------------------------------------------------------------------------------
     other_gateways = providers.Singleton(
         OtherGateways,
         settings.provided.instance,
         deciding.recent_activity,
-        gateway.provided.connected,
-        gateway.provided.connected_elsewhere,
-        gateway.provided.given_up,
+        connections.provided.connected,
+        gateway.provided.ownership.connected_elsewhere,
+        gateway.provided.ownership.given_up,
     )
     other_gateways_follower = providers.Singleton(
         Follower,
@@ -134,7 +135,7 @@ class Chargers(containers.DeclarativeContainer):
         deciding.recent_activity,
         deciding.spooled_commits,
         deciding.spooled_commits,
-        gateway,
+        connections,
         clock,
     )
     lost_sessions = providers.Singleton(
@@ -142,7 +143,7 @@ class Chargers(containers.DeclarativeContainer):
         deciding.view,
         deciding.recent_activity,
         deciding.sessions.provided.lost,
-        gateway.provided.connected,
+        connections.provided.connected,
         read_side.views,
         clock,
     )
@@ -150,23 +151,23 @@ class Chargers(containers.DeclarativeContainer):
         DriverDisplay,
         deciding.view,
         deciding.profiles,
-        gateway,
+        connections,
         deciding.spooled_commits,
         deciding.spooled_commits,
         clock,
     )
     local_lists = providers.Singleton(
-        LocalListKeeper, deciding.view, gateway, read_side.views, records.vault, records.lists_sent, clock
+        LocalListKeeper, deciding.view, connections, read_side.views, records.vault, records.lists_sent, clock
     )
 
     # --- mode application --------------------------------------------------------------------------------------------
     remote_starts = providers.Singleton(
-        RemoteStarts, deciding.view, deciding.recent_activity, deciding.profiles, gateway, clock
+        RemoteStarts, deciding.view, deciding.recent_activity, deciding.profiles, connections, clock
     )
     mode_recorder = providers.Singleton(ModeRecorder, deciding.commits, deciding.follower, clock)
-    reboots = providers.Singleton(Reboots, gateway, deciding.conditions, deciding.recent_activity)
+    reboots = providers.Singleton(Reboots, connections, deciding.conditions, deciding.recent_activity)
     reconciler = providers.Singleton(
-        Reconciler, deciding.view, mode_recorder, gateway, deciding.profiles, deciding.conditions, reboots, clock
+        Reconciler, deciding.view, mode_recorder, connections, deciding.profiles, deciding.conditions, reboots, clock
     )
     mode_controller = providers.Singleton(
         ModeController,

@@ -82,7 +82,7 @@ class Commands(containers.DeclarativeContainer):
     put_charger = command(PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock)
     retire_charger = command(RetireChargerHandler, policies, claims, records.credentials, clock)
     rotate_password = providers.Singleton(
-        RotatePasswordHandler, policies, records.credentials, chargers.gateway, deciding.conditions
+        RotatePasswordHandler, policies, records.credentials, chargers.connections, deciding.conditions
     )
 
     # --- modes -------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Commands(containers.DeclarativeContainer):
 
     # --- charging ----------------------------------------------------------------------------------------------------
     end_session = providers.Singleton(
-        EndSessionHandler, deciding.sessions.provided.ends, deciding.spooled_commits, chargers.gateway
+        EndSessionHandler, deciding.sessions.provided.ends, deciding.spooled_commits, chargers.connections
     )
 
     # --- registry imports --------------------------------------------------------------------------------------------

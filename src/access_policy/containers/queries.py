@@ -24,7 +24,7 @@ class Queries(containers.DeclarativeContainer):
     explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
     access_reports = providers.Singleton(AccessReports, read_side.views, deciding.view.provided.zone_of)
     mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
-    probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.gateway, read_side.views)
+    probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.connections, read_side.views)
     registry_export = providers.Singleton(
         RegistryExport, read_side.views, records.vault, stores.store, read_side.models.provided.followed_to
     )

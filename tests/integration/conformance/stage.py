@@ -105,7 +105,7 @@ async def stage(
             played = Stage(service, charger, watch.offences)
             if ready:
                 await charger.until_ready()
-                await played.until(lambda: service.container.chargers.gateway().serving_epoch(KEY) is not None)
+                await played.until(lambda: service.container.chargers.connections().serving_epoch(KEY) is not None)
             yield played
         assert played.offences == []
 

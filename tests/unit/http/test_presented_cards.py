@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.incoming.station import Station
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
@@ -28,6 +27,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleRegistered,
 )
 from tests.support.builders import NOON
+from tests.support.connected import connected_charger
 from tests.support.http_api import HttpApi
 
 ACME = TenantId("acme")
@@ -40,10 +40,10 @@ LORRY = {"name": "Lorry", "access_class": "own"}
 
 async def authorize(api: HttpApi, value: str, protocol: str = "ocpp1.6", token_type: str = "ISO14443") -> str:
     """The status that the charger is answered with."""
-    station = Station(key=(ACME, ChargerId("bay-1")), protocol=protocol, connected_at=NOON, accepted=True)
+    charger = connected_charger((ACME, ChargerId("bay-1")), protocol, NOON)
     token: Any = {"idTag": value} if protocol == "ocpp1.6" else {"idToken": {"idToken": value, "type": token_type}}
     handlers = HANDLERS[protocol](api.container.chargers.handler_dependencies()).handlers
-    answer: Any = await handlers["Authorize"](station, token, f"m-{await api.position()}")  # type: ignore[misc]
+    answer: Any = await handlers["Authorize"](charger, token, f"m-{await api.position()}")  # type: ignore[misc]
     await api.settled()
     status: str = (answer.get("idTagInfo") or answer["idTokenInfo"])["status"]
     return status

@@ -62,7 +62,7 @@ async def test_end_session_records_who_ended_it_and_why_once(api: HttpApi):
 
 async def test_end_session_asks_a_connected_charger_to_stop(api: HttpApi, monkeypatch: pytest.MonkeyPatch):
     attempt = await begun(api)
-    gateway = api.container.chargers.gateway()
+    connections = api.container.chargers.connections()
     asked: list[Any] = []
 
     class Connected:
@@ -70,8 +70,8 @@ async def test_end_session_asks_a_connected_charger_to_stop(api: HttpApi, monkey
             asked.append((key, transaction_id))
             return "Accepted"
 
-    monkeypatch.setattr(gateway, "serving_epoch", lambda key: 1)
-    monkeypatch.setattr(gateway, "commands", lambda key: AtCharger(Connected(), key))
+    monkeypatch.setattr(connections, "serving_epoch", lambda key: 1)
+    monkeypatch.setattr(connections, "commands", lambda key: AtCharger(Connected(), key))
 
     answer = await api.send("POST", f"/v1/sessions/{attempt}/end", REASON)
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.gateway import BOOT_WAIT_S, SETTLE_MIN_S, OcppGateway
-from access_policy.adapters.ocpp.incoming.station import Station
+from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
+from access_policy.adapters.ocpp.gateway.settling import BOOT_WAIT_S, SETTLE_MIN_S
+from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.ocpp.transport.calls import CallAbandoned
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
@@ -38,13 +39,12 @@ class Link:
             conditions=SimpleNamespace(connected=self._nothing, disconnected=self._nothing),
             profile=lambda key: None,
             profiles=ProfileCatalogue.packaged(),
-            mode_hint=lambda key, trigger: self.hints.append((trigger, self.now())),
+            mode_trigger=lambda key, trigger: self.hints.append((trigger, self.now())),
         )
-        self.gateway = OcppGateway(desks, NoPasswords(), asks_for_passwords=False)
-        self.gateway._handlers = {
-            OcppVersion.V16: {"BootNotification": lambda station, payload, message_id: self.boot_answer()}
+        self.gateway = OcppGateway(desks, NoPasswords(), requires_passwords=False)
+        self.gateway.dispatch.handlers = {
+            OcppVersion.V16: {"BootNotification": lambda charger, payload, message_id: self.boot_answer()}
         }
-        self.station = Station(KEY, "", desks.clock.now(), accepted)
         self.pipe = Pipe()
         self.connection = ChargerConnection(
             self.pipe,  # type: ignore[arg-type]
@@ -52,11 +52,15 @@ class Link:
             version=OcppVersion.V16,
             epoch=1,
             remote="127.0.0.1",
-            admission=self.station,
+            admission=AdmittedCharger(KEY, desks.clock.now(), accepted),
         )
         self._began = asyncio.get_running_loop().time()
-        self.gateway._opened(self.connection)
-        self._running = asyncio.create_task(self.connection.run(self.gateway._dispatcher(self.connection)))
+        dispatch = self.gateway.dispatcher(self.connection)
+        self.gateway.opened(self.connection)
+        charger = self.gateway.connections.get(KEY)
+        assert charger is not None
+        self.charger = charger
+        self._running = asyncio.create_task(self.connection.run(dispatch))
 
     def now(self) -> float:
         return round(asyncio.get_running_loop().time() - self._began, 3)
@@ -65,22 +69,22 @@ class Link:
         return 1
 
     async def _accept(self) -> dict[str, Any]:
-        self.station.accepted = True
+        self.charger.accepted = True
         return {"status": "Accepted", "interval": 300, "currentTime": "2026-11-20T00:00:00Z"}
 
     async def ends(self) -> None:
         self.pipe.hang_up()
         await self._running
-        await self.gateway.finish_records()
+        await self.gateway.ownership.finish_records()
 
 
 def test_reconnected_charger_that_does_not_boot_is_asked_after_a_bounded_wait() -> None:
     async def story() -> None:
         link = Link()
         await asyncio.sleep(BOOT_WAIT_S - 0.1)
-        assert (link.gateway.serving_epoch(KEY), link.hints) == (None, [])
+        assert (link.gateway.connections.serving_epoch(KEY), link.hints) == (None, [])
         await asyncio.sleep(0.2)
-        assert link.gateway.serving_epoch(KEY) is not None
+        assert link.gateway.connections.serving_epoch(KEY) is not None
         assert link.hints == [("connected", BOOT_WAIT_S)]
         await link.ends()
 
@@ -103,7 +107,7 @@ def test_new_charger_before_its_first_boot_is_not_waited_for() -> None:
     async def story() -> None:
         link = Link(accepted=False)
         assert link.hints == [("connected", 0.0)]
-        assert link.gateway.configurable_epoch(KEY) is None
+        assert link.gateway.connections.configurable_epoch(KEY) is None
         await link.ends()
 
     run_in_virtual_time(story())
@@ -120,7 +124,7 @@ def test_calls_in_flight_and_waiting_when_the_charger_boots_end_at_once() -> Non
         assert [type(each) for each in outcomes] == [CallAbandoned, CallAbandoned]
         assert link.now() == 4
         await asyncio.sleep(SETTLE_MIN_S)
-        assert link.gateway.serving_epoch(KEY) is not None
+        assert link.gateway.connections.serving_epoch(KEY) is not None
 
         next_one = asyncio.create_task(link.connection.call("GetConfiguration", {}, timeout_s=20))
         await asyncio.sleep(0.001)
@@ -146,10 +150,10 @@ def test_charger_whose_boot_is_not_answered_yet_is_asked_nothing() -> None:
         link.boot_answer = slow
         link.pipe.say(BOOT)
         await asyncio.sleep(BOOT_WAIT_S + 5)
-        assert (link.gateway.serving_epoch(KEY), link.hints) == (None, [])
+        assert (link.gateway.connections.serving_epoch(KEY), link.hints) == (None, [])
         may_answer.set()
         await asyncio.sleep(1)
-        assert link.gateway.serving_epoch(KEY) is not None
+        assert link.gateway.connections.serving_epoch(KEY) is not None
         await link.ends()
 
     run_in_virtual_time(story())
@@ -166,7 +170,7 @@ def test_charger_whose_boot_could_not_be_answered_is_asked_all_the_same(failing:
         link.boot_answer = fails
         link.pipe.say(BOOT)
         await asyncio.sleep(BOOT_WAIT_S + 0.1)
-        assert link.gateway.serving_epoch(KEY) is not None
+        assert link.gateway.connections.serving_epoch(KEY) is not None
         assert link.hints == [("connected", BOOT_WAIT_S)]
         await link.ends()
 
@@ -176,7 +180,7 @@ def test_charger_whose_boot_could_not_be_answered_is_asked_all_the_same(failing:
 def test_pending_charger_that_boots_again_keeps_the_calls_by_which_it_is_made_safe() -> None:
     async def story() -> None:
         link = Link(accepted=False)
-        link.station.pending_since = 0.0
+        link.charger.pending_since = 0.0
         asked = asyncio.create_task(link.connection.call("GetConfiguration", {}, timeout_s=20))
         await asyncio.sleep(1)
         link.pipe.say(BOOT)

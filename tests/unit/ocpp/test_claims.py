@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.gateway import OcppGateway
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
+from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
+from access_policy.adapters.ocpp.gateway.unrecorded_connections import AT_ONCE, UnrecordedConnections
+from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.unrecorded_links import AT_ONCE, UnrecordedLinks
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.spooled_commits import SpooledCommits
@@ -29,6 +29,15 @@ from tests.support.passwords import NoPasswords
 from tests.support.stores import memory_store
 
 KEY: ChargerKey = (TENANT, BAY)
+
+
+@dataclass(eq=False)
+class Connection:
+    """What the gateway reads of a connection."""
+
+    admission: AdmittedCharger
+    version: OcppVersion = OcppVersion.V16
+    is_current: bool = True
 
 
 @dataclass
@@ -57,31 +66,32 @@ class Yard:
                 energy=nothing_follows,
                 profiles=ProfileCatalogue.packaged(),
                 clock=depot.clock,
-                mode_hint=lambda key, trigger: None,
+                mode_trigger=lambda key, trigger: None,
                 switch_moved=lambda key, evidence: None,
                 plug_seen=lambda key, connector_id, plugged_in: None,
             ),
             NoPasswords(),
-            asks_for_passwords=False,
+            requires_passwords=False,
         )
 
     async def connects(self) -> Any:
         await self.conditions.has_booted(KEY)
-        station = Station(key=KEY, protocol="", connected_at=self.depot.clock.now(), accepted=True)
-        connection: Any = SimpleNamespace(admission=station, version=OcppVersion.V16, is_current=True)
-        self.gateway._opened(connection)
-        await self.gateway.finish_records()
+        admitted = AdmittedCharger(KEY, self.depot.clock.now(), has_booted=True)
+        connection: Any = Connection(admitted)
+        self.gateway.dispatcher(connection)
+        self.gateway.opened(connection)
+        await self.gateway.ownership.finish_records()
         return connection
 
     async def leaves(self, connection: Any) -> None:
-        self.gateway._closed(connection)
-        await self.gateway.finish_records()
+        self.gateway.closed(connection)
+        await self.gateway.ownership.finish_records()
 
     async def is_back(self) -> None:
         """The store, and what the gateway does then."""
         self.store.down = False
-        await self.gateway._unrecorded.try_again()
-        await self.gateway.finish_records()
+        await self.gateway.ownership.unrecorded.try_again()
+        await self.gateway.ownership.finish_records()
 
     async def links(self) -> list[type]:
         recorded = await self.depot.store.load(condition_stream(*KEY))
@@ -164,8 +174,8 @@ async def test_a_charger_given_up_while_the_store_fails_is_claimed_again_when_it
     )
     await elsewhere.left_behind(KEY, "here")
     yard.store.down = True
-    yard.gateway.given_up(KEY, 2)
-    await yard.gateway.finish_records()
+    yard.gateway.ownership.given_up(KEY, 2)
+    await yard.gateway.ownership.finish_records()
 
     await yard.is_back()
     await yard.is_back()
@@ -181,10 +191,10 @@ async def test_late_records_ask_one_charger_first_and_go_on_once_the_store_answe
         if is_down:
             raise StoreUnavailable("away")
 
-    links = UnrecordedLinks(record)
+    links = UnrecordedConnections(record)
     keys = [(TENANT, ChargerId(str(number))) for number in range(AT_ONCE + 7)]
     for key in keys:
-        links.owe(key)
+        links.add(key)
 
     await links.try_again()
     assert asked == keys[:1]
@@ -206,9 +216,9 @@ async def test_the_loop_of_late_records_tries_again_until_the_store_answers() ->
     async def moment(_: float) -> None:
         await asyncio.sleep(0)
 
-    links = UnrecordedLinks(record, sleep=moment)
+    links = UnrecordedConnections(record, sleep=moment)
     running = asyncio.create_task(links.run())
-    links.owe(KEY)
+    links.add(KEY)
     async with asyncio.timeout(5):
         await done.wait()
     running.cancel()

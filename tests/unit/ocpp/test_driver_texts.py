@@ -8,8 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from access_policy.adapters.ocpp.driver_texts import catalogue
-from access_policy.adapters.ocpp.driver_texts.catalogue import WHY, CatalogueIncomplete, DriverTexts
-from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX, STATUS_2X
+from access_policy.adapters.ocpp.driver_texts.catalogue import (
+    PERSONAL_MESSAGE_MAX,
+    WHY,
+    CatalogueIncomplete,
+    DriverTexts,
+)
+from access_policy.adapters.ocpp.incoming.denial_signals import STATUS_2X
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.depots.depot import LANGUAGES

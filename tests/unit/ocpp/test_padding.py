@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.incoming.station import Station
 from access_policy.adapters.ocpp.transport.framing import Call, decode
 from access_policy.application.ports.charger_gateway import Switch
 from access_policy.domain.access.events import AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
+from tests.support.connected import connected_charger
 from tests.support.depot_in_memory import BAY, BUS, NIGHT, STRANGER, TENANT, DepotInMemory
 from tests.support.handled import HANDLERS, HandledDepot
 from tests.support.reading_back import WANTED, KeepsSettings, connected_to
@@ -173,8 +173,8 @@ async def outcome(version: OcppVersion, frames: list[bytes]) -> tuple[list[Any],
     depot = await DepotInMemory(memory_store()).opened()
     before = await depot.store.last_position()
     handled = HandledDepot(depot, version)
-    handled._stations[BAY] = Station(
-        (TENANT, BAY), version.subprotocol, depot.clock.now(), accepted=True, connection_id="the same in each run"
+    handled._chargers[BAY] = connected_charger(
+        (TENANT, BAY), version.subprotocol, depot.clock.now(), connection_id="the same in each run"
     )
     answers = []
     for frame in frames:

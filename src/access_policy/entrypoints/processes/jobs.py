@@ -70,7 +70,7 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
     yield "lost sessions", c.chargers.lost_sessions().run()
     yield "remote starts", c.chargers.remote_starts().run()
     yield "local lists", c.chargers.local_lists().run()
-    yield "late records", c.chargers.gateway().record_late()
+    yield "late records", c.chargers.gateway().ownership.record_late()
 
 
 async def _delete_old_identifiers(c: Container) -> None:

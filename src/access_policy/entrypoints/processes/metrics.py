@@ -72,7 +72,7 @@ class Metrics:
         backlog = c.deciding.spooled_commits().backlog
         yield _gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
         if ProcessRole.GATEWAY in c.settings().roles:
-            connected = len(c.chargers.gateway().connected_chargers())
+            connected = len(c.chargers.connections().connected_chargers())
             yield _gauge("chargers_connected", "Chargers connected to this process.", connected)
             yield _of_connections(c.chargers.gateway().counters)
 

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from access_policy.adapters.local_files.sockets import bound_socket
-from access_policy.adapters.ocpp.gateway import OcppGateway
+from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.transport.server import OcppServer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import Row
@@ -176,13 +176,13 @@ class Service:
     def _app(self) -> ASGIApp:
         part = self._part
         sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
-        gateway, conditions = self.container.chargers.gateway(), self.container.deciding.conditions()
+        connections, conditions = self.container.chargers.connections(), self.container.deciding.conditions()
         process = ServingProcess(
             settled=self.settled,
             readiness=self.readiness,
             metrics=self.metrics,
-            connected=_connected(self.settings, gateway),
-            peers=Peers(gateway.connected, conditions.owner_of, self.settings.peers, sockets),
+            connected=_connected(self.settings, connections),
+            peers=Peers(connections.connected, conditions.owner_of, self.settings.peers, sockets),
         )
         return create_app(self.container, process)
 
@@ -202,7 +202,7 @@ class Service:
     async def _drain_chargers(self, ocpp: OcppServer) -> None:
         await ocpp.drain(self.settings.drain_s)
         await self.container.chargers.driver_display().finish()
-        await self.container.chargers.gateway().finish_records()
+        await self.container.chargers.gateway().ownership.finish_records()
         if not self.settings.is_alone:
             try:
                 await self.container.chargers.gone_gateways().end()
@@ -210,8 +210,8 @@ class Service:
                 log.warning("other gateways will notice in a while that this one has ended: %s", trouble)
 
 
-def _connected(settings: Settings, gateway: OcppGateway) -> Callable[[ChargerKey, Row], bool]:
+def _connected(settings: Settings, connections: Connections) -> Callable[[ChargerKey, Row], bool]:
     """For chargers connected to this process its own knowledge, for those of other processes the read model's."""
     if settings.is_alone:
-        return lambda key, _: gateway.connected(key)
-    return lambda key, row: gateway.connected(key) or bool(row["connected"])
+        return lambda key, _: connections.connected(key)
+    return lambda key, row: connections.connected(key) or bool(row["connected"])

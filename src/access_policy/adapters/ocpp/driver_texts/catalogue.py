@@ -19,6 +19,8 @@ from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import Reason
 
 ENGLISH: Final = "en"
+PERSONAL_MESSAGE_MAX: Final = 512  # characters, OCPP 2.0.1 MessageContentType
+PERSONAL_MESSAGE_MAX_21: Final = 1024  # OCPP 2.1
 MANAGED_UNTIL: Final = "Managed access until {until}."
 
 WHY: Final[Mapping[Reason, str]] = {

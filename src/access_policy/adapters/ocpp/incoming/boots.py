@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from access_policy.adapters.ocpp.incoming.payloads import rfc3339
-from access_policy.adapters.ocpp.incoming.station import HEARTBEAT_S, HandlerDependencies, Station
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.adapters.ocpp.incoming.dependencies import HEARTBEAT_S, HandlerDependencies
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 
@@ -20,35 +21,37 @@ PENDING_MAX_S: Final = 60.0
 PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger boots again by itself
 
 # What a Pending charger may send because we asked for it (2.x, B02.FR.02 and B02.FR.09).
-ASKED_FOR_WHILE_PENDING: Final = frozenset({"NotifyReport", "NotifyMonitoringReport"})
+REQUESTED_WHILE_PENDING: Final = frozenset({"NotifyReport", "NotifyMonitoringReport"})
 
 
 class Boots:
-    def __init__(self, desks: HandlerDependencies, *, loop_time: Callable[[], float] | None = None) -> None:
-        self._desks = desks
+    def __init__(self, dependencies: HandlerDependencies, *, loop_time: Callable[[], float] | None = None) -> None:
+        self._dependencies = dependencies
         self._loop_time = loop_time or (lambda: asyncio.get_running_loop().time())
 
-    async def answer(self, station: Station, *, vendor: str, model: str, firmware: str | None) -> dict[str, Any]:
+    async def answer(
+        self, charger: ConnectedCharger, *, vendor: str, model: str, firmware: str | None
+    ) -> dict[str, Any]:
         """The BootNotification's answer. A Pending charger that asks again has not booted again."""
-        if station.pending_since is None:
-            await self._desks.conditions.booted(station.key, vendor=vendor, model=model, firmware=firmware)
-        if self._is_to_wait(station):
-            station.accepted = False
-            station.pending_since = station.pending_since or self._loop_time()
+        if charger.pending_since is None:
+            await self._dependencies.conditions.booted(charger.key, vendor=vendor, model=model, firmware=firmware)
+        if self._is_to_wait(charger):
+            charger.accepted = False
+            charger.pending_since = charger.pending_since or self._loop_time()
             return self._told("Pending", PENDING_RETRY_S)
-        station.accepted, station.pending_since, station.is_safe = True, None, False
+        charger.accepted, charger.pending_since, charger.is_safe = True, None, False
         return self._told("Accepted", HEARTBEAT_S)
 
-    def _is_to_wait(self, station: Station) -> bool:
-        if station.is_safe:
+    def _is_to_wait(self, charger: ConnectedCharger) -> bool:
+        if charger.is_safe:
             return False
-        if station.pending_since is not None and self._loop_time() - station.pending_since >= PENDING_MAX_S:
+        if charger.pending_since is not None and self._loop_time() - charger.pending_since >= PENDING_MAX_S:
             return False
-        profile = self._desks.profile(station.key)
+        profile = self._dependencies.profile(charger.key)
         if profile is None or not profile.pending_at_boot or isinstance(profile.mode_control, ControlWithoutSwitch):
             return False
-        expected = self._desks.view.charger(*station.key).expected(self._desks.clock.now())
+        expected = self._dependencies.view.charger(*charger.key).expected(self._dependencies.clock.now())
         return expected.mode is AccessMode.MANAGED
 
     def _told(self, status: str, interval_s: int) -> dict[str, Any]:
-        return {"currentTime": rfc3339(self._desks.clock.now()), "interval": interval_s, "status": status}
+        return {"currentTime": rfc3339(self._dependencies.clock.now()), "interval": interval_s, "status": status}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
+from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX, DriverTexts
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import DenialSignal
 from access_policy.domain.access.reasons import Reason
-
-PERSONAL_MESSAGE_MAX = 512  # characters, OCPP 2.0.1 MessageContentType
-PERSONAL_MESSAGE_MAX_21 = 1024  # OCPP 2.1
 
 # OCPP 1.6 knows three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
 # unknown one.

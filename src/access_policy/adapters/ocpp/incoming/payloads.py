@@ -100,8 +100,3 @@ def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
     except (OverflowError, ValueError):
         return now
     return told if now - _OLDEST <= told <= now + _CLOCK_AHEAD_MAX else now
-
-
-def rfc3339(at: datetime) -> str:
-    """UTC with milliseconds and `Z`, which every OCPP version takes."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,12 +6,12 @@ Transaction messages are always acknowledged, whatever they hold: an error would
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 from access_policy.adapters.ocpp.incoming.boots import Boots
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusOnly
+from access_policy.adapters.ocpp.incoming.dependencies import Answer, Handler, HandlerDependencies
 from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, register_wh
 from access_policy.adapters.ocpp.incoming.payloads import (
     Payload,
@@ -20,11 +20,10 @@ from access_policy.adapters.ocpp.incoming.payloads import (
     number,
     objects,
     required_text,
-    rfc3339,
     text,
 )
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.tags import read_tag
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.deciding.attempt_ids import numeric_transaction_id
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
@@ -33,18 +32,15 @@ from access_policy.domain.access.events import AccessAllowed, AccessDenied
 PROTOCOL = "ocpp1.6"
 TRANSACTION_ID_TRIES = 4
 
-Answer = dict[str, Any]
-Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]
-
 _SIGNALS = StatusOnly()
 
 
 class Ocpp16:
-    """Handlers by action. Each takes the station, the payload and the message id."""
+    """Handlers by action. Each takes the charger, the payload and the message id."""
 
-    def __init__(self, desks: HandlerDependencies) -> None:
-        self._desks = desks
-        self._boots = Boots(desks)
+    def __init__(self, dependencies: HandlerDependencies) -> None:
+        self._dependencies = dependencies
+        self._boots = Boots(dependencies)
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
             "Heartbeat": self.heartbeat,
@@ -61,52 +57,52 @@ class Ocpp16:
             "SignedFirmwareStatusNotification": _acknowledge,
         }
 
-    async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def boot(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         return await self._boots.answer(
-            station,
+            charger,
             vendor=required_text(payload, "chargePointVendor")[:100],
             model=required_text(payload, "chargePointModel")[:100],
             firmware=text(payload, "firmwareVersion"),
         )
 
-    def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        return {"currentTime": rfc3339(self._desks.clock.now())}
+    def heartbeat(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+        return {"currentTime": rfc3339(self._dependencies.clock.now())}
 
-    async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         tag = required_text(payload, "idTag")
-        if self._desks.lets_all_in(station.key, tag):
+        if self._dependencies.is_admitted_in_freevend(charger.key, tag):
             return {"idTagInfo": self._accepted_for_now()}
-        decided = await self._desks.decider.authorize(
+        decided = await self._dependencies.decider.authorize(
             AccessAttempt(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 connector_id=None,  # Authorize of 1.6 names none
-                identifier=read_tag(tag, self._desks.profile(station.key)),
+                identifier=read_tag(tag, self._dependencies.profile(charger.key)),
                 protocol=PROTOCOL,
                 message_id=message_id,
-                connection=station.connection_id,
+                connection=charger.connection_id,
                 signals=_SIGNALS,
             )
         )
         return {"idTagInfo": self._tag_info(decided)}
 
-    async def start_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        now = self._desks.clock.now()
+    async def start_transaction(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+        now = self._dependencies.clock.now()
         tag = text(payload, "idTag") or ""
         started_at = instant(payload, "timestamp", now=now)
         connector_id, meter_start_wh = number(payload, "connectorId"), register_wh(payload, "meterStart")
-        identity = (*station.key, str(connector_id), tag, rfc3339(started_at), str(meter_start_wh))
-        started = await self._desks.sessions.start(
+        identity = (*charger.key, str(connector_id), tag, rfc3339(started_at), str(meter_start_wh))
+        started = await self._dependencies.sessions.start(
             StartReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 connector_id=connector_id,
-                identifier=read_tag(tag, self._desks.profile(station.key)),
-                anonymous=self._desks.is_freevend_tag(station.key, tag),
+                identifier=read_tag(tag, self._dependencies.profile(charger.key)),
+                anonymous=self._dependencies.is_freevend_tag(charger.key, tag),
                 transaction_ids=tuple(str(numeric_transaction_id(n, *identity)) for n in range(TRANSACTION_ID_TRIES)),
                 started_at=started_at,
                 meter_start_wh=meter_start_wh,
-                offline=station.was_away_at(started_at),
+                offline=charger.was_away_at(started_at),
                 protocol=PROTOCOL,
                 message_id=message_id,
                 signals=_SIGNALS,
@@ -115,91 +111,91 @@ class Ocpp16:
         info = self._accepted_for_now() if started.decision is None else self._tag_info(started.decision)
         return {"transactionId": int(started.transaction_id), "idTagInfo": info}
 
-    async def stop_transaction(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def stop_transaction(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         transaction_id = number(payload, "transactionId")
         tag = text(payload, "idTag")
         readings = meter_readings(objects(payload, "transactionData"))
         meter_stop_wh = register_wh(payload, "meterStop")
-        await self._desks.sessions.end(
+        await self._dependencies.sessions.end(
             EndReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 transaction_id=str(transaction_id),
-                ended_at=instant(payload, "timestamp", now=self._desks.clock.now()),
+                ended_at=instant(payload, "timestamp", now=self._dependencies.clock.now()),
                 meter_start_wh=readings.begin,
                 meter_stop_wh=readings.end if meter_stop_wh is None else meter_stop_wh,
                 reason=text(payload, "reason") or "Local",
-                identifier=read_tag(tag, self._desks.profile(station.key)) if tag else None,
+                identifier=read_tag(tag, self._dependencies.profile(charger.key)) if tag else None,
                 id_is_ours=True,
             )
         )
         return {}
 
-    async def meter_values(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def meter_values(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         transaction_id = number(payload, "transactionId")
-        await self._desks.energy(
+        await self._dependencies.energy(
             EnergyReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 connector_id=number(payload, "connectorId"),
                 transaction_id=None if transaction_id is None else str(transaction_id),
                 energy_wh=meter_readings(objects(payload, "meterValue")).latest,
                 charging=False,
-                at=self._desks.clock.now(),
+                at=self._dependencies.clock.now(),
             )
         )
         return {}
 
-    async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def status(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         is_faulted = payload.get("status") == "Faulted"
-        await self._desks.conditions.status(
-            station.key,
+        await self._dependencies.conditions.status(
+            charger.key,
             connector_id=max(0, number(payload, "connectorId") or 0),
             error_code=error_code(payload) or ("Faulted" if is_faulted else None),
             vendor_error_code=text(payload, "vendorErrorCode") or None,
             info=text(payload, "info") or None,
-            at=instant(payload, "timestamp", now=self._desks.clock.now()),
+            at=instant(payload, "timestamp", now=self._dependencies.clock.now()),
         )
-        self._note_plug(station, payload)
+        self._note_plug(charger, payload)
         connector_id = number(payload, "connectorId")
         if connector_id and payload.get("status") == "Available":
-            at = instant(payload, "timestamp", now=self._desks.clock.now())
-            await self._desks.sessions.lost.connector_free(station.key, connector_id, at)
+            at = instant(payload, "timestamp", now=self._dependencies.clock.now())
+            await self._dependencies.sessions.lost.connector_free(charger.key, connector_id, at)
         if payload.get("status") == "Charging":
-            await self._desks.energy(
+            await self._dependencies.energy(
                 EnergyReport(
-                    tenant_id=station.key[0],
-                    charger_id=station.key[1],
+                    tenant_id=charger.key[0],
+                    charger_id=charger.key[1],
                     connector_id=number(payload, "connectorId"),
                     transaction_id=None,
                     energy_wh=None,
                     charging=True,
-                    at=self._desks.clock.now(),
+                    at=self._dependencies.clock.now(),
                 )
             )
         return {}
 
-    def _note_plug(self, station: Station, payload: Payload) -> None:
+    def _note_plug(self, charger: ConnectedCharger, payload: Payload) -> None:
         """Preparing: a vehicle waits (or a card was shown); Available: none is there (1.6, 4.9)."""
         connector_id = number(payload, "connectorId")
         if connector_id and payload.get("status") in ("Preparing", "Available"):
-            self._desks.plug_seen(station.key, connector_id, payload["status"] == "Preparing")
+            self._dependencies.plug_seen(charger.key, connector_id, payload["status"] == "Preparing")
 
     def _accepted_for_now(self) -> dict[str, str]:
-        return {"status": "Accepted", "expiryDate": rfc3339(self._desks.clock.now() + timedelta(minutes=1))}
+        return {"status": "Accepted", "expiryDate": rfc3339(self._dependencies.clock.now() + timedelta(minutes=1))}
 
     def _tag_info(self, decided: RecordedDecision) -> dict[str, str]:
         match decided.event:
             case AccessAllowed():
-                return {"status": "Accepted", "expiryDate": rfc3339(self._desks.holds_until(decided))}
+                return {"status": "Accepted", "expiryDate": rfc3339(self._dependencies.valid_until(decided))}
             case AccessDenied(signal=signal):
                 return {"status": signal.status if signal is not None else "Invalid"}
 
 
-def _acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+def _acknowledge(charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
     return {}
 
 
-def _data_transfer(station: Station, payload: Payload, message_id: str) -> Answer:
+def _data_transfer(charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
     required_text(payload, "vendorId")
     return {"status": "UnknownVendorId"}

@@ -6,15 +6,16 @@ answered Accepted (C02.FR.02), whatever the mode: in a managed window it is a si
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
+from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX, DriverTexts
 from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.component_states import Component, Problem
-from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX, StatusAndMessage
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
+from access_policy.adapters.ocpp.incoming.dependencies import Answer, Handler, HandlerDependencies
 from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings
 from access_policy.adapters.ocpp.incoming.payloads import (
     Payload,
@@ -24,30 +25,26 @@ from access_policy.adapters.ocpp.incoming.payloads import (
     objects,
     required_object,
     required_text,
-    rfc3339,
     text,
 )
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies, Station
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.access.events import AccessAllowed, DenialSignal
 from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.capability_profiles.charger_values import truth, value_text
 
-Answer = dict[str, Any]
-Handler = Callable[[Station, Payload, str], Answer | Awaitable[Answer]]
-
 _LONGEST_CHARGE_S = 30 * 24 * 3600  # more is a mistake of the charger
 
 
 class Ocpp201:
-    """Handlers by action. Each takes the station, the payload and the message id."""
+    """Handlers by action. Each takes the charger, the payload and the message id."""
 
-    def __init__(self, desks: HandlerDependencies, *, message_max: int = PERSONAL_MESSAGE_MAX) -> None:
-        self._desks = desks
-        self._boots = Boots(desks)
-        self._signals = StatusAndMessage(desks.profiles, DriverTexts.packaged(), message_max)
+    def __init__(self, dependencies: HandlerDependencies, *, message_max: int = PERSONAL_MESSAGE_MAX) -> None:
+        self._dependencies = dependencies
+        self._boots = Boots(dependencies)
+        self._signals = StatusAndMessage(dependencies.profiles, DriverTexts.packaged(), message_max)
         self.handlers: dict[str, Handler] = {
             "BootNotification": self.boot,
             "Heartbeat": self.heartbeat,
@@ -60,38 +57,38 @@ class Ocpp201:
             **dict.fromkeys(_ONLY_ACKNOWLEDGED, acknowledge),
         }
 
-    async def boot(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def boot(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         charging_station = required_object(payload, "chargingStation")
         return await self._boots.answer(
-            station,
+            charger,
             vendor=required_text(charging_station, "vendorName")[:100],
             model=required_text(charging_station, "model")[:100],
             firmware=text(charging_station, "firmwareVersion"),
         )
 
-    def heartbeat(self, station: Station, payload: Payload, message_id: str) -> Answer:
-        return {"currentTime": rfc3339(self._desks.clock.now())}
+    def heartbeat(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+        return {"currentTime": rfc3339(self._dependencies.clock.now())}
 
-    async def authorize(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         token = required_object(payload, "idToken")
         value, token_type = required_text(token, "idToken"), required_text(token, "type")
-        if self._desks.lets_all_in(station.key, value):
+        if self._dependencies.is_admitted_in_freevend(charger.key, value):
             return {"idTokenInfo": self._accepted_for_now()}
-        decided = await self._desks.decider.authorize(
+        decided = await self._dependencies.decider.authorize(
             AccessAttempt(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 connector_id=None,
-                identifier=read_token(value, token_type, self._desks.profile(station.key)),
-                protocol=station.protocol,
+                identifier=read_token(value, token_type, self._dependencies.profile(charger.key)),
+                protocol=charger.protocol,
                 message_id=message_id,
-                connection=station.connection_id,
+                connection=charger.connection_id,
                 signals=self._signals,
             )
         )
         return {"idTokenInfo": self._token_info(decided)}
 
-    async def transaction_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def transaction_event(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         """A transaction has a session from the first event on that has a token or energy, of whatever type (E02: cable first),
         also if the events come over several connections or in another order."""
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
@@ -99,51 +96,51 @@ class Ocpp201:
             return {}  # nothing that could be recorded; an error would only make the charger send it again
         token, evse_id = obj(payload, "idToken"), _evse_id(payload)
         if evse_id:
-            await self._desks.sessions.locate(station.key, transaction_id, evse_id)
+            await self._dependencies.sessions.locate(charger.key, transaction_id, evse_id)
         if payload.get("eventType") == "Ended":
-            started = await self._end(station, payload, message_id, transaction_id, token)
+            started = await self._end(charger, payload, message_id, transaction_id, token)
         else:
-            started = await self._begun(station, payload, message_id, transaction_id, token)
-            await self._energy(station, payload, transaction_id)
+            started = await self._begun(charger, payload, message_id, transaction_id, token)
+            await self._energy(charger, payload, transaction_id)
         if not token:
             return {}
         if started is None:
-            return {"idTokenInfo": await self._token_of_running(station, token, message_id)}
+            return {"idTokenInfo": await self._token_of_running(charger, token, message_id)}
         return {"idTokenInfo": self._info_of(started)}
 
     async def _begun(
-        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
+        self, charger: ConnectedCharger, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> RecordedStart | None:
         """The session that the event starts. None: the transaction has one, or none yet."""
-        is_first = payload.get("eventType") == "RecordedStart"
-        if not is_first and self._desks.recent_activity.session(station.key, transaction_id) is not None:
+        is_first = payload.get("eventType") == "Started"
+        if not is_first and self._dependencies.recent_activity.session(charger.key, transaction_id) is not None:
             return None
-        now = self._desks.clock.now()
+        now = self._dependencies.clock.now()
         started_at = instant(payload, "timestamp", now=now)
         start = replace(
-            self._start(station, payload, message_id, transaction_id, token, started_at),
+            self._start(charger, payload, message_id, transaction_id, token, started_at),
             reports_begin=is_first and started_at is not now,  # ours where the charger's time cannot be meant
         )
         if token or _charges(payload):
-            return await self._desks.sessions.start(start)
-        return await self._desks.sessions.announce(start)
+            return await self._dependencies.sessions.start(start)
+        return await self._dependencies.sessions.announce(start)
 
-    async def _energy(self, station: Station, payload: Payload, transaction_id: str) -> None:
-        await self._desks.energy(
+    async def _energy(self, charger: ConnectedCharger, payload: Payload, transaction_id: str) -> None:
+        await self._dependencies.energy(
             EnergyReport(
-                tenant_id=station.key[0],
-                charger_id=station.key[1],
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
                 connector_id=_evse_id(payload),
                 transaction_id=transaction_id,
                 energy_wh=_readings(payload).latest,
                 charging=_charges(payload),
-                at=self._desks.clock.now(),
+                at=self._dependencies.clock.now(),
             )
         )
 
     def _start(
         self,
-        station: Station,
+        charger: ConnectedCharger,
         payload: Payload,
         message_id: str,
         transaction_id: str,
@@ -152,48 +149,48 @@ class Ocpp201:
     ) -> StartReport:
         token_type = text(token, "type") or NO_AUTHORIZATION
         value = text(token, "idToken") or ""
-        anonymous = token_type == NO_AUTHORIZATION or self._desks.is_freevend_tag(station.key, value)
+        anonymous = token_type == NO_AUTHORIZATION or self._dependencies.is_freevend_tag(charger.key, value)
         return StartReport(
-            tenant_id=station.key[0],
-            charger_id=station.key[1],
+            tenant_id=charger.key[0],
+            charger_id=charger.key[1],
             connector_id=_evse_id(payload),
-            identifier=None if anonymous else read_token(value, token_type, self._desks.profile(station.key)),
+            identifier=None if anonymous else read_token(value, token_type, self._dependencies.profile(charger.key)),
             anonymous=anonymous,
             transaction_ids=(transaction_id,),
             started_at=started_at,
             meter_start_wh=_readings(payload).earliest,
-            offline=truth(payload.get("offline")) is True or station.was_away_at(started_at),
-            protocol=station.protocol,
+            offline=truth(payload.get("offline")) is True or charger.was_away_at(started_at),
+            protocol=charger.protocol,
             message_id=message_id,
             signals=self._signals,
         )
 
-    async def _token_of_running(self, station: Station, token: Payload, message_id: str) -> dict[str, Any]:
+    async def _token_of_running(self, charger: ConnectedCharger, token: Payload, message_id: str) -> dict[str, Any]:
         """A token in a later event (to stop, or presented again): its status, without a new attempt being recorded."""
         token_type = text(token, "type") or NO_AUTHORIZATION
         if token_type == NO_AUTHORIZATION:
             return self._accepted_for_now()
         ask = AccessAttempt(
-            tenant_id=station.key[0],
-            charger_id=station.key[1],
+            tenant_id=charger.key[0],
+            charger_id=charger.key[1],
             connector_id=None,
-            identifier=read_token(text(token, "idToken") or "", token_type, self._desks.profile(station.key)),
-            protocol=station.protocol,
+            identifier=read_token(text(token, "idToken") or "", token_type, self._dependencies.profile(charger.key)),
+            protocol=charger.protocol,
             message_id=message_id,
             signals=self._signals,
         )
-        event, _ = self._desks.decisions.preview(ask, at=self._desks.clock.now())
+        event, _ = self._dependencies.decisions.preview(ask, at=self._dependencies.clock.now())
         return self._token_info(RecordedDecision(attempt_id=event.lineage.attempt_id, event=event))
 
     async def _end(
-        self, station: Station, payload: Payload, message_id: str, transaction_id: str, token: Payload
+        self, charger: ConnectedCharger, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> RecordedStart | None:
         """The session that the event starts and ends at once: nothing of it was reported before."""
-        ended_at = instant(payload, "timestamp", now=self._desks.clock.now())
+        ended_at = instant(payload, "timestamp", now=self._dependencies.clock.now())
         readings = _readings(payload)
         end = EndReport(
-            tenant_id=station.key[0],
-            charger_id=station.key[1],
+            tenant_id=charger.key[0],
+            charger_id=charger.key[1],
             transaction_id=transaction_id,
             ended_at=ended_at,
             meter_start_wh=readings.begin,
@@ -201,62 +198,64 @@ class Ocpp201:
             reason=text(obj(payload, "transactionInfo"), "stoppedReason") or "Local",
         )
         start = replace(
-            self._start(station, payload, message_id, transaction_id, token, began_at(payload, ended_at)),
+            self._start(charger, payload, message_id, transaction_id, token, began_at(payload, ended_at)),
             meter_start_wh=readings.begin,
         )
         charged = bool(token) or _has_charged(payload, readings.begin, readings.end)
-        return await self._desks.sessions.end_of(start, end, charged=charged)
+        return await self._dependencies.sessions.end_of(start, end, charged=charged)
 
-    async def status(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def status(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         connector = Component(_id(payload, "evseId"), _id(payload, "connectorId"), "Connector")
-        at = instant(payload, "timestamp", now=self._desks.clock.now())
-        await self._state(station, connector, text(payload, "connectorStatus") or "", at)
+        at = instant(payload, "timestamp", now=self._dependencies.clock.now())
+        await self._state(charger, connector, text(payload, "connectorStatus") or "", at)
         return {}
 
-    async def notify_event(self, station: Station, payload: Payload, message_id: str) -> Answer:
+    async def notify_event(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         """A monitored variable changed (N07): a state or a problem of a component, or the charger's switch, which is read
         then, since the message may be late."""
-        profile = self._desks.profile(station.key)
+        profile = self._dependencies.profile(charger.key)
         switch = profile.mode_control if profile is not None else None
         for told in objects(payload, "eventData"):
             names = (text(obj(told, "component"), "name"), text(obj(told, "variable"), "name"))
             if isinstance(switch, DeviceVariable) and _same_names(names, (switch.component, switch.variable)):
-                self._desks.switch_moved(station.key, f"{switch.component}.{switch.variable} changed")
+                self._dependencies.switch_moved(charger.key, f"{switch.component}.{switch.variable} changed")
             else:
-                await self._component_event(station, told, *((name or "").strip() for name in names))
+                await self._component_event(charger, told, *((name or "").strip() for name in names))
         return {}
 
-    async def _component_event(self, station: Station, told: Payload, component_name: str, variable: str) -> None:
+    async def _component_event(
+        self, charger: ConnectedCharger, told: Payload, component_name: str, variable: str
+    ) -> None:
         evse = obj(obj(told, "component"), "evse")
         component = Component(_id(evse, "id"), _id(evse, "connectorId"), component_name)
-        at = instant(told, "timestamp", now=self._desks.clock.now())
+        at = instant(told, "timestamp", now=self._dependencies.clock.now())
         match variable.lower():
             case "availabilitystate" if component.has_state:
-                await self._state(station, component, value_text(told.get("actualValue")) or "", at)
+                await self._state(charger, component, value_text(told.get("actualValue")) or "", at)
             case "problem":
                 has_problem = False if truth(told.get("cleared")) is True else truth(told.get("actualValue"))
                 if has_problem is None:
                     return  # neither true nor false: nothing is known
                 tech_code, tech_info = text(told, "techCode") or None, text(told, "techInfo") or None
-                station.components.problem(component, Problem(tech_code, tech_info) if has_problem else None)
-                await self._report_fault(station, component.evse_id, at)
+                charger.components.problem(component, Problem(tech_code, tech_info) if has_problem else None)
+                await self._report_fault(charger, component.evse_id, at)
 
-    async def _state(self, station: Station, component: Component, state: str, at: datetime) -> None:
+    async def _state(self, charger: ConnectedCharger, component: Component, state: str, at: datetime) -> None:
         """The state of a connector, an EVSE or the station: in StatusNotification, or in NotifyEvent as 2.1 has it."""
         evse_id = component.evse_id
-        station.components.state(component, state)
-        await self._report_fault(station, evse_id, at)
+        charger.components.state(component, state)
+        await self._report_fault(charger, evse_id, at)
         if not evse_id:
             return
         if state in ("Occupied", "Available"):
-            self._desks.plug_seen(station.key, evse_id, state == "Occupied")
-        if station.frees_evse(evse_id, component.connector_id, state):  # an EVSE without a vehicle has no session
-            await self._desks.sessions.lost.connector_free(station.key, evse_id, at)
+            self._dependencies.plug_seen(charger.key, evse_id, state == "Occupied")
+        if charger.frees_evse(evse_id, component.connector_id, state):  # an EVSE without a vehicle has no session
+            await self._dependencies.sessions.lost.connector_free(charger.key, evse_id, at)
 
-    async def _report_fault(self, station: Station, evse_id: int, at: datetime) -> None:
-        fault = station.components.fault_of(evse_id)
-        await self._desks.conditions.status(
-            station.key,
+    async def _report_fault(self, charger: ConnectedCharger, evse_id: int, at: datetime) -> None:
+        fault = charger.components.fault_of(evse_id)
+        await self._dependencies.conditions.status(
+            charger.key,
             connector_id=evse_id,
             error_code=None if fault is None else fault.error_code,
             vendor_error_code=None if fault is None else fault.vendor_error_code,
@@ -268,12 +267,12 @@ class Ocpp201:
         return self._accepted_for_now() if started.decision is None else self._token_info(started.decision)
 
     def _accepted_for_now(self) -> dict[str, Any]:
-        soon = self._desks.clock.now() + timedelta(minutes=1)
+        soon = self._dependencies.clock.now() + timedelta(minutes=1)
         return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(soon)}
 
     def _token_info(self, decided: RecordedDecision) -> dict[str, Any]:
         if isinstance(decided.event, AccessAllowed):
-            return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(self._desks.holds_until(decided))}
+            return {"status": "Accepted", "cacheExpiryDateTime": rfc3339(self._dependencies.valid_until(decided))}
         signal = decided.event.signal or DenialSignal(status="Invalid")
         info: dict[str, Any] = {"status": signal.status}
         if signal.message is not None:
@@ -320,12 +319,12 @@ def _charges(payload: Payload) -> bool:
     return obj(payload, "transactionInfo").get("chargingState") == "Charging"
 
 
-def acknowledge(station: Station, payload: Payload, message_id: str) -> Answer:
+def acknowledge(charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
     """The empty answer to a message that only informs."""
     return {}
 
 
-def _data_transfer(station: Station, payload: Payload, message_id: str) -> Answer:
+def _data_transfer(charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
     required_text(payload, "vendorId")
     return {"status": "UnknownVendorId"}
 

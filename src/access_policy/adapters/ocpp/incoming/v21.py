@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX_21
-from access_policy.adapters.ocpp.incoming.station import HandlerDependencies
+from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX_21
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201, acknowledge
 
 # What a station tells in 2.1 besides, and what an empty answer acknowledges (published schemas).
@@ -19,6 +19,6 @@ _ONLY_ACKNOWLEDGED_21 = (
 
 
 class Ocpp21(Ocpp201):
-    def __init__(self, desks: HandlerDependencies) -> None:
-        super().__init__(desks, message_max=PERSONAL_MESSAGE_MAX_21)
+    def __init__(self, dependencies: HandlerDependencies) -> None:
+        super().__init__(dependencies, message_max=PERSONAL_MESSAGE_MAX_21)
         self.handlers.update(dict.fromkeys(_ONLY_ACKNOWLEDGED_21, acknowledge))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX_21
+from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX_21
 from access_policy.adapters.ocpp.outgoing.v201.commands import Ocpp201Commands
 
 

@@ -24,7 +24,7 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AdmissionRefused:
     """401 where the port asks for passwords, for an unknown identity and a wrong password alike; 404 for an unknown
     identity where it does not; 503 when nothing can be decided now."""
 
@@ -36,7 +36,7 @@ class Refused:
 class Admission(Protocol):
     async def admit(
         self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
-    ) -> Admitted | Refused:
+    ) -> Admitted | AdmissionRefused:
         """Decide before the upgrade. `certified` are the names of a client certificate that TLS has verified (security
         profile 3), None without one. `password` is the raw bytes of HTTP Basic (a 1.6 AuthorizationKey is not text),
         None when none was presented; the user name has been compared already. `source` is the peer's address.

@@ -24,9 +24,9 @@ from websockets.typing import Subprotocol
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.transport.admission import (
     Admission,
+    AdmissionRefused,
     Admitted,
     CredentialsUnusable,
-    Refused,
     charge_point_id_in,
     password_in,
 )
@@ -174,17 +174,17 @@ class OcppServer:
 
     async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
         if (busy := self._too_busy()) is not None:
-            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=busy))
+            return self._refusal(ws, AdmissionRefused(HTTPStatus.SERVICE_UNAVAILABLE, reason=busy))
         charge_point_id = charge_point_id_in(request.path)
         if charge_point_id is None:
             return self._refusal(
-                ws, Refused(HTTPStatus.NOT_FOUND, reason="the path is not /ocpp/ and a charge point id")
+                ws, AdmissionRefused(HTTPStatus.NOT_FOUND, reason="the path is not /ocpp/ and a charge point id")
             )
         try:
             password = password_in(request.headers.get_all("Authorization"), charge_point_id)
         except CredentialsUnusable:
             reason = "its Authorization is not HTTP Basic with the charge point id as user"
-            return self._refusal(ws, Refused(HTTPStatus.UNAUTHORIZED, reason=reason))
+            return self._refusal(ws, AdmissionRefused(HTTPStatus.UNAUTHORIZED, reason=reason))
         self._admissions += 1
         try:
             certified = certified_names(ws.transport.get_extra_info("ssl_object"))
@@ -192,14 +192,14 @@ class OcppServer:
                 verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
         except Exception as failure:  # noqa: BLE001  the edge: the log has it, the charger comes again
             cast("BoundedConnection", ws).failure = failure
-            return self._refusal(ws, Refused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
+            return self._refusal(ws, AdmissionRefused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
         finally:
             self._admissions -= 1
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, AdmissionRefused):
             return self._refusal(ws, verdict)
         if charge_point_id in self._connections and self._takeovers.is_too_many(charge_point_id):
             reason = "connections of this charge point replace each other too often"
-            return self._refusal(ws, Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason=reason))
+            return self._refusal(ws, AdmissionRefused(HTTPStatus.SERVICE_UNAVAILABLE, reason=reason))
         self._admitted[ws] = (charge_point_id, verdict)
         cast("BoundedConnection", ws).label = charge_point_id
         return None
@@ -214,7 +214,7 @@ class OcppServer:
             return f"{self._limits.connections_max} chargers are connected already"
         return None
 
-    def _refusal(self, ws: ServerConnection, refused: Refused) -> Response:
+    def _refusal(self, ws: ServerConnection, refused: AdmissionRefused) -> Response:
         """The same few words for everyone: only the log has the reason."""
         level = logging.INFO if refused.status is HTTPStatus.SERVICE_UNAVAILABLE else logging.WARNING
         cast("BoundedConnection", ws).refusal = (level, refused.reason)

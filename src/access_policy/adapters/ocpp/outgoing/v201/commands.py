@@ -11,8 +11,7 @@ from ocpp.v201.call import ClearCache, RequestStartTransaction, RequestStopTrans
 from ocpp.v201.datatypes import IdTokenType
 from ocpp.v201.enums import IdTokenEnumType, MessageTriggerEnumType, ResetEnumType
 
-from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
-from access_policy.adapters.ocpp.incoming.denial_signals import PERSONAL_MESSAGE_MAX
+from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX, DriverTexts
 from access_policy.adapters.ocpp.outgoing.base import VersionCommands
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages

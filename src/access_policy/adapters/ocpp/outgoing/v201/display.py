@@ -12,9 +12,9 @@ from ocpp.v201.call import ClearDisplayMessage, SetDisplayMessage
 from ocpp.v201.datatypes import MessageContentType, MessageInfoType
 from ocpp.v201.enums import MessageFormatEnumType, MessagePriorityEnumType
 
-from access_policy.adapters.ocpp.incoming.payloads import rfc3339
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.v201.variables import value_of
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
 from access_policy.domain.capability_profiles.charger_values import truth

@@ -1,4 +1,4 @@
-"""Chargers whose connection, or its end, the store did not take: recorded as they are then, once the store is back."""
+"""Chargers whose connection, or its end, could not be recorded: recorded as it is then, once the store is back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AGAIN_EVERY_S: Final = 1.0
 AT_ONCE: Final = 50  # chargers, after one has shown that the store answers
 
 
-class UnrecordedLinks:
+class UnrecordedConnections:
     """`record` brings the record of one charger up to date with its connection as it is now, or raises
     `StoreUnavailable`."""
 
@@ -28,11 +28,11 @@ class UnrecordedLinks:
     ) -> None:
         self._record = record
         self._sleep = sleep
-        self._owed: dict[ChargerKey, object] = {}  # with a mark of when it was last owed
+        self._pending: dict[ChargerKey, object] = {}  # with a mark of the latest `add`
         self._some = asyncio.Event()
 
-    def owe(self, key: ChargerKey) -> None:
-        self._owed[key] = object()
+    def add(self, key: ChargerKey) -> None:
+        self._pending[key] = object()
         self._some.set()
 
     async def run(self) -> None:
@@ -44,25 +44,25 @@ class UnrecordedLinks:
 
     async def try_again(self) -> None:
         """First one charger, then the others in groups, until the store fails again."""
-        owed = list(self._owed)
-        groups = [owed[:1], *(owed[at : at + AT_ONCE] for at in range(1, len(owed), AT_ONCE))]
+        pending = list(self._pending)
+        groups = [pending[:1], *(pending[at : at + AT_ONCE] for at in range(1, len(pending), AT_ONCE))]
         for group in groups:
-            if not all(await asyncio.gather(*(self._is_answered(key) for key in group))):
+            if not all(await asyncio.gather(*(self._store_is_up_for(key) for key in group))):
                 return
 
-    async def _is_answered(self, key: ChargerKey) -> bool:
+    async def _store_is_up_for(self, key: ChargerKey) -> bool:
         """False while the store is down."""
-        mark = self._owed[key]
+        mark = self._pending[key]
         try:
             await self._record(key)
         except StoreUnavailable:
             return False
-        except Exception:  # the edge of the loop: one charger's trouble must not end it
+        except Exception:  # the edge of the loop: one charger's failure must not end it
             log.exception("the connection of charger %s is recorded later", key[1])
             return True
         log.info("the connection of charger %s is recorded late, now that the store is back", key[1])
-        if self._owed.get(key) is mark:
-            del self._owed[key]
-        if not self._owed:
+        if self._pending.get(key) is mark:
+            del self._pending[key]
+        if not self._pending:
             self._some.clear()
         return True

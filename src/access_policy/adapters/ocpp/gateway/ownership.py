@@ -1,0 +1,116 @@
+"""Which process owns a charger's connection: the records of it, and what other processes have recorded (ADR 0016)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from websockets.frames import CloseCode
+
+from access_policy.adapters.ocpp.gateway.connections import Connections
+from access_policy.adapters.ocpp.gateway.unrecorded_connections import UnrecordedConnections
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.domain.ids import ChargerKey
+
+log = logging.getLogger(__name__)
+
+
+class Ownership:
+    def __init__(self, connections: Connections, conditions: ChargerConditions) -> None:
+        self._connections = connections
+        self._conditions = conditions
+        self._newer_versions: dict[ChargerKey, int] = {}  # under which other processes have recorded connections
+        self._recording: set[asyncio.Task[None]] = set()
+        self.unrecorded = UnrecordedConnections(self._record_as_it_is)
+
+    # --- this process's connections --------------------------------------------------------------------------------------
+
+    def opened(self, charger: ConnectedCharger) -> None:
+        self.record(self._own(charger), of=charger.key)
+
+    def closed(self, key: ChargerKey, reason: str, *, is_gone: bool) -> None:
+        """`is_gone`: no newer connection has replaced the closed one."""
+        if is_gone:
+            self._newer_versions.pop(key, None)
+        self.record(self._conditions.disconnected(key, reason), of=key)
+
+    async def _own(self, charger: ConnectedCharger) -> None:
+        charger.owner_version = await self._conditions.connected(charger.key, charger.protocol)
+        self._yield_to_newer(charger.key)
+
+    # --- other processes -------------------------------------------------------------------------------------------------
+
+    def connected_elsewhere(self, key: ChargerKey, version: int) -> None:
+        """Another process has recorded a connection of the charger under this version. If it is newer than ours, the charger
+        has left ours."""
+        if self._connections.connected(key):
+            self._newer_versions[key] = max(version, self._newer_versions.get(key, 0))
+            self._yield_to_newer(key)
+
+    def given_up(self, key: ChargerKey, version: int) -> None:
+        """Another process has recorded under this version that our connection of the charger ended, since this process sent
+        no heartbeat for a while. Record the connection again."""
+        charger = self._connections.get(key)
+        if charger is not None and 0 < charger.owner_version < version:
+            charger.given_up_version = version
+            self.record(self._own_again(charger), of=key)
+
+    async def _own_again(self, charger: ConnectedCharger) -> None:
+        version = await self._conditions.connected_still(charger.key, charger.protocol)
+        if self._connections.is_current(charger):
+            charger.owner_version = version or charger.owner_version
+            self._yield_to_newer(charger.key)
+        elif version and not self._connections.connected(charger.key):  # it was closed during the write
+            await self._conditions.disconnected(charger.key, "connection closed")
+
+    def _yield_to_newer(self, key: ChargerKey) -> None:
+        charger = self._connections.get(key)
+        if charger is not None and 0 < charger.owner_version < self._newer_versions.get(key, 0):
+            log.info("charger %s has connected to another gateway", key[1])
+            self.record(charger.connection.close(CloseCode.POLICY_VIOLATION, "connected elsewhere"))
+
+    # --- records ---------------------------------------------------------------------------------------------------------
+
+    async def finish_records(self) -> None:
+        """Wait until all records that were begun are written."""
+        while self._recording:
+            await asyncio.wait(set(self._recording))
+
+    async def record_late(self) -> None:
+        """Until cancelled: record connections that were opened or closed while the store was down."""
+        await self.unrecorded.run()
+
+    async def _record_as_it_is(self, key: ChargerKey) -> None:
+        """Bring the charger's record up to date with its connection as it is now. Raises `StoreUnavailable`."""
+        charger = self._connections.get(key)
+        if charger is None:
+            await self._conditions.disconnected(key, "connection closed")
+        elif charger.owner_version == 0:
+            await self._own(charger)
+            if not self._connections.connected(key):
+                self.unrecorded.add(key)  # it was closed during the write
+            await self._conditions.has_booted(key)  # not known yet if the store was down at the admission
+        elif charger.owner_version < charger.given_up_version:
+            await self._own_again(charger)
+
+    def record(self, work: Coroutine[Any, Any, None], *, of: ChargerKey | None = None) -> None:
+        """Run `work` beside the connection and log its failure. `of`: the charger whose connection, or its end, it records;
+        if the store is down, it is recorded once the store is back."""
+        task = asyncio.create_task(work)
+        self._recording.add(task)
+        task.add_done_callback(partial(self._recorded, of))
+
+    def _recorded(self, of: ChargerKey | None, task: asyncio.Task[None]) -> None:
+        self._recording.discard(task)
+        if task.cancelled() or (failure := task.exception()) is None:
+            return
+        if of is not None and isinstance(failure, StoreUnavailable):
+            log.warning("the connection of charger %s is recorded once the store is back: %s", of[1], failure)
+            self.unrecorded.add(of)
+        else:
+            log.error("a report of a charger could not be recorded", exc_info=failure)

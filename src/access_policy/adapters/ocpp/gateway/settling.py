@@ -1,0 +1,65 @@
+"""When the mode controller may send a charger commands: after its connection and its boot have settled.
+
+A charger that has rebooted answers no CALL before its BootNotification was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Awaitable
+
+from access_policy.adapters.ocpp.gateway.connections import Connections
+from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
+from access_policy.adapters.ocpp.transport.connection import Answer
+
+SETTLE_MIN_S = 0.5  # the answer to the boot is out before the first command
+BOOT_WAIT_S = 2.0  # for a boot after a reconnect
+
+
+class Settling:
+    def __init__(self, connections: Connections, dependencies: HandlerDependencies) -> None:
+        self._connections = connections
+        self._dependencies = dependencies
+        self._epochs = itertools.count(1)
+
+    def opened(self, charger: ConnectedCharger) -> None:
+        loop = asyncio.get_running_loop()
+        wait_s = BOOT_WAIT_S if charger.accepted else 0.0
+        charger.epoch, charger.settled_at = next(self._epochs), loop.time() + wait_s
+        if charger.accepted:
+            loop.call_later(wait_s, self._no_boot_came, charger, charger.epoch)
+        else:
+            self._dependencies.mode_trigger(charger.key, "connected")
+
+    def _no_boot_came(self, charger: ConnectedCharger, epoch: int) -> None:
+        """After a reconnect without a reboot commands may be sent now; after a boot, once that has settled."""
+        if self._connections.is_current(charger) and charger.epoch == epoch and charger.settled_at < math.inf:
+            self._dependencies.mode_trigger(charger.key, "connected")
+
+    async def boot(self, charger: ConnectedCharger, handling: Answer | Awaitable[Answer]) -> Answer:
+        """The answer of `handling`. No command is sent meanwhile, and a new epoch begins.
+
+        A Pending charger boots again and again while it is configured: its epoch stays, also when it is accepted, since its
+        mode has been verified by then.
+        """
+        if charger.pending_since is not None:
+            return handling if isinstance(handling, dict) else await handling
+        loop = asyncio.get_running_loop()
+        was_current = self._connections.is_current(charger)
+        if was_current:
+            charger.settled_at = math.inf
+            charger.connection.abandon_calls()
+        try:
+            answer = handling if isinstance(handling, dict) else await handling
+        finally:
+            if charger.settled_at == math.inf:
+                charger.settled_at = loop.time()
+        if self._connections.is_current(charger):
+            profile = self._dependencies.profile(charger.key)
+            settle_s = max(SETTLE_MIN_S, profile.settle_s if profile is not None else 0.0)
+            charger.epoch, charger.settled_at = next(self._epochs), loop.time() + settle_s
+            loop.call_later(settle_s, self._dependencies.mode_trigger, charger.key, "boot")
+        return answer
