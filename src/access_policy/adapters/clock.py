@@ -1,4 +1,4 @@
-"""The clock of the machine: the one place where the time is read."""
+"""The clock of the machine: the only code that reads the time."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def test_who_can_be_asked_is_asked(known: RememberedCredentials) -> None:
 
 async def test_known_chargers_do_not_each_wait_for_who_does_not_answer() -> None:
     asked, now_s = CountingCredentials(), [0.0]
-    credentials = RememberedCredentials(asked, ask_again_s=5, now_s=lambda: now_s[0])
+    credentials = RememberedCredentials(asked, retry_after_s=5, now_s=lambda: now_s[0])
     assert await credentials.verify(CP, HOLDER, PASSWORD.encode())
     asked.is_down = True
 

@@ -1,4 +1,4 @@
-"""Addresses of Amazon's services in settings."""
+"""URLs of Amazon's services in settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class AwsAddress:
-    """`scheme://NAME?region=…&endpoint_url=…`; without a region, that of the machine's AWS configuration; without an endpoint,
-    Amazon's own. Credentials are always the machine's."""
+    """`scheme://NAME?region=…&endpoint_url=…`. The region defaults to that of the machine's AWS configuration, the endpoint to
+    Amazon's own. Credentials are those of the machine."""
 
     name: str
     options: dict[str, str]

@@ -1,4 +1,4 @@
-"""What the adapters of Amazon's services share: clients, and which errors may pass."""
+"""Clients of Amazon's services, and their errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from access_policy.adapters.aws.address import AwsAddress
 
 CONNECT_TIMEOUT_S: Final = 3.0
 READ_TIMEOUT_S: Final = 10.0
-ATTEMPTS: Final = 1  # of the SDK: who calls has patience of its own
+ATTEMPTS: Final = 1  # of the SDK: the callers retry
 
 AWS_TROUBLE: Final[tuple[type[Exception], ...]] = (ClientError, BotoCoreError, OSError, TimeoutError)
 
 
 class AwsClient:
-    """A client of one service, made when it is first asked for."""
+    """A client of one service, opened at its first use."""
 
     def __init__(self, service: str, address: AwsAddress, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
         self._service = service
@@ -29,7 +29,7 @@ class AwsClient:
         self._closing = AsyncExitStack()
 
     async def get(self) -> Any:
-        """The SDK makes its clients at run time: they have no types. Importing it takes half a second, so only users do."""
+        """Return the client, untyped because the SDK creates clients at run time. The slow import of the SDK happens here."""
         from aiobotocore.config import AioConfig
         from aiobotocore.session import get_session
 
@@ -54,7 +54,7 @@ class AwsClient:
 
 
 def code_of(error: Exception) -> str:
-    """Amazon's own, or the kind of what kept us from hearing one."""
+    """Amazon's error code, or the class of an error without one."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""The events of other services that are taken in, as they come: EventBridge's envelope around a detail like our own.
+"""The messages of other services: EventBridge's envelope around a detail like that of our own events.
 
 What is not known here is ignored: neighbours may add fields. Their contract is `docs/events`, made from these shapes.
 """
@@ -44,7 +44,7 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class BadEvent(Exception):
-    """Not an event that is taken in; `reasons` are pointers (RFC 6901) and what is wrong there."""
+    """An invalid message; `reasons` are RFC 6901 pointers, each with the fault there."""
 
     def __init__(self, reasons: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{pointer or 'the event'}: {message}" for pointer, message in reasons))
@@ -65,7 +65,7 @@ def _text_only(value: Any) -> Any:
 
 
 def _no_truth(value: Any) -> Any:
-    """To Python, true is 1."""
+    """Refuse booleans: in Python, True equals 1."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
@@ -81,7 +81,7 @@ def _instant(at: datetime) -> datetime:
 
 
 def _end(at: datetime) -> datetime | None:
-    """None, no end, for one in the far future."""
+    """None, for no end, if the instant is in the far future."""
     return None if at.utcoffset() is not None and is_far_future(at) else _instant(at)
 
 
@@ -99,8 +99,8 @@ class Shape(BaseModel):
 
 
 class Aggregate(Shape):
-    """What the event is about. `version` ascends with each event of the source about it: an older one than was taken in
-    already has no effect."""
+    """The subject of the event. `version` ascends with each event of the source about it; an event with an older version than
+    one already received has no effect."""
 
     id: Id
     version: Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
@@ -108,15 +108,15 @@ class Aggregate(Shape):
 
 
 class Identifier(Shape):
-    """As somebody would type it: any spelling of its kind."""
+    """An identifier as typed, in any spelling of its kind."""
 
     kind: IdentifierKind
     value: Annotated[str, StringConstraints(min_length=1, max_length=VALUE_LENGTH_MAX)]
 
 
 class CommissionedVehicle(Shape):
-    """Valid in `[valid_from, valid_until)`. Of class `agreement` it names the agreement. Without `identifiers` (or with null)
-    the vehicle keeps those it has; else it has exactly these."""
+    """Valid in `[valid_from, valid_until)`. A vehicle of class `agreement` names its agreement. Without `identifiers`, or with
+    null, the vehicle keeps its own; otherwise it has exactly these."""
 
     vehicle_id: Id
     name: Name
@@ -165,8 +165,8 @@ class Hours(Shape):
 
 
 class ChangedAgreement(Shape):
-    """Valid in `[valid_from, valid_until)`; from `ended_at` on it covers nothing. No place named: everywhere; no hours: always;
-    no kinds of identifiers: all of them."""
+    """Valid in `[valid_from, valid_until)`, and until `ended_at`. Without chargers and depots it is valid everywhere, without
+    hours always, without identifier kinds for all of them."""
 
     agreement_id: Id
     name: Name
@@ -206,7 +206,7 @@ class ChangedAgreement(Shape):
 
 
 class DetailOf(Shape):
-    """`event_id` is unique at the source and tells repetitions."""
+    """`event_id` is unique at the source and identifies repetitions."""
 
     event_id: Token
     event_version: Annotated[Literal[1], BeforeValidator(_no_truth)]
@@ -229,7 +229,7 @@ class AgreementChangedDetail(DetailOf):
 
 
 class VehicleCommissioned(Shape):
-    """A vehicle is in service, or is described anew."""
+    """A vehicle is in service, or has a new description."""
 
     detail_type: Annotated[Literal["VehicleCommissioned"], Field(alias="detail-type")]
     source: Token
@@ -237,7 +237,7 @@ class VehicleCommissioned(Shape):
 
 
 class VehicleDecommissioned(Shape):
-    """A vehicle is out of service: it is forgotten here, its identifiers are free again."""
+    """A vehicle is out of service: it is removed, and its identifiers are free."""
 
     detail_type: Annotated[Literal["VehicleDecommissioned"], Field(alias="detail-type")]
     source: Token
@@ -245,7 +245,7 @@ class VehicleDecommissioned(Shape):
 
 
 class AgreementChanged(Shape):
-    """An agreement was made, reads differently, or has ended."""
+    """An agreement is new, has other terms, or has ended."""
 
     detail_type: Annotated[Literal["AgreementChanged"], Field(alias="detail-type")]
     source: Token
@@ -276,7 +276,7 @@ def incoming(event: AnyEvent) -> events.IncomingEvent:
     """Raises `BadEvent`."""
     detail = event.detail
     if detail.aggregate.id != detail.data.subject_id:
-        raise BadEvent([("/detail/aggregate/id", "is not the id of what the data are about")])
+        raise BadEvent([("/detail/aggregate/id", "is not the id in the data")])
     return events.IncomingEvent(
         event_id=detail.event_id,
         source=event.source,
@@ -289,7 +289,7 @@ def incoming(event: AnyEvent) -> events.IncomingEvent:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    """RFC 6901, without the union's own branch."""
+    """The RFC 6901 pointer, without pydantic's name of the union's branch."""
     names = {shape.__name__ for shape in CONSUMED_EVENTS}
     parts = [str(part) for index, part in enumerate(location) if not (index == 0 and part in names)]
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)

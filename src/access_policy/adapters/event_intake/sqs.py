@@ -1,8 +1,8 @@
-"""Takes events from an Amazon SQS queue behind an EventBridge rule.
+"""Receives events from an Amazon SQS queue behind an EventBridge rule.
 
-Each message of a batch has its own fate: what was taken in is deleted, what can never fit goes to the dead-letter queue with
-its reason, what does not fit yet or cannot be recorded now stays and becomes visible again after a while. A message that is
-worked on is kept invisible. Deleting comes last: a crash before it leaves a repetition, which is harmless.
+Each message of a batch is handled by itself. An applied message is deleted; a message that can never be applied goes to the
+dead-letter queue with its reason; a message that cannot be applied yet becomes visible again after a delay. A message stays
+invisible while it is processed, and is deleted last: a crash before that causes a harmless repetition.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 10  # messages, the most that SQS gives and deletes at once
-WAIT_S: Final = 20  # of a long poll, the longest that SQS allows
+BATCH: Final = 10  # messages, the maximum of SQS for one call
+WAIT_S: Final = 20  # for a long poll, the maximum of SQS
 VISIBILITY_S: Final = 30
-TAKING_S: Final = 60.0  # a message may take
-AGAIN_FIRST_S: Final = 2
-AGAIN_LONGEST_S: Final = 900
-RECEIVES_MAX: Final = 8  # of a message that does not fit yet: some ten minutes
+PROCESSING_S: Final = 60.0  # per message
+RETRY_FIRST_S: Final = 2
+RETRY_LONGEST_S: Final = 900
+RECEIVES_MAX: Final = 8  # of a message that cannot be applied yet: about ten minutes
 REASON_LENGTH_MAX: Final = 1_000
 RESTART_FIRST_S: Final = 0.2  # the span of the first pause after a failed read; it doubles up to
 RESTART_LONGEST_S: Final = 30.0
@@ -42,26 +42,26 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The message goes to the dead letters."""
+    """The message goes to the dead-letter queue."""
 
-    fate: str
+    status: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """The message stays in the queue."""
+class Retry:
+    """The message stays in the queue and becomes visible again."""
 
     reason: str
 
 
-Ending = Done | Dead | Again
+Ending = Done | Dead | Retry
 Message = dict[str, Any]
 
 
 class SqsIntake:
-    """`address` is `sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE`. Without a queue for dead letters
-    (`QUEUE-dead-letters` unless named) what is bad stays in its own queue and is logged each time it comes."""
+    """`address` is `sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE`. The dead-letter queue is `QUEUE-dead-letters`
+    unless named; if it does not exist, an invalid message stays in its own queue and is logged at each delivery."""
 
     def __init__(
         self, address: AwsAddress, intake: EventIntake, *, wait_s: int = WAIT_S, visibility_s: int = VISIBILITY_S
@@ -78,14 +78,14 @@ class SqsIntake:
         self._queue_urls: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Until `drain`, or cancelled, which leaves what is under way to come again."""
+        """Receive until `drain` or until cancelled; after a cancellation, messages in process are delivered again."""
         backoff = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S)
         try:
             while not self._stopping.is_set():
                 try:
-                    await self._take_a_batch()
+                    await self._receive_batch()
                     backoff.reset()
-                except Exception as trouble:  # noqa: BLE001  whatever it is, what is in the queue comes again
+                except Exception as trouble:  # noqa: BLE001  the messages stay in the queue
                     if backoff.failures == 0:
                         log.error("queue %s cannot be read: %r", self._name, trouble)
                     await self._unless_stopping(asyncio.sleep(backoff.next_s()))
@@ -93,14 +93,14 @@ class SqsIntake:
             self._stopped.set()
 
     async def drain(self) -> None:
-        """No more messages; returns when those under way have ended."""
+        """Receive no more messages, and wait until those in process have ended."""
         self._stopping.set()
         await self._stopped.wait()
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _take_a_batch(self) -> None:
+    async def _receive_batch(self) -> None:
         client, queue_url = await self._client.get(), await self._queue_url(self._name)
         answer = await self._unless_stopping(
             client.receive_message(
@@ -126,45 +126,45 @@ class SqsIntake:
         )
 
     async def _ended(self, message: Message, kept: list[Message]) -> Ending:
-        """Dead messages are buried by then; one that is to come again is not `kept` invisible any more."""
-        ending = await self._taken(message)
+        """Process the message; a dead one is then in the dead-letter queue, and one to retry is no longer `kept` invisible."""
+        ending = await self._processed(message)
         if isinstance(ending, Dead):
-            ending = Done() if await self._buried(message, ending) else Again(ending.reason)
-        if isinstance(ending, Again):
-            log.info("message %s comes again: %s", message["MessageId"], ending.reason)
+            ending = Done() if await self._buried(message, ending) else Retry(ending.reason)
+        if isinstance(ending, Retry):
+            log.info("message %s is delivered again: %s", message["MessageId"], ending.reason)
             kept.remove(message)
-            await self._show_again(message)
+            await self._delay(message)
         return ending
 
-    async def _taken(self, message: Message) -> Ending:
+    async def _processed(self, message: Message) -> Ending:
         try:
             event = read(message["Body"])
         except BadEvent as bad:
             return Dead(IntakeStatus.REFUSED, str(bad))
         try:
-            async with asyncio.timeout(TAKING_S):
+            async with asyncio.timeout(PROCESSING_S):
                 result = await self._intake.receive(event)
         except (StoreUnavailable, TooBusy, TimeoutError) as trouble:
-            return Again(repr(trouble))  # never dead: it is no fault of the message
+            return Retry(repr(trouble))  # never dead: the message is not at fault
         except Exception as error:
-            log.exception("event %s of %s was not taken in", event.event_id, event.source)
-            return self._again_or_dead(message, "failed", repr(error))
+            log.exception("event %s of %s could not be processed", event.event_id, event.source)
+            return self._retry_or_dead(message, "failed", repr(error))
         match result.status:
             case IntakeStatus.REFUSED:
                 return Dead(result.status, f"{result.code}: {result.reason}")
             case IntakeStatus.NOT_YET:
-                return self._again_or_dead(message, result.status, f"{result.code}: {result.reason}")
+                return self._retry_or_dead(message, result.status, f"{result.code}: {result.reason}")
             case _:
                 return Done()
 
-    def _again_or_dead(self, message: Message, fate: str, reason: str) -> Ending:
-        return Again(reason) if _receives(message) < RECEIVES_MAX else Dead(fate, reason)
+    def _retry_or_dead(self, message: Message, status: str, reason: str) -> Ending:
+        return Retry(reason) if _receives(message) < RECEIVES_MAX else Dead(status, reason)
 
     async def _buried(self, message: Message, dead: Dead) -> bool:
-        """Whether the message is among the dead letters now; else it stays where it is."""
+        """Move the message to the dead-letter queue; False if that failed."""
         attributes = {
             "reason": dead.reason,
-            "fate": dead.fate,
+            "fate": dead.status,
             "queue": self._name,
             "received": str(_receives(message)),
         }
@@ -178,13 +178,15 @@ class SqsIntake:
                 },
             )
         except AWS_TROUBLE as trouble:
-            log.error("message %s is bad (%s) and stays: %s", message["MessageId"], dead.reason, trouble)
+            log.error(
+                "message %s is invalid (%s) and stays in the queue: %s", message["MessageId"], dead.reason, trouble
+            )
             return False
-        log.warning("message %s went to %s: %s", message["MessageId"], self._dead_letters, dead.reason)
+        log.warning("message %s was moved to %s: %s", message["MessageId"], self._dead_letters, dead.reason)
         return True
 
     async def _delete(self, messages: Sequence[Message]) -> None:
-        """What is not deleted comes again, as a duplicate."""
+        """Delete the messages. One that is not deleted is delivered again, as a duplicate."""
         if not messages:
             return
         client, queue_url = await self._client.get(), await self._queue_url(self._name)
@@ -198,20 +200,20 @@ class SqsIntake:
             )
 
     async def _keep_invisible(self, kept: Sequence[Message]) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(self._visibility_s / 3)
             try:
                 await self._change_visibility(tuple(kept), self._visibility_s)
             except AWS_TROUBLE as trouble:
-                log.warning("messages under way may come again: %s", trouble)
+                log.warning("messages in process may be delivered again: %s", trouble)
 
-    async def _show_again(self, message: Message) -> None:
-        after_s = int(exponential_s(_receives(message), first_s=AGAIN_FIRST_S, longest_s=AGAIN_LONGEST_S))
+    async def _delay(self, message: Message) -> None:
+        after_s = int(exponential_s(_receives(message), first_s=RETRY_FIRST_S, longest_s=RETRY_LONGEST_S))
         try:
             await self._change_visibility([message], after_s)
         except AWS_TROUBLE as trouble:
-            log.warning("message %s comes again sooner: %s", message["MessageId"], trouble)
+            log.warning("message %s is delivered again sooner: %s", message["MessageId"], trouble)
 
     async def _change_visibility(self, messages: Sequence[Message], seconds: int) -> None:
         if not messages:
@@ -230,7 +232,7 @@ class SqsIntake:
         return self._queue_urls[name]
 
     async def _unless_stopping(self, work: Any) -> Any:
-        """Its answer; None when it was given up because the intake is to stop."""
+        """The result of `work`; None if it was cancelled because the intake stops."""
         working, stopping = asyncio.ensure_future(work), asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -246,5 +248,5 @@ def _receives(message: Message) -> int:
 
 
 def _storable(text: str) -> str:
-    """An attribute holds no control characters and is not empty."""
+    """Attributes must not be empty or contain control characters."""
     return "".join(character if character.isprintable() else " " for character in text)[:REASON_LENGTH_MAX] or "-"

@@ -1,7 +1,7 @@
-"""Tokens signed with a key of our own, for one machine: ES256 (RFC 7518, 3.4), the key in a file of the data directory.
+"""Tokens for one machine, signed by ES256 (RFC 7518, 3.4) with a key in the data directory.
 
-Only this algorithm and this key are ever taken: what a token's header says of keys (`jwk`, `jku`, `x5u`, `kid`) is not
-looked at, and a header with critical extensions is refused.
+Only this algorithm and this key are accepted: the header's keys (`jwk`, `jku`, `x5u`, `kid`) are ignored, and a header with
+critical extensions is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TTL_MAX = timedelta(days=366)
 
 
 class KeyFileUnsafe(Exception):
-    """The signing key is no secret, or no key; the message says what to do."""
+    """The signing key is readable by others or is not a key; the message says what to do."""
 
 
 class EmbeddedTokens:
@@ -42,8 +42,10 @@ class EmbeddedTokens:
         self._clock = clock
 
     def issue(self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta) -> str:
-        """`tenant_id` is `NO_TENANT` for the role `installation`, and for no other. Raises `InvalidId` for an invalid tenant or
-        subject, `ValueError` for a ttl out of range."""
+        """Sign a token. `tenant_id` is `NO_TENANT` for the role `installation` only.
+
+        Raises `InvalidId` for an invalid tenant or subject, `ValueError` for a ttl out of range.
+        """
         if role is Role.INSTALLATION and tenant_id != NO_TENANT:
             raise ValueError("a token with the role installation belongs to no tenant; leave the tenant out")
         if not timedelta(0) < ttl <= TTL_MAX:
@@ -74,7 +76,7 @@ class EmbeddedTokens:
                 audience=AUDIENCE,
                 options={
                     "require": ["iss", "aud", "sub", "role", "iat", "exp"],
-                    "verify_exp": False,  # against our own clock, below
+                    "verify_exp": False,  # checked below, by our own clock
                     "verify_iat": False,
                     "verify_nbf": False,
                 },
@@ -88,7 +90,7 @@ class EmbeddedTokens:
         now = self._clock.now().timestamp()
         times = (claims["iat"], claims["exp"], claims.get("nbf", claims["iat"]))
         if any(isinstance(at, bool) or not isinstance(at, int | float) for at in times):
-            raise TokenRefused("times that are no numbers")
+            raise TokenRefused("times that are not numbers")
         issued, expires, not_before = times
         leeway = LEEWAY.total_seconds()
         if now >= expires + leeway or now < max(issued, not_before) - leeway:
@@ -96,7 +98,7 @@ class EmbeddedTokens:
 
 
 def open_embedded_tokens(directory: Path, clock: Clock) -> EmbeddedTokens:
-    """The key in `directory`; a new one if there is none. Raises `KeyFileUnsafe`."""
+    """Read the key in `directory`, or create it. Raises `KeyFileUnsafe`."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = directory / KEY_FILE
     if not path.exists():
@@ -106,18 +108,18 @@ def open_embedded_tokens(directory: Path, clock: Clock) -> EmbeddedTokens:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileUnsafe(f"{path} holds no key that can be read; move it away, and a new one is made.") from error
+        raise KeyFileUnsafe(f"{path} holds no readable key. Move it away, and a new one is created.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise KeyFileUnsafe(f"{path} holds no P-256 key; move it away, and a new one is made.")
+        raise KeyFileUnsafe(f"{path} holds no P-256 key. Move it away, and a new one is created.")
     return EmbeddedTokens(key, clock)
 
 
 def _write_key(path: Path) -> None:
-    """Two processes may start at once: whoever links first wins, and both read the same file."""
+    """Create the key file atomically: if two processes start at once, the first link wins and both read the same file."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for its owner alone
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by its owner only
     fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""The spool in an SQLite file of its own, on this machine: one row a group of appends, on the disk before it counts."""
+"""The spool in a local SQLite file: one row per group of appends, durable before `append` returns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Append(msgspec.Struct, array_like=True):
 
 
 class SqliteSpool:
-    """Implements `Spool`. Opens the file, or makes it. Raises `sqlite3.Error` if it cannot be used."""
+    """Implements `Spool`. Opens or creates the file. Raises `sqlite3.Error` if it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -90,7 +90,7 @@ class SqliteSpool:
                 return await asyncio.get_running_loop().run_in_executor(self._thread, call)
         except TimeoutError as late:
             raise StoreUnavailable(f"{self._path.name} did not answer within {TIMEOUT_S:g} s") from late
-        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: it is closed
+        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: the spool is closed
             raise StoreUnavailable(f"{self._path.name}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""The decision view's state in a file: many small records, so that writing it never holds the interpreter for long.
+"""Snapshots of the decision view in a file of many small records, so that writing never blocks the interpreter for long.
 
 Each record is its length (4 bytes, big-endian) and MessagePack; the last one carries the checksum of all before it. The
 file is replaced whole. The header names the shape of all records: a program with another shape does not read it.
@@ -46,7 +46,7 @@ class _Owners(_Part, frozen=True):
 
 
 class _Tenant(_Part, frozen=True):
-    """What follows until the next one is this tenant's."""
+    """The following records belong to this tenant, up to the next `_Tenant`."""
 
     tenant_id: TenantId
     registry_version: int
@@ -78,7 +78,7 @@ SHAPE: Final = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(_AnyPart))
 
 
 class SnapshotUnreadable(Exception):
-    """The file is cut off, altered, or of another shape."""
+    """The file is truncated, altered, or written by another version."""
 
 
 class FileViewSnapshots:
@@ -165,7 +165,7 @@ def _read(path: Path) -> ViewState:
 
 
 def _records(file: BinaryIO) -> Iterator[_AnyPart]:
-    """All but the end. Raises `SnapshotUnreadable`."""
+    """Read all records but the end. Raises `SnapshotUnreadable`."""
     decoder = msgspec.msgpack.Decoder(_AnyPart)
     head = msgspec.msgpack.Decoder(_Header)
     checksum, first = 0, True
@@ -173,10 +173,10 @@ def _records(file: BinaryIO) -> Iterator[_AnyPart]:
         record = _record(file)
         part = (head if first else decoder).decode(record)
         if isinstance(part, _Header) and part.shape != SHAPE:
-            raise SnapshotUnreadable("it has the shape of another version of this program")
+            raise SnapshotUnreadable("it was written by another version of this program")
         if isinstance(part, _End):
             if part.checksum != checksum:
-                raise SnapshotUnreadable("its checksum does not fit")
+                raise SnapshotUnreadable("its checksum is wrong")
             return
         yield part
         checksum, first = zlib.crc32(record, checksum), False
@@ -186,7 +186,7 @@ def _record(file: BinaryIO) -> bytes:
     length = int.from_bytes(file.read(4), "big")
     record = file.read(length) if 0 < length <= RECORD_BYTES_MAX else b""
     if not length or len(record) != length:
-        raise SnapshotUnreadable("it is cut off")
+        raise SnapshotUnreadable("it is truncated")
     return record
 
 
@@ -206,7 +206,7 @@ def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
             case _Conditions() if tenants:
                 tenants[-1][3].extend(part.items)
             case _:
-                raise SnapshotUnreadable("its records are in no order that makes sense")
+                raise SnapshotUnreadable("its records are in an invalid order")
     return ViewState(header.position, header.anchor, tuple(owners), tuple(_tenant(*each) for each in tenants))
 
 

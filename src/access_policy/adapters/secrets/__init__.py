@@ -1,1 +1,1 @@
-"""Keys in files of the data directory, and what is made with them. None of it lies in the event store."""
+"""Keys in files of the data directory, never in the event store, and the pseudonyms and hashes made with them."""

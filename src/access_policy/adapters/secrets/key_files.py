@@ -1,7 +1,7 @@
 """The keys of an installation: files of 32 random bytes that only their owner may read.
 
-They need a backup of their own: without them no identifier is recognised, no sealed value is read and no charger's
-password fits.
+They need a backup of their own: without them the service recognises no identifier, opens no sealed value and accepts no
+charger's password.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ class Keys:
 
 
 def open_keys(directory: Path, *, may_create: bool = True) -> Keys:
-    """The keys in `directory`. They are made only all together, when none is there and `may_create`: a single one that
-    is missing is lost. Raises `KeyFileUnusable`."""
+    """Read the keys in `directory`; create them if none exists and `may_create`. If only some exist, the others are lost.
+
+    Raises `KeyFileUnusable`.
+    """
     files = {name: directory / f"{name}.key" for name in ("pseudonyms", "vault", "charger_passwords")}
     missing = [str(file) for file in files.values() if not file.exists()]
     if len(missing) == len(files) and may_create:
@@ -52,13 +54,13 @@ def open_keys(directory: Path, *, may_create: bool = True) -> Keys:
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:
-    """A key of its own for a purpose that came later than the key files (HKDF, RFC 5869)."""
+    """Derive a separate key for a purpose without a key file of its own (HKDF, RFC 5869)."""
     return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=f"access-policy {purpose}".encode()).derive(master)
 
 
 def _create(file: Path) -> None:
-    """Either the whole key is there or none: it is linked to its name once it is on the disk."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # made for its owner alone
+    """Create the key file atomically: link it to its name after it is on the disk."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # readable by its owner only
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as out:
@@ -67,7 +69,7 @@ def _create(file: Path) -> None:
             os.fsync(out.fileno())
         os.link(draft, file)
     except FileExistsError:
-        return  # another process was first: its key counts
+        return  # another process created it first
     finally:
         draft.unlink()
 
@@ -78,7 +80,7 @@ def _read(file: Path) -> bytes:
         if mode & _OTHERS:
             raise KeyFileUnusable(
                 f"{file}: others may read or write this key (mode {mode:04o}). "
-                f"Make it yours alone: chmod 600 '{file}', and think of replacing it."
+                f"Make it yours alone: chmod 600 '{file}', and consider replacing it."
             )
         key = opened.read()
     if len(key) != KEY_BYTES:

@@ -10,7 +10,7 @@ from access_policy.domain.identifiers import Identifier, IdentifierRef
 from access_policy.domain.ids import TenantId
 
 PSEUDONYM_BYTES: Final = 16
-REFS_KEPT: Final = 50_000  # identifiers that come again and again
+REFS_KEPT: Final = 50_000  # recently used identifiers
 
 
 class HmacPseudonyms:
@@ -21,7 +21,7 @@ class HmacPseudonyms:
         self.ref = lru_cache(refs_kept)(self._ref)
 
     def _ref(self, tenant_id: TenantId, identifier: Identifier) -> IdentifierRef:
-        # No part can hold a NUL: ids and normal forms have printable characters only.
+        # No part contains a NUL: ids and normal forms have printable characters only.
         message = f"{tenant_id}\0{identifier.kind.value}\0{identifier.value}".encode()
         pseudonym = hmac.digest(self._key, message, "sha256")[:PSEUDONYM_BYTES].hex()
         return IdentifierRef(identifier.kind, pseudonym, identifier.masked)

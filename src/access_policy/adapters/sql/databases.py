@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from access_policy.adapters.sql.postgres_connections import PunctualConnection, connection_settings
 
-BUSY_TIMEOUT_S = 10.0  # how long a writer of a file waits for another process's transaction
+BUSY_TIMEOUT_S = 10.0  # for another process's transaction on the file
 STATEMENT_TIMEOUT_S = 30.0
 NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
@@ -27,7 +27,7 @@ TEXT: Final = String().with_variant(postgresql.VARCHAR(collation="C"), "postgres
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Two views of one engine: `reading` never writes, `writing` may."""
+    """Two views of one engine: `reading` for read-only transactions, `writing` for the others."""
 
     reading: Engine
     writing: Engine
@@ -43,13 +43,13 @@ class Database:
 def database_at(
     where: Path | str, purpose: str, *, waits: bool = False, timeout_s: float = STATEMENT_TIMEOUT_S
 ) -> Database:
-    """A file, or the database of a `postgresql://` URL; connects to neither yet. A server's statements may take `timeout_s`;
-    who `waits` gives them as long as they take."""
+    """A database in a file or at a `postgresql://` URL; does not connect yet. A server's statements have `timeout_s`, or no
+    limit with `waits`."""
     return _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else timeout_s)
 
 
 def upsert_into(table: Table, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ON CONFLICT; both dialects write it alike."""
+    """An INSERT with ON CONFLICT, which both dialects write alike."""
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
 
 
@@ -57,7 +57,7 @@ def _file(path: Path) -> Database:
     engine = create_engine(
         f"sqlite:///{path}",
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        hide_parameters=True,  # rows must not leak into logs and reasons by way of errors
+        hide_parameters=True,  # errors must not carry rows into logs and reasons
     )
     event.listen(engine, "connect", _configure_file)
     event.listen(engine, "begin", _begin_in_file)
@@ -84,7 +84,7 @@ def _server(url: str, purpose: str, timeout_s: float) -> Database:
         creator=lambda: PunctualConnection.connect(url, **settings),
         pool_size=POOL_SIZE,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,  # a connection that died while nobody used it costs nobody an answer
+        pool_pre_ping=True,  # a connection that died while idle fails no call
         hide_parameters=True,
         isolation_level="REPEATABLE READ",
     )

@@ -1,5 +1,4 @@
-"""Connections to PostgreSQL that nobody waits for without end: not for a lock, not for a statement, not for a server that
-hangs or is gone without a word (ADR 0019)."""
+"""PostgreSQL connections with deadlines for locks, statements, and servers that hang or vanish (ADR 0019)."""
 
 from __future__ import annotations
 
@@ -14,13 +13,13 @@ from psycopg import Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 
 CONNECT_TIMEOUT_S: Final = 3
-LOCK_TIMEOUT_SHARE: Final = 0.9  # the server says that it waited for a lock before we stop listening
-KEEPALIVE_S: Final = 10  # a server that is gone without a word is noticed after about three of these
+LOCK_TIMEOUT_SHARE: Final = 0.9  # so that the server's lock timeout arrives before ours
+KEEPALIVE_S: Final = 10  # a vanished server is detected after about three of these
 NEVER: Final = float("inf")
 
 
 class _OfThisThread(threading.local):
-    deadline = NEVER  # monotonic; of the call under way
+    deadline = NEVER  # monotonic; of the current call
 
 
 _of_this_thread: Final = _OfThisThread()
@@ -28,7 +27,7 @@ _of_this_thread: Final = _OfThisThread()
 
 @contextmanager
 def deadline(timeout_s: float) -> Iterator[None]:
-    """All that connections do for this thread inside the block has ended by then, by an error if need be."""
+    """Limit the time of all calls of this thread's connections inside the block; a late call raises."""
     _of_this_thread.deadline = time.monotonic() + timeout_s
     try:
         yield
@@ -42,20 +41,20 @@ def time_left() -> float:
 
 
 class PunctualConnection(Connection[Any]):
-    """Keeps the deadline of the thread that uses it, on our side: a server that hangs keeps none."""
+    """Enforces the deadline of the thread that uses it on the client's side, because a server that hangs enforces none."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         if timeout is None and _of_this_thread.deadline != NEVER:
             timeout = max(0.0, time_left())
         try:
             return super().wait(gen, interval, timeout)
-        except errors._WaitTimeout as late:  # what the server does with the rest of it is not known any more
+        except errors._WaitTimeout as late:  # the server may still complete the statement
             self.pgconn.finish()
             raise psycopg.OperationalError("the server did not answer in time") from late
 
 
 def connection_settings(url: str, timeout_s: float, purpose: str, **more: Any) -> dict[str, Any]:
-    """What `psycopg.connect` is given beside `url`. What `url` says itself goes before."""
+    """Parameters of `psycopg.connect` besides `url`; those in `url` take precedence."""
     timeout_ms = round(timeout_s * 1000)
     limits = {
         "statement_timeout": timeout_ms,

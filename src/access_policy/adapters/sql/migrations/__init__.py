@@ -21,13 +21,13 @@ from sqlalchemy import Connection, text
 log = logging.getLogger(__name__)
 
 DIRECTORY: Final = Path(__file__).parent
-LOCK_KEY: Final = 7_305_118_026_520_301  # of PostgreSQL's advisory locks: one migration at a time
+LOCK_KEY: Final = 7_305_118_026_520_301  # PostgreSQL advisory lock: one migration at a time
 
 
 class Part(StrEnum):
-    EVENTS = "events"  # PostgreSQL only: SQLite's table is the library's
+    EVENTS = "events"  # PostgreSQL only: the library creates SQLite's table
     READ_MODELS = "read_models"
-    RECORDS = "records"  # PostgreSQL only: each file of them makes its own tables
+    RECORDS = "records"  # PostgreSQL only: each SQLite file creates its own tables
 
     @property
     def version_table(self) -> str:
@@ -35,12 +35,14 @@ class Part(StrEnum):
 
 
 class MigrationNeeded(RuntimeError):
-    """The database has other tables than this program; the message says what to do."""
+    """The tables of the database have another version than this program; the message says what to do."""
 
 
 def migrate(connection: Connection, part: Part) -> bool:
-    """Bring the part to this program's version, in the caller's transaction; whether there was anything to do. Raises
-    `MigrationNeeded` for a database that a newer program has migrated."""
+    """Migrate the part to this program's version in the caller's transaction; returns whether anything changed.
+
+    Raises `MigrationNeeded` for a database that a newer program has migrated.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     version = version_of(connection, part)
