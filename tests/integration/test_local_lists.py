@@ -50,7 +50,7 @@ class Yard:
                 await asyncio.sleep(0.05)
 
     async def do(self, command: Any) -> None:
-        c = self.service.container
+        c = self.service.container.commands
         handlers = {
             PutVehicle: c.put_vehicle,
             PutCharger: c.put_charger,

@@ -184,10 +184,17 @@ async def test_a_half_open_connection_gives_way_and_its_commands_fail_instead_of
         await newcomer.ws.close()
 
 
+PAYLOADS: dict[str, dict[str, str]] = {
+    "Reset": {"type": "Soft"},
+    "ClearCache": {},
+    "TriggerMessage": {"requestedMessage": "StatusNotification"},
+}
+
+
 async def _called(connection: ChargerConnection, action: str) -> str:
     """How it ended."""
     try:
-        await connection.call(action, {}, timeout_s=30)
+        await connection.call(action, PAYLOADS[action], timeout_s=30)
     except CallFailed as error:
         return type(error).__name__
     return "answered"

@@ -18,7 +18,7 @@ from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.consequences.driver_display import DriverDisplay
 from access_policy.application.follower import Follower
 from access_policy.application.local_lists.keeper import LocalListKeeper
-from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.recorder import ModeRecorder
@@ -49,8 +49,8 @@ def subscribed(
 ) -> ChargerEventDispatcher:
     """Subscribe the parts that act on chargers' events. Remote starts come before the mode controller."""
     events.on_connected(lambda key, _: remote_starts.connected(key))
-    events.on_connected(controller.hint)
-    events.on_drift(partial(controller.hint, read_back=True))
+    events.on_connected(controller.trigger)
+    events.on_drift(partial(controller.trigger, read_back=True))
     events.on_energy(follow_up.energy)
     events.on_plug(remote_starts.plug_seen)
     events.on_decision(display.decided)
@@ -174,7 +174,7 @@ class Chargers(containers.DeclarativeContainer):
         deciding.view,
         reconciler,
         clock,
-        providers.Factory(Pace, resync_s=settings.provided.mode_resync_s),
+        providers.Factory(ControllerTimings, resync_s=settings.provided.mode_resync_s),
     )
 
     subscriptions = providers.Singleton(

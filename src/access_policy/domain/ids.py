@@ -51,14 +51,10 @@ def checked_id(value: str, name: str) -> str:
     return value
 
 
-def checked_charge_point_id(value: str) -> ChargePointId:
-    """`value` itself, if a charger can present it: 1 to 64 printable characters. Raises `InvalidId`."""
-    if not 1 <= len(value) <= ID_LENGTH_MAX or not _is_printable(value) or value != value.strip():
-        raise InvalidId(
-            f"charge_point_id has 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
-            pointer="/charge_point_id",
-        )
-    return ChargePointId(value)
+def is_charge_point_id(value: str) -> bool:
+    """A charger can present it: 1 to 64 printable characters without spaces around them. Any character may be in it that a
+    URL path segment can carry percent-encoded (OCPP-J has the identity in the path)."""
+    return 1 <= len(value) <= ID_LENGTH_MAX and _is_printable(value) and value == value.strip()
 
 
 def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGTH_MAX) -> str:

@@ -16,8 +16,8 @@ from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import FOLDED_AT_A_TIME, DecisionView
 from access_policy.application.mode_application import controller
-from access_policy.application.mode_application.controller import Pace
-from access_policy.application.mode_application.reconcile import Outcome
+from access_policy.application.mode_application.controller import ControllerTimings
+from access_policy.application.mode_application.reconcile import ReconcileResult
 from access_policy.application.ports.event_store import Append, Recorded
 from access_policy.application.ports.relay_positions import HeldStream
 from access_policy.application.ports.view_snapshots import ViewState
@@ -352,12 +352,12 @@ async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_tur
         def configurable_epoch(self, _: Any) -> None:
             return None
 
-        async def reconcile(self, *_: Any, **__: Any) -> Outcome:
+        async def reconcile(self, *_: Any, **__: Any) -> ReconcileResult:
             nonlocal looked
             looked += 1
-            return Outcome.UNREACHABLE
+            return ReconcileResult.UNREACHABLE
 
-    pace = Pace(tick_s=0.01, clock_jump_s=1e9)
+    pace = ControllerTimings(tick_s=0.01, clock_jump_s=1e9)
     controlling = controller.ModeController(depot.view, Reconciler(), depot.clock, pace)  # type: ignore[arg-type]
 
     async with most_in_a_turn(lambda: looked) as turns:

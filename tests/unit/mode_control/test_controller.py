@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from access_policy.application.mode_application.alarms import Alarms
-from access_policy.application.mode_application.controller import ModeController, Pace
-from access_policy.application.mode_application.reconcile import Outcome
+from access_policy.application.mode_application.controller import ControllerTimings, ModeController
+from access_policy.application.mode_application.reconcile import ReconcileResult
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement
@@ -24,7 +24,7 @@ from tests.support.depot_in_memory import BAY, DAY, NIGHT, OTHER_BAY, TENANT, De
 from tests.support.stores import memory_store
 
 KEY, OTHER = (TENANT, BAY), (TENANT, OTHER_BAY)
-SLOW_PACE = Pace(tick_s=0.01, depot_per_s=0.001, depot_burst=1, clock_jump_s=1e9)
+SLOW_PACE = ControllerTimings(tick_s=0.01, depot_per_s=0.001, depot_burst=1, clock_jump_s=1e9)
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Looks:
     def configurable_epoch(self, key: ChargerKey) -> int | None:
         return None if key in self.away else 1
 
-    async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> Outcome:
+    async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> ReconcileResult:
         self.seen.append((key, trigger))
         self.read_back.append(read_back)
         self.meanwhile()
@@ -54,17 +54,21 @@ class Looks:
             raise self.failures.pop(0)
         if key in self.silent:
             await asyncio.Event().wait()
-        return Outcome.UNREACHABLE if key in self.away else Outcome.SETTLED
+        return ReconcileResult.UNREACHABLE if key in self.away else ReconcileResult.SETTLED
 
     def times(self, key: ChargerKey) -> int:
         return [seen for seen, _ in self.seen].count(key)
 
 
 @asynccontextmanager
-async def controlling(looks: Looks, pace: Pace | None = None) -> AsyncIterator[tuple[DepotInMemory, ModeController]]:
+async def controlling(
+    looks: Looks, pace: ControllerTimings | None = None
+) -> AsyncIterator[tuple[DepotInMemory, ModeController]]:
     depot = await DepotInMemory(memory_store()).opened()
     reconciler: Any = looks
-    controller = ModeController(depot.view, reconciler, depot.clock, pace or Pace(tick_s=0.01, clock_jump_s=1e9))
+    controller = ModeController(
+        depot.view, reconciler, depot.clock, pace or ControllerTimings(tick_s=0.01, clock_jump_s=1e9)
+    )
     running = asyncio.create_task(controller.run())
     try:
         yield depot, controller
@@ -82,7 +86,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_hundreds_that_do_not_answer_hold_up_nobody() -> None:
     silent = [(TENANT, ChargerId(f"silent-{number}")) for number in range(300)]
     looks = Looks(silent=set(silent))
-    async with controlling(looks, Pace(tick_s=0.01, depot_burst=1000, per_s=1e6, clock_jump_s=1e9)) as (
+    async with controlling(looks, ControllerTimings(tick_s=0.01, depot_burst=1000, per_s=1e6, clock_jump_s=1e9)) as (
         depot,
         controller,
     ):
@@ -91,7 +95,7 @@ async def test_hundreds_that_do_not_answer_hold_up_nobody() -> None:
             await depot.record(policy_stream(*key), 0, registered)
         await until(lambda: len(looks.seen) >= len(silent) + 2)
         before = looks.times(KEY)
-        controller.hint(KEY, "connected")
+        controller.trigger(KEY, "connected")
 
         await until(lambda: looks.times(KEY) > before)
 
@@ -102,7 +106,7 @@ async def test_a_charger_that_is_not_connected_takes_nobodys_turn() -> None:
         await until(lambda: len(looks.seen) == 2)  # the first resync: the one turn of a long time is used up
         for _ in range(3):
             before = looks.times(OTHER)
-            controller.hint(OTHER, "connected")
+            controller.trigger(OTHER, "connected")
             await until(lambda: looks.times(OTHER) > before)  # noqa: B023  waited for in this very turn
 
         assert looks.times(KEY) == 1
@@ -113,7 +117,7 @@ async def test_hints_that_come_while_a_charger_waits_for_its_turn_are_one_look()
     async with controlling(looks, replace(SLOW_PACE, depot_per_s=5.0)) as (_, controller):
         await until(lambda: len(looks.seen) == 2)
         for trigger in ("connected", "boot", "transition"):
-            controller.hint(KEY, trigger, read_back=trigger == "boot")
+            controller.trigger(KEY, trigger, read_back=trigger == "boot")
             await asyncio.sleep(0.02)
         await until(lambda: looks.times(KEY) == 2)
 
@@ -125,7 +129,7 @@ async def test_a_boundary_that_comes_during_a_look_has_another_one() -> None:
     async with controlling(looks) as (depot, controller):
         await until(lambda: len(looks.seen) == 2)
         looks.meanwhile = lambda: depot.clock.set(DAY + timedelta(days=1))
-        controller.hint(KEY, "connected")
+        controller.trigger(KEY, "connected")
         await until(lambda: (KEY, "transition") in looks.seen)
 
 
@@ -161,13 +165,13 @@ def test_alarms_ring_once_in_their_order_and_those_dropped_or_set_anew_do_not() 
 
 async def test_a_look_that_was_to_read_back_and_failed_reads_back_when_it_is_retried() -> None:
     looks = Looks(away={OTHER})
-    pace = Pace(tick_s=0.01, clock_jump_s=1e9, backoff_first_s=0.01, backoff_longest_s=0.01)
+    pace = ControllerTimings(tick_s=0.01, clock_jump_s=1e9, backoff_first_s=0.01, backoff_longest_s=0.01)
     async with controlling(looks, pace) as (_, controller):
         await until(lambda: looks.times(KEY) == 1)
         looks.failures = [StoreUnavailable("away"), StoreUnavailable("away")]
-        controller.hint(KEY, "drift", read_back=True)
+        controller.trigger(KEY, "drift", read_back=True)
         await until(lambda: looks.times(KEY) == 4)
-        controller.hint(KEY, "later")
+        controller.trigger(KEY, "later")
         await until(lambda: looks.times(KEY) == 5)
 
     of_bay = [read for (key, _), read in zip(looks.seen, looks.read_back, strict=True) if key == KEY]

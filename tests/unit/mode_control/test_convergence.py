@@ -21,7 +21,7 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.recorder import ModeRecorder
@@ -151,9 +151,9 @@ class ForgetfulController(ModeController):
     yard: FaultyYard
     resyncs = 0
 
-    def hint(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> None:
+    def trigger(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> None:
         if trigger == "resync" or not self.yard.strikes(HINT_LOST, 0.3):
-            super().hint(key, trigger, read_back=read_back)
+            super().trigger(key, trigger, read_back=read_back)
 
     def _resync(self, *, everything_read: bool) -> None:
         self.resyncs += 1
@@ -180,7 +180,7 @@ class Story:
         reboots = Reboots(self.yard, conditions, self.depot.live)
         facts = ModeRecorder(commits, self.follower, clock)
         reconciler = Reconciler(view, facts, self.yard, profiles, conditions, reboots, clock)
-        pace = Pace(
+        pace = ControllerTimings(
             tick_s=0.01,
             resync_s=resync_s,
             depot_per_s=NEVER,
@@ -256,7 +256,7 @@ class Story:
         device = self.yard.devices[key]
         self.yard.struck[REBOOTED] += device.mode is not FREEVEND
         device.mode, device.epoch = FREEVEND, device.epoch + 1
-        self.controller.hint(key, "boot")
+        self.controller.trigger(key, "boot")
 
     async def _lose_link(self, key: ChargerKey) -> None:
         device = self.yard.devices[key]
@@ -264,7 +264,7 @@ class Story:
         self.yard.struck[OFFLINE] += device.busy > 0 and not device.online
         device.epoch += 1
         if device.online:
-            self.controller.hint(key, "connected")
+            self.controller.trigger(key, "connected")
 
     async def _switch_on_site(self, key: ChargerKey) -> None:
         self.yard.struck[DRIFTED] += 1

@@ -15,9 +15,9 @@ from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.mode_application.controller import ModeController, Pace
+from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reboots import REBOOTS_MAX, Reboots
-from access_policy.application.mode_application.reconcile import Outcome, Reconciler
+from access_policy.application.mode_application.reconcile import Reconciler, ReconcileResult
 from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
@@ -132,7 +132,7 @@ class Yard:
     charger: ScriptedCharger
     reconciler: Reconciler
 
-    async def look(self, trigger: str = "test", *, read_back: bool = False) -> Outcome:
+    async def look(self, trigger: str = "test", *, read_back: bool = False) -> ReconcileResult:
         return await self.reconciler.reconcile(KEY, trigger, read_back=read_back)
 
     def sync(self) -> Sync:
@@ -188,7 +188,7 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
 
 
 async def test_a_charger_is_asked_written_and_believed_after_reading_back(yard: Yard) -> None:
-    assert await yard.look() is Outcome.SETTLED
+    assert await yard.look() is ReconcileResult.SETTLED
 
     requested, applied = await yard.facts()
     assert isinstance(requested, ModeChangeRequested)
@@ -210,9 +210,9 @@ async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> N
 async def test_a_write_that_waited_until_its_mode_went_out_of_date_is_not_sent(yard: Yard) -> None:
     yard.charger.before_write = lambda: yard.depot.clock.set(DAY + timedelta(days=1))
 
-    assert await yard.look() is Outcome.FAILED
+    assert await yard.look() is ReconcileResult.FAILED
     assert yard.charger.writes == []
-    assert await yard.look("retry") is Outcome.SETTLED
+    assert await yard.look("retry") is ReconcileResult.SETTLED
     assert yard.charger.mode is FREEVEND
 
 
@@ -235,7 +235,7 @@ async def test_what_is_right_already_is_not_written(yard: Yard) -> None:
 
 async def test_a_transition_missed_offline_is_applied_late_and_says_how_late(yard: Yard) -> None:
     yard.charger.epoch = None
-    assert await yard.look() is Outcome.UNREACHABLE
+    assert await yard.look() is ReconcileResult.UNREACHABLE
     assert await yard.facts() == []
 
     yard.charger.epoch = 1
@@ -270,13 +270,13 @@ async def test_a_failure_is_recorded_once_and_the_request_is_carried_on_with(
     for name, value in defect.items():
         setattr(yard.charger, name, value)
 
-    outcomes = [await yard.look() for _ in range(4)]
+    results = [await yard.look() for _ in range(4)]
     for name, value in defect.items():
         setattr(yard.charger, name, None if isinstance(value, str) else False)
     await yard.look("retry")
 
     requested, failed, applied = await yard.facts()
-    assert outcomes == [Outcome.FAILED] * 4
+    assert results == [ReconcileResult.FAILED] * 4
     assert isinstance(failed, ModeApplicationFailed)
     assert failed.reason == reason
     assert isinstance(applied, ModeApplied)
@@ -286,8 +286,8 @@ async def test_a_failure_is_recorded_once_and_the_request_is_carried_on_with(
 
 async def test_a_write_whose_answer_was_lost_is_found_by_reading(yard: Yard) -> None:
     yard.charger.loses_the_answer = True
-    assert await yard.look() is Outcome.FAILED
-    assert await yard.look("retry") is Outcome.SETTLED
+    assert await yard.look() is ReconcileResult.FAILED
+    assert await yard.look("retry") is ReconcileResult.SETTLED
 
     assert yard.charger.writes == [MANAGED]
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
@@ -310,14 +310,14 @@ async def test_a_charger_that_forgot_its_mode_at_a_boot_is_seen_and_switched_bac
 
 async def test_a_value_that_needs_a_reboot_is_believed_after_one(yard: Yard) -> None:
     yard.charger.after_reboot = True
-    assert await yard.look() is Outcome.WAITING
-    assert await yard.look("retry") is Outcome.WAITING  # reads as wanted, and is not in force yet
+    assert await yard.look() is ReconcileResult.WAITING
+    assert await yard.look("retry") is ReconcileResult.WAITING  # reads as wanted, and is not in force yet
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed]
     assert (yard.charger.reboots, yard.charger.writes) == (1, [MANAGED])
 
     await yard.boot()
 
-    assert await yard.look("boot") is Outcome.SETTLED
+    assert await yard.look("boot") is ReconcileResult.SETTLED
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
 
 
@@ -340,11 +340,11 @@ async def test_a_variable_that_needs_a_reboot_by_its_profile_gets_one_though_the
     control = {**variable, "managed_value": "true", "freevend_value": "false"}
     own = json.dumps({"title": "Ours", "protocols": ["ocpp2.0.1"], "mode_control": control})
     async with yard_of("ours-2.0.1", {"ours-2.0.1": own}) as yard:
-        assert await yard.look() is Outcome.WAITING
+        assert await yard.look() is ReconcileResult.WAITING
         assert (yard.charger.reboots, yard.charger.writes, yard.sync()) == (1, [MANAGED], Sync.PENDING)
         await yard.boot()
 
-        assert await yard.look("boot") is Outcome.SETTLED
+        assert await yard.look("boot") is ReconcileResult.SETTLED
         assert yard.sync() is Sync.IN_SYNC
 
 
@@ -356,14 +356,14 @@ async def test_a_lost_connection_is_no_reboot(yard: Yard) -> None:
     await yard.look("connected")
     yard.charger.silent = False
 
-    assert await yard.look("retry") is Outcome.WAITING
+    assert await yard.look("retry") is ReconcileResult.WAITING
     assert ModeApplied not in await yard.kinds()
 
 
 async def test_nobody_is_cut_off_by_a_reboot(yard: Yard) -> None:
     yard.charger.after_reboot = True
     yard.depot.live.started(KEY, session("tx-1"))
-    assert [await yard.look() for _ in range(3)] == [Outcome.WAITING] * 3
+    assert [await yard.look() for _ in range(3)] == [ReconcileResult.WAITING] * 3
     assert yard.charger.reboots == 0
 
     yard.depot.live.ended(KEY, "tx-1")
@@ -374,14 +374,14 @@ async def test_nobody_is_cut_off_by_a_reboot(yard: Yard) -> None:
 
 async def test_a_charger_that_forgets_at_each_boot_is_not_rebooted_for_ever(yard: Yard) -> None:
     yard.charger.after_reboot = True
-    outcomes = []
+    results = []
     for _ in range(REBOOTS_MAX + 2):
-        outcomes.append(await yard.look())
+        results.append(await yard.look())
         yard.charger.mode = FREEVEND
         await yard.boot()
 
     assert yard.charger.reboots == REBOOTS_MAX
-    assert outcomes == [Outcome.WAITING] * REBOOTS_MAX + [Outcome.FAILED] * 2
+    assert results == [ReconcileResult.WAITING] * REBOOTS_MAX + [ReconcileResult.FAILED] * 2
     assert yard.depot.view.charger(*KEY).policy.application.failure == "reboot_in_vain"
 
 
@@ -392,7 +392,7 @@ async def test_a_request_that_is_no_longer_wanted_is_not_rebooted_for(yard: Yard
     yard.depot.clock.set(DAY + timedelta(days=1))
     yard.charger.after_reboot = False
 
-    assert await yard.look("transition") is Outcome.SETTLED
+    assert await yard.look("transition") is ReconcileResult.SETTLED
     assert yard.charger.writes == [MANAGED, FREEVEND]
 
 
@@ -423,11 +423,11 @@ async def test_a_sign_of_drift_makes_it_read_the_charger_even_on_the_same_connec
 async def test_a_value_that_says_nothing_is_written_again_and_is_no_drift(yard: Yard) -> None:
     await yard.look()
     yard.charger.mode, yard.charger.lies = None, True
-    outcome = await yard.look("resync", read_back=True)
+    result = await yard.look("resync", read_back=True)
     yard.charger.lies = False
 
-    assert outcome is Outcome.FAILED
-    assert await yard.look("retry") is Outcome.SETTLED
+    assert result is ReconcileResult.FAILED
+    assert await yard.look("retry") is ReconcileResult.SETTLED
     assert yard.charger.writes == [MANAGED, MANAGED, MANAGED]
     assert ModeDriftDetected not in await yard.kinds()
 
@@ -457,13 +457,13 @@ async def test_a_charger_that_always_asks_is_in_force_by_decision_without_a_word
 
 async def test_an_unsupported_charger_is_left_alone() -> None:
     async with yard_of("unsupported") as yard:
-        assert await yard.look() is Outcome.SETTLED
+        assert await yard.look() is ReconcileResult.SETTLED
         assert await yard.facts() == []
 
 
 async def test_the_controller_follows_transitions_and_retries_until_it_is_so(yard: Yard) -> None:
     yard.depot.clock.set(DAY)
-    pace = Pace(tick_s=0.01, backoff_first_s=0.01, backoff_longest_s=0.02, clock_jump_s=1e9)
+    pace = ControllerTimings(tick_s=0.01, backoff_first_s=0.01, backoff_longest_s=0.02, clock_jump_s=1e9)
     controller = ModeController(yard.depot.view, yard.reconciler, yard.depot.clock, pace)
     running = asyncio.create_task(controller.run())
     try:
@@ -574,5 +574,5 @@ async def test_a_charger_in_its_mode_that_does_not_answer_is_asked_again_and_has
     async with yard_of("ocpp16-central") as yard:
         yard.charger.silent = True
 
-        assert await yard.look() is Outcome.FAILED
+        assert await yard.look() is ReconcileResult.FAILED
         assert await yard.kinds() == [ModeChangeRequested, ModeApplied]

@@ -101,31 +101,7 @@ class SecurityError(OcppError):
     code = ErrorCode.SECURITY_ERROR
 
 
-class FormatViolation(OcppError):
-    """The payload is not what the action's structure says."""
-
-    code = ErrorCode.FORMAT_VIOLATION
-
-
-class PropertyConstraintViolation(OcppError):
-    """A field has the right type and a value that is not allowed."""
-
-    code = ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
-
-
-class OccurrenceConstraintViolation(OcppError):
-    """Too few or too many entries."""
-
-    code = ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION
-
-
 class TypeConstraintViolation(OcppError):
     """A field has the wrong JSON type."""
 
     code = ErrorCode.TYPE_CONSTRAINT_VIOLATION
-
-
-class RpcFrameworkError(OcppError):
-    """The frame is no valid CALL."""
-
-    code = ErrorCode.RPC_FRAMEWORK_ERROR

@@ -23,8 +23,6 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, checked_id
 
-CHARGE_POINT_ID_MAX = 64  # characters; OCPP 2.0.1 allows 48, chargers exceed it
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutCharger:
@@ -92,7 +90,6 @@ class PutChargerHandler:
                 f"There is no capability profile {command.profile[:64]!r}; GET /v1/profiles lists all.",
                 pointer="/profile",
             )
-        _check_charge_point_id(command.charge_point_id)
         current = ChargerSettings(
             charge_point_id=command.charge_point_id,
             depot_id=command.depot_id,
@@ -132,12 +129,3 @@ class PutChargerHandler:
             former = await self.claims.get(policy.settings.charge_point_id)
             appends += self.claims.append(context, former, former.release(), now=now)
         return appends
-
-
-def _check_charge_point_id(charge_point_id: str) -> None:
-    """Accepts any character that a URL path segment can carry percent-encoded (OCPP-J: the identity is in the path)."""
-    printable = all(character.isprintable() for character in charge_point_id)
-    if not 1 <= len(charge_point_id) <= CHARGE_POINT_ID_MAX or not printable:
-        raise SettingsInvalid(
-            f"charge_point_id takes 1 to {CHARGE_POINT_ID_MAX} printable characters.", pointer="/charge_point_id"
-        )

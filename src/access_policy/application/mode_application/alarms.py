@@ -1,4 +1,4 @@
-"""When which charger is due, so that asking for those that are costs nothing for those that are not."""
+"""Alarms by key, so that finding the keys that are due costs nothing for the others."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Hashable, Iterator
 from typing import Any, Generic, TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
-_Instant = TypeVar("_Instant")  # of one kind that is ordered
+_Instant = TypeVar("_Instant")  # ordered, all of one type
 
 
 class Alarms(Generic[_Key, _Instant]):
-    """At most one for each key."""
+    """At most one alarm for each key."""
 
     def __init__(self) -> None:
         self._due: dict[_Key, _Instant] = {}
-        self._queue: list[tuple[Any, int, _Key]] = []  # also of alarms that were dropped or set anew
+        self._queue: list[tuple[Any, int, _Key]] = []  # has entries of dropped and changed alarms too
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class Alarms(Generic[_Key, _Instant]):
         self._due.pop(key, None)
 
     def next(self) -> _Instant | None:
-        """When the next one is due."""
+        """The instant of the next alarm; None without one."""
         while self._queue:
             due, _, key = self._queue[0]
             if self._due.get(key) == due:

@@ -1,4 +1,4 @@
-"""Reboots of chargers that take a new switch position only with one: when nobody charges, and never in a loop."""
+"""Reboots of chargers that apply a switch only after one: while no charge is under way, and never in a loop."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 
-REBOOTS_MAX = 3  # for one request; some chargers forget what they were told with each boot
-BOOTS_WITHIN_S = 300.0  # a charger that was asked and has not booted by then is asked again
+REBOOTS_MAX = 3  # for one request; some chargers lose the new value with each boot
+BOOTS_WITHIN_S = 300.0  # a charger that has not booted by then is asked again
 
 
 @dataclass(slots=True)
@@ -26,10 +26,10 @@ class _Asked:
     times: int = 0
     at: float = 0.0  # monotonic
     boot_before: datetime | None = None
-    is_unanswered: bool = False  # a boot that follows all the same counts
+    is_unanswered: bool = False  # a boot that follows counts all the same
 
     def just_now(self, last_boot: datetime | None) -> bool:
-        """The charger answered, no boot came yet, and there is time left for it."""
+        """The charger answered, has not booted yet, and has time left for it."""
         return self.times > 0 and last_boot == self.boot_before and time.monotonic() - self.at < BOOTS_WITHIN_S
 
 
@@ -41,13 +41,13 @@ class Reboots:
     _asked: dict[ChargerKey, _Asked] = field(default_factory=dict)
 
     def awaited(self, key: ChargerKey, application: ModeApplication) -> bool:
-        """A value was written that only a boot brings into force, and the charger has not booted since."""
+        """A value was written that only a boot applies, and the charger has not booted since."""
         since = application.reboot_awaited_since
         booted = self.conditions.booted_at(key)
         return since is not None and (booted is None or booted <= since)
 
     async def ask(self, key: ChargerKey, generation: int) -> None:
-        """Ask for the boot, unless a charge is under way or it was asked a moment ago: come again then.
+        """Ask for the boot, unless a charge is under way or the charger was asked a moment ago: call again then.
 
         Raises `SwitchRefused` (`reboot_in_vain` after `REBOOTS_MAX`) or `ChargerDidNotAnswer`.
         """

@@ -1,5 +1,5 @@
-"""One look at one charger: compare what is expected with what was verified; where they differ, request, write, read back,
-record. Reads everything afresh each time, so that a lost hint costs time and nothing else."""
+"""Reconcile one charger: compare the expected mode with the verified one; where they differ, request, write, read back and
+record. Everything is read afresh each time, so a lost trigger costs time and nothing else."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ EVIDENCE_WITHOUT_SWITCH = {
 }
 
 
-class Outcome(StrEnum):
+class ReconcileResult(StrEnum):
     SETTLED = "settled"  # nothing to do until something changes
-    UNREACHABLE = "unreachable"  # connecting will bring it up again
-    WAITING = "waiting"  # for a reboot once nobody charges: look again after a while
+    UNREACHABLE = "unreachable"  # reconciled again when it connects
+    WAITING = "waiting"  # for a reboot when no charge is under way: reconcile again after a while
     FAILED = "failed"  # try again after a backoff
 
 
 @dataclass(slots=True)
 class Verified:
-    """In which connection (its epoch) and at which generation the charger's mode was last read from it."""
+    """The connection (its epoch) and the generation in which the charger's mode was last read from it."""
 
     epoch: int = -1
     generation: int = -1
@@ -60,8 +60,8 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Safe:
-    """What was done about permissions that the charger keeps: in which connection, by which policy, and at which
-    generation the cache was cleared (-1: it is not under managed access)."""
+    """The connection in which permissions that the charger keeps were made safe, the policy for offline starts then, and the
+    generation at which the cache was cleared (-1: it is not under managed access)."""
 
     epoch: int
     offline: OfflineStarts
@@ -71,7 +71,7 @@ class Safe:
 @dataclass(slots=True)
 class Reconciler:
     view: DecisionView
-    facts: ModeRecorder
+    recorder: ModeRecorder
     gateway: ModeChargers
     profiles: CapabilityProfiles
     conditions: ChargerConditions
@@ -80,39 +80,37 @@ class Reconciler:
     _safe: dict[ChargerKey, Safe] = field(default_factory=dict)
     _verified: dict[ChargerKey, Verified] = field(default_factory=dict)
 
-    async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> Outcome:
-        """`read_back`: read the charger even where nothing speaks for a difference (drift signals, the slow resync).
+    async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> ReconcileResult:
+        """`read_back`: read the charger even if nothing indicates a difference (evidence of drift, the slow resync).
 
-        Raises `VersionConflict` or `StoreUnavailable`: look again later.
+        Raises `VersionConflict` or `StoreUnavailable`: reconcile again later.
         """
         charger = self.view.charger(*key)
         profile = self.profiles.get(key[0], charger.policy.settings.profile)
         if charger.policy.retired_at is not None or profile is None:
-            return Outcome.SETTLED
+            return ReconcileResult.SETTLED
         if profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
-            return Outcome.SETTLED
+            return ReconcileResult.SETTLED
         epoch = self.gateway.configurable_epoch(key)
         if epoch is None:
-            return Outcome.UNREACHABLE
+            return ReconcileResult.UNREACHABLE
         try:
             if isinstance(profile.mode_control, ControlWithoutSwitch):
                 await self._decide_here(charger, profile.mode_control, trigger)
-                outcome = Outcome.SETTLED
+                result = ReconcileResult.SETTLED
             else:
-                outcome = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
-            if outcome is Outcome.SETTLED:
-                outcome = await self._made_safe(key, charger, profile, epoch)
+                result = await self._switch(key, charger, profile.mode_control, epoch, trigger, read_back)
+            if result is ReconcileResult.SETTLED:
+                result = await self._made_safe(key, charger, profile, epoch)
                 await self.gateway.let_serve(key)
-            return outcome
+            return result
         except ChargerDidNotAnswer as silence:
             await self._record_failure(charger, "no_answer", str(silence))
         except SwitchRefused as refusal:
             await self._record_failure(charger, refusal.reason, refusal.detail)
         except NoLongerWanted as late:
-            log.info(
-                "charger %s was to be %s, and no more: %s", key[1], charger.policy.application.requested_mode, late
-            )
-        return Outcome.FAILED
+            log.info("charger %s need not be %s any more: %s", key[1], charger.policy.application.requested_mode, late)
+        return ReconcileResult.FAILED
 
     # --- chargers without a switch -----------------------------------------------------------------------------------
 
@@ -127,30 +125,30 @@ class Reconciler:
             trigger=trigger,
         )
         if requested:
-            await self.facts.append(charger, requested)
+            await self.recorder.append(charger, requested)
             evidence = EVIDENCE_WITHOUT_SWITCH[control]
-            await self.facts.append(charger, self._applied(charger, expected, due_at, evidence))
+            await self.recorder.append(charger, self._applied(charger, expected, due_at, evidence))
 
-    # --- chargers with one -------------------------------------------------------------------------------------------
+    # --- chargers with a switch -------------------------------------------------------------------------------------------
 
     async def _switch(
         self, key: ChargerKey, charger: ChargerView, switch: Switch, epoch: int, trigger: str, read_back: bool
-    ) -> Outcome:
+    ) -> ReconcileResult:
         verified = self._verified.setdefault(key, Verified())
         expected, due_at = self._expected(charger)
         if mode_changes.is_applied(charger.policy, expected.mode):
             known = verified.epoch == epoch and verified.generation == charger.policy.application.generation
             if known and not read_back:
-                return Outcome.SETTLED
+                return ReconcileResult.SETTLED
             found, evidence = await self.gateway.commands(key).read_switch(switch)
             if found is expected.mode:
                 self._verified[key] = Verified(epoch, charger.policy.application.generation)
-                return Outcome.SETTLED
-            if found is not None:  # a value that says nothing proves no drift: it is written and read again
+                return ReconcileResult.SETTLED
+            if found is not None:  # a value that stands for neither mode proves no drift: it is written and read again
                 await self._record_drift(charger, found, evidence)
         elif self._awaits_reboot(key, charger, expected):
             await self.reboots.ask(key, charger.policy.application.generation)
-            return Outcome.WAITING
+            return ReconcileResult.WAITING
         await self._request(charger, expected, due_at, switch, trigger)
         found, evidence = await self.gateway.commands(key).read_switch(switch)
         if found is not expected.mode:
@@ -160,14 +158,14 @@ class Reconciler:
             if written is Written.AFTER_REBOOT or switch.needs_reboot:
                 await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
                 await self.reboots.ask(key, charger.policy.application.generation)
-                return Outcome.WAITING
+                return ReconcileResult.WAITING
             found, evidence = await self.gateway.commands(key).read_switch(switch)
         if found is not expected.mode:
             await self._record_failure(charger, "read_back_differs", f"accepted the write, but reads {evidence}")
-            return Outcome.FAILED
-        await self.facts.append(charger, self._applied(charger, expected, due_at, f"{evidence} read back"))
+            return ReconcileResult.FAILED
+        await self.recorder.append(charger, self._applied(charger, expected, due_at, f"{evidence} read back"))
         self._verified[key] = Verified(epoch, charger.policy.application.generation)
-        return Outcome.SETTLED
+        return ReconcileResult.SETTLED
 
     def _awaits_reboot(self, key: ChargerKey, charger: ChargerView, expected: Segment) -> bool:
         application = charger.policy.application
@@ -177,19 +175,19 @@ class Reconciler:
 
     async def _made_safe(
         self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int
-    ) -> Outcome:
-        """A charger that does not answer here is in its mode all the same: it is asked again, and nothing is recorded."""
+    ) -> ReconcileResult:
+        """A charger that does not answer here is in its mode all the same: this is tried again, and nothing is recorded."""
         try:
             await self._make_safe(key, charger, profile, epoch)
         except ChargerDidNotAnswer as silence:
-            log.info("who may start without asking at %s is set later: %s", key[1], silence)
-            return Outcome.FAILED
-        return Outcome.SETTLED
+            log.info("the offline settings of %s are written later: %s", key[1], silence)
+            return ReconcileResult.FAILED
+        return ReconcileResult.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
-        """At the start of each managed window the cache is cleared, where the charger has one; at each connection and boot
-        the charger is asked to tell changes of its switch; then, and when the policy says otherwise, who may start without
-        asking is set anew. Raises `ChargerDidNotAnswer`."""
+        """Clear the cache at the start of each managed window, if the charger has one; watch the switch at each connection and
+        boot; and write who may start without asking then, and when the policy for it changes. Raises
+        `ChargerDidNotAnswer`."""
         application = charger.policy.application
         offline = charger.policy.settings.offline_starts
         wanted = Safe(epoch, offline, application.generation if application.applied_mode is AccessMode.MANAGED else -1)
@@ -209,10 +207,10 @@ class Reconciler:
     async def _request(
         self, charger: ChargerView, expected: Segment, due_at: datetime, switch: Switch, trigger: str
     ) -> None:
-        """Append the request before anything is sent. A request that stands is not made again: it is carried on with."""
+        """Append the request before anything is sent. A request that is still valid is not repeated: it is carried on with."""
         application = charger.policy.application
-        stands = application.requested_mode is expected.mode and application.applied_mode is not expected.mode
-        if stands and application.drift_found is None:
+        is_valid = application.requested_mode is expected.mode and application.applied_mode is not expected.mode
+        if is_valid and application.drift_found is None:
             return
         requested = mode_changes.request_mode(
             charger.policy,
@@ -222,14 +220,14 @@ class Reconciler:
             mode_control=mode_control_name(switch),
             trigger=trigger,
         )
-        await self.facts.append(charger, requested)
+        await self.recorder.append(charger, requested)
 
     async def _record_drift(self, charger: ChargerView, found: AccessMode, evidence: str) -> None:
         drift = mode_changes.record_drift(charger.policy, found=found, evidence=evidence, now=self.clock.now())
-        await self.facts.append(charger, drift)
+        await self.recorder.append(charger, drift)
 
     async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:
-        """Once for each reason of a generation: a charger that stays silent must not fill its stream."""
+        """Record each reason once per generation: a charger that stays silent must not fill its stream."""
         application = charger.policy.application
         known = application.failure == reason and (
             reason != REBOOT_REQUIRED
@@ -241,7 +239,7 @@ class Reconciler:
         failed = mode_changes.record_failed(
             charger.policy, generation=application.generation, reason=reason, detail=detail, now=self.clock.now()
         )
-        await self.facts.append(charger, failed)
+        await self.recorder.append(charger, failed)
 
     def _applied(
         self, charger: ChargerView, expected: Segment, due_at: datetime, evidence: str
@@ -257,7 +255,7 @@ class Reconciler:
         )
 
     def _expected(self, charger: ChargerView) -> tuple[Segment, datetime]:
-        """What holds now, and since when: the start of the run of this mode, but not before the plan said so."""
+        """The segment that is valid now, and the start of the run of its mode, or of the plan if that was seen later."""
         now = self.clock.now()
         timeline = charger.timeline_now(now)
         expected = timeline.at(now)

@@ -1,5 +1,5 @@
-"""Appends the facts of mode application to a charger's policy. The version expected is the fence: who lost the race to
-another controller or to an operator gets a conflict, drops what it was about to do and looks again."""
+"""Append the events of mode application to a charger's policy. The expected version is the fence: a controller that lost the
+race to another one or to an operator gets a conflict, drops its work and reconciles again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModeRecorder:
         self._clock = clock
 
     async def append(self, charger: ChargerView, events: tuple[PolicyEvent, ...]) -> None:
-        """Append at the version the view has, and return once the view has seen it. Nothing to append: nothing happens.
+        """Append at the version the view has, and return once the view has seen the events. Does nothing without events.
 
         Raises `VersionConflict` or `StoreUnavailable`.
         """

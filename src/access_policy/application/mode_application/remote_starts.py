@@ -1,9 +1,9 @@
-"""Freevend for chargers without a switch, by starting them from here when a vehicle is plugged in (design 3.5, `remote_start`).
+"""Freevend for chargers without a switch: the service starts the charge when a vehicle is plugged in (design 3.5).
 
-The vehicle's own identification goes first: it is waited for a moment, so that a known vehicle's charge is known as its own.
-Level-triggered: a look every second at the vehicles that are plugged in and have no charge; so a vehicle that came in the
-managed window is started when freevend begins. One plug-in is started once, and tried a few times. Each charger has a task of
-its own, so that one that does not answer delays no other.
+The vehicle's own identification comes first: the service waits a moment for it, so that a known vehicle's charge is recorded as
+its own. Level-triggered: every second the service checks the vehicles that are plugged in without a charge, so a vehicle that
+came in the managed window is started when freevend begins. Each plug-in is started once, in a few tries. Each charger has a
+task of its own, so a charger that does not answer delays no other.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 4.0  # for the vehicle's own identification
-AGAIN_AFTER_S = 20.0  # an accepted start that brings no charge, or a refused one, is tried again
+AGAIN_AFTER_S = 20.0  # after an accepted start without a charge, or a refused start
 TRIES = 3
 TICK_S = 1.0
 
@@ -39,7 +39,7 @@ _Spot = tuple[ChargerKey, int]
 
 @dataclass(slots=True)
 class _PluggedIn:
-    """`due` is a monotonic instant; `served`: it has had its charge, and ends with the plug."""
+    """`due` is a monotonic instant. `served`: the vehicle has had its charge; nothing more happens until it is unplugged."""
 
     due: float
     tries: int = 0
@@ -47,8 +47,8 @@ class _PluggedIn:
 
 
 @dataclass(slots=True)
-class _ToAsk:
-    """A charger to be asked who is plugged in. `due` is a monotonic instant."""
+class _StatusRequest:
+    """A charger whose connectors' statuses are to be triggered. `due` is a monotonic instant."""
 
     due: float = 0.0
     tries: int = 0
@@ -63,8 +63,10 @@ class RemoteStarts:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _plugged: dict[_Spot, _PluggedIn] = field(default_factory=dict)
-    _to_ask: dict[ChargerKey, _ToAsk] = field(default_factory=dict)  # that may have come back with vehicles at them
-    _tasks: ChargerTasks = field(default_factory=lambda: ChargerTasks("starting from afar"))
+    _status_requests: dict[ChargerKey, _StatusRequest] = field(
+        default_factory=dict
+    )  # of chargers that may have reconnected with vehicles plugged in
+    _tasks: ChargerTasks = field(default_factory=lambda: ChargerTasks("remote starts"))
 
     async def run(self) -> None:
         """Run until cancelled; the tasks under way are then cancelled and awaited."""
@@ -72,20 +74,20 @@ class RemoteStarts:
             while True:
                 try:
                     self.look()
-                except Exception:  # the edge of the loop: one charger's trouble must not end it
-                    log.exception("starting from afar failed and goes on")
+                except Exception:  # the edge of the loop: one charger's failure must not end it
+                    log.exception("remote starts failed and continue")
                 await asyncio.sleep(TICK_S)
         finally:
             await self._tasks.cancel()
 
     def connected(self, key: ChargerKey) -> None:
-        """The charger has connected or booted: it says by itself only what has changed since it was away."""
-        if self._starts_from_afar(key):
-            self._to_ask[key] = _ToAsk()
+        """The charger has connected or booted. By itself it reports only what has changed since it was away."""
+        if self._is_remotely_started(key):
+            self._status_requests[key] = _StatusRequest()
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
-        """A connector says that a vehicle waits at it, or that none is there any more."""
-        if not self._starts_from_afar(key):
+        """A connector reports that a vehicle waits at it, or that no vehicle is there any more."""
+        if not self._is_remotely_started(key):
             return
         if plugged_in:
             self._plugged.setdefault((key, connector_id), _PluggedIn(due=self.monotonic() + PATIENCE_S))
@@ -93,31 +95,34 @@ class RemoteStarts:
             self._plugged.pop((key, connector_id), None)
 
     def look(self) -> None:
-        """Begin to ask chargers that are back who is plugged in, and to start vehicles whose time has come. Returns at once."""
+        """Begin to trigger statuses of chargers that are back, and to start vehicles that are due. Returns at once."""
         due: defaultdict[ChargerKey, list[tuple[int, _PluggedIn]]] = defaultdict(list)
         for spot, waiting in self._plugged.items():
-            if self._is_to_start(spot, waiting):
+            if self._is_start_due(spot, waiting):
                 due[spot[0]].append((spot[1], waiting))
-        for key in {*due, *(key for key, asking in self._to_ask.items() if self._is_to_ask(key, asking))}:
+        for key in {
+            *due,
+            *(key for key, request in self._status_requests.items() if self._is_request_due(key, request)),
+        }:
             self._tasks.begin(key, partial(self._serve, due[key]))
 
     async def finish(self) -> None:
-        """Wait for the chargers that are being asked."""
+        """Wait for the requests under way."""
         await self._tasks.finish()
 
     async def _serve(self, due: Sequence[tuple[int, _PluggedIn]], key: ChargerKey) -> None:
-        asking = self._to_ask.get(key)
-        if asking is not None and self._is_to_ask(key, asking):
-            await self._ask(key, asking)
+        request = self._status_requests.get(key)
+        if request is not None and self._is_request_due(key, request):
+            await self._trigger_statuses(key, request)
         for connector_id, waiting in due:
             spot = (key, connector_id)
-            if self._plugged.get(spot) is waiting and self._is_to_start(spot, waiting):
+            if self._plugged.get(spot) is waiting and self._is_start_due(spot, waiting):
                 await self._start(spot, waiting)
 
-    def _is_to_ask(self, key: ChargerKey, asking: _ToAsk) -> bool:
-        return asking.due <= self.monotonic() and self.gateway.serving_epoch(key) is not None
+    def _is_request_due(self, key: ChargerKey, request: _StatusRequest) -> bool:
+        return request.due <= self.monotonic() and self.gateway.serving_epoch(key) is not None
 
-    def _is_to_start(self, spot: _Spot, waiting: _PluggedIn) -> bool:
+    def _is_start_due(self, spot: _Spot, waiting: _PluggedIn) -> bool:
         key, connector_id = spot
         session = self.live.session_of(key, None, connector_id)
         if session is not None and session.decision is not SessionDecision.DENIED:
@@ -139,19 +144,19 @@ class RemoteStarts:
             answer = str(silence)
         log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
 
-    async def _ask(self, key: ChargerKey, asking: _ToAsk) -> None:
-        """Until it answers, and a few times."""
-        asking.tries += 1
-        asking.due = self.monotonic() + AGAIN_AFTER_S
+    async def _trigger_statuses(self, key: ChargerKey, request: _StatusRequest) -> None:
+        """Until the charger answers, in a few tries."""
+        request.tries += 1
+        request.due = self.monotonic() + AGAIN_AFTER_S
         try:
             await self.gateway.commands(key).trigger_statuses()
         except ChargerDidNotAnswer as silence:
-            log.info("charger %s does not say who is plugged in: %s", key[1], silence)
-            if asking.tries < TRIES:
+            log.info("charger %s does not report its statuses: %s", key[1], silence)
+            if request.tries < TRIES:
                 return
-        if self._to_ask.get(key) is asking:
-            del self._to_ask[key]
+        if self._status_requests.get(key) is request:
+            del self._status_requests[key]
 
-    def _starts_from_afar(self, key: ChargerKey) -> bool:
+    def _is_remotely_started(self, key: ChargerKey) -> bool:
         profile = self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
         return profile is not None and profile.mode_control is ControlWithoutSwitch.REMOTE_START

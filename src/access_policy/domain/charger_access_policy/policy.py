@@ -37,15 +37,16 @@ from access_policy.domain.charger_access_policy.events import (
     PolicyEvent,
 )
 from access_policy.domain.ids import (
+    ID_LENGTH_MAX,
     ActorId,
     CalendarId,
     ChargerId,
     ExceptionId,
     OverrideId,
     RuleId,
-    checked_charge_point_id,
     checked_id,
     checked_name,
+    is_charge_point_id,
 )
 from access_policy.domain.instants import checked_year, utc, zone
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar, shared
@@ -386,7 +387,11 @@ def register(
 
 
 def check_settings(settings: ChargerSettings) -> None:
-    checked_charge_point_id(settings.charge_point_id)
+    if not is_charge_point_id(settings.charge_point_id):
+        raise errors.SettingsInvalid(
+            f"charge_point_id takes 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
+            pointer="/charge_point_id",
+        )
     zone(settings.time_zone)
     if not 1 <= settings.connectors <= CONNECTORS_MAX:
         raise errors.SettingsInvalid(f"connectors takes 1 to {CONNECTORS_MAX}.", pointer="/connectors")
