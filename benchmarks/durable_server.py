@@ -36,8 +36,8 @@ async def main(directory: Path, chargers: int, roles: str) -> None:
     service = Service(settings)
     await set_up(service, chargers)
     if "projector" not in roles:  # a process of its own keeps the read models, and has read the set-up
-        await service.container.read_models_follower().resume()
-        await service.container.read_models_follower().catch_up()
+        await service.container.read_side.follower().resume()
+        await service.container.read_side.follower().catch_up()
 
     def ready(_: Service) -> None:
         ports = [service.ocpp_port, service.http_port] if "api" in roles else [service.ocpp_port]

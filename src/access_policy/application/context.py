@@ -47,17 +47,19 @@ def enveloped(
 ) -> tuple[NewEvent, ...]:
     """Put each event in an envelope with a new id."""
     return tuple(
-        NewEvent(
-            event,
-            Envelope(
-                event_id=new_id(),
-                tenant_id=context.tenant_id,
-                occurred_at=now if occurred_at is None else occurred_at,
-                recorded_at=now,
-                actor=context.actor,
-                correlation_id=context.correlation_id,
-                causation_id=context.causation_id,
-            ),
-        )
-        for event in events
+        [
+            NewEvent(
+                event,
+                Envelope(
+                    event_id=new_id(),
+                    tenant_id=context.tenant_id,
+                    occurred_at=now if occurred_at is None else occurred_at,
+                    recorded_at=now,
+                    actor=context.actor,
+                    correlation_id=context.correlation_id,
+                    causation_id=context.causation_id,
+                ),
+            )
+            for event in events
+        ]
     )

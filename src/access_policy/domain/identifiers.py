@@ -76,6 +76,9 @@ class Identifier:
     spelling: str | None = field(default=None, compare=False)
     also: tuple[Identifier, ...] = field(default=(), compare=False)
 
+    def __hash__(self) -> int:
+        return hash(self.value)  # one value of two kinds is rare, and a hash of two fields costs three times as much
+
     def __repr__(self) -> str:
         return f"Identifier({self.kind}, {self.masked})"
 

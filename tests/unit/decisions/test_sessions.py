@@ -102,8 +102,8 @@ async def test_what_changed_between_the_asking_and_the_start_is_decided_anew(dep
     assert isinstance(denied, AccessDenied)
     assert denied.reason is Reason.VEHICLE_SUSPENDED
     assert isinstance(start, ChargingStarted)
-    assert started.decided is not None
-    assert not started.decided.allowed
+    assert started.decision is not None
+    assert not started.decision.allowed
 
 
 async def test_a_start_delivered_twice_is_recorded_once_and_answered_the_same(depot: DepotInMemory):
@@ -154,7 +154,7 @@ async def test_a_freevend_start_is_observed_and_no_decision_is_invented(depot: D
 async def test_an_anonymous_start_in_a_managed_window_is_accepted_and_told_as_a_sign_of_drift(depot: DepotInMemory):
     started = await depot.sessions.start(start_of(None))
 
-    assert started.decided is None
+    assert started.decision is None
     assert [charger for charger, _ in depot.freevend_seen] == [BAY]
 
 

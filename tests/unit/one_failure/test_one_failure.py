@@ -15,10 +15,12 @@ import pytest
 
 from access_policy.application import commands
 from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
+from access_policy.application.charging_sessions.repeated_starts import RepeatedStarts
 from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.effects import DecisionEffects
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.local_lists.keeper import LocalListKeeper
@@ -42,6 +44,7 @@ STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START)
 UNITS: Final = (
     AttemptDecider,
     ChargerConditions,
+    DecisionEffects,
     FollowUp,
     GoneGateways,
     HeldStreams,
@@ -54,14 +57,16 @@ UNITS: Final = (
     RegistryImports,
     Relay,
     RemoteStarts,
+    RepeatedStarts,
     SessionEnds,
     Sessions,
     SpooledCommits,
     ViewKeeper,
 )
 WITHOUT_A_STORY: Final = {
-    AttemptDecider.recorded_decision: "reads",
-    AttemptDecider.take_note: "a part of a decision and of a start",
+    DecisionEffects.follow: "a part of a decision and of a start",
+    RepeatedStarts.is_another: "reads",
+    RepeatedStarts.recorded_start: "a part of a start",
     ChargerConditions.has_booted: "reads",
     ChargerConditions.owner_of: "reads",
     RegistryImports.find: "reads",

@@ -580,10 +580,10 @@ class WhoMayCharge(RuleBasedStateMachine):
         expected = self.model.decide(charger, key, self.now)
         read = presented(*spelt(key, spelling)) if key else None
         started = self.service.start(charger, read, transaction, connector=connector)
-        assert started.decided is not None
+        assert started.decision is not None
         asked_at, before = self.open.pop((charger, key), (self.now, None))
         joined = before is not None and self.now - asked_at <= START_WITHIN
-        self._same(charger, key, expected, started.decided, stands=joined)
+        self._same(charger, key, expected, started.decision, stands=joined)
         if not joined or before != expected:
             self.model.decided(charger, key, self.now, expected)
         self.model.over(charger, connector)

@@ -50,7 +50,7 @@ def test_a_start_tells_anew_what_enforcement_would_have_done(service: ServiceInM
     started = service.start("bay-1", card, "t-1")
 
     assert asked.event.would_deny is Reason.UNKNOWN_IDENTIFIER
-    assert started.decided.event.would_deny is Reason.VEHICLE_SUSPENDED
+    assert started.decision.event.would_deny is Reason.VEHICLE_SUSPENDED
     assert started.attempt_id == asked.attempt_id
 
 
@@ -76,8 +76,8 @@ def test_a_start_in_freevend_is_of_the_vehicle_that_has_the_card_by_then(service
     started = service.start("bay-1", card, "t-1")
 
     assert asked.event.lineage.vehicle_id is None
-    assert started.decided.event.lineage.vehicle_id == "van-1"
-    assert (asked.event.reason, started.decided.event.reason) == (Reason.FREEVEND, Reason.FREEVEND)
+    assert started.decision.event.lineage.vehicle_id == "van-1"
+    assert (asked.event.reason, started.decision.event.reason) == (Reason.FREEVEND, Reason.FREEVEND)
 
 
 def put_vehicle(vehicle_id: str, *identifiers: tuple[str, str]) -> PutVehicle:

@@ -19,7 +19,7 @@ class Pseudonyms(Protocol):
 
 def refs_of(pseudonyms: Pseudonyms, tenant_id: TenantId, identifier: Identifier) -> tuple[IdentifierRef, ...]:
     """The refs of all readings of the identifier, its own first. A vehicle may hold the identifier under any of them."""
-    return tuple(pseudonyms.ref(tenant_id, reading) for reading in identifier.readings)
+    return tuple([pseudonyms.ref(tenant_id, reading) for reading in identifier.readings])
 
 
 class VehicleVault(Protocol):

@@ -88,7 +88,7 @@ class SpooledCommits:
     async def append(self, *appends: Append) -> int:
         """Durable when it returns: the log's position, or 0 for what is in the spool. Raises `VersionConflict` (nothing was
         written) or `StoreUnavailable` (unknown whether it was, and nothing may be told as decided)."""
-        if self._is_up and not any(append.stream in self._streams for append in appends):
+        if self._is_up and not (self._streams and any(append.stream in self._streams for append in appends)):
             try:
                 return await self._commits.append(*appends)
             except StoreUnavailable as outage:

@@ -82,9 +82,12 @@ class VehicleRegistry:
         """Of several refs of one identifier, the one that a vehicle holds, preferring `vehicle_id`; the first ref if
         no vehicle holds any. An identifier registered in an earlier normal form keeps the pseudonym of that form.
         """
-        held = [ref for ref in refs if _key(ref) in self.holders]
-        by_this = [ref for ref in held if self.holders[_key(ref)] == vehicle_id]
-        return (by_this or held or list(refs))[0]
+        held = [ref for ref in refs if (ref.kind, ref.pseudonym) in self.holders]
+        if vehicle_id is not None:
+            held.sort(
+                key=lambda ref: self.holders[_key(ref)] != vehicle_id
+            )  # a stable sort: the order counts otherwise
+        return held[0] if held else refs[0]
 
     def uses_pins(self) -> bool:
         """A vehicle has a PIN."""

@@ -67,9 +67,10 @@ class HandlerDependencies:
 
     def is_admitted_in_freevend(self, key: ChargerKey, tag: str) -> bool:
         """The charger presents its own freevend tag while freevend is expected: not an attempt, and not recorded."""
-        return self.is_freevend_tag(key, tag) and (
-            self.view.charger(*key).expected(self.clock.now()).mode is AccessMode.FREEVEND
-        )
+        return self.is_freevend_tag(key, tag) and self.expects_freevend(key)
+
+    def expects_freevend(self, key: ChargerKey) -> bool:
+        return self.view.charger(*key).expected(self.clock.now()).mode is AccessMode.FREEVEND
 
     def valid_until(self, decided: RecordedDecision) -> datetime:
         """The expiry of an Accepted: never past the first instant at which the attempt could be refused, and soon."""

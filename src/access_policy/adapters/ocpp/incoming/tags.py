@@ -11,6 +11,8 @@ is kept beside the first one. A PIN has no other reading, so that nothing goes a
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
+from typing import Final
 
 from access_policy.domain.capability_profiles.capabilities import CapabilityProfile
 from access_policy.domain.identifiers import (
@@ -21,6 +23,8 @@ from access_policy.domain.identifiers import (
     identifier,
     with_readings,
 )
+
+TAGS_KEPT: Final = 10_000  # spellings that chargers present again and again
 
 _BYTES_BY_BASE32_LENGTH = {10: 6, 13: 8}
 
@@ -39,14 +43,20 @@ _KINDS_OF_TOKEN_TYPES = {
 
 def read_tag(tag: str, profile: CapabilityProfile | None) -> Identifier | None:
     """The identifier that an OCPP 1.6 idTag spells. Case carries no meaning there (1.6, 7.28)."""
-    text = tag.strip()
-    if profile is not None and profile.is_freevend_tag(text):
+    if profile is None:
+        return _read_bare_tag(tag.strip(), IdentifierKind.RFID.value, base32_macs=False)
+    if profile.is_freevend_tag(tag):
         return None
+    return _read_bare_tag(tag.strip(), profile.tags_are, base32_macs=profile.base32_macs)
+
+
+@lru_cache(TAGS_KEPT)
+def _read_bare_tag(text: str, tags_are: str, *, base32_macs: bool) -> Identifier | None:
     verbatim = _as(IdentifierKind.OTHER, text)
     if _has_vid_prefix(text):
         return _beside(_as(IdentifierKind.MAC, text), verbatim)
-    base32 = _mac_in_base32(text) if profile is not None and profile.base32_macs else None
-    bare_kind = IdentifierKind(profile.tags_are) if profile is not None else IdentifierKind.RFID
+    base32 = _mac_in_base32(text) if base32_macs else None
+    bare_kind = IdentifierKind(tags_are)
     bare = _as(bare_kind, text)
     if bare is not None and bare_kind is IdentifierKind.PIN:
         return with_readings((base32, bare))

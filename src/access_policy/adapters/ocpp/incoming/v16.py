@@ -70,14 +70,15 @@ class Ocpp16:
 
     async def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         tag = required_text(payload, "idTag")
-        if self._dependencies.is_admitted_in_freevend(charger.key, tag):
+        profile = self._dependencies.profile(charger.key)
+        if profile is not None and profile.is_freevend_tag(tag) and self._dependencies.expects_freevend(charger.key):
             return {"idTagInfo": self._accepted_for_now()}
         decided = await self._dependencies.decider.authorize(
             AccessAttempt(
                 tenant_id=charger.key[0],
                 charger_id=charger.key[1],
                 connector_id=None,  # Authorize of 1.6 names none
-                identifier=read_tag(tag, self._dependencies.profile(charger.key)),
+                identifier=read_tag(tag, profile),
                 protocol=PROTOCOL,
                 message_id=message_id,
                 connection=charger.connection_id,

@@ -56,9 +56,12 @@ class ChargerConnection:
         "_calls",
         "_closing",
         "_dispatch",
+        "_handler_check",
+        "_handling_since",
         "_inbox",
         "_is_current",
         "_is_leaving",
+        "_is_overdue",
         "_limits",
         "_room",
         "_sending",
@@ -112,6 +115,9 @@ class ChargerConnection:
         self._closing: asyncio.Task[None] | None = None
         self._is_current = True
         self._is_leaving = False
+        self._handling_since: float | None = None  # when the CALL under way began, by the loop's clock
+        self._handler_check: asyncio.TimerHandle | None = None
+        self._is_overdue = False
         self._sending = 0
         self._sending_since = 0.0
         self._stall_check: asyncio.TimerHandle | None = None
@@ -162,6 +168,8 @@ class ChargerConnection:
             if self._worker is not None:
                 self._worker.cancel()
                 await asyncio.wait({self._worker})
+            if self._handler_check is not None:
+                self._handler_check.cancel()
             if self._closing is not None:
                 await asyncio.wait({self._closing})
 
@@ -261,17 +269,39 @@ class ChargerConnection:
             self._wake_reader()
 
     async def _outcome(self, call: Call, answer: Awaitable[Answer]) -> bytes:
+        loop = asyncio.get_running_loop()
+        self._handling_since = loop.time()
+        if self._handler_check is None:
+            self._handler_check = loop.call_later(self._limits.handler_timeout_s, self._check_handler)
         try:
-            async with asyncio.timeout(self._limits.handler_timeout_s):
-                return self._result(call, await answer)
+            return self._result(call, await answer)
         except OcppError as error:
             return self._error(call, error)
         except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
+            if (task := asyncio.current_task()) is not None and task.cancelling() and not self._is_overdue:
                 raise
+            if self._is_overdue and task is not None:
+                task.uncancel()
+                self._is_overdue = False
             return self._failed(call)  # the handler waited for something that was cancelled, which is its own affair
         except Exception:  # noqa: BLE001  the edge, as in _begin
             return self._failed(call)
+        finally:
+            self._handling_since = None
+
+    def _check_handler(self) -> None:
+        """One timer for all CALLs of the connection: a timer for each would cost as much as a decision. Runs at most once in
+        `handler_timeout_s`, and only on a connection that handles CALLs."""
+        self._handler_check = None
+        if self._handling_since is None or self._worker is None:
+            return
+        loop = asyncio.get_running_loop()
+        remaining_s = self._handling_since + self._limits.handler_timeout_s - loop.time()
+        if remaining_s > 0.001:
+            self._handler_check = loop.call_later(remaining_s, self._check_handler)
+            return
+        self._is_overdue = True
+        self._worker.cancel()
 
     def _result(self, call: Call, answer: object) -> bytes:
         try:
