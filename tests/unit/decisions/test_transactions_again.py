@@ -137,7 +137,7 @@ async def test_a_transaction_id_used_again_while_the_session_is_open_ends_that_a
     assert [reason for reason, _ in await ends_of(new, first)] == [LOST]
     assert await ends_of(new, second) == [("Local", 5_000)]
     assert new.depot.live.sessions_at((TENANT, BAY)) == ()
-    assert not new.depot.live.charges_elsewhere((TENANT, OTHER_BAY), second.identifier, lambda key: False)
+    assert not new.depot.live.charges_at_another((TENANT, OTHER_BAY), second.identifier, lambda key: False)
 
 
 async def test_a_transaction_id_used_again_cable_first_is_another_session(new: HandledDepot):

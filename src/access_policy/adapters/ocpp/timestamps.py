@@ -7,4 +7,5 @@ from datetime import UTC, datetime
 
 def rfc3339(at: datetime) -> str:
     """UTC with milliseconds and `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"
