@@ -13,6 +13,7 @@ from benchmarks import (
     decisions,
     flood,
     outage,
+    propagation,
     registry,
     registry_import,
     relay,
@@ -34,6 +35,7 @@ ALL = [
     "loop",
     "switch",
     "revocation",
+    "propagation",
     "storm",
     "flood",
     "relay",
@@ -69,6 +71,8 @@ def main() -> None:
         _switch()
     if "revocation" in wanted:
         _revocation()
+    if "propagation" in wanted:
+        _propagation()
     if "storm" in wanted:
         _storm()
     if "flood" in wanted:
@@ -245,6 +249,18 @@ def _flood(seconds: float) -> None:
             f"| {each.longest_ms:.0f} | {each.mib:.0f} |",
             flush=True,
         )
+    print()
+
+
+def _propagation() -> None:
+    with PostgresServer() as server:
+        places = {"SQLite": {}, "PostgreSQL": migrated(server.url)}
+        for name, environment in places.items():
+            for per_second in (0.0, 1_000.0):
+                beside = f"beside {per_second:,.0f} Authorize a second" if per_second else "idle"
+                print(
+                    f"A change at the office, {name}, {beside}: {propagation.measure(environment, per_second=per_second)}"
+                )
     print()
 
 

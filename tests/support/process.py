@@ -30,7 +30,7 @@ async def serving(
     )
     try:
         assert process.stdout is not None
-        assert (await asyncio.wait_for(process.stdout.readline(), 30)).startswith(b"HTTP API")
+        assert (await asyncio.wait_for(process.stdout.readline(), 120)).startswith(b"HTTP API")
         yield process
     finally:
         if process.returncode is None:

@@ -7,8 +7,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-
+from access_policy.application.log_fields import with_log_fields
 from access_policy.entrypoints.processes.logs import formatter
 
 
@@ -18,7 +17,7 @@ def record(message: str, *arguments: Any, failure: BaseException | None = None) 
 
 
 def test_json_line_has_time_level_event_process_and_the_bound_fields() -> None:
-    with structlog.contextvars.bound_contextvars(tenant="acme", charger="bay-1", request_id="r-1"):
+    with with_log_fields(tenant="acme", charger="bay-1", request_id="r-1"):
         line = formatter("gateway", as_json=True).format(record("charger %s moved", "bay-1"))
 
     logged = json.loads(line)
@@ -46,7 +45,7 @@ def test_json_line_of_a_failure_is_one_line_with_its_traceback() -> None:
 
 
 def test_pretty_line_has_a_utc_time_and_the_bound_fields() -> None:
-    with structlog.contextvars.bound_contextvars(charger="bay-1"):
+    with with_log_fields(charger="bay-1"):
         line = formatter("gateway", as_json=False).format(record("hello"))
 
     assert "Z" in line.split()[0]

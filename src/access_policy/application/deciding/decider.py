@@ -24,6 +24,7 @@ from access_policy.application.deciding.redelivery import (
 )
 from access_policy.application.decision_view.recent_activity import OpenAttempt, RecentActivity
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.log_fields import with_log_fields
 from access_policy.application.measurements import Measurements
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
@@ -89,7 +90,8 @@ class AttemptDecider:
                 return replace(earlier, redelivered=True)
         self._under_way[key] = under_way = _UnderWay()
         try:
-            decision = await self._decide_once(attempt, ref, attempt_id, may_renumber=chosen_id is None)
+            with with_log_fields(attempt=attempt_id):
+                decision = await self._decide_once(attempt, ref, attempt_id, may_renumber=chosen_id is None)
         except BaseException as failure:
             under_way.failed(failure)
             raise

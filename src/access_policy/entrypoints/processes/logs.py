@@ -1,7 +1,7 @@
 """The log of a process: JSON for machines, a readable line for a terminal; times are UTC.
 
-Records of the standard library, ours and those of libraries, take the same way. Fields bound as context variables (request,
-tenant, charger, attempt) are on every line that is logged in their context.
+Records of the standard library, ours and those of libraries, take the same way. `application.log_fields` (request, tenant,
+charger, attempt) are on every line that is logged in their context.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from structlog.typing import Processor
 
+from access_policy.application.log_fields import log_fields
 from access_policy.settings import LogFormat, Settings
 
 NOISY: Final = ("websockets", "uvicorn", "asyncio", "botocore", "aiobotocore", "alembic", "httpx", "httpcore")
@@ -29,16 +30,15 @@ def configure_logs(settings: Settings, *, process: str, quiet: bool = False) -> 
 
 
 def formatter(process: str, *, as_json: bool) -> logging.Formatter:
-    def name_process(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        event["process"] = process
+    def add_fields(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event.update({"process": process, **log_fields()})
         return event
 
     of_each_record: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        name_process,
+        add_fields,
     ]
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_json:

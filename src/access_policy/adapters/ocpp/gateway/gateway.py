@@ -23,6 +23,7 @@ from access_policy.adapters.ocpp.outgoing.commands import CommandsOfVersions
 from access_policy.adapters.ocpp.transport.calls import Counters
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
+from access_policy.application.log_fields import add_log_fields
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.domain.ids import ChargerKey
 
@@ -77,6 +78,7 @@ class OcppGateway:
 
     def dispatcher(self, connection: ChargerConnection) -> Dispatch:
         admitted = cast("AdmittedCharger", connection.admission)
+        add_log_fields(tenant=admitted.key[0], charger=admitted.key[1])  # in the connection's task
         charger = self._chargers[connection] = ConnectedCharger(
             key=admitted.key,
             protocol=connection.version.subprotocol,

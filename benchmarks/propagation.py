@@ -1,0 +1,155 @@
+"""A change at the office: how long until the gateway decides by it, and until the office shows a decision of the gateway.
+
+`serve` runs as an operator runs it, in two processes. A vehicle is suspended and reinstated over HTTP; a charger sends
+Authorize after Authorize, and the first attempt that is decided by the change counts, by the time it was sent. The same beside
+Authorize load, and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from access_policy.application.ports.identity import Role
+from access_policy.containers.closing import close_opened
+from access_policy.entrypoints.processes.service import Service
+from access_policy.settings import Settings
+from benchmarks.durable_server import CONTEXT, set_up
+from benchmarks.load_client import tag
+from benchmarks.prober import OCPP16, _call
+
+CHARGERS, LOADED = 101, 100
+PROBER = "CP0100"
+VEHICLE = 7
+ROUNDS = 100
+IN_FLIGHT = 50
+
+
+@dataclass
+class Propagation:
+    """Milliseconds, one for each round: from the request's answer, from the request itself, and until the read models show the
+    decision that the charger has received."""
+
+    load_per_second: float
+    answered_ms: list[float] = field(default_factory=list)
+    asked_ms: list[float] = field(default_factory=list)
+    shown_ms: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        figures = (("answer", self.answered_ms), ("request", self.asked_ms), ("shown", self.shown_ms))
+        return "; ".join(
+            f"{name} p50 {_at(values, 0.5):.1f} ms, p99 {_at(values, 0.99):.1f} ms" for name, values in figures
+        )
+
+
+def measure(environment: Mapping[str, str], *, per_second: float, rounds: int = ROUNDS) -> Propagation:
+    """`environment`: settings of the stores, migrated."""
+    return asyncio.run(_measure(environment, per_second, rounds))
+
+
+async def _measure(environment: Mapping[str, str], per_second: float, rounds: int) -> Propagation:
+    os.environ.update(environment)
+    with tempfile.TemporaryDirectory(prefix="propagation-") as directory:
+        token = await _prepared(Path(directory))
+        async with _serving(Path(directory)) as (http, ocpp):
+            headers = {"Authorization": f"Bearer {token}"}
+            async with (
+                httpx.AsyncClient(base_url=f"{http}/v1", headers=headers, trust_env=False, timeout=30) as office,
+                connect(f"{ocpp}/{PROBER}", subprotocols=[Subprotocol(OCPP16)], compression=None) as charger,
+            ):
+                await _call(charger, "boot", "BootNotification", {"chargePointVendor": "b", "chargePointModel": "b"})
+                async with _load(ocpp, per_second):
+                    seen = Propagation(per_second)
+                    for number in range(rounds):
+                        await _round(office, charger, number, seen)
+                    return seen
+
+
+async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: int, seen: Propagation) -> None:
+    suspending = number % 2 == 0
+    expected, command = ("Blocked", "suspend") if suspending else ("Accepted", "reinstate")
+    asked = time.perf_counter()
+    body = {"reason": "benchmark"} if suspending else None
+    changing = asyncio.create_task(office.post(f"/vehicles/vehicle-{VEHICLE}/{command}", json=body))
+    answered = 0.0
+    for attempt in count():
+        if changing.done() and not answered:
+            changing.result().raise_for_status()
+            answered = time.perf_counter()
+        sent = time.perf_counter()
+        got = await _call(charger, f"{number}-{attempt}-{time.time_ns()}", "Authorize", {"idTag": tag(VEHICLE)})
+        if got["idTagInfo"]["status"] == expected:
+            break
+        await asyncio.sleep(0)
+    decided = time.perf_counter()
+    (await changing).raise_for_status()
+    seen.asked_ms.append(1000 * (sent - asked))
+    seen.answered_ms.append(1000 * (sent - answered) if answered else 0.0)
+    wanted = "denied" if suspending else "allowed"
+    while True:
+        page = (await office.get("/access-events", params={"limit": 1, "charger_id": "charger-100"})).json()["items"]
+        if page and page[0]["decision"] == wanted:
+            break
+    seen.shown_ms.append(1000 * (time.perf_counter() - decided))
+
+
+async def _prepared(directory: Path) -> str:
+    """The depot in a new data directory; returns a token."""
+    service = Service(Settings(data=directory))
+    await set_up(service, CHARGERS)
+    token = service.container.stores.tokens().issue(
+        CONTEXT.tenant_id, Role.ADMIN, subject="bench", ttl=timedelta(hours=1)
+    )
+    await close_opened(service.container)
+    return token
+
+
+@asynccontextmanager
+async def _serving(directory: Path) -> AsyncIterator[tuple[str, str]]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(directory)),
+        *("--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "ACCESS_POLICY_DRAIN_S": "0", "ACCESS_POLICY_LOG_LEVEL": "WARNING"},
+    )
+    assert process.stdout is not None
+    try:
+        http, ocpp = [(await process.stdout.readline()).decode().split()[2 if n == 0 else 1] for n in range(2)]
+        yield http.removesuffix("/v1"), ocpp.rpartition("/")[0]
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
+    if not per_second:
+        yield
+        return
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(LOADED)),
+        *("--in-flight", str(IN_FLIGHT), "--seconds", "3600", "--per-second", str(per_second)),
+    )
+    await asyncio.sleep(3)  # connected, and under way
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _at(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]

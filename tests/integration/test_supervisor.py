@@ -1,0 +1,118 @@
+"""`serve` as an operator runs it: a supervisor, a gateway and an office in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from tests.integration.test_drain import answer_to, booted, set_up
+from tests.support.process import free_port, serving
+
+START_S = 300  # an upper bound on a busy machine
+
+
+@asynccontextmanager
+async def supervised(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, tuple[int, int]]]:
+    """With the data directory of an installation that ran in one process before."""
+    await set_up(data)
+    ports = free_port(), free_port()
+    async with serving(data, ports) as process:
+        yield process, ports
+
+
+def children(process: asyncio.subprocess.Process) -> dict[str, int]:
+    """Process id by name of the part."""
+    found = {}
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "access_policy.entrypoints.processes.child" in arguments:
+                found[arguments[3]] = int(pid)
+    return found
+
+
+async def parts(port: int) -> dict[str, bool]:
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+            return dict((await client.get(f"http://127.0.0.1:{port}/readyz")).json()["parts"])
+    except httpx.TransportError:
+        return {}
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    async with asyncio.timeout(START_S):
+        while not await is_so():  # noqa: ASYNC110  other processes tell nothing
+            await asyncio.sleep(0.05)
+
+
+async def until_ready(port: int) -> None:
+    async def is_ready() -> bool:
+        return all((found := await parts(port)).values()) and bool(found)
+
+    await until(is_ready)
+
+
+async def authorizes(port: int) -> bool:
+    """Whether a charger of the installation gets a decision."""
+    async with connect(f"ws://127.0.0.1:{port}/ocpp/CP0", subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as ws:
+        await ws.send('[2,"m","Authorize",{"idTag":"04A1B2C3D4E5F6"}]')
+        return bool((await answer_to(ws, "m"))["idTagInfo"]["status"] == "Invalid")
+
+
+def is_running(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+async def test_crash_of_one_process_leaves_the_other_serving_and_is_mended(tmp_path: Path) -> None:
+    async with supervised(tmp_path) as (process, (http, ocpp)):
+        await until_ready(http)
+        await (await booted(ocpp, "CP0")).close()
+        before = children(process)
+        os.kill(before["office"], signal.SIGKILL)
+        assert await authorizes(ocpp)
+        await until_ready(http)
+        os.kill(before["gateway"], signal.SIGKILL)
+
+        async def is_missed() -> bool:
+            return (await parts(http)).get("gateway") is False
+
+        await until(is_missed)
+        await until_ready(http)
+        assert await authorizes(ocpp)
+        after = children(process)
+        process.send_signal(signal.SIGINT)  # as Ctrl-C does
+
+        assert await process.wait() == 0
+        assert set(before) == set(after) == {"gateway", "office"}
+        assert not set(before.values()) & set(after.values())
+        assert not any(map(is_running, after.values()))
+
+
+async def test_kill_of_the_supervisor_ends_its_children_and_frees_their_files(tmp_path: Path) -> None:
+    async with supervised(tmp_path) as (process, (http, ocpp)):
+        orphans = children(process)
+        process.kill()
+        await process.wait()
+
+        async def are_gone() -> bool:
+            return not any(map(is_running, orphans.values()))
+
+        await until(are_gone)
+    assert len(orphans) == 2
+    for port in (http, ocpp):
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", port))
