@@ -15,6 +15,7 @@ import pytest
 
 from access_policy.application.follower import Follower
 from access_policy.application.ports.identity import NO_TENANT, Role
+from access_policy.domain.access.reasons import Reason
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.entrypoints.processes.parts import PartName, part_of
 from access_policy.entrypoints.processes.service import Service
@@ -102,6 +103,10 @@ async def test_changes_and_commands_of_one_process_reach_the_other_without_a_pol
             await until(lambda: gateway.chargers.gateway().serving_epoch((ACME, BAY)) is not None)
             await depot.send("POST", "chargers/bay-1/rotate-password")
             assert len(charger.settings_in_force["AuthorizationKey"]) == 40
+            identifier = {"kind": "rfid", "value": CARD}
+            await depot.send("POST", "access-decisions", {"charger_id": "bay-1", "identifier": identifier})
+            assert gateway.deciding.measurements().allowed[Reason.OWN_VEHICLE] == 2
+            assert depot.office.container.deciding.measurements().allowed[Reason.OWN_VEHICLE] == 0
             suspended = await depot.send("POST", "vehicles/bus-7/suspend", {"reason": "stolen"})
             await until(lambda: follower.reached >= int(suspended.headers["X-Log-Position"]))
 

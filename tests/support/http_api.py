@@ -131,7 +131,7 @@ async def http_api(
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=lambda key, _: key in connected,
-        peers=Peers(connections.connected, conditions.owner_of),
+        peers=Peers(connections.connected, conditions.owner_of, lambda: 0),
     )
     app = create_app(container, replace(process, **of_the_process))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -17,6 +17,7 @@ from access_policy.domain.errors import Refused
 from access_policy.entrypoints.http.fields import duration
 from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
+from access_policy.entrypoints.processes.listening import must_be_free
 from access_policy.entrypoints.processes.logs import configure_logs
 from access_policy.entrypoints.processes.safety import NotAllowed, refuse_unsafe
 from access_policy.settings import Settings
@@ -136,8 +137,10 @@ def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
 
     try:
         refuse_unsafe(settings)
-    except NotAllowed as unsafe:
-        refuse(unsafe)
+        must_be_free(settings.http, "the HTTP API")
+        must_be_free(settings.ocpp, "the OCPP server")
+    except (NotAllowed, OSError) as failure:
+        refuse(failure)
     supervisor = Supervisor(environment_of(flags), drain_s=settings.drain_s)
     try:
         if not asyncio.run(supervisor.run(lambda ports: _say_where(settings, ports))):

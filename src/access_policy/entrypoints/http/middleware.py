@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access_policy.application.errors import TooBusy
+from access_policy.application.log_fields import with_log_fields
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.entrypoints.http.auth import authenticated
 from access_policy.entrypoints.http.dependencies import process_of
@@ -45,7 +46,8 @@ class RequestIds:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        with with_log_fields(request_id=request_id):
+            await self._app(scope, receive, send_with_id)
 
 
 class BodyLimit:

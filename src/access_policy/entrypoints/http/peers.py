@@ -16,20 +16,22 @@ from fastapi.responses import Response
 from access_policy.adapters.local_files.sockets import socket_address
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.responses import LOG_POSITION
 
 PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
 TIMEOUT_S: Final = 60.0
-_REQUEST_HEADERS = ("authorization", "content-type", "x-request-id")
+_REQUEST_HEADERS = ("authorization", "content-type")
 _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
     """`urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
-    charger's latest connection."""
+    charger's latest connection; `position` is the position of the log that this process has followed."""
 
     is_here: Callable[[ChargerKey], bool]
     owner_of: Callable[[ChargerKey], Awaitable[str | None]]
+    position: Callable[[], int]
     urls: Mapping[str, str] = field(default_factory=dict)
     sockets: Mapping[str, Path] = field(default_factory=dict)
 
@@ -40,18 +42,38 @@ class Peers:
         owner = await self.owner_of(key) or ""
         if owner not in self.urls and owner not in self.sockets:
             return None
-        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         try:
-            async with self._client(owner) as client:
-                answer = await client.request(
-                    request.method,
-                    request.url.path,
-                    content=await request.body(),
-                    headers={**headers, PASSED_ON: "1"},
-                )
+            return await self._ask(owner, request, await request.body())
         except (httpx.HTTPError, OSError) as error:
             detail = "The process that owns the charger's connection does not answer; try again in a moment."
             raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from error
+
+    async def decision(self, request: Request, key: ChargerKey, body: bytes) -> Response | None:
+        """The decision by the gateway of this machine, which first learns of charges and wrong PINs at its chargers.
+
+        None: this process decides, because it is that gateway, or because the gateway fails. `body` names the attempt, so
+        that an attempt which the gateway has decided all the same is decided only once.
+        """
+        if not self.sockets or PASSED_ON in request.headers:
+            return None
+        owner = await self.owner_of(key) or ""
+        if owner not in self.sockets:
+            return None
+        try:
+            answer = await self._ask(owner, request, body)
+        except (httpx.HTTPError, OSError):
+            return None
+        return None if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else answer
+
+    async def _ask(self, owner: str, request: Request, body: bytes) -> Response:
+        """Raises `httpx.HTTPError` or `OSError`."""
+        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        headers["x-request-id"] = request.state.request_id
+        headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read
+        async with self._client(owner) as client:
+            answer = await client.request(
+                request.method, request.url.path, content=body, headers={**headers, PASSED_ON: "1"}
+            )
         kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
 

@@ -15,7 +15,6 @@ from access_policy.adapters.ocpp.transport.connection import ConnectionLimits
 from access_policy.adapters.ocpp.transport.server import ServerLimits
 from access_policy.adapters.ocpp.transport.tls import TlsFiles, TlsUnusable
 from access_policy.settings import Settings
-from access_policy.settings_values import HostPort
 
 log = logging.getLogger(__name__)
 
@@ -55,20 +54,6 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def tcp_socket(address: HostPort) -> socket.socket:
-    """Bound here because uvicorn ends the process when the address is taken. Raises `OSError`."""
-    host, port = address.host, address.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise OSError(f"the HTTP API cannot listen on {host}:{port}: {error.strerror}") from error
-    return listening
 
 
 def ocpp_limits(settings: Settings) -> ServerLimits:

@@ -29,10 +29,11 @@ from access_policy.entrypoints.http.dependencies import ServingProcess
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.processes.gateway_channel import GatewayChannel, gateway_app
 from access_policy.entrypoints.processes.jobs import background_jobs
+from access_policy.entrypoints.processes.listening import tcp_socket
 from access_policy.entrypoints.processes.loops import running_loop_name
 from access_policy.entrypoints.processes.metrics import Metrics, merged
 from access_policy.entrypoints.processes.parts import Part, PartName
-from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits, renew_certificate, tcp_socket
+from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits, renew_certificate
 from access_policy.entrypoints.processes.readiness import Readiness
 from access_policy.entrypoints.processes.safety import alone_in, refuse_unsafe
 from access_policy.entrypoints.processes.startup import COLLECTED, StartUp, Step, spare_collections
@@ -141,7 +142,7 @@ class Service:
             app = gateway_app(self._app(), self.readiness, self._metrics.of_this_process)
             self._http = await self._listen(app, bound_socket(self._part.channel, socket.SOCK_STREAM), tasks)
         elif ProcessRole.API in self._roles:
-            self._http = await self._listen(self._app(), tcp_socket(self.settings.http), tasks)
+            self._http = await self._listen(self._app(), tcp_socket(self.settings.http, "the HTTP API"), tasks)
 
     async def _listen(self, app: ASGIApp, listening: socket.socket, tasks: asyncio.TaskGroup) -> HttpListener:
         listener = HttpListener(app, listening)
@@ -182,9 +183,12 @@ class Service:
             readiness=self.readiness,
             metrics=self.metrics,
             connected=_connected(self.settings, connections),
-            peers=Peers(connections.connected, conditions.owner_of, self.settings.peers, sockets),
+            peers=Peers(connections.connected, conditions.owner_of, self._followed_to, self.settings.peers, sockets),
         )
         return create_app(self.container, process)
+
+    def _followed_to(self) -> int:
+        return self.container.deciding.follower().reached
 
     async def _stop(self) -> None:
         self._stopping.set()

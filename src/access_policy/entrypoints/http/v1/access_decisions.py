@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
 from access_policy.application.context import Context, new_id
@@ -26,7 +28,7 @@ from access_policy.domain.ids import AttemptId, ChargerId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.auth import OPERATORS, SERVICES, requires
 from access_policy.entrypoints.http.calls import CommandCall
-from access_policy.entrypoints.http.dependencies import Clock, DecisionView, provided
+from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Process, provided
 from access_policy.entrypoints.http.fields import IdentifierBody, Instant, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import NOT_FOUND
@@ -83,15 +85,17 @@ class Decision(ResponseModel):
     operation_id="decide_access",
     dependencies=requires(SERVICES | OPERATORS),
     responses=NOT_FOUND,
+    response_model=Decision,
 )
 async def decide_access(
     body: DecisionBody,
     call: CommandCall,
+    process: Process,
     view: DecisionView,
     clock: Clock,
     decider: Annotated[AttemptDecider, provided(lambda c: c.deciding.decider)],
     decisions: Annotated[DecisionMaker, provided(lambda c: c.deciding.decisions)],
-) -> Decision:
+) -> Decision | Response:
     """The decision is recorded unless `dry_run` is set; `at` decides for another instant, in a dry run only. An operator may
     call this with `dry_run` only."""
     if not body.dry_run and call.caller.role is Role.OPERATOR:
@@ -113,7 +117,12 @@ async def decide_access(
     if body.dry_run:
         event, steps = decisions.preview(attempt, at=body.at or clock.now())
         return _decision(event, steps, attempt_id=None)
-    decided = await decider.authorize(attempt, attempt_id=_attempt_id(body, call.context))
+    attempt_id = _attempt_id(body, call.context)
+    named = {**body.model_dump(mode="json", exclude_none=True), "attempt_id": attempt_id}
+    key = (attempt.tenant_id, attempt.charger_id)
+    if (passed_on := await process.peers.decision(call.request, key, json.dumps(named).encode())) is not None:
+        return passed_on
+    decided = await decider.authorize(attempt, attempt_id=attempt_id)
     await call.settled(decided.position)
     return _decision(decided.event, trace(decided.event), attempt_id=decided.attempt_id)
 
