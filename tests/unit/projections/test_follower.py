@@ -106,6 +106,21 @@ async def test_a_poll_finds_what_nobody_hinted_at(store: EventStore, monkeypatch
     assert diary.read == ["one"]
 
 
+@pytest.mark.parametrize("types", [frozenset(), frozenset({ChargerDisconnected.TYPE, "another.v1"})])
+async def test_wake_for_its_types_or_unknown_ones_makes_the_follower_look_at_once(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, types: frozenset[str]
+):
+    monkeypatch.setattr(store, "on_appended", lambda listener: None)
+    diary = Diary()
+    follower = following(store, diary, poll_s=NEVER_S, types=[ChargerDisconnected.TYPE])
+    async with running(follower), asyncio.timeout(DEADLINE_S):
+        await store.append([notes("a", ["one"])])
+        follower.wake(types)
+        await diary.written.wait()
+
+    assert diary.read == ["one"]
+
+
 async def test_batches_are_as_long_as_asked_and_each_says_how_far_it_reaches(store: EventStore):
     await store.append([notes("a", ["one", "two", "three", "four", "five"])])
     diary = Diary()

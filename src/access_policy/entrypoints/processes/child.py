@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 
@@ -13,7 +14,10 @@ from access_policy.entrypoints.processes.parts import Part, PartName, part_of
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
+log = logging.getLogger(__name__)
+
 CANNOT_RUN = 78  # exit status (EX_CONFIG)
+FAILED = 1
 
 
 def main(name: PartName, descriptor: int) -> int:
@@ -26,8 +30,14 @@ def main(name: PartName, descriptor: int) -> int:
         with explained():
             loops.run(_serve(part, link))
     except CannotRun as failure:
-        link.report(Report(failure=str(failure)))
+        if link.has_reported:
+            log.error("the process ends: %s", failure)
+        else:
+            link.report(Report(failure=str(failure)))
         return CANNOT_RUN
+    except Exception:
+        log.exception("the process failed")
+        return FAILED
     return 0
 
 

@@ -35,10 +35,12 @@ class SupervisorLink:
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
+        self.has_reported = False
         threading.Thread(target=self._watch, name="supervisor watch", daemon=True).start()
 
     def report(self, report: Report) -> None:
         self._socket.sendall(report.line())
+        self.has_reported = True
 
     def _watch(self) -> None:
         try:
