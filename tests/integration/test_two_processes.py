@@ -100,7 +100,7 @@ async def test_changes_and_commands_of_one_process_reach_the_other_without_a_pol
             async with asyncio.timeout(20):
                 while not (await depot.send("GET", "chargers/bay-1")).json()["connected"]:  # noqa: ASYNC110  it is asked
                     await asyncio.sleep(0.02)
-            await until(lambda: gateway.chargers.gateway().serving_epoch((ACME, BAY)) is not None)
+            await until(lambda: gateway.chargers.connections().serving_epoch((ACME, BAY)) is not None)
             await depot.send("POST", "chargers/bay-1/rotate-password")
             assert len(charger.settings_in_force["AuthorizationKey"]) == 40
             identifier = {"kind": "rfid", "value": CARD}
