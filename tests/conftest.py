@@ -11,12 +11,23 @@ import pytest
 
 from tests.support import lengths, ocpp_schemas
 from tests.support.octt import document, ids_of
-from tests.support.postgres_server import databases, own_server, postgres_database, postgres_server
+from tests.support.postgres_server import (
+    databases,
+    migrated_database,
+    migrated_template,
+    own_migrated_template,
+    own_server,
+    postgres_database,
+    postgres_server,
+)
 from tests.support.records import migrated_records, records_database, records_location
 
 __all__ = [  # fixtures
     "databases",
+    "migrated_database",
     "migrated_records",
+    "migrated_template",
+    "own_migrated_template",
     "own_server",
     "postgres_database",
     "postgres_server",

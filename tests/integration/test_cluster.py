@@ -15,8 +15,13 @@ from access_policy.entrypoints.demo.cluster import GATEWAYS, Cluster
 from access_policy.entrypoints.demo.fleet import CHARGERS
 from access_policy.entrypoints.demo.once import all_chargers
 from tests.support.chargers import ConnectionLost, Identifier, SimulatedCharger
+from tests.support.lengths import Length
+
+STORES = Length(ci=1, soak=3, of="stores")
 
 
+@pytest.mark.soak(STORES)
+@pytest.mark.parametrize("databases", STORES.first(["dynamodb", "postgres", "sqlite"]), indirect=True)
 @pytest.mark.usefixtures("databases")
 async def test_the_chargers_of_a_gateway_that_dies_go_on_at_the_other(tmp_path: Path) -> None:
     async with Cluster(tmp_path / "data").running() as cluster:

@@ -21,9 +21,9 @@ WITHIN_S = 60.0
 
 @pytest.fixture
 async def cluster(
-    tmp_path: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, migrated_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Cluster, DemoApi]]:
-    keep_everything_in(postgres_database, monkeypatch)
+    keep_everything_in(migrated_database, monkeypatch)
     async with Cluster(tmp_path / "data").running() as running:
         api = DemoApi(f"http://127.0.0.1:{running.members['api'].http}", await running.token())
         await api.set_up()

@@ -36,10 +36,12 @@ from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId,
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from tests.support.lengths import Length
 from tests.support.process import free_port, recorded, serving
 
 SEED = int(os.environ.get("KILL_SEED", "20261120"))
-KILLS = 4
+KILLS = Length(ci=2, soak=20, of="kills")
+STORES = Length(ci=1, soak=3, of="stores")
 CHARGERS = 12
 VEHICLES = 20
 TENANT = TenantId("kill")
@@ -58,6 +60,8 @@ class Told:
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
+@pytest.mark.soak(KILLS, STORES)
+@pytest.mark.parametrize("databases", STORES.first(["postgres", "dynamodb", "sqlite"]), indirect=True)
 @pytest.mark.usefixtures("databases")
 async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) -> None:
     chance = random.Random(SEED)
@@ -65,10 +69,10 @@ async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) 
     ports = await set_up(tmp_path)
     told = Told()
 
-    for round_ in range(KILLS):
+    for round_ in range(KILLS.count):
         async with serving(tmp_path, ports) as process:
             chargers = [asyncio.create_task(attempts(n, round_, ports[1], told)) for n in range(CHARGERS)]
-            await asyncio.sleep(chance.uniform(0.3, 1.2))
+            await until_answered(told, chance.randint(30, 80))
             process.send_signal(signal.SIGKILL)
             await process.wait()
             await asyncio.gather(*chargers)
@@ -94,6 +98,14 @@ async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) 
         assert isinstance(by_message[key], AccessAllowed if accepted else AccessDenied), key
     for key, status in again.items():
         assert told.answers[key]["idTagInfo"]["status"] == status
+
+
+async def until_answered(told: Told, more: int) -> None:
+    """Return when chargers have received so many more answers."""
+    wanted = len(told.answers) + more
+    async with asyncio.timeout(120):
+        while len(told.answers) < wanted:  # noqa: ASYNC110  the chargers only take notes
+            await asyncio.sleep(0.002)
 
 
 # --- chargers --------------------------------------------------------------------------------------------------------
@@ -186,5 +198,10 @@ async def newest_attempt(port: int, data: Path) -> str:
     )
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:
-        page = (await client.get(f"http://127.0.0.1:{port}/v1/access-events?limit=1")).json()
+        async with asyncio.timeout(60):
+            while True:  # until the read models have caught up
+                page = (await client.get(f"http://127.0.0.1:{port}/v1/access-events?limit=1")).json()
+                if page["items"]:
+                    break
+                await asyncio.sleep(0.05)
     return str(page["items"][0]["attempt_id"])

@@ -12,20 +12,22 @@ from websockets.asyncio.client import connect
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
-from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, set_up
+from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, set_up, until_answered
 from tests.integration.test_store_outage import BOOT, until_ready
+from tests.support.lengths import Length
 from tests.support.postgres_server import keep_everything_in
 from tests.support.process import recorded
 
-KILLS = 40
+KILLS = Length(ci=10, soak=200, of="kills of all sessions")
 KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
-BACK_S = 5.0
+BACK_S = 60.0
 
 
+@pytest.mark.soak(KILLS)
 async def test_what_follows_and_what_decides_come_back_each_time(
-    tmp_path: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, migrated_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_everything_in(postgres_database, monkeypatch)
+    keep_everything_in(migrated_database, monkeypatch)
     await set_up(tmp_path)
     told, killed = Told(), 0
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
@@ -34,9 +36,9 @@ async def test_what_follows_and_what_decides_come_back_each_time(
             async with connect(f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP{number}", subprotocols=["ocpp1.6"]) as ws:
                 await call(ws, "boot", "BootNotification", BOOT)
         chargers = [asyncio.create_task(attempts(n, 1, service.ocpp_port, told)) for n in range(CHARGERS)]
-        async with await psycopg.AsyncConnection.connect(postgres_database, autocommit=True) as other:
-            for _ in range(KILLS):
-                await asyncio.sleep(0.2)
+        async with await psycopg.AsyncConnection.connect(migrated_database, autocommit=True) as other:
+            for _ in range(KILLS.count):
+                await until_answered(told, 6)
                 row = await (await other.execute(KILL, (other.info.dbname,))).fetchone()
                 assert row is not None
                 killed += row[0]
@@ -54,7 +56,7 @@ async def test_what_follows_and_what_decides_come_back_each_time(
                 break
 
     decisions = await recorded(tmp_path)
-    assert killed > KILLS
+    assert killed > KILLS.count
     assert back, "the read models were not followed again in time"
     assert len(told.answers) > 50
     by_message = {(each.lineage.charger_id, each.lineage.message_id) for each in decisions}

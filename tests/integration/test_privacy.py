@@ -30,7 +30,10 @@ from access_policy.domain.ids import TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded, VehicleRemoved
 from access_policy.settings import Settings
 from tests.support.aws import REGION, Stub, client
+from tests.support.lengths import Length
 from tests.support.records import files_of
+
+STORES = Length(ci=1, soak=3, of="stores")
 
 ACME = TenantId("acme")
 IDENTIFIERS = [
@@ -98,6 +101,8 @@ async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
     assert ended == 0
 
 
+@pytest.mark.soak(STORES)
+@pytest.mark.parametrize("databases", STORES.first(["sqlite", "postgres", "dynamodb"]), indirect=True)
 async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(
     tmp_path: Path, databases: str
 ) -> None:
@@ -145,6 +150,8 @@ async def test_what_the_bus_keeps_for_ever_shows_no_value_either(
     assert "sealed" not in archive, "not even what only the vault's keys open"
 
 
+@pytest.mark.soak(STORES)
+@pytest.mark.parametrize("databases", STORES.first(["postgres", "dynamodb", "sqlite"]), indirect=True)
 async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path, databases: str) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     async with serving(data, log) as service:

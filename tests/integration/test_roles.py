@@ -24,6 +24,10 @@ from access_policy.entrypoints.processes.safety import NotAllowed
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger, Vehicle
+from tests.support.lengths import Length
+
+STORES = Length(ci=1, soak=3, of="stores")
+EACH_STORE = pytest.mark.parametrize("databases", STORES.first(["postgres", "dynamodb", "sqlite"]), indirect=True)
 
 ACME = TenantId("acme")
 BAY, OTHER = ChargerId("bay-1"), ChargerId("bay-2")
@@ -110,12 +114,16 @@ async def until(fits: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_two_processes_of_one_name_do_not_share_their_files(cluster: Cluster) -> None:
     with pytest.raises(NotAllowed, match="--instance"):
         async with Service(cluster.api.settings).running():
             pass
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_what_the_api_is_told_every_gateway_decides_by(cluster: Cluster) -> None:
     for gateway, charge_point in (("gw-1", "CP-1"), ("gw-2", "CP-2")):
         async with SimulatedCharger(cluster.spec(gateway, charge_point)) as charger:
@@ -135,6 +143,8 @@ async def test_what_the_api_is_told_every_gateway_decides_by(cluster: Cluster) -
             assert not (await charger.present(1, Identifier.rfid(CARD))).charged
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_the_answer_of_one_process_can_be_read_from_another(cluster: Cluster) -> None:
     told = await cluster.put("depots/south", {"name": "South", "time_zone": "Europe/Berlin"})
     headers = {**cluster.client.headers, "X-Log-Position": told.headers["X-Log-Position"]}
@@ -148,6 +158,8 @@ async def test_the_answer_of_one_process_can_be_read_from_another(cluster: Clust
     assert (ahead.status_code, ahead.json()["type"].rpartition(":")[2]) == (503, "not-caught-up")
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_a_charger_that_moves_belongs_to_the_gateway_it_came_to(cluster: Cluster) -> None:
     url = f"{cluster.spec('gw-1').url}/CP-1"
     async with connect(url, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as left_behind:
@@ -164,6 +176,8 @@ async def test_a_charger_that_moves_belongs_to_the_gateway_it_came_to(cluster: C
     await cluster.shown("chargers/bay-1", lambda shown: not shown["connected"])
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_a_charge_goes_on_and_ends_at_another_gateway(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()
@@ -182,6 +196,8 @@ async def test_a_charge_goes_on_and_ends_at_another_gateway(cluster: Cluster) ->
     assert [event["decision"] for event in events["items"]] == ["allowed"]
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_an_identifier_in_use_at_one_gateway_is_in_use_at_the_other(cluster: Cluster) -> None:
     vehicle = {"name": "Bus 8", "access_class": "own", "identifiers": [{"kind": "mac", "value": "VID:AABBCCDDEEFF"}]}
     await cluster.put("vehicles/bus-8", vehicle)
@@ -204,6 +220,8 @@ async def test_an_identifier_in_use_at_one_gateway_is_in_use_at_the_other(cluste
     assert denied["items"][0]["reason"] == "identifier_in_use"
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_what_needs_the_connection_is_passed_on_to_who_holds_it(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-2")) as charger:
         await charger.until_ready()
@@ -214,6 +232,8 @@ async def test_what_needs_the_connection_is_passed_on_to_who_holds_it(cluster: C
         assert len(charger.settings_in_force["AuthorizationKey"]) == 40
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_a_retired_charger_is_disconnected_by_whoever_holds_it(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()
@@ -222,6 +242,8 @@ async def test_a_retired_charger_is_disconnected_by_whoever_holds_it(cluster: Cl
         await until(lambda: not cluster.holds("gw-1"))
 
 
+@pytest.mark.soak(STORES)
+@EACH_STORE
 async def test_one_gateway_switches_a_charger_and_the_other_lets_it_be(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()

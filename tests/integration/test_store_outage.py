@@ -23,13 +23,26 @@ from access_policy.domain.access_mode import AccessMode, OnStoreOutage
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
-from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, recorded, serving, set_up, tag
+from tests.integration.test_kill import (
+    CHARGERS,
+    TENANT,
+    Told,
+    attempts,
+    call,
+    recorded,
+    serving,
+    set_up,
+    tag,
+    until_answered,
+)
+from tests.support.lengths import Length
 from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database
 
 CONTEXT = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 
 
+ANSWERS = Length(ci=60, soak=2_000, of="answers in an outage")
 Outage = Callable[[], AbstractContextManager[None]]
 
 
@@ -61,11 +74,12 @@ def store_down(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
         yield lambda: file_held(tmp_path / "events.sqlite")
     else:
         server = request.getfixturevalue("own_server")
-        with new_database(server) as url:
+        with new_database(server, request.getfixturevalue("own_migrated_template")) as url:
             keep_everything_in(url, monkeypatch)
             yield server.paused if request.param == "server hangs" else lambda: stopped(server)
 
 
+@pytest.mark.soak(ANSWERS)
 async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Path, store_down: Outage) -> None:
     ports = await set_up(tmp_path)
     told = Told()
@@ -75,9 +89,7 @@ async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Pa
                 await call(ws, "boot", "BootNotification", BOOT)
         with store_down():
             chargers = [asyncio.create_task(attempts(n, 1, ports[1], told)) for n in range(CHARGERS)]
-            async with asyncio.timeout(60):
-                while len(told.answers) < 200:  # noqa: ASYNC110  the chargers only take notes
-                    await asyncio.sleep(0.05)
+            await until_answered(told, ANSWERS.count)
             process.send_signal(signal.SIGKILL)
             await process.wait()
         await asyncio.gather(*chargers)
@@ -120,7 +132,7 @@ async def test_the_policy_of_the_charger_decides_and_an_error_is_no_denial(
                 readiness = await ready(service)
             await until_ready(service)
             follower = service.container.read_side.follower()
-            assert await follower.wait_until(await service.container.stores.store().last_position(), timeout_s=30)
+            assert await follower.wait_until(await service.container.stores.store().last_position(), timeout_s=120)
             rows = (
                 await service.container.read_side.views().attempts(TENANT, AttemptFilter(), cursor=None, limit=9)
             ).items
@@ -143,12 +155,12 @@ async def answer_to(ws: Any, message_id: str, payload: dict[str, Any]) -> list[A
 
 
 async def ready(service: Service) -> dict[str, bool]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = (await client.get(f"http://127.0.0.1:{service.http_port}/readyz")).json()
     return dict(answer.get("parts", answer))
 
 
 async def until_ready(service: Service) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not all((await service.readiness()).values()):  # noqa: ASYNC110  it is asked, it tells nobody
             await asyncio.sleep(0.05)

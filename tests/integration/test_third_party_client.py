@@ -182,7 +182,7 @@ async def recorded(service: Service, charger_id: str) -> list[tuple[str, int | N
 
 async def applied(service: Service, charger_id: str) -> str | None:
     """The mode that was verified, once one was."""
-    for _ in range(200):
+    for _ in range(1_200):
         policy = service.container.deciding.view().charger(TenantId("acme"), ChargerId(charger_id)).policy
         if policy.application.applied_mode is not None:
             return policy.application.applied_mode

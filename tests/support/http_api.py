@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from dependency_injector import providers
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.ports.identity import NO_TENANT, Role
@@ -27,6 +28,7 @@ from access_policy.entrypoints.processes.metrics import Metrics
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
+from tests.support.places import prepare_file
 from tests.support.stores import memory_store
 
 
@@ -98,6 +100,17 @@ def replace_part(container: Container, name: str, part: object) -> None:
     attrgetter(name)(container).override(providers.Object(part))
 
 
+_analysed_routes: list[BaseRoute] = []
+
+
+def share_routes(app: FastAPI) -> None:
+    """Let all apps of this process use the routes of the first: FastAPI analyses a route at its first request, which takes
+    longer than most tests."""
+    if not _analysed_routes:
+        _analysed_routes.extend(app.router.routes)
+    app.router.routes[:] = _analysed_routes
+
+
 @asynccontextmanager
 async def http_api(
     directory: Path,
@@ -125,6 +138,8 @@ async def http_api(
         return {"store": True, "projections": True, "serving": True}
 
     container.stores.keys()  # makes the directory
+    if isinstance(location := container.settings().read_models_location, Path):
+        prepare_file(location)
     connections, conditions = container.chargers.connections(), container.deciding.conditions()
     process = ServingProcess(
         settled=settled,
@@ -134,6 +149,7 @@ async def http_api(
         peers=Peers(connections.connected, conditions.owner_of, lambda: 0),
     )
     app = create_app(container, replace(process, **of_the_process))
+    share_routes(app)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield HttpApi(container, client, app, connected, disconnected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,9 +44,26 @@ def migrated(place: Place, projections: Sequence[Projection] = PROJECTIONS) -> D
     return database
 
 
+@cache
+def _empty_read_models() -> bytes:
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "views.sqlite"
+        migrated(file).close()
+        return file.read_bytes()
+
+
+def prepare_file(file: Path) -> None:
+    """Write empty read models there, unless there are some: a copy takes a tenth of the time of their migrations."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_empty_read_models())
+
+
 def read_models_at(place: Place, projections: Sequence[Projection] = PROJECTIONS) -> ReadModels:
     if isinstance(place, str):
         migrated(place, projections).close()
+    elif projections is PROJECTIONS:
+        prepare_file(place)
     return ReadModels(place, projections)
 
 

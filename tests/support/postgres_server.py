@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, migrated, postgres_url
+from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, migrated, postgres_url, settings_for
 
 __all__ = ["PASSWORD", "postgres_url"]
 
@@ -54,12 +54,13 @@ def a_server(environment: Mapping[str, str] = os.environ) -> Server:
 
 
 @contextmanager
-def new_database(server: Server) -> Iterator[str]:
-    """The URL of an empty database, which is gone afterwards, whoever is still connected to it."""
+def new_database(server: Server, template: str = "template1") -> Iterator[str]:
+    """The URL of an empty database, or of a copy of `template`. It is dropped afterwards, whoever is still connected to it."""
     name = f"access_policy_test_{os.getpid()}_{next(_numbers)}"
     admin = server.server_url("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield server.server_url(name)
     finally:
@@ -81,12 +82,33 @@ def postgres_database(postgres_server: Server) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: Server) -> Iterator[str]:
+    """The name of a database as `access-policy migrate` leaves it, which takes longer than to copy it."""
+    with new_database(postgres_server) as url:
+        migrated(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated_database(postgres_server: Server, migrated_template: str) -> Iterator[str]:
+    with new_database(postgres_server, migrated_template) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[PostgresServer]:
-    """One that may be stopped."""
+    """A server that the test may stop."""
     server = PostgresServer()
     yield server
     server.end()
+
+
+@pytest.fixture(scope="module")
+def own_migrated_template(own_server: PostgresServer) -> Iterator[str]:
+    with new_database(own_server) as url:
+        migrated(url)
+        yield url.rpartition("/")[2]
 
 
 @pytest.fixture(params=["sqlite", "postgres", "dynamodb"])
@@ -96,11 +118,11 @@ def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param == "dynamodb":
         monkeypatch.setenv("ACCESS_POLICY_STORE_URL", request.getfixturevalue("dynamodb_url"))
     if request.param == "postgres":
-        keep_everything_in(request.getfixturevalue("postgres_database"), monkeypatch)
+        keep_everything_in(request.getfixturevalue("migrated_database"), monkeypatch)
     return str(request.param)
 
 
 def keep_everything_in(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process and its children have settings for the database, which is migrated."""
-    for name, value in migrated(url).items():
+    """Give this process and its children settings for the migrated database."""
+    for name, value in settings_for(url).items():
         monkeypatch.setenv(name, value)

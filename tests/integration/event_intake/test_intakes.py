@@ -13,6 +13,7 @@ from access_policy.application.streams import registry_stream
 from access_policy.domain.ids import TenantId
 from tests.integration.event_intake.conftest import Taking
 from tests.support.incoming import CARD, agreement_changed, commissioned, decommissioned, incoming
+from tests.support.lengths import Length
 
 PLATE = {"kind": "plate", "value": "B-AB 1234"}
 
@@ -75,7 +76,16 @@ async def test_an_event_that_comes_again_has_its_effect_once(taking: Taking) -> 
     assert await taking.fate(event) == "applied"
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+# Every case for the intake itself; then by the ways to it, which add nothing of their own to most cases.
+ORDERS = list(itertools.permutations(range(3)))
+BY_EACH_ORDER = [("direct", order) for order in ORDERS] + [
+    (way, order) for order in reversed(ORDERS) for way in ("http", "queue")
+]
+ORDERS_TRIED = Length(ci=8, soak=18, of="orders by different ways")
+
+
+@pytest.mark.soak(ORDERS_TRIED)
+@pytest.mark.parametrize(("taking", "order"), ORDERS_TRIED.first(BY_EACH_ORDER), indirect=["taking"])
 async def test_in_whatever_order_events_come_the_newest_holds(taking: Taking, order: tuple[int, ...]) -> None:
     events = [commissioned("bus-7", 1), decommissioned("bus-7", 2), commissioned("bus-7", 3)]
 
@@ -117,7 +127,17 @@ BAD: list[tuple[str, Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "message", "reason"), BAD, ids=[what for what, *_ in BAD])
+BAD_BY_EACH_WAY = [("direct", *bad) for bad in BAD] + [(way, *bad) for bad in BAD for way in ("http", "queue")]
+BAD_TRIED = Length(ci=19, soak=39, of="bad events by different ways")
+
+
+@pytest.mark.soak(BAD_TRIED)
+@pytest.mark.parametrize(
+    ("taking", "what", "message", "reason"),
+    BAD_TRIED.first(BAD_BY_EACH_WAY),
+    ids=lambda value: value.replace(" ", "_") if isinstance(value, str) and len(value) < 40 else "",
+    indirect=["taking"],
+)
 async def test_a_bad_event_is_refused_with_reasons_and_holds_up_nothing(
     taking: Taking, what: str, message: Any, reason: str
 ) -> None:

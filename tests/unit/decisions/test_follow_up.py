@@ -23,7 +23,7 @@ from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
 from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore
-from tests.support.stores import memory_store
+from tests.support.stores import inline_memory_store, memory_store
 
 KEY: ChargerKey = (TENANT, BAY)
 
@@ -367,7 +367,8 @@ class SilentBay(AskedToStop):
 
 
 async def with_a_silent_bay() -> tuple[Yard, SilentBay]:
-    yard = await yard_over(memory_store())
+    """Over a store without threads: when the loop has had some turns, no work is left."""
+    yard = await yard_over(inline_memory_store())
     yard.gateway = yard.follow_up._gateway = gateway = SilentBay()
     for charger, transaction_id in ((BAY, "101"), (OTHER_BAY, "202")):
         await yard.started(STRANGER, transaction_id, charger=charger)

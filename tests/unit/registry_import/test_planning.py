@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from access_policy.application.ports.views import Page
@@ -330,7 +330,7 @@ NAMED_LIKE_EMPTY = {"vehicle_id": "a", "name": " -", "foreign": False, "valid": 
 
 
 @pytest.mark.soak(FILES)
-@settings(max_examples=FILES.count)
+@settings(max_examples=FILES.count, suppress_health_check=[HealthCheck.filter_too_much])
 @example([NAMED_LIKE_EMPTY], False)
 @given(st.lists(VEHICLES, min_size=1, max_size=6, unique_by=lambda vehicle: vehicle["vehicle_id"]), st.booleans())
 async def test_whatever_is_registered_an_export_of_it_imports_as_all_unchanged(
