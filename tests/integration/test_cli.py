@@ -34,13 +34,13 @@ def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
         (("token", "--tenant", "acme", "--role", "emperor"), 2, "emperor"),
         (("token", "--role", "viewer"), 2, "--tenant"),
         (("token", "--tenant", "acme", "--role", "installation"), 1, "belongs to no tenant"),
-        (("rebuild", "--only", "nonsense"), 1, "there are depots"),
+        (("rebuild", "--only", "nonsense"), 1, "choose from depots"),
         (("serve", "--http", "0.0.0.0:8000"), 1, "loopback"),
         (("serve", "--http", "nonsense"), 2, "HOST:PORT"),
         (("nonsense",), 2, "nonsense"),
     ],
 )
-def test_what_is_refused_is_one_readable_line(
+def test_refused_command_explains_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
     data = () if arguments == ("nonsense",) else ("--data", str(tmp_path))

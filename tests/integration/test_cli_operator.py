@@ -195,12 +195,14 @@ def test_a_proposal_is_weighed(cli: Cli, tmp_path: Path) -> None:
         (("override", "bay-1", "freevend", "--reason", "x"), "exactly one of until"),
         (("rules", "add", "bay-1", *NIGHTS[:-1], "never"), "/end"),
         (("rules", "amend", "bay-1", "none", "--name", "x"), "no rule none"),
-        (("timeline", "bay-1", "--from", "yesterday"), "no time"),
-        (("--time-zone", "Mars/Olympus", "attempts", "list"), "no time zone"),
+        (("timeline", "bay-1", "--from", "yesterday"), "not a valid time"),
+        (("--time-zone", "Mars/Olympus", "attempts", "list"), "unknown time zone"),
         (("vehicles", "put", "v", "--name", "V", "--rfid", "12"), "RFID UID"),
     ],
 )
-def test_a_refusal_is_readable_and_the_exit_status_one(cli: Cli, arguments: tuple[str, ...], says: str) -> None:
+def test_refused_command_explains_in_one_line_and_exits_with_one(
+    cli: Cli, arguments: tuple[str, ...], says: str
+) -> None:
     refused = cli(*arguments, status=1)
 
     assert says in refused.stderr
@@ -213,7 +215,7 @@ def test_usage_is_status_two(cli: Cli) -> None:
     cli("nonsense", status=2)
 
 
-def test_a_problem_is_json_where_json_was_asked_for(cli: Cli) -> None:
+def test_refused_command_with_json_prints_the_problem_document(cli: Cli) -> None:
     problem = json.loads(cli("chargers", "show", "none", "--json", status=1).stderr)
 
     assert problem["status"] == 404
@@ -230,7 +232,7 @@ def test_lists_for_pipes_have_tabs_and_all_rows(cli: Cli) -> None:
     assert len(answer(cli("vehicles", "list", "--limit", "2", "--json"))["items"]) == 2
 
 
-def test_without_a_service_or_a_token_one_is_told_what_to_do(service: tuple[str, Path], tmp_path: Path) -> None:
+def test_command_without_a_service_or_a_token_says_what_to_do(service: tuple[str, Path], tmp_path: Path) -> None:
     runner = CliRunner()
     nowhere = runner.invoke(app, ["--url", "http://127.0.0.1:9", "--token", "x", "status"])
     nobody = runner.invoke(app, ["--url", service[0], "status"], env={"ACCESS_POLICY_TENANT": ""})

@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 import pytest
 
+from access_policy.entrypoints.cli.agreements import AGREEMENT_FIELDS
 from access_policy.entrypoints.cli.depots import DEPOT_FIELDS
-from access_policy.entrypoints.cli.fleet import AGREEMENT_FIELDS, VEHICLE_FIELDS
+from access_policy.entrypoints.cli.vehicles import VEHICLE_FIELDS
 from access_policy.entrypoints.http.fields import RequestModel
 from access_policy.entrypoints.http.v1.agreements import AgreementBody
 from access_policy.entrypoints.http.v1.depots import DepotBody
@@ -35,7 +36,7 @@ def test_agreements_put_with_one_field_keeps_all_others_and_prints_the_change(na
 
     after = narrow.json("agreements", "show", "couriers")
     assert after == {**before, "name": "City couriers", "version": after["version"]}
-    assert printed.splitlines() == ["agreement couriers is set", "  name: Couriers -> City couriers"]
+    assert printed.splitlines() == ["agreement couriers saved", "  name: Couriers -> City couriers"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_agreements_put_widens_only_by_an_option_that_says_so(
 def test_a_new_agreement_needs_its_name_its_fleet_and_its_beginning(cli: Cli) -> None:
     refused = cli(*PUT, "--name", "Couriers", status=1)
 
-    assert "couriers is new: give --fleet, --valid-from" in refused.output
+    assert "couriers is new; give --fleet, --valid-from" in refused.output
 
 
 def test_agreements_put_refuses_options_that_contradict_each_other(narrow: Cli) -> None:

@@ -1,4 +1,4 @@
-"""What the command line makes of answers, by a service that says what the test wants."""
+"""The command line's output for given responses of the service."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def raises(error: Exception) -> Cli:
     ("service", "line"),
     [
         (raises(httpx.ConnectError("refused")), "is the service running? Start it with: access-policy serve"),
-        (raises(httpx.ReadTimeout("")), "did not answer within 60 s; what was asked may still be done"),
+        (raises(httpx.ReadTimeout("")), "did not answer within 60 s; it may still execute the request"),
         (raises(httpx.RemoteProtocolError("cut off")), "http://api: cut off"),
-        (says(404, text="<html>"), "http://api answered 404 Not Found: is it this service?"),
+        (says(404, text="<html>"), "http://api answered 404 Not Found; check that it is the address of this service"),
         (says(302, headers={"Location": "http://elsewhere"}), "http://api answered 302 Found"),
-        (says(200, text="<html>"), "is not this service: it sent no JSON"),
+        (says(200, text="<html>"), "http://api did not answer with JSON"),
         (says(401, json={"detail": "The token is not valid."}), "The token is not valid."),
         (says(403, json={"detail": "This needs one of the roles admin."}), "This needs one of the roles admin."),
         (says(503, json={"title": "The store is down"}), "The store is down"),
@@ -53,7 +53,7 @@ def raises(error: Exception) -> Cli:
         (says(409, json={"detail": "Bad.", "errors": [{"pointer": "", "message": "row"}]}), "Bad.\n  row"),
     ],
 )
-def test_what_goes_wrong_is_said_readably_on_stderr_with_status_one(service: Cli, line: str) -> None:
+def test_command_when_the_service_fails_or_refuses_explains_on_stderr_with_status_one(service: Cli, line: str) -> None:
     refused = service("depots", "list", status=1)
 
     assert refused.stderr.startswith("access-policy: ")
@@ -61,7 +61,7 @@ def test_what_goes_wrong_is_said_readably_on_stderr_with_status_one(service: Cli
     assert refused.stdout == ""
 
 
-def test_who_signed_a_token_with_too_small_a_role_is_told_of_the_other_roles(tmp_path: Path) -> None:
+def test_command_refused_for_the_role_of_a_signed_token_points_to_the_role_option(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir(mode=0o700)
     service = says(403, json={"detail": "This needs one of the roles admin."})
     service.environment = {
@@ -70,12 +70,10 @@ def test_who_signed_a_token_with_too_small_a_role_is_told_of_the_other_roles(tmp
         "ACCESS_POLICY_DATA": str(tmp_path),
     }
 
-    assert (
-        "this was asked as operator; another role is chosen with --role" in service("depots", "list", status=1).stderr
-    )
+    assert "the token has the role operator; choose another with --role" in service("depots", "list", status=1).stderr
 
 
-def test_what_a_charger_sent_does_not_steer_the_terminal() -> None:
+def test_text_from_a_charger_does_not_steer_the_terminal() -> None:
     fault = {"occurred_at": "2026-11-18T12:00:00Z", "charger_id": "bay-1", "info": "\x1b]0;owned\x07\tred\x9b31m"}
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -92,7 +90,7 @@ def test_what_a_charger_sent_does_not_steer_the_terminal() -> None:
     assert "\\u001b]0;owned" in service("faults", "--json").stdout
 
 
-def test_pages_are_followed_to_the_end_or_the_limit() -> None:
+def test_list_follows_pages_to_the_end_or_the_limit() -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -109,7 +107,7 @@ def test_pages_are_followed_to_the_end_or_the_limit() -> None:
 
 
 @pytest.mark.parametrize("command", [("depots", "list"), ("attempts", "follow")])
-def test_an_interrupt_ends_quietly_with_130(command: tuple[str, ...]) -> None:
+def test_command_when_interrupted_ends_quietly_with_130(command: tuple[str, ...]) -> None:
     def interrupted(_: httpx.Request) -> httpx.Response:
         raise KeyboardInterrupt
 
@@ -118,7 +116,7 @@ def test_an_interrupt_ends_quietly_with_130(command: tuple[str, ...]) -> None:
     assert ended.output == ""
 
 
-def test_names_that_the_terminal_cannot_show_do_not_fail_and_json_is_utf8_all_the_same() -> None:
+def test_names_that_the_terminal_cannot_show_do_not_fail_and_json_stays_utf8() -> None:
     depots = {"items": [{"depot_id": "d", "name": "Zoë"}], "next_cursor": None}
     service = says(200, json=depots)
     service.charset = "ascii"
@@ -127,7 +125,7 @@ def test_names_that_the_terminal_cannot_show_do_not_fail_and_json_is_utf8_all_th
     assert "Zoë".encode() in service("depots", "list", "--json").stdout_bytes
 
 
-def test_completion_offers_nothing_and_says_nothing_where_nobody_can_be_asked(
+def test_completion_without_a_reachable_service_offers_and_prints_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     complaints = io.StringIO()

@@ -50,4 +50,4 @@ def test_a_charger_is_shown_on_its_own_clock(cli: Cli) -> None:
 
 
 def test_a_zone_that_does_not_exist_is_refused_whatever_the_command(cli: Cli) -> None:
-    assert "no time zone 'Mars/Olympus'" in cli("--time-zone", "Mars/Olympus", "depots", "list", status=1).stderr
+    assert "unknown time zone 'Mars/Olympus'" in cli("--time-zone", "Mars/Olympus", "depots", "list", status=1).stderr

@@ -26,7 +26,7 @@ def cli_of(answers: list[dict[str, Any]], asked: list[str]) -> Cli:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(registry, "POLL_EVERY_S", 0.0)
 
 
 def test_an_import_that_another_process_holds_or_lost_is_applied_again_until_it_has_ended() -> None:

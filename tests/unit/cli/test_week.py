@@ -59,7 +59,7 @@ def test_a_week_over_a_clock_change_is_drawn_so() -> None:
         "Tue 2027-03-30 ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒",
         "",
         "┃  now, Sat 09:10",
-        "▚  the mode changes within",
+        "▚  the mode changes within this cell",
         "── freevend  baseline",
         "██ managed   rule 'Nights' (rule-1), 2 times, first Sat 27 Mar 22:00",
         "▓▓ managed   override 'visit' (override-1), Mon 29 Mar 12:10 to 14:00",

@@ -1,4 +1,4 @@
-"""The command line: everything an operator does, over the HTTP API, and what starts the service.
+"""The command line: an operator's commands, which call the HTTP API, and the commands that run the service.
 
 Exit status 0: done, 1: refused or failed, 2: usage, 130: interrupted.
 """
@@ -17,21 +17,24 @@ from access_policy import __version__
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import (
     access,
+    agreements,
     chargers,
     databases,
     depots,
     enrolment,
-    fleet,
+    exceptions,
+    overrides,
     overview,
     profiles,
     registry,
+    rules,
     running,
-    schedule,
+    vehicles,
     what_if,
 )
 from access_policy.entrypoints.cli.session import Session
 
-_ANYWHERE = ("--json",)  # people write it last, scripts first
+_ANYWHERE = ("--json",)  # people write it at the end, scripts at the beginning
 
 
 class _Root(TyperGroup):
@@ -44,7 +47,7 @@ class _Root(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, typer.Abort):  # also at a question, which click answers with an Abort
+        except (KeyboardInterrupt, typer.Abort):  # click raises Abort at a prompt
             raise typer.Exit(130) from None
 
 
@@ -65,29 +68,36 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def connect(
     ctx: typer.Context,
-    url: Annotated[str, typer.Option(envvar="ACCESS_POLICY_URL", help="Of the service")] = "http://127.0.0.1:8000",
+    url: Annotated[
+        str, typer.Option(envvar="ACCESS_POLICY_URL", help="Address of the service")
+    ] = "http://127.0.0.1:8000",
     token: Annotated[
         str | None, typer.Option(envvar="ACCESS_POLICY_TOKEN", help="Bearer token", show_default=False)
     ] = None,
     tenant: Annotated[
         str | None,
-        typer.Option("--as-tenant", "--tenant", envvar="ACCESS_POLICY_TENANT", help="Without a token: sign one for it"),
+        typer.Option(
+            "--as-tenant",
+            "--tenant",
+            envvar="ACCESS_POLICY_TENANT",
+            help="Without --token: sign a token for this tenant",
+        ),
     ] = None,
     data: Annotated[
         str,
         typer.Option(
-            "--keys-of", "--data", envvar="ACCESS_POLICY_DATA", help="Directory with the keys to sign it with"
+            "--keys-of", "--data", envvar="ACCESS_POLICY_DATA", help="Directory with the keys that sign the token"
         ),
     ] = "data",
-    role: Annotated[
-        Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Of the token that is signed")
-    ] = Role.OPERATOR,
+    role: Annotated[Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Role of the signed token")] = Role.OPERATOR,
     time_zone: Annotated[
         str | None,
-        typer.Option(envvar="ACCESS_POLICY_TIME_ZONE", help="Of times without an offset [default: the depot's]"),
+        typer.Option(
+            envvar="ACCESS_POLICY_TIME_ZONE", help="Time zone of times without an offset [default: the depot's]"
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the API's answers, for scripts; anywhere in the line")
+        bool, typer.Option("--json", help="Print the API's responses, for scripts; at any position")
     ] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
@@ -95,7 +105,7 @@ def connect(
 ) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not fail
     session = Session(
         url=url,
         token=token,
@@ -108,22 +118,24 @@ def connect(
     )
     ctx.call_on_close(session.close)
     if time_zone is not None:
-        session.zone()  # refused where there is none of that name
+        session.zone()  # end now if the name is unknown
     ctx.obj = session
 
 
-for module in (running, databases, overview, access, what_if, schedule):
+for module in (running, databases, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
 app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
-app.add_typer(profiles.app, name="profile", help="Capability profiles of your own: what a charger model can do")
-app.add_typer(schedule.rules, name="rules", help="Recurring windows of a mode")
-app.add_typer(schedule.exceptions, name="exceptions", help="Whole days with another mode")
-app.add_typer(fleet.agreements, name="agreements", help="Contracts of other fleets with the depot owner")
-app.add_typer(fleet.vehicles, name="vehicles", help="The vehicle registry")
-app.add_typer(registry.app, name="registry", help="Import and export of the registry as CSV")
-app.add_typer(enrolment.denied, name="denied", help="Identifiers that nobody has, refused lately")
-app.add_typer(enrolment.app, name="enrolment", help="Arm a charger: its next unknown identifier is offered")
-app.add_typer(access.sessions, name="sessions", help="Charges under way")
-app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and what came of them")
+app.add_typer(profiles.app, name="profile", help="Your own capability profiles, which describe charger models")
+app.add_typer(rules.app, name="rules", help="Recurring windows with a mode")
+app.add_typer(exceptions.app, name="exceptions", help="Whole days with another mode")
+app.add_typer(agreements.app, name="agreements", help="Other fleets' contracts with the depot owner")
+app.add_typer(vehicles.app, name="vehicles", help="The vehicle registry")
+app.add_typer(registry.app, name="registry", help="Import and export the registry as CSV")
+app.add_typer(enrolment.denied, name="denied", help="Denied identifiers that no vehicle has")
+app.add_typer(
+    enrolment.app, name="enrolment", help="Enrolment sessions: offer the next unknown identifier at a charger"
+)
+app.add_typer(access.sessions, name="sessions", help="Charging sessions")
+app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and sessions")

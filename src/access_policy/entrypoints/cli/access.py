@@ -1,4 +1,4 @@
-"""`access-policy attempts` and `decide`."""
+"""`access-policy sessions`, `attempts` and `decide`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ import typer
 
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import Limit
-from access_policy.entrypoints.cli.past import ChargerOption, DepotOption, Since, Until, identifier, newest, period
+from access_policy.entrypoints.cli.history import (
+    ChargerOption,
+    DepotOption,
+    Since,
+    Until,
+    identifier,
+    period,
+    print_newest,
+)
 from access_policy.entrypoints.cli.printing import (
     Column,
+    compact,
     document,
     done,
     field,
-    given,
     in_local_times,
     local,
     session_of,
     shown,
     styled,
 )
-from access_policy.entrypoints.cli.session import Session, part
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
 attempts = typer.Typer(no_args_is_help=True)
@@ -37,22 +46,22 @@ FOLLOW_EVERY_S = 1.0
 
 @sessions.callback()
 def _sessions() -> None:
-    """A group, although it has one command."""
+    """Make `sessions` a group although it has only one command."""
 
 
 @sessions.command("end")
 def end_session(
     ctx: typer.Context,
     attempt_id: str,
-    reason: Annotated[str, typer.Option(help="Why; it is recorded with your name")],
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
 ) -> None:
-    """End an open session on record, and ask the charger to stop it where it is connected."""
+    """End an open session on record, and request a stop from its charger if that is connected."""
     session = session_of(ctx)
-    answer = session.command("POST", f"/v1/sessions/{part(attempt_id)}/end", {"reason": reason})
-    asked = answer["asked_to_stop"]
+    answer = session.command("POST", f"/v1/sessions/{segment(attempt_id)}/end", {"reason": reason})
+    stop = answer["asked_to_stop"]
     charger = f"charger {answer['charger_id']}"
-    said = f"{charger} was asked to stop it: {asked}" if asked else f"{charger} is not connected"
-    done(session, answer, f"the session of attempt {attempt_id} is over; {said}")
+    text = f"{charger} answered the stop request: {stop}" if stop else f"{charger} is not connected"
+    done(session, answer, f"ended the session of attempt {attempt_id}; {text}")
 
 
 @attempts.command("list")
@@ -60,14 +69,14 @@ def list_attempts(
     ctx: typer.Context,
     decision: Annotated[str | None, typer.Option(help="allowed, denied or none")] = None,
     reason: Annotated[str | None, typer.Option()] = None,
-    would_deny: Annotated[str | None, typer.Option(help="The reason under observe")] = None,
+    would_deny: Annotated[str | None, typer.Option(help="Under observe: the reason that would have denied it")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
     begin: Since = None,
     until: Until = None,
     limit: Limit = 50,
 ) -> None:
-    """Attempts, the newest first."""
+    """List attempts, newest first."""
     session = session_of(ctx)
     rows = session.pages(
         "/v1/access-events",
@@ -79,14 +88,14 @@ def list_attempts(
         depot_id=depot,
         **period(session, begin, until, charger=charger, depot=depot),
     )
-    newest(session, rows, _LAYOUT, limit, nothing="no attempts")
+    print_newest(session, rows, _LAYOUT, limit, nothing="no attempts")
 
 
 @attempts.command("show")
 def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
-    """Why it was decided so, row by row, and what came of it."""
+    """Explain an attempt's decisions row by row, and show its session."""
     session = session_of(ctx)
-    answer = session.get(f"/v1/access-events/{part(attempt_id)}")
+    answer = session.get(f"/v1/access-events/{segment(attempt_id)}")
     if document(session, answer):
         return
     answer = in_local_times(session, answer)
@@ -104,15 +113,15 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
 
 @attempts.command("follow")
 def follow_attempts(ctx: typer.Context, charger: ChargerOption = None, depot: DepotOption = None) -> None:
-    """Attempts as they come, until Ctrl-C."""
+    """Print new attempts until Ctrl-C."""
     session = session_of(ctx)
     for row in _new_attempts(session, charger, depot):
         if session.as_json:
             sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
             sys.stdout.flush()
         else:
-            told = in_local_times(session, row)
-            session.out.print("  ".join(shown(of(told)) for _, of in _LAYOUT), markup=False)
+            localised = in_local_times(session, row)
+            session.out.print("  ".join(shown(of(localised)) for _, of in _LAYOUT), markup=False)
 
 
 def _new_attempts(session: Session, charger: str | None, depot: str | None) -> Iterator[Any]:
@@ -154,9 +163,9 @@ def decide(
     at: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     record: Annotated[bool, typer.Option("--record", help="Record it as an attempt")] = False,
 ) -> None:
-    """May this identifier charge here, and why? Records nothing unless told to."""
+    """Decide whether an identifier may charge here, with the explanation. Nothing is recorded without --record."""
     session = session_of(ctx)
-    body = given(charger_id=charger_id, at=session.instant(at, charger=charger_id))
+    body = compact(charger_id=charger_id, at=session.instant(at, charger=charger_id))
     body |= {"identifier": {"kind": kind, "value": value}, "dry_run": not record}
     answer = session.command("POST", "/v1/access-decisions", body)
     if document(session, answer):
@@ -165,7 +174,7 @@ def decide(
     _explanation(session, answer["explanation"])
     if answer["valid_until"] is not None:
         until = local(answer["valid_until"], session.zones.of({"charger_id": charger_id}))
-        session.out.print(f"holds until {until}", markup=False)
+        session.out.print(f"valid until {until}", markup=False)
 
 
 def _explanation(session: Session, steps: list[Any]) -> None:

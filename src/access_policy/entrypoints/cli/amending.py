@@ -1,5 +1,7 @@
-"""A PUT describes the whole thing: what its body leaves out is as if it had never been set. The `put` commands amend instead:
-they read the thing, change what was named, put it at the version they read, and say what is different."""
+"""Change single fields by PUT, which replaces the whole resource.
+
+The `put` commands read the resource, change the named fields, PUT it with the version they read, and print the changes.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,17 @@ def amend(
     kept_by_null: Collection[str] = (),
     if_match: str | None,
 ) -> tuple[Any, Any]:
-    """What there was (None: nothing) and what there is now. `named` are new values by field, null for one that is emptied;
-    `needed` are the options that something new cannot do without, by field, and `defaults` what it has unless named.
-    `kept_by_null` are fields that a null in the body leaves as they are."""
+    """Amend or create the resource. Return it as it was (None if it is new) and as it is now.
+
+    Args:
+        named: New values by field; null empties the field.
+        needed: The options that a new resource requires, by field.
+        defaults: The values of a new resource's fields that are not named.
+        kept_by_null: Fields that the service keeps if the body has null.
+    """
     before = session.get_if_there(path)
     if before is None and (missing := [option for field, option in needed.items() if named.get(field) is None]):
-        session.refuse(f"{path.rpartition('/')[2]} is new: give {', '.join(missing)}")
+        session.refuse(f"{path.rpartition('/')[2]} is new; give {', '.join(missing)}")
     kept = defaults if before is None else {field: before.get(field) for field in fields}
     body = {field: value for field, value in {**kept, **named}.items() if value is not None}
     if before is not None:
@@ -37,8 +44,8 @@ def amend(
     return before, session.command("PUT", path, body, if_match=version)
 
 
-def said(session: Session, sentence: str, before: Any, after: Any, fields: Collection[str]) -> None:
-    """The answer, or the sentence and each field that is different, old and new."""
+def print_changes(session: Session, sentence: str, before: Any, after: Any, fields: Collection[str]) -> None:
+    """Print the sentence and each changed field, old and new; with `--json` the answer."""
     if document(session, after):
         return
     session.out.print(sentence, markup=False)

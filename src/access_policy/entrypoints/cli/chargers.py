@@ -8,8 +8,9 @@ import typer
 
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
-from access_policy.entrypoints.cli.printing import detail, document, done, field, given, local, session_of, table
-from access_policy.entrypoints.cli.session import Session, part
+from access_policy.entrypoints.cli.printing import compact, detail, document, done, field, local, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 def put_charger(
     ctx: typer.Context,
     charger_id: str,
-    charge_point_id: Annotated[str, typer.Option(help="The identity it connects with")],
+    charge_point_id: Annotated[str, typer.Option(help="The charge point identity that it connects with")],
     depot_id: Annotated[str, typer.Option("--depot")],
     profile: Annotated[str, typer.Option(help="Capability profile; see: access-policy profiles")],
     baseline_mode: Annotated[str, typer.Option(help="freevend or managed")],
@@ -30,9 +31,9 @@ def put_charger(
     password: Annotated[str | None, typer.Option(envvar="ACCESS_POLICY_CHARGER_PASSWORD", help="HTTP Basic")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Register a charger, or set it anew."""
+    """Register a charger, or replace its settings."""
     session = session_of(ctx)
-    body = given(
+    body = compact(
         charge_point_id=charge_point_id,
         depot_id=depot_id,
         profile=profile,
@@ -44,7 +45,7 @@ def put_charger(
         offline_starts=offline_starts,
         password=password,
     )
-    answer = session.command("PUT", f"/v1/chargers/{part(charger_id)}", body, if_match=if_match)
+    answer = session.command("PUT", f"/v1/chargers/{segment(charger_id)}", body, if_match=if_match)
     done(session, answer, f"charger {charger_id} is set")
 
 
@@ -57,7 +58,7 @@ def list_chargers(
     ] = None,
     limit: Limit = None,
 ) -> None:
-    """Chargers as they are now."""
+    """List chargers with their current state."""
     session = session_of(ctx)
     rows = session.pages("/v1/chargers", limit, depot_id=depot_id, sync=sync)
     table(
@@ -81,25 +82,27 @@ def list_chargers(
 def show_charger(
     ctx: typer.Context,
     charger_id: Charger,
-    as_of: Annotated[str | None, typer.Option(help="As it was recorded at this time")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Show the state that was recorded at this time")] = None,
 ) -> None:
+    """Show a charger's settings and state."""
     session = session_of(ctx)
-    path = f"/v1/chargers/{part(charger_id)}"
+    path = f"/v1/chargers/{segment(charger_id)}"
     detail(session, session.get(path, as_of=session.instant(as_of, charger=charger_id)))
 
 
 @app.command("retire")
 def retire_charger(ctx: typer.Context, charger_id: Charger, if_match: IfMatch = None) -> None:
+    """Retire a charger."""
     session = session_of(ctx)
-    answer = session.command("DELETE", f"/v1/chargers/{part(charger_id)}", if_match=if_match)
+    answer = session.command("DELETE", f"/v1/chargers/{segment(charger_id)}", if_match=if_match)
     done(session, answer, f"charger {charger_id} is retired")
 
 
 @app.command("rotate-password")
 def rotate_password(ctx: typer.Context, charger_id: str) -> None:
-    """Give a connected charger a new password; the old one holds until it has used it."""
+    """Give a connected charger a new password. The old one is valid until the charger has used the new one."""
     session = session_of(ctx)
-    answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/rotate-password")
+    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/rotate-password")
     done(session, answer, f"charger {charger_id} has a new password")
 
 
@@ -107,24 +110,24 @@ def rotate_password(ctx: typer.Context, charger_id: str) -> None:
 def copy_policy(
     ctx: typer.Context,
     charger_id: Charger,
-    to: Annotated[list[str], typer.Argument(help="Chargers, or 'all' of the depot")],
+    to: Annotated[list[str], typer.Argument(help="Charger ids, or 'all' for the depot's chargers")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
-    add: Annotated[bool, typer.Option("--add", help="Keep what the other chargers have besides")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Keep the other chargers' own rules and exceptions")] = False,
 ) -> None:
-    """Give other chargers the rules, exceptions and baseline mode of this one."""
+    """Copy the rules, exceptions and baseline mode of this charger to others."""
     session = session_of(ctx)
     body = {"charger_ids": "all" if to == ["all"] else to, "dry_run": dry_run, "replace": not add}
-    results(session, session.command("POST", f"/v1/chargers/{part(charger_id)}/copy-policy", body))
+    results(session, session.command("POST", f"/v1/chargers/{segment(charger_id)}/copy-policy", body))
 
 
 def results(session: Session, answer: Any) -> None:
-    """One line a charger of a command for many."""
+    """Print one line per charger of a command for many. Exit with 1 if any was refused."""
     if document(session, answer):
         return
     for each in answer["results"]:
         problem = each.get("problem")
-        said = problem["detail"] if problem else _changes(session, each) or each.get("rule_id") or "as it should be"
-        session.out.print(f"{each['charger_id']}: {said}", markup=False)
+        text = problem["detail"] if problem else _changes(session, each) or each.get("rule_id") or "unchanged"
+        session.out.print(f"{each['charger_id']}: {text}", markup=False)
     if any(each.get("problem") for each in answer["results"]):
         raise typer.Exit(1)
 
@@ -133,19 +136,19 @@ CHANGES_SHOWN = 5
 
 
 def _changes(session: Session, each: Any) -> str:
-    """What a dry run found, or how many changes were made."""
+    """Describe the changes that a dry run found, or the number of changes made."""
     if "changes" not in each:
         count = each.get("change_count")
         return "" if count is None else f"{count} changes"
     zone = session.zone(each["time_zone"])
-    told = [
+    changes = [
         f"{local(change['start'], zone)} to {local(change['end'], zone)}: "
         f"{change['before']['mode']} becomes {change['after']['mode']}"
         for change in each["changes"]
         if change["before"]["mode"] != change["after"]["mode"]
     ]
-    more = [f"and {len(told) - CHANGES_SHOWN} more"] if len(told) > CHANGES_SHOWN else []
-    return "\n  ".join(["would change", *told[:CHANGES_SHOWN], *more]) if told else "would change no mode"
+    more = [f"and {len(changes) - CHANGES_SHOWN} more"] if len(changes) > CHANGES_SHOWN else []
+    return "\n  ".join(["would change", *changes[:CHANGES_SHOWN], *more]) if changes else "would change no mode"
 
 
 def _cause(cause: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the shell offers for an argument: ids that the service knows, and nothing where it cannot be asked."""
+"""Shell completion of ids, as far as the service can be reached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.session import Session
 
-TIMEOUT_S = 1.0  # a person waits at the prompt
+TIMEOUT_S = 1.0  # the person waits at the prompt
 OFFERED = 200
 
 Complete = Callable[[typer.Context, str], list[str]]
@@ -36,7 +36,7 @@ def _offers(path: str, name: str) -> Complete:
 
 
 def _session(ctx: typer.Context) -> Session | None:
-    """As the command itself would have it, but silent. None where nobody can be asked."""
+    """Return a session like the command's, but without output; None without a token."""
     given = ctx.find_root().params
     if given["token"] is None and (given["tenant"] is None or not (Path(given["data"]) / "keys").is_dir()):
         return None

@@ -1,4 +1,4 @@
-"""`migrate`, `rebuild-read-models` and `parked`: the databases, by who has their settings."""
+"""`migrate`, `rebuild-read-models` and `parked`: commands that open the databases of the settings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from access_policy.settings import Settings
 
 app = typer.Typer()
 
-Projections = Annotated[list[str] | None, typer.Option(help="A projection; without it all are rebuilt")]
+Projections = Annotated[list[str] | None, typer.Option(help="A projection; repeatable [default: all]")]
 
 
 @app.command("migrate")
 def migrate_databases(data: Data = None) -> None:
-    """Bring the databases of the settings to this version. SQLite files need none: they are migrated when they are opened."""
+    """Migrate the databases of the settings to this version. The service migrates SQLite files when it opens them."""
     run(_migrate(settings_of(data=data)))
 
 
@@ -28,18 +28,18 @@ def migrate_databases(data: Data = None) -> None:
 def rebuild_read_models(
     data: Data = None,
     only: Projections = None,
-    parked: Annotated[bool, typer.Option("--parked", help="Those that could not take an event, once they can")] = False,
+    parked: Annotated[bool, typer.Option("--parked", help="Only read models that could not apply an event")] = False,
 ) -> None:
-    """Fold read models from the event log again, beside the ones in use, and swap. The service may go on running."""
+    """Rebuild read models from the event log beside the ones in use, then swap them. The service may keep running."""
     names = [projection.name for projection in PROJECTIONS]
     if unknown := set(only or []) - set(names):
-        refuse(ValueError(f"there is no projection {min(unknown)!r}; there are {', '.join(names)}"))
+        refuse(ValueError(f"unknown projection {min(unknown)!r}; choose from {', '.join(names)}"))
     run(_rebuild(settings_of(data=data), only or names, only_parked=parked))
 
 
 @app.command("parked")
 def list_parked(data: Data = None) -> None:
-    """List events that a read model could not take, each with its reason; `rebuild-read-models --parked` tries again."""
+    """List events that a read model could not apply, with the reason; `rebuild-read-models --parked` tries again."""
     run(_list_parked(settings_of(data=data)))
 
 
@@ -49,21 +49,21 @@ async def _migrate(settings: Settings) -> None:
     from access_policy.adapters.sql.databases import database_at
     from access_policy.adapters.sql.migrations import Part, latest, migrate
 
-    places = {
+    locations = {
         Part.EVENTS: settings.store_location,
         Part.READ_MODELS: settings.read_models_location,
         Part.RECORDS: settings.records_location,
     }
-    for part, place in places.items():
-        if isinstance(place, Path):
-            file = f"each SQLite file in {place}" if part is Part.RECORDS else f"the SQLite file {place}"
+    for part, location in locations.items():
+        if isinstance(location, Path):
+            file = f"each SQLite file in {location}" if part is Part.RECORDS else f"the SQLite file {location}"
             print(f"{part}: {file} is migrated when it is opened")
             continue
-        if isinstance(place, AwsAddress):
-            made = await make_table(place)
-            print(f"{part}: the DynamoDB table {place.name} {'was made' if made else 'is there'}")
+        if isinstance(location, AwsAddress):
+            made = await make_table(location)
+            print(f"{part}: the DynamoDB table {location.name} {'was created' if made else 'exists'}")
             continue
-        database = database_at(place, "migrate", waits=True)
+        database = database_at(location, "migrate", waits=True)
         try:
             with database.writing.begin() as connection:
                 migrate(connection, part)
@@ -84,15 +84,15 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
     models, store = container.read_side.models(), container.stores.store()
     try:
         if only_parked:
-            held_up = {row["projection"] for row in await models.parked()}
-            names = [name for name in names if name in held_up]
+            blocked = {row["projection"] for row in await models.parked()}
+            names = [name for name in names if name in blocked]
         if not names:
             print("no events are parked")
             return
         with Progress() as progress:
-            task = progress.add_task("Folding the log", total=None)
+            task = progress.add_task("Applying events", total=None)
             folded = await models.rebuild(store, names, lambda at, of: progress.update(task, completed=at, total=of))
-        print(f"{', '.join(names)}: {folded} events folded")
+        print(f"{', '.join(names)}: {folded} events applied")
     finally:
         await close_opened(container)
 

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.amending import amend, said
+from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.completion import Depot
-from access_policy.entrypoints.cli.printing import columns, detail, document, done, given, session_of, table
-from access_policy.entrypoints.cli.session import part
+from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
 
 app = typer.Typer(no_args_is_help=True)
 calendars = typer.Typer(no_args_is_help=True)
 
-IfMatch = Annotated[str | None, typer.Option(help="Only if this is still the version")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many [default: all]")]
+IfMatch = Annotated[str | None, typer.Option(help="Change it only if this is still its version")]
+Limit = Annotated[int | None, typer.Option(min=1, help="The most entries to list [default: all]")]
 
 DEPOT_FIELDS = (
     "name",
@@ -33,23 +33,27 @@ DEPOT_FIELDS = (
 def put_depot(
     ctx: typer.Context,
     depot_id: str,
-    name: Annotated[str | None, typer.Option(help="Needed for a new depot")] = None,
+    name: Annotated[str | None, typer.Option(help="Required for a new depot")] = None,
     time_zone: Annotated[
-        str | None, typer.Option(help="IANA name, such as Europe/Berlin; needed for a new depot")
+        str | None, typer.Option(help="IANA name, such as Europe/Berlin; required for a new depot")
     ] = None,
-    language: Annotated[str | None, typer.Option(help="Of what drivers read: en, de, fr, es, nl")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of messages to drivers: en, de, fr, es, nl")] = None,
     longest_override_days: Annotated[int | None, typer.Option()] = None,
     session_max_age_hours: Annotated[
-        int | None, typer.Option(help="A session without energy for so long is ended as lost [default: 48]")
+        int | None, typer.Option(help="Hours without energy after which a session is lost [default: 48]")
     ] = None,
-    identifier_kind: Annotated[list[str] | None, typer.Option(help="Kinds that count here [default: all]")] = None,
-    any_kind: Annotated[bool, typer.Option("--any-kind", help="Identifiers of all kinds count")] = False,
-    exclusive_kind: Annotated[list[str] | None, typer.Option(help="Kinds that charge at one charger at a time")] = None,
+    identifier_kind: Annotated[
+        list[str] | None, typer.Option(help="Kind of identifier valid here; repeatable [default: all]")
+    ] = None,
+    any_kind: Annotated[bool, typer.Option("--any-kind", help="All kinds of identifiers are valid")] = False,
+    exclusive_kind: Annotated[
+        list[str] | None, typer.Option(help="Kind that may charge at one charger at a time; repeatable")
+    ] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Register a depot, or amend it: what is not named stays as it is, and what changed is printed."""
+    """Register a depot, or change the named settings and print the changes."""
     session = session_of(ctx)
-    named = given(
+    named = compact(
         name=name,
         time_zone=time_zone,
         language=language,
@@ -63,21 +67,23 @@ def put_depot(
     named |= {"identifier_kinds": None} if any_kind else {}
     needed = {"name": "--name", "time_zone": "--time-zone"}
     before, answer = amend(
-        session, f"/v1/depots/{part(depot_id)}", DEPOT_FIELDS, named, needed=needed, if_match=if_match
+        session, f"/v1/depots/{segment(depot_id)}", DEPOT_FIELDS, named, needed=needed, if_match=if_match
     )
-    said(session, f"depot {depot_id} is set", before, answer, DEPOT_FIELDS)
+    print_changes(session, f"depot {depot_id} saved", before, answer, DEPOT_FIELDS)
 
 
 @app.command("list")
 def list_depots(ctx: typer.Context, limit: Limit = None) -> None:
+    """List depots."""
     session = session_of(ctx)
     table(session, session.pages("/v1/depots", limit), columns("depot_id", "name", "time_zone", "language"))
 
 
 @app.command("show")
 def show_depot(ctx: typer.Context, depot_id: Depot) -> None:
+    """Show a depot."""
     session = session_of(ctx)
-    detail(session, session.get(f"/v1/depots/{part(depot_id)}"))
+    detail(session, session.get(f"/v1/depots/{segment(depot_id)}"))
 
 
 # --- holiday calendars -------------------------------------------------------------------------------------------------
@@ -92,10 +98,10 @@ def put_calendar(
     name: Annotated[str, typer.Option()],
     if_match: IfMatch = None,
 ) -> None:
-    """Set a calendar's days."""
+    """Replace a calendar's days."""
     session = session_of(ctx)
     body = {"name": name, "days": [_day(session, each) for each in day]}
-    answer = session.command("PUT", _address(depot_id, calendar_id), body, if_match=if_match)
+    answer = session.command("PUT", _path(depot_id, calendar_id), body, if_match=if_match)
     done(session, answer, f"calendar {calendar_id} has {len(body['days'])} entries")
 
 
@@ -105,18 +111,16 @@ def import_calendar(
     depot_id: Depot,
     calendar_id: str,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
-    name: Annotated[str | None, typer.Option(help="[default: the file's own]")] = None,
-    years: Annotated[str | None, typer.Option(help="For which its repeating days are taken, such as 2026-2028")] = None,
-    timed: Annotated[
-        bool, typer.Option("--timed", help="Also take the days of events with times, such as 8 to 17")
-    ] = False,
+    name: Annotated[str | None, typer.Option(help="[default: the file's name for it]")] = None,
+    years: Annotated[str | None, typer.Option(help="Years to import for repeating days, such as 2026-2028")] = None,
+    timed: Annotated[bool, typer.Option("--timed", help="Also import events with times, as whole days")] = False,
     if_match: IfMatch = None,
 ) -> None:
-    """Set a calendar's days from an .ics file."""
+    """Replace a calendar's days by those of an .ics file."""
     session = session_of(ctx)
     answer = session.command(
         "PUT",
-        _address(depot_id, calendar_id),
+        _path(depot_id, calendar_id),
         file=file.read_bytes(),
         file_type="text/calendar",
         if_match=if_match,
@@ -126,22 +130,24 @@ def import_calendar(
     )
     left = [each for each in answer.get("timed_events", []) if not each["imported"]]
     for each in left:
-        text = f"not taken: {each['summary']} ({each['starts_at']}) has times; --timed takes it as whole days"
+        text = f"not imported: {each['summary']} ({each['starts_at']}) has times; --timed imports it as whole days"
         session.err.print(text, markup=False)
     done(session, answer, f"calendar {calendar_id} has {len(answer.get('days', []))} entries")
 
 
 @calendars.command("list")
 def list_calendars(ctx: typer.Context, depot_id: Depot) -> None:
+    """List a depot's holiday calendars."""
     session = session_of(ctx)
-    answer = session.get(f"/v1/depots/{part(depot_id)}/calendars")
+    answer = session.get(f"/v1/depots/{segment(depot_id)}/calendars")
     table(session, answer["items"], columns("calendar_id", "name", "day_count"), nothing="no calendars")
 
 
 @calendars.command("show")
 def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None:
+    """Show a calendar's days."""
     session = session_of(ctx)
-    answer = session.get(_address(depot_id, calendar_id))
+    answer = session.get(_path(depot_id, calendar_id))
     if not document(session, answer):
         session.out.print(f"{answer['name']} ({calendar_id})", markup=False)
         table(session, answer["days"], columns("date", "until_date", "reason"))
@@ -149,18 +155,19 @@ def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None
 
 @calendars.command("remove")
 def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str, if_match: IfMatch = None) -> None:
+    """Remove a calendar that no rule uses."""
     session = session_of(ctx)
-    answer = session.command("DELETE", _address(depot_id, calendar_id), if_match=if_match)
-    done(session, answer, f"calendar {calendar_id} is gone")
+    answer = session.command("DELETE", _path(depot_id, calendar_id), if_match=if_match)
+    done(session, answer, f"removed calendar {calendar_id}")
 
 
-def _address(depot_id: str, calendar_id: str) -> str:
-    return f"/v1/depots/{part(depot_id)}/calendars/{part(calendar_id)}"
+def _path(depot_id: str, calendar_id: str) -> str:
+    return f"/v1/depots/{segment(depot_id)}/calendars/{segment(calendar_id)}"
 
 
 def _day(session: Any, text: str) -> dict[str, str]:
     dates, separator, reason = text.partition("=")
     if not separator or not reason:
-        session.refuse(f"{text!r} is no DATE=REASON; write 2026-12-25=Christmas")
+        session.refuse(f"{text!r} is not DATE=REASON; write 2026-12-25=Christmas")
     first, _, last = dates.partition("..")
-    return given(date=first, until_date=last or None, reason=reason)
+    return compact(date=first, until_date=last or None, reason=reason)

@@ -8,8 +8,8 @@ import typer
 
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import Limit
-from access_policy.entrypoints.cli.printing import columns, detail, done, field, given, local, session_of, table
-from access_policy.entrypoints.cli.session import part
+from access_policy.entrypoints.cli.printing import columns, compact, detail, done, field, local, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
 
 denied = typer.Typer(no_args_is_help=True)
 app = typer.Typer(no_args_is_help=True)
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @denied.command("list")
 def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
-    """Identifiers that nobody has, the latest first."""
+    """List denied identifiers that no vehicle has, latest first."""
     session = session_of(ctx)
     shown = [
         ("id", field("denied_id")),
@@ -28,7 +28,7 @@ def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
         ("chargers", field("charger_ids")),
         ("bytes reversed", field("byte_reversed_vehicle_id")),
     ]
-    table(session, session.pages("/v1/denied-identifiers", limit), shown, nothing="nothing was refused as unknown")
+    table(session, session.pages("/v1/denied-identifiers", limit), shown, nothing="no denied identifiers")
 
 
 @denied.command("enrol")
@@ -36,15 +36,15 @@ def enrol(
     ctx: typer.Context,
     denied_id: str,
     vehicle_id: Annotated[str, typer.Option("--vehicle")],
-    name: Annotated[str | None, typer.Option(help="Of a new vehicle [default: its id]")] = None,
-    own: Annotated[bool, typer.Option("--own", help="A new vehicle of the own fleet")] = False,
-    agreement: Annotated[str | None, typer.Option(help="A new vehicle under this agreement")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of a new vehicle [default: its id]")] = None,
+    own: Annotated[bool, typer.Option("--own", help="Register a new vehicle of the own fleet")] = False,
+    agreement: Annotated[str | None, typer.Option(help="Register a new vehicle under this agreement")] = None,
 ) -> None:
-    """Make the identifier one of a vehicle, which is registered if there is none of that id."""
+    """Add the identifier to a vehicle, which is registered if it does not exist."""
     session = session_of(ctx)
     access_class = "agreement" if agreement is not None else "own" if own else None
-    body = given(vehicle_id=vehicle_id, name=name, access_class=access_class, agreement_id=agreement)
-    answer = session.command("POST", f"/v1/denied-identifiers/{part(denied_id)}/enrol", body)
+    body = compact(vehicle_id=vehicle_id, name=name, access_class=access_class, agreement_id=agreement)
+    answer = session.command("POST", f"/v1/denied-identifiers/{segment(denied_id)}/enrol", body)
     done(session, answer, f"vehicle {vehicle_id} has {len(answer['identifiers'])} identifiers")
 
 
@@ -54,13 +54,13 @@ def arm(
     charger_id: Charger,
     minutes: Annotated[int, typer.Option()] = 5,
     kind: Annotated[
-        str | None, typer.Option(help="What will be presented, such as mac: checked against the profile")
+        str | None, typer.Option(help="Kind that will be presented, such as mac; checked against the profile")
     ] = None,
 ) -> None:
-    """For some minutes: the next unknown identifier presented at the charger is offered."""
+    """Offer the next unknown identifier presented at the charger, for some minutes."""
     session = session_of(ctx)
     answer = session.command(
-        "POST", f"/v1/chargers/{part(charger_id)}/enrolment-session", given(minutes=minutes, kind=kind)
+        "POST", f"/v1/chargers/{segment(charger_id)}/enrolment-session", compact(minutes=minutes, kind=kind)
     )
     until = local(answer["expires_at"], session.zones.of({"charger_id": charger_id}))
     done(session, answer, f"{charger_id} is armed until {until}")
@@ -68,8 +68,9 @@ def arm(
 
 @app.command("show")
 def show(ctx: typer.Context, charger_id: Charger) -> None:
+    """Show a charger's enrolment session."""
     session = session_of(ctx)
-    answer = session.get(f"/v1/chargers/{part(charger_id)}/enrolment-session")
+    answer = session.get(f"/v1/chargers/{segment(charger_id)}/enrolment-session")
     detail(
         session,
         answer,
@@ -79,6 +80,7 @@ def show(ctx: typer.Context, charger_id: Charger) -> None:
 
 @app.command("cancel")
 def cancel(ctx: typer.Context, charger_id: Charger) -> None:
+    """Cancel a charger's enrolment session."""
     session = session_of(ctx)
-    answer = session.command("DELETE", f"/v1/chargers/{part(charger_id)}/enrolment-session")
-    done(session, answer, f"{charger_id} is not armed any more")
+    answer = session.command("DELETE", f"/v1/chargers/{segment(charger_id)}/enrolment-session")
+    done(session, answer, f"{charger_id} is no longer armed")

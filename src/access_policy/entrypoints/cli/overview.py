@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.depots import Limit
-from access_policy.entrypoints.cli.past import (
+from access_policy.entrypoints.cli.history import (
     ChargerOption,
     DepotOption,
     Since,
     Until,
-    newest,
     next_second,
     period,
+    print_newest,
     text_of,
 )
 from access_policy.entrypoints.cli.printing import columns, document, session_of, shown, table
@@ -29,7 +29,7 @@ app = typer.Typer()
 def report(
     ctx: typer.Context,
     by: Annotated[
-        str, typer.Option(help="Some of day, depot, charger, access_class, reason, would_deny, decision")
+        str, typer.Option(help="Comma-separated: day, depot, charger, access_class, reason, would_deny, decision")
     ] = "day",
     begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
@@ -37,7 +37,7 @@ def report(
     depot: DepotOption = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
 ) -> None:
-    """Attempts counted."""
+    """Count attempts by day, charger, reason and so on."""
     session = session_of(ctx)
     query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
     _report(session, "/v1/reports/access", query, csv=csv, nothing="no attempts in this period")
@@ -46,7 +46,7 @@ def report(
 def _period(
     session: Session, begin: str | None, until: str | None, *, charger: str | None, depot: str | None, days: int
 ) -> dict[str, str | None]:
-    """The query of a report: its period, by default the last `days` days, and the charger and the depot asked for."""
+    """Return a report's query: charger, depot and period, by default the last `days` days."""
     now = next_second()
     return {
         "charger_id": charger,
@@ -58,11 +58,11 @@ def _period(
 
 def _report(session: Session, path: str, query: Mapping[str, Any], *, csv: bool, nothing: str) -> None:
     accept = "text/csv" if csv else "application/json"
-    answered = session.ask("GET", path, query=query, headers={"Accept": accept})
+    response = session.request("GET", path, query=query, headers={"Accept": accept})
     if csv:
-        typer.echo(answered.content, nl=False)
+        typer.echo(response.content, nl=False)
         return
-    answer = session.document(answered)
+    answer = session.document(response)
     if not document(session, answer):
         rows = answer["rows"]
         table(session, rows, columns(*(rows[0] if rows else ())), nothing=nothing)
@@ -71,15 +71,17 @@ def _report(session: Session, path: str, query: Mapping[str, Any], *, csv: bool,
 @app.command("mode-compliance")
 def mode_compliance(
     ctx: typer.Context,
-    by: Annotated[str, typer.Option(help="Some of day, depot, charger")] = "day",
+    by: Annotated[str, typer.Option(help="Comma-separated: day, depot, charger")] = "day",
     begin: Annotated[str | None, typer.Option("--from", help="[default: seven days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
-    on_time: Annotated[int | None, typer.Option(help="Seconds that a transition may be late [default: 60]")] = None,
+    on_time: Annotated[
+        int | None, typer.Option(help="Seconds within which a transition is on time [default: 60]")
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
 ) -> None:
-    """Did chargers enter their modes when they were due?"""
+    """Report how many mode transitions were on time, late or missed."""
     session = session_of(ctx)
     period = _period(session, begin, until, charger=charger, depot=depot, days=7)
     query = {"group_by": by, "on_time_s": on_time, **period}
@@ -95,48 +97,48 @@ def mode_changes(
     until: Until = None,
     limit: Limit = 50,
 ) -> None:
-    """Each switch of a charger: when it was due, when it was applied, how that is known."""
+    """List mode switches: when each was due, when it was applied, and the evidence."""
     session = session_of(ctx)
     query = period(session, begin, until, charger=charger, depot=depot)
     rows = session.pages("/v1/mode-changes", limit, charger_id=charger, depot_id=depot, **query)
     names = ("due_at", "charger_id", "mode", "outcome", "applied_at", "lateness_s", "how_known")
-    newest(session, rows, columns(*names), limit, nothing="no mode changes")
+    print_newest(session, rows, columns(*names), limit, nothing="no mode changes")
 
 
 @app.command()
 def faults(
     ctx: typer.Context, charger: ChargerOption = None, begin: Since = None, until: Until = None, limit: Limit = 50
 ) -> None:
-    """Charger faults, without those that only showed a denial."""
+    """List charger faults, without those that only signalled a denial."""
     session = session_of(ctx)
     query = period(session, begin, until, charger=charger)
     rows = session.pages("/v1/faults", limit, charger_id=charger, **query)
     names = ("occurred_at", "charger_id", "connector_id", "error_code", "vendor_error_code", "info", "cleared_at")
-    newest(session, rows, columns(*names), limit, nothing="no faults")
+    print_newest(session, rows, columns(*names), limit, nothing="no faults")
 
 
 @app.command()
 def lockouts(
     ctx: typer.Context, charger: ChargerOption = None, begin: Since = None, until: Until = None, limit: Limit = 50
 ) -> None:
-    """Where too many wrong PINs were typed."""
+    """List lock-outs after too many wrong PINs."""
     session = session_of(ctx)
     query = period(session, begin, until, charger=charger)
     rows = session.pages("/v1/pin-lockouts", limit, charger_id=charger, **query)
     names = ("locked_at", "locked_until", "charger_id", "source", "attempt_id")
-    newest(session, rows, columns(*names), limit, nothing="no lock-outs")
+    print_newest(session, rows, columns(*names), limit, nothing="no lock-outs")
 
 
 @app.command()
 def profiles(ctx: typer.Context) -> None:
-    """Capability profiles that chargers can be given."""
+    """List the available capability profiles."""
     session = session_of(ctx)
     table(session, session.get("/v1/profiles")["items"], columns("name", "title", "protocols", "mode_control"))
 
 
 @app.command()
 def status(ctx: typer.Context) -> None:
-    """Is the service ready, and are the chargers in their modes?"""
+    """Show whether the service is ready and the chargers are in their modes."""
     session = session_of(ctx)
     ready = session.ready()
     if not ready["ready"]:

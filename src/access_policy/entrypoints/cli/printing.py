@@ -1,4 +1,4 @@
-"""Answers for people: tables, details and sentences. With `--json` the API's own document and nothing else."""
+"""Print responses for people as tables, details and sentences; with `--json` the API's document and nothing else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from access_policy.entrypoints.cli.session import Session, harmless
+from access_policy.entrypoints.cli.quoting import printable
+from access_policy.entrypoints.cli.session import Session
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], Any]]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_BROKEN_NEVER = 20  # characters of a word that a narrow terminal must not break
+_UNBROKEN_MAX = 20  # characters of a word that a narrow terminal must not break
 
 _STYLES = {
     "allowed": "green",
@@ -45,7 +46,7 @@ def session_of(ctx: typer.Context) -> Session:
 
 
 def document(session: Session, answer: Any) -> bool:
-    """Printed as JSON if that was asked for; then nothing else is to be printed."""
+    """Print the answer if `--json` was given. Return True if so; the caller then prints nothing else."""
     if session.as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(answer)))  # bytes: JSON is UTF-8, whatever the terminal is
     return session.as_json
@@ -57,9 +58,9 @@ def table(
     columns: Sequence[Column],
     *,
     about: Row | None = None,
-    nothing: str = "nothing there",
+    nothing: str = "no entries",
 ) -> None:
-    """`about`: the charger or depot whose clock shows the times, where the rows do not say."""
+    """Print rows. `about`: the charger or depot whose local time applies if a row names none."""
     items = list(rows)
     if document(session, {"items": items}):
         return
@@ -69,26 +70,26 @@ def table(
     local_rows = (in_local_times(session, row, about) for row in items)
     cells = [[of(row) for _, of in columns] for row in local_rows]
     names = [name for name, _ in columns]
-    if not session.out.is_terminal:  # for pipes: tabs, and nothing cut off
+    if not session.out.is_terminal:  # for pipes: tabs and complete values
         for line in (names, *cells):
             sys.stdout.write("\t".join(map(shown, line)) + "\n")
         return
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    told = [place for place in range(len(names)) if any(shown(line[place]) for line in cells)]
-    for place in told:
+    shown_columns = [place for place in range(len(names)) if any(shown(line[place]) for line in cells)]
+    for place in shown_columns:
         grid.add_column(names[place], overflow="fold", no_wrap=all(_is_word(line[place]) for line in cells))
     for line in cells:
-        grid.add_row(*(styled(line[place]) for place in told))
+        grid.add_row(*(styled(line[place]) for place in shown_columns))
     session.out.print(grid)
 
 
 def _is_word(value: Any) -> bool:
     text = shown(value)
-    return len(text) <= _BROKEN_NEVER and " " not in text
+    return len(text) <= _UNBROKEN_MAX and " " not in text
 
 
 def in_local_times(session: Session, row: Row, about: Row | None = None) -> Any:
-    """What an answer's instants are on the clocks of the depot it is about."""
+    """Convert the instants in an answer to its depot's local time."""
     return _with_local_times(row, lambda: session.zones.of(about or row))
 
 
@@ -105,7 +106,7 @@ def _with_local_times(value: Any, zone: Callable[[], ZoneInfo]) -> Any:
 
 
 def detail(session: Session, answer: Row, names: Sequence[str] | None = None) -> None:
-    """One thing, a line a field; what is empty is left out."""
+    """Print one object, a line per field, without empty fields."""
     if document(session, answer):
         return
     answer = in_local_times(session, answer)
@@ -122,6 +123,7 @@ def detail(session: Session, answer: Row, names: Sequence[str] | None = None) ->
 
 
 def done(session: Session, answer: Any, sentence: str) -> None:
+    """Print the sentence, or with `--json` the answer."""
     if not document(session, answer):
         session.out.print(sentence, markup=False)
 
@@ -142,11 +144,11 @@ def shown(value: Any) -> str:
         case list() | tuple():
             return ", ".join(shown(each) for each in value)
         case _:
-            return harmless(str(value))
+            return printable(str(value))
 
 
 def local(at: str | None, zone: ZoneInfo) -> str:
-    """An instant of an answer as a clock in `zone` shows it."""
+    """Format an instant of an answer in the local time of `zone`."""
     if at is None:
         return ""
     return datetime.fromisoformat(at).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -160,6 +162,6 @@ def columns(*names: str) -> list[Column]:
     return [(name, field(name)) for name in names]
 
 
-def given(**values: Any) -> dict[str, Any]:
-    """A body of what was given; options that were left out are left out."""
+def compact(**values: Any) -> dict[str, Any]:
+    """Return the values without None and empty lists: the options that were given."""
     return {name: value for name, value in values.items() if value is not None and value != []}

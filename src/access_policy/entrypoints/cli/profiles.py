@@ -1,4 +1,4 @@
-"""`access-policy profile …` and `access-policy chargers probe`: what charger models can do."""
+"""`access-policy profile` and `access-policy chargers probe`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from access_policy.entrypoints.cli.chargers import app as chargers
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, detail, document, done, session_of, table
-from access_policy.entrypoints.cli.session import part
+from access_policy.entrypoints.cli.quoting import segment
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("show")
 def show_profile(ctx: typer.Context, name: str) -> None:
+    """Show a profile."""
     session = session_of(ctx)
-    detail(session, session.get(f"/v1/profiles/{part(name)}"))
+    detail(session, session.get(f"/v1/profiles/{segment(name)}"))
 
 
 @app.command("put")
@@ -31,17 +32,17 @@ def put_profile(
     file: Annotated[Path, typer.Argument(help="A TOML or JSON file with the fields in docs/chargers.md")],
     if_match: IfMatch = None,
 ) -> None:
-    """Put a profile of your own; chargers that have it follow the change."""
+    """Add or replace your own profile; its chargers adopt the change."""
     session = session_of(ctx)
-    answer = session.command("PUT", f"/v1/profiles/{part(name)}", _definition(file), if_match=if_match)
-    done(session, answer, f"profile {name} is put")
+    answer = session.command("PUT", f"/v1/profiles/{segment(name)}", _definition(file), if_match=if_match)
+    done(session, answer, f"profile {name} saved")
 
 
 @app.command("remove")
 def remove_profile(ctx: typer.Context, name: str, if_match: IfMatch = None) -> None:
-    """Remove a profile of your own that no charger has."""
+    """Remove your own profile, which no charger may have."""
     session = session_of(ctx)
-    answer = session.command("DELETE", f"/v1/profiles/{part(name)}", if_match=if_match)
+    answer = session.command("DELETE", f"/v1/profiles/{segment(name)}", if_match=if_match)
     done(session, answer, f"profile {name} is removed")
 
 
@@ -49,18 +50,18 @@ def remove_profile(ctx: typer.Context, name: str, if_match: IfMatch = None) -> N
 def probe(ctx: typer.Context, charger_id: Charger) -> None:
     """Read a connected charger's settings, change none, and propose capability profiles."""
     session = session_of(ctx)
-    answer = session.command("POST", f"/v1/chargers/{part(charger_id)}/probe")
+    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/probe")
     if document(session, answer):
         return
     about = " ".join(str(answer[name]) for name in ("vendor", "model", "firmware", "protocol") if answer[name])
-    session.out.print(f"{about}: {answer['proposed'] or 'no profile'} is proposed", markup=False)
+    session.out.print(f"{about}: proposed profile: {answer['proposed'] or 'none'}", markup=False)
     rows = [{**each, "because": " ".join(each["because"])} for each in answer["candidates"]]
     table(session, rows, columns("profile", "fit", "evidence", "because"), nothing="no profile fits")
-    table(session, answer["settings"], columns("name", "value", "writable"), nothing="no setting speaks of access")
+    table(session, answer["settings"], columns("name", "value", "writable"), nothing="no settings about access")
 
 
 def _definition(file: Path) -> dict[str, Any]:
-    """The file's document; the name comes from the command line. Ends the command where it cannot be read."""
+    """Read the profile's file. End the command if it cannot be read."""
     try:
         text = file.read_text("utf-8-sig")
         loaded: dict[str, Any] = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)

@@ -1,4 +1,4 @@
-"""`access-policy registry`: plan an import, look at it, apply exactly the plan; export."""
+"""`access-policy registry`: plan an import, review the plan, apply it; export."""
 
 from __future__ import annotations
 
@@ -11,68 +11,73 @@ import typer
 from rich.progress import Progress
 
 from access_policy.entrypoints.cli.printing import Column, document, done, field, session_of, shown, table
-from access_policy.entrypoints.cli.session import Session, part
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
 ROWS_SHOWN = 50
-ASK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 
-Partial = Annotated[bool, typer.Option("--partial", help="Leave out the rows with errors and apply the others")]
-Removals = Annotated[int | None, typer.Option("--confirm-removals", help="The exact number, where many are removed")]
+Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
+Removals = Annotated[
+    int | None, typer.Option("--confirm-removals", help="The exact number, if many vehicles would be removed")
+]
 
 
 @app.command("import")
 def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    replace: Annotated[bool, typer.Option("--replace", help="Remove the vehicles that the file does not have")] = False,
-    apply: Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply it without asking")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove vehicles that are not in the file")] = False,
+    apply: Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")] = False,
     partial: Partial = False,
     confirm_removals: Removals = None,
 ) -> None:
-    """Plan an import of a CSV file, show what it would change, and apply it when told to."""
+    """Plan an import of a CSV file, show its changes, and apply it after confirmation."""
     session = session_of(ctx)
     mode = "replace" if replace else "merge"
     plan = session.command("POST", "/v1/registry/imports", file=file.read_bytes(), file_type="text/csv", mode=mode)
     if not apply and (session.as_json or not sys.stdin.isatty()):
         _show(session, plan)
         if not session.as_json:
-            session.err.print(f"nothing is changed yet; apply it with: access-policy registry apply {plan['plan_id']}")
+            session.err.print(
+                f"nothing has changed yet; apply the plan with: access-policy registry apply {plan['plan_id']}"
+            )
         return
     if not session.as_json:
         _show(session, plan)
     if not apply:
-        confirm_removals = _agreed(session, plan, partial, confirm_removals)
+        confirm_removals = _confirmed(session, plan, partial, confirm_removals)
     _apply(session, plan["plan_id"], partial, confirm_removals)
 
 
-def _agreed(session: Session, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
-    """The person's word for it, and the number of removals where that is to be typed; else the command ends."""
+def _confirmed(session: Session, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
+    """Ask for confirmation. Return the confirmed number of removals, if any; end the command otherwise."""
     counts = plan["counts"]
     if counts["error"] and not partial:
-        session.refuse("nothing is changed: correct the rows with errors, or leave them out with --partial")
+        session.refuse("nothing has changed; correct the rows with errors, or skip them with --partial")
     if not counts["add"] + counts["change"] + counts["remove"]:
         raise typer.Exit(0)
-    if not typer.confirm("Apply exactly this?", err=True):
-        session.err.print("nothing is changed")
+    if not typer.confirm("Apply this plan?", err=True):
+        session.err.print("nothing has changed")
         raise typer.Exit(0)
     if plan.get("confirm_removals") and confirm_removals is None:
-        typed: int = typer.prompt("Many vehicles would be removed. Type how many", type=int, err=True)
-        return typed
+        entered: int = typer.prompt("Many vehicles would be removed. Enter their number", type=int, err=True)
+        return entered
     return confirm_removals
 
 
 @app.command("plan")
 def show_plan(ctx: typer.Context, plan_id: str) -> None:
-    """A plan as it stands."""
+    """Show a plan and its state."""
     session = session_of(ctx)
-    _show(session, session.get(f"/v1/registry/imports/{part(plan_id)}"))
+    _show(session, session.get(f"/v1/registry/imports/{segment(plan_id)}"))
 
 
 @app.command("apply")
 def apply_plan(ctx: typer.Context, plan_id: str, partial: Partial = False, confirm_removals: Removals = None) -> None:
-    """Apply exactly the plan; again after a crash it goes on where it stood."""
+    """Apply a plan. After a crash, apply it again to resume."""
     _apply(session_of(ctx), plan_id, partial, confirm_removals)
 
 
@@ -80,12 +85,14 @@ def apply_plan(ctx: typer.Context, plan_id: str, partial: Partial = False, confi
 def export(
     ctx: typer.Context,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
-    bom: Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with the mark by which Excel knows UTF-8")] = True,
-    excel: Annotated[bool, typer.Option("--excel", hidden=True)] = False,  # as --bom, from before that was the default
+    bom: Annotated[
+        bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")
+    ] = True,
+    excel: Annotated[bool, typer.Option("--excel", hidden=True)] = False,  # the former name of --bom
 ) -> None:
-    """All vehicles as a CSV file that imports as all-unchanged. It holds the values of identifiers."""
+    """Export all vehicles as CSV, including identifier values. An import of the file changes nothing."""
     session = session_of(ctx)
-    content = session.ask("GET", "/v1/registry/export", query={"bom": None if bom or excel else "false"}).content
+    content = session.request("GET", "/v1/registry/export", query={"bom": None if bom or excel else "false"}).content
     if output is None:
         sys.stdout.buffer.write(content)
         return
@@ -95,7 +102,7 @@ def export(
 
 
 def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
-    path = f"/v1/registry/imports/{part(plan_id)}"
+    path = f"/v1/registry/imports/{segment(plan_id)}"
     body: dict[str, Any] = {"partial": partial}
     if confirm_removals is not None:
         body["confirm_removals"] = confirm_removals
@@ -104,12 +111,10 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
         console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
     ) as progress:
         task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
-        while _goes_on(answer):
-            time.sleep(ASK_EVERY_S)
+        while _is_running(answer):
+            time.sleep(POLL_EVERY_S)
             answer = session.get(path, rows="false")
-            if (
-                answer["state"] == "planned" and answer["error"] is None
-            ):  # it waits in another process, or that one died
+            if answer["state"] == "planned" and answer["error"] is None:  # another process has it queued, or crashed
                 answer = session.command("POST", f"{path}/apply", body)
             progress.update(task, total=answer["of"], completed=answer["done"])
     if answer["state"] != "applied":
@@ -122,7 +127,7 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
     )
 
 
-def _goes_on(answer: Any) -> bool:
+def _is_running(answer: Any) -> bool:
     return answer["state"] == "applying" or (answer["state"] == "planned" and answer["error"] is None)
 
 
@@ -131,19 +136,19 @@ def _show(session: Session, plan: Any) -> None:
         return
     counts = ", ".join(f"{count} {action}" for action, count in plan["counts"].items() if count) or "no rows"
     session.out.print(f"plan {plan['plan_id']}: {counts}", markup=False)
-    telling = [row for row in plan["rows"] if row["action"] != "unchanged"]
-    telling.sort(key=lambda row: row["action"] != "error")
+    changing = [row for row in plan["rows"] if row["action"] != "unchanged"]
+    changing.sort(key=lambda row: row["action"] != "error")
     layout: list[Column] = [
         ("line", field("line")),
         ("action", field("action")),
         ("vehicle", field("vehicle_id")),
         ("what", _what),
     ]
-    table(session, telling[:ROWS_SHOWN], layout, nothing="nothing would change")
-    if len(telling) > ROWS_SHOWN:
-        session.out.print(f"… and {len(telling) - ROWS_SHOWN} more rows; --json shows all of them")
+    table(session, changing[:ROWS_SHOWN], layout, nothing="nothing would change")
+    if len(changing) > ROWS_SHOWN:
+        session.out.print(f"… and {len(changing) - ROWS_SHOWN} more rows; --json shows all of them")
     if plan.get("confirm_removals"):
-        session.err.print(f"many vehicles would go: confirm with --confirm-removals {plan['confirm_removals']}")
+        session.err.print(f"many vehicles would be removed; confirm with --confirm-removals {plan['confirm_removals']}")
 
 
 def _what(row: Any) -> str:

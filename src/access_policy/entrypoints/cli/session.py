@@ -1,8 +1,7 @@
-"""One run of a command: where the service is, who asks, and how answers are printed."""
+"""One run of a command: the service's address, the caller's token, requests, and times."""
 
 from __future__ import annotations
 
-import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -21,25 +19,14 @@ from rich.console import Console
 
 from access_policy.application.ports.identity import Role
 from access_policy.domain.instants import is_far_future
+from access_policy.entrypoints.cli.quoting import printable, segment
 from access_policy.entrypoints.cli.running import signed_token, span_of
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 
 TIMEOUT_S = 60.0
 PAGE = 200
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
 Document = Any
-
-
-def harmless(text: str) -> str:
-    """What a charger or a file sent, without what would steer the terminal."""
-    return CONTROL.sub("\ufffd", text)
-
-
-def part(identity: str) -> str:
-    """An id as a segment of an address."""
-    return quote(identity, safe="")
 
 
 @dataclass
@@ -62,31 +49,31 @@ class Session:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def get(self, path: str, **query: Any) -> Document:
-        return self.document(self.ask("GET", path, query=query))
+        return self.document(self.request("GET", path, query=query))
 
     def ready(self) -> Document:
-        """What `/readyz` says, also where the service is not ready."""
-        answered = self._send("GET", "/readyz", None, None, self._headers({}), {})
-        if answered.status_code != httpx.codes.SERVICE_UNAVAILABLE and not answered.is_success:
-            self._refused(answered)
-        found = self.document(answered)
+        """Return the response of `/readyz`, even if the service is not ready."""
+        response = self._send("GET", "/readyz", None, None, self._headers({}), {})
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE and not response.is_success:
+            self._end_with_problem(response)
+        found = self.document(response)
         if not isinstance(found, dict) or "parts" not in found:
-            self._refused(answered)
+            self._end_with_problem(response)
         return found
 
     def find(self, path: str, **query: Any) -> Document | None:
-        """None where it is not there, or not for who asks."""
-        answered = self._send("GET", path, None, None, self._headers({}), query)
-        return self.document(answered) if answered.is_success else None
+        """Return the document; None if it does not exist or the caller may not read it."""
+        response = self._send("GET", path, None, None, self._headers({}), query)
+        return self.document(response) if response.is_success else None
 
     def get_if_there(self, path: str) -> Document | None:
-        """None where it is not there; any other refusal ends the command."""
-        answered = self._send("GET", path, None, None, self._headers({}), {})
-        if answered.status_code == httpx.codes.NOT_FOUND:
+        """Return the document; None if it does not exist. Any other refusal ends the command."""
+        response = self._send("GET", path, None, None, self._headers({}), {})
+        if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        if not answered.is_success:
-            self._refused(answered)
-        return self.document(answered)
+        if not response.is_success:
+            self._end_with_problem(response)
+        return self.document(response)
 
     def command(
         self,
@@ -99,16 +86,16 @@ class Session:
         if_match: str | None = None,
         **query: Any,
     ) -> Document:
-        """With an idempotency key of its own, so that the service does it once however often the network delivers it."""
+        """Send a command with a new idempotency key, so that the service executes it once even if it arrives twice."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if file is not None:
             headers["Content-Type"] = file_type
         if if_match is not None:
             headers["If-Match"] = f'"{if_match.strip(chr(34))}"'
-        answered = self.ask(method, path, body=body, content=file, headers=headers, query=query)
-        return self.document(answered) if answered.content else {}
+        response = self.request(method, path, body=body, content=file, headers=headers, query=query)
+        return self.document(response) if response.content else {}
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -118,11 +105,11 @@ class Session:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
-        """Ends the command with one line where the service is not there or refuses."""
-        answered = self._send(method, path, body, content, self._headers(headers or {}), query or {})
-        if not answered.is_success:
-            self._refused(answered)
-        return answered
+        """Send a request. End the command with one line if the service is unreachable or refuses."""
+        response = self._send(method, path, body, content, self._headers(headers or {}), query or {})
+        if not response.is_success:
+            self._end_with_problem(response)
+        return response
 
     def _send(
         self,
@@ -133,14 +120,14 @@ class Session:
         headers: Mapping[str, str],
         query: Mapping[str, Any],
     ) -> httpx.Response:
-        asked = {name: str(value) for name, value in query.items() if value is not None}
-        address = self.url.rstrip("/") + path
+        parameters = {name: str(value) for name, value in query.items() if value is not None}
+        url = self.url.rstrip("/") + path
         try:
-            return self._client.request(method, address, params=asked, json=body, content=content, headers=headers)
+            return self._client.request(method, url, params=parameters, json=body, content=content, headers=headers)
         except httpx.ConnectError:
-            self.refuse(f"nothing answers at {self.url}; is the service running? Start it with: access-policy serve")
+            self.refuse(f"cannot connect to {self.url}; is the service running? Start it with: access-policy serve")
         except httpx.TimeoutException:
-            self.refuse(f"{self.url} did not answer within {self.timeout_s:g} s; what was asked may still be done")
+            self.refuse(f"{self.url} did not answer within {self.timeout_s:g} s; it may still execute the request")
         except (httpx.HTTPError, httpx.InvalidURL) as trouble:
             self.refuse(f"{self.url}: {str(trouble) or type(trouble).__name__}")
 
@@ -152,17 +139,17 @@ class Session:
         if "_client" in self.__dict__:
             self._client.close()
 
-    def document(self, answered: httpx.Response) -> Document:
+    def document(self, response: httpx.Response) -> Document:
         try:
-            return answered.json()
+            return response.json()
         except ValueError:
-            self.refuse(f"what answers at {self.url} is not this service: it sent no JSON")
+            self.refuse(f"{self.url} did not answer with JSON; check that it is the address of this service")
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._bearer()}", **headers}
 
     def pages(self, path: str, limit: int | None, **query: Any) -> Iterator[Document]:
-        """All items, or the first `limit`; `has_more` says afterwards whether there are others."""
+        """Yield all items, or the first `limit`. Afterwards `has_more` is true if there are others."""
         self.has_more = False
         cursor: str | None = None
         left = limit
@@ -180,17 +167,19 @@ class Session:
         if self.token is not None:
             return self.token
         if self.tenant is None:
-            self.refuse("who asks? Give --token, or on the service's own machine --as-tenant (and --keys-of DIRECTORY)")
+            self.refuse("no token; give --token, or on the service's own machine --as-tenant (and --keys-of DIRECTORY)")
         self.token = signed_token(Path(self.data), self.tenant, self.role)
         self.signed = True
         return self.token
 
-    def _refused(self, answered: httpx.Response) -> NoReturn:
+    def _end_with_problem(self, response: httpx.Response) -> NoReturn:
+        """End the command with the response's problem document."""
         try:
-            problem = msgspec.json.decode(answered.content, type=dict[str, Any])
+            problem = msgspec.json.decode(response.content, type=dict[str, Any])
         except msgspec.DecodeError:
             problem = {
-                "detail": f"{self.url} answered {answered.status_code} {answered.reason_phrase}: is it this service?"
+                "detail": f"{self.url} answered {response.status_code} {response.reason_phrase}; "
+                "check that it is the address of this service"
             }
         if self.as_json:
             self.err.print_json(data=problem)
@@ -198,9 +187,9 @@ class Session:
         detail = str(problem.get("detail") or problem.get("title"))
         more = [": ".join(filter(None, (each["pointer"], each["message"]))) for each in problem.get("errors", [])]
         lines = [detail, *(each for each in more if detail not in each)][:20]
-        if answered.status_code == httpx.codes.FORBIDDEN and self.signed:
-            lines.append(f"this was asked as {self.role}; another role is chosen with --role")
-        self.refuse("\n  ".join(map(harmless, lines)))
+        if response.status_code == httpx.codes.FORBIDDEN and self.signed:
+            lines.append(f"the token has the role {self.role}; choose another with --role")
+        self.refuse("\n  ".join(map(printable, lines)))
 
     def refuse(self, reason: str) -> NoReturn:
         self.err.print(f"access-policy: {reason}", markup=False)
@@ -211,20 +200,22 @@ class Session:
     @cached_property
     def zones(self) -> Zones:
         try:
-            return Zones(self.time_zone, self._depots, lambda charger_id: self.find(f"/v1/chargers/{part(charger_id)}"))
-        except NoSuchZone as error:  # of --time-zone
+            return Zones(
+                self.time_zone, self._depots, lambda charger_id: self.find(f"/v1/chargers/{segment(charger_id)}")
+            )
+        except NoSuchZone as error:  # the name in --time-zone
             self.refuse(str(error))
 
     def _depots(self) -> Iterator[Document]:
-        """None where they are not for who asks."""
+        """Yield the depots; none if the caller may not read them."""
         return self.pages("/v1/depots", None) if self.find("/v1/depots", limit=1) is not None else iter(())
 
     def zone(self, of_depot: str | None = None) -> ZoneInfo:
-        """Of a depot whose zone is known."""
+        """Return --time-zone, or else the named zone."""
         return self.zones.of({"time_zone": of_depot or "UTC"})
 
     def span(self, text: str | None) -> str | None:
-        """`2h`, `90m`, `7d` or ISO 8601, as ISO 8601."""
+        """Convert `2h`, `90m`, `7d` or ISO 8601 to an ISO 8601 duration."""
         if text is None:
             return None
         try:
@@ -233,18 +224,22 @@ class Session:
             self.refuse(str(error))
 
     def instant(self, text: str | None, *, charger: str | None = None, depot: str | None = None) -> str | None:
-        """`2026-11-20T06:00:00Z`, or a time of the depot such as `2026-11-20 06:00` or `2026-11-20`, in RFC 3339."""
+        """Convert `2026-11-20T06:00:00Z`, or a depot's local time such as `2026-11-20 06:00`, to RFC 3339 in UTC."""
         if text is None:
             return None
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            self.refuse(f"{text!r} is no time; write 2026-11-20 06:00, or 2026-11-20T06:00:00Z")
+            self.refuse(f"{text!r} is not a valid time; write 2026-11-20 06:00, or 2026-11-20T06:00:00Z")
         if at.tzinfo is None:
             zone = self.zones.typed(charger=charger, depot=depot)
             if zone is None:
-                self.refuse(f"of which time zone is {text!r}? Give --time-zone, or write it like 2026-11-20T06:00:00Z")
+                self.refuse(
+                    f"the time zone of {text!r} is unknown; give --time-zone, or write it like 2026-11-20T06:00:00Z"
+                )
             at = at.replace(tzinfo=zone)
         if is_far_future(at):
-            return at.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")  # "no end": it cannot be converted
+            return (
+                at.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+            )  # stands for "no end" and cannot be converted
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

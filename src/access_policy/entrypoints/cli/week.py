@@ -1,7 +1,7 @@
-"""A charger's timeline as a picture: a line a local day, a cell a quarter or half of an hour.
+"""Draw a charger's timeline: one line per local day, one cell per quarter or half of an hour.
 
-Reads without colour as well: freevend is a line, managed access a block, each in another form for an override and for an
-exception. A day of a clock change is as long as it is and has a scale of its own above it: each cell stands below its hour.
+The drawing is readable without colour: freevend is a line and managed access a block, with other forms for overrides and
+exceptions. A day with a clock change has its real length and its own scale, so that each cell is below its hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CELL = timedelta(minutes=30)
 FINE_CELL = timedelta(minutes=15)
 FINE_FROM_COLUMNS = 120
 FREE, MANAGED, NOTHING, NOW, BOTH = "─", "█", " ", "┃", "▚"
-PLAIN = str.maketrans("─═┄█▓▒┃▚…", "-=.#%+|/~")  # for terminals that have no such characters
+PLAIN = str.maketrans("─═┄█▓▒┃▚…", "-=.#%+|/~")  # for terminals without these characters
 
 _FORMS = {
     ("freevend", "override"): "═",
@@ -46,7 +46,7 @@ class _Span:
 
 
 def draw(segments: Segments, zone: ZoneInfo, *, now: datetime, columns: int = 80) -> Iterator[Text]:
-    """Hours, days, and what the marks mean."""
+    """Yield the scale, the days and the legend."""
     if not segments:
         return
     spans = [_Span(_at(each["start"]), _at(each["end"]), each["mode"], each["cause"]) for each in segments]
@@ -67,20 +67,20 @@ def draw(segments: Segments, zone: ZoneInfo, *, now: datetime, columns: int = 80
     if spans[0].start <= now < end:
         yield Text(f"{NOW}  now, {now.astimezone(zone):%a %H:%M}")
     if changes_within:
-        yield Text.assemble((BOTH, "yellow"), "  the mode changes within")
+        yield Text.assemble((BOTH, "yellow"), "  the mode changes within this cell")
     yield from _causes(spans, zone)
 
 
 def _scale(starts: datetime, ends: datetime, zone: ZoneInfo, cell: timedelta) -> str:
-    """Every third hour above its cell; of an hour that comes twice, the first."""
-    marks, told, last = "", set[int](), -1
-    for place, at in enumerate(_cells(starts, ends, cell)):
+    """Return the scale: every third hour above its cell; a repeated hour counts once."""
+    marks, marked, last = "", set[int](), -1
+    for index, at in enumerate(_cells(starts, ends, cell)):
         hour = at.astimezone(zone).hour
-        first = hour != last and hour not in told and hour % 3 == 0
+        first = hour != last and hour not in marked and hour % 3 == 0
         last = hour
-        if first and len(marks) <= place:
-            marks = marks.ljust(place) + f"{hour:02d}"
-            told.add(hour)
+        if first and len(marks) <= index:
+            marks = marks.ljust(index) + f"{hour:02d}"
+            marked.add(hour)
     return marks
 
 
@@ -111,17 +111,17 @@ def _cells(starts: datetime, ends: datetime, cell: timedelta) -> Iterator[dateti
 
 
 def _causes(spans: Sequence[_Span], zone: ZoneInfo) -> Iterator[Text]:
-    """Each once, with when it holds first."""
+    """Yield one legend line per cause, with its first period."""
     seen: dict[tuple[str, str, str | None], list[_Span]] = {}
     for span in spans:
         seen.setdefault((span.mode, span.cause["kind"], span.cause["id"]), []).append(span)
     for (mode, kind, cause_id), found in seen.items():
-        said = kind
+        text = kind
         if cause_id is not None:
             start, end = (each.astimezone(zone) for each in (found[0].start, found[0].end))
             when = f"{len(found)} times, first {start:%a %d %b %H:%M}" if len(found) > 1 else _period(start, end)
-            said = f"{kind} {found[0].cause['name']!r} ({cause_id}), {when}"
-        yield Text.assemble((found[0].form * 2, _STYLE[mode]), f" {mode:8}  {said}")
+            text = f"{kind} {found[0].cause['name']!r} ({cause_id}), {when}"
+        yield Text.assemble((found[0].form * 2, _STYLE[mode]), f" {mode:8}  {text}")
 
 
 def _period(start: datetime, end: datetime) -> str:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from access_policy.entrypoints.cli.past import identifier, next_second, text_of
-from access_policy.entrypoints.cli.printing import Column, document, field, given, session_of, table
+from access_policy.entrypoints.cli.history import identifier, next_second, text_of
+from access_policy.entrypoints.cli.printing import Column, compact, document, field, session_of, table
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
@@ -21,21 +21,22 @@ app = typer.Typer()
 def what_if(
     ctx: typer.Context,
     changes: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON: the changes of POST /v1/what-if")
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="JSON file with `changes` as for POST /v1/what-if"),
     ] = None,
-    enforcement: Annotated[str | None, typer.Option(help="Of all chargers: enforce or observe")] = None,
-    baseline_mode: Annotated[str | None, typer.Option(help="Of all chargers: freevend or managed")] = None,
-    suspend: Annotated[list[str] | None, typer.Option(help="Vehicle, as if it were suspended")] = None,
-    end_agreement: Annotated[list[str] | None, typer.Option(help="As if it had ended")] = None,
+    enforcement: Annotated[str | None, typer.Option(help="enforce or observe, for all chargers")] = None,
+    baseline_mode: Annotated[str | None, typer.Option(help="freevend or managed, for all chargers")] = None,
+    suspend: Annotated[list[str] | None, typer.Option(help="Suspend this vehicle; repeatable")] = None,
+    end_agreement: Annotated[list[str] | None, typer.Option(help="End this agreement; repeatable")] = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: a week ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: Annotated[list[str] | None, typer.Option(help="[default: all]")] = None,
 ) -> None:
-    """What would have been decided differently under proposed changes: those of the file and of the options."""
+    """Decide recorded attempts again under proposed changes (file and options), and show the differences."""
     session = session_of(ctx)
     now = next_second()
     proposed = _proposed(session, changes)
-    proposed |= given(enforcement=enforcement, baseline_mode=baseline_mode)
+    proposed |= compact(enforcement=enforcement, baseline_mode=baseline_mode)
     for name, more in (
         ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspend or []]),
         ("agreements", [{"agreement_id": each, "end": True} for each in end_agreement or []]),
@@ -43,14 +44,14 @@ def what_if(
         if more:
             proposed[name] = [*proposed.get(name, []), *more]
     if not proposed:
-        raise typer.BadParameter("propose something: a FILE, or an option such as --enforcement")
+        raise typer.BadParameter("no changes; give a FILE, or an option such as --enforcement")
     only = charger[0] if charger and len(charger) == 1 else None
-    body = given(charger_ids=charger) | {
+    body = compact(charger_ids=charger) | {
         "from": session.instant(begin, charger=only) or text_of(now - timedelta(days=7)),
         "until": session.instant(until, charger=only) or text_of(now),
         "changes": proposed,
     }
-    answer = session.document(session.ask("POST", "/v1/what-if", body=body))
+    answer = session.document(session.request("POST", "/v1/what-if", body=body))
     if not document(session, answer):
         _differences(session, answer)
 
@@ -70,7 +71,7 @@ def _differences(session: Session, answer: Any) -> None:
         f"{answer['attempts']} attempts, {answer['different']} decided differently: {counts}", markup=False
     )
     if not answer["complete"]:
-        session.err.print("only the newest attempts of this period were looked at; ask for a shorter one")
+        session.err.print("only the newest attempts of this period were evaluated; choose a shorter period")
     for note in answer["notes"]:
         session.err.print(f"{note['message']} ({', '.join(note['charger_ids'])})", markup=False)
     change: list[Column] = [

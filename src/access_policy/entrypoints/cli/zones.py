@@ -1,7 +1,7 @@
-"""Which clock a time is read and shown by: that of the depot it is about.
+"""The time zone in which a time is read or shown.
 
-In order: `--time-zone`, the depot of the charger or depot named, and the zone that all depots of the tenant share. Times of
-answers about no depot in particular are shown in UTC; times that a person typed are never guessed.
+In this order: `--time-zone`, the zone of the named charger's or depot's depot, and the zone that all depots of the tenant
+share. Otherwise times in answers are shown in UTC, and the command refuses a typed time without an offset.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ Charger = Callable[[str], Mapping[str, Any] | None]
 
 
 class NoSuchZone(ValueError):
-    """Its text is for the person who named the zone."""
+    """The time zone's name is unknown."""
 
 
 def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise NoSuchZone(f"there is no time zone {name!r}; write it like Europe/Berlin") from error
+        raise NoSuchZone(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
 
 
 class Zones:
-    """Asks the service only for what it was not told, and once. What cannot be had is nothing or None, never an error."""
+    """Finds zones; requests each from the service at most once. An unavailable zone is None, not an error."""
 
     def __init__(self, chosen: str | None, depots: Depots, charger: Charger) -> None:
         self._chosen = None if chosen is None else zone_named(chosen)
@@ -36,11 +36,11 @@ class Zones:
         self._of_chargers: dict[str, ZoneInfo | None] = {}
 
     def typed(self, *, charger: str | None = None, depot: str | None = None) -> ZoneInfo | None:
-        """For a time without an offset; None: it cannot be told."""
+        """Return the zone of a typed time without an offset; None if it is unknown."""
         return self._chosen or self.of_depot(depot) or self.of_charger(charger) or self.shared
 
     def of(self, row: Mapping[str, Any]) -> ZoneInfo:
-        """For the times of a thing that was answered."""
+        """Return the zone of the times in an answer."""
         if self._chosen is not None:
             return self._chosen
         if row.get("time_zone"):

@@ -1,4 +1,4 @@
-"""Options and answers of commands about what has happened: a period, a charger or depot, the newest first."""
+"""Options and output of commands that list history: a period, a charger or depot, newest first."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ def period(
     }
 
 
-def newest(session: Session, rows: Iterator[Any], layout: Sequence[Column], limit: int | None, *, nothing: str) -> None:
-    """A list that has no end, as far as was asked for; says so where there is more."""
+def print_newest(
+    session: Session, rows: Iterator[Any], layout: Sequence[Column], limit: int | None, *, nothing: str
+) -> None:
+    """Print at most `limit` rows, and a note if there are more."""
     found = list(rows)
     has_more = session.has_more
     table(session, found, layout, nothing=nothing)
     if has_more:
-        session.err.print(f"these are the newest {limit}; --limit shows more")
+        session.err.print(f"these are the newest {limit}; show more with --limit")
 
 
 def identifier(row: Any) -> str:
@@ -41,7 +43,7 @@ def identifier(row: Any) -> str:
 
 
 def next_second() -> datetime:
-    """So that what has just happened is in a period that ends now."""
+    """Return the next full second, so that a period until then includes events of this second."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
 
 

@@ -1,0 +1,111 @@
+"""`access-policy timeline`, `override`, `lift` and `overrides`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
+
+import typer
+
+from access_policy.entrypoints.cli.completion import Charger
+from access_policy.entrypoints.cli.depots import IfMatch
+from access_policy.entrypoints.cli.printing import columns, compact, document, done, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
+from access_policy.entrypoints.cli.week import PLAIN, draw
+
+app = typer.Typer()
+
+
+@app.command()
+def timeline(
+    ctx: typer.Context,
+    charger_id: Charger,
+    begin: Annotated[str | None, typer.Option("--from", help="[default: today]")] = None,
+    until: Annotated[str | None, typer.Option(help="[default: a week later]")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Show the timeline as planned at this time")] = None,
+) -> None:
+    """Draw a charger's week: its mode at each hour, with the cause."""
+    session = session_of(ctx)
+    charger = session.get(f"/v1/chargers/{segment(charger_id)}")
+    zone = session.zone(charger["time_zone"])
+    today = datetime.combine(datetime.now(zone).date(), time(), zone)
+    starts = session.instant(begin, charger=charger_id) or _text(today)
+    first = datetime.fromisoformat(starts).astimezone(zone)
+    week = datetime.combine(first.date() + timedelta(days=7), time(), zone)
+    answer = session.get(
+        f"/v1/chargers/{segment(charger_id)}/timeline",
+        **{
+            "from": starts,
+            "until": session.instant(until, charger=charger_id) or _text(week),
+            "as_of": session.instant(as_of, charger=charger_id),
+        },
+    )
+    if document(session, answer):
+        return
+    session.out.print(f"{charger_id}, times of {zone.key}", markup=False)
+    for line in draw(answer["segments"], zone, now=datetime.now(UTC), columns=session.out.width):
+        session.out.print(line if session.out.encoding.startswith("utf") else line.plain.translate(PLAIN), markup=False)
+
+
+@app.command()
+def override(
+    ctx: typer.Context,
+    charger_id: Charger,
+    mode: Annotated[str, typer.Argument(help="freevend or managed")],
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
+    begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the override")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
+    until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
+    if_match: IfMatch = None,
+) -> None:
+    """Override a charger's schedule with a mode for a limited time."""
+    session = session_of(ctx)
+    body = compact(
+        mode=mode,
+        reason=reason,
+        until=session.instant(until, charger=charger_id),
+        until_next_transition=until_next_transition or None,
+    )
+    body |= compact(**{"from": session.instant(begin, charger=charger_id), "for": session.span(lasts)})
+    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/overrides", body, if_match=if_match)
+    done(session, answer, f"override {answer['override_id']} on {charger_id}")
+
+
+@app.command()
+def lift(
+    ctx: typer.Context,
+    charger_id: Charger,
+    override_id: Annotated[str | None, typer.Argument(help="[default: the only current one]")] = None,
+    if_match: IfMatch = None,
+) -> None:
+    """End an override now."""
+    session = session_of(ctx)
+    override_id = override_id or _only_override(session, charger_id)
+    path = f"/v1/chargers/{segment(charger_id)}/overrides/{segment(override_id)}"
+    done(session, session.command("DELETE", path, if_match=if_match), f"override {override_id} is lifted")
+
+
+def _only_override(session: Session, charger_id: str) -> str:
+    now = datetime.now(UTC)
+    overrides = session.get(f"/v1/chargers/{segment(charger_id)}")["overrides"]
+    live: list[str] = [each["override_id"] for each in overrides if datetime.fromisoformat(each["until"]) > now]
+    if not live:
+        session.refuse(f"charger {charger_id} has no override to lift")
+    if len(live) > 1:
+        session.refuse(f"charger {charger_id} has several overrides; name one of them: {', '.join(live)}")
+    return live[0]
+
+
+@app.command("overrides")
+def list_overrides(ctx: typer.Context, charger_id: Charger) -> None:
+    """List a charger's overrides, including past ones."""
+    session = session_of(ctx)
+    charger = session.get(f"/v1/chargers/{segment(charger_id)}")
+    shown = columns("override_id", "mode", "from", "until", "reason", "made_by")
+    table(session, charger["overrides"], shown, about=charger, nothing="no overrides")
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

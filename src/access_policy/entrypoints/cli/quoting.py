@@ -1,0 +1,18 @@
+"""Quote ids for URLs, and foreign texts for the terminal."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Replace control characters in a text from a charger or a file, which could steer the terminal."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def segment(identity: str) -> str:
+    """Quote an id as a segment of a URL's path."""
+    return quote(identity, safe="")

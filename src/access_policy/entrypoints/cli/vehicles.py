@@ -1,0 +1,159 @@
+"""`access-policy vehicles`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.depots import IfMatch, Limit
+from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
+
+app = typer.Typer(no_args_is_help=True)
+
+VEHICLE_FIELDS = ("name", "access_class", "agreement_id", "valid_from", "valid_until")
+Reason = Annotated[str, typer.Option(help="Recorded with your name")]
+Values = Annotated[list[str] | None, typer.Option()]
+
+
+@app.command("put")
+def put_vehicle(
+    ctx: typer.Context,
+    vehicle_id: str,
+    name: Annotated[str | None, typer.Option(help="Required for a new vehicle")] = None,
+    agreement: Annotated[str | None, typer.Option(help="Agreement of its fleet [default: an own vehicle]")] = None,
+    own: Annotated[bool, typer.Option("--own", help="Make it an own vehicle, without an agreement")] = False,
+    valid_from: Annotated[str | None, typer.Option()] = None,
+    valid_until: Annotated[str | None, typer.Option()] = None,
+    no_end: Annotated[bool, typer.Option("--no-end", help="Valid without an end")] = False,
+    rfid: Values = None,
+    mac: Values = None,
+    emaid: Values = None,
+    pin: Values = None,
+    plate: Values = None,
+    other: Values = None,
+    if_match: IfMatch = None,
+) -> None:
+    """Register a vehicle, or change the named fields. Named identifiers replace all identifiers of the vehicle."""
+    session = session_of(ctx)
+    kinds = {"rfid": rfid, "mac": mac, "emaid": emaid, "pin": pin, "plate": plate, "other": other}
+    identifiers = [{"kind": kind, "value": value} for kind, values in kinds.items() for value in values or []]
+    if own and agreement is not None:
+        session.refuse("--own and --agreement contradict each other; give one of them")
+    named = compact(
+        name=name,
+        valid_from=session.instant(valid_from),
+        valid_until=session.instant(valid_until),
+        identifiers=identifiers,
+    )
+    if own or agreement is not None:
+        named |= {"access_class": "own" if own else "agreement", "agreement_id": agreement}
+    if no_end:
+        named["valid_until"] = None
+    path = f"/v1/vehicles/{segment(vehicle_id)}"
+    before, answer = amend(
+        session,
+        path,
+        VEHICLE_FIELDS,
+        named,
+        defaults={"access_class": "own", "identifiers": []},
+        kept_by_null=() if identifiers else ("identifiers",),
+        needed={"name": "--name"},
+        if_match=if_match,
+    )
+    for note in answer.get("hints", []):
+        session.err.print(f"note: {note['message']}", markup=False)
+    sentence = f"vehicle {vehicle_id} has {len(answer['identifiers'])} identifiers"
+    print_changes(session, sentence, _masked(before), _masked(answer), (*VEHICLE_FIELDS, "identifiers"))
+
+
+def _masked(vehicle: Any) -> Any:
+    """Return the vehicle with its identifiers masked and sorted."""
+    if vehicle is None:
+        return None
+    return {**vehicle, "identifiers": sorted(f"{each['kind']} {each['masked']}" for each in vehicle["identifiers"])}
+
+
+@app.command("list")
+def list_vehicles(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Option(help="Part of the name")] = None,
+    access_class: Annotated[str | None, typer.Option("--class", help="own or agreement")] = None,
+    agreement: Annotated[str | None, typer.Option()] = None,
+    limit: Limit = None,
+) -> None:
+    """List vehicles."""
+    session = session_of(ctx)
+    rows = session.pages("/v1/vehicles", limit, name=name, access_class=access_class, agreement_id=agreement)
+    _vehicles(session, rows)
+
+
+@app.command("find")
+def find_vehicle(
+    ctx: typer.Context, identifier: Annotated[str, typer.Argument(help="The identifier in any spelling")]
+) -> None:
+    """Find the vehicle that has this identifier."""
+    session = session_of(ctx)
+    found = session.get("/v1/vehicles", identifier=identifier)
+    if document(session, found):
+        return
+    for note in found["hints"]:
+        session.err.print(f"note: {note['message']}", markup=False)
+    _vehicles(session, found["items"])
+
+
+@app.command("show")
+def show_vehicle(ctx: typer.Context, vehicle_id: str) -> None:
+    """Show a vehicle."""
+    session = session_of(ctx)
+    detail(session, session.get(f"/v1/vehicles/{segment(vehicle_id)}"))
+
+
+@app.command("remove")
+def remove_vehicle(ctx: typer.Context, vehicle_id: str, if_match: IfMatch = None) -> None:
+    """Remove a vehicle and erase the values of its identifiers."""
+    session = session_of(ctx)
+    answer = session.command("DELETE", f"/v1/vehicles/{segment(vehicle_id)}", if_match=if_match)
+    done(session, answer, f"removed vehicle {vehicle_id}")
+
+
+@app.command("suspend")
+def suspend_vehicle(ctx: typer.Context, vehicle_id: str, reason: Reason, if_match: IfMatch = None) -> None:
+    """Suspend a vehicle."""
+    session = session_of(ctx)
+    path = f"/v1/vehicles/{segment(vehicle_id)}/suspend"
+    done(
+        session,
+        session.command("POST", path, {"reason": reason}, if_match=if_match),
+        f"vehicle {vehicle_id} is suspended",
+    )
+
+
+@app.command("reinstate")
+def reinstate_vehicle(ctx: typer.Context, vehicle_id: str, reason: Reason, if_match: IfMatch = None) -> None:
+    """Reinstate a suspended vehicle."""
+    session = session_of(ctx)
+    path = f"/v1/vehicles/{segment(vehicle_id)}/reinstate"
+    done(
+        session,
+        session.command("POST", path, {"reason": reason}, if_match=if_match),
+        f"vehicle {vehicle_id} may charge again",
+    )
+
+
+def _vehicles(session: Session, rows: Any) -> None:
+    table(
+        session,
+        rows,
+        [
+            *columns("vehicle_id", "name", "access_class", "agreement_id", "suspended"),
+            (
+                "identifiers",
+                lambda row: [f"{each['kind']} {each.get('value') or each['masked']}" for each in row["identifiers"]],
+            ),
+        ],
+        nothing="no vehicles",
+    )
