@@ -16,16 +16,27 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from tests.integration.test_drain import answer_to, booted, set_up
+from access_policy.adapters.event_stores.opening import open_event_store
+from access_policy.adapters.local_files.spool import SqliteSpool
+from access_policy.application.ports.event_store import Append
+from access_policy.application.streams import condition_stream
+from access_policy.domain.ids import ChargerId
+from access_policy.settings import Settings
+from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
 from tests.support.process import free_port, serving
+from tests.support.stores import happened, recovered
 
+SPOOLED = ChargerId("CP9")  # a charger that no other test step touches
 START_S = 300  # an upper bound on a busy machine
 
 
 @asynccontextmanager
 async def supervised(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, tuple[int, int]]]:
-    """With the data directory of an installation that ran in one process before."""
+    """With the data directory of an installation that ran in one process before, and was killed while the store was down."""
     await set_up(data)
+    spool = SqliteSpool(data / "spool.sqlite")
+    await spool.append([Append(condition_stream(CONTEXT.tenant_id, SPOOLED), 0, (happened(recovered()),))])
+    await spool.close()
     ports = free_port(), free_port()
     async with serving(data, ports) as process:
         yield process, ports
@@ -76,6 +87,14 @@ def is_running(pid: int) -> bool:
     return False
 
 
+async def spooled_are_stored(data: Path) -> bool:
+    store = open_event_store(Settings(data=data).store_location)
+    try:
+        return len(await store.load(condition_stream(CONTEXT.tenant_id, SPOOLED))) == 1
+    finally:
+        await store.close()
+
+
 async def test_crash_of_one_process_leaves_the_other_serving_and_is_mended(tmp_path: Path) -> None:
     async with supervised(tmp_path) as (process, (http, ocpp)):
         await until_ready(http)
@@ -99,6 +118,7 @@ async def test_crash_of_one_process_leaves_the_other_serving_and_is_mended(tmp_p
         assert set(before) == set(after) == {"gateway", "office"}
         assert not set(before.values()) & set(after.values())
         assert not any(map(is_running, after.values()))
+        assert await spooled_are_stored(tmp_path)
 
 
 async def test_kill_of_the_supervisor_ends_its_children_and_frees_their_files(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from access_policy.application.ports.event_bus import (
     PublishStatus,
 )
 from access_policy.application.ports.event_store import Append, EventStore
-from access_policy.application.relay.pace import Pace
 from access_policy.application.relay.relay import Relay
+from access_policy.application.relay.timings import RelayTimings
 from access_policy.application.streams import policy_stream
 from access_policy.domain.charger_access_policy.events import ModeOverrideLifted
 from access_policy.domain.ids import ChargerId, OverrideId, TenantId
@@ -180,8 +180,8 @@ async def published_through_faults(
     faulty_aws.answer_lost = lambda _: next(answers) % 5 == 0
     throttled = (400, {"__type": "ThrottlingException", "message": "slower"})
     faulty_aws.refuse = lambda _: throttled if next(calls) % 6 == 0 else None
-    pace = Pace(first_s=0.01, longest_s=0.05, held_first_s=0.05, look_at_held_s=0.05)
-    relay = Relay(store, bus, positions, SystemClock(), pace=pace, batch=10)
+    timings = RelayTimings(first_s=0.01, longest_s=0.05, held_first_s=0.05, look_at_held_s=0.05)
+    relay = Relay(store, bus, positions, SystemClock(), timings=timings, batch=10)
     running = asyncio.create_task(relay.run())
     async with asyncio.timeout(120):
         while await relay.lag() or await positions.held():  # noqa: ASYNC110  it is asked, it tells nobody

@@ -27,7 +27,7 @@ from access_policy.application.queries.access_report import AccessReports, Group
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.relay import held_streams, relay
-from access_policy.application.relay.pace import Pace as RelayPace
+from access_policy.application.relay.timings import RelayTimings as RelayPace
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.streams import policy_stream, registry_stream
 from access_policy.application.turns import FREED_AT_A_TIME, in_turns, let_go, let_go_on_a_thread
@@ -357,8 +357,8 @@ async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_tur
             looked += 1
             return ReconcileResult.UNREACHABLE
 
-    pace = ControllerTimings(tick_s=0.01, clock_jump_s=1e9)
-    controlling = controller.ModeController(depot.view, Reconciler(), depot.clock, pace)  # type: ignore[arg-type]
+    timings = ControllerTimings(tick_s=0.01, clock_jump_s=1e9)
+    controlling = controller.ModeController(depot.view, Reconciler(), depot.clock, timings)  # type: ignore[arg-type]
 
     async with most_in_a_turn(lambda: looked) as turns:
         running = asyncio.create_task(controlling.run())

@@ -20,8 +20,8 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.ports.event_bus import ACCEPTED, Entry, EventBus, PublishResult
 from access_policy.application.ports.event_store import Append
-from access_policy.application.relay.pace import Pace
 from access_policy.application.relay.relay import Relay
+from access_policy.application.relay.timings import RelayTimings
 from access_policy.application.streams import policy_stream
 from access_policy.domain.charger_access_policy.events import ModeOverrideLifted
 from access_policy.domain.ids import ChargerId, OverrideId, TenantId
@@ -96,10 +96,10 @@ async def outage(chance: Random, wrapped: Callable[[EventBus], EventBus] = lambd
     store, run = inline_memory_store(), Run()
     bus = FaultyBus(chance, run.consumer, faults=run.faults)
     positions = Unclaimed()
-    pace = Pace(random_share=chance.random)
+    timings = RelayTimings(random_share=chance.random)
 
     def new_relay() -> Relay:
-        return Relay(store, wrapped(bus), positions, LoopClock(), pace=pace, batch=BATCH)
+        return Relay(store, wrapped(bus), positions, LoopClock(), timings=timings, batch=BATCH)
 
     async def relays_that_are_killed() -> None:
         while True:

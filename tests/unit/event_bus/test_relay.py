@@ -13,8 +13,8 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.ports.event_bus import BusUnavailable, Entry, EventBus
 from access_policy.application.ports.event_store import Append
-from access_policy.application.relay.pace import Pace
 from access_policy.application.relay.relay import Relay
+from access_policy.application.relay.timings import RelayTimings
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode
 from access_policy.domain.charger_access_policy.events import ModeChangeRequested, ModeDriftDetected, ModeOverrideLifted
@@ -43,8 +43,8 @@ class Office:
         self.relay = self.new_relay()
 
     def new_relay(self, bus: EventBus | None = None, **pace_of: int) -> Relay:
-        pace = Pace(sleep=no_sleep, entry_tries=3, **pace_of)
-        return Relay(self.store, bus or self.bus, self.positions, self.clock, pace=pace, batch=20)
+        timings = RelayTimings(sleep=no_sleep, entry_tries=3, **pace_of)
+        return Relay(self.store, bus or self.bus, self.positions, self.clock, timings=timings, batch=20)
 
     async def happen(self, charger: ChargerId, *events: Any) -> list[str]:
         """The ids of the events."""

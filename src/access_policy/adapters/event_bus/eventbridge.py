@@ -1,7 +1,7 @@
 """Amazon EventBridge (PutEvents) as the event bus.
 
-Entries fail singly within an answer of status 200. What may pass (`InternalFailure`, throttling) is tried again; what the entry
-itself is guilty of is refused; what the installation is guilty of (permissions, a bus that is not there) keeps everything back.
+Entries fail singly within a response of status 200. A transient failure (`InternalFailure`, throttling) is retried; a fault of
+the entry refuses it; a fault of the installation (permissions, a missing bus) stops publishing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""A bus in this process: the envelope and the rule patterns of EventBridge, so that a subscriber reads and filters here exactly
-as in the cloud."""
+"""A bus in this process, with EventBridge's envelope and rule patterns: subscribers read and filter as in the cloud."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ class InProcessBus:
         self._subscribed = asyncio.Event()
 
     def put_rule(self, name: str, pattern: str | Mapping[str, Any], target: Target) -> None:
-        """From now on; a rule of the same name is replaced. Raises `PatternInvalid`."""
+        """Deliver matching events to `target` from now on, in place of a rule of the same name. Raises `PatternInvalid`."""
         self._rules[name] = Rule(name, Pattern.of(pattern), target)
         self._subscribed.set()
 
@@ -75,13 +74,13 @@ class InProcessBus:
             try:
                 await rule.target(event)
             except Exception as trouble:
-                log.exception("the target of rule %s did not take %s %s", rule.name, entry.detail_type, entry.event_id)
+                log.exception("the target of rule %s failed for %s %s", rule.name, entry.detail_type, entry.event_id)
                 outcome = PublishResult(PublishStatus.NOT_NOW, f"rule {rule.name}: {trouble!r}")
         return outcome
 
 
 def as_delivered(entry: Entry, *, account: str, region: str) -> dict[str, Any]:
-    """The event that EventBridge makes of an entry: with an id of its own, new with each repetition, and whole seconds."""
+    """The event that EventBridge makes of an entry: its own id, new with each repetition, and a time in whole seconds."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""Which entries go in which call of the bus."""
+"""Distribute entries over calls of the bus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.application.ports.event_store import Recorded, StreamId
 
 @dataclass(slots=True)
 class Waiting:
-    """An event to be published; `tries` counts those that failed."""
+    """An event to publish; `tries` counts failed tries."""
 
     recorded: Recorded
     entry: Entry
@@ -20,8 +20,10 @@ class Waiting:
 
 
 def next_calls(queues: Mapping[StreamId, deque[Waiting]], calls_max: int) -> list[list[Waiting]]:
-    """At most `calls_max` calls, each within the bus's limits, of the first that wait in each queue: entries of a call
-    succeed and fail singly, so of one stream one at a time is under way."""
+    """Return at most `calls_max` calls within the bus's limits, made of the first entry of each queue.
+
+    Entries of a call succeed and fail singly, so a call never has two entries of one stream.
+    """
     calls: list[list[Waiting]] = []
     size = 0
     for queue in queues.values():

@@ -1,5 +1,7 @@
-"""Streams put aside because the bus did not take one of their events, or because so many of them come at once that others
-would wait for them: published by themselves, from the first that was not, to their end."""
+"""Streams that are published apart from the log, from their first unpublished event to their end.
+
+A stream is held because the bus refused one of its events, or because a long run of its events would delay other streams.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +16,27 @@ from access_policy.application.ports.event_store import EventStore, Recorded, St
 from access_policy.application.ports.relay_positions import HeldStream, RelayPositions
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
-from access_policy.application.relay.pace import Pace
+from access_policy.application.relay.timings import RelayTimings
 from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
-PUBLISHED_AT_A_TIME: Final = (
-    20  # events, in one turn of the event loop: the bus in this process takes them without a wait
-)
+PUBLISHED_AT_A_TIME: Final = 20  # events in one turn of the event loop, because the bus in this process never waits
 LONG_RUN: Final = "a long run of its events is published by itself"
 
 
 class HeldStreams:
-    """What this process knows of them; several processes may try them, which repeats events and loses none."""
+    """The held streams as this process knows them. Several processes may publish them, which repeats events and loses none."""
 
-    def __init__(self, store: EventStore, bus: EventBus, positions: RelayPositions, clock: Clock, pace: Pace) -> None:
+    def __init__(
+        self, store: EventStore, bus: EventBus, positions: RelayPositions, clock: Clock, timings: RelayTimings
+    ) -> None:
         self._store = store
         self._bus = bus
         self._positions = positions
         self._clock = clock
-        self._pace = pace
+        self._timings = timings
         self._held: dict[StreamId, HeldStream] = {}
 
     def __contains__(self, stream: StreamId) -> bool:
@@ -47,7 +49,7 @@ class HeldStreams:
         self._held = {held.stream: held for held in await self._positions.held()}
 
     def long_run(self, first: Recorded, passed: int) -> HeldStream:
-        """A long run of the stream's events, up to version `passed`, is to be published by itself."""
+        """Hold the stream because of a long run of its events, up to version `passed`."""
         return HeldStream(
             stream=first.stream,
             version=first.version,
@@ -58,14 +60,14 @@ class HeldStreams:
         )
 
     def first(self, recorded: Recorded, reason: str) -> HeldStream:
-        """The stream is held from this event on, once that is stored and `add`ed."""
+        """Hold the stream from this event on, once the result is stored and `add`ed."""
         return HeldStream(
             stream=recorded.stream,
             version=recorded.version,
             passed=recorded.version,
             reason=reason[:REASON_LENGTH_MAX],
             tries=1,
-            try_again_at=self._clock.now() + self._pace.held_for(1),
+            try_again_at=self._clock.now() + self._timings.held_for(1),
         )
 
     def add(self, streams: Sequence[HeldStream]) -> None:
@@ -76,21 +78,21 @@ class HeldStreams:
                 log.log(level, "stream %s is held from version %d on: %s", held.stream, held.version, held.reason)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Publish due streams until cancelled."""
         more = False
         while True:
             if not more:
-                await self._pace.sleep(self._pace.look_at_held_s)
+                await self._timings.sleep(self._timings.look_at_held_s)
             more = False
             try:
                 more = await self.try_again()
             except BusUnavailable:
-                pass  # the follower says so
+                pass  # the follower logs it
             except Exception:
                 log.exception("held streams are tried again later")
 
     async def try_again(self) -> bool:
-        """A turn for each whose time has come; whether one of them has more. Raises `BusUnavailable` or `StoreUnavailable`."""
+        """Publish a part of each stream that is due. True if one has more. Raises `BusUnavailable`, `StoreUnavailable`."""
         now = self._clock.now()
         more = False
         for held in [held for held in self._held.values() if held.try_again_at <= now]:
@@ -98,15 +100,15 @@ class HeldStreams:
         return more
 
     async def _turn(self, held: HeldStream) -> bool:
-        """Whether there is more to publish now."""
-        events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._pace.turn)
+        """Publish a part of the stream. True if it has more."""
+        events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._timings.turn)
         async for recorded in in_turns(events, at_a_time=PUBLISHED_AT_A_TIME):
             trouble = await self._trouble_with(recorded) if type(recorded.event).TYPE in TYPES else None
             if trouble is not None:
                 await self._hold_longer(held, recorded.version, trouble)
                 return False
         published_to = held.version - 1 + len(events)
-        if len(events) < self._pace.turn and await self._positions.let_go(held.stream, published_to=published_to):
+        if len(events) < self._timings.turn and await self._positions.let_go(held.stream, published_to=published_to):
             del self._held[held.stream]
             log.info("stream %s is published again", held.stream)
             return False
@@ -130,7 +132,7 @@ class HeldStreams:
             version=version,
             reason=reason[:REASON_LENGTH_MAX],
             tries=tries,
-            try_again_at=self._clock.now() + self._pace.held_for(tries),
+            try_again_at=self._clock.now() + self._timings.held_for(tries),
         )
         await self._positions.hold_longer(longer)
         self._held[held.stream] = longer

@@ -1,7 +1,7 @@
-"""Publishes the log: in order for each stream, at least once, with the event's id for consumers to tell repetitions by.
+"""Publish the log: in order for each stream, at least once, with the event's id by which consumers recognise repetitions.
 
-The store's log is the outbox. What the bus does not take although it takes others (an entry too strange for it, a subscriber
-that fails) holds back its own stream only: the stream is put aside durably, the position moves on, and the stream is tried
+The store's log is the outbox. An entry that the bus refuses while it takes others (a strange entry, a failing subscriber)
+holds back its own stream only: the stream is put aside durably, the position moves on, and the stream is tried
 again later. When the bus takes nothing at all, the position stays, and the follower comes again.
 """
 
@@ -26,7 +26,7 @@ from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.calls import Waiting, next_calls
 from access_policy.application.relay.held_streams import HeldStreams
-from access_policy.application.relay.pace import Pace
+from access_policy.application.relay.timings import RelayTimings
 from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ BEHIND: Final = "behind an event of its stream that was not taken"
 
 
 class Relay:
-    """`run` publishes while this process is the one that does; several processes may run one each, each as a `holder` of its
-    own: one that comes back under its name goes on at once, another waits until the claim of who died has run out."""
+    """`run` publishes while this process has the lease. Several processes may run one relay each, under a `holder` name of
+    its own: one that restarts goes on at once, another one waits until the lease of a dead relay has expired."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Relay:
         *,
         subscribers: Subscribers | None = None,
         holder: str = "",
-        pace: Pace | None = None,
+        timings: RelayTimings | None = None,
         batch: int = BATCH,
         poll_s: float = 0.25,
     ) -> None:
@@ -58,11 +58,11 @@ class Relay:
         self._subscribers = subscribers
         self._positions = positions
         self._clock = clock
-        self._pace = pace or Pace()
+        self._timings = timings or RelayTimings()
         self._holder = holder or new_id()
         self._store = store
         self._taken: set[str] = set()  # ids of events behind the position that the bus has already
-        self.held = HeldStreams(store, bus, positions, clock, self._pace)
+        self.held = HeldStreams(store, bus, positions, clock, self._timings)
         self.follower = Follower("relay", store, self.follow, self.begin, types=TYPES, batch=batch, poll_s=poll_s)
         self.published = 0  # entries taken by the bus
 
@@ -74,23 +74,23 @@ class Relay:
                 await self._skip_history()
             if await self._is_ours():
                 await self._publish_while_ours()
-            await self._pace.sleep(self._pace.lease_s / 3)
+            await self._timings.sleep(self._timings.lease_s / 3)
 
     async def lag(self) -> int:
-        """Positions that this installation has not published, whichever process does it. Raises `StoreUnavailable`."""
+        """The number of positions that no process of this installation has published yet. Raises `StoreUnavailable`."""
         if not self._is_wanted():
             return 0
         return max(0, await self._store.last_position() - await self._positions.position())
 
     async def begin(self) -> int:
-        """The position to go on from."""
+        """Return the position to go on from."""
         position = await self._positions.position()
-        await self.held.load()  # after the position: what is held up to there is known then
+        await self.held.load()  # after the position, so that all streams held up to there are loaded
         return position
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
-        """Publish a batch, ascending, after which everything up to `reached` was handed over. Raises `BusUnavailable`, to be
-        called again with the same batch, or `StoreUnavailable`."""
+        """Publish an ascending batch that ends at `reached`. Raises `StoreUnavailable`, or `BusUnavailable`: then the caller
+        comes again with the same batch."""
         queues, held = await self._sorted(batch)
         await self._publish(queues, held)
         await self._positions.advance(reached, tuple(held.values()))
@@ -101,7 +101,7 @@ class Relay:
         jobs = [asyncio.create_task(self.follower.run()), asyncio.create_task(self.held.run())]
         try:
             while self._is_wanted() and await self._is_ours():
-                await self._pace.sleep(self._pace.lease_s / 3)
+                await self._timings.sleep(self._timings.lease_s / 3)
         finally:
             for job in jobs:
                 job.cancel()
@@ -113,16 +113,16 @@ class Relay:
         return self._subscribers is None or self._subscribers.present
 
     async def _skip_history(self) -> None:
-        backoff = self._pace.backoff()
+        backoff = self._timings.backoff()
         while True:
             try:
                 return await self._positions.advance(await self._store.last_position())
             except StoreUnavailable as trouble:
                 log.warning("nothing is published: %s", trouble)
-                await self._pace.sleep(backoff.next_s())
+                await self._timings.sleep(backoff.next_s())
 
     async def _is_ours(self) -> bool:
-        lasts = timedelta(seconds=self._pace.lease_s)
+        lasts = timedelta(seconds=self._timings.lease_s)
         try:
             return await self._positions.acquire_lease(self._holder, now=self._clock.now(), lasts=lasts)
         except StoreUnavailable as trouble:
@@ -132,7 +132,7 @@ class Relay:
     async def _sorted(
         self, batch: Sequence[Recorded]
     ) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
-        """What waits, by stream, and the streams of which something is passed over: they are held, or go on being so."""
+        """Return the entries to publish by stream, and the streams that are held because an event of theirs is skipped."""
         queues: dict[StreamId, deque[Waiting]] = {}
         held: dict[StreamId, HeldStream] = {}
         async for recorded in in_turns(batch, at_a_time=MADE_PUBLIC_AT_A_TIME):
@@ -150,14 +150,14 @@ class Relay:
                 held[recorded.stream] = self.held.first(recorded, repr(error))
             else:
                 queues.setdefault(recorded.stream, deque()).append(waiting)
-        for stream in [stream for stream, queue in queues.items() if len(queue) > self._pace.run_max]:
+        for stream in [stream for stream, queue in queues.items() if len(queue) > self._timings.run_max]:
             waiting_run = queues.pop(stream)
             passed = held[stream].passed if stream in held else waiting_run[-1].recorded.version
             held[stream] = self.held.long_run(waiting_run[0].recorded, passed)
         return queues, held
 
     async def _publish(self, queues: dict[StreamId, deque[Waiting]], held: dict[StreamId, HeldStream]) -> None:
-        backoff = self._pace.backoff()
+        backoff = self._timings.backoff()
         while queues:
             calls = next_calls(queues, CALLS)
             answers = await asyncio.gather(*(self._call(call) for call in calls), return_exceptions=True)
@@ -169,7 +169,7 @@ class Relay:
                 if isinstance(answer, BaseException):
                     raise answer
             if not_now:
-                await self._pace.sleep(backoff.next_s())
+                await self._timings.sleep(backoff.next_s())
             else:
                 backoff.reset()
 
@@ -183,7 +183,7 @@ class Relay:
         queues: dict[StreamId, deque[Waiting]],
         held: dict[StreamId, HeldStream],
     ) -> int:
-        """Each entry by its own outcome; returns how many are to be tried again."""
+        """Handle each entry by its own result. Return the number of entries to try again."""
         again = 0
         for waiting, outcome in zip(call, outcomes, strict=True):
             stream = waiting.recorded.stream
@@ -195,7 +195,7 @@ class Relay:
                     del queues[stream]
                 continue
             waiting.tries += 1
-            if outcome.status is PublishStatus.REFUSED or waiting.tries >= self._pace.entry_tries:
+            if outcome.status is PublishStatus.REFUSED or waiting.tries >= self._timings.entry_tries:
                 passed = held[stream].passed if stream in held else queues[stream][-1].recorded.version
                 first = self.held.first(waiting.recorded, f"{outcome.status}: {outcome.reason}")
                 held[stream] = replace(first, passed=passed)

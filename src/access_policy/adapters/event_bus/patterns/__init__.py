@@ -1,2 +1,2 @@
-"""EventBridge's event patterns. `compiling` reads a pattern and matches events by it, `matchers` has the operators, `leaves`
-the event as patterns see it."""
+"""EventBridge's event patterns: `compiling` reads and matches patterns, `matchers` has the operators, `leaves` an event's
+values by path."""
