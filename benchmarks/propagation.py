@@ -82,7 +82,7 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     suspending = number % 2 == 0
     expected, command = ("Blocked", "suspend") if suspending else ("Accepted", "reinstate")
     asked = time.perf_counter()
-    body = {"reason": "benchmark"} if suspending else None
+    body = {"reason": "benchmark"}
     changing = asyncio.create_task(office.post(f"/vehicles/vehicle-{VEHICLE}/{command}", json=body))
     answered = 0.0
     for attempt in count():
