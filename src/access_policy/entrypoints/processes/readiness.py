@@ -52,8 +52,11 @@ class Readiness:
         }
 
     async def settled(self, position: int) -> bool:
-        """Wait until everything up to the log position can be read; False after `SETTLE_S`."""
+        """Wait until everything up to the log position can be read here; False after `SETTLE_S`. A process without the role
+        `api` shows no read models, so it does not wait for them."""
         here = await self._container.deciding.follower().wait_until(position, timeout_s=SETTLE_S)
+        if ProcessRole.API not in self._roles:
+            return here
         return await self.read_models().wait_until(position, timeout_s=SETTLE_S) and here
 
     def read_models(self) -> Follower | ReadModelProgress:

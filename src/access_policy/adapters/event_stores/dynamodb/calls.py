@@ -169,8 +169,12 @@ class Calls:
             before_sleep=log_retry,
             reraise=True,
         )
+
+        async def call() -> Any:  # the client's methods return coroutines, but are not coroutine functions
+            return await getattr(client, operation)(**request)
+
         try:
-            return await retrying(getattr(client, operation), **request)
+            return await retrying(call)
         except AWS_TROUBLE as error:
             raise self._final(error) from error
 
