@@ -116,7 +116,7 @@ async def test_container_with_default_settings_provides_everything_without_await
 async def test_container_provides_one_instance_of_each_part(tmp_path: Path) -> None:
     container = Container(settings=Settings(data=tmp_path))
 
-    assert container.deciding.decider().view is container.deciding.view()
+    assert container.deciding.sessions() is container.deciding.sessions()
     assert container.commands.put_depot() is container.commands.put_depot()
     assert container.intake.receiver().put_vehicle is container.commands.put_vehicle()
 

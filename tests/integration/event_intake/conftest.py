@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from dependency_injector import providers
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake import sqs as sqs_module
@@ -198,16 +199,11 @@ async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
 async def taking(
     request: pytest.FixtureRequest, moto: str, aws_credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Taking]:
-    monkeypatch.setattr(sqs_module, "AGAIN_FIRST_S", 1)
+    monkeypatch.setattr(sqs_module, "RETRY_FIRST_S", 1)
     async with AsyncExitStack() as stack:
-        held: dict[str, Watched] = {}
-
-        class Late:
-            async def receive(self, event: Any) -> IntakeResult:
-                return await held["watched"].receive(event)
-
-        api = await stack.enter_async_context(http_api(tmp_path, parts={"intake.receiver": Late()}))
-        watched = held["watched"] = Watched(api.container.intake.receiver())
+        api = await stack.enter_async_context(http_api(tmp_path))
+        watched = Watched(api.container.intake.receiver())
+        api.container.intake.receiver.override(providers.Object(watched))
         sender: Sender
         match request.param:
             case "direct":

@@ -27,7 +27,7 @@ def watched(api: HttpApi) -> Watched:
 async def queue(
     watched: Watched, moto: str, faulty_aws: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[ByQueue]:
-    monkeypatch.setattr(sqs_module, "AGAIN_FIRST_S", 0)
+    monkeypatch.setattr(sqs_module, "RETRY_FIRST_S", 0)
     async with queue_before(watched, moto, faulty_aws.url) as opened:
         yield opened
 
@@ -163,7 +163,7 @@ async def test_what_is_not_deleted_comes_again_and_changes_nothing(
 async def test_without_a_queue_for_the_dead_a_bad_message_stays_and_holds_up_nothing(
     api: HttpApi, watched: Watched, moto: str, aws_credentials: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqs_module, "AGAIN_FIRST_S", 1)
+    monkeypatch.setattr(sqs_module, "RETRY_FIRST_S", 1)
     async with client("sqs", moto) as sqs:
         url = (await sqs.create_queue(QueueName="no-dead"))["QueueUrl"]
         intake = SqsIntake(

@@ -76,19 +76,19 @@ REGISTRY: tuple[Story, ...] = (
     Story("go on with an import after a crash", (RegistryImports.resume,), begun, resume),
     Story(
         "take a commissioned vehicle in",
-        (Intake.take,),
+        (Intake.receive,),
         registered,
         taken(commissioned("bus-7", 1, event_id="in-1", identifiers=[{"kind": "rfid", "value": "04A1B2C3D4E5F9"}])),
     ),
     Story(
         "take a decommissioned vehicle in",
-        (Intake.take,),
+        (Intake.receive,),
         registered,
         taken(decommissioned("van-1", 2, event_id="in-2")),
     ),
     Story(
         "take a changed agreement in",
-        (Intake.take,),
+        (Intake.receive,),
         registered,
         taken(agreement_changed(agreement().agreement_id, 1) | {"id": "eb-1"}),
     ),
