@@ -1,4 +1,4 @@
-"""The demo speaks to the service as everyone else does: over its HTTP API."""
+"""The demo's client of the service's HTTP API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.entrypoints.demo.fleet import AGREEMENT, CHARGERS, DEPOT, VEH
 
 
 class DemoApi:
-    """Raises `httpx.HTTPStatusError` for anything that the service refuses: the demo asks for nothing odd."""
+    """Raises `httpx.HTTPStatusError` for every refusal: all requests of the demo are valid."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self._client = httpx.AsyncClient(
@@ -23,7 +23,7 @@ class DemoApi:
         await self._client.aclose()
 
     async def set_up(self) -> None:
-        """The depot, its chargers, an agreement and the known vehicles. Doing it again changes nothing."""
+        """Put the depot, its chargers, an agreement and the known vehicles. Repeating it changes nothing."""
         depot = {"name": "North yard", "time_zone": ZONE, "language": "en"}
         await self._send("PUT", f"/v1/depots/{DEPOT}", depot)
         for charger in CHARGERS:
@@ -48,7 +48,7 @@ class DemoApi:
                 await self._send("PUT", f"/v1/vehicles/{vehicle.vehicle_id}", described)
 
     async def schedule(self, windows: Iterable[tuple[datetime, datetime]]) -> None:
-        """Managed access in each window at every charger, daily from today; local times of the depot, to the second."""
+        """Schedule managed access at every charger in each window, daily from today, in the depot's local time."""
         for start, end in windows:
             rule = {
                 "name": f"managed {start:%H:%M:%S} to {end:%H:%M:%S}",
@@ -61,7 +61,7 @@ class DemoApi:
             await self._send("POST", f"/v1/depots/{DEPOT}/mode-rules", {"charger_ids": "all", "rule": rule})
 
     async def withdraw_rules(self) -> None:
-        """Leave nothing of an earlier demo behind."""
+        """Withdraw the rules of an earlier demo."""
         for charger in CHARGERS:
             shown = await self.charger(charger.charger_id)
             for rule in shown.get("mode_rules", []):
@@ -71,7 +71,7 @@ class DemoApi:
         return await self._send("GET", f"/v1/chargers/{charger_id}")
 
     async def attempts(self, since: datetime) -> list[dict[str, Any]]:
-        """All attempts since the instant, newest first."""
+        """Return all attempts since the instant, newest first."""
         return await self._pages("/v1/access-events", {"from": _instant(since)})
 
     async def faults(self, since: datetime) -> list[dict[str, Any]]:

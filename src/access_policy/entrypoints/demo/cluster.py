@@ -1,10 +1,8 @@
-"""The service as several processes on one store, on this machine: a projector, a publisher, two gateways and an API
-(`make cluster`).
+"""Run the service as several processes on this machine: a projector, a publisher, two gateways and an API (`make cluster`).
 
-With `--postgres` all of them share one PostgreSQL server, which is started beside them; else the databases that the
-environment names, which are migrated first, or SQLite files.
-Chargers connect to one address; whoever answers there passes each connection on to a gateway that is up, so that the chargers
-of a gateway that dies come back to the other.
+With `--postgres` the processes share a PostgreSQL server that this program starts. Otherwise they use the databases that
+the environment names, migrated first, or SQLite files. Chargers connect to one address, where a proxy forwards each
+connection to a running gateway, so that the chargers of a killed gateway reconnect to the other.
 """
 
 from __future__ import annotations
@@ -35,14 +33,14 @@ from access_policy.entrypoints.demo.visitors import come_and_go
 
 GATEWAYS: Final = ("gw-1", "gw-2")
 START_S: Final = 30.0
-SAY_EVERY_S: Final = 10.0
+REPORT_EVERY_S: Final = 10.0
 BACK_AFTER_S: Final = 5.0
 _COMMAND: Final = (sys.executable, "-m", "access_policy.entrypoints.cli")
 
 
 @dataclass
 class Member:
-    """One process. `http` and `ocpp` are the ports it listens on, where its roles have any."""
+    """One process. `http` and `ocpp` are the ports on which it listens if its roles need them."""
 
     name: str
     roles: str
@@ -57,7 +55,7 @@ class Member:
 
 @dataclass
 class Cluster:
-    """`chargers_at` is the port where chargers connect, whichever gateway serves them."""
+    """`chargers_at` is the proxy's port, where chargers connect."""
 
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -73,20 +71,20 @@ class Cluster:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Cluster]:
-        """The projector first, which makes what is missing; all end with the block."""
-        door = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        self.chargers_at = door.sockets[0].getsockname()[1]
+        """Run all processes until the block ends. The projector starts first, because it creates missing tables."""
+        proxy = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self.chargers_at = proxy.sockets[0].getsockname()[1]
         try:
             await self._run("migrate")
             for name in ("projector", "publisher", *GATEWAYS, "api"):
                 await self.start(name)
             yield self
         finally:
-            door.close()
+            proxy.close()
             await asyncio.gather(*(self.stop(name) for name in self.members))
 
     async def start(self, name: str) -> None:
-        """Returns once it serves. Raises `RuntimeError` if it ends instead, `TimeoutError` if it does neither."""
+        """Start a process and wait until it serves. Raise `RuntimeError` if it ends instead, or `TimeoutError`."""
         member = self.members[name]
         command = [*_COMMAND, "serve", "--data", str(self.data), "--instance", name]
         command += ["--http", f"127.0.0.1:{member.http}", "--ocpp", f"127.0.0.1:{member.ocpp}"]
@@ -99,7 +97,7 @@ class Cluster:
         assert member.process.stdout is not None
         async with asyncio.timeout(START_S):
             if not await member.process.stdout.readline():
-                raise RuntimeError(f"{name} did not start; what it says stands above")
+                raise RuntimeError(f"{name} did not start; see its output above")
 
     async def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         process = self.members[name].process
@@ -111,7 +109,7 @@ class Cluster:
         return await self._run("token", "--tenant", TENANT, "--role", "admin", "--ttl", "1d")
 
     async def _run(self, *arguments: str) -> str:
-        """What a command of ours prints. Raises `RuntimeError` if it fails."""
+        """Run a command of the CLI and return its output. Raise `RuntimeError` if it fails."""
         process = await asyncio.create_subprocess_exec(
             *(*_COMMAND, *arguments, "--data", str(self.data)),
             stdout=asyncio.subprocess.PIPE,
@@ -119,19 +117,19 @@ class Cluster:
         )
         output, _ = await process.communicate()
         if process.returncode:
-            raise RuntimeError(f"{arguments[0]} failed; what it says stands above")
+            raise RuntimeError(f"{arguments[0]} failed; see its output above")
         return output.decode().strip()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A charger's connection, byte by byte, to the next gateway that takes it."""
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward a charger's connection to the next gateway that accepts it."""
         up = [self.members[name] for name in GATEWAYS if self.members[name].is_up]
         first = next(self._turn)
-        for place in range(len(up)):
+        for offset in range(len(up)):
             try:
-                there = await asyncio.open_connection("127.0.0.1", up[(first + place) % len(up)].ocpp)
+                gateway = await asyncio.open_connection("127.0.0.1", up[(first + offset) % len(up)].ocpp)
             except OSError:
                 continue
-            await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+            await asyncio.gather(_copy(reader, gateway[1]), _copy(gateway[0], writer))
             return
         writer.close()
 
@@ -145,8 +143,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextlib.contextmanager
-def a_postgres() -> Iterator[dict[str, str]]:
-    """The settings by which everything that can lie in a database lies in that of a new server, gone with the block."""
+def temporary_postgres() -> Iterator[dict[str, str]]:
+    """Start a PostgreSQL server for the block. Yield the settings that keep all data in its database."""
     server = PostgresServer()
     try:
         yield settings_for(server.server_url("postgres"))
@@ -155,7 +153,7 @@ def a_postgres() -> Iterator[dict[str, str]]:
 
 
 async def show(planned: Cluster, console: Console, kill_every_s: float) -> None:
-    """Until interrupted."""
+    """Run the cluster with the demo's chargers and drivers until interrupted."""
     async with planned.running() as cluster, contextlib.AsyncExitStack() as stack:
         token = await cluster.token()
         api = DemoApi(f"http://127.0.0.1:{cluster.members['api'].http}", token)
@@ -172,15 +170,15 @@ async def show(planned: Cluster, console: Console, kill_every_s: float) -> None:
         chargers = all_chargers(f"ws://127.0.0.1:{cluster.chargers_at}/ocpp")
         for charger in chargers.values():
             await stack.enter_async_context(charger)
-        jobs = [come_and_go(chargers), _say(api, console)]
+        jobs = [come_and_go(chargers), _report(api, console)]
         if kill_every_s:
             jobs.append(_kill(cluster, console, kill_every_s))
         await asyncio.gather(*jobs)
 
 
-async def _say(api: DemoApi, console: Console) -> None:
+async def _report(api: DemoApi, console: Console) -> None:
     while True:
-        await asyncio.sleep(SAY_EVERY_S)
+        await asyncio.sleep(REPORT_EVERY_S)
         shown = [await api.charger(charger.charger_id) for charger in CHARGERS]
         connected = sum(each["connected"] for each in shown)
         console.print(
@@ -191,7 +189,7 @@ async def _say(api: DemoApi, console: Console) -> None:
 async def _kill(cluster: Cluster, console: Console, every_s: float) -> None:
     for name in itertools.cycle(GATEWAYS):
         await asyncio.sleep(every_s)
-        console.print(f"kill -9 {name}: its chargers come back to the other")
+        console.print(f"kill -9 {name}: its chargers reconnect to the other gateway")
         await cluster.stop(name, signal.SIGKILL)
         await asyncio.sleep(BACK_AFTER_S)
         await cluster.start(name)
@@ -199,17 +197,19 @@ async def _kill(cluster: Cluster, console: Console, every_s: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="where the store, the keys and the processes' files go [a new place]")
+    parser.add_argument("--data", type=Path, help="directory of the store, keys and process files [default: temporary]")
+    parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL server for events and read models")
     parser.add_argument(
-        "--postgres", action="store_true", help="keep events and read models in a server started for it"
-    )
-    parser.add_argument(
-        "--kill-every", type=float, default=0.0, metavar="SECONDS", help="kill a gateway in turns [never]"
+        "--kill-every",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="interval at which the gateways are killed in turn [default: never]",
     )
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="access-policy-cluster-"))
-        environment = stack.enter_context(a_postgres()) if chosen.postgres else {}
+        environment = stack.enter_context(temporary_postgres()) if chosen.postgres else {}
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         asyncio.run(show(Cluster(chosen.data or Path(directory), environment), Console(), chosen.kill_every))
 

@@ -1,4 +1,4 @@
-"""Who and what there is at the demo depot: seven chargers, and vehicles of all three classes."""
+"""The demo depot: seven chargers, and vehicles of all three access classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AGREEMENT = "city-couriers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoCharger:
-    """`profile` names the capability profile under which the charger is registered."""
+    """A charger of the demo. `profile` is the capability profile with which it is registered."""
 
     charger_id: str
     charge_point_id: str
@@ -91,11 +91,11 @@ SWITCHED = (KEYED, VARIABLE, GOES_OFFLINE, BREAKS_DOWN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoVehicle:
-    """`presents` is what its driver holds out or types; a vehicle with Autocharge needs nobody."""
+    """A vehicle of the demo. `presents` is its driver's card or PIN; a vehicle with Autocharge needs none."""
 
     vehicle_id: str
     name: str
-    access_class: str | None  # None: nobody registered it
+    access_class: str | None  # None: the vehicle is not registered
     presents: Identifier | None = None
     mac: str | None = None
 

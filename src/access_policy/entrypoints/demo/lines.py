@@ -1,4 +1,4 @@
-"""One line a person can read for each event worth reading: a pure function from a recorded event to styled text."""
+"""Format recorded events as lines for the demo's terminal."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _MODE_STYLE = {AccessMode.FREEVEND: "cyan", AccessMode.MANAGED: "magenta"}
 
 
 def line(recorded: Recorded, zone: ZoneInfo) -> Text | None:
-    """Time, charger, what happened; None for events that only machines care about."""
-    told = _told(recorded.event, zone)
-    if told is None:
+    """Format the event with its time and charger. Return None for events that the demo does not show."""
+    described = _described(recorded.event, zone)
+    if described is None:
         return None
-    charger, label, style, words = told
+    charger, label, style, words = described
     return Text.assemble(
         (f"{recorded.envelope.recorded_at.astimezone(zone):%H:%M:%S}  ", "dim"),
         (f"{charger:<12}", "bold"),
@@ -53,25 +53,25 @@ def line(recorded: Recorded, zone: ZoneInfo) -> Text | None:
     )
 
 
-_Told = tuple[str, str, str, str]
+_Described = tuple[str, str, str, str]  # charger, label, style, words
 
 
-def _told(event: object, zone: ZoneInfo) -> _Told | None:
+def _described(event: object, zone: ZoneInfo) -> _Described | None:
     match event:
         case ModeChangeRequested():
             return event.charger_id, "switch", "dim", f"to {event.mode} ({event.cause.name}, {event.trigger})"
         case ModeApplied():
             return event.charger_id, event.mode.value, _MODE_STYLE[event.mode], _applied(event)
         case ModeApplicationFailed(reason=reason) if reason == REBOOT_REQUIRED:
-            return event.charger_id, "waits", "yellow", f"to be in {event.mode}: {event.detail}"
+            return event.charger_id, "waits", "yellow", f"for {event.mode}: {event.detail}"
         case ModeApplicationFailed():
-            return event.charger_id, "failed", "red", f"to be switched to {event.mode}: {event.reason}, {event.detail}"
+            return event.charger_id, "failed", "red", f"to switch to {event.mode}: {event.reason}, {event.detail}"
         case ModeDriftDetected():
             return (
                 event.charger_id,
                 "drift",
                 "yellow",
-                f"seen in {event.found} instead of {event.expected}: {event.evidence}",
+                f"found in {event.found} instead of {event.expected}: {event.evidence}",
             )
         case ModeOverridden():
             return (
@@ -92,13 +92,18 @@ def _told(event: object, zone: ZoneInfo) -> _Told | None:
             energy = "" if event.energy_wh is None else f", {event.energy_wh / 1000:.1f} kWh"
             return event.charger_id, "ended", "dim", f"{event.reason}{energy}"
         case OfflineStartReported():
-            verdict = "authorised" if event.authorised else "NOT authorised"
-            return event.charger_id, "offline", "yellow", f"a start made offline is reported: {verdict}, {event.reason}"
+            result = "authorised" if event.authorised else "NOT authorised"
+            return (
+                event.charger_id,
+                "offline",
+                "yellow",
+                f"a start while offline was reported: {result}, {event.reason}",
+            )
         case _:
             return _condition(event)
 
 
-def _condition(event: object) -> _Told | None:
+def _condition(event: object) -> _Described | None:
     match event:
         case ChargerConnected():
             return event.charger_id, "online", "dim", event.protocol
@@ -122,7 +127,7 @@ def _condition(event: object) -> _Told | None:
 
 
 def _applied(event: ModeApplied) -> str:
-    return f"in force: {event.cause.name}; {event.evidence}; {event.late_s:.1f} s after it was due"
+    return f"applied: {event.cause.name}; {event.evidence}; {event.late_s:.1f} s after it was due"
 
 
 def _who(lineage: DecisionLineage) -> str:
@@ -131,19 +136,19 @@ def _who(lineage: DecisionLineage) -> str:
 
 
 def _denied(event: AccessDenied) -> str:
-    told = ""
+    signal = ""
     if event.signal is not None:
-        told = f"; driver sees {event.signal.status}"
-        told += f": {event.signal.message}" if event.signal.message else ""
-    return f"{_who(event.lineage)}, {event.reason}{told}"
+        signal = f"; driver sees {event.signal.status}"
+        signal += f": {event.signal.message}" if event.signal.message else ""
+    return f"{_who(event.lineage)}, {event.reason}{signal}"
 
 
 def _charging(event: ChargingStarted) -> str:
     match event.decision:
         case SessionDecision.NONE:
-            return "started in freevend, nobody had to ask"
+            return "started in freevend, without authorisation"
         case SessionDecision.DENIED:
-            return "the charger reports a start that was refused"
+            return "the charger reports a start that was denied"
         case SessionDecision.ALLOWED:
             return f"started by {event.vehicle_id or 'an unknown vehicle'}"
 

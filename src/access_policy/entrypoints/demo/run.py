@@ -1,4 +1,4 @@
-"""Runs the service with the demo depot: for as long as one likes, or once with everything checked."""
+"""Run the service with the demo depot: until interrupted, or once with all expectations checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WINDOWS = 45  # three hours
 
 
 async def serve_demo(settings: Settings, console: Console) -> None:
-    """Until SIGTERM or Ctrl-C."""
+    """Run until SIGTERM or Ctrl-C."""
     service = Service(settings)
     showing: list[asyncio.Task[None]] = []
 
@@ -46,14 +46,14 @@ async def serve_demo(settings: Settings, console: Console) -> None:
 
 
 async def demo_once(settings: Settings, console: Console, *, keep: bool) -> bool:
-    """True when everything expected was seen. Without `keep` the data directory is a temporary one."""
+    """Return True if all expectations were met. Without `keep` the data directory is temporary."""
     with tempfile.TemporaryDirectory(prefix="access-policy-demo-") as directory:
         if not keep:
             settings = settings.model_copy(update={"data": Path(directory), "drain_s": 0.5})
         async with Service(settings).running() as service, _depot(service, console) as (api, chargers):
             checks = await DemoOnce(api, chargers).run()
     _summary(console, checks)
-    return checks.all_hold
+    return checks.all_met
 
 
 async def _show(service: Service, console: Console) -> None:
@@ -71,13 +71,13 @@ async def _show(service: Service, console: Console) -> None:
 
 @asynccontextmanager
 async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[DemoApi, dict[str, SimulatedCharger]]]:
-    """The depot set up, its chargers powered and connected, and the terminal telling what is recorded from now on."""
+    """Set up the depot, connect its chargers, and print recorded events from now on."""
     api = DemoApi(f"http://127.0.0.1:{service.http_port}", _token(service))
     chargers = all_chargers(f"ws://127.0.0.1:{service.ocpp_port}/ocpp")
     async with AsyncExitStack() as depot:
         depot.push_async_callback(api.close)
-        telling = asyncio.create_task(_tell(service, console))
-        depot.callback(telling.cancel)
+        printing = asyncio.create_task(_print_events(service, console))
+        depot.callback(printing.cancel)
         await api.set_up()
         for charger in chargers.values():
             await depot.enter_async_context(charger)
@@ -85,22 +85,22 @@ async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[Demo
         yield api, chargers
 
 
-async def _tell(service: Service, console: Console) -> None:
-    """A line for each event worth reading, from now on."""
+async def _print_events(service: Service, console: Console) -> None:
+    """Print a line for each event that the demo shows."""
     store = service.container.stores.store()
     begin = await store.last_position()
     zone = ZoneInfo(ZONE)
 
-    async def tell(batch: Sequence[Recorded], reached: int) -> None:
+    async def show(batch: Sequence[Recorded], reached: int) -> None:
         for recorded in batch:
-            told = line(recorded, zone)
-            if told is not None and recorded.envelope.tenant_id == TENANT:
-                console.print(told, soft_wrap=True)
+            text = line(recorded, zone)
+            if text is not None and recorded.envelope.tenant_id == TENANT:
+                console.print(text, soft_wrap=True)
 
     async def position() -> int:
         return max(begin, follower.reached)
 
-    follower = Follower("terminal", store, tell, position)
+    follower = Follower("terminal", store, show, position)
     await follower.run()
 
 
@@ -120,8 +120,8 @@ def _summary(console: Console, checks: Expectations) -> None:
     table.add_column("")
     table.add_column("expectation")
     table.add_column("instead")
-    for what, holds, found in checks.seen:
-        table.add_row("[green]yes[/]" if holds else "[bold red]NO[/]", what, found)
+    for what, is_met, found in checks.seen:
+        table.add_row("[green]yes[/]" if is_met else "[bold red]NO[/]", what, found)
     console.print(table)
-    held = sum(holds for _, holds, _ in checks.seen)
-    console.print(f"demo-once: {held} of {len(checks.seen)} expectations hold")
+    met = sum(is_met for _, is_met, _ in checks.seen)
+    console.print(f"demo-once: {met} of {len(checks.seen)} expectations met")

@@ -1,4 +1,4 @@
-"""Drivers who come and go for as long as the demo runs, and what happens to chargers meanwhile."""
+"""Simulated drivers, and faults and outages of chargers, for as long as the demo runs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from simulated_charger import OCPP201, SimulatedCharger
 
 log = logging.getLogger(__name__)
 
-CHANCE = Random(20261120)  # noqa: S311  a show, no secret
+CHANCE = Random(20261120)  # noqa: S311  for the demo, not a secret
 
 
 async def come_and_go(chargers: Mapping[str, SimulatedCharger]) -> None:
-    """Until cancelled."""
+    """Play visits, outages and faults until cancelled."""
     async with asyncio.TaskGroup() as depot:
         for demo in CHARGERS:
             if demo is not UNSWITCHABLE:
@@ -48,7 +48,7 @@ async def _visits(charger: SimulatedCharger) -> None:
 
 
 def _can_come(vehicle: DemoVehicle, charger: SimulatedCharger) -> bool:
-    """A PIN is typed at OCPP 2.0.1 chargers: there it says of itself that it is one."""
+    """Return False for a PIN at an OCPP 1.6 charger, whose tags have no kind."""
     is_pin = vehicle.presents is not None and vehicle.presents.kind.value == "pin"
     return not is_pin or charger.spec.protocol == OCPP201
 
