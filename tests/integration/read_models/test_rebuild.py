@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import inspect
 
+from access_policy.adapters.read_models.filling import RARELY
 from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.follower import Follower
@@ -147,7 +150,7 @@ async def test_without_the_last_look_at_the_live_position_a_rebuild_would_go_bac
 
     async def does_nothing(*_: object) -> None: ...
 
-    monkeypatch.setattr("access_policy.adapters.read_models.runner._Filling.catch_up", does_nothing)
+    monkeypatch.setattr("access_policy.adapters.read_models.filling.Filling.catch_up", does_nothing)
     monkeypatch.setattr("access_policy.adapters.read_models.rebuilding.hold", lambda *_: 0)
     await models.rebuild(store, ALL)
 
@@ -176,6 +179,31 @@ async def test_of_two_rebuilds_at_once_the_later_one_counts(place: Place, store:
     assert await second.rebuild(store, ALL) == 2
     await first.close()
     await second.close()
+
+
+async def test_rebuild_leaves_the_indexes_that_migrations_know(models: ReadModels, store: EventStore):
+    await store_history(store, log_of(denied(), faulted()))
+    before = {table: indexes_of(models, table) for table in ("access_log", "faults", "vehicle_identifiers")}
+
+    await models.rebuild(store, ALL)
+
+    assert {table: indexes_of(models, table) for table in before} == before
+    assert len(before["access_log"]) == 4
+
+
+async def test_rebuild_restores_the_thresholds_of_the_garbage_collector(models: ReadModels, store: EventStore):
+    before = gc.get_threshold()
+    seen: list[tuple[int, int, int]] = []
+    await store_history(store, log_of(denied()))
+
+    await models.rebuild(store, ALL, lambda *_: seen.append(gc.get_threshold()))
+
+    assert seen == [RARELY]
+    assert gc.get_threshold() == before
+
+
+def indexes_of(models: ReadModels, table: str) -> set[str | None]:
+    return {index["name"] for index in inspect(models.engine).get_indexes(table)}
 
 
 async def test_a_projection_that_nobody_has_cannot_be_rebuilt(models: ReadModels, store: EventStore):

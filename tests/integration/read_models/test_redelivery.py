@@ -64,7 +64,7 @@ def test_events_that_come_twice_make_the_same_rows_and_so_does_each_rebuild(plac
 async def test_readers_see_the_old_rows_until_a_rebuild_has_all_of_them(
     models: ReadModels, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("access_policy.adapters.read_models.runner.BATCH", 1)
+    monkeypatch.setattr("access_policy.adapters.read_models.filling.BATCH", 1)
     history = log_of(depot_registered(), registered(), denied(), faulted())
     await store_history(store, history)
     await models.follow(history, 4)

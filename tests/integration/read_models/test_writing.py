@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from access_policy.adapters.read_models import writing
+from access_policy.adapters.read_models.copying import WORTHWHILE
+from access_policy.adapters.read_models.grouping import groups_of
 from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS
-from access_policy.adapters.read_models.writing import groups_of, write
+from access_policy.adapters.read_models.writing import write
 from access_policy.application.projections.changes import Change, Counted, Put, Remove, RowChange
 from tests.support.lengths import Length
 from tests.support.places import Place, migrated
@@ -49,12 +53,16 @@ CHANGES = st.one_of(
 
 
 @pytest.mark.soak(CHANGES_TRIED)
-def test_changes_written_together_leave_what_they_leave_one_by_one(place: Place, thoroughness: float):
+def test_changes_written_together_leave_what_they_leave_one_by_one(
+    place: Place, thoroughness: float, monkeypatch: pytest.MonkeyPatch
+):
+    """With `worthwhile` 1, PostgreSQL gets every upsert by COPY."""
     database = migrated(place)
 
     @settings(max_examples=round(CHANGES_TRIED.count * thoroughness), deadline=None)
-    @given(changes=st.lists(CHANGES, max_size=25))
-    def leave_the_same(changes: list[RowChange]) -> None:
+    @given(changes=st.lists(CHANGES, max_size=25), worthwhile=st.sampled_from([1, WORTHWHILE]))
+    def leave_the_same(changes: list[RowChange], worthwhile: int) -> None:
+        monkeypatch.setattr(writing, "WORTHWHILE", worthwhile)
         expected = Rows()
         for change in changes:
             expected.apply(change)
@@ -77,6 +85,29 @@ def test_changes_of_one_shape_in_different_rows_are_one_statement():
     mixed = [change for pair in zip(puts, changes, strict=True) for change in pair]
 
     assert [len(group.parameters) for group in groups_of(mixed)] == [100, 100]
+
+
+def test_write_by_copy_keeps_tabs_line_breaks_backslashes_and_the_order_of_repeated_rows(place: Place):
+    database = migrated(place)
+    odd = "a\tb\\c\nd\\N"
+    puts = [Put("faults", fault(str(number % 60)), {"info": f"{odd}{number}"}) for number in range(100)]
+
+    with database.writing.begin() as connection:
+        write(connection, puts)
+        found = {row.fault_id: row.info for row in connection.execute(select(FAULTS))}
+
+    assert found == {str(number % 60): f"{odd}{number}" for number in range(100)}
+    database.close()
+
+
+def test_write_by_copy_that_fails_is_the_database_s_error(place: Place):
+    database = migrated(place)
+    puts = [Put("faults", fault(str(number)), {"position": 2**70}) for number in range(100)]
+
+    with pytest.raises((SQLAlchemyError, OverflowError)), database.writing.begin() as connection:
+        write(connection, puts)
+
+    database.close()
 
 
 def _filled(row: dict[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""A batch of events into the rows of several projections, inside the caller's transaction.
+"""Folds a batch of events into the rows of several projections, inside the caller's transaction.
 
-A fault of an event (its fold raises, its rows cannot be stored) parks that event. A fault of the database itself (locked,
-full, broken) is raised: it would fall on every event alike, and the batch is tried again as a whole.
+An event that cannot be folded, or whose rows cannot be stored, is parked. An error of the database itself (locked, full,
+broken) is raised: it would hit every event alike, and the caller retries the batch as a whole.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
@@ -26,12 +26,6 @@ BEHIND = "behind a parked event of its stream"
 REASON_LENGTH_MAX = 500
 
 
-class Folded(NamedTuple):
-    projection: Projection
-    recorded: Recorded
-    changes: list[RowChange]
-
-
 def fold_batch(
     connection: Connection,
     projections: Sequence[Projection],
@@ -39,94 +33,62 @@ def fold_batch(
     reached: int,
     into: TableSet = LIVE,
 ) -> None:
-    """Each projection takes the events after its own position, and has reached `reached` then."""
-    names = [into.name_of(projection) for projection in projections]
-    folding = _Folding(connection, into, names)
-    takers = _takers(projections)
+    """Fold into each projection the events after its position, and set its position to `reached`."""
+    readers = _readers(connection, projections, into)
+    by_event: defaultdict[str, list[_Reader]] = defaultdict(list)
+    for reader in readers:
+        for name in reader.projection.types:
+            by_event[name].append(reader)
     folded = [
-        each
+        (reader, recorded, changes)
         for recorded in batch
-        for projection in takers[name_of(recorded)]
-        if (each := folding.fold(projection, recorded)) is not None
+        for reader in by_event[name_of(recorded)]
+        if (changes := reader.changes_of(recorded))
     ]
-    folding.write(folded)
+    _write(connection, folded, into)
     connection.execute(
         update(POSITIONS)
-        .where(POSITIONS.c.projection.in_(names), POSITIONS.c.position < reached)
+        .where(POSITIONS.c.projection.in_([reader.name for reader in readers]), POSITIONS.c.position < reached)
         .values(position=reached)
     )
 
 
-def _takers(projections: Sequence[Projection]) -> defaultdict[str, list[Projection]]:
-    """By the name of an event the projections that read it."""
-    takers: defaultdict[str, list[Projection]] = defaultdict(list)
-    for projection in projections:
-        for name in projection.types:
-            takers[name].append(projection)
-    return takers
+class _Reader:
+    """A projection that reads a batch: events up to its position and behind a parked event of their stream are not folded."""
 
-
-class _Folding:
-    def __init__(self, connection: Connection, into: TableSet, names: Sequence[str]) -> None:
+    def __init__(
+        self, connection: Connection, projection: Projection, name: str, position: int, held: set[str]
+    ) -> None:
+        self.projection = projection
+        self.name = name
+        self.held = held  # streams
         self._connection = connection
-        self._into = into
-        positions = connection.execute(positions_for_update(names))  # whoever else writes waits for this transaction
-        self._positions = {row.projection: row.position for row in positions}
-        self._held: defaultdict[str, set[str]] = defaultdict(set)  # streams by projection
-        for row in connection.execute(select(PARKED.c.projection, PARKED.c.stream).distinct()):
-            self._held[row.projection].add(row.stream)
+        self._fold = projection.fold
+        self._position = position
 
-    def fold(self, projection: Projection, recorded: Recorded) -> Folded | None:
-        """None for an event that the projection has had, or that was parked."""
-        name = self._into.name_of(projection)
-        if recorded.position <= self._positions[name]:
-            return None
-        if recorded.stream in self._held[name]:
-            self._park(projection, recorded, BEHIND)
-            return None
+    def changes_of(self, recorded: Recorded) -> Sequence[RowChange]:
+        """Nothing for an event that was folded before, or that is parked."""
+        if recorded.position <= self._position:
+            return ()
+        if recorded.stream in self.held:
+            self.park(recorded, BEHIND)
+            return ()
         try:
             if isinstance(recorded.event, Unreadable):
                 raise ValueError(recorded.event.reason)
-            return Folded(projection, recorded, projection.fold(recorded))
-        except Exception as error:  # noqa: BLE001  one poisonous event must hold up its own stream only
-            self._hold(projection, recorded, error)
-            return None
+            return self._fold(recorded)
+        except Exception as error:  # noqa: BLE001  one event that cannot be folded must block its own stream only
+            self.hold(recorded, error)
+            return ()
 
-    def write(self, folded: Sequence[Folded]) -> None:
-        """All at once; where one of them cannot be stored, one by one, so that it alone is parked."""
-        try:
-            with self._connection.begin_nested():
-                write(self._connection, (change for each in folded for change in each.changes), self._into)
-        except Exception as error:
-            if _is_of_the_database(error):
-                raise
-            log.warning("a batch of %d events is stored one by one: %r", len(folded), error)
-        else:
-            return
-        for each in folded:
-            self._write_one(each)
+    def hold(self, recorded: Recorded, error: Exception) -> None:
+        log.error("read model %s parked position %d: %r", self.name, recorded.position, error)
+        self.held.add(recorded.stream)
+        self.park(recorded, repr(error)[:REASON_LENGTH_MAX])
 
-    def _write_one(self, each: Folded) -> None:
-        if each.recorded.stream in self._held[self._into.name_of(each.projection)]:
-            self._park(each.projection, each.recorded, BEHIND)
-            return
-        try:
-            with self._connection.begin_nested():
-                write(self._connection, each.changes, self._into)
-        except Exception as error:
-            if _is_of_the_database(error):
-                raise
-            self._hold(each.projection, each.recorded, error)
-
-    def _hold(self, projection: Projection, recorded: Recorded, error: Exception) -> None:
-        name = self._into.name_of(projection)
-        log.error("read model %s parked position %d: %r", name, recorded.position, error)
-        self._held[name].add(recorded.stream)
-        self._park(projection, recorded, repr(error)[:REASON_LENGTH_MAX])
-
-    def _park(self, projection: Projection, recorded: Recorded, reason: str) -> None:
+    def park(self, recorded: Recorded, reason: str) -> None:
         row = {
-            "projection": self._into.name_of(projection),
+            "projection": self.name,
             "position": recorded.position,
             "stream": recorded.stream,
             "event_type": name_of(recorded),
@@ -135,8 +97,54 @@ class _Folding:
         self._connection.execute(upsert_into(PARKED, self._connection.dialect).values(row).on_conflict_do_nothing())
 
 
+Folded = tuple[_Reader, Recorded, Sequence[RowChange]]
+
+
+def _readers(connection: Connection, projections: Sequence[Projection], into: TableSet) -> list[_Reader]:
+    """Other writers of these projections wait until the transaction ends."""
+    names = [into.name_of(projection) for projection in projections]
+    positions = {row.projection: row.position for row in connection.execute(positions_for_update(names))}
+    held: defaultdict[str, set[str]] = defaultdict(set)
+    for row in connection.execute(select(PARKED.c.projection, PARKED.c.stream).distinct()):
+        held[row.projection].add(row.stream)
+    return [
+        _Reader(connection, projection, name, positions[name], held[name])
+        for projection, name in zip(projections, names, strict=True)
+    ]
+
+
+def _write(connection: Connection, folded: Sequence[Folded], into: TableSet) -> None:
+    """Write all changes together; where one of them cannot be stored, one event at a time, so that it alone is parked."""
+    try:
+        with connection.begin_nested():
+            write(connection, (change for _, _, changes in folded for change in changes), into)
+    except Exception as error:
+        if _is_of_the_database(error):
+            raise
+        log.warning("a batch of %d events is stored one by one: %r", len(folded), error)
+    else:
+        return
+    for reader, recorded, changes in folded:
+        _write_one(connection, reader, recorded, changes, into)
+
+
+def _write_one(
+    connection: Connection, reader: _Reader, recorded: Recorded, changes: Sequence[RowChange], into: TableSet
+) -> None:
+    if recorded.stream in reader.held:
+        reader.park(recorded, BEHIND)
+        return
+    try:
+        with connection.begin_nested():
+            write(connection, changes, into)
+    except Exception as error:
+        if _is_of_the_database(error):
+            raise
+        reader.hold(recorded, error)
+
+
 def positions_for_update(names: Sequence[str]) -> Select[Any]:
-    """In one order, so that two who ask for several never wait for each other."""
+    """Locks the rows in one order, so that two transactions never wait for each other."""
     wanted = select(POSITIONS.c.projection, POSITIONS.c.position, POSITIONS.c.shape)
     return wanted.where(POSITIONS.c.projection.in_(names)).order_by(POSITIONS.c.projection).with_for_update()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy.schema import CreateTable
 
 from access_policy.adapters.read_models.batch import positions_for_update
-from access_policy.adapters.read_models.tables import LIVE, NEXT, PARKED, POSITIONS, shape_of
+from access_policy.adapters.read_models.tables import LIVE, NEXT, PARKED, POSITIONS, READ_BY_FOLDS, shape_of
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Projection
 
@@ -32,9 +33,28 @@ def begin_next(connection: Connection, projections: Sequence[Projection], token:
     for projection in projections:
         _drop_next(connection, projection)
         for table in NEXT.tables_of(projection):
-            table.create(connection)
+            connection.execute(CreateTable(table))
+        _create_indexes(connection, projection, read_by_folds=True)
         row = {"projection": NEXT.name_of(projection), "position": 0, "shape": token}
         connection.execute(insert(POSITIONS).values(row))
+
+
+def complete_indexes(connection: Connection, projections: Sequence[Projection], token: str) -> None:
+    """Create the indexes that only readers need, which is faster once the tables have their rows. Raises
+    `RebuildOvertaken`."""
+    require_ours(connection, projections, token)
+    if connection.dialect.name != "postgresql":
+        return  # SQLite cannot rename an index: the swap creates all of them
+    connection.execute(text("SET LOCAL statement_timeout = 0"))  # the caller has a deadline of its own
+    for projection in projections:
+        _create_indexes(connection, projection, read_by_folds=False)
+
+
+def _create_indexes(connection: Connection, projection: Projection, *, read_by_folds: bool) -> None:
+    for table in NEXT.tables_of(projection):
+        for index in table.indexes:
+            if (str(index.name).removesuffix(NEXT.suffix) in READ_BY_FOLDS) is read_by_folds:
+                index.create(connection)
 
 
 def give_up(connection: Connection, projections: Sequence[Projection], token: str) -> None:
@@ -100,5 +120,5 @@ def _replace_table(connection: Connection, name: str) -> None:
             connection.execute(text(f"ALTER INDEX {index.name}{NEXT.suffix} RENAME TO {index.name}"))
     else:  # SQLite cannot rename an index
         for index in live.indexes:
-            connection.execute(text(f"DROP INDEX {index.name}{NEXT.suffix}"))
+            connection.execute(text(f"DROP INDEX IF EXISTS {index.name}{NEXT.suffix}"))
             index.create(connection)

@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch
-from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, NEXT, PARKED, POSITIONS, shape_of
+from access_policy.adapters.read_models.filling import Filling, few_collections
+from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, PARKED, POSITIONS, shape_of
 from access_policy.adapters.sql.databases import Database, database_at
 from access_policy.adapters.sql.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
 from access_policy.adapters.sql.postgres_connections import deadline
@@ -31,8 +32,8 @@ from access_policy.application.projections.changes import Projection
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
 WRITE_TIMEOUT_S: Final = 60.0
+INDEX_TIMEOUT_S: Final = 3_600.0  # of all indexes of the rebuilt tables
 SWAPS_MAX: Final = 5  # a reader that holds tables in another order than the swap takes them makes it begin again
 
 Answer = TypeVar("Answer")
@@ -103,11 +104,14 @@ class ReadModels:
         if unknown := set(names) - {projection.name for projection in wanted}:
             raise ValueError(f"there is no projection {', '.join(sorted(unknown))}")
         token = secrets.token_hex(8)
+        filling = Filling(store, wanted, token, progress)
         try:
-            await self._write(lambda connection: rebuilding.begin_next(connection, wanted, token))
-            filling = _Filling(store, wanted, token, progress)
-            await filling.catch_up(self._write)
-            await self._swap(filling)
+            with few_collections():
+                await self._write(lambda connection: rebuilding.begin_next(connection, wanted, token))
+                await filling.catch_up(self._write)
+                await self._write(filling.complete_indexes, timeout_s=INDEX_TIMEOUT_S)
+                await filling.catch_up(self._write)
+                await self._swap(filling)
         except BaseException:
             self._writer.submit(self._give_up, wanted, token)
             raise
@@ -117,7 +121,7 @@ class ReadModels:
         await asyncio.to_thread(self._writer.shutdown)
         self._database.close()
 
-    async def _swap(self, filling: _Filling) -> None:
+    async def _swap(self, filling: Filling) -> None:
         for attempts_left in reversed(range(SWAPS_MAX)):
             before = filling.progress
             try:
@@ -131,7 +135,7 @@ class ReadModels:
             else:
                 return
 
-    async def _swap_once(self, filling: _Filling) -> None:
+    async def _swap_once(self, filling: Filling) -> None:
         async with self._turn:
             connection = await self._run(self._database.writing.connect)
             try:
@@ -147,14 +151,14 @@ class ReadModels:
             finally:
                 await self._run(connection.close)
 
-    async def _write(self, call: Callable[[Connection], Answer]) -> Answer:
+    async def _write(self, call: Callable[[Connection], Answer], *, timeout_s: float = WRITE_TIMEOUT_S) -> Answer:
         """In a transaction of its own."""
 
         def write() -> Answer:
             with self._database.writing.begin() as connection:
                 return call(connection)
 
-        return await self._run(write)
+        return await self._run(write, timeout_s)
 
     def _give_up(self, projections: Sequence[Projection], token: str) -> None:
         try:
@@ -169,67 +173,15 @@ class ReadModels:
             known = {row.projection: row.position for row in rows}
         return {projection.name: known.get(projection.name, 0) for projection in self.projections}
 
-    async def _run(self, call: Callable[[], Answer]) -> Answer:
+    async def _run(self, call: Callable[[], Answer], timeout_s: float = WRITE_TIMEOUT_S) -> Answer:
         def in_time() -> Answer:
-            with deadline(WRITE_TIMEOUT_S):
+            with deadline(timeout_s):
                 return call()
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._writer, in_time)
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the read models failed: {error}") from error
-
-
-class _Progress(NamedTuple):
-    folded: int = 0  # events
-    position: int = 0
-
-
-class _Filling:
-    """Fills the tables beside the live ones from the log."""
-
-    def __init__(
-        self,
-        store: EventStore,
-        projections: Sequence[Projection],
-        token: str,
-        tell: Callable[[int, int], None],
-    ) -> None:
-        self.projections = projections
-        self.progress = _Progress()
-        self._store = store
-        self._token = token
-        self._tell = tell
-        self._types = frozenset(name for projection in projections for name in projection.types)
-
-    def hold(self, connection: Connection) -> int:
-        return rebuilding.hold(connection, self.projections, self._token)
-
-    async def catch_up(self, write: Callable[..., Awaitable[Any]]) -> None:
-        """Until less than a batch is missing."""
-        while True:
-            before, last = self.progress.folded, await self._store.last_position()
-            await self.reach(last, write)
-            if self.progress.folded - before < BATCH:
-                return
-
-    async def reach(self, last: int, write: Callable[..., Awaitable[Any]]) -> None:
-        """All events up to `last` are in the tables, which says so as well."""
-        while batch := await self._store.read_log(
-            after=self.progress.position, limit=BATCH, types=self._types, up_to=last, with_unreadable=True
-        ):
-            await self._fold(write, batch, batch[-1].position)
-            self._tell(self.progress.position, last)
-        if self.progress.position < last:
-            await self._fold(write, (), last)
-
-    async def _fold(self, write: Callable[..., Awaitable[Any]], batch: Sequence[Recorded], reached: int) -> None:
-        def fold(connection: Connection) -> None:
-            rebuilding.require_ours(connection, self.projections, self._token)
-            fold_batch(connection, self.projections, batch, reached, NEXT)
-
-        await write(fold)
-        self.progress = _Progress(self.progress.folded + len(batch), reached)
 
 
 def _open(database: Database, projections: Sequence[Projection]) -> None:

@@ -16,6 +16,17 @@ from access_policy.adapters.sql.databases import TEXT
 from access_policy.application.projections.changes import Projection
 
 
+def text_of(instant: datetime | None) -> str | None:
+    """As the columns of instants have it. Raises `ValueError` without an offset."""
+    if instant is None:
+        return None
+    if instant.tzinfo is not UTC:
+        if instant.tzinfo is None:
+            raise ValueError("an instant without offset cannot be stored")
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware instant, kept as `2026-11-20T06:00:00.000000Z`, read back aware and in UTC."""
 
@@ -23,11 +34,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant without offset cannot be stored")
-        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        return text_of(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -321,6 +328,8 @@ class TableSet:
 
 
 LIVE: Final = TableSet("", METADATA)
+READ_BY_FOLDS: Final = frozenset({"faults_open", "vehicle_identifiers_by_pseudonym"})
+"""Indexes by which folds find the rows that they change; all others are for readers alone."""
 
 
 def _beside(suffix: str) -> TableSet:

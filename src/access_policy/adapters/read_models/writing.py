@@ -1,121 +1,117 @@
-"""Row changes as SQL, many in one statement.
+"""Groups of row changes as SQL.
 
-Changes are brought into groups of one statement each. Every row sees its changes in their order; changes of different
-rows may swap places.
+SQLAlchemy builds and compiles the statement of a shape once; its rows then go to the driver as plain tuples, because binding
+forty parameters by name costs SQLAlchemy more for each row than the database needs to store it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, case, delete, update
-from sqlalchemy.sql import Executable
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Dialect,
+    Table,
+    TableClause,
+    bindparam,
+    case,
+    column,
+    delete,
+    literal_column,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import TypeEngine
 
-from access_policy.adapters.read_models.tables import LIVE, TableSet
+from access_policy.adapters.read_models.copying import WORTHWHILE, upsert_copied
+from access_policy.adapters.read_models.grouping import Group, Parameters, Shape, groups_of
+from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, text_of
 from access_policy.adapters.sql.databases import upsert_into
-from access_policy.application.projections.changes import Change, Put, Remove, RowChange
+from access_policy.application.projections.changes import Put, Remove, RowChange
 
-Parameters = dict[str, Any]
-
-
-class Shape(NamedTuple):
-    """What changes of one statement have in common. `nulls` are the columns of the condition that must be empty."""
-
-    kind: type
-    table: str
-    key: tuple[str, ...]
-    values: tuple[str, ...] = ()
-    at_first: tuple[str, ...] = ()
-    counted: tuple[str, str] | None = None
-    nulls: tuple[str, ...] = ()
-    bounded: bool = False
-
-
-class Group(NamedTuple):
-    shape: Shape
-    parameters: list[Parameters]
+BY_POSITION: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # the engine's own binds by name
 
 
 def write(connection: Connection, changes: Iterable[RowChange], into: TableSet = LIVE) -> None:
-    for shape, parameters in groups_of(changes):
-        connection.execute(_statement(shape, into, connection.dialect), parameters)
+    for group in groups_of(changes):
+        _write_group(connection, group, into)
 
 
-def groups_of(changes: Iterable[RowChange]) -> list[Group]:
-    """Each change joins the latest group of its shape, unless its row was touched by a later group."""
-    groups: list[Group] = []
-    latest_of_shape: dict[Shape, int] = {}
-    latest_of_row: dict[tuple[Any, ...], int] = {}
-    latest_of_table: dict[str, int] = {}
-    latest_of_all_rows: dict[str, int] = {}  # the latest group that may touch any row of the table
-    for change in changes:
-        shape, parameters = _shaped(change)
-        row = _row(change, shape)
-        after = (
-            latest_of_table.get(shape.table, -1)
-            if row is None
-            else max(latest_of_row.get(row, -1), latest_of_all_rows.get(shape.table, -1))
-        )
-        place = latest_of_shape.get(shape, -1)
-        if place < max(after, 0):
-            place = latest_of_shape[shape] = len(groups)
-            groups.append(Group(shape, []))
-        groups[place].parameters.append(parameters)
-        latest_of_table[shape.table] = max(place, latest_of_table.get(shape.table, -1))
-        if row is None:
-            latest_of_all_rows[shape.table] = place
-        else:
-            latest_of_row[row] = place
-    return groups
+def _write_group(connection: Connection, group: Group, into: TableSet) -> None:
+    on_server = connection.dialect.name == "postgresql"
+    statement = _statement(group.shape, into, BY_POSITION if on_server else connection.dialect)
+    rows = statement.rows(group.parameters)
+    if on_server and statement.upsert is not None and len(rows) >= WORTHWHILE:
+        upsert_copied(connection, statement.table, statement.upsert, rows, statement.key_of)
+    else:
+        connection.exec_driver_sql(statement.sql, rows)
 
 
-def _row(change: RowChange, shape: Shape) -> tuple[Any, ...] | None:
-    """The one row that the change can touch; None if it can touch others."""
-    key = change.key if isinstance(change, Put) else change.where
-    names = _primary_key(change.table)
-    if any(key.get(name) is None for name in names):
-        return None
-    return (shape.table, *(key[name] for name in names))
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """`in_order` picks the parameters where the text has them in another order; `converters` turn some of them into what the
+    driver stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
 
+    sql: str
+    table: TableClause
+    upsert: postgresql.Insert | None
+    key_of: Callable[[Parameters], Parameters]
+    in_order: Callable[[Parameters], Parameters] | None
+    converters: tuple[tuple[int, Callable[[Any], Any]], ...]
 
-def _shaped(change: RowChange) -> tuple[Shape, Parameters]:
-    match change:
-        case Put(key=key, values=values, at_first=at_first, counted=counted):
-            shape = Shape(Put, change.table, tuple(key), tuple(values), tuple(at_first))
-            parameters = {**at_first, **values, **key}
-            if counted is None:
-                return shape, parameters
-            return (
-                shape._replace(counted=(counted.column, counted.mark)),
-                {**parameters, counted.column: 1, counted.mark: counted.value},
-            )
-        case Change(values=values, before=before):
-            shape, parameters = _conditional(change)
-            parameters.update({f"to_{name}": value for name, value in values.items()})
-            if before is not None:
-                parameters["before"] = before
-            return shape._replace(values=tuple(values), bounded=before is not None), parameters
-        case Remove():
-            return _conditional(change)
+    def rows(self, parameters: Iterable[Parameters]) -> list[Parameters]:
+        if self.in_order is not None:
+            parameters = map(self.in_order, parameters)
+        return [self._converted(each) for each in parameters]
 
-
-def _conditional(change: Change | Remove) -> tuple[Shape, Parameters]:
-    named = {name: value for name, value in change.where.items() if value is not None}
-    nulls = tuple(name for name, value in change.where.items() if value is None)
-    shape = Shape(type(change), change.table, tuple(named), nulls=nulls)
-    return shape, {f"is_{name}": value for name, value in named.items()}
+    def _converted(self, parameters: Parameters) -> Parameters:
+        row = list(parameters)
+        for number, convert in self.converters:
+            row[number] = convert(row[number])
+        return tuple(row)
 
 
 @lru_cache(maxsize=512)
-def _primary_key(table: str) -> tuple[str, ...]:
-    return tuple(column.name for column in LIVE.table(table).primary_key.columns)
+def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> _Statement:
+    names = shape.names
+    table = _in_order(into.table(shape.table), shape)
+    clause = _clause(table, shape, dialect)
+    compiled = clause.compile(dialect=dialect, column_keys=list(dict.fromkeys(names)) if shape.kind is Put else None)
+    in_text = compiled.positiontup or []  # type: ignore[attr-defined]
+    last = {name: number for number, name in enumerate(names)}
+    numbers = [last[name] for name in in_text]
+    kinds = [compiled.binds[name].type for name in in_text]  # type: ignore[attr-defined]
+    converters = [(number, convert) for number, kind in enumerate(kinds) if (convert := _converter(kind, dialect))]
+    in_order = None if numbers == list(range(len(names))) else itemgetter(*numbers)
+    upsert = clause if isinstance(clause, postgresql.Insert) else None
+    put = _in_order(into.table(shape.table), shape, all_columns=False)
+    key_of = itemgetter(*(in_text.index(name) for name in shape.key)) if shape.kind is Put else tuple
+    return _Statement(str(compiled), put, upsert, key_of, in_order, tuple(converters))
 
 
-@lru_cache(maxsize=512)
-def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> Executable:
-    table = into.table(shape.table)
+def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableClause:
+    """The table with its columns in the order of the shape's parameters, which is that of the statement's text then."""
+    names = dict.fromkeys((*shape.at_first, *shape.values, *shape.key, *(shape.counted or ())))
+    if all_columns:
+        names |= dict.fromkeys(table.c.keys())
+    return TableClause(table.name, *(column(name, table.c[name].type) for name in names))
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Turns a value into what the driver stores; None where the driver takes it as it is."""
+    if isinstance(kind, Instant):
+        return text_of
+    return None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _clause(table: TableClause, shape: Shape, dialect: Dialect) -> ClauseElement:
     if shape.kind is Put:
         return _upsert(table, shape, dialect)
     if shape.kind is Remove:
@@ -125,7 +121,7 @@ def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> Executable:
     )
 
 
-def _conditions(table: Table, shape: Shape) -> list[Any]:
+def _conditions(table: TableClause, shape: Shape) -> list[Any]:
     conditions: list[Any] = [table.c[name] == bindparam(f"is_{name}") for name in shape.key]
     conditions += [table.c[name].is_(None) for name in shape.nulls]
     if shape.bounded:
@@ -133,14 +129,14 @@ def _conditions(table: Table, shape: Shape) -> list[Any]:
     return conditions
 
 
-def _upsert(table: Table, shape: Shape, dialect: Dialect) -> Executable:
+def _upsert(table: TableClause, shape: Shape, dialect: Dialect) -> ClauseElement:
     put = upsert_into(table, dialect)
-    excluded = put.excluded  # a copy of the whole table each time it is asked for
+    excluded = put.excluded  # a copy of the whole table each time it is read
     then: dict[str, Any] = {name: excluded[name] for name in shape.values}
     if shape.counted is not None:
         column, mark = shape.counted
         grew = excluded[mark] > table.c[mark]
-        then[column] = case((grew, table.c[column] + 1), else_=table.c[column])
+        then[column] = case((grew, table.c[column] + literal_column("1")), else_=table.c[column])
         then[mark] = case((grew, excluded[mark]), else_=table.c[mark])
     if not then:
         return put.on_conflict_do_nothing(index_elements=list(shape.key))

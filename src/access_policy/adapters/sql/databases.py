@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, String, Table, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, String, TableClause, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 
 from access_policy.adapters.sql.postgres_connections import PunctualConnection, connection_settings
 
 BUSY_TIMEOUT_S = 10.0  # for another process's transaction on the file
 STATEMENT_TIMEOUT_S = 30.0
+CACHE_KIB: Final = 32 * 1024  # of each connection to a file, as far as it is used
+CHECKPOINT_PAGES: Final = 8_000  # of the write-ahead log (32 MiB): a hot index page is copied once for many commits
 NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_S: Final = 5.0
@@ -48,7 +50,7 @@ def database_at(
     return _file(where) if isinstance(where, Path) else _server(where, purpose, NO_LIMIT if waits else timeout_s)
 
 
-def upsert_into(table: Table, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:
+def upsert_into(table: TableClause, dialect: Dialect) -> postgresql.Insert | sqlite.Insert:
     """An INSERT with ON CONFLICT, which both dialects write alike."""
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
 
@@ -69,6 +71,8 @@ def _configure_file(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")  # rows can be rebuilt; the log they come from is kept with FULL
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     cursor.close()
 
 
