@@ -38,8 +38,8 @@ class Bare(Protocol):
         """In one transaction, on the disk."""
         ...
 
-    def scan(self) -> int:
-        """Reads all of our log in its order; the number of rows."""
+    def scan(self) -> Iterator[bytes]:
+        """The bytes of each event of our log, in order."""
         ...
 
 
@@ -67,9 +67,10 @@ class BareSqlite:
         self._connection.executemany("INSERT INTO bare VALUES (?, ?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
-    def scan(self) -> int:
+    def scan(self) -> Iterator[bytes]:
         with closing(sqlite3.connect(self._log)) as log:
-            return sum(1 for _ in log.execute("SELECT * FROM stored_events ORDER BY rowid"))
+            for row in log.execute("SELECT state FROM stored_events ORDER BY rowid"):
+                yield row[0]
 
 
 class BarePostgres:
@@ -95,10 +96,11 @@ class BarePostgres:
                 prepare=True,
             )
 
-    def scan(self) -> int:
+    def scan(self) -> Iterator[bytes]:
         with self._connection.cursor(name="scan") as cursor, self._connection.transaction():
             cursor.itersize = 1_000
-            return sum(1 for _ in cursor.execute("SELECT * FROM stored_events ORDER BY notification_id"))
+            for (state,) in cursor.execute("SELECT state FROM stored_events ORDER BY notification_id"):
+                yield state
 
 
 @contextmanager
