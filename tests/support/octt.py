@@ -160,10 +160,10 @@ def document(failed: dict[str, bool]) -> str:
     lines = [
         "# Conformance",
         "",
-        "This page lists the cases of the OCPP compliance tests (OCTT) that concern a central system, as this project's tests play them:",
-        "against the whole service over a real WebSocket, with every message of the service checked against the published schemas.",
-        "It is not a certificate: the OCA's own tool was not available, and ids and topics are those known in public. `make",
-        "conformance` writes the table from a test run.",
+        "This page lists the cases of the OCPP compliance tests (OCTT) that concern a central system, as this project's",
+        "tests play them: against the whole service over a real WebSocket, with every message of the service checked",
+        "against the published schemas. It is not a certificate: the OCA's own tool was not available, and ids and topics",
+        "are those known in public. `make conformance` writes the table from a test run.",
         "",
         f"{len(CASES)} cases: {len(passes)} pass, {len(applies) - len(passes)} do not, "
         f"{len(CASES) - len(applies)} do not apply.",
