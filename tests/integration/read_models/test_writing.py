@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
+from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.read_models import writing
-from access_policy.adapters.read_models.copying import WORTHWHILE
+from access_policy.adapters.read_models.copying import WORTHWHILE, parts_of_different_keys
 from access_policy.adapters.read_models.grouping import groups_of
 from access_policy.adapters.read_models.tables import ACCESS_LOG, FAULTS
 from access_policy.adapters.read_models.writing import write
@@ -97,6 +98,30 @@ def test_write_by_copy_keeps_tabs_line_breaks_backslashes_and_the_order_of_repea
         found = {row.fault_id: row.info for row in connection.execute(select(FAULTS))}
 
     assert found == {str(number % 60): f"{odd}{number}" for number in range(100)}
+    database.close()
+
+
+def test_parts_of_different_keys_keep_the_order_of_each_key_and_shrink():
+    rows = [("a", 1), ("b", 2), ("a", 3), ("a", 4), ("c", 5), ("b", 6)]
+
+    assert parts_of_different_keys(rows, lambda row: row[:1]) == [
+        [("a", 1), ("b", 2), ("c", 5)],
+        [("a", 3), ("b", 6)],
+        [("a", 4)],
+    ]
+
+
+def test_write_of_one_row_many_times_is_not_copied_row_by_row(place: Place):
+    database = migrated(place)
+    statements: list[str] = []
+    puts = [Put("faults", fault("a"), {"info": str(number)}) for number in range(500)]
+
+    with database.writing.begin() as connection:
+        listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        write(connection, puts)
+        assert [row.info for row in connection.execute(select(FAULTS))] == ["499"]
+
+    assert len(statements) == 2  # the upsert, once for all rows, and the SELECT above
     database.close()
 
 

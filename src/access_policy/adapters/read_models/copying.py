@@ -19,22 +19,9 @@ STAGED: Final = "staged_rows"
 WORTHWHILE: Final = 50  # rows: for fewer, the statements around them cost more than they save
 
 
-def upsert_copied(
-    connection: Connection, table: TableClause, upsert: Insert, rows: Iterable[Row], key_of: Callable[[Row], Row]
-) -> None:
-    """Rows of the same key take effect in their order. Raises `sqlalchemy.exc.DBAPIError`."""
-    names = list(table.c.keys())
-    staged = TableClause(STAGED, *(column(each.name, each.type) for each in table.columns))
-    insert = upsert.from_select(names, select(staged))
-    for part in _parts_of_different_keys(rows, key_of):
-        connection.execute(text(f"CREATE TEMP TABLE {STAGED} ON COMMIT DROP AS {select(table)} WITH NO DATA"))
-        _copy(connection, names, part)
-        connection.execute(insert)
-        connection.execute(text(f"DROP TABLE {STAGED}"))
-
-
-def _parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -> list[list[Row]]:
-    """One INSERT must not touch a row twice: the n-th row of a key is in the n-th part."""
+def parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -> list[list[Row]]:
+    """One INSERT must not touch a row twice: the n-th row of a key is in the n-th part, so that no part is larger than the one
+    before it."""
     parts: list[list[Row]] = []
     seen: dict[Row, int] = {}
     for row in rows:
@@ -44,6 +31,17 @@ def _parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) 
             parts.append([])
         parts[number].append(row)
     return parts
+
+
+def upsert_copied(connection: Connection, table: TableClause, upsert: Insert, rows: Sequence[Row]) -> None:
+    """Rows of different keys, with their values in the order of the columns of `table`. Raises `sqlalchemy.exc.DBAPIError`."""
+    names = list(table.c.keys())
+    staged = TableClause(STAGED, *(column(each.name, each.type) for each in table.columns))
+    insert = upsert.from_select(names, select(staged))
+    connection.execute(text(f"CREATE TEMP TABLE {STAGED} ON COMMIT DROP AS {select(table)} WITH NO DATA"))
+    _copy(connection, names, rows)
+    connection.execute(insert)
+    connection.execute(text(f"DROP TABLE {STAGED}"))
 
 
 def _copy(connection: Connection, names: Sequence[str], rows: Iterable[Row]) -> None:

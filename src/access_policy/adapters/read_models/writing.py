@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
-from access_policy.adapters.read_models.copying import WORTHWHILE, upsert_copied
+from access_policy.adapters.read_models.copying import WORTHWHILE, parts_of_different_keys, upsert_copied
 from access_policy.adapters.read_models.grouping import Group, Parameters, Shape, groups_of
 from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, text_of
 from access_policy.adapters.sql.databases import upsert_into
@@ -48,9 +48,12 @@ def _write_group(connection: Connection, group: Group, into: TableSet) -> None:
     on_server = connection.dialect.name == "postgresql"
     statement = _statement(group.shape, into, BY_POSITION if on_server else connection.dialect)
     rows = statement.rows(group.parameters)
-    if on_server and statement.upsert is not None and len(rows) >= WORTHWHILE:
-        upsert_copied(connection, statement.table, statement.upsert, rows, statement.key_of)
-    else:
+    if on_server and statement.upsert is not None:
+        parts = parts_of_different_keys(rows, statement.key_of)
+        while parts and len(parts[0]) >= WORTHWHILE:
+            upsert_copied(connection, statement.table, statement.upsert, parts.pop(0))
+        rows = [row for part in parts for row in part]
+    if rows:
         connection.exec_driver_sql(statement.sql, rows)
 
 
