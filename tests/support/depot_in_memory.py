@@ -1,4 +1,4 @@
-"""A depot on the decision path, in memory: one managed night, some vehicles, a clock that stands still until moved."""
+"""The one builder of a small depot in memory."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
+from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.charging_sessions.sessions import Sessions
+from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.deciding.decider import AttemptDecider
+from access_policy.application.deciding.decision_maker import DecisionMaker
+from access_policy.application.deciding.effects import DecisionEffects, DecisionListener
+from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
+from access_policy.application.ports.secrets import Pseudonyms
+from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import depot_stream, policy_stream, registry_stream, tenant_of
@@ -21,11 +32,10 @@ from access_policy.domain.charger_access_policy.events import ChargerSettings
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
-from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, RuleId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, ChargerKey, DepotId, RuleId, TenantId, VehicleId
 from access_policy.domain.mode_schedule.rules import ModeRule
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
-from tests.support.deciding import DecidingParts
 
 TENANT = TenantId("acme")
 DEPOT = DepotId("north")
@@ -67,21 +77,73 @@ STRANGER = rfid("04FFFFFFFFFFFF")
 
 @dataclass
 class DepotInMemory:
-    """`await depot.opened()` before use. `freevend_seen` collects the anonymous starts that the sessions report."""
+    """A small depot in memory, with its parts wired as the container wires them. Tests build a depot with this class only.
+
+    A test passes what it replaces (a store that fails, commits over a spool, a listener of decisions) and reads the parts:
+
+    - `store` records events; `streams` and `commits` are what the decision path writes with, by default the store itself.
+    - `clock` stands still until the test moves it.
+    - `view` and `live` are the state in memory, which `follow` and `record` bring up to date.
+    - `decider` decides attempts, `decisions` makes one decision, `sessions` receives starts and ends of charges.
+    - `conditions_at`, `follow_up_by` and `dependencies_of_handlers` make the parts that depend on a gateway.
+    - `freevend_seen` collects the anonymous starts that the sessions report.
+
+    `await depot.opened()` registers a depot, two chargers with a managed night, and one vehicle. On top of it are built
+    `HandledDepot` (OCPP messages in, answers out) and `ServiceInMemory` (commands too, and restarts).
+    """
 
     store: EventStore
     clock: SettableClock = field(default_factory=lambda: SettableClock(NIGHT))
     view: DecisionView = field(default_factory=DecisionView)
     live: RecentActivity = field(default_factory=RecentActivity)
+    pseudonyms: Pseudonyms = field(default_factory=HashedPseudonyms)
+    streams: Any = None
+    commits: Any = None
+    listener: DecisionListener | None = None
+    profiles: ProfileCatalogue = field(default_factory=ProfileCatalogue.packaged)
     freevend_seen: list[tuple[ChargerId, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.commits = GroupCommit(self.store)
-        parts = DecidingParts(self.view, self.live, self.store, self.commits, HashedPseudonyms(), self.clock)
-        self.decider, self.decisions = parts.decider, parts.decisions
-        self.sessions = parts.sessions(
-            ChargerAccessPolicies(self.store), lambda key, evidence: self.freevend_seen.append((key[1], evidence))
+        self.streams = self.streams or self.store
+        self.commits = self.commits or GroupCommit(self.store)
+        parts = (self.view, self.live, self.streams, self.commits)
+        identifiers = IdentifierResolver(self.view, self.pseudonyms)
+        self.decisions = DecisionMaker(self.view, self.live, identifiers)
+        deciding = (identifiers, self.decisions, DecisionEffects(self.live, self.commits, listener=self.listener))
+        self.decider = AttemptDecider(*parts, *deciding, self.clock)
+        self.sessions = Sessions(
+            *parts, ChargerAccessPolicies(self.store), *deciding, self.clock, self._freevend_reported
         )
+
+    def _freevend_reported(self, key: ChargerKey, evidence: str) -> None:
+        self.freevend_seen.append((key[1], evidence))
+
+    def conditions_at(self, gateway: str = "", *, streams: Any = None, commits: Any = None) -> ChargerConditions:
+        """The conditions of chargers as the process `gateway` records them."""
+        streams, commits = streams or self.streams, commits or self.commits
+        named = {"gateway": gateway} if gateway else {}
+        return ChargerConditions(self.view, self.live, streams, commits, self.profiles, self.clock, **named)
+
+    def follow_up_by(self, gateway: Any) -> FollowUp:
+        """The follow-up of refusals, which stops charges through `gateway`."""
+        return FollowUp(self.view, self.decisions.inputs, self.live, self.streams, self.commits, gateway, self.clock)
+
+    def dependencies_of_handlers(self, **replaced: Any) -> HandlerDependencies:
+        """What the OCPP message handlers need; triggers and plugs go nowhere unless replaced."""
+        values: dict[str, Any] = {
+            "view": self.view,
+            "decider": self.decider,
+            "decisions": self.decisions,
+            "recent_activity": self.live,
+            "sessions": self.sessions,
+            "conditions": self.conditions_at(),
+            "profiles": self.profiles,
+            "clock": self.clock,
+            "mode_trigger": lambda key, trigger: None,
+            "switch_moved": lambda key, evidence: None,
+            "plug_seen": lambda key, connector_id, plugged_in: None,
+        }
+        return HandlerDependencies(**(values | replaced))
 
     async def opened(self) -> DepotInMemory:
         await self.record(

@@ -8,13 +8,9 @@ from typing import Any
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
-from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.consequences.denial_follow_up import FollowUp
-from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.ids import ChargerId, ChargerKey
 from tests.support.at_charger import AtCharger
 from tests.support.connected import connected_charger
@@ -47,26 +43,13 @@ class HandledDepot:
         self.depot = depot
         self.stops = StopsCharges()
         self.plugs: list[tuple[int, bool]] = []  # connector, and whether a vehicle is there
-        profiles = ProfileCatalogue.packaged()
-        self.follow_up = FollowUp(
-            depot.view, depot.decider, depot.live, depot.store, depot.commits, self.stops, depot.clock
-        )
-        desks = HandlerDependencies(
-            view=depot.view,
-            decider=depot.decider,
-            decisions=depot.decisions,
-            recent_activity=depot.live,
-            sessions=depot.sessions,
-            conditions=ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock),
+        self.follow_up = depot.follow_up_by(self.stops)
+        dependencies = depot.dependencies_of_handlers(
             energy=self.follow_up.energy,
-            profiles=profiles,
-            clock=depot.clock,
-            mode_trigger=lambda key, trigger: None,
-            switch_moved=lambda key, evidence: None,
             plug_seen=lambda key, connector_id, plugged_in: self.plugs.append((connector_id, plugged_in)),
         )
         self.version = version
-        self._handlers = HANDLERS[version](desks).handlers
+        self._handlers = HANDLERS[version](dependencies).handlers
         self._chargers: dict[ChargerId, ConnectedCharger] = {}
         self._messages = 0
 

@@ -14,15 +14,12 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
-from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.reloading import recall
-from access_policy.application.decision_view.view import TYPES, DecisionView
+from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
-from tests.support.deciding import DecidingParts
-from tests.support.depot_in_memory import SettableClock
+from tests.support.depot_in_memory import DepotInMemory, SettableClock
 from tests.support.office import ACME, Office
 from tests.support.stores import inline_memory_store, pseudonyms
 
@@ -53,11 +50,10 @@ class ServiceInMemory:
 
     def _open(self) -> None:
         self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
-        self.view, self.live, commits = DecisionView(), RecentActivity(), GroupCommit(self.store)
+        depot = DepotInMemory(self.store, self.clock, pseudonyms=pseudonyms())
+        self.view, self.live, self.decider, self.decisions = depot.view, depot.live, depot.decider, depot.decisions
+        self._sessions = depot.sessions
         self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)
-        parts = DecidingParts(self.view, self.live, self.store, commits, pseudonyms(), self.clock)
-        self.decider, self.decisions = parts.decider, parts.decisions
-        self._sessions = parts.sessions(self.office.policies)
         self._watch = LostSessionsWatch(
             self.view, self.live, self._sessions.lost, lambda key: True, NothingRemembered(), self.clock
         )

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.presence.charger_conditions import ChargerConditions
@@ -24,12 +23,6 @@ async def depot() -> DepotInMemory:
     return await DepotInMemory(memory_store()).opened()
 
 
-def conditions_of(depot: DepotInMemory) -> ChargerConditions:
-    return ChargerConditions(
-        depot.view, depot.live, depot.store, depot.commits, ProfileCatalogue.packaged(), depot.clock
-    )
-
-
 async def recorded(depot: DepotInMemory) -> Sequence[object]:
     return [each.event for each in await depot.store.load(condition_stream(*KEY))]
 
@@ -43,7 +36,7 @@ async def reports(
 async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(depot: DepotInMemory) -> None:
     denied = await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=29)
-    await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
+    await reports(depot.conditions_at(), depot, "OtherError", "AuthFailed")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -52,7 +45,7 @@ async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(
 
 async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMemory) -> None:
     await depot.decider.authorize(depot.attempt(STRANGER))
-    await reports(conditions_of(depot), depot, "GroundFailure")
+    await reports(depot.conditions_at(), depot, "GroundFailure")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -62,7 +55,7 @@ async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMem
 async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(depot: DepotInMemory) -> None:
     await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=31)
-    await reports(conditions_of(depot), depot, "OtherError", "AuthFailed")
+    await reports(depot.conditions_at(), depot, "OtherError", "AuthFailed")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -70,7 +63,7 @@ async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(dep
 
 
 async def test_only_changes_are_recorded(depot: DepotInMemory) -> None:
-    conditions = conditions_of(depot)
+    conditions = depot.conditions_at()
     await reports(conditions, depot, None)
     await reports(conditions, depot, "GroundFailure")
     await reports(conditions, depot, "GroundFailure")
@@ -80,8 +73,8 @@ async def test_only_changes_are_recorded(depot: DepotInMemory) -> None:
 
 
 async def test_an_error_that_is_still_open_after_a_restart_is_not_recorded_again(depot: DepotInMemory) -> None:
-    await reports(conditions_of(depot), depot, "GroundFailure")
-    restarted = conditions_of(depot)
+    await reports(depot.conditions_at(), depot, "GroundFailure")
+    restarted = depot.conditions_at()
     await restarted.has_booted(KEY)
 
     await reports(restarted, depot, "GroundFailure")
@@ -90,18 +83,18 @@ async def test_an_error_that_is_still_open_after_a_restart_is_not_recorded_again
 
 
 async def test_a_boot_is_remembered_for_the_identity(depot: DepotInMemory) -> None:
-    conditions = conditions_of(depot)
+    conditions = depot.conditions_at()
     before = await conditions.has_booted(KEY)
     await conditions.booted(KEY, vendor="V", model="M", firmware=None)
 
     assert before is False
     assert await conditions.has_booted(KEY)
-    assert await conditions_of(depot).has_booted(KEY)
+    assert await depot.conditions_at().has_booted(KEY)
 
 
 async def lived_for(depot: DepotInMemory, faults: int) -> None:
     """The charger boots, breaks down and recovers again and again, and its last error is still open."""
-    conditions = conditions_of(depot)
+    conditions = depot.conditions_at()
     await conditions.connected(KEY, "ocpp1.6")
     await conditions.booted(KEY, vendor="V", model="M", firmware=None)
     for _ in range(faults):
@@ -116,7 +109,7 @@ async def read_by_a_start(depot: DepotInMemory, monkeypatch: pytest.MonkeyPatch)
     assert kept is not None
     depot.view = DecisionView()
     depot.view.restore(kept)
-    conditions, read = conditions_of(depot), 0
+    conditions, read = depot.conditions_at(), 0
     load = depot.store.load
 
     async def counted(*arguments: Any, **named: Any) -> list[Recorded]:
@@ -140,7 +133,7 @@ async def test_a_start_reads_only_what_the_kept_view_has_not_seen_of_a_chargers_
 ) -> None:
     await lived_for(depot, faults)
     await depot.follow()
-    conditions = conditions_of(depot)
+    conditions = depot.conditions_at()
     await reports(conditions, depot, None)  # after the view was kept
     await reports(conditions, depot, "GroundFailure")
     before = len(await recorded(depot))

@@ -22,14 +22,12 @@ from access_policy.domain.access.events import DriverInformed
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import AttemptId, ChargerKey
-from tests.support.deciding import DecidingParts
 from tests.support.depot_in_memory import (
     BAY,
     BUS,
     STRANGER,
     TENANT,
     DepotInMemory,
-    HashedPseudonyms,
     settings_of,
 )
 from tests.support.stores import memory_store
@@ -112,10 +110,8 @@ async def yard_with(profile: str) -> Yard:
     await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
     display = Display()
     shows = DriverDisplay(depot.view, ProfileCatalogue.packaged(), display, depot.store, depot.commits, depot.clock)
-    parts = DecidingParts(
-        depot.view, depot.live, depot.store, depot.commits, HashedPseudonyms(), depot.clock, shows.decided
-    )
-    return Yard(depot, display, shows, parts.decider)
+    showing = DepotInMemory(depot.store, depot.clock, depot.view, depot.live, listener=shows.decided)
+    return Yard(depot, display, shows, showing.decider)
 
 
 async def test_a_refused_driver_reads_why_until_an_end_and_it_is_on_record(yard: Yard) -> None:

@@ -118,8 +118,7 @@ async def yard_over(store, **more) -> Yard:
     depot = DepotInMemory(store, **more)
     await (depot.follow() if more else depot.opened())
     gateway = AskedToStop()
-    follow_up = FollowUp(depot.view, depot.decisions.inputs, depot.live, store, depot.commits, gateway, depot.clock)
-    return Yard(depot, gateway, follow_up)
+    return Yard(depot, gateway, depot.follow_up_by(gateway))
 
 
 # --- energy after a refusal -------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.presence.gone_gateways import BEAT_EVERY_S, GONE_AFTER_S, GoneGateways
@@ -43,10 +42,7 @@ class Installation:
         )
 
     def conditions(self, name: str) -> ChargerConditions:
-        depot = self.depot
-        return ChargerConditions(
-            depot.view, depot.live, depot.store, depot.commits, ProfileCatalogue.packaged(), depot.clock, gateway=name
-        )
+        return self.depot.conditions_at(name)
 
     async def connected_chargers(self) -> Sequence[Any]:
         return [{"tenant_id": tenant_id, "charger_id": charger_id} for tenant_id, charger_id in self.rows]

@@ -33,7 +33,6 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import Append, VersionConflict
-from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import DeviceVariable
@@ -176,7 +175,7 @@ class Story:
         store, view, commits, clock = self.depot.store, self.depot.view, self.depot.commits, self.depot.clock
         self.follower = Follower("view", store, view.follow, view.followed_to, types=TYPES, poll_s=0.02)
         profiles = ProfileCatalogue.packaged()
-        conditions = ChargerConditions(view, self.depot.live, store, commits, profiles, clock)
+        conditions = self.depot.conditions_at()
         reboots = Reboots(self.yard, conditions, self.depot.live)
         facts = ModeRecorder(commits, self.follower, clock)
         reconciler = Reconciler(view, facts, self.yard, profiles, conditions, reboots, clock)

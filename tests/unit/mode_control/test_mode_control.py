@@ -29,7 +29,6 @@ from access_policy.application.ports.charger_gateway import (
     Written,
 )
 from access_policy.application.ports.event_store import VersionConflict
-from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.application.streams import condition_stream, policy_stream
 from access_policy.domain.access.events import SessionDecision
@@ -170,15 +169,15 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         self._own = own or {}
 
     async def __aenter__(self) -> Yard:
-        depot = await DepotInMemory(memory_store()).opened()
+        profiles = ProfileCatalogue.packaged(lambda tenant_id: self._own)
+        depot = await DepotInMemory(memory_store(), profiles=profiles).opened()
         settings = replace(settings_of(BAY), profile=self._profile)
         await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
         follower = Follower("view", depot.store, depot.view.follow, depot.view.followed_to, types=TYPES, poll_s=0.02)
         self._following = asyncio.create_task(follower.run())
         facts = ModeRecorder(depot.commits, follower, depot.clock)
         charger = ScriptedCharger()
-        profiles = ProfileCatalogue.packaged(lambda tenant_id: self._own)
-        conditions = ChargerConditions(depot.view, depot.live, depot.store, depot.commits, profiles, depot.clock)
+        conditions = depot.conditions_at()
         reboots = Reboots(charger, conditions, depot.live)
         return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, reboots, depot.clock))
 

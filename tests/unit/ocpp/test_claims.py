@@ -15,10 +15,7 @@ from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.gateway.unrecorded_connections import AT_ONCE, UnrecordedConnections
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger
-from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
@@ -52,24 +49,9 @@ class Yard:
     def __post_init__(self) -> None:
         depot = self.depot
         commits = SpooledCommits(self.store, depot.commits, self.spool, depot.view)
-        self.conditions = ChargerConditions(
-            depot.view, depot.live, commits, commits, ProfileCatalogue.packaged(), depot.clock, gateway="here"
-        )
+        self.conditions = depot.conditions_at("here", streams=commits, commits=commits)
         self.gateway = OcppGateway(
-            HandlerDependencies(
-                view=depot.view,
-                decider=depot.decider,
-                decisions=depot.decisions,
-                recent_activity=depot.live,
-                sessions=depot.sessions,
-                conditions=self.conditions,
-                energy=nothing_follows,
-                profiles=ProfileCatalogue.packaged(),
-                clock=depot.clock,
-                mode_trigger=lambda key, trigger: None,
-                switch_moved=lambda key, evidence: None,
-                plug_seen=lambda key, connector_id, plugged_in: None,
-            ),
+            depot.dependencies_of_handlers(conditions=self.conditions, energy=nothing_follows),
             NoPasswords(),
             requires_passwords=False,
         )
@@ -123,14 +105,7 @@ async def test_a_charger_that_connects_while_the_store_is_down_is_claimed_when_i
 
 
 async def test_its_boot_before_the_outage_is_known_after_the_late_claim(yard: Yard) -> None:
-    other = ChargerConditions(
-        yard.depot.view,
-        yard.depot.live,
-        yard.depot.store,
-        yard.depot.commits,
-        ProfileCatalogue.packaged(),
-        yard.depot.clock,
-    )
+    other = yard.depot.conditions_at()
     await other.booted(KEY, vendor="V", model="M", firmware=None)
     yard.store.down = True
     await yard.connects()
@@ -163,15 +138,7 @@ async def test_a_charger_that_leaves_while_the_store_is_down_is_noted_as_gone_wh
 
 async def test_a_charger_given_up_while_the_store_fails_is_claimed_again_when_it_is_back(yard: Yard) -> None:
     await yard.connects()
-    elsewhere = ChargerConditions(
-        yard.depot.view,
-        yard.depot.live,
-        yard.depot.store,
-        yard.depot.commits,
-        ProfileCatalogue.packaged(),
-        yard.depot.clock,
-        gateway="there",
-    )
+    elsewhere = yard.depot.conditions_at("there")
     await elsewhere.left_behind(KEY, "here")
     yard.store.down = True
     yard.gateway.ownership.given_up(KEY, 2)

@@ -12,7 +12,6 @@ from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.commands.end_session import EndSessionHandler
-from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -38,13 +37,11 @@ from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.relay.relay import Relay
-from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerKey, TenantId, VehicleId
-from tests.support.deciding import DecidingParts
 from tests.support.depot_in_memory import BAY, BUS, OTHER_BAY, TENANT, DepotInMemory, HashedPseudonyms, settings_of
 from tests.support.nth_call import Faults, recorded_in
 from tests.support.stores import inline_memory_store
@@ -248,14 +245,13 @@ class DepotWorld:
         if spooled:
             commits = streams = self.spooled
         view, live, clock, names = depot.view, depot.live, depot.clock, ProfileCatalogue.packaged()
-        parts = DecidingParts(view, live, streams, commits, HashedPseudonyms(), clock)
-        self.decider = parts.decider
-        self.sessions = parts.sessions(ChargerAccessPolicies(store))
-        self.conditions = self.conditions_of("here", streams, commits)
+        path = DepotInMemory(store, clock, view, live, streams=streams, commits=commits)
+        self.decider, self.sessions = path.decider, path.sessions
+        self.conditions = path.conditions_at("here")
         self.charger = ObedientCharger()
         gateway = faults.around("charger", self.charger, ChargerDidNotAnswer, reliable=frozenset({"let_serve"}))
         self.end_session = EndSessionHandler(self.sessions.ends, streams, gateway)
-        self.follow_up = FollowUp(view, parts.decisions.inputs, live, streams, commits, gateway, clock)
+        self.follow_up = path.follow_up_by(gateway)
         self.remote_starts = RemoteStarts(view, live, names, gateway, clock, monotonic=lambda: self.now_s)
         self.follower = Follower("view", self.inner, view.follow, view.followed_to, types=TYPES, poll_s=0.02)
         facts = ModeRecorder(GroupCommit(store), self.follower, clock)
@@ -284,16 +280,8 @@ class DepotWorld:
         self.following: asyncio.Task[None] | None = None
         self.parts_done = 0
 
-    def conditions_of(self, gateway: str, streams: Any = None, commits: Any = None) -> ChargerConditions:
-        return ChargerConditions(
-            self.depot.view,
-            self.depot.live,
-            streams or self.inner,
-            commits or GroupCommit(self.inner),
-            ProfileCatalogue.packaged(),
-            self.depot.clock,
-            gateway=gateway,
-        )
+    def conditions_of(self, gateway: str) -> ChargerConditions:
+        return self.depot.conditions_at(gateway)
 
     async def opened(self, profile: str | None = None, **changes: Any) -> DepotWorld:
         """With a depot; `profile` and settings are those of the first bay."""
