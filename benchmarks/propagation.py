@@ -23,17 +23,20 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.ports.identity import Role
 from access_policy.containers.closing import close_opened
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from benchmarks.durable_server import CONTEXT, set_up
-from benchmarks.load_client import tag
 from benchmarks.prober import OCPP16, _call
 
 CHARGERS, LOADED = 101, 100
 PROBER = "CP0100"
-VEHICLE = 7
+VEHICLE, CARD = "propagated", "04FFFFFFFFFFFF"  # which the load does not present
 ROUNDS = 100
 IN_FLIGHT = 50
 
@@ -83,14 +86,14 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     expected, command = ("Blocked", "suspend") if suspending else ("Accepted", "reinstate")
     asked = time.perf_counter()
     body = {"reason": "benchmark"}
-    changing = asyncio.create_task(office.post(f"/vehicles/vehicle-{VEHICLE}/{command}", json=body))
+    changing = asyncio.create_task(office.post(f"/vehicles/{VEHICLE}/{command}", json=body))
     answered = 0.0
     for attempt in count():
         if changing.done() and not answered:
             changing.result().raise_for_status()
             answered = time.perf_counter()
         sent = time.perf_counter()
-        got = await _call(charger, f"{number}-{attempt}-{time.time_ns()}", "Authorize", {"idTag": tag(VEHICLE)})
+        got = await _call(charger, f"{number}-{attempt}-{time.time_ns()}", "Authorize", {"idTag": CARD})
         if got["idTagInfo"]["status"] == expected:
             break
         await asyncio.sleep(0)
@@ -110,6 +113,12 @@ async def _prepared(directory: Path) -> str:
     """The depot in a new data directory; returns a token."""
     service = Service(Settings(data=directory))
     await set_up(service, CHARGERS)
+    vehicle = PutVehicle(
+        vehicle_id=VehicleId(VEHICLE),
+        description=VehicleDescription(name="Propagated", access_class=AccessClass.OWN),
+        identifiers=[(IdentifierKind.RFID, CARD)],
+    )
+    await service.container.commands.put_vehicle()(CONTEXT, vehicle)
     token = service.container.stores.tokens().issue(
         CONTEXT.tenant_id, Role.ADMIN, subject="bench", ttl=timedelta(hours=1)
     )
@@ -147,7 +156,8 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
