@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     )
     peers: PeerUrls = Field(
         default=written(""),
-        description="NAME=URL,… of the HTTP APIs of other gateways, to which what needs a charger's connection is passed",
+        description="NAME=URL,… of other gateways' HTTP APIs, for requests that need a charger's connection",
     )
     bus_url: BusAddress = Field(
         default=written("memory://"),
@@ -117,16 +117,16 @@ class Settings(BaseSettings):
     )
     intake_url: IntakeAddress = Field(
         default=written(""),
-        description="Queue of events to take in: sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE; empty: HTTP only",
+        description="Queue of events to consume: sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE; empty: HTTP only",
     )
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(
         default=written("auto"),
         description="json (one object a line), pretty, or auto: pretty on a terminal, else json",
     )
-    mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two looks at every charger")
+    mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two inspections of every charger")
     unknown_identifier_days: int = Field(
-        default=30, ge=1, le=400, description="Days for which the value of an identifier nobody has is kept, encrypted"
+        default=30, ge=1, le=400, description="Days for which the value of an unknown identifier is kept, encrypted"
     )
     drain_s: float = Field(default=5.0, ge=0, description="Seconds over which charger connections close at a stop")
 

@@ -184,7 +184,7 @@ def span_of(text: str) -> timedelta:
         return timedelta(**{unit: int(text[:-1])})
     span = duration(text)
     if span is None:
-        raise ValueError(f"{text!r} is no span of time; write 1h, 30m or 7d")
+        raise ValueError(f"{text!r} is not a duration; write 1h, 30m or 7d")
     return span
 
 

@@ -147,7 +147,7 @@ def _matcher(wanted: Any, where: str) -> Matcher:
     ((name, operand),) = wanted.items()
     read = _OPERATORS.get(name)
     if read is None:
-        raise PatternInvalid(f"{where}: there is no operator {name!r}")
+        raise PatternInvalid(f"{where}: unknown operator {name!r}")
     try:
         return read(operand)
     except ValueError as error:
@@ -175,7 +175,7 @@ def _numeric(operand: Any) -> Matcher:
     conditions = list(zip(operand[::2], operand[1::2], strict=True))
     for sign, number in conditions:
         if sign not in matchers.COMPARISONS:
-            raise ValueError(f"there is no comparison {sign!r}")
+            raise ValueError(f"unknown comparison {sign!r}")
         if not matchers.is_number(number) or abs(number) > matchers.NUMBER_MAX:
             raise ValueError("numbers lie between -5e9 and 5e9")
     if len(conditions) == 2 and not (conditions[0][0] in (">", ">=") and conditions[1][0] in ("<", "<=")):

@@ -90,7 +90,7 @@ def cidr(block: str) -> Matcher:
     base, slash, bits = block.partition("/")
     address = _address(base)
     if not slash or address is None or not bits.isdecimal() or int(bits) >= address.max_prefixlen:
-        raise ValueError("a block is written as 10.0.0.0/24 or 2001:db8::/32, and is no single address")
+        raise ValueError("not a block of addresses; write 10.0.0.0/24 or 2001:db8::/32")
     # From the address written to the block's last, as EventBridge does: 10.0.0.5/24 begins at 10.0.0.5.
     last = ipaddress.ip_network(block, strict=False)[-1]
 
