@@ -91,7 +91,7 @@ $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 	@touch $@
 
 docs: setup ## Generate docs/architecture.md, docs/chargers.md and docs/events from the code
-	$(BIN)/python -m tools.documents.architecture > docs/architecture.md
+	$(BIN)/python -m tools.documents.architecture
 	$(BIN)/python -m tools.documents.chargers > docs/chargers.md
 	$(BIN)/python -m tools.documents.events docs/events
 

@@ -1,111 +1,99 @@
-"""Write docs/architecture.md: the packages of the service, and the imports between them as Mermaid diagrams."""
+"""Write the diagram of docs/architecture.md: the boxes that the page describes, and the imports between them.
+
+The page is the source of the boxes: each has a heading with its name and a list of its packages.
+"""
 
 from __future__ import annotations
 
-import ast
-import sys
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2] / "src"
+import grimp
+
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 ROOT = "access_policy"
-WHOLE = frozenset({"containers", "domain", "settings"})  # shown as one box each
-UNDERSTOOD = "application.ports"  # every package may import it, and the domain; their arrows would hide the others
+LAYERS = ("entrypoints", "containers", "adapters", "application", "domain")
 
-Edge = tuple[str, str]  # the importing package, the imported one
+Edges = dict[str, set[str]]  # the imported boxes by the importing one
 
-_LAYER_LABELS = {
-    "entrypoints": "entrypoints: HTTP, processes, command line",
-    "containers": "containers and container.py: wiring",
-    "adapters": "adapters: stores, OCPP, buses, files",
-    "application": "application: use cases and ports",
-    "domain": "domain: rules as values",
-    "settings": "settings",
-}
+_BOX = re.compile(r"^### `(\w+)`\n\nPackages: (.*?)\.\n\n", re.MULTILINE | re.DOTALL)
+_DIAGRAM = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 
-def document() -> str:
-    edges = imports()
-    parts = [
-        "# Architecture",
-        "",
-        "`make docs` generates the diagrams from the imports of the code; a test compares them. An arrow points from the",
-        "importing package to the imported one. `make arch` enforces the layers; [docs/adr](adr) records the reasons.",
-        "",
-        "## Layers",
-        "",
-        *_diagram({(_layer(a), _layer(b)) for a, b in edges if _layer(a) != _layer(b)}, _LAYER_LABELS),
-        "",
-        "`domain` imports only the standard library and `dateutil`. `application` defines the ports that `adapters` implement;",
-        "`containers` chooses the adapters, and `entrypoints` starts the processes.",
-        "",
-        "## Packages of the application",
-        "",
-        "All of them may import `domain` and `application.ports`; those arrows are left out.",
-        "",
-        *_diagram(_within(edges, "application")),
-        "",
-        "## Packages of the adapters",
-        "",
-        "An adapter imports the ports that it implements, and seldom another adapter. Packages without an import of another",
-        "adapter are left out.",
-        "",
-        *_diagram(_within(edges, "adapters")),
-    ]
-    return "\n".join(parts) + "\n"
+def document(page: str, graph: grimp.ImportGraph) -> str:
+    """The page with the diagram of the imports in `graph`."""
+    packages = boxes(page)
+    drawn = "\n".join(_diagram(packages, without_implied(imports_between(graph, packages))))
+    return _DIAGRAM.sub(lambda _: drawn, page)
 
 
-def imports(source: Path = SOURCE) -> set[Edge]:
-    """Between packages; modules at the top of a layer count as packages."""
-    edges: set[Edge] = set()
-    for file in sorted((source / ROOT).rglob("*.py")):
-        module = ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
-        importing = _package(module)
-        for imported in map(_package, _imported(file)):
-            if importing and imported and importing != imported:
-                edges.add((importing, imported))
+def boxes(page: str) -> dict[str, str]:
+    """The box of each package. Raises `ValueError` for a package in two boxes."""
+    found: dict[str, str] = {}
+    for name, listed in _BOX.findall(page):
+        for package in re.findall(r"`([\w.]+)`", listed):
+            if found.setdefault(f"{ROOT}.{package}", name) != name:
+                raise ValueError(
+                    f"{package} is in two boxes, {found[f'{ROOT}.{package}']} and {name}; remove it from one"
+                )
+    return found
+
+
+def box_of(module: str, packages: Mapping[str, str]) -> str | None:
+    """The box of the module's package, or of the nearest package above it that has one."""
+    parts = module.split(".")
+    return next((box for end in range(len(parts), 0, -1) if (box := packages.get(".".join(parts[:end])))), None)
+
+
+def imports_between(graph: grimp.ImportGraph, packages: Mapping[str, str]) -> Edges:
+    edges: Edges = {box: set() for box in packages.values()}
+    for module in graph.modules:
+        importing = box_of(module, packages)
+        for each in graph.find_modules_directly_imported_by(module):
+            imported = box_of(each, packages)
+            if importing is not None and imported is not None and importing != imported:
+                edges[importing].add(imported)
     return edges
 
 
-def _imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+def without_implied(edges: Edges) -> Edges:
+    """Leave out each arrow whose end is also reached by a path of other arrows."""
+    return {box: {end for end in ends if end not in _reached(edges, box, without=end)} for box, ends in edges.items()}
 
 
-def _package(module: str) -> str:
-    """`access_policy.application.relay.relay` is `application.relay`; modules of other distributions are empty."""
-    root, *parts = module.split(".")
-    if root != ROOT or not parts:
-        return ""
-    name = {"container": "containers", "settings_values": "settings"}.get(parts[0], parts[0])
-    return name if name in WHOLE or len(parts) == 1 else f"{name}.{parts[1]}"
+def _reached(edges: Edges, start: str, *, without: str) -> set[str]:
+    found: set[str] = set()
+    waiting = edges[start] - {without}
+    while waiting:
+        box = waiting.pop()
+        found.add(box)
+        waiting |= edges[box] - found
+    return found
 
 
-def _layer(package: str) -> str:
-    return package.partition(".")[0]
-
-
-def _within(edges: Collection[Edge], layer: str) -> set[Edge]:
-    return {(a, b) for a, b in edges if _layer(a) == _layer(b) == layer and b != UNDERSTOOD}
-
-
-def _diagram(edges: Collection[Edge], labels: dict[str, str] | None = None) -> Iterator[str]:
+def _diagram(packages: Mapping[str, str], edges: Edges) -> Iterator[str]:
     yield "```mermaid"
     yield "flowchart TD"
-    for package in sorted({package for edge in edges for package in edge}):
-        label = (labels or {}).get(package, package.partition(".")[2] or package)
-        yield f'  {_id(package)}["{label}"]'
-    for importing, imported in sorted(edges):
-        yield f"  {_id(importing)} --> {_id(imported)}"
+    for layer in LAYERS:
+        members = dict.fromkeys(box for package, box in packages.items() if package.split(".")[1] == layer)
+        yield from _layer(layer, members)
+    for importing in edges:
+        for imported in sorted(edges[importing]):
+            yield f"  {importing} --> {imported}"
     yield "```"
 
 
-def _id(package: str) -> str:
-    return package.replace(".", "_")
+def _layer(name: str, members: Collection[str]) -> Iterator[str]:
+    if len(members) == 1:
+        yield from (f"  {member}" for member in members)
+        return
+    yield f"  subgraph {name}"
+    yield from (f"    {member}" for member in members)
+    yield "  end"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    PAGE.write_text(
+        document(PAGE.read_text(encoding="utf-8"), grimp.build_graph(ROOT, cache_dir=None)), encoding="utf-8"
+    )
