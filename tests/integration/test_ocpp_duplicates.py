@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from access_policy.adapters.ocpp.transport.calls import CallDisconnected, CallFailed
+from access_policy.adapters.ocpp.transport.call_failures import CallDisconnected, CallFailed
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.takeovers import AT_ONCE
 from access_policy.application.commands.put_charger import PutCharger

@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 
 NETWORK_READ_BYTES = 256 * 1024  # what asyncio reads from a socket at a time

@@ -9,7 +9,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from prometheus_client.parser import text_string_to_metric_families
 
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream

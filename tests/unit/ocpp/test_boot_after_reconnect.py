@@ -15,7 +15,7 @@ from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.gateway.settling import BOOT_WAIT_S, SETTLE_MIN_S
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.adapters.ocpp.transport.calls import CallAbandoned
+from access_policy.adapters.ocpp.transport.call_failures import CallAbandoned
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from tests.support.ocpp_pipe import Pipe

@@ -12,7 +12,7 @@ import pytest
 from websockets.frames import CloseCode
 
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion, SecurityError
-from access_policy.adapters.ocpp.transport.calls import (
+from access_policy.adapters.ocpp.transport.call_failures import (
     CallDisconnected,
     CallFailed,
     CallObsolete,

@@ -13,7 +13,6 @@ from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
 from access_policy.adapters.ocpp.transport.framing import (
     FRAME_BYTES_MAX,
     MESSAGE_ID_MAX,
-    NESTING_MAX,
     Call,
     CallError,
     CallResult,
@@ -23,6 +22,7 @@ from access_policy.adapters.ocpp.transport.framing import (
     encode_error,
     encode_result,
 )
+from access_policy.adapters.ocpp.transport.padding import NESTING_MAX
 
 V16, V201, V21 = OcppVersion.V16, OcppVersion.V201, OcppVersion.V21
 BOTH = pytest.mark.parametrize("version", [V16, V201])

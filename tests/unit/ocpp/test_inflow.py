@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.inflow import SLICE_BYTES, TokenBucket
 from tests.support.network_in_memory import NETWORK_READ_BYTES, Network, ping, text
 from tests.support.virtual_time import run_in_virtual_time

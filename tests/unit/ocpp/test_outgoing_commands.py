@@ -12,7 +12,7 @@ import pytest
 
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
 from access_policy.adapters.ocpp.outgoing.commands import ChargerCommands, CommandsOfVersions
-from access_policy.adapters.ocpp.transport.calls import (
+from access_policy.adapters.ocpp.transport.call_failures import (
     CallAbandoned,
     CallDisconnected,
     CallFailed,
@@ -20,8 +20,8 @@ from access_policy.adapters.ocpp.transport.calls import (
     CallQueueFull,
     CallRejected,
     CallTimedOut,
-    Urgency,
 )
+from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     NoLongerWanted,

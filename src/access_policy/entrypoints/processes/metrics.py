@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.measurements import Histogram, Measurements
 from access_policy.application.ports.event_store import StoreUnavailable

@@ -20,8 +20,8 @@ from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.adapters.ocpp.outgoing.commands import CommandsOfVersions
-from access_policy.adapters.ocpp.transport.calls import Counters
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection, Dispatch
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from access_policy.application.log_fields import add_log_fields
 from access_policy.application.ports.secrets import ChargerCredentials

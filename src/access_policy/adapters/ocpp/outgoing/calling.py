@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from access_policy.adapters.ocpp.outgoing.payloads import action_of, payload_of
-from access_policy.adapters.ocpp.transport.calls import CallFailed, CallObsolete, CallRejected, Urgency
+from access_policy.adapters.ocpp.transport.call_failures import CallFailed, CallObsolete, CallRejected
+from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,

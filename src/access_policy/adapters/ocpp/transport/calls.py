@@ -13,6 +13,16 @@ from enum import IntEnum
 from typing import Any, Final
 
 from access_policy.adapters.ocpp.errors import ErrorCode
+from access_policy.adapters.ocpp.transport.call_failures import (
+    CallAbandoned,
+    CallDisconnected,
+    CallFailed,
+    CallObsolete,
+    CallQueueFull,
+    CallRejected,
+    CallTimedOut,
+)
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import CallError, CallResult, Unreadable, encode_call
 
 _EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs by which a late answer is told from an unsolicited one
@@ -26,61 +36,6 @@ class Urgency(IntEnum):
     ASK = 2
     SETTINGS = 3
     LIST = 4
-
-
-class CallFailed(Exception):
-    """A CALL of ours has no result."""
-
-
-class CallRejected(CallFailed):
-    """The charger answered CALLERROR, or in a way that cannot be read (`FormatViolation`)."""
-
-    def __init__(self, code: ErrorCode, description: str) -> None:
-        super().__init__(f"{code.value}: {description}")
-        self.code = code
-        self.description = description
-
-
-class CallTimedOut(CallFailed):
-    """No answer in time. The charger may have done what was asked: read back before asking again."""
-
-
-class CallDisconnected(CallFailed):
-    """The connection ended. When `sent`, the charger may have done what was asked."""
-
-    def __init__(self, *, sent: bool) -> None:
-        super().__init__("connection lost after sending" if sent else "not connected")
-        self.sent = sent
-
-
-class CallAbandoned(CallFailed):
-    """The charger has booted: it will not answer what was sent before, and what waits must be asked anew. Where the CALL was
-    sent, the charger may have done what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__("the charger has booted meanwhile")
-
-
-class CallQueueFull(CallFailed):
-    """Too many CALLs wait for this charger; nothing was sent."""
-
-
-class CallObsolete(CallFailed):
-    """What was to be asked no longer matters; nothing was sent."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What peers did that they should not, since the start; shared by all connections of a server."""
-
-    unreadable_frames: int = 0
-    unsolicited_answers: int = 0
-    late_answers: int = 0
-    calls_dropped: int = 0  # received, and neither begun nor answered: the connection was replaced or ended
-    handlers_failed: int = 0
-    slow_readers_cut: int = 0
-    connections_throttled: int = 0  # sent faster than the token bucket allows, and were read at its rate from then on
-    silent_cut: int = 0  # sent nothing, not even the answer to a ping
 
 
 @dataclass(slots=True, order=True)

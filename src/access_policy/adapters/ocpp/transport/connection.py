@@ -26,8 +26,11 @@ from websockets.frames import CloseCode
 
 from access_policy.adapters.ocpp.actions import known_actions, not_handled
 from access_policy.adapters.ocpp.errors import InternalError, OcppError, OcppVersion
-from access_policy.adapters.ocpp.transport.calls import CallDisconnected, Counters, OutgoingCalls
+from access_policy.adapters.ocpp.transport.call_failures import CallDisconnected
+from access_policy.adapters.ocpp.transport.calls import OutgoingCalls
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import Call, Unreadable, decode, encode_error, encode_result
+from access_policy.adapters.ocpp.transport.sending import FrameSender
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +67,8 @@ class ChargerConnection:
         "_is_overdue",
         "_limits",
         "_room",
-        "_sending",
-        "_sending_since",
-        "_stall_check",
+        "_send",
+        "_sender",
         "_worker",
         "_ws",
         "absent_keys",
@@ -118,9 +120,8 @@ class ChargerConnection:
         self._handling_since: float | None = None  # when the CALL under way began, by the loop's clock
         self._handler_check: asyncio.TimerHandle | None = None
         self._is_overdue = False
-        self._sending = 0
-        self._sending_since = 0.0
-        self._stall_check: asyncio.TimerHandle | None = None
+        self._sender = FrameSender(ws, self._limits.send_timeout_s, self._cut)
+        self._send = self._sender.send
 
     def __repr__(self) -> str:
         return f"<ChargerConnection {self.charge_point_id!r} OCPP {self.version.value} epoch {self.epoch}>"
@@ -330,36 +331,13 @@ class ChargerConnection:
 
     # writing
 
-    async def _send(self, frame: bytes) -> None:
-        """Waits while the write buffer is full. Raises ConnectionClosed."""
-        loop = asyncio.get_running_loop()
-        if self._stall_check is None:
-            self._stall_check = loop.call_later(self._limits.send_timeout_s, self._check_stall)
-        if self._sending == 0:
-            self._sending_since = loop.time()
-        self._sending += 1
-        try:
-            await self._ws.send(frame, text=True)
-        finally:
-            self._sending -= 1
-            self._sending_since = loop.time()
-
     async def _send_call(self, frame: bytes) -> None:
         try:
             await self._send(frame)
         except ConnectionClosed:
             raise CallDisconnected(sent=True) from None
 
-    def _check_stall(self) -> None:
-        """Runs at most once in `send_timeout_s`, and only on a connection that sends."""
-        self._stall_check = None
-        if self._sending == 0:
-            return
-        loop = asyncio.get_running_loop()
-        remaining_s = self._sending_since + self._limits.send_timeout_s - loop.time()
-        if remaining_s > 0.001:
-            self._stall_check = loop.call_later(remaining_s, self._check_stall)
-            return
+    def _cut(self) -> None:
         self.counters.slow_readers_cut += 1
         logger.warning("%r: cut, it did not read for %g s", self, self._limits.send_timeout_s)
         self._ws.transport.abort()
@@ -377,6 +355,4 @@ class ChargerConnection:
         if self._inbox:
             self.counters.calls_dropped += len(self._inbox)
             self._inbox.clear()
-        if self._stall_check is not None:
-            self._stall_check.cancel()
-            self._stall_check = None
+        self._sender.stop()

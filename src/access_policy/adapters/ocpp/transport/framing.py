@@ -41,17 +41,13 @@ from typing import Any, Final
 import msgspec
 
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
+from access_policy.adapters.ocpp.transport.padding import NotStorable, make_storable, without_nuls
 
 FRAME_BYTES_MAX: Final = 256 * 1024
-NESTING_MAX: Final = 32
 MESSAGE_ID_MAX: Final = 128
 ACTION_MAX: Final = 64
 UNREADABLE_ID: Final = "-1"
 _DESCRIPTION_MAX: Final = 255  # J201 table 7
-_INTEGER_MAX: Final = 2**63
-IDENTITIES: Final = frozenset({"idTag", "parentIdTag", "idToken"})
-"""Names of texts by which somebody is recognised."""
-_BLANKS: Final = " \t\r\n"
 
 _CALL, _CALL_RESULT, _CALL_ERROR, _CALL_RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
 
@@ -106,21 +102,17 @@ class Unreadable(msgspec.Struct, frozen=True):
 Message = Call | CallResult | CallError | Unreadable
 
 
-class _NotKeepable(ValueError):
-    """Well-formed JSON that we do not take in."""
-
-
 def decode(raw: str | bytes, version: OcppVersion) -> Message:
     """Never raises, whatever `raw` holds."""
     try:
         if len(raw) > FRAME_BYTES_MAX:
-            raise _NotKeepable("frame too large")
-        raw = _without_nuls(raw)
+            raise NotStorable("frame too large")
+        raw = without_nuls(raw)
         frame = _decoder.decode(raw)
         if type(frame) is not list:
             return _no_message("not a JSON array", version)
         sent_id = _id_in(frame)
-        _make_keepable(frame)
+        make_storable(frame)
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeError are ValueErrors
         return _unread(raw, _reason(error), version)
     kind = frame[0] if frame else None
@@ -228,55 +220,10 @@ def _id_in(frame: list[Any]) -> str | None:
     return message_id if type(message_id) is str and len(message_id) <= MESSAGE_ID_MAX else None
 
 
-def _without_nuls(raw: str | bytes) -> str | bytes:
-    """The frame without NULs around it; a NUL inside it is spelled as JSON spells it, which is valid in a text only."""
-    if isinstance(raw, str):
-        return raw.strip("\0" + _BLANKS).replace("\0", "\\u0000") if "\0" in raw else raw
-    return raw.strip(b"\0" + _BLANKS.encode()).replace(b"\0", b"\\u0000") if b"\0" in raw else raw
-
-
-def _make_keepable(frame: list[Any]) -> None:
-    """Remove the padding, in place, and refuse what no store keeps: databases refuse integers beyond 64 bits. The decoder
-    has refused lone surrogates, NaN, infinities and integers of thousands of digits already."""
-    level: list[Any] = [frame]
-    depth = 0
-    while level:
-        if depth > NESTING_MAX:
-            raise _NotKeepable("nested too deep")
-        depth += 1
-        below: list[Any] = []
-        for container in level:
-            if type(container) is dict:
-                _unpad_names(container)
-                values: Any = container.items()
-            else:
-                values = enumerate(container)
-            for name, value in values:
-                kind = type(value)
-                if kind is str:
-                    if "\0" in value or value[-1:] in _BLANKS:
-                        container[name] = _unpadded(value, is_identity=name in IDENTITIES)
-                elif kind is dict or kind is list:
-                    below.append(value)
-                elif kind is int and not -_INTEGER_MAX <= value < _INTEGER_MAX:
-                    raise _NotKeepable("an integer beyond 64 bits")
-        level = below
-
-
-def _unpad_names(container: dict[str, Any]) -> None:
-    for name in [name for name in container if "\0" in name or name[-1:] in _BLANKS]:
-        container[_unpadded(name, is_identity=False)] = container.pop(name)
-
-
-def _unpadded(text: str, *, is_identity: bool) -> str:
-    ended = text.rstrip("\0" + _BLANKS).lstrip("\0")
-    return ended if is_identity else ended.replace("\0", "")
-
-
 def _reason(error: Exception) -> str:
     """In our words: what the decoder says may quote the frame."""
     match error:
-        case _NotKeepable():
+        case NotStorable():
             return str(error)
         case RecursionError():
             return "nested too deep"

@@ -20,7 +20,7 @@ from websockets.http11 import Request
 from websockets.protocol import Event, State
 from websockets.typing import DataLike
 
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.counters import Counters
 
 log = logging.getLogger(__name__)
 

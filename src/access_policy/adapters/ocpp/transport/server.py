@@ -11,31 +11,21 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, cast
-from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
-from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.ocpp.transport.admission import (
-    Admission,
-    AdmissionRefused,
-    Admitted,
-    CredentialsUnusable,
-    charge_point_id_in,
-    password_in,
-)
-from access_policy.adapters.ocpp.transport.calls import Counters
+from access_policy.adapters.ocpp.transport.admission import Admission
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits, Dispatch
+from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX
-from access_policy.adapters.ocpp.transport.inflow import BoundedConnection, bounded
+from access_policy.adapters.ocpp.transport.handshakes import Handshakes, peer_address
+from access_policy.adapters.ocpp.transport.inflow import bounded
 from access_policy.adapters.ocpp.transport.takeovers import Takeovers
-from access_policy.adapters.ocpp.transport.tls import certified_names
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +79,6 @@ class OcppServer:
     ) -> None:
         """`dispatcher` makes the handler of one connection's CALLs; `epochs` yields strictly increasing numbers."""
         self.counters = counters or Counters()
-        self._admission = admission
         self._dispatcher = dispatcher
         self._host = host
         self._port = port
@@ -98,14 +87,19 @@ class OcppServer:
         self._on_close = on_close
         self._epochs = epochs or itertools.count(1)
         self._tls = tls
-        self._limits = limits or ServerLimits()
-        self._admitted: WeakKeyDictionary[ServerConnection, tuple[str, Admitted]] = WeakKeyDictionary()
-        self._admissions = 0  # under way, and waiting
-        self._admitting = asyncio.Semaphore(self._limits.admissions_max)
+        self._limits = limits = limits or ServerLimits()
+        self._handshakes = Handshakes(
+            self,
+            admission,
+            admissions_max=limits.admissions_max,
+            admissions_waiting_max=limits.admissions_waiting_max,
+            connections_max=limits.connections_max,
+            retry_after_s=limits.retry_after_s,
+        )
         self._connections: dict[str, ChargerConnection] = {}
-        self._takeovers = Takeovers()
+        self.takeovers = Takeovers()
         self._closings: set[asyncio.Task[None]] = set()
-        self._is_draining = False
+        self.is_draining = False
         self._server: Server | None = None
 
     @property
@@ -125,7 +119,7 @@ class OcppServer:
             self._serve,
             self._host,
             self._port,
-            process_request=self._answer_handshake,
+            process_request=self._handshakes.answer,
             select_subprotocol=self._preferred,
             compression=None,  # 38 KiB a connection, for messages of some hundred bytes
             server_header=None,
@@ -149,7 +143,7 @@ class OcppServer:
     async def drain(self, over_s: float = 0.0) -> None:
         """Stop listening, send those away that are at the door (503), let handlers under way answer, and close all
         connections (1012) spread over `over_s` seconds. Returns when everything has ended."""
-        self._is_draining = True
+        self.is_draining = True
         if self._server is not None:
             self._server.close(close_connections=False)  # who was told to go comes back at once, again and again
         leaving = list(self._connections.values())
@@ -172,60 +166,6 @@ class OcppServer:
 
     # handshake
 
-    async def _answer_handshake(self, ws: ServerConnection, request: Request) -> Response | None:
-        if (busy := self._too_busy()) is not None:
-            return self._refusal(ws, AdmissionRefused(HTTPStatus.SERVICE_UNAVAILABLE, reason=busy))
-        charge_point_id = charge_point_id_in(request.path)
-        if charge_point_id is None:
-            return self._refusal(
-                ws, AdmissionRefused(HTTPStatus.NOT_FOUND, reason="the path is not /ocpp/ and a charge point id")
-            )
-        try:
-            password = password_in(request.headers.get_all("Authorization"), charge_point_id)
-        except CredentialsUnusable:
-            reason = "its Authorization is not HTTP Basic with the charge point id as user"
-            return self._refusal(ws, AdmissionRefused(HTTPStatus.UNAUTHORIZED, reason=reason))
-        self._admissions += 1
-        try:
-            certified = certified_names(ws.transport.get_extra_info("ssl_object"))
-            async with self._admitting:
-                verdict = await self._admission.admit(charge_point_id, password, _address(ws), certified)
-        except Exception as failure:  # noqa: BLE001  the edge: the log has it, the charger comes again
-            cast("BoundedConnection", ws).failure = failure
-            return self._refusal(ws, AdmissionRefused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
-        finally:
-            self._admissions -= 1
-        if isinstance(verdict, AdmissionRefused):
-            return self._refusal(ws, verdict)
-        if charge_point_id in self._connections and self._takeovers.is_too_many(charge_point_id):
-            reason = "connections of this charge point replace each other too often"
-            return self._refusal(ws, AdmissionRefused(HTTPStatus.SERVICE_UNAVAILABLE, reason=reason))
-        self._admitted[ws] = (charge_point_id, verdict)
-        cast("BoundedConnection", ws).label = charge_point_id
-        return None
-
-    def _too_busy(self) -> str | None:
-        """Why nobody at all is let in now; None if somebody may be."""
-        if self._is_draining:
-            return "the service is stopping"
-        if self._admissions >= self._limits.admissions_max + self._limits.admissions_waiting_max:
-            return "too many chargers connect at the same time"
-        if len(self._connections) >= self._limits.connections_max:
-            return f"{self._limits.connections_max} chargers are connected already"
-        return None
-
-    def _refusal(self, ws: ServerConnection, refused: AdmissionRefused) -> Response:
-        """The same few words for everyone: only the log has the reason."""
-        level = logging.INFO if refused.status is HTTPStatus.SERVICE_UNAVAILABLE else logging.WARNING
-        cast("BoundedConnection", ws).refusal = (level, refused.reason)
-        response = ws.respond(refused.status, f"{refused.status.phrase}\n")
-        if refused.status is HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
-        if refused.status is HTTPStatus.SERVICE_UNAVAILABLE or refused.retry_after_s is not None:
-            wait_s = refused.retry_after_s or random.randint(*self._limits.retry_after_s)  # noqa: S311  spread, no secret
-            response.headers["Retry-After"] = str(wait_s)
-        return response
-
     def _preferred(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The first of the charger's list that we speak. None completes the handshake without one (J16 3.2)."""
         return next((name for name in offered if name in self._versions), None)
@@ -233,7 +173,7 @@ class OcppServer:
     # connections
 
     async def _serve(self, ws: ServerConnection) -> None:
-        charge_point_id, admitted = self._admitted.pop(ws)
+        charge_point_id, admitted = self._handshakes.admitted.pop(ws)
         if ws.request is not None:
             ws.request.headers.clear()  # some KiB that nobody asks for again, a password among them
         ws.response = None
@@ -242,12 +182,12 @@ class OcppServer:
             logger.warning(
                 "charge point %r from %s is disconnected: it offers none of the subprotocols %s",
                 charge_point_id,
-                _address(ws),
+                peer_address(ws),
                 ", ".join(self._versions),
             )
             await ws.close(CloseCode.PROTOCOL_ERROR, "no common subprotocol")
             return
-        if self._is_draining:
+        if self.is_draining:
             await ws.close(CloseCode.SERVICE_RESTART, "service restart")
             return
         connection = ChargerConnection(
@@ -255,7 +195,7 @@ class OcppServer:
             charge_point_id=charge_point_id,
             version=version,
             epoch=next(self._epochs),
-            remote=_address(ws),
+            remote=peer_address(ws),
             admission=admitted.subject,
             limits=self._limits.connection,
             counters=self.counters,
@@ -270,7 +210,7 @@ class OcppServer:
     def _enter(self, connection: ChargerConnection) -> None:
         predecessor = self._connections.get(connection.charge_point_id)
         if predecessor is not None:
-            self._takeovers.happened(connection.charge_point_id)
+            self.takeovers.happened(connection.charge_point_id)
             predecessor.supersede()
             self._exit(predecessor)
             closing = asyncio.create_task(predecessor.close(CloseCode.POLICY_VIOLATION, "replaced"))
@@ -290,8 +230,3 @@ class OcppServer:
             callback(connection)
         except Exception:
             logger.exception("%r: a callback failed", connection)
-
-
-def _address(ws: ServerConnection) -> str:
-    remote = ws.remote_address
-    return str(remote[0]) if remote else ""

@@ -13,7 +13,8 @@ from ocpp.v16.call import GetConfiguration
 
 from access_policy.adapters.ocpp.errors import ErrorCode
 from access_policy.adapters.ocpp.outgoing.calling import call
-from access_policy.adapters.ocpp.transport.calls import CallRejected, Urgency
+from access_policy.adapters.ocpp.transport.call_failures import CallRejected
+from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import SwitchRefused
 

@@ -1,0 +1,60 @@
+"""Makes the content of a frame storable: removes padding, and refuses values that no store keeps."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+NESTING_MAX: Final = 32
+IDENTITIES: Final = frozenset({"idTag", "parentIdTag", "idToken"})
+"""Names of texts that identify somebody."""
+_INTEGER_MAX: Final = 2**63
+_BLANKS: Final = " \t\r\n"
+
+
+class NotStorable(ValueError):
+    """Well-formed JSON with a value that cannot be stored."""
+
+
+def without_nuls(raw: str | bytes) -> str | bytes:
+    """The frame without NULs around it; a NUL inside it is spelled as JSON spells it, which is valid in a text only."""
+    if isinstance(raw, str):
+        return raw.strip("\0" + _BLANKS).replace("\0", "\\u0000") if "\0" in raw else raw
+    return raw.strip(b"\0" + _BLANKS.encode()).replace(b"\0", b"\\u0000") if b"\0" in raw else raw
+
+
+def make_storable(frame: list[Any]) -> None:
+    """Remove the padding, in place. Raises `NotStorable`: databases refuse integers beyond 64 bits. The decoder has refused
+    lone surrogates, NaN, infinities and integers of thousands of digits already."""
+    level: list[Any] = [frame]
+    depth = 0
+    while level:
+        if depth > NESTING_MAX:
+            raise NotStorable("nested too deep")
+        depth += 1
+        below: list[Any] = []
+        for container in level:
+            if type(container) is dict:
+                _unpad_names(container)
+                values: Any = container.items()
+            else:
+                values = enumerate(container)
+            for name, value in values:
+                kind = type(value)
+                if kind is str:
+                    if "\0" in value or value[-1:] in _BLANKS:
+                        container[name] = _unpadded(value, is_identity=name in IDENTITIES)
+                elif kind is dict or kind is list:
+                    below.append(value)
+                elif kind is int and not -_INTEGER_MAX <= value < _INTEGER_MAX:
+                    raise NotStorable("an integer beyond 64 bits")
+        level = below
+
+
+def _unpad_names(container: dict[str, Any]) -> None:
+    for name in [name for name in container if "\0" in name or name[-1:] in _BLANKS]:
+        container[_unpadded(name, is_identity=False)] = container.pop(name)
+
+
+def _unpadded(text: str, *, is_identity: bool) -> str:
+    ended = text.rstrip("\0" + _BLANKS).lstrip("\0")
+    return ended if is_identity else ended.replace("\0", "")
