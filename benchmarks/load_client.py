@@ -37,7 +37,7 @@ async def main(asked: argparse.Namespace) -> None:
     ]
     boot = {"chargePointVendor": "bench", "chargePointModel": "bench"}
     await asyncio.gather(*(_call(ws, "boot", "BootNotification", boot) for ws in sockets))
-    await asyncio.sleep(1.0)  # for what the server does after a boot
+    await asyncio.sleep(asked.settle)
     latencies: list[float] = []
     cpu_begin = 0.0 if asked.server_pid is None else _cpu_s(asked.server_pid)
     begin = time.perf_counter()
@@ -113,6 +113,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--in-flight", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds for what the server does after the boots")
     parser.add_argument("--per-second", type=float)
     parser.add_argument("--server-pid", type=int)
     return parser.parse_args()

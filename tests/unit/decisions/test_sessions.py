@@ -164,8 +164,8 @@ async def test_a_start_made_while_offline_is_judged_by_the_policy_of_its_own_tim
         start_of(STRANGER, started_at=NIGHT - timedelta(minutes=30), offline=True, transaction_ids=("201",))
     )
 
-    assert by_day.decided is not None
-    assert by_day.decided.event.reason is Reason.FREEVEND
+    assert by_day.decision is not None
+    assert by_day.decision.event.reason is Reason.FREEVEND
     decision, offline, _ = await history(depot, at_night.attempt_id)
     assert isinstance(decision, AccessDenied)
     assert isinstance(offline, OfflineStartReported)
