@@ -17,15 +17,15 @@ async def test_lists_sent_when_opened_again_are_the_latest_of_each_charger(recor
     first = SqlListsSent(inside(records_location, "local_lists"))
     for version in range(1, 4):
         first.remember(BAY, ListSent(version, f"digest-{version}"))
-        assert await first.recall(BAY) == ListSent(version, f"digest-{version}")
+        assert await first.latest(BAY) == ListSent(version, f"digest-{version}")
     first.remember(OTHER, ListSent(2**40, "another"))
     await first.close()
 
     again = SqlListsSent(inside(records_location, "local_lists"))
 
-    assert await again.recall(BAY) == ListSent(3, "digest-3")
-    assert await again.recall(OTHER) == ListSent(2**40, "another")
-    assert await again.recall((TenantId("acme"), ChargerId("bay-2"))) is None
+    assert await again.latest(BAY) == ListSent(3, "digest-3")
+    assert await again.latest(OTHER) == ListSent(2**40, "another")
+    assert await again.latest((TenantId("acme"), ChargerId("bay-2"))) is None
     await again.close()
 
 

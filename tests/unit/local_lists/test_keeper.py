@@ -112,7 +112,7 @@ class RememberedLists:
     sent: dict[ChargerKey, ListSent] = field(default_factory=dict)
     is_down: bool = False
 
-    async def recall(self, key: ChargerKey) -> ListSent | None:
+    async def latest(self, key: ChargerKey) -> ListSent | None:
         if self.is_down:
             raise StoreUnavailable("down")
         return self.sent.get(key)

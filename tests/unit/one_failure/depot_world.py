@@ -153,7 +153,7 @@ class ObedientCharger:
 class ListsRemembered:
     kept: dict[ChargerKey, ListSent] = field(default_factory=dict)
 
-    async def recall(self, key: ChargerKey) -> ListSent | None:
+    async def latest(self, key: ChargerKey) -> ListSent | None:
         return self.kept.get(key)
 
     def remember(self, key: ChargerKey, sent: ListSent) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong with a CALL, and how each protocol version spells it."""
+"""Errors of a CALL, and their spelling in each protocol version."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class ErrorCode(StrEnum):
 
     @classmethod
     def read(cls, spelling: str) -> ErrorCode:
-        """The code behind a peer's spelling, of either version; one that no version knows is a generic error."""
+        """The code for a peer's spelling in any version; an unknown one is a generic error."""
         return _READ.get(spelling, cls.GENERIC_ERROR)
 
 
-# OCPP-J 1.6, table 7. The missing "r" is the specification's. The last two do not exist in 1.6: a CALL that is no
-# valid call is "not conform the PDU structure", and an unknown message type is ignored there, not answered.
+# OCPP-J 1.6, table 7. The missing "r" is the specification's. The last two do not exist in 1.6: an invalid CALL
+# is "not conform the PDU structure", and an unknown message type is ignored there, not answered.
 _SPELLED_IN_16 = {
     ErrorCode.FORMAT_VIOLATION: "FormationViolation",
     ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation",
@@ -58,9 +58,9 @@ _READ = {code.value: code for code in ErrorCode} | {
 
 
 class OcppError(Exception):
-    """Raised while a CALL is handled: the peer gets a CALLERROR with this code and description.
+    """Raised while a CALL is handled: the charger gets a CALLERROR with this code and description.
 
-    The description reaches the peer: it names fields, never values, secrets or internals.
+    The description reaches the charger: it names fields, never values, secrets or internals.
     """
 
     code: ClassVar[ErrorCode] = ErrorCode.GENERIC_ERROR
@@ -84,7 +84,7 @@ class NotSupported(OcppError):
 
 
 class InternalError(OcppError):
-    """We failed. A charger may send the same CALL again, and a good one does."""
+    """The service failed. A charger may send the same CALL again, and a good one does."""
 
     code = ErrorCode.INTERNAL_ERROR
 

@@ -37,7 +37,7 @@ class SqlListsSent:
         self._pending: dict[ChargerKey, ListSent] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    async def recall(self, key: ChargerKey) -> ListSent | None:
+    async def latest(self, key: ChargerKey) -> ListSent | None:
         if (pending := self._pending.get(key)) is not None:
             return pending
         asked = select(_SENT).where(_SENT.c.tenant_id == key[0], _SENT.c.charger_id == key[1])

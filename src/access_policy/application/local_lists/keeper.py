@@ -147,7 +147,7 @@ class LocalListKeeper:
     async def _remembered(self, key: ChargerKey, version: int) -> ListSent | None:
         """The list that this charger was sent before, if it still has that version. Without it, the list is sent again."""
         try:
-            sent = await self.sent_before.recall(key)
+            sent = await self.sent_before.latest(key)
         except StoreUnavailable as trouble:
             log.info("whether the local list of %s is unchanged is not known: %s", key[1], trouble)
             return None

@@ -44,7 +44,7 @@ class ListsSent(Protocol):
     """The list that each charger was sent last, kept across restarts. It has no identifiers. Losing it means that the list
     is sent once more."""
 
-    async def recall(self, key: ChargerKey) -> ListSent | None:
+    async def latest(self, key: ChargerKey) -> ListSent | None:
         """Raises `StoreUnavailable`."""
         ...
 

@@ -1,1 +1,1 @@
-"""What drivers read when they are refused, in the languages of depots: gettext catalogues, one file a language."""
+"""Texts for refused drivers, in the languages of depots: gettext catalogues, one file per language."""

@@ -42,7 +42,7 @@ class CatalogueIncomplete(Exception):
 
 
 class DriverTexts:
-    """All catalogues of this package. A language without one is told in English."""
+    """All catalogues of this package. English replaces a missing language."""
 
     def __init__(self, catalogues: Mapping[str, Mapping[str, str]]) -> None:
         self._catalogues = catalogues

@@ -1,4 +1,4 @@
-"""Which process owns a charger's connection: the records of it, and what other processes have recorded (ADR 0016)."""
+"""Ownership of chargers' connections: this process's records of them, and those of other processes (ADR 0016)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the mode controller may send a charger commands: after its connection and its boot have settled.
+"""Settling of connections and boots: only afterwards may the mode controller send a charger commands.
 
 A charger that has rebooted answers no CALL before its BootNotification was answered.
 """

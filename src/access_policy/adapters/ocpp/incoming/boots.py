@@ -1,8 +1,8 @@
 """Boots of charging stations (OCPP 1.6, 4.2; 2.x, B01 to B03): recorded, and accepted once the charger is safe.
 
-A charger that forgets its mode at a boot would serve anyone until it is told again. Where its profile says that it can
-be kept Pending, a boot in managed access is answered Pending, the mode controller does its work, and only then is the
-charger accepted. It is never kept for long: one that cannot be switched must still charge buses.
+A charger that forgets its mode at a boot would serve anyone until it is switched again. If its profile allows it, a boot in
+managed access is answered Pending, the mode controller switches the charger, and only then is it accepted. The wait is
+bounded: a charger that cannot be switched must still charge buses.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 
 PENDING_MAX_S: Final = 60.0
-PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger boots again by itself
+PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger sends BootNotification again by itself
 
-# What a Pending charger may send because we asked for it (2.x, B02.FR.02 and B02.FR.09).
+# Messages that a Pending charger may send because the service requested them (2.x, B02.FR.02 and B02.FR.09).
 REQUESTED_WHILE_PENDING: Final = frozenset({"NotifyReport", "NotifyMonitoringReport"})
 
 
@@ -32,17 +32,17 @@ class Boots:
     async def answer(
         self, charger: ConnectedCharger, *, vendor: str, model: str, firmware: str | None
     ) -> dict[str, Any]:
-        """The BootNotification's answer. A Pending charger that asks again has not booted again."""
+        """The answer to BootNotification. A Pending charger that sends it again has not booted again."""
         if charger.pending_since is None:
             await self._dependencies.conditions.booted(charger.key, vendor=vendor, model=model, firmware=firmware)
-        if self._is_to_wait(charger):
+        if self._must_wait(charger):
             charger.accepted = False
             charger.pending_since = charger.pending_since or self._loop_time()
-            return self._told("Pending", PENDING_RETRY_S)
+            return self._answer("Pending", PENDING_RETRY_S)
         charger.accepted, charger.pending_since, charger.is_safe = True, None, False
-        return self._told("Accepted", HEARTBEAT_S)
+        return self._answer("Accepted", HEARTBEAT_S)
 
-    def _is_to_wait(self, charger: ConnectedCharger) -> bool:
+    def _must_wait(self, charger: ConnectedCharger) -> bool:
         if charger.is_safe:
             return False
         if charger.pending_since is not None and self._loop_time() - charger.pending_since >= PENDING_MAX_S:
@@ -53,5 +53,5 @@ class Boots:
         expected = self._dependencies.view.charger(*charger.key).expected(self._dependencies.clock.now())
         return expected.mode is AccessMode.MANAGED
 
-    def _told(self, status: str, interval_s: int) -> dict[str, Any]:
+    def _answer(self, status: str, interval_s: int) -> dict[str, Any]:
         return {"currentTime": rfc3339(self._dependencies.clock.now()), "interval": interval_s, "status": status}

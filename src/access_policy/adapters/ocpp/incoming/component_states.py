@@ -11,7 +11,7 @@ from typing import Final
 
 AVAILABLE: Final = "Available"
 FAULTED: Final = "Faulted"
-COMPONENTS_MAX: Final = 500  # of one station that are faulted or have a problem; the oldest are forgotten beyond
+COMPONENTS_MAX: Final = 500  # of one station that are faulted or have a problem; beyond, the oldest are dropped
 
 _Key = tuple[int, int, str]
 
@@ -81,7 +81,7 @@ class ComponentStates:
             del self._faults[next(iter(self._faults))]
 
     def fault_of(self, evse_id: int) -> Fault | None:
-        """The fault of the EVSE (0: of the station as a whole); the one that is known in most detail, if there are several."""
+        """The fault of the EVSE (0: of the station as a whole); the most detailed one of several."""
         faults = [fault for ((evse, _, _), _), fault in self._faults.items() if evse == evse_id]
         return min(faults, key=_rank, default=None)
 

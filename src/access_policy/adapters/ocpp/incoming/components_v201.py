@@ -23,32 +23,32 @@ class Components:
         return {}
 
     async def notify_event(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-        """A monitored variable changed (N07): a state or a problem of a component, or the charger's switch, which is read
-        then, since the message may be late."""
+        """A monitored variable changed (N07): a state or a problem of a component, or the charger's switch, which is
+        then read, since the message may be late."""
         profile = self._dependencies.profile(charger.key)
         switch = profile.mode_control if profile is not None else None
-        for told in objects(payload, "eventData"):
-            names = (text(obj(told, "component"), "name"), text(obj(told, "variable"), "name"))
+        for data in objects(payload, "eventData"):
+            names = (text(obj(data, "component"), "name"), text(obj(data, "variable"), "name"))
             if isinstance(switch, DeviceVariable) and _same_names(names, (switch.component, switch.variable)):
                 self._dependencies.switch_moved(charger.key, f"{switch.component}.{switch.variable} changed")
             else:
-                await self._component_event(charger, told, *((name or "").strip() for name in names))
+                await self._component_event(charger, data, *((name or "").strip() for name in names))
         return {}
 
     async def _component_event(
-        self, charger: ConnectedCharger, told: Payload, component_name: str, variable: str
+        self, charger: ConnectedCharger, data: Payload, component_name: str, variable: str
     ) -> None:
-        evse = obj(obj(told, "component"), "evse")
+        evse = obj(obj(data, "component"), "evse")
         component = Component(_id(evse, "id"), _id(evse, "connectorId"), component_name)
-        at = instant(told, "timestamp", now=self._dependencies.clock.now())
+        at = instant(data, "timestamp", now=self._dependencies.clock.now())
         match variable.lower():
             case "availabilitystate" if component.has_state:
-                await self._state(charger, component, value_text(told.get("actualValue")) or "", at)
+                await self._state(charger, component, value_text(data.get("actualValue")) or "", at)
             case "problem":
-                has_problem = False if truth(told.get("cleared")) is True else truth(told.get("actualValue"))
+                has_problem = False if truth(data.get("cleared")) is True else truth(data.get("actualValue"))
                 if has_problem is None:
-                    return  # neither true nor false: nothing is known
-                tech_code, tech_info = text(told, "techCode") or None, text(told, "techInfo") or None
+                    return  # neither true nor false: unknown
+                tech_code, tech_info = text(data, "techCode") or None, text(data, "techInfo") or None
                 charger.components.problem(component, Problem(tech_code, tech_info) if has_problem else None)
                 await self._report_fault(charger, component.evse_id, at)
 
@@ -81,6 +81,6 @@ def _id(payload: Payload, name: str) -> int:
     return max(0, number(payload, name) or 0)
 
 
-def _same_names(told: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
+def _same_names(names: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
     """Names of components and variables are compared without case (2.x, identifierString)."""
-    return tuple((name or "").lower() for name in told) == tuple(name.lower() for name in known)
+    return tuple((name or "").lower() for name in names) == tuple(name.lower() for name in known)

@@ -1,4 +1,4 @@
-"""What the driver can see of a refusal, by protocol (design 3.6; OCPP 1.6, 7.2; OCPP 2.0.1, AuthorizationStatusEnumType)."""
+"""Signals of a refusal that the driver can see, by protocol (design 3.6; 1.6, 7.2; 2.0.1, AuthorizationStatusEnumType)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import DenialSignal
 from access_policy.domain.access.reasons import Reason
 
-# OCPP 1.6 knows three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
+# OCPP 1.6 has three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
 # unknown one.
 STATUS_16 = {
     Reason.IDENTIFIER_INVALID: "Invalid",
@@ -48,7 +48,7 @@ class StatusOnly:
 
 @dataclass(frozen=True, slots=True)
 class StatusAndMessage:
-    """OCPP 2.0.1 and 2.1: a precise status and a personal message where the profile says that the model takes one."""
+    """OCPP 2.0.1 and 2.1: a precise status and a personal message if the profile says that the model shows one."""
 
     profiles: CapabilityProfiles
     texts: DriverTexts

@@ -1,7 +1,7 @@
-"""Lenient readers for the messages on the hot path: real chargers are sloppy, and a driver deserves an answer all the same.
+"""Lenient readers of messages: real chargers are sloppy, and a driver needs an answer all the same.
 
-Strict where it protects (types of what we decide by), lenient where nothing depends on it (extra fields, long tags, odd
-timestamps). What a reader cannot use it reports by the error that the protocol prescribes.
+They are strict about the types of values that decisions depend on, and lenient about everything else (extra fields, long
+tags, odd timestamps). An unusable value is reported by the error that the protocol prescribes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from access_policy.adapters.ocpp.errors import ProtocolError, TypeConstraintViol
 Payload = Mapping[str, Any]
 
 TEXT_MAX = 500  # characters kept of any text that a charger reports
-_CLOCK_AHEAD_MAX = timedelta(minutes=1)  # of a charger's clock before ours; beyond, ours is taken
+_CLOCK_AHEAD_MAX = timedelta(minutes=1)  # of a charger's clock before the service's; beyond, the service's is used
 _OLDEST = timedelta(days=400)
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
 _NO_ERROR = frozenset({"", "noerror", "none"})
 
 
 def required_text(payload: Payload, name: str) -> str:
-    """Raises `ProtocolError` when it is missing, `TypeConstraintViolation` when it is no text."""
+    """Raises `ProtocolError` when it is missing, `TypeConstraintViolation` when it is not a text."""
     value = payload.get(name)
     if value is None:
         raise ProtocolError(f"{name} is missing")
@@ -42,13 +42,13 @@ def required_object(payload: Payload, name: str) -> Payload:
 
 
 def text(payload: Payload, name: str) -> str | None:
-    """The text, cut to what we keep; None for anything else."""
+    """The text, cut to `TEXT_MAX`; None for anything else."""
     value = payload.get(name)
     return value[:TEXT_MAX] if isinstance(value, str) else None
 
 
 def number(payload: Payload, name: str) -> int | None:
-    """A whole number that any store can hold, also where the charger writes it as text; None for anything else."""
+    """A whole number that any store can hold, also one that the charger writes as text; None for anything else."""
     value = payload.get(name)
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
         value = int(value)
@@ -69,7 +69,7 @@ def obj(payload: Payload, name: str) -> Payload:
 
 
 def objects(payload: Payload, name: str) -> list[Payload]:
-    """The objects of a list; what else is in it is left out."""
+    """The objects of a list, without its other elements."""
     values = payload.get(name)
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
@@ -83,11 +83,11 @@ def decimal(payload: Payload, name: str) -> float | None:
         read = float(value)
     except (ValueError, OverflowError):
         return None
-    return read if abs(read) <= 2**53 else None  # what is no number is neither greater nor smaller
+    return read if abs(read) <= 2**53 else None  # NaN is neither greater nor smaller
 
 
 def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
-    """The charger's time in UTC; a time without offset is UTC (OCPP 1.6, 3.12). Ours where its cannot be meant."""
+    """The charger's time in UTC; a time without offset is UTC (OCPP 1.6, 3.12). Ours if its is impossible."""
     value = payload.get(name)
     if not isinstance(value, str):
         return now
@@ -96,7 +96,7 @@ def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
     except ValueError:
         return now
     try:
-        told = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+        at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (OverflowError, ValueError):
         return now
-    return told if now - _OLDEST <= told <= now + _CLOCK_AHEAD_MAX else now
+    return at if now - _OLDEST <= at <= now + _CLOCK_AHEAD_MAX else now

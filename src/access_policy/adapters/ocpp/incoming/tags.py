@@ -1,11 +1,11 @@
-"""From what a protocol calls a tag or token to our identifiers (design 3.4).
+"""Read a protocol's tags and tokens as identifiers (design 3.4).
 
 A tag that cannot be read as what its profile says is `other`, verbatim, and so is a card's token of OCPP 2.x whose value is
 not a UID. A token that names another kind (`VID:`, MacAddress, eMAID, KeyCode) and cannot be read as that kind is malformed:
-None, which is decided as `identifier_invalid`. None stands for the charger's own freevend tag as well: it identifies nobody.
+None, which is decided as `identifier_invalid`. The charger's own freevend tag is None as well: it identifies no vehicle.
 
-A vehicle may be registered by what a tag says verbatim (kind `other`), whatever type the charger gives the tag: that reading
-is kept beside the first one. A PIN has no other reading, so that nothing goes around its lock-out.
+A vehicle may be registered by its tag verbatim (kind `other`), whatever type the charger gives the tag: that reading is kept
+beside the first one. A PIN has no other reading, so that its lock-out cannot be bypassed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TAGS_KEPT: Final = 10_000  # spellings that chargers present again and again
 
 _BYTES_BY_BASE32_LENGTH = {10: 6, 13: 8}
 
-NO_AUTHORIZATION = "NoAuthorization"  # OCPP 2.0.1, C02: a start for which nobody had to ask
+NO_AUTHORIZATION = "NoAuthorization"  # OCPP 2.0.1, C02: a start without authorisation
 
 # IdTokenEnumType of OCPP 2.0.1 and the standard values of 2.1 (appendix idtokenenumtype.csv)
 _KINDS_OF_TOKEN_TYPES = {
@@ -99,7 +99,7 @@ def _has_vid_prefix(text: str) -> bool:
 
 
 def _beside(read: Identifier | None, verbatim: Identifier | None) -> Identifier | None:
-    """None for a token that is malformed for its kind, whatever else it could be."""
+    """None for a token that is malformed for its kind, even if it could be read otherwise."""
     return None if read is None else with_readings((read, verbatim))
 
 

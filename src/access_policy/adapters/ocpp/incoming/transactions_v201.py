@@ -35,7 +35,7 @@ class Transactions:
         also if the events come over several connections or in another order."""
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
         if not transaction_id:
-            return {}  # nothing that could be recorded; an error would only make the charger send it again
+            return {}  # an error would only make the charger send it again
         token, evse_id = obj(payload, "idToken"), _evse_id(payload)
         if evse_id:
             await self._dependencies.sessions.locate(charger.key, transaction_id, evse_id)
@@ -61,7 +61,7 @@ class Transactions:
         started_at = instant(payload, "timestamp", now=now)
         start = replace(
             self._start(charger, payload, message_id, transaction_id, token, started_at),
-            reports_begin=is_first and started_at is not now,  # ours where the charger's time cannot be meant
+            reports_begin=is_first and started_at is not now,  # the service's where the charger's time is impossible
         )
         if token or _charges(payload):
             return await self._dependencies.sessions.start(start)
@@ -157,10 +157,10 @@ def _readings(payload: Payload) -> MeterReadings:
 
 
 def began_at(payload: Payload, ended_at: datetime) -> datetime:
-    """When the charge began at the latest, as far as the event of its end tells."""
+    """The latest possible begin of the charge, according to the event of its end."""
     charged_s = number(obj(payload, "transactionInfo"), "timeSpentCharging") or 0
-    told = [instant(value, "timestamp", now=ended_at) for value in objects(payload, "meterValue")]
-    return min([ended_at, ended_at - timedelta(seconds=min(max(0, charged_s), _LONGEST_CHARGE_S)), *told])
+    read_at = [instant(value, "timestamp", now=ended_at) for value in objects(payload, "meterValue")]
+    return min([ended_at, ended_at - timedelta(seconds=min(max(0, charged_s), _LONGEST_CHARGE_S)), *read_at])
 
 
 def _has_charged(payload: Payload, start_wh: int | None, stop_wh: int | None) -> bool:

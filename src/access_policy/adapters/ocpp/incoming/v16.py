@@ -1,6 +1,6 @@
-"""OCPP 1.6J: messages from the charger, turned into questions to the access desk and back.
+"""OCPP 1.6J: handles the messages of chargers by asking the application.
 
-Transaction messages are always acknowledged, whatever they hold: an error would make the charger send them for ever
+Transaction messages are always acknowledged, whatever they contain: an error would make the charger send them for ever
 (1.6, 4.8; errata 3.18). Before the boot is accepted any other CALL gets SecurityError (OCPP-J 1.6 errata 3.10).
 """
 

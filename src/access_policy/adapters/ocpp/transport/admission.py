@@ -1,4 +1,4 @@
-"""Who may open a connection: what a handshake presents, and the port that decides."""
+"""Credentials in a handshake, and the port that decides on its admission."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEGMENT = re.compile(r"(?:[^%/?#]|%[0-9A-Fa-f]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`subject` is whatever the admission knows about the charger; it reaches handlers as `connection.admission`."""
+    """`subject` is what the admission knows about the charger; it is `connection.admission` later."""
 
     subject: object = None
 
@@ -26,7 +26,7 @@ class Admitted:
 @dataclass(frozen=True, slots=True)
 class AdmissionRefused:
     """401 where the port asks for passwords, for an unknown identity and a wrong password alike; 404 for an unknown
-    identity where it does not; 503 when nothing can be decided now."""
+    identity where it does not; 503 when no decision is possible now."""
 
     status: HTTPStatus = HTTPStatus.UNAUTHORIZED
     retry_after_s: int | None = None

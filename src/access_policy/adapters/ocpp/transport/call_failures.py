@@ -6,11 +6,11 @@ from access_policy.adapters.ocpp.errors import ErrorCode
 
 
 class CallFailed(Exception):
-    """A CALL of ours has no result."""
+    """A CALL of the service has no result."""
 
 
 class CallRejected(CallFailed):
-    """The charger answered CALLERROR, or in a way that cannot be read (`FormatViolation`)."""
+    """The charger answered CALLERROR, or in an unreadable way (`FormatViolation`)."""
 
     def __init__(self, code: ErrorCode, description: str) -> None:
         super().__init__(f"{code.value}: {description}")
@@ -19,11 +19,11 @@ class CallRejected(CallFailed):
 
 
 class CallTimedOut(CallFailed):
-    """No answer in time. The charger may have done what was asked: read back before asking again."""
+    """No answer in time. The charger may have carried it out: read back before sending it again."""
 
 
 class CallDisconnected(CallFailed):
-    """The connection ended. When `sent`, the charger may have done what was asked."""
+    """The connection ended. If `sent`, the charger may have carried out the CALL."""
 
     def __init__(self, *, sent: bool) -> None:
         super().__init__("connection lost after sending" if sent else "not connected")
@@ -31,8 +31,8 @@ class CallDisconnected(CallFailed):
 
 
 class CallAbandoned(CallFailed):
-    """The charger has booted: it will not answer what was sent before, and what waits must be asked anew. Where the CALL was
-    sent, the charger may have done what was asked."""
+    """The charger has booted: it will not answer earlier CALLs, and waiting ones must be sent again. If the CALL was sent, the
+    charger may have carried it out."""
 
     def __init__(self) -> None:
         super().__init__("the charger has booted meanwhile")
@@ -43,4 +43,4 @@ class CallQueueFull(CallFailed):
 
 
 class CallObsolete(CallFailed):
-    """What was to be asked no longer matters; nothing was sent."""
+    """The CALL is not wanted any more; nothing was sent."""

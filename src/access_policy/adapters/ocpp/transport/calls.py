@@ -1,4 +1,4 @@
-"""Our own CALLs on one connection: one in flight, the others waiting by priority, every one of them ended."""
+"""CALLs of the service on one connection: one in flight, the others waiting by priority, every one of them ended."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from access_policy.adapters.ocpp.transport.call_failures import (
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import CallError, CallResult, Unreadable, encode_call
 
-_EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs by which a late answer is told from an unsolicited one
+_EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs that distinguish late answers from unsolicited ones
 
 
 class Urgency(IntEnum):
-    """Which of the CALLs that wait for one charger goes first. A list of a thousand entries must not hold up a switch."""
+    """The order of CALLs that wait for one charger: a list of a thousand entries must not delay a switch."""
 
     CHARGE = 0  # to begin or end a charge
     MODE = 1
@@ -47,7 +47,7 @@ class _Turn:
 
 
 class OutgoingCalls:
-    """The caller's own coroutine waits for its turn, sends and waits for the answer: no task of ours runs."""
+    """The caller's own coroutine waits for its turn, sends and waits for the answer: no further task runs."""
 
     __slots__ = (
         "_busy",
@@ -109,7 +109,7 @@ class OutgoingCalls:
             self._grant_next()
 
     def take_answer(self, answer: CallResult | CallError | Unreadable) -> None:
-        """Hands the answer to the CALL it belongs to; any other is counted and forgotten."""
+        """Hand the answer to its CALL; any other answer is counted and dropped."""
         message_id = answer.message_id
         if self._in_flight is not None and self._in_flight[0] == message_id:
             answered = self._in_flight[1]

@@ -2,7 +2,7 @@
 
 Reading does not wait for handling. While a CALL is being handled, later ones wait in an inbox; once it is full, reading
 stops until the handler is done (back-pressure on a peer that, against J16 4.1.1, does not wait for its answers). An
-answer to a CALL of ours that is stuck behind them is then read late or not at all, but nobody waits for ever: a handler
+answer to a CALL of the service that is stuck behind them is then read late or not at all, but no wait is endless: a handler
 has `handler_timeout_s`, our CALL its own time-out, and a peer that does not read our answers is cut after
 `send_timeout_s`.
 
@@ -52,7 +52,7 @@ class ConnectionLimits:
 
 
 class ChargerConnection:
-    """`epoch` grows with every connection of the server; `admission` is what the door-keeper knew of the charger."""
+    """`epoch` grows with every connection of the server; `admission` is the subject of the handshake's admission."""
 
     __slots__ = (
         "__weakref__",
@@ -99,8 +99,8 @@ class ChargerConnection:
         self.remote = remote
         self.admission = admission
         self.counters = counters or Counters()
-        self.keys_at_once = 0  # configuration keys that it takes in a message, once it showed that it takes few
-        self.absent_keys: frozenset[str] | None = None  # that it does not have, and does not say so
+        self.keys_at_once = 0  # configuration keys that the charger accepts in a message; 0: not known to be few
+        self.absent_keys: frozenset[str] | None = None  # configuration keys that it lacks without saying so
         self._ws = ws
         self._limits = limits or ConnectionLimits()
         self._calls = OutgoingCalls(
@@ -128,7 +128,7 @@ class ChargerConnection:
 
     @property
     def is_current(self) -> bool:
-        """False once a newer connection of the same charger took over: what this one still does must change nothing."""
+        """False once a newer connection of the same charger took over: what happens on this one must change nothing."""
         return self._is_current
 
     async def call(
@@ -319,7 +319,7 @@ class ChargerConnection:
             return self._failed(call)
 
     def _failed(self, call: Call) -> bytes:
-        """Logs the exception being handled, with its traceback, and answers without a word of it."""
+        """Log the exception being handled, with its traceback, and answer without its text."""
         self.counters.handlers_failed += 1
         logger.exception("%r: handling %s failed", self, call.action)
         return encode_error(call.answered_id, InternalError.code, self.version, "the request could not be processed")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Counters:
-    """What peers did that they should not, since the start; shared by all connections of a server."""
+    """Misbehaviour of peers since the start; shared by all connections of a server."""
 
     unreadable_frames: int = 0
     unsolicited_answers: int = 0

@@ -3,8 +3,8 @@
 A frame is read leniently where the specifications leave room and refused where a value could not be kept:
 
 - Text and binary frames are read alike, as UTF-8. Of a key that occurs twice the last value counts.
-- A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action the version does not know is not a matter of
-  framing: `decode` passes it on.
+- A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action that the version does not have is not a framing
+  error: `decode` passes it on.
 - A message id of up to 36 characters is what the specifications allow; up to `MESSAGE_ID_MAX` is tolerated and echoed.
 - Chargers pad fixed-length fields: NULs around the frame, and NULs and blanks at the end of any text, of a name and of
   the action are removed, and so are NULs inside a text. Only inside an identity (`IDENTITIES`) a NUL stays, and makes the
@@ -12,7 +12,7 @@ A frame is read leniently where the specifications leave room and refused where 
   as it was sent, and recorded without its padding.
 - A *readable* CALL is one that begins `[2, "<message id>"`, even when the rest of the frame cannot be read.
 
-What becomes of a frame that cannot be used, and the code that 1.6 and 2.x are answered with:
+Handling of an unusable frame, and the code in the answer of 1.6 and 2.x:
 
 | frame                                                           | 1.6                | 2.0.1, 2.1              |
 |-----------------------------------------------------------------|--------------------|-------------------------|
@@ -88,9 +88,9 @@ class CallError(msgspec.Struct, frozen=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A frame that is no message. `answer` is the CALLERROR the rules above ask for, to `message_id`.
+    """A frame that is not a message. `answer` is the CALLERROR that the rules above require, to `message_id`.
 
-    Without an answer, `message_id` is that of the CALL of ours which the peer answered in an unreadable way, if the
+    Without an answer, `message_id` is that of the service's CALL which the peer answered in an unreadable way, if the
     frame shows it: that CALL need not wait any longer.
     """
 
@@ -187,7 +187,7 @@ def _no_message(why: str, version: OcppVersion) -> Unreadable:
 
 
 def _unread(raw: str | bytes, why: str, version: OcppVersion) -> Unreadable:
-    """The frame as a whole cannot be read: what its beginning says decides."""
+    """The frame as a whole cannot be read: its beginning decides."""
     start = raw[:2048].encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw[:2048]
     kind, message_id = _head(start)
     if kind == _CALL and message_id is not None:
@@ -221,7 +221,7 @@ def _id_in(frame: list[Any]) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """In our words: what the decoder says may quote the frame."""
+    """In the service's words: the decoder's text may quote the frame."""
     match error:
         case NotStorable():
             return str(error)

@@ -1,5 +1,5 @@
-"""Slows down who guesses passwords, without locking out the charger whose password is guessed: failures are counted for
-an identity and the address they come from, so that the charger at its own address is not concerned."""
+"""Slow down password guessing without locking out the charger whose password is guessed: failures are counted by identity
+and source address, so the charger at its own address is not affected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GuessLimit:
     _at_home: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def retry_after_s(self, source: str, identity: str) -> int | None:
-        """How long this address has to wait before it may try this identity again; None: it may now."""
+        """Seconds until this address may try this identity again; None: it may now."""
         if (waits := self._wait_s((source, identity), FAILURES_MAX)) is not None:
             return waits
         if (source, identity) in self._at_home:

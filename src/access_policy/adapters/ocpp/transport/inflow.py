@@ -211,7 +211,7 @@ class BoundedConnection(ServerConnection):
             return
         now = self.loop.time()
         if self._is_full or self._refill is not None or self._rest is not None:
-            self._heard_at = now  # we are not listening: that says nothing about the charger
+            self._heard_at = now  # not reading now, so the charger's silence means nothing
         silent_until = None if self.ping_timeout is None else self._heard_at + self.ping_interval + self.ping_timeout
         if silent_until is not None and now >= silent_until:
             self._cut_silent(now - self._heard_at)

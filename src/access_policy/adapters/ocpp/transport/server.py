@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _FRAMES_BUFFERED: Final = 8  # read ahead of the connection before reading from the network pauses
 _ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
-_BACKLOG: Final = 4096  # who waits here to be accepted costs nothing; the kernel may allow less
+_BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class OcppServer:
         return self._port
 
     async def start(self) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Raises OSError when the address cannot be bound."""
         limits = self._limits
         self._server = await serve(
             self._serve,
@@ -141,11 +141,13 @@ class OcppServer:
         self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, over_s: float = 0.0) -> None:
-        """Stop listening, send those away that are at the door (503), let handlers under way answer, and close all
+        """Stop listening, refuse handshakes under way (503), let handlers under way answer, and close all
         connections (1012) spread over `over_s` seconds. Returns when everything has ended."""
         self.is_draining = True
         if self._server is not None:
-            self._server.close(close_connections=False)  # who was told to go comes back at once, again and again
+            self._server.close(
+                close_connections=False
+            )  # a charger that was sent away comes back at once, again and again
         leaving = list(self._connections.values())
         random.shuffle(leaving)
         loop = asyncio.get_running_loop()
@@ -155,7 +157,7 @@ class OcppServer:
                 due = began + over_s * number / len(leaving)
                 await asyncio.sleep(
                     max(0.0, due - loop.time())
-                )  # also what has arrived by now is read, and so answered
+                )  # messages that have arrived by now are read, and so answered
                 closing.create_task(
                     connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
                 )
@@ -175,7 +177,7 @@ class OcppServer:
     async def _serve(self, ws: ServerConnection) -> None:
         charge_point_id, admitted = self._handshakes.admitted.pop(ws)
         if ws.request is not None:
-            ws.request.headers.clear()  # some KiB that nobody asks for again, a password among them
+            ws.request.headers.clear()  # some KiB that are not needed any more, a password among them
         ws.response = None
         version = self._versions.get(ws.subprotocol or "")
         if version is None:

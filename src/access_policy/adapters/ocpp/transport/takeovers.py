@@ -1,8 +1,8 @@
-"""Bounds how often connections of one identity may replace each other.
+"""Bound how often connections of one identity may replace each other.
 
-A charger whose link was lost unnoticed replaces its own dead connection, so the newest one wins. Two devices with the same
-identity and password would replace each other for ever, or one that connects in a loop itself; each time is recorded.
-Credentials are verified before: a stranger cannot use up what the charger may.
+A charger whose connection was lost unnoticed replaces its own dead connection, so the newest one wins. Two devices with the
+same identity and password would replace each other for ever, or one that connects in a loop itself; each time is recorded.
+Credentials are verified before: a stranger cannot use up the charger's allowance.
 """
 
 from __future__ import annotations

@@ -68,6 +68,6 @@ def certified_names(tls: ssl.SSLObject | None) -> frozenset[str] | None:
     certificate = None if tls is None else tls.getpeercert()
     if not certificate:
         return None
-    told: dict[str, Any] = dict(certificate)  # nested tuples, which its type does not tell
-    common = {value for part in told.get("subject", ()) for name, value in part if name == "commonName"}
-    return frozenset({*common, *(value for kind, value in told.get("subjectAltName", ()) if kind == "DNS")})
+    fields: dict[str, Any] = dict(certificate)  # nested tuples, which the type does not state
+    common = {value for part in fields.get("subject", ()) for name, value in part if name == "commonName"}
+    return frozenset({*common, *(value for kind, value in fields.get("subjectAltName", ()) if kind == "DNS")})
