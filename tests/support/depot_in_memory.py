@@ -107,9 +107,9 @@ class DepotInMemory:
         self.streams = self.streams or self.store
         self.commits = self.commits or GroupCommit(self.store)
         parts = (self.view, self.live, self.streams, self.commits)
-        identifiers = IdentifierResolver(self.view, self.pseudonyms)
-        self.decisions = DecisionMaker(self.view, self.live, identifiers)
-        deciding = (identifiers, self.decisions, DecisionEffects(self.live, self.commits, listener=self.listener))
+        self.identifiers = IdentifierResolver(self.view, self.pseudonyms)
+        self.decisions = DecisionMaker(self.view, self.live, self.identifiers)
+        deciding = (self.identifiers, self.decisions, DecisionEffects(self.live, self.commits, listener=self.listener))
         self.decider = AttemptDecider(*parts, *deciding, self.clock)
         self.sessions = Sessions(
             *parts, ChargerAccessPolicies(self.store), *deciding, self.clock, self._freevend_reported

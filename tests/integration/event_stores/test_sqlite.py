@@ -12,8 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
-from access_policy.adapters.event_stores.sqlite import DurableSqliteDatastore, NotDurable, sqlite_event_store
+from access_policy.adapters.event_stores.sqlite import (
+    ROWS_MAX,
+    DurableSqliteDatastore,
+    ManyRowsAppends,
+    NotDurable,
+    sqlite_event_store,
+)
 from access_policy.application.ports.event_store import Append, EventStore, StreamId, VersionConflict
 from tests.support.stores import happened, note, notes, sqlite_store, text_of
 
@@ -188,3 +195,32 @@ async def test_events_of_a_whole_group_reach_the_file_in_one_transaction(tmp_pat
     with closing(sqlite3.connect(tmp_path / "events.sqlite")) as other:
         assert other.execute("SELECT COUNT(*), MAX(rowid) FROM stored_events").fetchone() == (512, 512)
     await store.close()
+
+
+def test_insert_events_writes_all_rows_of_a_commit_in_one_statement(tmp_path: Path) -> None:
+    datastore = DurableSqliteDatastore(tmp_path / "events.sqlite", timeout_s=1.0)
+    recorder = ManyRowsAppends(datastore)
+    recorder.create_table()
+    statements: list[str] = []
+    with datastore.get_connection(commit=True) as connection:
+        connection._sqlite_conn.set_trace_callback(statements.append)
+
+    positions = recorder.insert_events([StoredEvent("stream", version, "name", b"{}") for version in (1, 2, 3)])
+
+    datastore.close()
+    assert list(positions or ()) == [1, 2, 3]
+    assert [statement.split(" ")[0] for statement in statements] == ["INSERT"]
+
+
+async def test_append_of_more_events_than_a_statement_takes_keeps_all_in_order_or_none(tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    texts = [str(number) for number in range(2 * ROWS_MAX + 1)]
+    try:
+        position = await store.append([notes("acme/depot/a", texts)])
+        with pytest.raises(VersionConflict):
+            await store.append([notes("acme/depot/b", texts), notes("acme/depot/a", ["late"])])
+
+        assert position == len(texts)
+        assert await all_texts(store) == texts
+    finally:
+        await store.close()

@@ -107,6 +107,46 @@ def test_offline_queue_within_the_burst_is_read_at_once() -> None:
     run_in_virtual_time(delivered())
 
 
+# writing
+
+
+def test_send_of_a_text_message_while_the_peer_reads_writes_it_without_the_librarys_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def sent() -> None:
+        network = Network()
+        connection = network.connect()
+        contexts: list[object] = []
+        before = network.written
+        monkeypatch.setattr(connection, "send_context", contexts.append)
+
+        await connection.send(b'[3,"1",{}]', text=True)
+
+        assert network.written == before + len(b'..[3,"1",{}]')
+        assert contexts == []
+
+    run_in_virtual_time(sent())
+
+
+def test_send_of_a_text_message_while_the_peer_reads_nothing_waits_until_it_reads() -> None:
+    async def sent() -> None:
+        network = Network()
+        connection = network.connect()
+        network.reads = False
+
+        async def send_many() -> None:
+            for _ in range(2_000):
+                await connection.send(b"x" * 100, text=True)
+
+        sending = asyncio.create_task(send_many())
+        await asyncio.sleep(60)
+        assert not sending.done()
+        assert network.unread <= 2**15 + SLICE_BYTES
+        sending.cancel()
+
+    run_in_virtual_time(sent())
+
+
 # signs of life
 
 
