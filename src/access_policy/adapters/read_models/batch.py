@@ -54,7 +54,7 @@ def fold_batch(
 
 
 class _Reader:
-    """A projection that reads a batch: events up to its position and behind a parked event of their stream are not folded."""
+    """A projection that reads a batch: it skips events up to its position, and parks those behind a parked event."""
 
     def __init__(
         self, connection: Connection, projection: Projection, name: str, position: int, held: set[str]
@@ -67,7 +67,7 @@ class _Reader:
         self._position = position
 
     def changes_of(self, recorded: Recorded) -> Sequence[RowChange]:
-        """Nothing for an event that was folded before, or that is parked."""
+        """The changes of an event; none for an event that was folded before or is parked."""
         if recorded.position <= self._position:
             return ()
         if recorded.stream in self.held:
@@ -101,7 +101,7 @@ Folded = tuple[_Reader, Recorded, Sequence[RowChange]]
 
 
 def _readers(connection: Connection, projections: Sequence[Projection], into: TableSet) -> list[_Reader]:
-    """Other writers of these projections wait until the transaction ends."""
+    """Lock the positions: other writers of these projections wait until the transaction ends."""
     names = [into.name_of(projection) for projection in projections]
     positions = {row.projection: row.position for row in connection.execute(positions_for_update(names))}
     held: defaultdict[str, set[str]] = defaultdict(set)
@@ -114,14 +114,14 @@ def _readers(connection: Connection, projections: Sequence[Projection], into: Ta
 
 
 def _write(connection: Connection, folded: Sequence[Folded], into: TableSet) -> None:
-    """Write all changes together; where one of them cannot be stored, one event at a time, so that it alone is parked."""
+    """Write all changes together, or event by event if one cannot be stored, so that only that one is parked."""
     try:
         with connection.begin_nested():
             write(connection, (change for _, _, changes in folded for change in changes), into)
     except Exception as error:
         if _is_of_the_database(error):
             raise
-        log.warning("a batch of %d events is stored one by one: %r", len(folded), error)
+        log.warning("a batch of %d events is written event by event: %r", len(folded), error)
     else:
         return
     for reader, recorded, changes in folded:
@@ -144,7 +144,7 @@ def _write_one(
 
 
 def positions_for_update(names: Sequence[str]) -> Select[Any]:
-    """Locks the rows in one order, so that two transactions never wait for each other."""
+    """Lock the rows in a fixed order, so that two transactions never wait for each other."""
     wanted = select(POSITIONS.c.projection, POSITIONS.c.position, POSITIONS.c.shape)
     return wanted.where(POSITIONS.c.projection.in_(names)).order_by(POSITIONS.c.projection).with_for_update()
 

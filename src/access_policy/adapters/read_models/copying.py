@@ -20,8 +20,8 @@ WORTHWHILE: Final = 50  # rows: for fewer, the statements around them cost more 
 
 
 def parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -> list[list[Row]]:
-    """One INSERT must not touch a row twice: the n-th row of a key is in the n-th part, so that no part is larger than the one
-    before it."""
+    """Split rows so that no part has a key twice, because one INSERT must not touch a row twice: the n-th row of a key is
+    in the n-th part. No part is larger than the one before it."""
     parts: list[list[Row]] = []
     seen: dict[Row, int] = {}
     for row in rows:
@@ -34,7 +34,10 @@ def parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -
 
 
 def upsert_copied(connection: Connection, table: TableClause, upsert: Insert, rows: Sequence[Row]) -> None:
-    """Rows of different keys, with their values in the order of the columns of `table`. Raises `sqlalchemy.exc.DBAPIError`."""
+    """Upsert rows of different keys, with their values in the order of the columns of `table`.
+
+    Raises `sqlalchemy.exc.DBAPIError`.
+    """
     names = list(table.c.keys())
     staged = TableClause(STAGED, *(column(each.name, each.type) for each in table.columns))
     insert = upsert.from_select(names, select(staged))
@@ -52,5 +55,5 @@ def _copy(connection: Connection, names: Sequence[str], rows: Iterable[Row]) -> 
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
-    except psycopg.Error as error:  # as SQLAlchemy raises those of its own statements
+    except psycopg.Error as error:  # SQLAlchemy wraps those of its own statements only
         raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error

@@ -16,7 +16,7 @@ from access_policy.adapters.read_models.tables import NEXT
 from access_policy.application.ports.event_store import EventStore, Recorded
 from access_policy.application.projections.changes import Projection
 
-BATCH: Final = 4_000  # events in one transaction; a live follower's batches are smaller, because its readers wait
+BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller batches, because callers wait for it
 RARELY: Final = (100_000, 50, 1_000)  # thresholds of the garbage collector
 
 Write = Callable[[Callable[[Connection], Any]], Awaitable[Any]]  # runs the call in a transaction
@@ -86,7 +86,7 @@ class Filling:
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Decoded events hold no cycles: looking for some among millions of objects would take a third of a rebuild's time."""
+    """Collect garbage rarely: decoded events contain no cycles, and searching them for some would double the time to decode."""
     before = gc.get_threshold()
     gc.set_threshold(*RARELY)
     try:

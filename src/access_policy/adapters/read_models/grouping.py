@@ -1,4 +1,4 @@
-"""Row changes in groups of one statement each.
+"""Put row changes into groups of one statement each.
 
 Every row sees its changes in their order; changes of different rows may swap places.
 """
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The bound parameters in the order of their values; of two with the same name the later one counts."""
+        """Bound parameters in the order of their values. If a name occurs twice, the later value counts."""
         if self.kind is Put:
             return (*self.at_first, *self.values, *self.key, *(self.counted or ()))
         conditions = (*(f"is_{name}" for name in self.key), *(("before",) if self.bounded else ()))
@@ -46,7 +46,7 @@ class Group(NamedTuple):
 
 @dataclass(slots=True)
 class _TableState:
-    """Numbers of groups: the latest that touches the table, that may touch any row of it, and that touches a row."""
+    """Numbers of the latest group that touches the table, of the latest that may touch any of its rows, and by row."""
 
     latest: int = -1
     of_all_rows: int = -1
@@ -54,7 +54,7 @@ class _TableState:
 
 
 def groups_of(changes: Iterable[RowChange]) -> list[Group]:
-    """Each change joins the latest group of its shape, unless a later group touches its row."""
+    """Add each change to the latest group of its shape, unless a later group touches its row."""
     groups: list[Group] = []
     latest_of_shape: dict[Shape, int] = {}
     tables: dict[str, _TableState] = {}
@@ -89,7 +89,7 @@ def _row(change: RowChange, shape: Shape) -> RowKey | None:
 
 @lru_cache(maxsize=512)
 def _row_key(table: str, named: tuple[str, ...]) -> Callable[[Mapping[str, Any]], RowKey] | None:
-    """Reads the primary key off a change that names these columns; None if they are not all of it."""
+    """A function that reads the primary key from a change with these columns; None if they do not cover the key."""
     key = tuple(column.name for column in LIVE.table(table).primary_key.columns)
     return itemgetter(*key) if set(key) <= set(named) else None
 

@@ -1,4 +1,4 @@
-"""Read models that another process keeps up to date: seen from one that only reads them."""
+"""Progress of read models that another process updates, for a process that only reads them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import Final
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.ports.event_store import EventStore
 
-LOOK_EVERY_S: Final = 0.03
+POLL_EVERY_S: Final = 0.03
 CATCH_UP_S: Final = 60.0
 
 
 class ReadModelProgress:
-    """Stands for the follower where there is none in this process."""
+    """Replaces the follower in a process that has none."""
 
     def __init__(self, store: EventStore, models: ReadModels) -> None:
         self._store = store
         self._models = models
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
-        """True once everything up to `position` can be read; False when the time is over first. Raises
-        `StoreUnavailable`."""
+        """True once everything up to `position` can be read; False after `timeout_s`. Raises `StoreUnavailable`."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while await self._models.followed_to() < position:
             if asyncio.get_running_loop().time() >= deadline:
                 return False
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
         return True
 
     async def lag(self) -> int:
@@ -34,5 +33,5 @@ class ReadModelProgress:
         return max(0, await self._store.last_position() - await self._models.followed_to())
 
     async def has_caught_up(self) -> bool:
-        """Waits a while for the process that keeps them, which may be starting. Raises `StoreUnavailable`."""
+        """Wait up to a minute for the process that updates them, which may be starting. Raises `StoreUnavailable`."""
         return await self.wait_until(await self._store.last_position(), timeout_s=CATCH_UP_S)

@@ -1,4 +1,4 @@
-"""Tables that a rebuild fills beside those that are read, and their swap; each function inside the caller's transaction."""
+"""Tables that a rebuild fills beside the live ones, and their swap. Each function runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from access_policy.application.projections.changes import Projection
 
 
 class RebuildOvertaken(RuntimeError):
-    """Another rebuild of the same read models began meanwhile, and is the one that counts."""
+    """Another rebuild of the same read models has begun since, and replaces this one."""
 
 
 def begin_anew(connection: Connection, projections: Sequence[Projection]) -> None:
-    """The tables are empty, and are filled from the start of the log."""
+    """Empty the live tables, so that they follow from the start of the log."""
     for projection in projections:
         for table in LIVE.tables_of(projection):
             connection.execute(delete(table))
@@ -29,7 +29,7 @@ def begin_anew(connection: Connection, projections: Sequence[Projection]) -> Non
 
 
 def begin_next(connection: Connection, projections: Sequence[Projection], token: str) -> None:
-    """Empty tables beside the live ones; `token` says whose they are. What an earlier rebuild left is dropped."""
+    """Create empty tables beside the live ones, owned by the rebuild with this `token`. Drop those of an earlier rebuild."""
     for projection in projections:
         _drop_next(connection, projection)
         for table in NEXT.tables_of(projection):
@@ -58,20 +58,23 @@ def _create_indexes(connection: Connection, projection: Projection, *, read_by_f
 
 
 def give_up(connection: Connection, projections: Sequence[Projection], token: str) -> None:
-    """The tables beside are dropped, if they are still those of `token`."""
+    """Drop the tables beside the live ones if `token` still owns them."""
     if _are_ours(connection, projections, token):
         for projection in projections:
             _drop_next(connection, projection)
 
 
 def require_ours(connection: Connection, projections: Sequence[Projection], token: str) -> None:
-    """Nobody else fills the tables beside until this transaction ends. Raises `RebuildOvertaken`."""
+    """Keep other rebuilds from these tables until the transaction ends. Raises `RebuildOvertaken`."""
     if not _are_ours(connection, projections, token):
-        raise RebuildOvertaken("another rebuild of the same read models has begun; this one ends")
+        raise RebuildOvertaken(
+            "another rebuild of the same read models has begun; this one ends. Wait for the other one"
+        )
 
 
 def hold(connection: Connection, projections: Sequence[Projection], token: str) -> int:
-    """Nobody follows either until this transaction ends; the position up to which somebody has. Raises `RebuildOvertaken`."""
+    """Keep followers from the live and the new tables until the transaction ends; returns the live tables' latest position.
+    Raises `RebuildOvertaken`."""
     names = [each.name_of(projection) for projection in projections for each in (LIVE, NEXT)]
     positions = {row.projection: int(row.position) for row in connection.execute(positions_for_update(names))}
     require_ours(connection, projections, token)
@@ -79,7 +82,7 @@ def hold(connection: Connection, projections: Sequence[Projection], token: str) 
 
 
 def swap(connection: Connection, projections: Sequence[Projection]) -> None:
-    """The tables beside become the live ones, with their positions and what they parked."""
+    """Replace the live tables, their positions and their parked events by the new ones."""
     for projection in projections:
         for name in projection.tables:
             _replace_table(connection, name)
@@ -90,7 +93,7 @@ def swap(connection: Connection, projections: Sequence[Projection]) -> None:
             select(POSITIONS.c.position).where(POSITIONS.c.projection == following)
         ).scalar_one()
         connection.execute(delete(POSITIONS).where(POSITIONS.c.projection == following))
-        connection.execute(  # the row that followers wait for stays the same row
+        connection.execute(  # the same row, because followers wait for its lock
             update(POSITIONS)
             .where(POSITIONS.c.projection == projection.name)
             .values(position=reached, shape=shape_of(projection))
@@ -110,7 +113,7 @@ def _drop_next(connection: Connection, projection: Projection) -> None:
 
 
 def _replace_table(connection: Connection, name: str) -> None:
-    """With its indexes under their usual names, as if it had always been there."""
+    """Rename the new table and its indexes to the names of the live ones."""
     live, following = LIVE.table(name), NEXT.table(name)
     live.drop(connection)
     connection.execute(text(f"ALTER TABLE {following.name} RENAME TO {live.name}"))

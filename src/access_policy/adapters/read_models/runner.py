@@ -1,8 +1,8 @@
-"""Writes the read models: the rows of a batch and the positions reached with it, in one transaction.
+"""Write the read models: the rows of a batch and the positions reached with it, in one transaction.
 
-Each projection has a position of its own: one that is new, or whose rows would differ from those on disk, begins at the
-start of the log while the others go on. An event that a projection cannot take is parked with its reason, and the later
-events of its stream behind it; all other streams go on. Once the fold is mended, `rebuild` takes them in.
+Each projection has its own position. A new projection, or one whose rows would differ from those on disk, begins at the start
+of the log while the others continue. An event that a projection cannot fold is parked with its reason, and so are the later
+events of its stream; all other streams continue. Once the fold is repaired, `rebuild` folds the parked events.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S: Final = 60.0
 INDEX_TIMEOUT_S: Final = 3_600.0  # of all indexes of the rebuilt tables
-SWAPS_MAX: Final = 5  # a reader that holds tables in another order than the swap takes them makes it begin again
+SWAPS_MAX: Final = 5  # a reader that locks tables in another order makes the swap start again
 
 Answer = TypeVar("Answer")
 
 
 class ReadModels:
-    """In an SQLite file, which is migrated by opening it, or in the PostgreSQL database of a URL, which must have been.
+    """Read models in an SQLite file, which opening migrates, or in a PostgreSQL database, which must have been migrated.
 
-    One writer thread; readers have their own connections (see `views`). `follow` and `followed_to` fit a follower.
-    Several processes may follow into the same tables: each batch begins where the last one ended, whoever wrote it.
+    One thread writes; readers have their own connections (see `views`). A follower uses `follow` and `followed_to`. Several
+    processes may follow into the same tables: each batch begins where the last one of any process ended.
 
-    Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise `StoreUnavailable` when the database cannot be
-    read or written; nothing was written then.
+    Opening raises `MigrationNeeded` or `SQLAlchemyError`. Every method raises `StoreUnavailable` when the database cannot be
+    read or written; then nothing was written.
     """
 
     def __init__(self, where: Path | str, projections: Sequence[Projection] = PROJECTIONS) -> None:
@@ -55,7 +55,7 @@ class ReadModels:
         self.projections = tuple(projections)
         self.types = frozenset(name for projection in projections for name in projection.types)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="read-models-writer")
-        self._turn = asyncio.Lock()  # a swap is many calls of the writer's thread; a batch must not come between
+        self._turn = asyncio.Lock()  # a swap is several calls on the writer's thread; no batch may run between them
         try:
             _open(self._database, self.projections)
         except BaseException:
@@ -63,21 +63,21 @@ class ReadModels:
             raise
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
-        """Take in a batch, ascending, after which everything up to `reached` has been handed over. Events that were
-        handed over before change nothing."""
+        """Fold a batch, ascending, after which everything up to `reached` has been delivered. Redelivered events change
+        nothing."""
         async with self._turn:
             await self._write(lambda connection: fold_batch(connection, self.projections, batch, reached))
 
     async def followed_to(self) -> int:
-        """The position up to which all projections have been handed everything."""
+        """The position up to which every event has been delivered to every projection."""
         return min((await self.positions()).values(), default=0)
 
     async def positions(self) -> dict[str, int]:
-        """By name of the projection."""
+        """Positions by the name of the projection."""
         return await self._run(self._positions)
 
     async def parked(self) -> list[dict[str, Any]]:
-        """What could not be folded, by position."""
+        """Parked events, by position."""
 
         def read() -> list[dict[str, Any]]:
             names = [projection.name for projection in self.projections]
@@ -94,11 +94,11 @@ class ReadModels:
     async def rebuild(
         self, store: EventStore, names: Iterable[str], progress: Callable[[int, int], None] = lambda done, of: None
     ) -> int:
-        """Fold the named projections anew from the whole log; returns the number of events folded.
+        """Fold the named projections again from the whole log; returns the number of events folded.
 
-        Into tables beside the live ones, which are read and followed meanwhile, whoever does it; at the end both stand at
-        the same position for a moment and change places. What is interrupted leaves everything as it was. Raises
-        `ValueError` for a name that no projection has, `RebuildOvertaken`.
+        The rows go into tables beside the live ones, which every process reads and follows meanwhile. At the end one
+        transaction brings both to the same position and swaps them. An interrupted rebuild changes nothing. Raises
+        `ValueError` for an unknown name, or `RebuildOvertaken`.
         """
         wanted = [projection for projection in self.projections if projection.name in set(names)]
         if unknown := set(names) - {projection.name for projection in wanted}:
@@ -129,7 +129,7 @@ class ReadModels:
             except StoreUnavailable as trouble:
                 if not attempts_left:
                     raise
-                log.warning("rebuilt tables are not in place yet: %s", trouble)
+                log.warning("the rebuilt tables could not be swapped in; trying again: %s", trouble)
                 filling.progress = before
                 await filling.catch_up(self._write)
             else:
@@ -152,7 +152,7 @@ class ReadModels:
                 await self._run(connection.close)
 
     async def _write(self, call: Callable[[Connection], Answer], *, timeout_s: float = WRITE_TIMEOUT_S) -> Answer:
-        """In a transaction of its own."""
+        """Run `call` in a transaction of its own."""
 
         def write() -> Answer:
             with self._database.writing.begin() as connection:
@@ -165,7 +165,7 @@ class ReadModels:
             with deadline(WRITE_TIMEOUT_S), self._database.writing.begin() as connection:
                 rebuilding.give_up(connection, projections, token)
         except SQLAlchemyError as trouble:
-            log.warning("tables of a rebuild that was given up are left until the next one: %s", trouble)
+            log.warning("the tables of an interrupted rebuild remain until the next rebuild: %s", trouble)
 
     def _positions(self) -> dict[str, int]:
         with self.engine.connect() as connection:
@@ -192,13 +192,13 @@ def _open(database: Database, projections: Sequence[Projection]) -> None:
             require_migrated(connection, Part.READ_MODELS)
             if changed := _changed(connection, projections):
                 raise MigrationNeeded(
-                    f"The rows of {', '.join(each.name for each in changed)} are those of another version of the program."
-                    " Run `access-policy migrate` with the same settings: they are folded anew from the log."
+                    f"The rows of {', '.join(each.name for each in changed)} are from another version of the program."
+                    " Run `access-policy migrate` with the same settings; it has them folded again from the log."
                 )
 
 
 def prepare(connection: Connection, projections: Sequence[Projection] = PROJECTIONS) -> None:
-    """Migrate the tables; what would be folded into other rows now is emptied: the log has everything that was in it."""
+    """Migrate the tables, and empty those whose fold now gives other rows: they follow from the start of the log."""
     if version_of(connection, Part.READ_MODELS) is None and connection.dialect.name == "sqlite":
         for metadata in (METADATA, BOOKKEEPING):  # of a file from before there were versions
             metadata.drop_all(connection)

@@ -1,4 +1,4 @@
-"""The tables. Text, never database enums (company ADR 0025); instants as UTC text that sorts as time does."""
+"""The tables. Columns are text, never database enums (company ADR 0025); instants are UTC text that sorts like time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from access_policy.application.projections.changes import Projection
 
 
 def text_of(instant: datetime | None) -> str | None:
-    """As the columns of instants have it. Raises `ValueError` without an offset."""
+    """The text of an instant as its column stores it. Raises `ValueError` without an offset."""
     if instant is None:
         return None
     if instant.tzinfo is not UTC:
@@ -28,7 +28,7 @@ def text_of(instant: datetime | None) -> str | None:
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, kept as `2026-11-20T06:00:00.000000Z`, read back aware and in UTC."""
+    """An aware instant, stored as `2026-11-20T06:00:00.000000Z` and read back aware and in UTC."""
 
     impl = String(27).with_variant(VARCHAR(27, collation="C"), "postgresql")
     cache_ok = True
@@ -311,7 +311,7 @@ PARKED = Table(
 
 @dataclass(frozen=True, slots=True)
 class TableSet:
-    """The tables that are read, or those that a rebuild fills beside them; the same but for their names."""
+    """The live tables, or the tables of a rebuild beside them, which differ in their names only."""
 
     suffix: str
     metadata: MetaData
@@ -323,13 +323,13 @@ class TableSet:
         return [self.table(name) for name in projection.tables]
 
     def name_of(self, projection: Projection) -> str:
-        """Under which its position and what it parked are kept."""
+        """The name under which its position and its parked events are stored."""
         return f"{projection.name}{self.suffix}"
 
 
 LIVE: Final = TableSet("", METADATA)
 READ_BY_FOLDS: Final = frozenset({"faults_open", "vehicle_identifiers_by_pseudonym"})
-"""Indexes by which folds find the rows that they change; all others are for readers alone."""
+"""Indexes that folds use to find rows; all others serve readers only."""
 
 
 def _beside(suffix: str) -> TableSet:

@@ -1,4 +1,4 @@
-"""Answers from the tables (ports `Views` and `RecentPast`). Each question is one transaction on a thread of its own."""
+"""Answers from the tables (ports `Views` and `RecentPast`). Each query is one transaction on a thread."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def _read_cursor(cursor: str, *types: type) -> list[Any]:
     try:
         text = base64.urlsafe_b64decode(cursor.encode()).decode()
         parts = json.loads(text)
-        json.dumps(parts, ensure_ascii=False).encode()  # a lone surrogate, written as an escape, is no text
+        json.dumps(parts, ensure_ascii=False).encode()  # fails for a lone surrogate written as an escape
     except ValueError as error:
         raise _bad_cursor() from error
     fits = isinstance(parts, list) and len(parts) == len(types)

@@ -1,4 +1,4 @@
-"""Groups of row changes as SQL.
+"""Write groups of row changes as SQL.
 
 SQLAlchemy builds and compiles the statement of a shape once; its rows then go to the driver as plain tuples, because binding
 forty parameters by name costs SQLAlchemy more for each row than the database needs to store it.
@@ -100,7 +100,7 @@ def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> _Statement:
 
 
 def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableClause:
-    """The table with its columns in the order of the shape's parameters, which is that of the statement's text then."""
+    """The table with its columns in the order of the shape's parameters, so that the statement has them in that order."""
     names = dict.fromkeys((*shape.at_first, *shape.values, *shape.key, *(shape.counted or ())))
     if all_columns:
         names |= dict.fromkeys(table.c.keys())
@@ -108,7 +108,7 @@ def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableC
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Turns a value into what the driver stores; None where the driver takes it as it is."""
+    """A function that turns a value into what the driver stores; None if the driver accepts the value itself."""
     if isinstance(kind, Instant):
         return text_of
     return None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)

@@ -1,4 +1,4 @@
-"""Projections: pure folds from a recorded event to changes of rows. Where the rows are kept is an adapter's business."""
+"""Projections: pure folds from a recorded event to changes of rows. Adapters store the rows."""
 
 from __future__ import annotations
 

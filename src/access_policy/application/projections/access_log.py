@@ -1,5 +1,5 @@
-"""One row for each attempt: its latest decision and how many there were, the charge that came of it, and the error that
-only showed the denial."""
+"""The access log: one row for each attempt, with its latest decision, the number of decisions, the session, and an error
+that was a consequence of the denial."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
         "offline": event.offline,
         "connector_id": event.connector_id,
     }
-    nobody_asked = {
+    without_authorisation = {
         "occurred_at": event.started_at,
         "position": position,
         "charger_id": event.charger_id,
@@ -84,7 +84,7 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
         "decided_version": 0,
         **_identifier(event.identifier),
     }
-    return Put(TABLE, {"tenant_id": tenant_id, "attempt_id": event.attempt_id}, session, at_first=nobody_asked)
+    return Put(TABLE, {"tenant_id": tenant_id, "attempt_id": event.attempt_id}, session, at_first=without_authorisation)
 
 
 def _lineage(lineage: DecisionLineage) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _afterwards(event: object) -> dict[str, Any]:
                 "display_until": event.until,
             }
         case _:
-            raise TypeError(f"the access log has no place for {type(event).__name__}")
+            raise TypeError(f"the access log does not fold {type(event).__name__}")
 
 
 ACCESS_LOG = Projection(

@@ -1,4 +1,4 @@
-"""What a fold may say: put a row, change rows, remove rows. Saying it twice leaves the rows as saying it once."""
+"""The changes that a fold returns: put a row, change rows, remove rows. Applied twice, each leaves the same rows as once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Counted:
-    """`column` is how many values the column `mark` has had; they only grow, so that a value seen again is not counted."""
+    """`column` counts the values of the column `mark`, which only grow: a redelivered value is not counted again."""
 
     column: str
     mark: str
@@ -23,7 +23,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Put:
-    """The row of `key`, its whole primary key, has `values`; a row that is new has `at_first` besides."""
+    """Give the row of `key`, its whole primary key, these `values`; a new row also gets `at_first`."""
 
     table: str
     key: Values
@@ -34,7 +34,7 @@ class Put:
 
 @dataclass(slots=True)
 class Change:
-    """All rows that fit `where` get `values`; of rows with a position only those before `before`, if it is given."""
+    """Give all rows that match `where` these `values`; with `before`, only rows with a position below it."""
 
     table: str
     where: Values
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(slots=True)
 class Remove:
-    """All rows that fit `where` are gone."""
+    """Remove all rows that match `where`."""
 
     table: str
     where: Values
@@ -55,9 +55,9 @@ RowChange = Put | Change | Remove
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`fold` answers for every event of `types`; `tables` are its own: nobody else writes them.
+    """`fold` accepts every event of `types`. Only this projection writes its `tables`.
 
-    `edition` goes up when the same events make other rows than before: rows of another edition are folded anew.
+    Increase `edition` when the same events give other rows: rows of another edition are folded again.
     """
 
     name: str

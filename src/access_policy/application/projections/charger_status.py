@@ -1,6 +1,6 @@
-"""Chargers as they are now: settings, connection, and what is known of the mode in force.
+"""The current state of each charger: settings, connection, requested and applied mode.
 
-`version` is that of the last change by a command, which callers compare; switching the charger is none.
+`version` is that of the last change by a command, which callers compare; switching the charger does not change it.
 """
 
 from __future__ import annotations

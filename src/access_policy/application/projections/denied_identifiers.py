@@ -1,7 +1,7 @@
-"""Identifiers that were refused because nobody has them, grouped, without their values; and what armed chargers saw.
+"""Denied identifiers of no vehicle, grouped and without their values, and the identifiers presented at armed chargers.
 
-Gone once a vehicle has the identifier. PINs are left out: a wrong one is nobody's to enrol. Digits that may be a PIN are listed
-without any of them, and are not offered to be enrolled.
+A group disappears once a vehicle has the identifier. PINs are left out, because a wrong PIN cannot be enrolled. Digits that may
+be a PIN are listed fully masked and are not offered for enrolment.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
             key = {"tenant_id": tenant_id, "charger_id": event.charger_id, "session_id": event.session_id}
             return [Change(SESSIONS, key, {"cancelled_at": event.cancelled_at})]
         case _:
-            raise TypeError(f"the denied identifiers have no place for {type(event).__name__}")
+            raise TypeError(f"the denied identifiers do not fold {type(event).__name__}")
 
 
 def _denied(recorded: Recorded, lineage: DecisionLineage, ref: IdentifierRef) -> list[RowChange]:
@@ -74,7 +74,7 @@ def _denied(recorded: Recorded, lineage: DecisionLineage, ref: IdentifierRef) ->
     )
     place = Put(PLACES, {**key, "charger_id": lineage.charger_id}, {"last_seen_at": lineage.decided_for})
     if lineage.stage is Stage.OFFLINE_START or ref.is_hidden:
-        return [group, place]  # nobody stands at the charger now, or typed what may be a PIN
+        return [group, place]  # no driver is at the charger now, or the digits may be a PIN
     open_session = {
         "tenant_id": recorded.envelope.tenant_id,
         "charger_id": lineage.charger_id,

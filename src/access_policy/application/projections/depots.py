@@ -1,4 +1,4 @@
-"""Depots as they are now."""
+"""The current settings of each depot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charger faults, without the errors by which chargers show a refusal (design 3.6)."""
+"""Charger faults, without errors that are consequences of a denial (design 3.6)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def fold(recorded: Recorded) -> list[RowChange]:
         ]
     if event.caused_by is not None:
         return []
-    told_before = {**on_connector, "error_code": event.error_code, "vendor_error_code": None, "cleared_at": None}
+    reported_before = {**on_connector, "error_code": event.error_code, "vendor_error_code": None, "cleared_at": None}
     return [
-        *([] if event.vendor_error_code is None else [Remove(TABLE, told_before)]),  # the same fault, now in detail
+        *([] if event.vendor_error_code is None else [Remove(TABLE, reported_before)]),  # the same fault, now in detail
         Put(
             TABLE,
             {"tenant_id": tenant_id, "fault_id": recorded.envelope.event_id},

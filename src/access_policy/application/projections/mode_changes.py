@@ -1,4 +1,4 @@
-"""One row for each request to switch a charger: when it was due, when it was first seen applied, how late, or why not."""
+"""One row for each request to switch a charger: when it was due, when it was first verified, how late, or why it failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABLE = "mode_changes"
 
 
 def fold(recorded: Recorded) -> list[RowChange]:
-    """What is seen after the first application says nothing of how late that was, so it changes no row."""
+    """Verifications after the first one say nothing about lateness and change no row."""
     event = recorded.event
     key = {
         "tenant_id": recorded.envelope.tenant_id,
@@ -42,7 +42,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
             }
             return [Change(TABLE, {**key, "applied_at": None}, failed)]
         case _:
-            raise TypeError(f"the mode changes have no place for {type(event).__name__}")
+            raise TypeError(f"the mode changes do not fold {type(event).__name__}")
 
 
 def _requested(recorded: Recorded, event: ModeChangeRequested) -> dict[str, object]:

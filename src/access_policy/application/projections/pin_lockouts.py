@@ -1,4 +1,4 @@
-"""Where and when too many wrong PINs were typed."""
+"""PIN lock-outs: the charger, the source and the period."""
 
 from __future__ import annotations
 

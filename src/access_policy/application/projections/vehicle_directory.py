@@ -1,4 +1,4 @@
-"""Vehicles, their identifiers and agreements, to be searched. `version` is the registry's at the row's last change."""
+"""Vehicles, their identifiers and agreements, for searches. `version` is the registry's at the row's last change."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def _vehicle(recorded: Recorded, key: dict[str, Any]) -> list[RowChange]:
         case VehicleRemoved():
             return [Remove(IDENTIFIERS, key), Remove(VEHICLES, key)]
         case _:
-            raise TypeError(f"the vehicle directory has no place for {type(event).__name__}")
+            raise TypeError(f"the vehicle directory does not fold {type(event).__name__}")
 
 
 def folded(name: str) -> str:
-    """What two spellings of a name are compared by: letter case and forms of the same letter make no difference."""
+    """The form in which names are compared: without letter case and compatibility forms."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
