@@ -42,7 +42,6 @@ READS: Final = frozenset(
         "attempts_since",
         "connected_chargers",
         "was_denied",
-        "recall",
         "list_state",
         "list_version",
         "read_switch",

@@ -173,11 +173,11 @@ def test_an_event_without_summary_is_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no readable .ics file"),
+        (b"", "Not a readable .ics file"),
         (b"hello\r\n", "line 1 is not NAME:VALUE ('hello')"),
-        (b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", "has to begin with BEGIN:VCALENDAR"),
-        (ics() + ics(), "no readable .ics file"),
-        (ics()[:40], "no readable .ics file"),
+        (b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", "must begin with BEGIN:VCALENDAR"),
+        (ics() + ics(), "Not a readable .ics file"),
+        (ics()[:40], "Not a readable .ics file"),
         (
             ics(event("DTSTART;VALUE=DATE:20261225", summary="Straße")).replace("ß".encode(), b"\xdf"),
             "Line 7 is not UTF-8",
@@ -186,7 +186,7 @@ def test_an_event_without_summary_is_refused() -> None:
         (ics(*[event("DTSTART;VALUE=DATE:20261225")] * (EVENTS_MAX + 1)), f"at most {EVENTS_MAX}"),
     ],
 )
-def test_a_file_that_is_no_calendar_is_refused(content: bytes, said: str) -> None:
+def test_days_from_a_file_that_is_not_a_calendar_raises_ics_invalid(content: bytes, said: str) -> None:
     assert said in refused(content)
 
 

@@ -59,7 +59,7 @@ class TimedEvent:
 @dataclass(frozen=True, slots=True)
 class IcsCalendar:
     """`name` is X-WR-CALNAME, if it is given; `left_out` counts the events that have no day in the years. `timed` are the first
-    of the events with times, which `days` holds only if they were asked for."""
+    of the events with times, which `days` contains only on request."""
 
     name: str | None
     days: tuple[Holiday, ...]
@@ -69,7 +69,7 @@ class IcsCalendar:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Facts shared by all events of the file. `definitions` are those of its own time zones."""
+    """The parameters of reading, shared by all events. `definitions` are the file's own time zones."""
 
     text: str
     zone: ZoneInfo
@@ -83,7 +83,7 @@ class _Reading:
         return date(self.first_year, 1, 1), date(self.last_year, 12, 31)
 
     def zone_of(self, tzid: str) -> tzinfo | None:
-        """The file's own zone; None where it has none of this name. Raises `ZoneUnreadable`."""
+        """The zone that the file defines under this name, or None. Raises `ZoneUnreadable`."""
         if tzid not in self.zones and tzid in self.definitions:
             self.zones[tzid] = zone_of(tzid, self.definitions[tzid], self.first_year, self.last_year)
         return self.zones.get(tzid)
@@ -91,7 +91,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Occurrence:
-    """One occurrence of an event: when it begins, how long it lasts, and why its days are holidays."""
+    """One occurrence of an event: its start, its length, and the reason of its days."""
 
     start: date | datetime
     lasts: timedelta
@@ -102,8 +102,8 @@ class _Occurrence:
 def read_ics(
     content: bytes, zone: ZoneInfo, first_year: int, last_year: int, *, with_timed: bool = False
 ) -> IcsCalendar:
-    """The days of all all-day events in the years `first_year` to `last_year`, both included; `with_timed`: of events with
-    times as well. Raises `IcsInvalid`."""
+    """Read the days of all-day events in the years `first_year` to `last_year`, both included, and with `with_timed` those of
+    events with times. Raises `IcsInvalid`."""
     if not YEAR_MIN <= first_year <= last_year <= YEAR_MAX or last_year - first_year >= YEARS_MAX:
         raise IcsInvalid(
             f"years takes 1 to {YEARS_MAX} years such as 2026-2028, from {YEAR_MIN} to {YEAR_MAX}.", pointer="/years"
@@ -153,14 +153,14 @@ def _text(content: bytes) -> str:
         text = _whole_characters(content).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise IcsInvalid(f"Line {line} is not UTF-8; save the file as UTF-8, as RFC 5545 has it.") from error
+        raise IcsInvalid(f"Line {line} is not UTF-8; save the file as UTF-8, which RFC 5545 requires.") from error
     if (count := text.upper().count("BEGIN:VEVENT")) > EVENTS_MAX:
         raise IcsInvalid(f"The file has {count} events; at most {EVENTS_MAX} are read.")
     return text
 
 
 def _whole_characters(content: bytes) -> bytes:
-    """Lines are folded by bytes (RFC 5545, 3.1), also inside a character; such a fold moves behind the character."""
+    """Move folds that split a character after it: lines are folded by bytes (RFC 5545, 3.1)."""
     for _ in range(_UTF_8_LENGTH_MAX - 1):
         content, moved = _SPLIT_CHARACTER.subn(rb"\2\1", content)
         if not moved:
@@ -169,18 +169,18 @@ def _whole_characters(content: bytes) -> bytes:
 
 
 def _parsed(text: str) -> Calendar:
-    """A property without a value is as good as left out. Its line stays, so that messages name the right lines."""
+    """Empty the lines of properties without a value, and keep the lines, so that messages name the right ones."""
     try:
         calendar = Calendar.from_ical(_EMPTY.sub("X-EMPTY:-", without_zones(text)))
     except ValueError as error:
-        raise IcsInvalid(f"This is no readable .ics file: {_where(str(error), text)}") from error
+        raise IcsInvalid(f"Not a readable .ics file: {_where(str(error), text)}") from error
     if not isinstance(calendar, Calendar):
-        raise IcsInvalid("This is no .ics calendar: it has to begin with BEGIN:VCALENDAR.")
+        raise IcsInvalid("Not an .ics calendar: it must begin with BEGIN:VCALENDAR.")
     return calendar
 
 
 def _where(message: str, text: str) -> str:
-    """The parser's message, with the line where one can be found."""
+    """The parser's message, with the line if it is known."""
     match = _UNREADABLE_LINE.search(message)
     if match is None:
         return message.splitlines()[0][:200]
@@ -190,7 +190,7 @@ def _where(message: str, text: str) -> str:
 
 
 def _name(event: Event, text: str) -> str:
-    """The event as a message calls it: by its UID, and the line that holds it."""
+    """The event's name in messages: its UID and its line."""
     uid = str(event.get("UID") or "")
     line = next((n for n, line in enumerate(text.splitlines(), 1) if uid and line.strip() == f"UID:{uid}"), None)
     return f"The event {uid[:80] or 'without UID'!r}" + ("" if line is None else f" (line {line})")
@@ -200,8 +200,8 @@ def _name(event: Event, text: str) -> str:
 
 
 def _read(event: Event, reading: _Reading, changes: Sequence[Event]) -> list[tuple[_Occurrence, Holiday]]:
-    """The event's days in the years asked for, each with the occurrence that gives it. `changes` are events that stand for one
-    occurrence of the event (RECURRENCE-ID), or for one and all later ones (RANGE=THISANDFUTURE)."""
+    """The event's days in the requested years, each with its occurrence. `changes` are events that replace one occurrence
+    (RECURRENCE-ID), or one and all later ones (RANGE=THISANDFUTURE)."""
     said = _said(event, reading)
     if said is None:
         return []
@@ -230,7 +230,7 @@ def _read(event: Event, reading: _Reading, changes: Sequence[Event]) -> list[tup
 
 
 def _said(event: Event, reading: _Reading) -> _Occurrence | None:
-    """The occurrence that the event describes; None where it is cancelled."""
+    """The occurrence that the event describes; None if it is cancelled."""
     for prop, message in event.errors:
         if prop is None or prop in _USED:
             raise IcsInvalid(
@@ -240,14 +240,14 @@ def _said(event: Event, reading: _Reading) -> _Occurrence | None:
         return None
     reason = _one_line(event.get("SUMMARY"))
     if not reason:
-        raise IcsInvalid(f"{_name(event, reading.text)} has no SUMMARY, which would be the reason of its days.")
+        raise IcsInvalid(f"{_name(event, reading.text)} has no SUMMARY. Add one: it is the reason of its days.")
     start = _moment(event, "DTSTART", reading)
     lasts = _length(event, start, reading)
     return _Occurrence(start, lasts, reason, _is_timed(start, lasts, reading.zone))
 
 
 def _is_timed(start: date | datetime, lasts: timedelta, zone: ZoneInfo) -> bool:
-    """Midnight to midnight, by the event's own clock or the depot's, is all day: so Outlook and Exchange write it."""
+    """True also for midnight to midnight in the event's zone or the depot's: Outlook and Exchange write all-day events so."""
     if not isinstance(start, datetime):
         return False
     if start.tzinfo is None:
@@ -268,7 +268,7 @@ def _timed(event: Event, read: Sequence[tuple[_Occurrence, Holiday]], reading: _
 
 
 def _replaced_day(change: Event, series_start: date | datetime, reading: _Reading) -> date:
-    """The day on which the replaced occurrence would have begun, by the clock of its series."""
+    """The day on which the replaced occurrence would have begun, in the zone of its series."""
     moment = _moment(change, "RECURRENCE-ID", reading)
     clock = series_start.tzinfo if isinstance(series_start, datetime) else None
     if isinstance(moment, datetime) and moment.tzinfo is not None and clock is not None:
@@ -277,7 +277,7 @@ def _replaced_day(change: Event, series_start: date | datetime, reading: _Readin
 
 
 def _reaches_on(change: Event, reading: _Reading) -> bool:
-    """The change is of all later occurrences as well (RFC 5545, 3.2.13)."""
+    """True if the change applies to all later occurrences too (RFC 5545, 3.2.13)."""
     reach = getattr(change.get("RECURRENCE-ID"), "params", {}).get("RANGE")
     if reach is None:
         return False
@@ -294,7 +294,7 @@ def _day_of(moment: date | datetime) -> date:
 
 
 def _value(event: Event, prop: str, reading: _Reading) -> Any:
-    """Of a property that an event has once."""
+    """The value of a property that an event has once."""
     value: Any = event.get(prop)
     if value is None or isinstance(value, list):
         raise IcsInvalid(f"{_name(event, reading.text)} needs exactly one {prop}.")
@@ -306,7 +306,7 @@ def _value(event: Event, prop: str, reading: _Reading) -> Any:
 
 
 def _in_its_zone(moment: Any, value: Any, event: Event, prop: str, reading: _Reading) -> Any:
-    """The parser leaves times in zones that `tzdata` does not have without one; the file may define it."""
+    """Add the zone that the file defines: the parser drops zones that `tzdata` does not have."""
     if not isinstance(moment, datetime) or moment.tzinfo is not None or "TZID" not in value.params:
         return moment
     tzid = str(value.params["TZID"])
@@ -333,7 +333,7 @@ def _moment(event: Event, prop: str, reading: _Reading) -> date | datetime:
 
 
 def _length(event: Event, start: date | datetime, reading: _Reading) -> timedelta:
-    """Whole days of an all-day event, real time of another."""
+    """Whole days for an all-day event, real time otherwise."""
     if "DTEND" in event:
         end = _moment(event, "DTEND", reading)
         if isinstance(end, datetime) != isinstance(start, datetime) or _aware(end) != _aware(start):
@@ -349,7 +349,7 @@ def _length(event: Event, start: date | datetime, reading: _Reading) -> timedelt
 
 
 def _in_utc(moment: Any) -> Any:
-    """Two times of one zone are subtracted by its clock, which is not real time on the night of a clock change."""
+    """Real time between two local times: subtracting them is wrong on the night of a clock change."""
     return moment.astimezone(UTC) if _aware(moment) else moment
 
 
@@ -365,8 +365,8 @@ def _aware(moment: date | datetime) -> bool:
 
 
 def _begins(event: Event, said: _Occurrence, reading: _Reading, moved: timedelta) -> list[date]:
-    """The days on which the event begins, as its own clock shows them, in the years asked for (and before and after by as much
-    as it lasts and later occurrences are moved)."""
+    """The local days on which the event begins in the requested years, extended by its length and by the shift of later
+    occurrences."""
     first_day = _day_of(said.start)
     first, last = reading.reach
     begins = {first_day, *_listed(event, "RDATE", said.start, reading)}
@@ -386,7 +386,7 @@ def _begins(event: Event, said: _Occurrence, reading: _Reading, moved: timedelta
 
 
 def _local_until(match: re.Match[str], start: date | datetime) -> str:
-    """UNTIL is an instant in UTC where DTSTART is one; ours is the last local date. One of the year 9999 has no later clock."""
+    """The last local date: UNTIL is an instant in UTC if DTSTART is one. In the year 9999 there is no later local time."""
     until = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     if match[2] and isinstance(start, datetime) and start.tzinfo is not None and until.year <= YEAR_MAX:
         until = until.astimezone(start.tzinfo)
@@ -394,11 +394,11 @@ def _local_until(match: re.Match[str], start: date | datetime) -> str:
 
 
 def _listed(event: Event, prop: str, start: date | datetime, reading: _Reading) -> Iterator[date]:
-    """The days of EXDATE or RDATE, as the event's own clock shows them."""
+    """The local days of EXDATE or RDATE."""
     zone = start.tzinfo if isinstance(start, datetime) else None
     for line in _many(event.get(prop)):
         for each in getattr(line, "dts", ()):
-            moment = each.dt[0] if isinstance(each.dt, tuple) else each.dt  # of a period its start
+            moment = each.dt[0] if isinstance(each.dt, tuple) else each.dt  # for a period, its start
             if isinstance(moment, datetime) and moment.year <= YEAR_MAX:
                 moment = _in_its_zone(moment, line, event, prop, reading)
                 yield (moment.astimezone(zone) if zone is not None and moment.tzinfo is not None else moment).date()
@@ -407,7 +407,7 @@ def _listed(event: Event, prop: str, start: date | datetime, reading: _Reading) 
 
 
 def _many(value: Any) -> Collection[Any]:
-    """A property that may be given several times, as the parser gives it: nothing, one, or a list of them."""
+    """The values of a repeatable property, of which the parser returns nothing, one, or a list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from access_policy.domain.errors import Refused
 from access_policy.domain.mode_schedule.recurrence import Recurrence
 
-OBSERVANCES_MAX = 200  # of one zone
+OBSERVANCES_MAX = 200  # per zone
 _BLOCK = re.compile(r"(?ims)^BEGIN:VTIMEZONE\b.*?^END:VTIMEZONE[ \t]*\r?\n?")
 _PROPERTY = re.compile(r'([A-Z0-9-]+)((?:;(?:"[^"]*"|[^":;])*)*):(.*)', re.IGNORECASE)
 _OFFSET = re.compile(r"([+-])([0-9]{2})([0-9]{2})([0-9]{2})?")
@@ -45,14 +45,14 @@ class _Observance:
                 yield datetime.combine(day, self.start.time())
 
     def _last_day(self, until: re.Match[str]) -> str:
-        """UNTIL is in UTC here, and counts by the clock before the onset."""
+        """UNTIL is in UTC here and is compared in the offset before the onset."""
         at = datetime.strptime(until[1] + (until[2] or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007  either, see below
         return f"UNTIL={(at + self.before if until[3] and at.year < date.max.year else at):%Y%m%d}"
 
 
 class FileZone(tzinfo):
-    """Transitions in ascending order: the instant (UTC, without saying so), the local time of the clock before, the offset
-    from then on."""
+    """Transitions in ascending order: the instant (naive UTC), the local time in the offset before, and the
+    offset after."""
 
     def __init__(
         self, name: str, transitions: Sequence[tuple[datetime, datetime, timedelta]], first: timedelta
@@ -63,7 +63,7 @@ class FileZone(tzinfo):
         self._offsets = [first, *(offset for _, _, offset in transitions)]
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
-        """A repeated local time is its first occurrence, one in the gap takes the offset before it (RFC 5545, 3.3.5)."""
+        """An ambiguous local time is its first occurrence; one in a gap takes the offset before the gap (RFC 5545, 3.3.5)."""
         if dt is None:
             return self._offsets[-1]
         local = dt.replace(tzinfo=None, fold=0)
@@ -87,7 +87,7 @@ def without_zones(text: str) -> str:
 
 
 def defined_zones(text: str) -> Mapping[str, str]:
-    """The definitions of the file by TZID, not looked at yet."""
+    """The file's definitions by TZID, not parsed yet."""
     found: dict[str, str] = {}
     for block in _BLOCK.findall(text):
         for name, value in _properties(block):
@@ -98,7 +98,7 @@ def defined_zones(text: str) -> Mapping[str, str]:
 
 
 def zone_of(tzid: str, block: str, first_year: int, last_year: int) -> tzinfo:
-    """Right for times from the beginning of `first_year` to the end of `last_year`. Raises `ZoneUnreadable`."""
+    """A zone that is right from the beginning of `first_year` to the end of `last_year`. Raises `ZoneUnreadable`."""
     first, last = date(first_year - 2, 1, 1), date(last_year + 2, 12, 31)
     observances = _observances(block)
     if not 1 <= len(observances) <= OBSERVANCES_MAX:

@@ -131,7 +131,7 @@ class CommissionedVehicle(Shape):
         return self.vehicle_id
 
     def message(self) -> events.Message:
-        told = self.identifiers
+        given = self.identifiers
         return events.VehicleCommissioned(
             vehicle_id=VehicleId(self.vehicle_id),
             description=VehicleDescription(
@@ -141,7 +141,7 @@ class CommissionedVehicle(Shape):
                 valid_from=self.valid_from,
                 valid_until=self.valid_until,
             ),
-            identifiers=None if told is None else tuple((each.kind, each.value) for each in told),
+            identifiers=None if given is None else tuple((each.kind, each.value) for each in given),
         )
 
 

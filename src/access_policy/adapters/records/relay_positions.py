@@ -61,12 +61,12 @@ class SqlRelayPositions:
     async def acquire_lease(self, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         row = {"bus": self._bus, "position": 0, "holder": "", "held_until": as_stored(now)}
         free = (_RELAYS.c.holder.in_(("", holder))) | (_RELAYS.c.held_until <= as_stored(now))
-        claim = update(_RELAYS).where(_RELAYS.c.bus == self._bus, free)
-        claim = claim.values(holder=holder, held_until=as_stored(now + lasts))
+        lease = update(_RELAYS).where(_RELAYS.c.bus == self._bus, free)
+        lease = lease.values(holder=holder, held_until=as_stored(now + lasts))
 
         def write(connection: Connection) -> bool:
             connection.execute(upsert_into(_RELAYS, connection.dialect).values(row).on_conflict_do_nothing())
-            return bool(connection.execute(claim).rowcount)
+            return bool(connection.execute(lease).rowcount)
 
         return await self._tables.write(write)
 

@@ -96,13 +96,13 @@ class Intake:
 
     async def _run(self, context: Context, event: IncomingEvent, version: int) -> None:
         match event.message:
-            case VehicleCommissioned() as told:
+            case VehicleCommissioned() as commissioned:
                 await self.put_vehicle(
                     context,
                     PutVehicle(
-                        vehicle_id=told.vehicle_id,
-                        description=told.description,
-                        identifiers=told.identifiers,
+                        vehicle_id=commissioned.vehicle_id,
+                        description=commissioned.description,
+                        identifiers=commissioned.identifiers,
                         expected_version=version,
                     ),
                 )

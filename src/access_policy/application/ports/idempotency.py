@@ -57,7 +57,7 @@ class IdempotencyRecords(Protocol):
         ...
 
     async def keep(self, scope: str, key: str, answer: StoredAnswer, *, now: datetime) -> None:
-        """Record the answer; the command is not under way any longer."""
+        """Record the answer and end the begun command."""
         ...
 
     async def release(self, scope: str, key: str, *, holder: str) -> None:

@@ -19,7 +19,7 @@ from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegis
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last event that the view folded: a log that holds another one there is not the log that the state is of."""
+    """The last event that the view folded. A log with another event at this position is not the log of this state."""
 
     position: int
     event_id: str
@@ -27,7 +27,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """Who holds which identifier follows from the vehicles."""
+    """The holders of identifiers are derived from the vehicles."""
 
     version: int
     vehicles: tuple[Vehicle, ...]
@@ -75,7 +75,7 @@ class TenantState:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """`position`: all events up to there are folded. `owners` are claims of charge point ids."""
+    """All events up to `position` are folded. `owners` are the claims of charge point ids."""
 
     position: int
     anchor: Anchor
@@ -85,9 +85,9 @@ class ViewState:
 
 class ViewSnapshots(Protocol):
     async def latest(self) -> ViewState | None:
-        """What was saved last, whole; None where there is nothing, or nothing that this program can read."""
+        """The last complete state that was saved; None if there is none that this program can read."""
         ...
 
     async def save(self, state: ViewState) -> bool:
-        """Replace what was saved; False where that failed, and then what was saved before is still there."""
+        """Replace the saved state; False if that failed, and then the state saved before is still there."""
         ...

@@ -1,4 +1,4 @@
-"""The read side's questions. Answers are rows: mappings from column names to values, instants aware and in UTC.
+"""Queries of the read models. Results are rows: mappings from column names to values, instants aware and in UTC.
 
 Every question names its tenant; nothing of another tenant is ever part of an answer. Pages are newest or smallest first,
 with an opaque cursor that stays valid while rows are added. Every question raises `StoreUnavailable` when the read models
@@ -65,7 +65,7 @@ class Views(Protocol):
     async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page: ...
 
     def cursor_after_charger(self, charger_id: ChargerId) -> str:
-        """With which `chargers` goes on behind this one."""
+        """The cursor with which `chargers` continues after this charger."""
         ...
 
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None: ...
@@ -92,8 +92,10 @@ class Views(Protocol):
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """Requests to switch a charger (of the depot where it is now), newest first by `requested_at`, which `[since, until)`
-        is about."""
+        """Requests to switch a charger, newest first by `requested_at`, which is in `[since, until)`.
+
+        The depot is the charger's current one.
+        """
         ...
 
     async def faults(
@@ -129,15 +131,15 @@ class Views(Protocol):
         ...
 
     async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
-        """Whether there is a group of denied identifiers with this pseudonym, however old."""
+        """True if a group of denied identifiers has this pseudonym, at any age."""
         ...
 
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        """The latest one of the charger."""
+        """The latest request of the charger."""
         ...
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
-        """With its identifiers, as rows, under `identifiers`."""
+        """The vehicle, with its identifiers as rows under `identifiers`."""
         ...
 
     async def vehicles(
@@ -155,7 +157,7 @@ class Views(Protocol):
         ...
 
     async def sealed_identifiers(self, tenant_id: TenantId, pseudonyms: Collection[str]) -> list[Row]:
-        """Those of these identifiers that vehicles have, each with its vehicle and its sealed value."""
+        """The identifiers among these that belong to vehicles, each with its vehicle and its sealed value."""
         ...
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None: ...
@@ -164,10 +166,10 @@ class Views(Protocol):
 
 
 class RecentPast(Protocol):
-    """What the decision path has to know again after a restart. Of all tenants."""
+    """The state that the decision path reloads after a restart, of all tenants."""
 
     async def open_sessions(self) -> Sequence[Row]:
-        """Charges that began and did not end."""
+        """Sessions that began and did not end."""
         ...
 
     async def attempts_since(self, since: datetime) -> Sequence[Row]:

@@ -1,6 +1,6 @@
 """Migrations of the databases: Alembic revisions, in order, per part (ADR 0019).
 
-A part is what may lie in a database of its own: events, read models, records. Each has its own directory of revisions
+A part may have a database of its own: events, read models, records. Each has its own directory of revisions
 beside this file and its own version table, so that several parts can share one database.
 """
 
