@@ -7,11 +7,14 @@ the same whatever ran before. Generated ids and texts are often exchanged for th
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
@@ -21,6 +24,9 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
+from access_policy.container import Container
+from access_policy.entrypoints.http.app import create_app
+from access_policy.entrypoints.http.dependencies import ServingProcess
 from tests.support.http_api import HttpApi, http_api
 from tests.support.lengths import Length
 from tests.support.operations import ROUTES
@@ -207,3 +213,20 @@ def test_what_one_answer_names_can_be_asked_about_by_the_next_request(
     )
 
     record_property("answers to schemathesis", dict(answered))
+
+
+async def test_document_requested_over_http_is_derived_on_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(Mock(spec=Container), Mock(spec=ServingProcess))
+    derived_on: list[int] = []
+
+    def noting_thread() -> dict[str, Any]:
+        derived_on.append(threading.get_ident())
+        return {"paths": {}}
+
+    monkeypatch.setattr(app, "openapi", noting_thread)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as client:
+        answer = await client.get("/openapi.json")
+
+    assert answer.json() == {"paths": {}}
+    assert derived_on
+    assert threading.get_ident() not in derived_on

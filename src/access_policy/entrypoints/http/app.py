@@ -11,13 +11,13 @@ from access_policy.entrypoints.http import health
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, StoreFailures, wait_for_log_position
-from access_policy.entrypoints.http.openapi import complete_openapi
+from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.v1 import ROUTERS
 
 
 def create_app(container: Container, process: ServingProcess) -> FastAPI:
-    app = FastAPI(
+    app = DocumentedApi(
         title="access_policy",
         version=__version__,
         description="Who may charge when at a depot's chargers.",
@@ -30,7 +30,6 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         app.include_router(router, prefix="/v1")
         open_parts(router.routes, container)
     register_problems(app)
-    complete_openapi(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=IdempotencyKeys())
     app.add_middleware(BaseHTTPMiddleware, dispatch=wait_for_log_position)
     app.add_middleware(BodyLimit)
