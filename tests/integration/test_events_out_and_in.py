@@ -22,12 +22,13 @@ from access_policy.settings import Settings
 from tests.support.aws import REGION, Stub, client
 from tests.support.buses import Consumer
 from tests.support.incoming import CARD, commissioned
+from tests.support.lengths import Length
 
-KILLS = 4
+KILLS = Length(ci=2, soak=20, of="kills of the publisher")
 STRANGER = {"kind": "rfid", "value": "04FFFFFFFFFFFF"}
 
 
-async def until(fits: Callable[[], bool], *, seconds: float = 60) -> None:
+async def until(fits: Callable[[], bool], *, seconds: float = 180) -> None:
     async with asyncio.timeout(seconds):
         while not fits():  # noqa: ASYNC110  it is asked, it tells nobody
             await asyncio.sleep(0.05)
@@ -86,6 +87,7 @@ async def publisher(data: Path, bus_url: str) -> AsyncIterator[asyncio.subproces
         await process.wait()
 
 
+@pytest.mark.soak(KILLS)
 async def test_a_publisher_that_is_killed_again_and_again_loses_and_reorders_nothing(
     tmp_path: Path, faulty_aws: Stub, bus_url: str
 ) -> None:
@@ -100,7 +102,7 @@ async def test_a_publisher_that_is_killed_again_and_again_loses_and_reorders_not
                 assert (await http.post("/access-decisions", json=asked)).is_success
 
         working = asyncio.create_task(work())
-        for _ in range(KILLS):
+        for _ in range(KILLS.count):
             taken = len(faulty_aws.taken)
             async with publisher(tmp_path, bus_url) as process:
                 await until(lambda taken=taken: len(faulty_aws.taken) > taken + 20)  # type: ignore[misc]

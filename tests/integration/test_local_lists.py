@@ -17,6 +17,7 @@ from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.context import Context
+from access_policy.application.local_lists.keeper import LocalListKeeper
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.identifiers import IdentifierKind
@@ -177,9 +178,17 @@ async def test_a_charger_that_lost_its_list_gets_it_again(tmp_path: Path) -> Non
         await yard.until(lambda: yard.listed == 2)
 
 
-async def test_a_charger_without_a_list_is_left_alone(tmp_path: Path) -> None:
+async def test_a_charger_without_a_list_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scans, scan = [], LocalListKeeper._scan
+
+    async def counted(keeper: LocalListKeeper) -> None:
+        await scan(keeper)
+        scans.append(keeper)
+
+    monkeypatch.setattr(LocalListKeeper, "_scan", counted)
     async with yard_of(tmp_path, OCPP16, local_list_capacity=0) as yard:
-        await asyncio.sleep(2.5)
+        before = len(scans)
+        await yard.until(lambda: len(scans) > before + 2)
 
         assert yard.charger.ready
         assert list(yard.charger.sent("SendLocalList")) == []

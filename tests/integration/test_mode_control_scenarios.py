@@ -15,6 +15,7 @@ from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.context import Context
+from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.application import ModeApplication
@@ -223,13 +224,24 @@ async def test_a_vehicle_plugged_in_under_managed_access_is_started_when_freeven
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_charge_that_was_ended_is_not_started_again_while_the_cable_is_in(tmp_path: Path) -> None:
+async def test_a_charge_that_was_ended_is_not_started_again_while_the_cable_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], RemoteStarts.look
+
+    def counted(remote_starts: RemoteStarts) -> None:
+        look(remote_starts)
+        looks.append(remote_starts.monotonic())
+
+    monkeypatch.setattr(RemoteStarts, "look", counted)
     async with depot_with(tmp_path, "ocpp16-remote-start", AccessMode.FREEVEND, SPEC) as (_, charger):
         await charger.until_ready()
         await charger.plug_in(1, Vehicle())
         await charger.until(lambda: charger.connector(1).charging)
         await charger.stop_charging(1)
-        await asyncio.sleep(0.5)
+        await charger.until_all_sent()
+        before = len(looks)
+        await until(lambda: len(looks) > before + 5)  # its patience has ended by then
 
         starts = [frame for frame in charger.frames if not frame.sent and frame.action == "RemoteStartTransaction"]
         assert len(starts) == 1

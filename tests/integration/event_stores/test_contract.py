@@ -24,10 +24,12 @@ from access_policy.application.ports.event_store import (
 from access_policy.domain.charger_condition.events import ChargerDisconnected, ConnectorRecovered
 from access_policy.domain.ids import ChargerId
 from tests.integration.event_stores.conftest import StoreFactory
+from tests.support.lengths import Length
 from tests.support.stores import NOON, envelope, happened, note, notes, text_of
 
-WRITERS, APPENDS_EACH = 16, 25
-RACERS = 32
+WRITERS = 16
+APPENDS_EACH = Length(ci=6, soak=50, of=f"appends of each of {WRITERS} writers")
+RACERS = Length(ci=8, soak=64, of="racers")
 A, B, NEVER_SEEN = StreamId("acme/depot/a"), StreamId("acme/depot/b"), StreamId("acme/depot/never-seen")
 
 
@@ -163,6 +165,7 @@ async def test_of_twenty_racing_appends_one_wins(store: EventStore) -> None:
     assert len(await store.load(A)) == 2
 
 
+@pytest.mark.soak(RACERS)
 async def test_losers_of_a_race_succeed_when_they_load_again(store: EventStore) -> None:
     async def append_once(name: str) -> list[str]:
         while True:
@@ -173,7 +176,7 @@ async def test_losers_of_a_race_succeed_when_they_load_again(store: EventStore) 
                 continue
             return seen
 
-    names = [f"writer {n}" for n in range(RACERS)]
+    names = [f"writer {n}" for n in range(RACERS.count)]
     seen_before = dict(zip(names, await asyncio.gather(*map(append_once, names)), strict=True))
 
     history = await texts(store, A)
@@ -305,13 +308,14 @@ async def test_a_type_that_nobody_knows_cannot_be_asked_for(store: EventStore) -
         await store.read_log(after=0, limit=1, types=["depot.depot_demolished.v1"])
 
 
+@pytest.mark.soak(APPENDS_EACH)
 async def test_a_tailing_reader_misses_nothing_of_sixteen_writers(store: EventStore) -> None:
     seen: list[tuple[int, str]] = []
     written: set[str] = set()
     writing = asyncio.Event()
 
     async def write(writer: int) -> None:
-        for n in range(APPENDS_EACH):
+        for n in range(APPENDS_EACH.count):
             names = [f"{writer}-{n}-{part}" for part in range(1 + (writer + n) % 4)]
             await store.append([notes(f"acme/writer/{writer}-{n}", names)])
             if n % 5 == 0:  # a refused append in between, as every race makes them

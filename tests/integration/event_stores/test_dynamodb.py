@@ -34,16 +34,18 @@ from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.domain.charger_condition.events import ConnectorRecovered
 from tests.support.aws import Stub, client, stub
 from tests.support.dynamodb import delete_table, new_name, table_at
+from tests.support.lengths import Length
 from tests.support.stores import notes, text_of
 
 A = StreamId("acme/depot/a")
-WRITERS, APPENDS_EACH = 16, 12
+WRITERS = 16
+APPENDS_EACH = Length(ci=6, soak=24, of=f"appends of each of {WRITERS} writers")
 SEED = 20261121
 LARGE_BODY = (
     "ignore:Sending a large body directly:ResourceWarning"  # of aiohttp: the recorder's loop serves nobody else
 )
 STREAMS_MAX = ACTIONS - 1  # of one append: the last action is for the log
-FAULTY_APPENDS = 40
+FAULTY_APPENDS = Length(ci=15, soak=200, of="appends under each fault")
 EVENTUALLY_S = 30.0
 SHORT_S = 1.0  # the deadline of stores whose service will not answer
 
@@ -96,7 +98,7 @@ async def written_and_delivered(table: AwsAddress) -> tuple[list[str], list[int]
         finished = asyncio.Event()
 
         async def write(number: int) -> None:
-            for n in range(APPENDS_EACH):
+            for n in range(APPENDS_EACH.count):
                 texts = [f"{number}-{n}-{part}" for part in range(1 + n % 5)]
                 await writers[number].append([notes(f"acme/writer/{number}-{n}", texts)])
                 written.extend(texts)
@@ -123,6 +125,7 @@ async def written_and_delivered(table: AwsAddress) -> tuple[list[str], list[int]
     return written, [position for position, _ in delivered], [text for _, text in delivered]
 
 
+@pytest.mark.soak(APPENDS_EACH)
 async def test_a_tailing_reader_misses_nothing_of_sixteen_writers_with_pauses_and_refusals(
     dynamodb_table: AwsAddress,
 ) -> None:
@@ -132,6 +135,7 @@ async def test_a_tailing_reader_misses_nothing_of_sixteen_writers_with_pauses_an
     assert positions == list(range(1, len(written) + 1))
 
 
+@pytest.mark.soak(APPENDS_EACH)
 async def test_where_commits_may_lie_anywhere_behind_the_end_the_same_reader_does_miss_events(
     dynamodb_table: AwsAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +166,7 @@ async def commits_over_gaps(log: Log, after: int, up_to: int, page_limit: int | 
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak(FAULTY_APPENDS)
 @pytest.mark.parametrize("fault", ["throttled", "broken", "cancelled", "lost", "not_heard", "not_heard_and_conflicts"])
 async def test_appends_under_faults_are_done_once_each(fault: str, faulty: tuple[Stub, AwsAddress]) -> None:
     aws, table = faulty
@@ -197,13 +202,13 @@ async def test_appends_under_faults_are_done_once_each(fault: str, faulty: tuple
                 aws.refuse = lambda action: cancelled("ConditionalCheckFailed", CONFLICT) if under_way(action) else None
                 aws.answer_lost = now
 
-        positions = [await store.append([notes(f"acme/faulty/{n}", [f"{n}"])]) for n in range(FAULTY_APPENDS)]
+        positions = [await store.append([notes(f"acme/faulty/{n}", [f"{n}"])]) for n in range(FAULTY_APPENDS.count)]
 
     faults = aws.calls["refused"] + aws.calls["answer lost"]
-    assert faults > FAULTY_APPENDS / 5
-    assert positions == list(range(1, FAULTY_APPENDS + 1))
+    assert faults > FAULTY_APPENDS.count / 5
+    assert positions == list(range(1, FAULTY_APPENDS.count + 1))
     async with opened(table) as store:
-        assert await all_texts(store) == [f"{n}" for n in range(FAULTY_APPENDS)]
+        assert await all_texts(store) == [f"{n}" for n in range(FAULTY_APPENDS.count)]
 
 
 async def test_who_takes_a_lost_answer_for_a_lost_race_appends_twice_or_conflicts(
@@ -406,7 +411,7 @@ async def test_the_log_is_read_over_the_borders_of_its_buckets(
 async def test_streams_and_logs_longer_than_one_answer_are_read_whole(faulty: tuple[Stub, AwsAddress]) -> None:
     """An answer has at most 1 MB of a query and 16 MB of a batch."""
     aws, table = faulty
-    texts = [incompressible(700_000, n) for n in range(48)]
+    texts = [incompressible(700_000, n) for n in range(28)]
     async with opened(table, timeout_s=60.0) as store:
         for n, text in enumerate(texts):
             await store.append([notes(A, [text], expected_version=n)])

@@ -22,10 +22,11 @@ from access_policy.adapters.event_stores.sqlite import (
     sqlite_event_store,
 )
 from access_policy.application.ports.event_store import Append, EventStore, StreamId, VersionConflict
+from tests.support.lengths import Length
 from tests.support.stores import happened, note, notes, sqlite_store, text_of
 
 A = StreamId("acme/depot/a")
-KILLS = 10
+KILLS = Length(ci=3, soak=100, of="kills")
 DEADLINE_S = 30
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -125,11 +126,12 @@ async def test_two_openers_of_one_file_see_each_other_and_never_both_win(tmp_pat
     await theirs.close()
 
 
+@pytest.mark.soak(KILLS)
 async def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
     file = tmp_path / "events.sqlite"
     moments = random.Random(20261120)
     acked: list[str] = []
-    for run in range(KILLS):
+    for run in range(KILLS.count):
         process = await start_appender(file, str(run))
         assert process.stdout is not None
         first = await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)
@@ -143,7 +145,7 @@ async def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_doub
     names = stored[::2]  # each append is a name and a padding, in one piece
     await store.close()
 
-    assert len(acked) > KILLS
+    assert len(acked) > KILLS.count
     assert len(set(acked)) == len(acked)
     assert set(acked) <= set(names)
     assert len(names) == len(set(names))

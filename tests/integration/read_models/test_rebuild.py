@@ -27,6 +27,7 @@ from tests.support.stores import memory_store
 from tests.support.tables import as_content, content
 
 HISTORIES = Length(ci=12, soak=400, of="histories in SQLite, and a part of them in PostgreSQL")
+ATTEMPTS = Length(ci=250, soak=3_000, of="attempts")
 
 ALL = [projection.name for projection in PROJECTIONS]
 
@@ -97,13 +98,18 @@ async def test_an_interrupted_rebuild_leaves_everything_as_it_was(models: ReadMo
     assert await models.followed_to() == 2
 
 
+@pytest.mark.soak(ATTEMPTS)
 @pytest.mark.parametrize("writers", [1, 3])
 async def test_live_writes_go_on_during_rebuilds_and_nothing_is_lost_or_doubled(
     place: Place, store: EventStore, writers: int
 ):
     """Each of several processes follows the log into the same tables while one of them rebuilds all of them."""
     history = log_of(
-        *(each for n in range(1_000) for each in (denied(attempt_id=f"try-{n}"), started(attempt_id=f"try-{n}")))
+        *(
+            each
+            for n in range(ATTEMPTS.count)
+            for each in (denied(attempt_id=f"try-{n}"), started(attempt_id=f"try-{n}"))
+        )
     )
     processes = [read_models_at(place) for _ in range(writers)]
     followers = [
@@ -115,9 +121,9 @@ async def test_live_writes_go_on_during_rebuilds_and_nothing_is_lost_or_doubled(
     rebuilt_once = asyncio.Event()
 
     async def write() -> None:
-        await store_history(store, history[:800])
+        await store_history(store, history[: ATTEMPTS.count])
         await rebuilt_once.wait()
-        await store_history(store, history[800:])
+        await store_history(store, history[ATTEMPTS.count :])
 
     writing = asyncio.create_task(write())
     rebuilt_at = []
