@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from urllib.parse import quote
@@ -79,15 +79,17 @@ def entry_of(recorded: Recorded) -> Entry:
 
 def as_json(value: Any) -> str:
     """A dataclass as JSON: instants in UTC with `Z`, dates and local times in ISO 8601."""
-    return json.dumps(asdict(value), default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Any:
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date() | time():
             return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__qualname__} is not a published type")
 
 
