@@ -1,4 +1,4 @@
-"""What a handshake presents: the identity in its path and the password in its header."""
+"""Credentials in a handshake: the identity in its path and the password in its header."""
 
 from __future__ import annotations
 

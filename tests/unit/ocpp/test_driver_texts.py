@@ -1,4 +1,4 @@
-"""What a refused driver reads: in the depot's language, why, what to do, and until when."""
+"""Texts for refused drivers in the depot's language: the reason, what to do, and until when."""
 
 from __future__ import annotations
 

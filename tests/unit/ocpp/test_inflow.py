@@ -1,4 +1,4 @@
-"""How much of one charger is read, how fast, and how long it may be silent. No socket, and a clock that leaps."""
+"""Bounds on the amount and rate that is read from one charger, and on its silence. Without sockets, in virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a local list the protocol carries, and how each identifier is written there."""
+"""Entries of local lists: the identifiers that each protocol version can carry, and their spelling."""
 
 from __future__ import annotations
 

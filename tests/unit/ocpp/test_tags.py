@@ -1,4 +1,4 @@
-"""What a charger's tags and tokens are read as, and what else they may be."""
+"""Readings of chargers' tags and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often connections of one identity may replace each other."""
+"""Bounds on connections of one identity that replace each other."""
 
 from __future__ import annotations
 

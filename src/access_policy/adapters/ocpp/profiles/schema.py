@@ -58,10 +58,10 @@ class ModeControlDefinition(_Strict):
     tag_key: Name | None = Field(default=None, description="Key of the tag that freevend sessions carry")
     tag_also_called: list[Name] = Field(default=[], max_length=5, description="Other names of the tag's key")
     tag: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = Field(
-        default=None, description="The tag that is set, and by which a freevend session is known as nobody's attempt"
+        default=None, description="The tag that is set; a freevend session that carries it is not an attempt"
     )
     needs_reboot: bool = Field(
-        default=False, description="A write takes effect with the next boot, even where the charger does not say so"
+        default=False, description="A write takes effect with the next boot, even if the charger does not say so"
     )
 
     @model_validator(mode="after")
@@ -133,17 +133,23 @@ class ProfileBody(_Strict):
     )
     pending_at_boot: bool = Field(
         default=False,
-        description="After a boot it may be kept Pending until its mode is in force, and leaves that state well",
+        description="After a boot it may be kept Pending until its mode is in force, and recovers well from that state",
     )
     denial_error_codes: list[Name] = Field(
-        default=[], max_length=50, description="Error codes by which it shows a refusal, which is no fault then"
+        default=[],
+        max_length=50,
+        description="Error codes by which the charger shows a refusal; they are not faults then",
     )
-    denial_window_s: float = Field(default=30.0, ge=0, le=600, description="Seconds after a denial in which they do")
-    settle_s: float = Field(default=0.0, ge=0, le=600, description="Seconds after a boot in which it is left alone")
+    denial_window_s: float = Field(
+        default=30.0, ge=0, le=600, description="Seconds after a denial in which such a code follows"
+    )
+    settle_s: float = Field(
+        default=0.0, ge=0, le=600, description="Seconds after a boot in which it receives no commands"
+    )
     list_entries_max: int | None = Field(
-        default=None, ge=0, le=100_000, description="Entries of its local list, where it holds fewer than it tells"
+        default=None, ge=0, le=100_000, description="Entries of its local list, if it stores fewer than it states"
     )
-    quirks: list[Text] = Field(default=[], max_length=20, description="What else to know before relying on it")
+    quirks: list[Text] = Field(default=[], max_length=20, description="Further facts about the model")
 
     def build(self, name: str, *, evidence: Evidence, source: str) -> CapabilityProfile:
         return CapabilityProfile(

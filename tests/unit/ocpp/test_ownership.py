@@ -1,4 +1,4 @@
-"""Who owns a charger is on record, also of one that connected or left while the store was down."""
+"""Ownership of chargers is recorded, also of chargers that connected or left while the store was down."""
 
 from __future__ import annotations
 
