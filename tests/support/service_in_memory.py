@@ -14,7 +14,7 @@ from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
-from access_policy.application.decision_view.reloading import recall
+from access_policy.application.decision_view.reloading import reload
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
 from access_policy.domain.identifiers import Identifier
@@ -81,7 +81,7 @@ class ServiceInMemory:
             await follower.catch_up()
             self._open()
             await self._follower.catch_up()
-            await recall(self.live, SqlViews(models.engine), self.store, now=self.clock.now())
+            await reload(self.live, SqlViews(models.engine), self.store, now=self.clock.now())
 
         self.run(restarted())
 

@@ -9,7 +9,7 @@ from typing import Any
 from dependency_injector import providers
 
 from access_policy.adapters.local_files.spool import SqliteSpool
-from access_policy.application.decision_view.reloading import recall
+from access_policy.application.decision_view.reloading import reload
 from access_policy.application.ports.event_store import Append, NewEvent
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.container import Container
@@ -80,5 +80,5 @@ async def _lived(faults: Faults) -> StartWorld:
 
 
 START: tuple[Story, ...] = (
-    Story("start the service", (StartUp.catch_up, StartUp.note_restart, recall), _lived, lambda world: world.start()),
+    Story("start the service", (StartUp.catch_up, StartUp.note_restart, reload), _lived, lambda world: world.start()),
 )

@@ -102,9 +102,9 @@ class LostSessionsWatch:
         for key in self._live.chargers_with_sessions():
             await self._lost.look_at(key)
         quiet = [each for each in self._live.all_sessions() if self._is_quiet(*each, now)]
-        elsewhere = await self._connected() if any(not self._is_here(key) for key, _ in quiet) else frozenset()
+        at_others = await self._connected() if any(not self._is_here(key) for key, _ in quiet) else frozenset()
         for key, session in quiet:
-            if self._is_here(key) or key not in elsewhere:  # else the gateway that has it knows its meter values
+            if self._is_here(key) or key not in at_others:  # otherwise the gateway that owns it has its meter values
                 await self._lost.end_quiet(key, session)
 
     def _is_quiet(self, key: ChargerKey, session: Session, now: datetime) -> bool:

@@ -59,7 +59,7 @@ class SessionEnds:
         key = (report.tenant_id, report.charger_id)
         for _ in range(APPEND_TRIES):
             session = self._live.session(key, report.transaction_id)
-            if session is None or session.version == 0:  # 0: recalled after a restart
+            if session is None or session.version == 0:  # 0: reloaded after a restart
                 session = await self._recorded(report)
             if session is None and report.id_is_ours:
                 session = await self._meant(key, report, ref)
@@ -94,7 +94,7 @@ class SessionEnds:
             found = of_identifier or begun
             if len(found) == 1:
                 log.warning(
-                    "charger %s ended transaction %s, which it never began; taken for %s",
+                    "charger %s ended transaction %s, which it never began; assumed to be %s",
                     *(key[1], report.transaction_id[:40], found[0].transaction_id),
                 )
                 meant = await self._load(key, found[0].transaction_id, unless_also_assumed=False)

@@ -137,8 +137,8 @@ class Sessions:
                 meter_wh=report.meter_start_wh,
             )
             known = record.after(announced)
-            tells_nothing_new = (known.connector_id, known.meter_wh) == (record.connector_id, record.meter_wh)
-            if record.attempt_id is not None or (record.version > 0 and tells_nothing_new):
+            adds_nothing = (known.connector_id, known.meter_wh) == (record.connector_id, record.meter_wh)
+            if record.attempt_id is not None or (record.version > 0 and adds_nothing):
                 return None
             if await self._append_to_transaction(report, record, announced):
                 self._live.announce(key, transaction_id, known)
@@ -225,8 +225,8 @@ class Sessions:
         if opened is None:
             return JudgedStart(attempt_id, 0, ref, decision, True)
         version = opened.version or len(await self._store.load(attempt_stream(report.tenant_id, attempt_id)))
-        stands = is_same_decision(decision, opened.decided)
-        return JudgedStart(attempt_id, version, ref, opened.decided if stands else decision, not stands)
+        is_unchanged = is_same_decision(decision, opened.decided)
+        return JudgedStart(attempt_id, version, ref, opened.decided if is_unchanged else decision, not is_unchanged)
 
     async def _record_start(self, opening: Opening) -> None:
         report, judged, now = opening.report, opening.judged, self._clock.now()

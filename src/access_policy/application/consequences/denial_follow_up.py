@@ -159,7 +159,7 @@ class FollowUp:
     # --- charges in a managed window ---------------------------------------------------------------------------------
 
     def _judge(self, key: ChargerKey, session: Session) -> None:
-        """Once a window, by the policy as it is then; a charge that nobody may have goes on unless the policy says stop."""
+        """Once a window, by the policy in force; an unauthorised charge continues unless the policy says stop."""
         charger = self._view.charger(*key)
         now = self._clock.now()
         expected = charger.expected(now)
@@ -240,5 +240,5 @@ class FollowUp:
 
 
 def _is_same_fact(recorded: object, event: DenialNotHonoured | SessionStopRequested) -> bool:
-    """A charge is recorded as not honouring its refusal once, and as asked to stop once."""
+    """Each charge has at most one record of a refusal not honoured and one of a stop request."""
     return type(recorded) is type(event) and getattr(recorded, "transaction_id", None) == event.transaction_id

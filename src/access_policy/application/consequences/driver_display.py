@@ -1,4 +1,4 @@
-"""Tells a refused driver why on the charger's display, where there is one, and takes it away when somebody is let in.
+"""Show a refused driver the reason on the charger's display, if it has one, and clear it at the next permission.
 
 Beside the decision path: nothing waits for it. A newer decision at the charger makes an older text obsolete; a charger that
 has no display is asked once a connection. What was shown, or why it was not, is recorded with the attempt.
@@ -27,7 +27,7 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 SHOWN_FOR: Final = timedelta(seconds=60)
-AT_ONCE: Final = 500  # chargers; beyond, texts are left out: the status has told the driver already
+AT_ONCE: Final = 500  # chargers; beyond, texts are left out: the status already informs the driver
 
 
 class DriverDisplay:
@@ -64,7 +64,7 @@ class DriverDisplay:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self) -> None:
-        """Wait for what is being told."""
+        """Wait for the texts being shown."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
@@ -80,7 +80,7 @@ class DriverDisplay:
             else:
                 await self._clear(key)
         except NoLongerWanted:
-            log.debug("charger %s decided again before its display could tell", key[1])
+            log.debug("charger %s had a newer decision before its display showed the earlier one", key[1])
         except (ChargerDidNotAnswer, StoreUnavailable) as trouble:
             log.info("the display of charger %s: %s", key[1], trouble)
         except Exception:  # the edge of the task: a display must not bring anything else down

@@ -24,13 +24,15 @@ SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if
 ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
 ASSUMED_OVER_MAX = 20  # sessions of one charger
 
-PinSource = tuple[ChargerKey, ActorId]  # who types PINs where: the charger itself, or a service that asks for it
+PinSource = tuple[
+    ChargerKey, ActorId
+]  # a charger and whoever presents PINs there: the charger itself or another service
 RefKey = tuple[IdentifierKind, str]
 
 
 @dataclass(slots=True)
 class OpenAttempt:
-    """An attempt decided before its start. `version` is that of its stream."""
+    """An attempt decided before its start. `version` is the version of its stream."""
 
     attempt_id: AttemptId
     decided: AccessAllowed | AccessDenied
@@ -59,7 +61,7 @@ class RecentActivity:
             self._open.popitem(last=False)
 
     def _is_over(self, now: datetime) -> bool:
-        """No start can belong any more to the attempt that is open longest."""
+        """The oldest open attempt is too old for a start to belong to it."""
         return now - next(iter(self._open.values())).at > START_WITHIN
 
     def open_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
@@ -74,7 +76,7 @@ class RecentActivity:
             del self._open[charger, ref_key(ref)]
 
     def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
-        """The attempt that a start by `ref` belongs to; it is open no more."""
+        """Close and return the attempt that a start by `ref` belongs to."""
         attempt = self.open_attempt(charger, ref, now)
         self._open.pop((charger, ref_key(ref)), None)
         return attempt
@@ -94,7 +96,7 @@ class RecentActivity:
         return self._sessions.get(charger, {}).get(transaction_id)
 
     def session_of(self, charger: ChargerKey, transaction_id: str | None, connector_id: int | None) -> Session | None:
-        """By its transaction or, where that is not told, the latest one on the connector."""
+        """By its transaction id or, without one, the latest session on the connector."""
         sessions = self._sessions.get(charger, {})
         if transaction_id is not None:
             return sessions.get(transaction_id)
@@ -120,7 +122,7 @@ class RecentActivity:
         return any(place != charger[1] and not is_retired((charger[0], place)) for place, _ in places)
 
     def assume_over(self, charger: ChargerKey, session: Session) -> None:
-        """The service has concluded that it is over; a report of its end may still come."""
+        """The service has concluded that the session is over; a report of its end may still arrive."""
         self._assumed_over.setdefault(charger, deque(maxlen=ASSUMED_OVER_MAX)).append(session)
 
     def assumed_over(self, charger: ChargerKey) -> tuple[Session, ...]:
@@ -196,7 +198,7 @@ class RecentActivity:
         return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
 
     def lock_pins_out(self, source: PinSource, until: datetime) -> None:
-        """As recorded by whoever counted them."""
+        """Apply a recorded lock-out."""
         self._pins[source] = PinLockout((), until)
 
     def decided(self, charger: ChargerKey, event: AccessAllowed | AccessDenied, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""After a restart: what the decision path remembered of the last minutes, read again from the read models."""
+"""After a restart: reload the last minutes from the read models."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, 
 Row = Mapping[str, Any]
 
 
-async def recall(live: RecentActivity, past: RecentPast, store: EventStore, *, now: datetime) -> None:
-    """The read models must have caught up before."""
+async def reload(live: RecentActivity, past: RecentPast, store: EventStore, *, now: datetime) -> None:
+    """Fill `live` from the read models, which must have caught up before."""
     for row in await past.open_sessions():
         live.started(_charger(row), _session(row))
     span = max(START_WITHIN, WITHIN + LOCKED_FOR, timedelta(minutes=20))
     for row in await past.attempts_since(now - span):
-        _recall_denial(live, row)
+        _reload_denial(live, row)
         if row["session_started_at"] is not None:
-            live.take_open(_charger(row), _ref(row), now)  # one asked before it was given up for this one
+            live.take_open(_charger(row), _ref(row), now)  # an earlier open attempt gave way to this one
         elif now - row["decided_for"] <= START_WITHIN:
-            await _recall_open(live, store, row)
+            await _reload_open(live, store, row)
 
 
 def _session(row: Row) -> Session:
@@ -48,7 +48,7 @@ def _session(row: Row) -> Session:
     )
 
 
-def _recall_denial(live: RecentActivity, row: Row) -> None:
+def _reload_denial(live: RecentActivity, row: Row) -> None:
     if row["decision"] == "denied":
         live.denied(_charger(row), row["connector_id"], AttemptId(row["attempt_id"]), row["decided_for"])
     refused_for = row["would_deny"] or row["reason"]
@@ -56,7 +56,7 @@ def _recall_denial(live: RecentActivity, row: Row) -> None:
         live.wrong_pin((_charger(row), ActorId(row["actor"])), row["decided_for"])
 
 
-async def _recall_open(live: RecentActivity, store: EventStore, row: Row) -> None:
+async def _reload_open(live: RecentActivity, store: EventStore, row: Row) -> None:
     history = await store.load(attempt_stream(TenantId(row["tenant_id"]), AttemptId(row["attempt_id"])))
     decided = [recorded.event for recorded in history if isinstance(recorded.event, AccessAllowed | AccessDenied)]
     if decided:

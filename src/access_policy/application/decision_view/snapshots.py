@@ -32,7 +32,7 @@ class ViewKeeper:
         if not await self._is_of_this_log(state):
             log.warning("the kept decision view is of another log (was the store replaced?): it is folded anew")
             return False
-        await asyncio.to_thread(self._view.restore, state)  # nobody reads the view yet
+        await asyncio.to_thread(self._view.restore, state)  # the view has no readers yet
         self._saved = state
         return True
 

@@ -49,8 +49,8 @@ _NOTHING_KNOWN = ChargerCondition()
 
 @dataclass(slots=True)
 class ChargerView:
-    """One charger's policy and its compiled timelines: of the present, which decisions need at once, and of the last other
-    time that was asked for. `plan_seen_at` is when its plan was last changed."""
+    """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
+    last other time requested. `plan_seen_at` is the time of the latest change of its plan."""
 
     tenant_id: TenantId
     policy: ChargerAccessPolicy
@@ -145,7 +145,7 @@ class DecisionView:
         return None if found is None else found.policy
 
     def condition(self, key: ChargerKey) -> ChargerCondition:
-        """Of the charger, as far as the log has been followed; that of version 0 where nothing is known."""
+        """The charger's condition, as far as the log has been followed; version 0 where nothing is known."""
         return self._tenant(key[0]).conditions.get(key[1], _NOTHING_KNOWN)
 
     def chargers(self) -> Iterator[ChargerView]:
@@ -167,7 +167,7 @@ class DecisionView:
         return self._tenant(tenant_id).depots.get(depot_id)
 
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
-        """UTC for a depot that is not known."""
+        """The depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)
         return ZoneInfo("UTC" if depot is None else depot.settings.time_zone)
 

@@ -59,7 +59,7 @@ def _allowed(
     for ref in vehicle.identifiers:
         if ref.kind not in LISTED_KINDS:
             continue
-        facts = DecisionInputs(
+        inputs = DecisionInputs(
             at=now,
             charger_id=charger.policy.charger_id,
             depot_id=charger.policy.settings.depot_id,
@@ -71,5 +71,5 @@ def _allowed(
             agreement=agreement,
             kind_counts=kind_counts(ref.kind, depot, agreement),
         )
-        if reason_for(facts) in ALLOWING:
+        if reason_for(inputs) in ALLOWING:
             yield vehicle.vehicle_id, ref

@@ -1,4 +1,4 @@
-"""What several chargers have in common, worked out once for all that ask for it at about the same time."""
+"""Values that several chargers share, computed once for all concurrent callers."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Shared:
         return cast("_Answer", answer[0])
 
     def forget(self) -> None:
-        """Later askers get new answers; those who ask already get theirs."""
+        """Later callers get new answers; callers that wait already get theirs."""
         self._known.clear()

@@ -77,21 +77,21 @@ class ChargerConditions:
         self._errors: defaultdict[ChargerKey, dict[int, tuple[str, str | None]]] = defaultdict(dict)
 
     async def connected(self, key: ChargerKey, protocol: str) -> int:
-        """Returns the version of the record in the charger's stream: who has recorded the latest owns the charger."""
+        """Returns the version of the record in the charger's stream: the gateway with the latest record owns the charger."""
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         return await self._record(key, event, now)
 
     async def connected_still(self, key: ChargerKey, protocol: str) -> int:
         """As `connected`, after another process took this gateway for gone; 0, and nothing is recorded, where the charger has
-        connected elsewhere since."""
+        connected to another gateway since."""
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         self._versions.pop(key, None)
         return await self._record(key, event, now, unless=self._is_elsewhere)
 
     async def disconnected(self, key: ChargerKey, reason: str) -> None:
-        """Nothing is recorded for a charger that has connected elsewhere since, or whose connection is not on record."""
+        """Record the end of a recorded connection, unless the charger has connected to another gateway since."""
         now = self._clock.now()
         event = ChargerDisconnected(charger_id=key[1], reason=reason[:200], disconnected_at=now, gateway=self._gateway)
         await self._record(key, event, now, unless=lambda found: not found.is_connected_to(self._gateway))
@@ -160,7 +160,7 @@ class ChargerConditions:
             try:
                 found = await self._stored(key)
             except StoreUnavailable as outage:
-                log.warning("charger %s is taken to have booted, since the store is down: %s", key[1], outage)
+                log.warning("charger %s is assumed to have booted, since the store is down: %s", key[1], outage)
                 return True
             self._versions[key] = found.version
             self._booted[key] = found.booted_at

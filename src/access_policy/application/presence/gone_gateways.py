@@ -25,7 +25,7 @@ AT_ONCE: Final = 50  # chargers
 
 
 class GoneGateways:
-    """`name` is that of this process; it beats only where it `is_gateway`. `now_s` is a clock that nobody sets."""
+    """`name` is that of this process; it beats only where it `is_gateway`. `now_s` is a monotonic clock."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class GoneGateways:
             try:
                 await self.look()
             except StoreUnavailable as trouble:
-                log.warning("nobody knows whether gateways are gone: %s", trouble)
+                log.warning("cannot check whether other gateways are gone: %s", trouble)
             await self._sleep(BEAT_EVERY_S)
 
     async def look(self) -> None:

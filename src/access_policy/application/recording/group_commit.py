@@ -1,4 +1,4 @@
-"""Group commit: everything that arrives while one commit is under way shares the next (ADR 0006)."""
+"""Group commit: appends that arrive during one commit share the next (ADR 0006)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GroupCommit:
     """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept.
 
     A caller waits for the commit under way and for its own, but no longer than `answer_s`; when the one under way finds the
-    store down, those who wait are told so at once.
+    store down, the callers that wait fail at once.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class GroupCommit:
         except StoreUnavailable as outage:
             _settle_all(group, outage)
             return outage
-        except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the one at fault hears of it
+        except Exception as refusal:  # noqa: BLE001  the edge between the store and its callers: the append at fault fails alone
             if len(group) > 1:
                 size = (len(group) + 1) // 2 if isinstance(refusal, AppendTooLarge) else 1
                 return await self._commit_parts([group[at : at + size] for at in range(0, len(group), size)])

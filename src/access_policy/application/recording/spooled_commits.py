@@ -1,4 +1,4 @@
-"""Facts of chargers are recorded whatever becomes of the event store (design 3.7, `on_store_outage`).
+"""Charger events are recorded even while the event store is down (design 3.7, `on_store_outage`).
 
 While the store takes them they go there. When it fails they go to the spool, a journal on the local disk, and the charger
 is answered from memory as ever; once the store is back the spool is drained in order, and a stream that has spooled facts
@@ -42,7 +42,7 @@ REBASE_TRIES: Final = 5
 
 @dataclass(slots=True)
 class _Stream:
-    """What the spool holds of a stream whose events up to version `base` are (or were meant to be) in the store."""
+    """The spooled events of a stream whose events up to version `base` are, or should be, in the store."""
 
     base: int
     events: list[NewEvent] = field(default_factory=list)
@@ -87,7 +87,7 @@ class SpooledCommits:
 
     async def append(self, *appends: Append) -> int:
         """Durable when it returns: the log's position, or 0 for what is in the spool. Raises `VersionConflict` (nothing was
-        written) or `StoreUnavailable` (unknown whether it was, and nothing may be told as decided)."""
+        written) or `StoreUnavailable` (unknown whether it was; the caller must not answer with a decision)."""
         if self._is_up and not (self._streams and any(append.stream in self._streams for append in appends)):
             try:
                 return await self._commits.append(*appends)
@@ -101,7 +101,7 @@ class SpooledCommits:
         return 0
 
     async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
-        """As of the store, with what the spool holds. Raises `StoreUnavailable`."""
+        """The stream in the store, followed by its events in the spool. Raises `StoreUnavailable`."""
         spooled = self._streams.get(stream)
         if spooled is None:
             return await self._store.load(stream, after_version=after_version)
@@ -155,7 +155,7 @@ class SpooledCommits:
 
     def _went_down(self, outage: StoreUnavailable) -> None:
         if self._is_up:
-            log.error("the event store is down, facts of chargers go to the spool: %s", outage)
+            log.error("the event store is down, charger events go to the spool: %s", outage)
         self._is_up = False
         self._woken.set()
 
@@ -208,7 +208,7 @@ class SpooledCommits:
             await self._append_all(half)
 
     async def _append_missing(self, append: Append) -> None:
-        """These are facts: what is not in the stream yet comes after whatever is. Raises `VersionConflict` where others
+        """Append the events that are not in the stream yet after those that are. Raises `VersionConflict` where others
         keep writing to the stream."""
         for _ in range(REBASE_TRIES):
             history = await self._store.load(append.stream)
@@ -217,7 +217,10 @@ class SpooledCommits:
             if not missing:
                 return
             if append.expected_version != len(history):
-                log.warning("%s went on while its facts were in the spool; they follow", append.stream)
+                log.warning(
+                    "%s received events while some were in the spool; those follow",
+                    append.stream,
+                )
             rest = Append(append.stream, len(history), missing)
             try:
                 await self._store.append([rest])

@@ -99,7 +99,7 @@ class _Side:
     """One charger in one of the two worlds."""
 
     policy: ChargerAccessPolicy
-    told: Timeline
+    timeline: Timeline
     zone: ZoneInfo
 
 
@@ -125,7 +125,7 @@ class WhatIf:
         async for row in self._attempts(tenant_id, question, answer):
             pair = sides.get(ChargerId(row["charger_id"]))
             if pair is None:
-                continue  # retired since, or not asked for
+                continue  # retired since, or not selected
             answer.attempts += 1
             before, after = (
                 self._decided(tenant_id, row, side, registry)
@@ -148,10 +148,10 @@ class WhatIf:
         sides = {}
         async for policy in in_turns(in_service):
             proposed = proposed_policy(policy, question.proposal, since=question.since)
-            told = (timeline(each.plan, question.since, question.until) for each in (policy, proposed))
+            timelines = (timeline(each.plan, question.since, question.until) for each in (policy, proposed))
             zone = ZoneInfo(policy.settings.time_zone)
-            now_told, then_told = told
-            sides[policy.charger_id] = (_Side(policy, now_told, zone), _Side(proposed, then_told, zone))
+            now_timeline, proposed_timeline = timelines
+            sides[policy.charger_id] = (_Side(policy, now_timeline, zone), _Side(proposed, proposed_timeline, zone))
         return sides
 
     async def _attempts(self, tenant_id: TenantId, question: Question, answer: Answer) -> AsyncIterator[Row]:
@@ -186,7 +186,7 @@ class WhatIf:
                 charger_id=side.policy.charger_id,
                 depot_id=settings.depot_id,
                 zone=side.zone,
-                expected=side.told.at(row["occurred_at"]),
+                expected=side.timeline.at(row["occurred_at"]),
                 enforcement=side.policy.enforcement,
                 identifier=ref,
                 vehicle=vehicle,

@@ -11,7 +11,7 @@ from typing import Any
 
 from dependency_injector import providers
 
-from access_policy.application.decision_view.reloading import recall
+from access_policy.application.decision_view.reloading import reload
 from access_policy.container import Container
 from access_policy.entrypoints.processes.safety import opening_lock
 from access_policy.settings_values import ProcessRole
@@ -85,7 +85,7 @@ class StartUp:
     async def _reload_recent_activity(self) -> None:
         c = self._container
         c.chargers.other_gateways().begin_after(await c.read_side.models().followed_to())
-        await recall(c.deciding.recent_activity(), c.read_side.views(), c.stores.store(), now=c.clock().now())
+        await reload(c.deciding.recent_activity(), c.read_side.views(), c.stores.store(), now=c.clock().now())
 
 
 async def spare_collections() -> None:
