@@ -17,6 +17,7 @@ from access_policy.entrypoints.http.v1 import ROUTERS
 
 
 def create_app(container: Container, process: ServingProcess) -> FastAPI:
+    """Every part that routes and middleware need is open when this returns."""
     app = DocumentedApi(
         title="access_policy",
         version=__version__,
@@ -25,6 +26,8 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     )
     app.state.container = container
     app.state.process = process
+    container.stores.tokens()
+    container.records.idempotency()
     app.include_router(health.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
