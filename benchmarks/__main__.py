@@ -254,14 +254,16 @@ def _flood(seconds: float) -> None:
 
 
 def _propagation() -> None:
-    with PostgresServer() as server:
-        places = {"SQLite": {}, "PostgreSQL": migrated(server.url)}
-        for name, environment in places.items():
+    server = PostgresServer()
+    try:
+        settings: dict[str, dict[str, str]] = {"SQLite": {}, "PostgreSQL": migrated(server.server_url("postgres"))}
+        for name, environment in settings.items():
             for per_second in (0.0, 1_000.0):
                 beside = f"beside {per_second:,.0f} Authorize a second" if per_second else "idle"
-                print(
-                    f"A change at the office, {name}, {beside}: {propagation.measure(environment, per_second=per_second)}"
-                )
+                told = propagation.measure(environment, per_second=per_second)
+                print(f"A change at the office, {name}, {beside}: {told}", flush=True)
+    finally:
+        server.end()
     print()
 
 
