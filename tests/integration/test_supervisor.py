@@ -16,10 +16,11 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from access_policy.adapters.event_stores.opening import open_event_store
 from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.application.ports.event_store import Append
 from access_policy.application.streams import condition_stream
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerId
 from access_policy.settings import Settings
 from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
@@ -88,11 +89,11 @@ def is_running(pid: int) -> bool:
 
 
 async def spooled_are_stored(data: Path) -> bool:
-    store = open_event_store(Settings(data=data).store_location)
+    container = Container(settings=Settings(data=data))
     try:
-        return len(await store.load(condition_stream(CONTEXT.tenant_id, SPOOLED))) == 1
+        return len(await container.stores.store().load(condition_stream(CONTEXT.tenant_id, SPOOLED))) == 1
     finally:
-        await store.close()
+        await close_opened(container)
 
 
 async def test_crash_of_one_process_leaves_the_other_serving_and_is_mended(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ async def http_api(
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=lambda key, _: key in connected,
-        peers=Peers(connections.connected, conditions.owner_of, lambda: 0),
+        peers=Peers(connections.connected, conditions.owner_of, lambda: 0, settled),
     )
     app = create_app(container, replace(process, **of_the_process))
     share_routes(app)

@@ -16,6 +16,7 @@ from access_policy.application.errors import ANY_VERSION
 from access_policy.application.ports.identity import Identity
 from access_policy.entrypoints.http.auth import Caller
 from access_policy.entrypoints.http.dependencies import Handler, process_of
+from access_policy.entrypoints.http.peers import PASSED_ON
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION, set_etag
 
@@ -72,7 +73,9 @@ class Call:
         return done
 
     async def settled(self, position: int) -> None:
-        """Wait until everything up to the log position can be read."""
+        """Wait until everything up to the log position can be read, here and in the process that has passed the request on."""
+        if PASSED_ON in self.request.headers:
+            self.response.headers[LOG_POSITION] = str(position)
         await process_of(self.request).settled(position)
 
 

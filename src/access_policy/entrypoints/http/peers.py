@@ -27,11 +27,13 @@ _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 @dataclass(frozen=True, slots=True)
 class Peers:
     """`urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
-    charger's latest connection; `position` is the position of the log that this process has followed."""
+    charger's latest connection; `position` is the position of the log that this process has followed, and
+    `settled` waits for one: a caller reads what the peer has written, as if this process had."""
 
     is_here: Callable[[ChargerKey], bool]
     owner_of: Callable[[ChargerKey], Awaitable[str | None]]
     position: Callable[[], int]
+    settled: Callable[[int], Awaitable[bool]]
     urls: Mapping[str, str] = field(default_factory=dict)
     sockets: Mapping[str, Path] = field(default_factory=dict)
 
@@ -74,6 +76,8 @@ class Peers:
             answer = await client.request(
                 request.method, request.url.path, content=body, headers={**headers, PASSED_ON: "1"}
             )
+        if (written_to := answer.headers.get(LOG_POSITION)) is not None:
+            await self.settled(int(written_to))
         kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
 

@@ -183,7 +183,14 @@ class Service:
             readiness=self.readiness,
             metrics=self.metrics,
             connected=_connected(self.settings, connections),
-            peers=Peers(connections.connected, conditions.owner_of, self._followed_to, self.settings.peers, sockets),
+            peers=Peers(
+                connections.connected,
+                conditions.owner_of,
+                self._followed_to,
+                self.settled,
+                self.settings.peers,
+                sockets,
+            ),
         )
         return create_app(self.container, process)
 
