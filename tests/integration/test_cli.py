@@ -52,7 +52,7 @@ def test_refused_command_explains_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_serve_on_a_taken_address_explains_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -66,7 +66,7 @@ def test_an_address_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
         assert "127.0.0.1" in done.stderr
 
 
-def test_a_setting_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_invalid_setting_is_a_usage_error(tmp_path: Path) -> None:
     done = access_policy("serve", "--data", str(tmp_path), ACCESS_POLICY_STORE_URL="oracle://x")
 
     assert done.returncode == 2

@@ -93,7 +93,7 @@ def test_local_times_are_those_of_the_depot(cli: Cli) -> None:
     assert "2030-01-10 08:00:00 CET" in cli("overrides", "bay-1").stdout
 
 
-def test_vehicles_are_registered_found_suspended_and_forgotten(cli: Cli) -> None:
+def test_vehicles_are_registered_found_suspended_and_removed(cli: Cli) -> None:
     cli(
         "agreements",
         "put",
@@ -177,7 +177,7 @@ def test_a_registry_is_imported_by_its_plan_and_exported(cli: Cli, tmp_path: Pat
     assert "1 unchanged" in cli("registry", "import", str(tmp_path / "export.csv")).stdout
 
 
-def test_a_proposal_is_weighed(cli: Cli, tmp_path: Path) -> None:
+def test_what_if_counts_the_differences(cli: Cli, tmp_path: Path) -> None:
     cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record")
     changes = tmp_path / "changes.json"
     changes.write_text('{"baseline_mode": "freevend"}')

@@ -48,7 +48,7 @@ def test_agreements_put_with_one_field_keeps_all_others_and_prints_the_change(na
         ("--no-end", {"valid_until": None}, "valid_until: 2027-05-31T22:00:00Z -> nothing"),
     ],
 )
-def test_agreements_put_widens_only_by_an_option_that_says_so(
+def test_agreements_put_widens_only_by_an_explicit_option(
     narrow: Cli, option: str, emptied: dict[str, object], said: str
 ) -> None:
     before = narrow.json("agreements", "show", "couriers")
@@ -92,7 +92,7 @@ def test_vehicles_put_prints_identifiers_that_it_replaces(cli: Cli) -> None:
     assert "identifiers: mac …5E6F -> rfid …B2C3" in printed
 
 
-def test_depots_put_with_one_field_keeps_the_kinds_that_count(cli: Cli) -> None:
+def test_depots_put_with_one_field_keeps_its_identifier_kinds(cli: Cli) -> None:
     cli("depots", "put", "north", "--identifier-kind", "mac", "--longest-override-days", "3")
     before = cli.json("depots", "show", "north")
 

@@ -52,7 +52,7 @@ def test_if_match_is_sent_and_refused_when_the_version_has_moved_on(cli: Cli) ->
     assert refused.stderr.startswith("access-policy: ")
 
 
-def test_calendars_are_listed_with_how_many_days_they_have(cli: Cli) -> None:
+def test_calendars_are_listed_with_their_number_of_days(cli: Cli) -> None:
     assert "no calendars" in cli("calendars", "list", "north").stderr
     cli("calendars", "put", "north", "holidays", "2026-12-25..2026-12-26=Christmas", "--name", "Holidays")
 
@@ -71,13 +71,13 @@ def test_json_is_one_document_of_all_pages_and_nothing_else(cli: Cli) -> None:
     assert everything.stderr == ""
 
 
-def test_what_stands_after_two_dashes_is_no_option(cli: Cli) -> None:
+def test_argument_after_two_dashes_is_not_an_option(cli: Cli) -> None:
     cli("vehicles", "put", "bus-1", "--name", "Bus 1")
 
     assert cli("vehicles", "show", "--", "--json", status=1).stderr == "access-policy: There is no such vehicle.\n"
 
 
-def test_the_newest_attempts_are_said_to_be_some(cli: Cli) -> None:
+def test_attempts_list_with_more_rows_says_that_it_shows_the_newest(cli: Cli) -> None:
     for number in range(3):
         cli("decide", "bay-1", "rfid", f"04FFFFFFFFFF0{number}", "--record")
 
@@ -85,7 +85,7 @@ def test_the_newest_attempts_are_said_to_be_some(cli: Cli) -> None:
     assert cli("attempts", "list", "--limit", "3").stderr == ""
 
 
-def test_the_only_override_is_lifted_without_its_name_and_one_of_several_is_to_be_named(cli: Cli) -> None:
+def test_lift_without_an_id_lifts_the_only_override_and_asks_which_of_several(cli: Cli) -> None:
     assert "no override" in cli("lift", "bay-1", status=1).stderr
     for reason in ("one", "two"):
         cli("override", "bay-1", "freevend", "--reason", reason, "--from", "2027-06-01 08:00", "--for", "2h")
@@ -110,7 +110,7 @@ def test_a_proposal_needs_no_file_and_shows_examples(cli: Cli) -> None:
     cli("what-if", *period, status=2)
 
 
-def test_a_service_that_is_not_ready_is_shown_so_with_status_one(cli: Cli, asked: ToTheApp) -> None:
+def test_status_when_the_service_is_not_ready_exits_with_one(cli: Cli, asked: ToTheApp) -> None:
     assert cli("status").stdout.startswith("ready: ")
     asked.api.replace_process(readiness=_store_is_away)
 
@@ -140,7 +140,7 @@ mode_control = { kind = "configuration_key", key = "OurFree", managed_value = "o
 """
 
 
-def test_a_profile_of_ones_own_is_put_from_a_file_shown_and_removed(cli: Cli, tmp_path: Path) -> None:
+def test_profile_put_from_a_file_is_shown_and_removed(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
     file.write_text(OURS)
     cli("profile", "put", "ours-1.6", str(file))
@@ -153,7 +153,7 @@ def test_a_profile_of_ones_own_is_put_from_a_file_shown_and_removed(cli: Cli, tm
 
 
 @pytest.mark.parametrize(("text", "complaint"), [("title = ", "ours.toml"), ('title = "Ours"', "protocols")])
-def test_a_profile_file_that_cannot_be_used_is_one_readable_line(
+def test_profile_put_with_an_invalid_file_explains_in_one_line(
     cli: Cli, tmp_path: Path, text: str, complaint: str
 ) -> None:
     file = tmp_path / "ours.toml"
@@ -163,5 +163,5 @@ def test_a_profile_file_that_cannot_be_used_is_one_readable_line(
     assert complaint in result.stderr
 
 
-def test_a_probe_of_a_charger_that_is_away_says_so(cli: Cli) -> None:
+def test_probe_of_a_disconnected_charger_is_refused(cli: Cli) -> None:
     assert "not connected" in cli("chargers", "probe", "bay-1", status=1).stderr

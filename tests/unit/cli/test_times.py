@@ -13,7 +13,7 @@ def attempt(cli: Cli) -> None:
     cli("decide", "bay-1", "rfid", "04FFFFFFFFFFFF", "--record")  # at noon UTC
 
 
-def test_attempts_are_shown_on_the_clock_of_their_depot(cli: Cli) -> None:
+def test_attempts_are_shown_in_the_time_zone_of_their_depot(cli: Cli) -> None:
     attempt(cli)
 
     assert "2026-11-18 13:00:00 CET" in cli("attempts", "list").stdout
@@ -24,7 +24,7 @@ def test_attempts_are_shown_on_the_clock_of_their_depot(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("about", [(), ("--charger", "bay-1"), ("--depot", "north")])
-def test_a_time_without_an_offset_is_the_depots(cli: Cli, about: tuple[str, ...]) -> None:
+def test_time_without_an_offset_is_in_the_depots_zone(cli: Cli, about: tuple[str, ...]) -> None:
     attempt(cli)
 
     assert len(cli.json("attempts", "list", "--from", "2026-11-18 13:00", *about)["items"]) == 1
@@ -32,7 +32,7 @@ def test_a_time_without_an_offset_is_the_depots(cli: Cli, about: tuple[str, ...]
     assert len(cli.json("attempts", "list", "--from", "2026-11-18T12:00:00Z", *about)["items"]) == 1
 
 
-def test_which_zone_is_asked_where_depots_are_in_several_and_none_is_named(cli: Cli) -> None:
+def test_time_without_an_offset_and_several_zones_is_refused(cli: Cli) -> None:
     cli(*LISBON)
     agreement = ("agreements", "put", "couriers", "--name", "C", "--fleet", "City", "--valid-from", "2026-06-01")
 
@@ -42,12 +42,12 @@ def test_which_zone_is_asked_where_depots_are_in_several_and_none_is_named(cli: 
     assert cli.json("agreements", "show", "couriers")["valid_from"] == "2026-05-31T23:00:00Z"
 
 
-def test_a_charger_is_shown_on_its_own_clock(cli: Cli) -> None:
+def test_charger_is_shown_in_its_own_time_zone(cli: Cli) -> None:
     cli(*LISBON)
     cli("override", "bay-1", "freevend", "--reason", "visit", "--from", "2026-11-19 08:00", "--for", "2h")
 
     assert "from 2026-11-19 08:00:00 CET, until 2026-11-19 10:00:00 CET" in cli("chargers", "show", "bay-1").stdout
 
 
-def test_a_zone_that_does_not_exist_is_refused_whatever_the_command(cli: Cli) -> None:
+def test_unknown_time_zone_is_refused_by_every_command(cli: Cli) -> None:
     assert "unknown time zone 'Mars/Olympus'" in cli("--time-zone", "Mars/Olympus", "depots", "list", status=1).stderr

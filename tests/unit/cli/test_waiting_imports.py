@@ -29,7 +29,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "POLL_EVERY_S", 0.0)
 
 
-def test_an_import_that_another_process_holds_or_lost_is_applied_again_until_it_has_ended() -> None:
+def test_import_queued_or_lost_by_another_process_is_applied_again_until_it_ends() -> None:
     asked: list[str] = []
     cli = cli_of([state("applying"), state("planned"), state("applying"), state("applying"), state("applied")], asked)
 
@@ -37,7 +37,7 @@ def test_an_import_that_another_process_holds_or_lost_is_applied_again_until_it_
     assert asked == ["POST", "GET", "POST", "GET", "GET"]
 
 
-def test_an_import_that_was_refused_after_it_had_waited_says_why() -> None:
+def test_import_refused_after_waiting_shows_the_reason() -> None:
     cli = cli_of([state("applying"), state("planned", "the registry has changed since")], [])
 
     assert "the registry has changed since" in cli("registry", "apply", "p-1", status=1).output

@@ -37,7 +37,7 @@ def whole(first: str, after: str, mode: str = "freevend") -> dict[str, Any]:
     return segment(berlin(first), berlin(after), mode, "baseline")
 
 
-def test_a_week_over_a_clock_change_is_drawn_so() -> None:
+def test_week_with_a_clock_change_is_drawn_in_real_length() -> None:
     nights = [
         whole("2027-03-27T00:00", "2027-03-27T22:00"),
         segment(berlin("2027-03-27T22:00"), berlin("2027-03-28T06:00"), "managed"),
@@ -129,7 +129,7 @@ def test_a_window_shorter_than_a_cell_is_seen() -> None:
     assert cells(day) == FREE * 20 + BOTH + FREE * 27
 
 
-def test_what_is_not_asked_for_stays_empty_and_overrides_are_told_apart() -> None:
+def test_hours_outside_the_period_are_empty_and_overrides_have_their_own_form() -> None:
     _, day, *_ = lines(
         [segment(berlin("2026-11-20T06:00"), berlin("2026-11-20T12:00"), "freevend", "override", "visit")]
     )

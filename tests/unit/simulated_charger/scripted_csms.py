@@ -1,4 +1,4 @@
-"""A tiny central system that answers as it is told, and checks each frame of a charger against the published schemas."""
+"""A scripted central system, which validates each frame of a charger against the published schemas."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NOW = "2026-03-02T08:00:00Z"
 
 
 class Refuse(Exception):
-    """Raised by a scripted answer: a CALLERROR with this code."""
+    """A scripted answer raises it to send a CALLERROR with this code."""
 
 
 class ScriptedCsms:
-    """`answers` by action: a payload, or a function of the request (None: no answer). `calls` is all that came."""
+    """`answers` by action: a payload, or a function of the request (None: no answer). `calls` has all received CALLs."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answering] = {
@@ -67,7 +67,7 @@ class ScriptedCsms:
             await self._changed.wait_for(condition)
 
     async def ask(self, action: str, payload: Payload | None = None, *, timeout_s: float = 5.0) -> Payload:
-        """The charger's answer; a CALLERROR is returned as {"error": code}."""
+        """Return the charger's answer; a CALLERROR is {"error": code}."""
         assert self._socket is not None
         message_id = f"csms-{len(self._waiting)}"
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Links that break, chargers that decide alone, and chargers that do what they should not."""
+"""Lost connections, offline decisions, and defects of simulated chargers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ async def away(charger: SimulatedCharger) -> None:
 
 
 @pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
-async def test_offline_listed_cards_start_and_others_do_not(csms: ScriptedCsms, spec: MakeSpec, protocol: str) -> None:
+async def test_charger_when_offline_accepts_listed_cards_only(
+    csms: ScriptedCsms, spec: MakeSpec, protocol: str
+) -> None:
     async with SimulatedCharger(spec(protocol)) as charger:
         await charger.until_ready()
         assert await csms.ask("SendLocalList", listed(protocol, CARD)) == {"status": "Accepted"}
@@ -70,7 +72,7 @@ async def test_offline_listed_cards_start_and_others_do_not(csms: ScriptedCsms, 
     assert (unknown.charged, unknown.decided_by) == (False, DecidedBy.OFFLINE_RULE)
 
 
-async def test_a_session_that_happened_offline_is_told_later_with_its_own_times(
+async def test_charger_after_an_outage_reports_the_offline_session_with_its_own_times(
     csms: ScriptedCsms, spec: MakeSpec
 ) -> None:
     clock = Clock()
@@ -93,7 +95,7 @@ async def test_a_session_that_happened_offline_is_told_later_with_its_own_times(
     assert len(csms.came("BootNotification")) == 1
 
 
-async def test_offline_events_say_so_in_2_0_1_and_keep_their_order(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_transaction_events_made_offline_are_marked_and_sent_in_order(csms: ScriptedCsms, spec: MakeSpec) -> None:
     unknown_too = {"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true"}
 
     async with SimulatedCharger(spec(OCPP201, settings=unknown_too)) as charger:
@@ -106,9 +108,7 @@ async def test_offline_events_say_so_in_2_0_1_and_keep_their_order(csms: Scripte
     assert [(event["seqNo"], event["offline"]) for event in csms.came("TransactionEvent")] == [(0, True), (1, True)]
 
 
-async def test_a_refusal_of_a_replayed_start_ends_a_session_that_is_still_running(
-    csms: ScriptedCsms, spec: MakeSpec
-) -> None:
+async def test_replayed_start_when_refused_ends_the_running_session(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["StartTransaction"] = {"transactionId": 4, "idTagInfo": {"status": "Invalid"}}
 
     async with SimulatedCharger(spec(settings={"AllowOfflineTxForUnknownId": "true"})) as charger:
@@ -124,7 +124,7 @@ async def test_a_refusal_of_a_replayed_start_ends_a_session_that_is_still_runnin
     assert csms.came("StopTransaction")[0]["reason"] == "DeAuthorized"
 
 
-async def test_a_start_that_was_never_answered_is_stopped_with_minus_one(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_stop_of_an_unanswered_start_has_transaction_id_minus_one(csms: ScriptedCsms, spec: MakeSpec) -> None:
     def refuse(start: Payload) -> Payload:
         raise Refuse("InternalError")
 
@@ -140,7 +140,7 @@ async def test_a_start_that_was_never_answered_is_stopped_with_minus_one(csms: S
     assert csms.came("StopTransaction")[0]["transactionId"] == -1
 
 
-async def test_a_cached_permission_is_used_until_it_expires(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_cached_permission_is_used_until_it_expires(csms: ScriptedCsms, spec: MakeSpec) -> None:
     clock = Clock()
     until_nine = {"status": "Accepted", "expiryDate": "2026-03-02T09:00:00Z"}
     csms.answers["Authorize"] = {"idTagInfo": until_nine}
@@ -161,7 +161,9 @@ async def test_a_cached_permission_is_used_until_it_expires(csms: ScriptedCsms, 
 
 
 @pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
-async def test_the_local_list_has_limits_and_versions(csms: ScriptedCsms, spec: MakeSpec, protocol: str) -> None:
+async def test_local_list_update_respects_limits_and_versions(
+    csms: ScriptedCsms, spec: MakeSpec, protocol: str
+) -> None:
     cards = [Identifier.rfid(f"0400000{n}") for n in range(4)]
 
     async with SimulatedCharger(spec(protocol, local_list_capacity=3, local_list_per_message=2)) as charger:
@@ -177,7 +179,7 @@ async def test_the_local_list_has_limits_and_versions(csms: ScriptedCsms, spec: 
     assert list(version.values()) == [6]
 
 
-async def test_the_link_comes_back_by_itself_without_a_new_boot(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_that_loses_its_connection_reconnects_without_a_boot(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
         charger.lose_connection()
@@ -187,7 +189,7 @@ async def test_the_link_comes_back_by_itself_without_a_new_boot(csms: ScriptedCs
 
 
 @pytest.mark.parametrize(("protocol", "action"), [(OCPP16, "StopTransaction"), (OCPP201, "TransactionEvent")])
-async def test_after_a_power_cut_it_boots_and_ends_what_was_interrupted(
+async def test_charger_after_a_power_cut_boots_and_ends_the_interrupted_session(
     csms: ScriptedCsms, spec: MakeSpec, protocol: str, action: str
 ) -> None:
     async with SimulatedCharger(spec(protocol)) as charger:
@@ -207,9 +209,7 @@ async def test_after_a_power_cut_it_boots_and_ends_what_was_interrupted(
     assert "PowerLoss" in str(csms.came(action)[-1])
 
 
-async def test_a_genuine_fault_ends_the_session_and_refuses_cards_until_repaired(
-    csms: ScriptedCsms, spec: MakeSpec
-) -> None:
+async def test_fault_ends_the_session_and_refuses_cards_until_repaired(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
         await charger.plug_in(1)
@@ -224,14 +224,14 @@ async def test_a_genuine_fault_ends_the_session_and_refuses_cards_until_repaired
     assert "GroundFailure" in [status["errorCode"] for status in csms.came("StatusNotification")]
 
 
-async def test_a_charger_may_never_answer(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_with_never_answers_is_silent(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(behaviour=Behaviour(never_answers=EVERYTHING))) as charger:
         await charger.until_ready()
         with pytest.raises(TimeoutError):
             await csms.ask("ClearCache", timeout_s=0.05)
 
 
-async def test_a_charger_may_answer_late(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_with_an_answer_delay_answers_late(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(behaviour=Behaviour(answer_delay_s=0.05))) as charger:
         await charger.until_ready()
         with pytest.raises(TimeoutError):
@@ -239,9 +239,7 @@ async def test_a_charger_may_answer_late(csms: ScriptedCsms, spec: MakeSpec) -> 
         assert await csms.ask("ClearCache") == {"status": "Accepted"}
 
 
-async def test_a_charger_may_reuse_ids_spell_tags_its_own_way_and_add_fields(
-    csms: ScriptedCsms, spec: MakeSpec
-) -> None:
+async def test_charger_with_defects_reuses_ids_changes_tags_and_adds_fields(csms: ScriptedCsms, spec: MakeSpec) -> None:
     sloppy = Behaviour(
         reuses_message_ids=True, lower_case_tags=True, tag_suffix="-0123456789-0123456789", extra_fields={"hello": 1}
     )
@@ -257,7 +255,7 @@ async def test_a_charger_may_reuse_ids_spell_tags_its_own_way_and_add_fields(
     csms.violations.clear()
 
 
-async def test_an_unanswered_question_is_no_permission(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_unanswered_authorize_is_not_a_permission(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["Authorize"] = lambda request: None
 
     async with SimulatedCharger(spec(call_timeout_s=0.05)) as charger:
@@ -269,7 +267,7 @@ async def test_an_unanswered_question_is_no_permission(csms: ScriptedCsms, spec:
     assert (outcome.charged, outcome.status) == (False, "NoAnswer")
 
 
-async def test_frames_can_be_watched_and_are_remembered_up_to_a_bound(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_frames_are_passed_to_the_listener_and_kept_up_to_the_bound(csms: ScriptedCsms, spec: MakeSpec) -> None:
     watched = []
 
     async with SimulatedCharger(spec(keep_frames=2), on_frame=watched.append) as charger:
@@ -280,7 +278,7 @@ async def test_frames_can_be_watched_and_are_remembered_up_to_a_bound(csms: Scri
     assert list(charger.frames) == watched[-2:]
 
 
-async def test_without_its_protocol_agreed_to_it_says_nothing_and_tries_again(spec: MakeSpec) -> None:
+async def test_charger_without_its_subprotocol_sends_nothing_and_reconnects(spec: MakeSpec) -> None:
     said: list[str | bytes] = []
     came, came_again = asyncio.Event(), asyncio.Event()
 
@@ -297,7 +295,7 @@ async def test_without_its_protocol_agreed_to_it_says_nothing_and_tries_again(sp
     assert said == []
 
 
-def test_a_protocol_that_is_not_modelled_is_refused() -> None:
+def test_charger_with_an_unsupported_protocol_is_refused() -> None:
     spec = ChargerSpec(url="ws://127.0.0.1:1/ocpp", charge_point_id="BAY-1", protocol="ocpp1.5")
 
     with pytest.raises(ValueError, match=r"speak ocpp1\.6, ocpp2\.0\.1"):

@@ -1,4 +1,4 @@
-"""An OCPP 1.6 charger: what it sends while people come and go, and what it answers."""
+"""A simulated OCPP 1.6 charger: its messages during visits, and its answers to commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refusing(status: str) -> Payload:
     return {"idTagInfo": {"status": status}}
 
 
-async def test_it_boots_reports_all_connectors_and_identifies_itself(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_boots_identifies_itself_and_reports_all_connectors(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(connectors=2, password="secret")) as charger:
         await charger.until_ready()
         await csms.until(lambda: len(csms.came("StatusNotification")) == 3)
@@ -37,9 +37,7 @@ async def test_it_boots_reports_all_connectors_and_identifies_itself(csms: Scrip
     assert [status["connectorId"] for status in csms.came("StatusNotification")] == [0, 1, 2]
 
 
-async def test_a_card_starts_a_session_whose_energy_rises_until_the_driver_leaves(
-    csms: ScriptedCsms, spec: MakeSpec
-) -> None:
+async def test_card_starts_a_session_whose_energy_rises_until_unplugged(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(sample_every_s=0.01, time_compression=3600)) as charger:
         await charger.until_ready()
         await charger.plug_in(1)
@@ -60,7 +58,7 @@ async def test_a_card_starts_a_session_whose_energy_rises_until_the_driver_leave
     assert statuses == ["Available", "Preparing", "Charging", "Finishing", "Available"]
 
 
-async def test_the_same_card_stops_what_it_started(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_card_presented_again_stops_its_session(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
         await charger.plug_in(1)
@@ -70,7 +68,7 @@ async def test_the_same_card_stops_what_it_started(csms: ScriptedCsms, spec: Mak
     assert [(stop["reason"], stop["idTag"]) for stop in csms.came("StopTransaction")] == [("Local", CARD.value)]
 
 
-async def test_a_refused_card_draws_nothing_and_the_driver_sees_the_status(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_refused_card_gets_no_energy_and_the_driver_sees_the_status(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["Authorize"] = refusing("Blocked")
 
     async with SimulatedCharger(spec()) as charger:
@@ -82,7 +80,7 @@ async def test_a_refused_card_draws_nothing_and_the_driver_sees_the_status(csms:
     assert csms.came("StartTransaction") == []
 
 
-async def test_a_vehicle_presents_itself_at_plug_in(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_vehicle_with_autocharge_presents_itself_at_plug_in(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
         outcome = await charger.try_to_charge(vehicle=CAR)
@@ -104,7 +102,7 @@ async def test_a_start_that_is_refused_is_stopped_as_deauthorised(csms: Scripted
     assert (stop["transactionId"], stop["reason"]) == (9, "DeAuthorized")
 
 
-async def test_without_stop_on_invalid_a_refused_start_only_loses_its_power(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_refused_start_without_stop_on_invalid_only_loses_its_power(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["StartTransaction"] = {"transactionId": 9, **refusing("Invalid")}
 
     async with SimulatedCharger(spec(settings={"StopTransactionOnInvalidId": "false"})) as charger:
@@ -117,7 +115,7 @@ async def test_without_stop_on_invalid_a_refused_start_only_loses_its_power(csms
     assert csms.came("StopTransaction") == []
 
 
-async def test_a_charger_that_ignores_refusals_goes_on_delivering(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_that_ignores_refusals_keeps_delivering(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["Authorize"] = refusing("Invalid")
     csms.answers["StartTransaction"] = {"transactionId": 9, **refusing("Invalid")}
     defect = Behaviour(ignores_refusal=True)
@@ -136,7 +134,7 @@ async def test_a_charger_that_ignores_refusals_goes_on_delivering(csms: Scripted
     assert csms.came("StopTransaction")[0]["reason"] == "Remote"
 
 
-async def test_an_error_status_can_follow_a_refusal_and_goes_with_the_cable(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_error_status_after_a_refusal_clears_when_unplugged(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["Authorize"] = refusing("Invalid")
     defect = Behaviour(after_refusal=AfterRefusal(error_code="OtherError", vendor_error_code="AuthFailed"))
 
@@ -150,7 +148,7 @@ async def test_an_error_status_can_follow_a_refusal_and_goes_with_the_cable(csms
     assert [(status["errorCode"], status["vendorErrorCode"]) for status in faulted] == [("OtherError", "AuthFailed")]
 
 
-async def test_freevend_starts_at_plug_in_without_asking_and_ends_with_the_next_plug_in(
+async def test_freevend_starts_at_plug_in_without_authorize_until_switched_off(
     csms: ScriptedCsms, spec: MakeSpec
 ) -> None:
     async with SimulatedCharger(spec(freevend=FreevendKey())) as charger:
@@ -172,7 +170,7 @@ async def test_freevend_starts_at_plug_in_without_asking_and_ends_with_the_next_
     assert [start["idTag"] for start in csms.came("StartTransaction")] == ["FREE"]
 
 
-async def test_a_switch_that_needs_a_reboot_says_so_and_waits_for_it(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_switch_that_needs_a_reboot_takes_effect_after_it(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(freevend=FreevendKey(needs_reboot=True))) as charger:
         await charger.until_ready()
         written = await csms.ask("ChangeConfiguration", {"key": "Cst_FreeVendActive", "value": "true"})
@@ -183,7 +181,9 @@ async def test_a_switch_that_needs_a_reboot_says_so_and_waits_for_it(csms: Scrip
         assert (written, before, charger.freevend_active) == ({"status": "RebootRequired"}, False, True)
 
 
-async def test_a_charger_may_forget_its_settings_at_boot(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_that_forgets_its_settings_has_factory_values_after_a_boot(
+    csms: ScriptedCsms, spec: MakeSpec
+) -> None:
     defect = Behaviour(forgets_settings_at_boot=True)
 
     async with SimulatedCharger(spec(freevend=FreevendKey(), behaviour=defect)) as charger:
@@ -194,7 +194,7 @@ async def test_a_charger_may_forget_its_settings_at_boot(csms: ScriptedCsms, spe
         assert not charger.freevend_active
 
 
-async def test_a_charger_may_accept_a_write_and_keep_the_old_value(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_that_ignores_writes_accepts_and_keeps_the_old_value(csms: ScriptedCsms, spec: MakeSpec) -> None:
     defect = Behaviour(ignores_writes_to=frozenset({"Cst_FreeVendActive"}))
 
     async with SimulatedCharger(spec(freevend=FreevendKey(), behaviour=defect)) as charger:
@@ -218,7 +218,7 @@ async def test_a_charger_may_accept_a_write_and_keep_the_old_value(csms: Scripte
         ("Cst_FreeVendActive", "true", "NotSupported"),
     ],
 )
-async def test_a_write_is_answered_by_what_the_key_allows(
+async def test_write_is_answered_according_to_the_key(
     csms: ScriptedCsms, spec: MakeSpec, key: str, value: str, status: str
 ) -> None:
     async with SimulatedCharger(spec()) as charger:
@@ -242,14 +242,16 @@ async def test_a_write_is_answered_by_what_the_key_allows(
         ("ChangeConfiguration", {"key": "LocalPreAuthorize"}, {"error": "ProtocolError"}),
     ],
 )
-async def test_it_answers(csms: ScriptedCsms, spec: MakeSpec, action: str, payload: Payload, answer: Payload) -> None:
+async def test_command_is_answered(
+    csms: ScriptedCsms, spec: MakeSpec, action: str, payload: Payload, answer: Payload
+) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
 
         assert await csms.ask(action, payload) == answer
 
 
-async def test_a_remote_start_asks_back_and_charges(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_remote_start_is_authorised_and_charges(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec()) as charger:
         await charger.until_ready()
         await charger.plug_in(1)
@@ -259,7 +261,7 @@ async def test_a_remote_start_asks_back_and_charges(csms: ScriptedCsms, spec: Ma
     assert csms.came("Authorize") == [{"idTag": "APP"}]
 
 
-async def test_while_pending_it_only_answers_and_boots_when_triggered(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_while_pending_only_answers_and_boots_when_triggered(csms: ScriptedCsms, spec: MakeSpec) -> None:
     csms.answers["BootNotification"] = {"status": "Pending", "currentTime": "2026-03-02T08:00:00Z", "interval": 300}
 
     async with SimulatedCharger(spec()) as charger:

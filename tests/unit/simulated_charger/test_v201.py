@@ -1,4 +1,4 @@
-"""An OCPP 2.0.1 charging station: transactions, tokens, the device model, messages to the driver."""
+"""A simulated OCPP 2.0.1 charger: transactions, tokens, the device model and messages to the driver."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ async def test_freevend_is_a_variable_and_starts_without_authorisation(csms: Scr
     ]
 
 
-async def test_variables_are_refused_by_what_is_unknown(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_unknown_component_and_variable_are_refused_separately(csms: ScriptedCsms, spec: MakeSpec) -> None:
     asked = [
         variable("AuthCtrlr", "Enabled"),
         variable("TeaCtrlr", "Enabled"),
@@ -175,7 +175,7 @@ async def test_variables_are_refused_by_what_is_unknown(csms: ScriptedCsms, spec
     assert many == {"error": "OccurrenceConstraintViolation"}
 
 
-async def test_the_base_report_comes_in_parts_and_tells_what_can_be_written(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_base_report_comes_in_parts_with_mutability(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(OCPP201, freevend=FreevendVariable(readonly=True))) as charger:
         await charger.until_ready()
         await csms.ask("GetBaseReport", {"requestId": 7, "reportBase": "FullInventory"})
@@ -271,14 +271,16 @@ async def test_a_reset_on_idle_waits_for_the_driver(csms: ScriptedCsms, spec: Ma
         ("Reset", {}, {"error": "OccurrenceConstraintViolation"}),
     ],
 )
-async def test_it_answers(csms: ScriptedCsms, spec: MakeSpec, action: str, payload: Payload, answer: Payload) -> None:
+async def test_command_is_answered(
+    csms: ScriptedCsms, spec: MakeSpec, action: str, payload: Payload, answer: Payload
+) -> None:
     async with SimulatedCharger(spec(OCPP201)) as charger:
         await charger.until_ready()
 
         assert await csms.ask(action, payload) == answer
 
 
-async def test_an_absent_switch_means_that_everybody_is_asked_for(csms: ScriptedCsms, spec: MakeSpec) -> None:
+async def test_charger_without_a_switch_authorises_everyone(csms: ScriptedCsms, spec: MakeSpec) -> None:
     async with SimulatedCharger(spec(OCPP201)) as charger:
         await charger.until_ready()
         outcome = await charger.try_to_charge(vehicle=Vehicle(), patience_s=0.01)
