@@ -1,4 +1,4 @@
-"""Facts of one attempt at one charger. A test spells out only what it is about; all else is as here."""
+"""Events of one attempt at one charger. A test passes only the fields that it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts of one small depot in Berlin. A test spells out only what it is about; all else is as here."""
+"""Values and events of one small depot in Berlin. A test passes only the fields that it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line against the whole API over stores in memory, in one process: the clock stands still at noon of the tests."""
+"""The command line and the whole API over in-memory stores, in one process. The clock stands still at `NOON`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.http_api import HttpApi, http_api
 
 
 class ToTheApp(httpx.BaseTransport):
-    """Lets the command line, which waits for each answer, ask an application that does not. Remembers what was asked."""
+    """Connects the synchronous command line to the asynchronous application, and keeps the requests."""
 
     def __init__(self, runner: asyncio.Runner, api: HttpApi) -> None:
         self.api = api

@@ -1,8 +1,8 @@
-"""DynamoDB tables for tests: on moto's server, or on the endpoint that is given.
+"""DynamoDB tables for tests: on moto's server, or on an existing endpoint.
 
-`ACCESS_POLICY_TEST_DYNAMODB_URL` names an endpoint; credentials are then the environment's. Moto answers each request on a
-thread of its own and takes back what fails by putting an old copy of the whole table in place, also over what others wrote
-meanwhile. So its requests are made to wait for each other here; and its copies share the items, which nobody changes in place.
+`ACCESS_POLICY_TEST_DYNAMODB_URL` names an existing endpoint; credentials then come from the environment. Moto answers each
+request on a thread of its own and rolls a failed one back by restoring a copy of the whole table, which also undoes concurrent
+writes. Requests are therefore serialised here, and copies share their items, which are never changed in place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _numbers = count(1)
 
 
 def table_url(name: str, endpoint: str) -> str:
-    """As it stands in settings."""
+    """The table's URL for settings."""
     return f"dynamodb://{name}?region={REGION}&endpoint_url={quote(endpoint, safe='')}"
 
 

@@ -1,4 +1,4 @@
-"""A socket in memory beneath a real `BoundedConnection`: the peer's bytes go in, what the server wrote can be counted."""
+"""An in-memory socket under a real `BoundedConnection`: a test sends the peer's bytes and counts those of the server."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ HANDSHAKE = (
 
 
 class Network:
-    """Stands in for an asyncio transport. The peer's bytes wait here while the server does not read; `reads` is whether the
-    peer takes what the server writes."""
+    """A fake asyncio transport. It buffers the peer's bytes while the server does not read; `reads` says whether the peer
+    reads."""
 
     def __init__(self) -> None:
         self.written = 0  # bytes that the server gave away, read by the peer or not
@@ -50,7 +50,7 @@ class Network:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the server has not read from the socket."""
+        """The number of bytes that the server has not read from the socket."""
         return len(self._incoming)
 
     def _deliver(self) -> None:
@@ -95,7 +95,7 @@ class Network:
 
 
 class _Server:
-    """What a connection uses of the library's server: the test itself is the handler."""
+    """The part of the library's server that a connection uses; the test itself is the handler."""
 
     def __init__(self) -> None:
         self.handler_tasks: set[asyncio.Task[None]] = set()

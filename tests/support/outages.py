@@ -1,4 +1,4 @@
-"""An event store that fails when it is told to: before it writes, or after, when nobody hears of it."""
+"""An event store that fails on demand: before it writes, or after it wrote, so that its caller does not know."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from access_policy.application.ports.event_store import (
 
 
 class FailingStore:
-    """`down`: nothing is read or written. `loses_answers`: what is appended is written, and its caller is told nothing.
-    `most`: so many streams, `most_events`: so many events are taken at once. `fails_after`: so many appends succeed before
-    the next ones fail. `failures` counts the appends that failed, by which a test knows that its
-    fault has happened; `sizes` are those of all that were tried, in streams."""
+    """`down`: every call fails. `loses_answers`: an append is written, and fails for its caller. `most` and `most_events`
+    limit the streams and events of one append. `fails_after`: the number of appends that succeed before the next ones fail.
+    `failures` counts failed appends, so that a test knows that its fault has happened; `sizes` holds the number of streams
+    of each append that was tried."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store

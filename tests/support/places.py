@@ -1,4 +1,4 @@
-"""Where read models can lie: a file, or a database of a PostgreSQL server."""
+"""Locations of read models: a file, or a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def databases_of(server: Server) -> Places:
 
 
 def place_of(argument: str) -> Place:
-    """As a process is told of it."""
+    """The location that a process receives as an argument."""
     return argument if argument.startswith("postgresql://") else Path(argument)
 
 
 def migrated(place: Place, projections: Sequence[Projection] = PROJECTIONS) -> Database:
-    """As `access-policy migrate` leaves it."""
+    """Migrate as `access-policy migrate` does, and return the open database."""
     database = database_at(place, "tests")
     with database.writing.begin() as connection:
         prepare(connection, projections)
@@ -69,7 +69,7 @@ def read_models_at(place: Place, projections: Sequence[Projection] = PROJECTIONS
 
 @contextmanager
 def locked(place: Place) -> Iterator[None]:
-    """Somebody else writes, for as long as the block lasts."""
+    """Hold a write lock from another connection for the length of the block."""
     if isinstance(place, str):
         with psycopg.connect(place) as other:
             other.execute("LOCK TABLE projection_positions IN EXCLUSIVE MODE")

@@ -1,7 +1,7 @@
-"""A real PostgreSQL server for tests: the packaged one, started on a free port of this machine, or one that is given.
+"""A real PostgreSQL server for tests: the packaged one on a free port, or an existing one.
 
-`ACCESS_POLICY_TEST_POSTGRES_URL` names a server that runs already, with a user who may create databases. Faults (a stop, a
-pause) are only for the server that this module starts.
+`ACCESS_POLICY_TEST_POSTGRES_URL` names an existing server, with a user who may create databases. Only the packaged server
+can be stopped and paused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _numbers = count(1)
 
 
 class GivenServer:
-    """One that somebody else runs."""
+    """An existing server, which tests do not start or stop."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -70,7 +70,7 @@ def new_database(server: Server, template: str = "template1") -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """One for all tests of the process."""
+    """One server for all tests of this worker."""
     server = a_server()
     yield server
     server.end()
@@ -113,8 +113,8 @@ def own_migrated_template(own_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres", "dynamodb"])
 def databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The service's own files, a migrated database for what can lie in one, or a DynamoDB table for the events: settings of
-    this process and its children."""
+    """Settings for this process and its children: files, a migrated PostgreSQL database for everything, or a DynamoDB table
+    for the events."""
     if request.param == "dynamodb":
         monkeypatch.setenv("ACCESS_POLICY_STORE_URL", request.getfixturevalue("dynamodb_url"))
     if request.param == "postgres":

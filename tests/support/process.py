@@ -1,4 +1,4 @@
-"""The service in a process of its own, and what its store holds afterwards."""
+"""The service in a process of its own, and the decisions in its store afterwards."""
 
 from __future__ import annotations
 

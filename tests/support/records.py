@@ -1,4 +1,4 @@
-"""Where keys, passwords, plans and positions can lie: files of a directory, or a migrated database of a PostgreSQL server."""
+"""Locations of records: the files of a directory, or a migrated PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def migrated_records(postgres_server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def records_database(migrated_records: str) -> str:
-    """Its tables are empty."""
+    """A migrated database whose tables are empty."""
     with psycopg.connect(migrated_records) as connection:
         connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
     return migrated_records
@@ -68,7 +68,7 @@ def records_location(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 def migrated_for_records(url: str) -> None:
-    """As `access-policy migrate` leaves it."""
+    """Migrate the database as `access-policy migrate` does."""
     database = database_at(url, "tests")
     with database.writing.begin() as connection:
         migrate(connection, Part.RECORDS)
@@ -81,7 +81,7 @@ def inside(place: Place, name: str) -> Place:
 
 
 def rows(place: Place, name: str, query: str) -> list[tuple[Any, ...]]:
-    """What another process reads there; changes are committed."""
+    """The rows that another process reads; changes by the query are committed."""
     if isinstance(place, str):
         with psycopg.connect(place) as connection:
             cursor = connection.execute(query)
@@ -91,15 +91,15 @@ def rows(place: Place, name: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def files_holding(place: Place, content: bytes) -> list[str]:
-    """Files of the directory, or of the database once all that was written has come to its files. (A server's write-ahead
-    log is looked at by nobody: it holds what was written until it is rotated.)"""
+    """The files of the directory, or of the database after a checkpoint, that contain `content`. (The server's write-ahead log
+    is left out: it keeps what was written until it is rotated.)"""
     if isinstance(place, Path):
         return [file.name for file in place.iterdir() if content in file.read_bytes()]
     return [name for name, held in files_of(place).items() if content in held]
 
 
 def files_of(url: str) -> dict[str, bytes]:
-    """The files of the database by name, once all that was written has come to them."""
+    """The files of the database by name, after a checkpoint."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
         found = connection.execute(
@@ -111,7 +111,7 @@ def files_of(url: str) -> dict[str, bytes]:
 
 @contextmanager
 def locked(place: Place, name: str, table: str) -> Iterator[None]:
-    """Somebody else writes there, for as long as the block lasts."""
+    """Hold a write lock from another connection for the length of the block."""
     if isinstance(place, str):
         with psycopg.connect(place) as other:
             other.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(sql.Identifier(table)))

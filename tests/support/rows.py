@@ -1,4 +1,4 @@
-"""Read models in plain dictionaries: what row changes mean, said once more without SQL; and recorded events to fold."""
+"""Read models in dictionaries: the meaning of row changes without SQL, and recorded events to fold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACME = TenantId("acme")
 
 
 class Rows:
-    """Tables of rows by primary key. Columns that nobody set are absent."""
+    """Tables of rows by primary key. Columns that were never set are absent."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[tuple[Any, ...], Row]] = {}

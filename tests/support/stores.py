@@ -89,19 +89,19 @@ def notes(stream: str, texts: Sequence[str], *, expected_version: int = 0) -> Ap
 
 
 class Inline(Executor):
-    """Runs at once what it is given: the store's own threads cost more than what they do in memory."""
+    """An executor that runs each call at once: in memory, the store's threads cost more than its work."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         outcome: Future[Any] = Future()
         try:
             outcome.set_result(fn(*args, **kwargs))
-        except Exception as failure:  # noqa: BLE001  handed to whoever awaits it
+        except Exception as failure:  # noqa: BLE001  raised where the future is awaited
             outcome.set_exception(failure)
         return outcome
 
 
 def inline_memory_store() -> RecorderEventStore:
-    """`memory_store` without threads, for tests of many thousand small steps."""
+    """`memory_store` without threads: for virtual time, and for tests with thousands of small steps."""
     store = memory_store()
     for name in ("_readers", "_writer"):
         getattr(store, name).shutdown()

@@ -1,4 +1,4 @@
-"""Facts of switching one charger. A test spells out only what it is about; all else is as here."""
+"""Events of one charger's mode changes. A test passes only the fields that it is about."""
 
 from __future__ import annotations
 

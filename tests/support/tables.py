@@ -1,4 +1,4 @@
-"""What is really in the read models' tables."""
+"""The content of the read models' tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def content(models: ReadModels) -> dict[str, list[dict[str, Any]]]:
 
 
 def as_content(models: ReadModels, rows: Rows) -> dict[str, list[dict[str, Any]]]:
-    """What `content` would say of rows in memory."""
+    """The same for rows in memory, in the form of `content`."""
     return {
         table.name: [_filled(row) for row in rows.table(table.name)]
         for projection in models.projections

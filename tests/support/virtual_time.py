@@ -1,6 +1,6 @@
-"""An event loop whose clock leaps to the next timer whenever nothing else is to be done: ten minutes pass in a moment.
+"""An event loop whose clock jumps to the next timer when no other work is left: ten minutes pass in a moment.
 
-For what runs on the loop alone: a thread's work takes no time by this clock.
+Use it for code that runs on the loop only: work in a thread takes no time by this clock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._leaping.now
 
     def hold(self, seconds: float) -> None:
-        """Work on the loop takes so long: time passes, and nothing else has a turn."""
+        """Let `seconds` pass as if one task had blocked the loop for that long."""
         self._leaping.now += seconds
 
 
