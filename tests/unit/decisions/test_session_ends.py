@@ -11,6 +11,7 @@ import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.application.charging_sessions.lost_sessions import END_WITHIN, WATCHED_AT_LEAST, LostSessionsWatch
+from access_policy.application.deciding.effects import attempt_context
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.other_gateways import TYPES as OTHER_GATEWAYS_TYPES
 from access_policy.application.presence.other_gateways import OtherGateways
@@ -501,7 +502,7 @@ async def test_an_operators_end_is_recorded_with_actor_and_reason_and_frees_the_
 ):
     await begin(chargers)
     (session,) = depot.live.sessions_at(KEY)
-    context = replace(depot.decider.context(depot.attempt(BUS), session.attempt_id), actor="olga")
+    context = replace(attempt_context(depot.attempt(BUS), session.attempt_id), actor="olga")
 
     assert await depot.sessions.ends.by_operator(context, KEY, session, reason="The cable was cut.")
     assert not await depot.sessions.ends.by_operator(context, KEY, session, reason="Again.")

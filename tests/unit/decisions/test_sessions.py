@@ -206,4 +206,4 @@ async def test_a_start_whose_append_failed_once_belongs_to_its_attempt_when_it_c
     assert started.attempt_id == decided.attempt_id
     assert [type(each) for each in await history(depot, started.attempt_id)] == [AccessAllowed, ChargingStarted]
     assert [each.transaction_id for each in depot.live.sessions_at((TENANT, BAY))] == ["101"]
-    assert depot.live.open_attempt((TENANT, BAY), depot.decider.ref(depot.attempt(BUS)), NIGHT) is None
+    assert depot.live.open_attempt((TENANT, BAY), depot.identifiers.of_attempt(depot.attempt(BUS)), NIGHT) is None
