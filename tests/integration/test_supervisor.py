@@ -24,8 +24,9 @@ from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerId
 from access_policy.settings import Settings
 from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
+from tests.support.attempts import recovered
 from tests.support.process import free_port, serving
-from tests.support.stores import happened, recovered
+from tests.support.stores import happened
 
 SPOOLED = ChargerId("CP9")  # a charger that no other test step touches
 START_S = 300  # an upper bound on a busy machine
