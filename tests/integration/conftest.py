@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import aws_fixtures, dynamodb
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
 dynamodb_table, dynamodb_url = dynamodb.dynamodb_table, dynamodb.dynamodb_url
+
+
+@pytest.fixture
+def patient_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processes of a cluster take their time to start: a busy machine starts six of them at once."""
+    monkeypatch.setattr("access_policy.entrypoints.demo.cluster.START_S", 180.0)

@@ -21,7 +21,7 @@ WITHIN_S = 60.0
 
 @pytest.fixture
 async def cluster(
-    tmp_path: Path, migrated_database: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, migrated_database: str, patient_cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Cluster, DemoApi]]:
     keep_everything_in(migrated_database, monkeypatch)
     async with Cluster(tmp_path / "data").running() as running:
