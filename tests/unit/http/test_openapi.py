@@ -35,6 +35,7 @@ from tests.unit.http.conftest import GIVEN, NIGHTS, RFID
 CASES = Length(ci=4, soak=100, of="cases of each operation and mode")
 CHAIN_LENGTH = 10
 CHAINS = Length(ci=4, soak=100, of=f"chains of {CHAIN_LENGTH} requests")
+DERIVED_IN_S = 120  # the document: a second of CPU, and much longer on a busy machine
 NAMED = (  # where a case names what is there
     (ParameterLocation.PATH, ParameterLocation.BODY),
     (ParameterLocation.BODY,),
@@ -164,7 +165,8 @@ def test_every_answer_is_as_documented(
 
 def _schema(api: HttpApi) -> schemathesis.BaseSchema:
     config = CONFIG | {"auth": {"openapi": {"HTTPBearer": {"bearer": api.token()}}}}
-    return schemathesis.openapi.from_asgi("/openapi.json", api.app, config=SchemathesisConfig.from_dict(config))
+    config = SchemathesisConfig.from_dict(config)
+    return schemathesis.openapi.from_asgi("/openapi.json", api.app, config=config, timeout=DERIVED_IN_S)
 
 
 def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str, Any]) -> None:
