@@ -63,7 +63,7 @@ class BareEnvironment:
             env=self.variables() | dict(variables),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
 
     def variables(self) -> dict[str, str]:
