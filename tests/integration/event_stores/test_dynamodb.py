@@ -225,7 +225,7 @@ async def test_who_takes_a_lost_answer_for_a_lost_race_appends_twice_or_conflict
 
     transact = Calls.transact
     monkeypatch.setattr(Calls, "transact", as_another)
-    monkeypatch.setattr(appends.Appends, "_is_there", never)
+    monkeypatch.setattr(appends.Appends, "_is_committed", never)
     monkeypatch.setattr(RecorderEventStore, "_are_stored", lambda store, stored: False)
     async with opened(table) as store:
         aws.answer_lost = lambda action: action == "TransactWriteItems" and aws.calls["answer lost"] == 0
