@@ -353,9 +353,9 @@ async def test_an_append_at_the_limit_is_taken_and_one_beyond_is_refused_before_
         sent = aws.calls.total()
 
         for too_much, limit in (
-            ([notes(f"acme/more/{n}", ["x"]) for n in range(STREAMS_MAX + 1)], "101 items, and it takes 100"),
+            ([notes(f"acme/more/{n}", ["x"]) for n in range(STREAMS_MAX + 1)], "101 items, and the limit is 100"),
             ([notes(A, [incompressible(9_000_000)])], "bytes"),
-            ([notes(A, ["x"] * 10_001)], "10001 events, and it takes 10000"),
+            ([notes(A, ["x"] * 10_001)], "10001 events, and the limit is 10000"),
         ):
             with pytest.raises(AppendTooLarge, match=f"{limit}.*Append them in parts|bytes"):
                 await store.append(too_much)
