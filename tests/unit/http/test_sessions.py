@@ -112,7 +112,7 @@ def test_sessions_end_on_the_command_line_says_what_became_of_the_session(tmp_pa
         said = cli("sessions", "end", attempt, "--reason", "The vehicle has left.")
         cli("sessions", "end", attempt, "--reason", "Again.", status=1)
 
-    assert f"the session of attempt {attempt} is over; charger bay-1 is not connected" in said.stdout
+    assert f"ended the session of attempt {attempt}; charger bay-1 is not connected" in said.stdout
 
 
 async def test_a_depots_longest_session_is_kept_and_shown(api: HttpApi):
