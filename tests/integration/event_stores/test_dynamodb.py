@@ -411,7 +411,7 @@ async def test_the_log_is_read_over_the_borders_of_its_buckets(
 async def test_streams_and_logs_longer_than_one_answer_are_read_whole(faulty: tuple[Stub, AwsAddress]) -> None:
     """An answer has at most 1 MB of a query and 16 MB of a batch."""
     aws, table = faulty
-    texts = [incompressible(700_000, n) for n in range(36)]
+    texts = [incompressible(700_000, n) for n in range(48)]
     async with opened(table, timeout_s=60.0) as store:
         for n, text in enumerate(texts):
             await store.append([notes(A, [text], expected_version=n)])
