@@ -1,4 +1,4 @@
-"""Dispatches what chargers report, and what is decided for them, to the parts of the gateway that act on it.
+"""Dispatches chargers' reports, and decisions about them, to the parts of the gateway that act on them.
 
 The gateway and the decider publish; the mode controller, the follow-up, remote starts and the displays subscribe. They
 act through the gateway, so neither side can be constructed with the other.

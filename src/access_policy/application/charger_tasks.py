@@ -1,4 +1,4 @@
-"""Work on chargers side by side: one task per charger, so that a silent charger delays nobody else."""
+"""Concurrent work on chargers: one task per charger, so that an unresponsive charger delays no other."""
 
 from __future__ import annotations
 

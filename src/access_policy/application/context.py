@@ -1,4 +1,4 @@
-"""Who does what on whose behalf: the part of an envelope that a command brings along."""
+"""The context of a command: the actor, the request, and the rest of the envelope that it determines."""
 
 from __future__ import annotations
 

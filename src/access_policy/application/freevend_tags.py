@@ -38,7 +38,7 @@ class FreevendTags:
         def check(value: Identifier) -> None:
             if _key(value) in forbidden:
                 raise IdentifierIsFreevendTag(
-                    "This is the tag that chargers send for their own freevend sessions, whoever charges; it cannot identify a "
+                    "This is the tag that chargers send for their own freevend sessions; it cannot identify a "
                     "vehicle. Register the vehicle's card, MAC or contract id.",
                     pointer="/identifier/value",
                 )

@@ -120,7 +120,7 @@ def attempt_of(report: StartReport) -> AccessAttempt:
 
 
 def completed(report: StartReport, record: TransactionRecord) -> StartReport:
-    """The report with the connector and the meter value that the charger announced before."""
+    """The report, completed with the connector and the meter value that the charger announced before."""
     return replace(
         report,
         connector_id=record.connector_id if report.connector_id is None else report.connector_id,

@@ -1,9 +1,9 @@
-"""Sessions whose end the charger never reported are ended with the reason `lost`.
+"""Ends sessions whose end the charger never reported, with the reason `lost`.
 
-A session cannot be under way any more when its connector reports Available, when another transaction started on the
-connector, when the charger is retired, or when it drew no energy for longer than its depot allows. Level-triggered: a look at
-all open sessions every few seconds finds them, also after a restart and after a failed append. A charger's own report that
-comes later replaces the conclusion (`SessionEnds`).
+A session is certainly over when its connector reports Available, when another transaction started on the connector,
+when the charger is retired, or when it drew no energy for longer than its depot allows. Level-triggered: a check of
+all open sessions every few seconds finds them, also after a restart and after a failed append. The charger's own
+later report replaces the conclusion (`SessionEnds`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ END_WITHIN = timedelta(minutes=10)  # a start reported late is followed by its e
 
 
 class LostSessions:
-    """Ends sessions that are over for certain."""
+    """Ends sessions that are certainly over."""
 
     def __init__(self, view: DecisionView, live: RecentActivity, ends: SessionEnds, clock: Clock) -> None:
         self._view = view
@@ -46,26 +46,26 @@ class LostSessions:
         await self.check(key)
 
     async def check(self, key: ChargerKey) -> None:
-        """Look at the charger's sessions now. While the store is down they wait for the next look."""
+        """Check the charger's sessions now. While the store is down they wait for the next check."""
         try:
             await self.look_at(key)
         except StoreUnavailable as outage:
             log.warning("lost sessions of charger %s wait for the store: %s", key[1], outage)
 
     async def look_at(self, key: ChargerKey) -> None:
-        """Raises `StoreUnavailable`: the next look tries again."""
+        """Raises `StoreUnavailable`: the next check retries."""
         policy = self._view.known_policy(*key)
         if policy is not None:
             for session, at in list(_impossible(policy, self._live, key, self._clock.now())):
                 await self._ends.lost(key, session, at=at)
 
     async def end_quiet(self, key: ChargerKey, session: Session) -> None:
-        """The session has drawn no energy for too long. Raises `StoreUnavailable`."""
+        """End a session that has drawn no energy for too long. Raises `StoreUnavailable`."""
         await self._ends.lost(key, session, at=self._clock.now())
 
 
 class LostSessionsWatch:
-    """Looks at all open sessions every few seconds. `is_here` tells the chargers that are connected to this process."""
+    """Checks all open sessions every few seconds. `is_here` says whether a charger is connected to this process."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class LostSessionsWatch:
                 await self.look()
             except StoreUnavailable as outage:
                 log.warning("lost sessions wait for the store: %s", outage)
-            except Exception:  # the edge of the loop: one session's trouble must not end it
-                log.exception("ending lost sessions failed and goes on")
+            except Exception:  # the edge of the loop: one session's failure must not end it
+                log.exception("ending lost sessions failed and continues")
             await asyncio.sleep(TICK_S)
 
     async def look(self) -> None:
-        """Once at all open sessions. Raises `StoreUnavailable`: the next look tries again."""
+        """Check all open sessions once. Raises `StoreUnavailable`: the next check retries."""
         now = self._clock.now()
         for _, session in self._live.all_sessions():
             session.watched_since = session.watched_since or now
@@ -123,7 +123,7 @@ class LostSessionsWatch:
 def _impossible(
     policy: ChargerAccessPolicy, live: RecentActivity, key: ChargerKey, now: datetime
 ) -> Iterator[tuple[Session, datetime]]:
-    """The charger's sessions that are over for certain, each with an instant at which it was."""
+    """The charger's sessions that are certainly over, each with an instant at which it was."""
     sessions = live.sessions_at(key)
     for index, session in enumerate(sessions):
         if policy.retired_at is not None:
@@ -140,7 +140,9 @@ def _impossible(
 
 
 def _first_since(session: Session, others: Sequence[Session]) -> datetime | None:
-    """When the first of the others began on the session's connector, not before the session did."""
+    """The instant at which the first of the others started on the session's connector, but not before the session
+    did.
+    """
     begun = [each.started_at for each in others if each.connector_id == session.connector_id]
     return min((at for at in begun if at >= session.started_at), default=None)
 

@@ -1,4 +1,4 @@
-"""A start that is recorded already: answered as before, and corrected where its end was delivered first."""
+"""Starts that are already recorded: answered as before, and corrected if their end was delivered first."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RepeatedStarts:
         self._clock = clock
 
     async def is_another(self, report: StartReport, record: TransactionRecord) -> bool:
-        """The message begins another transaction than the one that is recorded under its id."""
+        """True if the message starts another transaction than the one recorded under its id."""
         history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
         start = start_in(history)
         ref = self._identifiers.of_attempt(attempt_of(report))
@@ -87,8 +87,9 @@ class RepeatedStarts:
         start: ChargingStarted,
         history: list[Recorded],
     ) -> list[Recorded]:
-        """Record the start anew, decided for the time at which it began: its end was delivered first, and only now the begin
-        is known. Returns the attempt's events."""
+        """Record the start again, decided for the time at which it began: its end was delivered first, and only now
+        is the start time known. Returns the attempt's events.
+        """
         attempt = attempt_of(report)
         ref = self._identifiers.of_attempt(attempt)
         corrected = replace(

@@ -1,4 +1,4 @@
-"""What chargers report of a charge: its start, its energy, its end."""
+"""Chargers' reports of a charge: its start, its energy, its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a report belongs to the start that is recorded under its transaction id."""
+"""Comparison of a report with the start recorded under its transaction id."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def charger_assigns_the_id(report: StartReport) -> bool:
 
 
 def unique_name(transaction_id: str, record: TransactionRecord) -> str:
-    """A name of the transaction among all for which the charger used the id."""
+    """A unique name of the transaction among all for which the charger used the id."""
     return f"{transaction_id} {record.earlier}" if record.earlier else transaction_id
 
 
 def has_grown(before_wh: int | None, now_wh: int | None) -> bool:
-    """By more than a charger may count before an authorisation."""
+    """True if the reading grew by more than a charger may count before an authorisation."""
     return before_wh is not None and now_wh is not None and now_wh - before_wh > ENERGY_TOLERATED_WH

@@ -1,8 +1,8 @@
-"""Every session ends: by the charger's report, or because it cannot be under way any more, or by an operator.
+"""Ends of sessions: by the charger's report, by the service's conclusion, or by an operator.
 
-A charger may lose its report (power cut), or send it under a transaction id that the service never gave. What the service
-concludes itself (reason `lost` or `operator`) is provisional: a report of the charger that arrives later is recorded too, so
-that the energy is known after all.
+A charger may lose its report (power cut), or send it under a transaction id that the service never assigned. The
+service's own conclusion (reason `lost` or `operator`) is provisional: a later report of the charger is recorded too,
+so that the energy becomes known.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ class SessionEnds:
     # --- reported by the charger -----------------------------------------------------------------------------------
 
     async def reported(self, report: EndReport, ref: IdentifierRef | None = None) -> Session | None:
-        """Record the end; None when the transaction is not known (it is acknowledged all the same) or was over.
-
-        `ref` is the identifier in the report. Raises `StoreUnavailable`.
+        """Record the end; None if the transaction is unknown (it is acknowledged anyway) or was over. `ref` is the
+        identifier in the report. Raises `StoreUnavailable`.
         """
         key = (report.tenant_id, report.charger_id)
         for _ in range(APPEND_TRIES):
@@ -78,13 +77,12 @@ class SessionEnds:
         raise conflicts(key)
 
     async def _recorded(self, report: EndReport) -> Session | None:
-        """The session of the report's transaction, unless the charger has reported its end before."""
+        """The session of the report's transaction, unless the charger already reported its end."""
         return await self._load((report.tenant_id, report.charger_id), report.transaction_id, unless_also_assumed=False)
 
     async def _meant(self, key: ChargerKey, report: EndReport, ref: IdentifierRef | None) -> Session | None:
-        """The session that a report under an unknown id must be about: the one of its identifier, else the only one.
-
-        Sessions that the service has concluded to be over are looked at last: the report is late.
+        """The session meant by a report under an unknown id: the one of its identifier, otherwise the only open one.
+        Sessions that the service concluded to be over come last: the report is late.
         """
         if (await transaction_record(self._store, *key, report.transaction_id)).version > 0:
             return None  # the id is known: the report came before
@@ -108,21 +106,19 @@ class SessionEnds:
     # --- concluded by the service ----------------------------------------------------------------------------------
 
     async def lost(self, key: ChargerKey, session: Session, *, at: datetime) -> int | None:
-        """The session cannot be under way any more since `at` and the charger has reported no end. Returns the log position
-        of the record; None: it was over.
-
-        Raises `StoreUnavailable`.
+        """Record that the session has been over since `at` although the charger reported no end. Returns the log
+        position of the record; None if it was already over. Raises `StoreUnavailable`.
         """
         log.warning("charger %s lost the end of transaction %s", key[1], session.transaction_id)
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         return await self._assume(key, session, context, LOST, at)
 
     def note_over(self, key: ChargerKey, transaction_id: str) -> None:
-        """The end is on record, perhaps by an append that was reported as failed."""
+        """The end is recorded, perhaps by an append that was reported as failed."""
         self._live.ended(key, transaction_id)
 
     async def by_operator(self, context: Context, key: ChargerKey, session: Session, *, reason: str) -> int | None:
-        """As `lost`, by an operator who gives a reason."""
+        """Like `lost`, by an operator with a reason."""
         session = self._live.session(key, session.transaction_id) or session  # which knows the meter values
         now = self._clock.now()
         audited = SessionEndedByOperator(
@@ -218,10 +214,11 @@ def _start_reading(session: Session, report: EndReport) -> int | None:
 
 
 def energy_between(start_wh: int | None, stop_wh: int | None) -> int | None:
-    """None where a reading is missing, or the register ran backwards: it was exchanged or set anew, and what was charged is
-    not known."""
+    """None if a reading is missing, or if the register ran backwards: it was replaced or reset, and the energy is
+    unknown.
+    """
     return None if start_wh is None or stop_wh is None or stop_wh < start_wh else stop_wh - start_wh
 
 
 def conflicts(key: ChargerKey) -> RuntimeError:
-    return RuntimeError(f"a transaction of charger {key[1]} kept being written by someone else")
+    return RuntimeError(f"a transaction of charger {key[1]} was changed repeatedly by another process")

@@ -1,4 +1,4 @@
-"""Starts and ends of charges: decided again when they really start, recorded in the attempt's own stream (design 3.1)."""
+"""Starts and ends of charges: decided again when they start, recorded in the attempt's own stream (design.md 3.1)."""
 
 from __future__ import annotations
 
@@ -78,10 +78,9 @@ class Sessions:
     # --- starts ------------------------------------------------------------------------------------------------------
 
     async def start(self, report: StartReport, *, ended: EndReport | None = None) -> RecordedStart:
-        """Record the start and the decision on it; a start that was recorded before is answered the same.
-
-        `ended`: the charge is over, its end is all that the charger reported, and is recorded with it.
-        Raises `ChargerUnknown` or `StoreUnavailable`.
+        """Record the start and its decision; a start that is already recorded gets the same answer. `ended`: the
+        charge is over and its end is the charger's only report; it is recorded along. Raises `ChargerUnknown` or
+        `StoreUnavailable`.
         """
         key = (report.tenant_id, report.charger_id)
         charger = await self._charger_at_start(report)
@@ -116,8 +115,9 @@ class Sessions:
         raise conflicts(key)
 
     async def announce(self, report: StartReport) -> RecordedStart | None:
-        """A transaction that has no session reports neither a token nor a charge (OCPP 2.x). A meter value that has grown
-        since the last one starts a session all the same."""
+        """Process an event of a transaction that has neither token nor charge yet (OCPP 2.x). A meter value that has
+        grown since the last one starts a session anyway.
+        """
         key, transaction_id = (report.tenant_id, report.charger_id), report.transaction_ids[0]
         record = self._live.announced(key, transaction_id)
         for _ in range(APPEND_TRIES):
@@ -148,8 +148,10 @@ class Sessions:
         raise conflicts(key)
 
     async def end_of(self, start: StartReport, end: EndReport, *, charged: bool) -> RecordedStart | None:
-        """The end of a transaction that the charger named itself (OCPP 2.x); `start` is what the same message proves of its
-        start, and `charged` that there was one: it has a token, or energy. Returns that start, where it was recorded."""
+        """Record the end of a transaction that the charger named itself (OCPP 2.x); `start` is the start that the
+        same message proves, and `charged` says that there was one: it has a token, or energy. Returns that start,
+        if it was recorded.
+        """
         key = (end.tenant_id, end.charger_id)
         for _ in range(APPEND_TRIES):
             if self._live.session(key, end.transaction_id) is not None:
@@ -170,8 +172,9 @@ class Sessions:
     async def _used_again(
         self, key: ChargerKey, transaction_id: str, record: TransactionRecord, *, at: datetime
     ) -> TransactionRecord:
-        """The charger counts its transactions anew after a reboot (OCPP 2.x, where it names them): the earlier one under the
-        id is over. Raises `StoreUnavailable`."""
+        """The charger numbers its transactions from the beginning after a reboot (OCPP 2.x): the earlier one with the
+        id is over. Raises `StoreUnavailable`.
+        """
         session = self._live.session(key, transaction_id)
         if session is not None and session.attempt_id == record.attempt_id:
             await self.ends.lost(key, session, at=at)
@@ -180,7 +183,7 @@ class Sessions:
     async def _append_to_transaction(
         self, report: StartReport, record: TransactionRecord, event: TransactionAnnounced | TransactionEnded
     ) -> bool:
-        """False: the transaction has been written to meanwhile."""
+        """False: another append to the transaction came first."""
         stream = transaction_stream(report.tenant_id, report.charger_id, event.transaction_id)
         context = Context(
             tenant_id=report.tenant_id,
@@ -196,7 +199,7 @@ class Sessions:
         return True
 
     async def _charger_at_start(self, report: StartReport) -> ChargerView:
-        """The charger as it is now; for a start reported late, with the policy that held when it began."""
+        """The charger as it is now; for a start reported late, with the policy in force when it began."""
         now_view = self._view.charger(report.tenant_id, report.charger_id)
         if not report.offline:
             return now_view
@@ -276,8 +279,9 @@ class Sessions:
         return RecordedStart(attempt_id=judged.attempt_id, transaction_id=transaction_id, decision=decision)
 
     async def locate(self, key: ChargerKey, transaction_id: str, connector_id: int) -> None:
-        """The charger named the session's connector only after its start (OCPP 2.x, E02): the start is recorded anew, with
-        it. Nothing happens where the connector is known. Raises `StoreUnavailable`."""
+        """Record the start again, with the connector that the charger named only after it (OCPP 2.x, E02); nothing
+        happens if the connector is known. Raises `StoreUnavailable`.
+        """
         session = self._live.session(key, transaction_id)
         if session is None or session.connector_id is not None:
             return
@@ -302,7 +306,7 @@ class Sessions:
     # --- ends --------------------------------------------------------------------------------------------------------
 
     async def end(self, report: EndReport) -> Session | None:
-        """Record the end; None when the transaction is not known (it is acknowledged all the same) or was over."""
+        """Record the end; None if the transaction is unknown (it is acknowledged anyway) or was over."""
         ref = None if report.identifier is None else self._identifiers.held_as(report.tenant_id, report.identifier)
         return await self.ends.reported(report, ref)
 

@@ -38,7 +38,7 @@ def start_in(history: Sequence[Recorded]) -> ChargingStarted | None:
 
 
 def is_over(history: Sequence[Recorded], *, also_assumed: bool) -> bool:
-    """The charger has reported the end of the session; with `also_assumed`, or the service has concluded it."""
+    """True if the charger reported the end of the session or, with `also_assumed`, the service concluded it."""
     ends = [each.event.reason for each in history if isinstance(each.event, ChargingEnded)]
     return any(also_assumed or reason not in ASSUMED_ENDS for reason in ends)
 

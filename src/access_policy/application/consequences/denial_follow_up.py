@@ -1,9 +1,9 @@
-"""What follows a decision: a refused charge that draws energy all the same is stopped and recorded, and charges that run
-into a managed window are judged by the charger's policy (design 3.5).
+"""Follow-up of decisions: stop and record a refused charge that draws energy anyway, and apply the charger's policy
+to charges that run into a managed window (design.md 3.5).
 
-Level-triggered, like mode control: a look at the charges under way every few seconds finds all that is to be stopped, also
-after a restart. A charger that is away is asked when it is back. Each charger has a task of its own, so that one that does
-not answer delays no other.
+Level-triggered, like mode application: a check of all open charges every few seconds finds everything to be stopped,
+also after a restart. An offline charger receives its request when it is back. Each charger has its own task, so that
+an unresponsive one delays no other.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 
-ENERGY_TOLERATED_WH = 50  # what a charger may count while it takes a refusal in
-HONOURED_WITHIN = timedelta(seconds=15)  # and how long it may look as if it charged
+ENERGY_TOLERATED_WH = 50  # energy that a charger may count while it processes a refusal
+HONOURED_WITHIN = timedelta(seconds=15)  # and how long it may report charging
 TICK_S = 2.0
 
 _StopKey = tuple[ChargerKey, str]
@@ -93,12 +93,12 @@ class FollowUp:
             await self._tasks.cancel()
 
     def look(self) -> None:
-        """Judge all charges under way once, and begin to stop those whose time has come. Returns at once."""
+        """Check all open charges once, and start to stop those that are due. Returns at once."""
         for key, under_way in self._live.all_sessions():
             try:
                 self._judge(key, under_way)
-            except Exception:  # the edge of the loop: one charge's trouble must not end it
-                log.exception("charge %s at charger %s is judged again", under_way.transaction_id, key[1])
+            except Exception:  # the edge of the loop: one charge's failure must not end it
+                log.exception("charge %s at charger %s is checked again", under_way.transaction_id, key[1])
         for key, due in self._due_stops().items():
             self._tasks.begin(key, partial(self._stop_all, due))
 
@@ -107,7 +107,7 @@ class FollowUp:
         await self._tasks.finish()
 
     def _due_stops(self) -> dict[ChargerKey, list[tuple[Session, _Stop]]]:
-        """Of chargers that are connected; those of charges that have ended are dropped."""
+        """The due stops of connected chargers; drops those of charges that have ended."""
         due = defaultdict(list)
         for (key, transaction_id), stop in list(self._stops.items()):
             session = self._live.session(key, transaction_id)
@@ -125,7 +125,7 @@ class FollowUp:
     # --- energy after a refusal --------------------------------------------------------------------------------------
 
     async def energy(self, report: EnergyReport) -> None:
-        """A meter value or a sign of charging. Raises `StoreUnavailable`."""
+        """Process a meter value or a sign of charging. Raises `StoreUnavailable`."""
         key = (report.tenant_id, report.charger_id)
         session = self._live.session_of(key, report.transaction_id, report.connector_id)
         if session is None and report.transaction_id is not None:
@@ -159,7 +159,9 @@ class FollowUp:
     # --- charges in a managed window ---------------------------------------------------------------------------------
 
     def _judge(self, key: ChargerKey, session: Session) -> None:
-        """Once a window, by the policy in force; an unauthorised charge continues unless the policy says stop."""
+        """Once per window, by the policy in force; an unauthorised charge continues unless the policy says to stop
+        it.
+        """
         charger = self._view.charger(*key)
         now = self._clock.now()
         expected = charger.expected(now)
@@ -186,8 +188,9 @@ class FollowUp:
             self._woken.set()
 
     async def _stop(self, key: ChargerKey, session: Session, stop: _Stop) -> None:
-        """Record the request, then send it: a charge is stopped with a record only. Raises `StoreUnavailable`: nothing was
-        sent, and both are tried again."""
+        """Record the request, then send it: no charge is stopped without a record. Raises `StoreUnavailable`: nothing
+        was sent, and both steps are retried.
+        """
         stop.due = time.monotonic() + stop.backoff.next_s() + 1.0
         if not stop.recorded:
             requested = SessionStopRequested(
@@ -206,8 +209,9 @@ class FollowUp:
         log.info("charger %s was asked to stop %s (%s): %s", key[1], session.transaction_id, stop.cause, answer)
 
     async def _append(self, key: ChargerKey, session: Session, event: DenialNotHonoured | SessionStopRequested) -> None:
-        """To the attempt's stream, after whatever was recorded there meanwhile; once, also where an earlier append was
-        reported as failed or an earlier process recorded it. Raises `StoreUnavailable`."""
+        """Append to the attempt's stream, after anything recorded there meanwhile; once, even if an earlier append
+        was reported as failed or an earlier process recorded it. Raises `StoreUnavailable`.
+        """
         now = self._clock.now()
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         stream = attempt_stream(key[0], session.attempt_id)
@@ -224,7 +228,7 @@ class FollowUp:
             except VersionConflict:
                 session.version = 0
             except BaseException:
-                session.version = 0  # it may be recorded all the same
+                session.version = 0  # it may be recorded anyway
                 raise
             else:
                 session.version = version + 1

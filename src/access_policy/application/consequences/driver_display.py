@@ -1,7 +1,8 @@
 """Show a refused driver the reason on the charger's display, if it has one, and clear it at the next permission.
 
-Beside the decision path: nothing waits for it. A newer decision at the charger makes an older text obsolete; a charger that
-has no display is asked once a connection. What was shown, or why it was not, is recorded with the attempt.
+Runs beside the decision path: no decision waits for it. A newer decision at the charger makes an older text obsolete;
+the gateway asks a charger without a display once per connection. The text shown, or the reason why none was, is
+recorded with the attempt.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class DriverDisplay:
             log.debug("display of %s: %s", key[1], await self._displays.commands(key).clear_denial(connector_id))
 
     async def _record(self, key: ChargerKey, event: AccessDenied, displayed: Displayed, until: datetime) -> None:
-        """In a stream beside the attempt's, whose versions the decision path keeps in mind."""
+        """Uses a stream beside the attempt's, because the decision path remembers the versions of that one."""
         attempt_id = event.lineage.attempt_id
         informed = DriverInformed(
             attempt_id=attempt_id,

@@ -1,4 +1,6 @@
-"""What a recorded decision causes beside its answer: a text for the driver, an identifier to enrol, a lock-out of PINs."""
+"""The effects of a recorded decision beside its answer: a text for the driver, an identifier to enrol, a PIN
+lock-out.
+"""
 
 from __future__ import annotations
 

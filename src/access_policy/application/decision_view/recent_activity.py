@@ -1,6 +1,5 @@
-"""The last minutes in memory: attempts without a start yet, charges under way, wrong PINs and denials.
-
-All of it can be rebuilt from the read models at start-up; none of it is the only copy.
+"""The last minutes in memory: attempts without a start yet, open charges, wrong PINs and denials. All of it can be
+rebuilt from the read models at start-up.
 """
 
 from __future__ import annotations
@@ -24,9 +23,7 @@ SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if
 ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
 ASSUMED_OVER_MAX = 20  # sessions of one charger
 
-PinSource = tuple[
-    ChargerKey, ActorId
-]  # a charger and whoever presents PINs there: the charger itself or another service
+PinSource = tuple[ChargerKey, ActorId]  # a charger and the source of PINs there: the charger itself or another service
 RefKey = tuple[IdentifierKind, str]
 
 
@@ -154,7 +151,7 @@ class RecentActivity:
                 session.free_at = at
 
     def free_since(self, charger: ChargerKey, session: Session) -> datetime | None:
-        """When the session's connector was reported free, if the session had begun before."""
+        """The instant at which the session's connector was reported free, if the session had started before."""
         free_at = self._free_since.get((charger, session.connector_id))
         return None if free_at is None or free_at <= session.started_at else free_at
 
@@ -192,7 +189,7 @@ class RecentActivity:
         return lockout is not None and lockout.is_locked(now)
 
     def wrong_pin(self, source: PinSource, at: datetime) -> datetime | None:
-        """When the lock ends that this PIN has begun; None where it was not the one too many."""
+        """Count a wrong PIN; return the end of the lock-out that it starts, None if it starts none."""
         before = self._pins.get(source, PinLockout())
         after = self._pins[source] = before.after_wrong_pin(at)
         return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
@@ -215,9 +212,8 @@ class RecentActivity:
     def recent_denial(
         self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta
     ) -> AttemptId | None:
-        """The latest attempt denied on the connector within `window` before `at`.
-
-        A denial that names no connector (OCPP 1.6 `Authorize`) counts for any connector, connector 0 for the charger.
+        """The latest attempt denied on the connector within `window` before `at`. A denial without a connector (OCPP
+        1.6 `Authorize`) matches any connector; connector 0 means the whole charger.
         """
         fitting = [
             denial

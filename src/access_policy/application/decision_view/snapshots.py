@@ -1,4 +1,4 @@
-"""Keeps the decision view between two processes, so that a start takes seconds whatever the length of the log."""
+"""Saves the decision view between two processes, so that a start takes seconds regardless of the length of the log."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ class ViewKeeper:
         self._saved: ViewState | None = None
 
     async def restore(self) -> bool:
-        """Before the view follows anything. False: the view begins with an empty state. Raises `StoreUnavailable`."""
+        """Call it before the view follows anything. False: the view starts empty. Raises `StoreUnavailable`."""
         state = await self._snapshots.latest()
         if state is None:
             return False
         if not await self._is_of_this_log(state):
-            log.warning("the kept decision view is of another log (was the store replaced?): it is folded anew")
+            log.warning(
+                "the saved decision view belongs to another log (was the store replaced?); folding the log from the beginning"
+            )
             return False
         await asyncio.to_thread(self._view.restore, state)  # the view has no readers yet
         self._saved = state
         return True
 
     async def run(self) -> None:
-        """Save now and then, until cancelled."""
+        """Save periodically, until cancelled."""
         while True:
             await asyncio.sleep(self._every_s)
             await self.save()
 
     async def save(self) -> None:
-        """Unless nothing was folded since the last time."""
+        """Save, unless nothing was folded since the last time."""
         state = self._view.state()
         if state is None or (self._saved is not None and state.anchor == self._saved.anchor):
             return

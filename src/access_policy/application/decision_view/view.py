@@ -60,7 +60,7 @@ class ChargerView:
     _other: Timeline | None = None
 
     def timeline_now(self, now: datetime) -> Timeline:
-        """As `timeline_at`, for the present only: what is compiled stays until the present leaves it."""
+        """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
         if self._present is None or not _serves(self._present, now):
             self._present = timeline(self.policy.plan, now - _BEHIND, now + _AHEAD)
         return self._present
@@ -87,8 +87,9 @@ class ChargerView:
 
 
 def _whole_commands(batch: Sequence[Recorded]) -> Iterator[list[Recorded]]:
-    """Parts of the batch that end where a command's events end: an identifier that passes from one vehicle to another is
-    never seen on its way."""
+    """Parts of the batch that end at the end of a command's events: readers never see an identifier in the middle of
+    a move between vehicles.
+    """
     part: list[Recorded] = []
     for recorded in batch:
         if len(part) >= FOLDED_AT_A_TIME and not _of_one_command(part[-1], recorded):
@@ -120,8 +121,9 @@ class TenantView:
 
 
 class DecisionView:
-    """Read on the decision path, written by one follower of the log; both on the same event loop. Between two turns of a long
-    batch it is as of the command folded last."""
+    """The decision path reads it and one follower of the log writes it, both on the same event loop. Between two
+    turns of a long batch it reflects the last folded command.
+    """
 
     def __init__(self) -> None:
         self.position = 0
@@ -140,7 +142,7 @@ class DecisionView:
         return found
 
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
-        """(Port `PoliciesInMemory`.)"""
+        """The charger's policy (port `PoliciesInMemory`)."""
         found = self._tenant(tenant_id).chargers.get(charger_id)
         return None if found is None else found.policy
 
@@ -189,7 +191,7 @@ class DecisionView:
     # --- its state, to be kept and brought back -----------------------------------------------------------------------
 
     def state(self) -> ViewState | None:
-        """A copy that later events do not change; None of a view that has seen nothing."""
+        """A copy that later events do not change; None for an empty view."""
         if self._anchor is None:
             return None
         tenants = tuple(
@@ -207,7 +209,7 @@ class DecisionView:
         return ViewState(position=self.position, anchor=self._anchor, owners=owners, tenants=tenants)
 
     def restore(self, state: ViewState) -> None:
-        """Of a view that has seen nothing yet: it goes on from `state`."""
+        """Continue from `state`; the view must be empty."""
         self.position, self._anchor = state.position, state.anchor
         self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
         for each in state.tenants:

@@ -1,4 +1,4 @@
-"""Which identifiers belong on a charger's local list: those that would be allowed there now under managed access."""
+"""The entries of a charger's local list: the identifiers that would be allowed there now under managed access."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AT_A_TIME = 200  # vehicles, before decisions get their turn
 async def desired_entries(
     charger: ChargerView, depot: Depot | None, registry: VehicleRegistry, *, capacity: int, now: datetime
 ) -> list[Entry]:
-    """At most `capacity`: of own vehicles first, and of those that were registered first."""
+    """At most `capacity` entries: own vehicles first, then by time of registration."""
     found: list[Entry] = []
     vehicles = list(registry.vehicles.values())
     for wants_own in (True, False):
@@ -44,7 +44,7 @@ async def desired_entries(
 
 
 def agreements_here(registry: VehicleRegistry, charger_id: ChargerId, depot_id: DepotId) -> frozenset[AgreementId]:
-    """All that this charger's list depends on but not that of another charger of the same depot."""
+    """The inputs of this charger's list that can differ from those of another charger of the same depot."""
     return frozenset(
         each.agreement_id for each in registry.agreements.values() if each.covers_place(charger_id, depot_id)
     )

@@ -1,13 +1,13 @@
-"""Keeps chargers' local lists as they should be: level-triggered, by what the charger says it has.
+"""Keeps chargers' local lists up to date: level-triggered, by the list version that the charger reports.
 
-A list is sent in full when the charger has another version than the one that was sent last, and when identifiers are to
-be added. Identifiers that lost their permission are removed at once, by a difference. The version and a digest of the list
-that was sent last outlive a restart, so that an unchanged list is not sent again. The charger's version is asked for at each
-connection and boot, and every `LOOK_AGAIN_S`, so that a list that the charger lost is noticed.
+A list is sent in full when the charger reports another version than the one sent last, and when identifiers are
+added. Identifiers that lost their permission are removed at once, by a differential update. The version and a digest
+of the list sent last survive a restart, so that an unchanged list is not sent again. The keeper reads the charger's
+version at each connection and boot, and every `LOOK_AGAIN_S`, so that it notices a lost list.
 
-Every change of the registry lets all connected chargers be looked at: `BATCH` of them each `TICK_S`, so that decisions get
-their turn, and those that do not answer hold up nobody. Chargers alike share the work of finding out what belongs on their
-lists.
+After each change of the registry it checks all connected chargers, `BATCH` of them every `TICK_S`, so that decisions
+get their turn; an unresponsive charger delays no other. Chargers with equal inputs share the computation of their
+entries.
 """
 
 from __future__ import annotations
@@ -40,24 +40,26 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 BATCH = 25  # 500 chargers a second
-SCAN_S = 0.5  # between two times of finding out which chargers are to be looked at
-SCANNED_AT_A_TIME = 500  # before decisions get their turn
+SCAN_S = 0.5  # between two scans
+SCANNED_AT_A_TIME = 500  # per turn of the event loop
 TRY_AGAIN_S = 2.0  # doubled for each further failure, up to
 LOOK_AGAIN_S = 300.0  # validity and hours change with time
-CAPACITY_MAX = 5_000  # more is not sent to any charger
+CAPACITY_MAX = 5_000  # the longest list for any charger
 
 Entries = tuple[Entry, ...]
 
 
 class NotReadableYet(Exception):
-    """Some of what belongs on the list is registered, and its value not to be read yet."""
+    """Some entries of the list are registered, but their values cannot be read yet."""
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What a charger was sent (`asked`) and took (`entries`), as `version`. `limits`: what it told in this connection of how
-    much it keeps; None: not asked yet. `without`: it keeps no list in this connection. `remembered`: what it has by an earlier
-    process's account. `left_out`: how many of `asked` the protocol cannot carry."""
+    """The list sent to a charger (`asked`) and accepted by it (`entries`), as `version`. `limits`: the capacity it
+    reported in this connection; None: not read yet. `without`: it stores no list in this connection. `remembered`:
+    the list recorded by an earlier process. `left_out`: the number of `asked` entries that the protocol cannot
+    carry.
+    """
 
     epoch: int
     asked: Entries = ()
@@ -87,7 +89,7 @@ class LocalListKeeper:
     _later: dict[ChargerKey, tuple[float, Backoff]] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Until cancelled; what is in work is then cancelled and awaited."""
+        """Run until cancelled; the tasks in progress are then cancelled and awaited."""
         try:
             while True:
                 if not self._due:
@@ -135,7 +137,9 @@ class LocalListKeeper:
         await self._bring(key, kept, max(found + 1, int(self.clock.now().timestamp())), wanted, alike)
 
     async def _digest(self, alike: tuple[object, ...], kept: _Kept, entries: Entries) -> str:
-        """`entries` begin the list that chargers `alike` want, so that their number tells them apart."""
+        """The digest of `entries`, a prefix of the list shared by chargers with the key `alike`, so that their number
+        identifies them.
+        """
         assert kept.limits is not None
         form = kept.limits.form
 
@@ -145,11 +149,13 @@ class LocalListKeeper:
         return await self._shared.of((alike, "digest", form, len(entries)), work_out)
 
     async def _remembered(self, key: ChargerKey, version: int) -> ListSent | None:
-        """The list that this charger was sent before, if it still has that version. Without it, the list is sent again."""
+        """The list that this charger was sent before, if it still reports that version. Otherwise the list is sent
+        again.
+        """
         try:
             sent = await self.sent_before.latest(key)
         except StoreUnavailable as trouble:
-            log.info("whether the local list of %s is unchanged is not known: %s", key[1], trouble)
+            log.info("cannot tell whether the local list of %s is unchanged: %s", key[1], trouble)
             return None
         return sent if sent is not None and sent.version == version > 0 else None
 
@@ -157,10 +163,10 @@ class LocalListKeeper:
     def _compare(kept: _Kept, version: int) -> None:
         kept.version_seen_at = time.monotonic()
         if version != kept.version:
-            kept.asked, kept.entries, kept.version = (), (), 0  # it has another list than ours
+            kept.asked, kept.entries, kept.version = (), (), 0  # it has another list
 
     def _alike(self, key: ChargerKey, capacity: int) -> tuple[object, ...]:
-        """Equal for chargers that want the same list."""
+        """A key that is equal for chargers with equal lists."""
         tenant_id, charger_id = key
         charger, registry = self.view.charger(*key), self.view.registry(tenant_id)
         settings = charger.policy.settings
@@ -196,7 +202,7 @@ class LocalListKeeper:
         if gone and len(leaving) == len(gone):
             kept.version = await self.lists.commands(key).remove_from_list(kept.limits, version, leaving)
             kept.entries = tuple(entry for entry in kept.entries if entry in stays)
-        else:  # also where a value that is to leave was forgotten, and so cannot be named any more
+        else:  # also if a value to be removed was erased, and so cannot be named any more
             values = await self._shared.of((alike, "values"), lambda: self._values(key[0], wanted))
             await self._replace(key, kept, version, values)
             if len(values) < len(wanted):
@@ -204,9 +210,7 @@ class LocalListKeeper:
                 raise NotReadableYet(f"{len(wanted) - len(values)} of {len(wanted)} entries cannot be read yet")
         kept.asked = wanted[: kept.capacity]
         kept.entries = kept.asked if kept.entries == kept.asked else kept.entries  # one for all chargers alike
-        if len(kept.entries) + kept.left_out >= len(
-            kept.asked
-        ):  # one that it took in part is sent again after a restart
+        if len(kept.entries) + kept.left_out >= len(kept.asked):  # a partly accepted list is sent again after a restart
             self.sent_before.remember(key, ListSent(kept.version, await self._digest(alike, kept, kept.asked)))
         log.info("local list of %s: %d entries, version %d", key[1], len(kept.entries), kept.version)
 
@@ -222,7 +226,7 @@ class LocalListKeeper:
             kept.capacity = len(taken) + sent.left_out
 
     async def _values(self, tenant_id: TenantId, entries: Entries) -> dict[Entry, Identifier]:
-        """Of those whose values can be read."""
+        """The values of those entries whose values can be read."""
         rows = await self.views.sealed_identifiers(tenant_id, [ref.pseudonym for _, ref in entries])
         sealed = {row["pseudonym"]: row["sealed"] for row in rows}
         readable = [entry for entry in entries if sealed.get(entry[1].pseudonym)]
@@ -239,7 +243,7 @@ class LocalListKeeper:
     # --- when ----------------------------------------------------------------------------------------------------------
 
     async def _scan(self) -> None:
-        """Find the chargers for which something changed. What was worked out for others before is worked out anew."""
+        """Find the chargers whose list may have changed. Discards the shared results computed before."""
         self._shared.forget()
         async for key in in_turns(list(self.lists.connected_chargers()), at_a_time=SCANNED_AT_A_TIME):
             if key not in self._in_work and not self._is_seen(key):
@@ -253,7 +257,7 @@ class LocalListKeeper:
             task.add_done_callback(partial(self._done, key))
 
     def _is_seen(self, key: ChargerKey) -> bool:
-        """Nothing has changed since the last look that could change the list, and the charger is not due again."""
+        """True if nothing relevant to the list has changed since the last check, and the charger is not due again."""
         later = self._later.get(key)
         if later is not None and later[0] > time.monotonic():
             return True
@@ -276,7 +280,7 @@ class LocalListKeeper:
         try:
             await self.sync(key)
         except ListNotKept as reason:
-            log.info("charger %s keeps no local list: %s", key[1], reason)
+            log.info("charger %s stores no local list: %s", key[1], reason)
             self._kept[key] = _Kept(epoch, without=True)
         except NotReadableYet as trouble:
             self._try_later(key, trouble)
@@ -285,13 +289,13 @@ class LocalListKeeper:
             self._try_later(key, trouble)
             self._kept.pop(key, None)
             return
-        except Exception:  # the edge of the loop: one charger's trouble must not end it
+        except Exception:  # the edge of the loop: one charger's failure must not end it
             log.exception("the local list of charger %s failed", key[1])
         self._later.pop(key, None)
         self._seen[key] = moment
 
     def _try_later(self, key: ChargerKey, trouble: Exception) -> None:
-        log.info("the local list of %s is tried again: %s", key[1], trouble)
+        log.info("the local list of %s will be retried: %s", key[1], trouble)
         _, backoff = self._later.get(key, (0.0, Backoff(TRY_AGAIN_S, LOOK_AGAIN_S, shortest_s=0.05)))
         self._later[key] = (time.monotonic() + backoff.next_s(), backoff)
         self._seen.pop(key, None)
@@ -301,6 +305,6 @@ class LocalListKeeper:
 
 
 def _digest(form: str, entries: Entries) -> str:
-    """Of what is on a list. It is made of pseudonyms, which lead back to no identifier."""
+    """The digest of a list's entries, made of pseudonyms, which reveal no identifier."""
     listed = [form, *((vehicle_id, ref.kind, ref.pseudonym) for vehicle_id, ref in entries)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

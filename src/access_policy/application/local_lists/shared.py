@@ -10,8 +10,9 @@ _Answer = TypeVar("_Answer")
 
 
 class Shared:
-    """Answers by key, until `forget`. Who asks while an answer is worked out waits for it; where that fails or is
-    cancelled, the next one who waits works it out."""
+    """Results by key, until `forget`. A caller that asks while a result is being computed waits for it; if the
+    computation fails or is cancelled, the next waiting caller computes it.
+    """
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[asyncio.Lock, list[Any]]] = {}

@@ -1,7 +1,7 @@
-"""The level-triggered loop of mode application: a queue of chargers, each in it or in work once, and never twice in work.
+"""The level-triggered loop of mode application: a queue of chargers, each queued or in work at most once.
 
-Triggers put a charger into the queue: a change of its policy, a transition of its timeline, a connection, a boot, evidence of
-drift. A slow resync reconciles every charger, so a lost trigger costs time and nothing else.
+Triggers queue a charger: a change of its policy, a transition of its timeline, a connection, a boot, evidence of
+drift. A slow resync reconciles every charger, so that a lost trigger costs only time.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class Reconciler:
                 switch, expected.mode, lambda: self._expected(self.view.charger(*key))[0].mode is expected.mode
             )
             if written is Written.AFTER_REBOOT or switch.needs_reboot:
-                await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once nobody charges")
+                await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once no vehicle charges")
                 await self.reboots.ask(key, charger.policy.application.generation)
                 return ReconcileResult.WAITING
             found, evidence = await self.gateway.commands(key).read_switch(switch)

@@ -1,1 +1,1 @@
-"""What the application needs of the world, in its own words; adapters implement these."""
+"""The ports of the application, in its own terms; adapters implement them."""

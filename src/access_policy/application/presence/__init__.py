@@ -1,1 +1,1 @@
-"""Which chargers are connected, to which gateway, and what they report of themselves."""
+"""The presence of chargers: their connections, the gateways that hold them, and their reports about themselves."""

@@ -1,4 +1,6 @@
-"""What chargers report of themselves, recorded; and the line between a fault and the sight of a refusal (design 3.6)."""
+"""Records chargers' reports about themselves, and distinguishes faults from consequences of a refusal (design.md
+3.6).
+"""
 
 from __future__ import annotations
 
@@ -40,15 +42,14 @@ LATE = timedelta(seconds=60)  # a status this old was queued while the charger w
 
 @dataclass(frozen=True, slots=True)
 class _Doubtful:
-    """What was appended last after a version of the stream, and is perhaps recorded although that failed."""
+    """The last append after a version of the stream, which may be recorded although it was reported as failed."""
 
     new: NewEvent
     after_version: int
 
 
 class ChargerConditions:
-    """Appends to the charger's condition stream; the gateway that holds the connection is the usual only writer.
-
+    """Appends to the charger's condition stream; usually only the gateway that holds the connection writes to it.
     `gateway` is the name of this process among several that hold connections.
     """
 
@@ -83,8 +84,9 @@ class ChargerConditions:
         return await self._record(key, event, now)
 
     async def connected_still(self, key: ChargerKey, protocol: str) -> int:
-        """As `connected`, after another process took this gateway for gone; 0, and nothing is recorded, where the charger has
-        connected to another gateway since."""
+        """Like `connected`, after another process declared this gateway gone; returns 0 and records nothing if the
+        charger has connected to another gateway since.
+        """
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         self._versions.pop(key, None)
@@ -97,7 +99,9 @@ class ChargerConditions:
         await self._record(key, event, now, unless=lambda found: not found.is_connected_to(self._gateway))
 
     async def left_behind(self, key: ChargerKey, gateway: str) -> None:
-        """The gateway is gone. Nothing is recorded for a charger that was not connected to it last, or was disconnected."""
+        """The gateway is gone. Records nothing for a charger that was last connected to another gateway or already
+        disconnected.
+        """
         now = self._clock.now()
         event = ChargerDisconnected(
             charger_id=key[1],
@@ -118,8 +122,9 @@ class ChargerConditions:
         return found.gateway not in (None, self._gateway)
 
     async def _stored(self, key: ChargerKey) -> ChargerCondition:
-        """The condition as it is stored now: what the view has followed, and the stream's end since then. A charger's age does
-        not make it slower. Raises `StoreUnavailable`."""
+        """The condition as stored now: the view's, plus the end of the stream since then, so that the length of the
+        stream does not matter. Raises `StoreUnavailable`.
+        """
         found = self._view.condition(key)
         for recorded in await self._store.load(condition_stream(*key), after_version=found.version):
             found = evolve(found, recorded.event)
@@ -132,7 +137,7 @@ class ChargerConditions:
         self._booted[key] = now
 
     async def offline_starts_set(self, key: ChargerKey, offline: OfflineStarts, seen: SettingsSeen) -> None:
-        """Recorded when it differs from what was recorded last in this process."""
+        """Recorded if it differs from the last record of this process."""
         now = self._clock.now()
         event = OfflineStartsSet(
             charger_id=key[1],
@@ -151,10 +156,11 @@ class ChargerConditions:
         await self._record(key, PasswordSent(charger_id=key[1], sent_at=now), now, actor=actor)
 
     async def has_booted(self, key: ChargerKey) -> bool:
-        """The charger's boot was accepted at some time: what holds for its identity, also after our own restart.
+        """True if a boot of the charger was ever accepted: this belongs to its identity and survives restarts of the
+        service.
 
-        Asked at each connection, so the errors that were open then are known again as well. While the store is down a
-        charger that is not known yet is taken to have booted: one that has would not do it again for us.
+        Called at each connection, so that open errors are known again as well. While the store is down, an unknown
+        charger is assumed to have booted: one that did would not boot again for the service.
         """
         if key not in self._booted:
             try:
@@ -190,8 +196,9 @@ class ChargerConditions:
         info: str | None = None,
         at: datetime,
     ) -> None:
-        """A connector reported a status. `error_code` None: without error. Only changes are recorded: an error that is
-        reported again without its vendor's code is the same one."""
+        """A connector reported a status; `error_code` None: no error. Only changes are recorded: an error reported
+        again without its vendor code counts as the same.
+        """
         error = None if error_code is None else (error_code, vendor_error_code)
         known = self._errors[key].get(connector_id)
         if error == known or (known is not None and error == (known[0], None)):
@@ -215,7 +222,7 @@ class ChargerConditions:
     def _denial_shown(
         self, key: ChargerKey, connector_id: int, codes: set[str | None], at: datetime
     ) -> AttemptId | None:
-        """The denied attempt that this error is the sight of: by the profile's codes and window, on the connector."""
+        """The denied attempt that caused this error, by the profile's codes and window, on the connector."""
         profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)
         if profile is None or not codes & profile.denial_error_codes:
             return None
@@ -230,8 +237,9 @@ class ChargerConditions:
         actor: ActorId = SYSTEM,
         unless: Callable[[ChargerCondition], bool] = lambda found: False,
     ) -> int:
-        """Returns the version recorded. Where others may have written to the stream its end is read again, and `unless`
-        decides whether there is still anything to record; 0 if not."""
+        """Return the version recorded. If others may have written to the stream, read its end again and let `unless`
+        decide whether a record is still needed; 0 if not.
+        """
         stream = condition_stream(*key)
         context = Context(tenant_id=key[0], actor=actor, correlation_id=new_id())
         events = enveloped(context, (event,), now=now)
@@ -244,7 +252,7 @@ class ChargerConditions:
                     return 0
                 self._versions[key] = found.version
             version = self._versions[key]
-            self._versions[key] = version + 1  # whoever comes next while we wait appends after us
+            self._versions[key] = version + 1  # callers that arrive while this one waits append after it
             try:
                 await self._commits.append(Append(stream, version, events))
             except VersionConflict:
@@ -256,11 +264,12 @@ class ChargerConditions:
             else:
                 self._doubtful.pop(key, None)
                 return version + 1
-        raise RuntimeError(f"the condition of charger {key[1]} kept being written by someone else")
+        raise RuntimeError(f"the condition of charger {key[1]} was changed repeatedly by another process")
 
     async def _recorded_before(self, key: ChargerKey, event: ConditionEvent) -> int | None:
-        """The version under which the store has recorded `event` although its append failed; None where it has not. Raises
-        `StoreUnavailable`."""
+        """The version under which the store recorded `event` although its append was reported as failed; None if it
+        did not. Raises `StoreUnavailable`.
+        """
         doubtful = self._doubtful.get(key)
         if doubtful is None:
             return None
@@ -277,7 +286,7 @@ class ChargerConditions:
 
 
 def _says_the_same(one: ConditionEvent, other: ConditionEvent) -> bool:
-    """But for when it was."""
+    """Equal apart from the time."""
     return type(one) is type(other) and all(
         getattr(one, each.name) == getattr(other, each.name)
         for each in fields(one)
@@ -286,7 +295,9 @@ def _says_the_same(one: ConditionEvent, other: ConditionEvent) -> bool:
 
 
 def _when(reported: datetime, arrived: datetime) -> datetime:
-    """When a status was so: as it arrived, unless it says that it has waited. Clocks of chargers are a little off."""
+    """The time of a status: its arrival, unless the report says that it was queued. Chargers' clocks deviate
+    slightly.
+    """
     return reported if arrived - reported > LATE else arrived
 
 

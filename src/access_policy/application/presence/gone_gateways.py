@@ -1,8 +1,8 @@
-"""Chargers of a gateway that died without a word are not connected any more: another process notes it (ADR 0016).
+"""Disconnects the chargers of a gateway that died without recording it (ADR 0016).
 
-Each gateway beats; each process that decides watches the others by its own clock. What is noted harms nobody who lives: a
-gateway that was only paused, or cut off from the database, finds itself given up in its chargers' records and claims again
-those that are still connected to it and to nobody else.
+Each gateway sends heartbeats; each process that decides watches the others by its own clock. A false alarm is
+harmless: a gateway that was only paused, or cut off from the database, finds itself given up in its chargers'
+records, and records those that are still connected to it, and to no other gateway, again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AT_ONCE: Final = 50  # chargers
 
 
 class GoneGateways:
-    """`name` is that of this process; it beats only where it `is_gateway`. `now_s` is a monotonic clock."""
+    """`name` is the name of this process; it sends heartbeats only if it `is_gateway`. `now_s` is a monotonic clock."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class GoneGateways:
         self._is_gateway = is_gateway
         self._now_s = now_s
         self._sleep = sleep
-        self._last_seen: dict[str, tuple[int, float]] = {}  # count, and since when it is that
+        self._last_seen: dict[str, tuple[int, float]] = {}  # the count, and since when it has that value
         self._looked_at = now_s()
 
     async def run(self) -> None:
@@ -58,7 +58,9 @@ class GoneGateways:
             await self._sleep(BEAT_EVERY_S)
 
     async def look(self) -> None:
-        """Beat, and note what gateways that do not any more have left. Raises `StoreUnavailable`."""
+        """Send a heartbeat, and disconnect the chargers of gateways that stopped sending theirs. Raises
+        `StoreUnavailable`.
+        """
         if self._is_gateway:
             await self._heartbeats.beat(self._name)
         for name, count in self._gone(await self._heartbeats.counts()):
@@ -67,13 +69,15 @@ class GoneGateways:
             del self._last_seen[name]
 
     async def end(self) -> None:
-        """This process ends and has noted its own chargers itself. Raises `StoreUnavailable`."""
+        """End this process, which has disconnected its own chargers. Raises `StoreUnavailable`."""
         if self._is_gateway:
             await self._heartbeats.forget(self._name)
 
     def _gone(self, counts: Mapping[str, int]) -> list[tuple[str, int]]:
         now_s = self._now_s()
-        if now_s - self._looked_at > GONE_AFTER_S / 2:  # it is we who stood still, or the database did: all begin anew
+        if (
+            now_s - self._looked_at > GONE_AFTER_S / 2
+        ):  # this process or the database was paused: start all clocks again
             self._last_seen.clear()
         self._looked_at = now_s
         for name, count in counts.items():
@@ -87,7 +91,7 @@ class GoneGateways:
 
     async def _note(self, name: str) -> None:
         rows = list(await self._past.connected_chargers())
-        log.warning("gateway %s is gone; its chargers are looked for among %d that are connected", name, len(rows))
+        log.warning("gateway %s is gone; looking for its chargers among %d connected ones", name, len(rows))
         for first in range(0, len(rows), AT_ONCE):
             await asyncio.gather(
                 *(

@@ -1,7 +1,8 @@
-"""What other gateways record, as far as this one must know it: charges under way, locked-out PINs, chargers that moved.
+"""Follows the records of other gateways that matter here: open charges, PIN lock-outs, and chargers that moved.
 
-Each gateway decides from its own memory. An identifier that charges at another gateway's charger is in use all the same, a
-charger may come here in the middle of a charge, and one that has connected elsewhere is ours no more (ADR 0016).
+Each gateway decides from its own memory. But an identifier that charges at another gateway's charger is in use, a
+charger may reconnect here in the middle of a charge, and a charger that connected to another gateway no longer
+belongs to this one (ADR 0016).
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ TYPES = frozenset(
 
 
 class OtherGateways:
-    """`is_here` tells the chargers that are connected to this process: what they do is known here at once. `moved` hears of
-    each connection that another gateway has recorded, with its version; `given_up` of each of ours that another process has
-    recorded as ended, since it took this one for gone."""
+    """`is_here` says whether a charger is connected to this process, which then already knows its activity. `moved`
+    is called for each connection recorded by another gateway, with its version; `given_up` for each connection of
+    this process that another process recorded as ended because it considered this one gone.
+    """
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class OtherGateways:
         self._position = 0
 
     def begin_after(self, position: int) -> None:
-        """Everything up to there is known, recalled from the read models."""
+        """Start after a position: everything up to it was reloaded from the read models."""
         self._position = position
 
     async def followed_to(self) -> int:

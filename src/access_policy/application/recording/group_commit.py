@@ -16,8 +16,9 @@ ANSWER_S = 4.5  # for a caller, from its arrival: the commit under way and its o
 
 class Commits(Protocol):
     async def append(self, *appends: Append) -> int:
-        """All or none; durable when it returns the log's position. Raises `VersionConflict`, `AppendTooLarge` or
-        `StoreUnavailable`."""
+        """Atomic; durable when it returns the log position. Raises `VersionConflict`, `AppendTooLarge` or
+        `StoreUnavailable`.
+        """
         ...
 
 
@@ -29,10 +30,9 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Appends of many callers, each all-or-nothing for itself, in few transactions. Order of arrival is kept.
-
-    A caller waits for the commit under way and for its own, but no longer than `answer_s`; when the one under way finds the
-    store down, the callers that wait fail at once.
+    """Combines appends of many callers, each atomic by itself, into few transactions, in order of arrival. A caller
+    waits for the commit in progress and for its own, but no longer than `answer_s`; if the commit in progress
+    finds the store down, all waiting callers fail at once.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class GroupCommit:
             self._under_way = []
 
     def _give_up(self) -> None:
-        """On whoever has waited long enough; of those behind the commit under way nothing will ever be written."""
+        """Fail callers that have waited too long; appends queued behind the commit in progress are dropped and never
+        written.
+        """
         loop = asyncio.get_running_loop()
         now, open_ = loop.time(), [each for each in (*self._under_way, *self._waiting) if not each.done.done()]
         late = [each for each in open_ if each.until <= now]
@@ -90,8 +92,10 @@ class GroupCommit:
         self._watch = loop.call_at(left[0].until, self._give_up) if left else None
 
     async def _commit(self, group: list[_Waiting]) -> StoreUnavailable | None:
-        """One transaction for all; where they are too much for one, two halves; where one of them is refused, each on its
-        own, so that it fails alone. Returns the outage that ended it, if one did: others would only wait for the same."""
+        """Commit all appends in one transaction; in two halves if they are too large for one; individually if one of
+        them is refused, so that only it fails. Returns the outage that ended it, if any: later appends would only
+        wait for the same.
+        """
         try:
             appends = [append for waiting in group for append in waiting.appends]
             position = await self._store.append(appends)

@@ -1,11 +1,10 @@
-"""Charger events are recorded even while the event store is down (design 3.7, `on_store_outage`).
+"""Records charger events even while the event store is down (design.md 3.7, `on_store_outage`).
 
-While the store takes them they go there. When it fails they go to the spool, a journal on the local disk, and the charger
-is answered from memory as ever; once the store is back the spool is drained in order, and a stream that has spooled facts
-gets its next ones through the spool until those are in. A charger whose policy is `refuse` gets an error instead, which is
-no denial.
-
-What was appended when the store failed may be in it: its events keep their ids, by which the store knows them again.
+Normally they go to the store. When it fails they go to the spool, a journal on the local disk, and the charger is
+answered from memory; once the store is back the spool is drained in order, and a stream with spooled events receives
+its next ones through the spool until those are stored. A charger whose policy is `refuse` gets an error instead,
+which is not a denial. An append in progress when the store failed may be stored: its events keep their ids, by which
+the store recognises them.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class _Stream:
 
 
 class SpooledCommits:
-    """Appends and loads like a store, for the decision path alone."""
+    """Appends and loads like a store, for the decision path only."""
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class SpooledCommits:
 
     @property
     def is_up(self) -> bool:
-        """The store took what it was given last."""
+        """True if the store accepted the last append."""
         return self._is_up
 
     @property
@@ -86,8 +85,9 @@ class SpooledCommits:
         return sum(stream.pending for stream in self._streams.values())
 
     async def append(self, *appends: Append) -> int:
-        """Durable when it returns: the log's position, or 0 for what is in the spool. Raises `VersionConflict` (nothing was
-        written) or `StoreUnavailable` (unknown whether it was; the caller must not answer with a decision)."""
+        """Durable when it returns: the log position, or 0 for a spooled append. Raises `VersionConflict` (nothing was
+        written) or `StoreUnavailable` (outcome unknown; the caller must not answer with a decision).
+        """
         if self._is_up and not (self._streams and any(append.stream in self._streams for append in appends)):
             try:
                 return await self._commits.append(*appends)
@@ -96,7 +96,7 @@ class SpooledCommits:
                 if not self._may_spool(appends):
                     raise
         elif not self._may_spool(appends):
-            raise StoreUnavailable("the event store is down, and the charger's policy is to refuse")
+            raise StoreUnavailable("the event store is down, and the charger's policy is `refuse`")
         await self._put(appends)
         return 0
 
@@ -131,7 +131,9 @@ class SpooledCommits:
         self._woken.set()
 
     def _take_back(self, appends: Sequence[Append]) -> None:
-        """What could not be put; later ones of the stream that were put meanwhile follow a gap and are rebased."""
+        """Drop appends that could not be spooled; later ones of the stream that were spooled meanwhile follow a gap
+        and are rebased.
+        """
         for append in appends:
             stream = self._streams.get(append.stream)
             if stream is not None:
@@ -162,18 +164,20 @@ class SpooledCommits:
     # --- out of it ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until cancelled: look for the store when it is down, and drain the spool when it is back."""
+        """Until cancelled: probe the store while it is down, and drain the spool once it is back."""
         while True:
             try:
                 await self.drain()
             except StoreUnavailable as outage:
                 self._went_down(outage)
-            except Exception:  # the edge of the loop: what cannot be drained stays where it is
-                log.exception("the spool is not drained")
+            except Exception:  # the edge of the loop: entries that cannot be drained stay in the spool
+                log.exception("draining the spool failed")
             await self._rest()
 
     async def drain(self) -> None:
-        """Everything spooled into the store, in order; also what an earlier process left. Raises `StoreUnavailable`."""
+        """Append everything spooled to the store, in order, including what an earlier process left. Raises
+        `StoreUnavailable`.
+        """
         if not self._is_up:
             await self._store.last_position()
         drained = 0
@@ -189,13 +193,14 @@ class SpooledCommits:
         self._is_up = True
 
     async def _append_all(self, appends: Sequence[Append]) -> None:
-        """In as few transactions as the store takes. A repeat appends only the events that are not stored yet, so a crash
-        between two parts loses and doubles nothing."""
+        """Append in as few transactions as the store accepts. A repetition appends only events that are not stored
+        yet, so that a crash between two parts neither loses nor duplicates any.
+        """
         try:
             await self._store.append(appends)
         except AppendTooLarge as refusal:
             await self._append_halves(appends, refusal)
-        except VersionConflict:  # some of it is there already, or somebody else came first
+        except VersionConflict:  # some events are stored already, or another append came first
             for append in appends:
                 await self._append_missing(append)
 
@@ -229,10 +234,10 @@ class SpooledCommits:
             except VersionConflict:
                 continue
             return
-        raise VersionConflict(f"{append.stream} kept being written by someone else")
+        raise VersionConflict(f"{append.stream} was changed repeatedly by another process")
 
     async def _rest(self) -> None:
-        """While all is well until something is spooled; else for a moment."""
+        """Sleep until an append is spooled while the spool is empty; otherwise briefly."""
         if self._is_up and not self._streams:
             await self._woken.wait()
         self._woken.clear()
@@ -244,7 +249,7 @@ def _appends_of(entries: Sequence[Spooled]) -> list[Append]:
 
 
 def _halves_of(appends: Sequence[Append]) -> list[Sequence[Append]]:
-    """Two parts, in order; none for a single event. Appends of one attempt stay in one transaction while they fit."""
+    """Two parts, in order; None for a single event. Appends of one attempt stay in one transaction if they fit."""
     if len(appends) > 1:
         middle = len(appends) // 2
         cuts = sorted(range(1, len(appends)), key=lambda cut: (_cuts_an_attempt(appends, cut), abs(cut - middle)))
@@ -266,6 +271,6 @@ def _cuts_an_attempt(appends: Sequence[Append], cut: int) -> bool:
 
 
 def _charger_of(new: NewEvent) -> ChargerId:
-    """Every fact of the decision path names the charger that it is about."""
+    """The charger of an event: every event of the decision path names it."""
     charger_id: ChargerId = getattr(new.event, "lineage", new.event).charger_id
     return charger_id

@@ -1,4 +1,4 @@
-"""What a replay of attempts cannot show of a proposal: identifiers that no charger would ever present."""
+"""Limits of a replay: proposed identifiers that no charger would ever present."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def notes_on(
     profiles: CapabilityProfiles | None,
     tenant_id: TenantId,
 ) -> tuple[Note, ...]:
-    """One for each proposed vehicle with a MAC, where some of the chargers do not support Autocharge."""
+    """One note for each proposed vehicle with a MAC, if some of the chargers do not support Autocharge."""
     without = tuple(_without_autocharge(policies, profiles, tenant_id))
     if not without:
         return ()

@@ -1,4 +1,4 @@
-"""Proposed changes, and the world in which they were made: copies of policies and of the registry."""
+"""Proposed changes, applied to copies of policies and of the registry."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedRule:
-    """A new rule (`rule_id` None), another text for an existing one, or its withdrawal (`draft` None). `charger_ids`
-    None: at all chargers that are looked at; an existing rule then at those that have it."""
+    """A new rule (`rule_id` None), new content for an existing one, or its withdrawal (`draft` None). `charger_ids`
+    None: all chargers of the what-if; for an existing rule, those that have it.
+    """
 
     charger_ids: frozenset[ChargerId] | None
     rule_id: RuleId | None
@@ -36,7 +37,7 @@ class ProposedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedVehicle:
-    """`description` None: the vehicle as it is, or gone where `removed`. `suspended` None: as it is."""
+    """`description` None: the vehicle keeps its own, or is removed if `removed`. `suspended` None: unchanged."""
 
     vehicle_id: VehicleId
     description: VehicleDescription | None = None
@@ -63,8 +64,9 @@ class Proposal:
 
 
 def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: datetime) -> ChargerAccessPolicy:
-    """The policy as if it had been so since `since`, from which the dates of new rules are counted. Raises what makes a
-    rule impossible."""
+    """The policy as if it had been proposed since `since`, from which the dates of new rules count. Raises the error
+    that makes a rule impossible.
+    """
     settings = policy.settings
     if proposal.baseline_mode is not None:
         settings = replace(settings, baseline_mode=proposal.baseline_mode)
@@ -99,8 +101,9 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
 def proposed_registry(
     registry: VehicleRegistry, proposal: Proposal, pseudonyms: Pseudonyms, tenant_id: TenantId, *, now: datetime
 ) -> VehicleRegistry:
-    """`registry`, which nobody changes, or a copy with the changes in it. Raises what the registry refuses, with a pointer
-    into the proposal."""
+    """`registry`, unchanged, or a copy with the changes. Raises the registry's refusals, with a pointer into the
+    proposal.
+    """
     if not proposal.vehicles and not proposal.agreements:
         return registry
     proposed = registry.copy()
@@ -118,7 +121,7 @@ def _agreed(registry: VehicleRegistry, change: ProposedAgreement, now: datetime)
     if change.agreement is None:
         registry.agreement(change.agreement_id)
         ended = replace(registry.agreements[change.agreement_id], ended_at=datetime.min.replace(tzinfo=now.tzinfo))
-        registry.agreements[change.agreement_id] = ended  # ended before all that is looked at
+        registry.agreements[change.agreement_id] = ended  # ended before the whole period
         return ()
     return registry.put_agreement(change.agreement)
 

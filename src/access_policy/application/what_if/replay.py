@@ -1,7 +1,7 @@
 """Recorded attempts, decided by today's rules and by the proposed ones.
 
-Both sides are decided anew, so that what differs differs because of the proposal. What the moment brought with it and no
-rule can tell, a charge under way elsewhere or a lock-out of PINs, is taken from what was recorded.
+Both sides are decided again, so that every difference comes from the proposal. Circumstances that no rule determines,
+such as a charge at another charger or a PIN lock-out, come from the record.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`would_deny`: the reason that enforcement would have refused for; None of what is allowed or really denied."""
+    """`would_deny`: the reason for which enforcement would have refused; None if allowed or actually denied."""
 
     allowed: bool
     reason: Reason
@@ -78,7 +78,7 @@ class Example:
 
 @dataclass(slots=True)
 class Answer:
-    """`complete`: all attempts of the period were looked at, not only the newest `ATTEMPTS_MAX`."""
+    """`complete`: covers all attempts of the period, not only the newest `ATTEMPTS_MAX`."""
 
     attempts: int = 0
     complete: bool = True
@@ -96,7 +96,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One charger in one of the two worlds."""
+    """One charger under today's rules or under the proposal."""
 
     policy: ChargerAccessPolicy
     timeline: Timeline
@@ -112,7 +112,7 @@ class WhatIf:
     profiles: CapabilityProfiles | None = None
 
     async def __call__(self, tenant_id: TenantId, question: Question) -> Answer:
-        """Raises `WhatIfInvalid`, `ChargerUnknown`, what the proposal's parts are refused for, `StoreUnavailable`."""
+        """Raises `WhatIfInvalid`, `ChargerUnknown`, the refusals of the proposal's parts, or `StoreUnavailable`."""
         _check_span(question)
         now = self.clock.now()
         today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
@@ -139,7 +139,7 @@ class WhatIf:
         return answer
 
     async def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
-        """All chargers' policies are checked before the first attempt is read, one charger a turn of the loop."""
+        """Checks all chargers' policies before it reads the first attempt, one charger per turn of the event loop."""
         if question.charger_ids is None:
             views = list(self.view.chargers_of(tenant_id))
         else:
@@ -217,7 +217,7 @@ def _check_span(question: Question) -> None:
     if question.until <= question.since:
         raise WhatIfInvalid("'until' must be later than 'from'.", pointer="/until")
     if question.until - question.since > SPAN_MAX:
-        raise WhatIfInvalid(f"A what-if looks at {SPAN_MAX.days} days at most; give a later 'from'.", pointer="/from")
+        raise WhatIfInvalid(f"A what-if covers at most {SPAN_MAX.days} days; choose a later 'from'.", pointer="/from")
 
 
 def _note(answer: Answer, row: Row, difference: Difference) -> None:
