@@ -62,7 +62,7 @@ class Commands(containers.DeclarativeContainer):
     deciding = providers.DependenciesContainer()
     chargers = providers.DependenciesContainer()
 
-    # --- what handlers share -----------------------------------------------------------------------------------------
+    # --- shared by handlers -----------------------------------------------------------------------------------------
     policies, profiles = deciding.policies, deciding.profiles
     depots = providers.Singleton(Depots, stores.store)
     claims = providers.Singleton(ChargePointClaims, stores.store)

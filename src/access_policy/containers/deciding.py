@@ -1,4 +1,4 @@
-"""The decision path: the view in memory, the decider, and the durable record of what it decides."""
+"""The decision path: the view in memory, the decider, and the durable record of its decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in: what other services publish about vehicles and agreements."""
+"""Event intake: other services' events about vehicles and agreements."""
 
 from __future__ import annotations
 

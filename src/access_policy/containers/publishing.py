@@ -18,7 +18,7 @@ def bus_kind(publishes_externally: bool) -> str:
 
 
 def relay_name(instance: str) -> str:
-    """The name that a relay has in the lease; `/` is that of the only process, which has none."""
+    """The relay's name in its lease; `/` for a single process without a name."""
     return instance or "/"
 
 

@@ -1,4 +1,4 @@
-"""The read models, the views on them, and what follows the log into them."""
+"""The read models, the views on them, and the follower that feeds them."""
 
 from __future__ import annotations
 

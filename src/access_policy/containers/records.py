@@ -1,4 +1,4 @@
-"""The records: what the service keeps besides events and read models, each in a file of its own or all in one database."""
+"""The records: durable data besides events and read models, each in its own file or all in one database."""
 
 from __future__ import annotations
 

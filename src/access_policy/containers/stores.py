@@ -1,4 +1,4 @@
-"""The event store, and what it takes to open it: the keys of the installation."""
+"""The event store and the installation's keys."""
 
 from __future__ import annotations
 

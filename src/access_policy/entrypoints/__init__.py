@@ -1,1 +1,1 @@
-"""What starts things: the HTTP API, the command line, the service in one process, the demo."""
+"""The programs: the HTTP API, the command line, the service processes, the demo."""

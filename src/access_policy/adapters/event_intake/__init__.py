@@ -1,1 +1,1 @@
-"""Events in: what they look like on the wire, the queue they come by, and the memory of those that came."""
+"""Event intake: the wire format of consumed events, and the queue that delivers them."""

@@ -19,7 +19,7 @@ RowKey = tuple[Any, ...]
 
 
 class Shape(NamedTuple):
-    """What the changes of one statement have in common. `nulls` are the columns of the condition that must be empty."""
+    """The common shape of the changes of one statement. `nulls` are the columns of the condition that must be empty."""
 
     kind: type
     table: str

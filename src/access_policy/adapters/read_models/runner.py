@@ -102,7 +102,7 @@ class ReadModels:
         """
         wanted = [projection for projection in self.projections if projection.name in set(names)]
         if unknown := set(names) - {projection.name for projection in wanted}:
-            raise ValueError(f"there is no projection {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown projection {', '.join(sorted(unknown))}")
         token = secrets.token_hex(8)
         filling = Filling(store, wanted, token, progress)
         try:

@@ -1,4 +1,4 @@
-"""Who may call an operation: the token of the request, and the roles that a route requires."""
+"""Authentication and authorisation: the token of the request, and the roles that a route requires."""
 
 from __future__ import annotations
 

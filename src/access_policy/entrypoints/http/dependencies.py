@@ -1,4 +1,4 @@
-"""What routes need of the application: parts of the container in `app.state.container`, and of the process that serves.
+"""Dependencies of routes: parts of the container in `app.state.container`, and of the serving process.
 
 The container's own wiring is not used: it binds a module to one container for the whole interpreter, while tests and
 processes side by side have several, and it costs more for each request than all other dependencies together (ADR 0022).
@@ -30,7 +30,7 @@ Handler = Callable[[Context, Any], Awaitable[Done]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingProcess:
-    """What routes need of the process that serves them.
+    """The parts of the serving process that routes need.
 
     `settled` waits until everything up to a log position can be read; False if that takes too long. `readiness` names the
     parts that the service needs, and whether each is available. `metrics` is Prometheus' text format. `connected` tells

@@ -1,6 +1,6 @@
-"""What a child process and its supervisor tell each other over a socket pair: one JSON object per line.
+"""Messages between a child process and its supervisor over a socket pair: one JSON object per line.
 
-The child reports once: that it serves, or why it cannot. The end of the socket tells each side that the other is gone.
+The child reports once: that it serves, or why it cannot. When the socket ends, the other side is gone.
 """
 
 from __future__ import annotations

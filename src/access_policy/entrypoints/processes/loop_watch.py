@@ -1,4 +1,4 @@
-"""The loop watch: measures for how long work holds the event loop of this process, and logs what is too long.
+"""The loop watch: measures how long work holds the event loop of this process, and logs long holds.
 
 While one piece of work holds the loop, no charger gets an answer. A timer that runs late shows it.
 """

@@ -1,4 +1,4 @@
-"""What the installation measures of itself, in Prometheus' text format (`GET /metrics`).
+"""The installation's metrics in Prometheus' text format (`GET /metrics`).
 
 `of_this_process` are the numbers of one process: its event loop, its decisions, its chargers. `of_the_databases` are those
 that every process reads alike: the lag of the read models and of the relay, parked events, held streams. One scrape shows the

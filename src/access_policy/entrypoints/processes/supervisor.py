@@ -30,7 +30,7 @@ Ports = Mapping[str, int]
 
 
 class _Child:
-    """One run of a child process. `report` is what it has told about its start."""
+    """One run of a child process. `report` is its report about its start."""
 
     def __init__(self, name: PartName, process: asyncio.subprocess.Process, reader: asyncio.StreamReader) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class _Child:
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         child = cls(name, process, reader)
-        child._writer = writer  # kept open: its end tells the child that the supervisor is gone
+        child._writer = writer  # kept open: when it ends, the child knows that the supervisor is gone
         return child
 
     @property

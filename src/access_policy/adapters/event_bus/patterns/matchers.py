@@ -59,7 +59,7 @@ def wildcard(wanted: str) -> Matcher:
         character, following = wanted[index], wanted[index + 1 : index + 2]
         if character == "\\":
             if following not in ("*", "\\"):
-                raise ValueError("a backslash stands before * or another backslash only")
+                raise ValueError("a backslash may precede only * or another backslash")
             parts.append(re.escape(following))
             index += 1
         elif character == "*":

@@ -1,4 +1,4 @@
-"""One charger while it is connected to this process: its connection, its commands and what it has reported over it."""
+"""One charger while it is connected to this process: its connection, its commands and its reports."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ def _without_effect(body: ProfileBody) -> Iterator[tuple[str, str]]:
 
 
 def body_of(profile: CapabilityProfile) -> dict[str, Any]:
-    """The profile as its schema spells it, so that what is read can be put again."""
+    """The profile in its schema's form, so that a read profile can be put again."""
     return {
         "title": profile.title,
         "protocols": list(profile.protocols),

@@ -108,7 +108,7 @@ class BoundedConnection(ServerConnection):
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
         self._has_spoken = True
-        if self._rest is not None:  # TLS hands over what it had decrypted before it was paused
+        if self._rest is not None:  # TLS delivers data that it had decrypted before it was paused
             self._rest += data
         elif len(data) <= SLICE_BYTES and not self._is_held():
             super().data_received(data)

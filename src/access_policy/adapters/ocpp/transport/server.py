@@ -43,7 +43,7 @@ class ServerLimits:
     open_timeout_s: float = 10.0
     ping_interval_s: float | None = 20.0
     ping_timeout_s: float | None = 20.0  # of silence beyond the interval, after which the charger is disconnected
-    messages_per_s: float = 100.0  # of one charger, of every kind and in the long run; what it sends faster is not read
+    messages_per_s: float = 100.0  # of one charger, in the long run; the server reads no faster than this
     messages_burst: int = 1000  # at once, such as what a charger kept while it was offline
     leave_within_s: float = 10.0  # how long a handler under way may take when the server drains
     connection: ConnectionLimits = field(default_factory=ConnectionLimits)

@@ -35,7 +35,7 @@ class TlsFiles:
             try:
                 context.load_verify_locations(self.client_ca)
             except (ssl.SSLError, OSError) as error:
-                raise TlsUnusable(f"{self.client_ca}: this is no CA certificate that can be read ({error})") from error
+                raise TlsUnusable(f"{self.client_ca}: not a readable CA certificate ({error})") from error
             context.verify_mode = ssl.CERT_REQUIRED
         self._context = context
         return context
