@@ -34,11 +34,11 @@ def test_a_table_that_is_missing_is_told_and_migrate_makes_it_once(dynamodb_endp
 
     assert [done.returncode for done in told] == [0, 0]
     assert [done.stdout.splitlines()[0] for done in told] == [
-        f"events: the DynamoDB table {name} was made",
-        f"events: the DynamoDB table {name} is there",
+        f"events: the DynamoDB table {name} was created",
+        f"events: the DynamoDB table {name} exists",
     ]
     rebuilt = access_policy(url, tmp_path, "rebuild-read-models")
-    assert (rebuilt.returncode, rebuilt.stdout.splitlines()[-1].endswith("0 events folded")) == (0, True)
+    assert (rebuilt.returncode, rebuilt.stdout.splitlines()[-1].endswith("0 events applied")) == (0, True)
     asyncio.run(delete_table(table_at(name, dynamodb_endpoint)))
 
 

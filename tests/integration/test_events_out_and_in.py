@@ -150,7 +150,7 @@ async def test_what_others_tell_comes_in_by_the_queue_and_its_effect_leaves_for_
 async def test_a_bus_that_takes_nothing_makes_the_service_unready_in_the_end_and_stops_nothing(
     tmp_path: Path, faulty_aws: Stub, bus_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from access_policy.entrypoints.processes import service as service_module
+    from access_policy.entrypoints.processes import readiness
 
     faulty_aws.refuse = lambda _: (503, {"__type": "ServiceUnavailable", "message": "away"})
     async with serving(tmp_path, bus_url=bus_url) as (service, http):
@@ -158,7 +158,7 @@ async def test_a_bus_that_takes_nothing_makes_the_service_unready_in_the_end_and
         asked = {"charger_id": "bay-1", "identifier": STRANGER}
         decided = await http.post("/access-decisions", json=asked)
         assert (await service.readiness())["bus"], "a short outage is no reason to take no requests"
-        monkeypatch.setattr(service_module, "CAUGHT_UP_LAG", 0)
+        monkeypatch.setattr(readiness, "CAUGHT_UP_LAG", 0)
         assert not (await service.readiness())["bus"]
         faulty_aws.refuse = lambda _: None
         await until(lambda: any(entry["DetailType"] == "AccessDenied" for entry in faulty_aws.taken))

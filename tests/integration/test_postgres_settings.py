@@ -41,7 +41,7 @@ def test_a_database_that_was_not_migrated_is_refused_until_it_is(postgres_databa
 
     rebuilt = access_policy(postgres_database, "rebuild-read-models", "--data", str(tmp_path))
     assert rebuilt.returncode == 0
-    assert rebuilt.stdout.splitlines()[-1].endswith("0 events folded")
+    assert rebuilt.stdout.splitlines()[-1].endswith("0 events applied")
     parked = access_policy(postgres_database, "rebuild-read-models", "--parked", "--data", str(tmp_path))
     assert (parked.returncode, parked.stdout.strip()) == (0, "no events are parked")
     listed = access_policy(postgres_database, "parked", "--data", str(tmp_path))

@@ -105,7 +105,7 @@ class Chargers(containers.DeclarativeContainer):
         settings.provided.instance,
         deciding.recent_activity,
         connections.provided.connected,
-        gateway.provided.ownership.connected_elsewhere,
+        gateway.provided.ownership.connected_to_another,
         gateway.provided.ownership.given_up,
     )
     other_gateways_follower = providers.Singleton(

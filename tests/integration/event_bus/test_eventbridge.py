@@ -221,7 +221,9 @@ async def test_a_relay_brings_everything_through_a_failing_eventbridge_in_order(
 async def test_red_control_status_200_taken_for_all_entries_taken_loses_events(
     faulty_aws: Stub, bus: EventBus, tmp_path: Path
 ) -> None:
-    trusting = TrustingEventBridge(f"eventbridge://{BUS}?region={REGION}&endpoint_url={faulty_aws.url}")
+    trusting = TrustingEventBridge(
+        AwsAddress.of(f"eventbridge://{BUS}?region={REGION}&endpoint_url={faulty_aws.url}", "eventbridge")
+    )
 
     ids, consumer = await published_through_faults(faulty_aws, trusting, tmp_path, events=120)
     await trusting.close()

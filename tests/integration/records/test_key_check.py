@@ -10,7 +10,7 @@ import pytest
 from access_policy.adapters.records.key_check import require_same_keys
 from access_policy.adapters.secrets.key_files import KeyFileUnusable, Keys, open_keys
 from access_policy.adapters.sql.migrations import MigrationNeeded
-from access_policy.container import open_data_directory
+from access_policy.container import Container
 from access_policy.settings import Settings
 
 
@@ -28,7 +28,7 @@ def test_the_keys_of_the_first_machine_are_those_of_all(records_database: str, k
 def test_a_machine_with_another_key_is_told_what_to_do(records_database: str, keys: Keys, name: str) -> None:
     require_same_keys(records_database, keys)
 
-    with pytest.raises(KeyFileUnusable, match=f"The keys {name} of this machine .* Copy the directory keys") as refused:
+    with pytest.raises(KeyFileUnusable, match=f"The keys {name} of this machine .* Replace the directory keys") as refused:
         require_same_keys(records_database, replace(keys, **{name: bytes(32)}))
 
     assert keys.vault.hex() not in str(refused.value)
@@ -39,12 +39,12 @@ def test_two_machines_that_start_with_keys_of_their_own_do_not_both_serve(
     records_database: str, tmp_path: Path
 ) -> None:
     one, other = (Settings(data=tmp_path / name, records_url=records_database) for name in ("one", "other"))
-    open_data_directory(one)
+    Container(settings=one).stores.keys()
 
     with pytest.raises(KeyFileUnusable):
-        open_data_directory(other)
+        Container(settings=other).stores.keys()
 
-    open_data_directory(one)
+    Container(settings=one).stores.keys()
 
 
 def test_a_database_without_tables_says_so(postgres_database: str, keys: Keys) -> None:

@@ -66,7 +66,7 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
     ),
     ("4", lambda f: f.vehicle is None or not f.kind_counts, Reason.UNKNOWN_IDENTIFIER),
     ("5", lambda f: f.vehicle is not None and f.vehicle.suspended_because is not None, Reason.VEHICLE_SUSPENDED),
-    ("6", lambda f: f.in_use_elsewhere, Reason.IDENTIFIER_IN_USE),
+    ("6", lambda f: f.in_use_at_another, Reason.IDENTIFIER_IN_USE),
     ("7", lambda f: own(f) and not never(f), Reason.OWN_VEHICLE),
     ("8", never, Reason.VEHICLE_NOT_VALID),
     ("9a", lambda f: f.agreement is None or f.at < f.agreement.valid_from, Reason.AGREEMENT_NOT_STARTED),
@@ -129,5 +129,5 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         agreement=agreement if draw(usually) else None,
         kind_counts=draw(usually),
         pin_locked_out=draw(st.booleans()),
-        in_use_elsewhere=not draw(usually),
+        in_use_at_another=not draw(usually),
     )

@@ -36,7 +36,7 @@ def hours(start: str = "08:00", end: str = "18:00", days: tuple[str, ...] = ("WE
     ],
 )
 def test_an_agreement_covers_the_chargers_and_the_depots_it_names_or_all(places: dict[str, Any], covered: bool) -> None:
-    assert agreement(**places).covers_place(BAY, NORTH) is covered
+    assert agreement(**places).covers_charger(BAY, NORTH) is covered
 
 
 @pytest.mark.parametrize(

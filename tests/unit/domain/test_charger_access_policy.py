@@ -56,8 +56,8 @@ def test_a_charger_is_registered() -> None:
         ({"time_zone": "Europe/Atlantis"}, UnknownTimeZone, "/time_zone"),
         ({"connectors": 0}, errors.SettingsInvalid, "/connectors"),
         ({"connectors": 101}, errors.SettingsInvalid, "/connectors"),
-        ({"charge_point_id": ChargePointId("")}, InvalidId, "/charge_point_id"),
-        ({"charge_point_id": ChargePointId("x" * 300)}, InvalidId, "/charge_point_id"),
+        ({"charge_point_id": ChargePointId("")}, errors.SettingsInvalid, "/charge_point_id"),
+        ({"charge_point_id": ChargePointId("x" * 300)}, errors.SettingsInvalid, "/charge_point_id"),
     ],
 )
 def test_a_charger_that_cannot_be_is_neither_registered_nor_put(

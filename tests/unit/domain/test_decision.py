@@ -118,7 +118,7 @@ def test_each_row_goes_before_all_below_it() -> None:
     suspended = replace(truck(valid_until=at), suspended_because="why")
     pin = ref(kind=IdentifierKind.PIN)
     ladder = [
-        facts_of(None, mode=FREEVEND, identifier=None, agreement=over, pin_locked_out=True, in_use_elsewhere=True)
+        facts_of(None, mode=FREEVEND, identifier=None, agreement=over, pin_locked_out=True, in_use_at_another=True)
     ]
     for change in (
         {"expected": Segment(at, at + DAY, MANAGED, BASELINE_CAUSE)},
@@ -126,7 +126,7 @@ def test_each_row_goes_before_all_below_it() -> None:
         {"pin_locked_out": False},
         {"vehicle": suspended},
         {"vehicle": truck(valid_until=at)},
-        {"in_use_elsewhere": False},
+        {"in_use_at_another": False},
         {"vehicle": truck()},
         {"agreement": replace(over, valid_from=at)},
         {"agreement": replace(over, valid_from=at, valid_until=None)},
@@ -241,7 +241,7 @@ def test_a_freevend_permission_of_an_unknown_vehicle_ends_when_managed_access_be
     [
         {"vehicle": replace(van(), suspended_because="why")},
         {"vehicle": van(valid_from=NOON + 2 * DAY)},
-        {"in_use_elsewhere": True},
+        {"in_use_at_another": True},
         {"identifier": None},
         {"identifier": ref(kind=IdentifierKind.PIN), "pin_locked_out": True},
     ],

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.queries.charger_conditions import STALLED_AFTER, ConditionStatus, Link, conditions_of
+from access_policy.application.queries.charger_conditions import (
+    STALLED_AFTER,
+    ConditionStatus,
+    ConnectionSeen,
+    conditions_of,
+)
 from access_policy.domain.charger_access_policy.events import ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import fold
 from access_policy.entrypoints.http.v1 import chargers
@@ -19,19 +24,21 @@ from tests.support.http_api import HttpApi
 from tests.support.rows import ACME
 from tests.support.switching import applied, failed, requested
 
-HERE = Link(connected=True, changed_at=NOON)
-AWAY = Link(connected=False, changed_at=NOON, why="connection closed")
+HERE = ConnectionSeen(connected=True, changed_at=NOON)
+AWAY = ConnectionSeen(connected=False, changed_at=NOON, why="connection closed")
 DRIFTED = ModeDriftDetected(
     charger_id=BAY, expected=MANAGED, found=FREEVEND, evidence="seen", detected_at=NOON + 2 * MINUTE
 )
 
 
-def told(*events: Any, link: Link = HERE, profile: str = "ocpp201-authctrlr", later: timedelta = MINUTE) -> Any:
+def told(
+    *events: Any, connection: ConnectionSeen = HERE, profile: str = "ocpp201-authctrlr", later: timedelta = MINUTE
+) -> Any:
     """Status and reason by type."""
     policy = fold((registered(), *events))
     assert policy is not None
     known = ProfileCatalogue.packaged().get(ACME, profile)
-    found = conditions_of(policy, known, MANAGED, link, failure_detail="why", now=NOON + later)
+    found = conditions_of(policy, known, MANAGED, connection, failure_detail="why", now=NOON + later)
     return {each.type: (each.status, each.reason) for each in found}
 
 
@@ -46,9 +53,9 @@ def test_a_charger_seen_in_its_mode_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "link", "kind", "expected"),
+    ("events", "connection", "kind", "expected"),
     [
-        ((), Link(connected=False, changed_at=None), "Reachable", (ConditionStatus.FALSE, "never_connected")),
+        ((), ConnectionSeen(connected=False, changed_at=None), "Reachable", (ConditionStatus.FALSE, "never_connected")),
         ((requested(), applied()), AWAY, "Ready", (ConditionStatus.FALSE, "disconnected")),
         ((), HERE, "Applied", (ConditionStatus.UNKNOWN, "not_requested")),
         ((requested(),), HERE, "Applied", (ConditionStatus.FALSE, "requested")),
@@ -59,14 +66,16 @@ def test_a_charger_seen_in_its_mode_is_ready() -> None:
         ((requested(), applied(mode=MANAGED)), HERE, "Stalled", (ConditionStatus.FALSE, "nothing_waits")),
     ],
 )
-def test_what_is_not_as_it_should_be_has_its_reason(events: Any, link: Link, kind: str, expected: Any) -> None:
-    assert told(*events, link=link)[kind] == expected
+def test_what_is_not_as_it_should_be_has_its_reason(
+    events: Any, connection: ConnectionSeen, kind: str, expected: Any
+) -> None:
+    assert told(*events, connection=connection)[kind] == expected
 
 
 def test_a_charger_that_is_there_and_does_not_get_on_is_stalled_after_a_while() -> None:
     assert told(requested(), failed(), later=STALLED_AFTER)["Stalled"] == (ConditionStatus.FALSE, "in_progress")
     assert told(requested(), failed(), later=STALLED_AFTER + MINUTE)["Stalled"] == (ConditionStatus.TRUE, "rejected")
-    assert told(requested(), failed(), link=AWAY, later=2 * STALLED_AFTER)["Stalled"] == (
+    assert told(requested(), failed(), connection=AWAY, later=2 * STALLED_AFTER)["Stalled"] == (
         ConditionStatus.FALSE,
         "nothing_waits",
     )

@@ -50,11 +50,11 @@ async def test_reboot_that_was_not_answered_is_asked_for_again_at_the_next_look(
     charger = Charger(silent=True)
     for _ in range(REBOOTS_MAX + 1):
         with pytest.raises(ChargerDidNotAnswer):
-            await charger.reboots.ask(KEY, 1)
+            await charger.reboots.request(KEY, 1)
     charger.silent = False
 
-    await charger.reboots.ask(KEY, 1)
-    await charger.reboots.ask(KEY, 1)  # it answered, and has time left to boot
+    await charger.reboots.request(KEY, 1)
+    await charger.reboots.request(KEY, 1)  # it answered, and has time left to boot
 
     assert charger.asked == REBOOTS_MAX + 2
 
@@ -63,8 +63,8 @@ async def test_reboots_that_come_without_an_answer_are_bounded_all_the_same() ->
     charger = Charger(silent=True, boots=True)
     for _ in range(REBOOTS_MAX):
         with pytest.raises(ChargerDidNotAnswer):
-            await charger.reboots.ask(KEY, 1)
+            await charger.reboots.request(KEY, 1)
 
     with pytest.raises(SwitchRefused, match="did not bring"):
-        await charger.reboots.ask(KEY, 1)
+        await charger.reboots.request(KEY, 1)
     assert charger.asked == REBOOTS_MAX

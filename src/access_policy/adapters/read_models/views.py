@@ -176,10 +176,10 @@ class SqlViews:
     ) -> Page:
         query = _of(DENIED_IDENTIFIERS, tenant_id)
         page = await self._newest(query, DENIED_IDENTIFIERS, "last_seen_at", since, until, cursor, limit)
-        places = DENIED_IDENTIFIER_CHARGERS
-        seen_by = _of(places, tenant_id).where(places.c.pseudonym.in_([row["pseudonym"] for row in page.items]))
+        sightings = DENIED_IDENTIFIER_CHARGERS
+        seen_by = _of(sightings, tenant_id).where(sightings.c.pseudonym.in_([row["pseudonym"] for row in page.items]))
         chargers: defaultdict[str, list[str]] = defaultdict(list)
-        for row in await self._all(seen_by.order_by(places.c.charger_id)):
+        for row in await self._all(seen_by.order_by(sightings.c.charger_id)):
             chargers[row["pseudonym"]].append(row["charger_id"])
         return Page([{**row, "charger_ids": chargers[row["pseudonym"]]} for row in page.items], page.next_cursor)
 

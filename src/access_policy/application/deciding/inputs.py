@@ -43,7 +43,7 @@ class InputsFromMemory:
             agreement=agreement,
             kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
             pin_locked_out=actor is not None and self._live.pins_are_locked_out((key, actor), at),
-            in_use_elsewhere=ref is not None
+            in_use_at_another=ref is not None
             and is_exclusive(ref.kind, depot)
             and self._live.charges_at_another(key, ref, self._is_retired),
         )

@@ -115,8 +115,8 @@ class RecentActivity:
         self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]
     ) -> bool:
         """The identifier has a charge under way at another charger of the tenant that is in service."""
-        places = self._charging.get((charger[0], _key(ref)), ())
-        return any(place != charger[1] and not is_retired((charger[0], place)) for place, _ in places)
+        uses = self._charging.get((charger[0], _key(ref)), ())
+        return any(used_at != charger[1] and not is_retired((charger[0], used_at)) for used_at, _ in uses)
 
     def assume_over(self, charger: ChargerKey, session: Session) -> None:
         """The service has concluded that the session is over; a report of its end may still arrive."""
@@ -176,10 +176,10 @@ class RecentActivity:
         if session.identifier is None:
             return
         holder = (charger[0], _key(session.identifier))
-        places = self._charging.get(holder)
-        if places is not None:
-            places.discard((charger[1], session.transaction_id))
-            if not places:
+        uses = self._charging.get(holder)
+        if uses is not None:
+            uses.discard((charger[1], session.transaction_id))
+            if not uses:
                 del self._charging[holder]
 
     # --- wrong PINs and denials --------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def desired_entries(
 def agreements_here(registry: VehicleRegistry, charger_id: ChargerId, depot_id: DepotId) -> frozenset[AgreementId]:
     """The inputs of this charger's list that can differ from those of another charger of the same depot."""
     return frozenset(
-        each.agreement_id for each in registry.agreements.values() if each.covers_place(charger_id, depot_id)
+        each.agreement_id for each in registry.agreements.values() if each.covers_charger(charger_id, depot_id)
     )
 
 

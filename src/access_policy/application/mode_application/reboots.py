@@ -46,7 +46,7 @@ class Reboots:
         booted = self.conditions.booted_at(key)
         return since is not None and (booted is None or booted <= since)
 
-    async def ask(self, key: ChargerKey, generation: int) -> None:
+    async def request(self, key: ChargerKey, generation: int) -> None:
         """Ask for the boot, unless a charge is under way or the charger was asked a moment ago: call again then.
 
         Raises `SwitchRefused` (`reboot_in_vain` after `REBOOTS_MAX`) or `ChargerDidNotAnswer`.

@@ -147,7 +147,7 @@ class Reconciler:
             if found is not None:  # a value that stands for neither mode proves no drift: it is written and read again
                 await self._record_drift(charger, found, evidence)
         elif self._awaits_reboot(key, charger, expected):
-            await self.reboots.ask(key, charger.policy.application.generation)
+            await self.reboots.request(key, charger.policy.application.generation)
             return ReconcileResult.WAITING
         await self._request(charger, expected, due_at, switch, trigger)
         found, evidence = await self.gateway.commands(key).read_switch(switch)
@@ -157,7 +157,7 @@ class Reconciler:
             )
             if written is Written.AFTER_REBOOT or switch.needs_reboot:
                 await self._record_failure(charger, REBOOT_REQUIRED, "in force after a reboot, once no vehicle charges")
-                await self.reboots.ask(key, charger.policy.application.generation)
+                await self.reboots.request(key, charger.policy.application.generation)
                 return ReconcileResult.WAITING
             found, evidence = await self.gateway.commands(key).read_switch(switch)
         if found is not expected.mode:

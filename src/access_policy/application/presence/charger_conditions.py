@@ -90,7 +90,7 @@ class ChargerConditions:
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         self._versions.pop(key, None)
-        return await self._record(key, event, now, unless=self._is_elsewhere)
+        return await self._record(key, event, now, unless=self._is_at_another_gateway)
 
     async def disconnected(self, key: ChargerKey, reason: str) -> None:
         """Record the end of a recorded connection, unless the charger has connected to another gateway since."""
@@ -118,7 +118,7 @@ class ChargerConditions:
         `StoreUnavailable`."""
         return (await self._stored(key)).gateway
 
-    def _is_elsewhere(self, found: ChargerCondition) -> bool:
+    def _is_at_another_gateway(self, found: ChargerCondition) -> bool:
         return found.gateway not in (None, self._gateway)
 
     async def _stored(self, key: ChargerKey) -> ChargerCondition:

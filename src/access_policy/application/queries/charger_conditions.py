@@ -38,7 +38,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class ConnectionSeen:
     """The charger's connection; `changed_at` None: it has never been connected."""
 
     connected: bool
@@ -50,72 +50,89 @@ def conditions_of(
     policy: ChargerAccessPolicy,
     profile: CapabilityProfile | None,
     expected: AccessMode,
-    link: Link,
+    connection: ConnectionSeen,
     *,
     failure_detail: str | None,
     now: datetime,
 ) -> tuple[Condition, ...]:
-    told = _Teller(policy, profile, expected, link, failure_detail, now)
-    reachable, applied, drifted, stalled = told.reachable(), told.applied(), told.drifted(), told.stalled()
-    return told.ready(reachable, applied, drifted), reachable, applied, drifted, stalled
+    conditions = _ConditionsOf(policy, profile, expected, connection, failure_detail, now)
+    reachable, applied, drifted, stalled = (
+        conditions.reachable(),
+        conditions.applied(),
+        conditions.drifted(),
+        conditions.stalled(),
+    )
+    return conditions.ready(reachable, applied, drifted), reachable, applied, drifted, stalled
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
+class _ConditionsOf:
     policy: ChargerAccessPolicy
     profile: CapabilityProfile | None
     expected: AccessMode
-    link: Link
+    connection: ConnectionSeen
     failure_detail: str | None
     now: datetime
 
     def reachable(self) -> Condition:
-        if self.link.connected:
-            return self._tell("Reachable", ConditionStatus.TRUE, "connected", "", self.link.changed_at)
-        if self.link.changed_at is None:
-            return self._tell("Reachable", ConditionStatus.FALSE, "never_connected", "It has never connected.", None)
-        return self._tell("Reachable", ConditionStatus.FALSE, "disconnected", self.link.why or "", self.link.changed_at)
+        if self.connection.connected:
+            return self._condition("Reachable", ConditionStatus.TRUE, "connected", "", self.connection.changed_at)
+        if self.connection.changed_at is None:
+            return self._condition(
+                "Reachable", ConditionStatus.FALSE, "never_connected", "It has never connected.", None
+            )
+        return self._condition(
+            "Reachable", ConditionStatus.FALSE, "disconnected", self.connection.why or "", self.connection.changed_at
+        )
 
     def applied(self) -> Condition:
         application = self.policy.application
         if self._is_unsupported():
             text = "Its profile cannot switch it, so its mode is unknown."
-            return self._tell("Applied", ConditionStatus.UNKNOWN, "unsupported", text, None)
+            return self._condition("Applied", ConditionStatus.UNKNOWN, "unsupported", text, None)
         if is_applied(self.policy, self.expected):
-            return self._tell("Applied", ConditionStatus.TRUE, "verified", application.evidence, application.applied_at)
+            return self._condition(
+                "Applied", ConditionStatus.TRUE, "verified", application.evidence, application.applied_at
+            )
         if application.drift_found is not None and application.failure is None:
             text = f"It was seen in {application.drift_found} and is being switched back."
-            return self._tell("Applied", ConditionStatus.FALSE, "drifted", text, application.drift_detected_at)
+            return self._condition("Applied", ConditionStatus.FALSE, "drifted", text, application.drift_detected_at)
         if application.requested_mode is not self.expected:
-            return self._tell(
+            return self._condition(
                 "Applied", ConditionStatus.UNKNOWN, "not_requested", f"{self.expected} is expected.", None
             )
         if application.failure is not None:
             status = ConditionStatus.UNKNOWN if application.failure == "no_answer" else ConditionStatus.FALSE
-            return self._tell("Applied", status, application.failure, self.failure_detail or "", application.failed_at)
-        return self._tell(
+            return self._condition(
+                "Applied", status, application.failure, self.failure_detail or "", application.failed_at
+            )
+        return self._condition(
             "Applied", ConditionStatus.FALSE, "requested", f"{self.expected} was requested.", application.due_at
         )
 
     def drifted(self) -> Condition:
         application = self.policy.application
         if application.drift_found is None:
-            return self._tell("Drifted", ConditionStatus.FALSE, "as_applied", "", application.applied_at)
+            return self._condition("Drifted", ConditionStatus.FALSE, "as_applied", "", application.applied_at)
         text = f"It was seen in {application.drift_found}."
-        return self._tell("Drifted", ConditionStatus.TRUE, "seen_in_other_mode", text, application.drift_detected_at)
+        return self._condition(
+            "Drifted", ConditionStatus.TRUE, "seen_in_other_mode", text, application.drift_detected_at
+        )
 
     def stalled(self) -> Condition:
         """Reachable, and not in the mode that was due a while ago."""
         application = self.policy.application
         due_at = application.due_at
-        waits = self.link.connected and application.requested_mode is self.expected and due_at is not None
+        waits = self.connection.connected and application.requested_mode is self.expected and due_at is not None
         if not waits or self._is_unsupported() or is_applied(self.policy, self.expected):
-            return self._tell("Stalled", ConditionStatus.FALSE, "nothing_waits", "", None)
+            return self._condition("Stalled", ConditionStatus.FALSE, "nothing_waits", "", None)
         assert due_at is not None
         if self.now - due_at <= STALLED_AFTER:
-            return self._tell("Stalled", ConditionStatus.FALSE, "in_progress", "", due_at)
+            return self._condition("Stalled", ConditionStatus.FALSE, "in_progress", "", due_at)
         reason = application.failure or "no_progress"
-        return self._tell("Stalled", ConditionStatus.TRUE, reason, self.failure_detail or "", due_at + STALLED_AFTER)
+        return self._condition(
+            "Stalled", ConditionStatus.TRUE, reason, self.failure_detail or "", due_at + STALLED_AFTER
+        )
 
     def ready(self, reachable: Condition, applied: Condition, drifted: Condition) -> Condition:
         for each, wanted in (
@@ -125,12 +142,14 @@ class _Teller:
         ):
             if each.status is not wanted:
                 status = ConditionStatus.UNKNOWN if each.status is ConditionStatus.UNKNOWN else ConditionStatus.FALSE
-                return self._tell("Ready", status, each.reason, each.message, each.since)
-        return self._tell("Ready", ConditionStatus.TRUE, "in_expected_mode", applied.message, applied.since)
+                return self._condition("Ready", status, each.reason, each.message, each.since)
+        return self._condition("Ready", ConditionStatus.TRUE, "in_expected_mode", applied.message, applied.since)
 
     def _is_unsupported(self) -> bool:
         return self.profile is None or self.profile.mode_control is ControlWithoutSwitch.UNSUPPORTED
 
-    def _tell(self, kind: str, status: ConditionStatus, reason: str, message: str, since: datetime | None) -> Condition:
+    def _condition(
+        self, kind: str, status: ConditionStatus, reason: str, message: str, since: datetime | None
+    ) -> Condition:
         generation = self.policy.application.generation
         return Condition(type=kind, status=status, reason=reason, message=message, since=since, generation=generation)

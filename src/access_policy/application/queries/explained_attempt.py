@@ -125,7 +125,7 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("The vehicle was not suspended."),
         _always("The vehicle was suspended."),
     ),
-    rows.identifier_must_not_charge_elsewhere: (
+    rows.identifier_must_not_charge_at_another: (
         _always("It had no charge under way at another charger, or its kind allows several."),
         _always("The same identifier had a charge under way at another charger."),
     ),

@@ -56,7 +56,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayedDecision:
     """`would_deny`: the reason for which enforcement would have refused; None if allowed or actually denied."""
 
     allowed: bool
@@ -66,8 +66,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    before: Outcome
-    after: Outcome
+    before: ReplayedDecision
+    after: ReplayedDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class WhatIf:
                 answer.complete = False
                 return
 
-    def _decided(self, tenant_id: TenantId, row: Row, side: _Side, registry: VehicleRegistry) -> Outcome:
+    def _decided(self, tenant_id: TenantId, row: Row, side: _Side, registry: VehicleRegistry) -> ReplayedDecision:
         settings = side.policy.settings
         ref = _ref(row)
         vehicle = None if ref is None else registry.holder_of(ref)
@@ -193,14 +193,14 @@ class WhatIf:
                 agreement=agreement,
                 kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
                 pin_locked_out=recorded_reason == Reason.PIN_LOCKED_OUT,
-                in_use_elsewhere=recorded_reason == Reason.IDENTIFIER_IN_USE,
+                in_use_at_another=recorded_reason == Reason.IDENTIFIER_IN_USE,
             )
         )
         if reason in ALLOWING:
-            return Outcome(True, reason)
+            return ReplayedDecision(True, reason)
         if side.policy.enforcement is Enforcement.OBSERVE:
-            return Outcome(True, Reason.OBSERVED, reason)
-        return Outcome(False, reason)
+            return ReplayedDecision(True, Reason.OBSERVED, reason)
+        return ReplayedDecision(False, reason)
 
 
 def _check_tags(proposal: Proposal, check: Callable[[Identifier], None]) -> None:

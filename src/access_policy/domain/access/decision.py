@@ -44,7 +44,7 @@ class DecisionInputs:
     agreement: Agreement | None
     kind_counts: bool = True
     pin_locked_out: bool = False
-    in_use_elsewhere: bool = False
+    in_use_at_another: bool = False
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
@@ -94,8 +94,8 @@ def vehicle_must_not_be_suspended(inputs: DecisionInputs) -> Reason | None:
     return Reason.VEHICLE_SUSPENDED if suspended else None
 
 
-def identifier_must_not_charge_elsewhere(inputs: DecisionInputs) -> Reason | None:
-    return Reason.IDENTIFIER_IN_USE if inputs.in_use_elsewhere else None
+def identifier_must_not_charge_at_another(inputs: DecisionInputs) -> Reason | None:
+    return Reason.IDENTIFIER_IN_USE if inputs.in_use_at_another else None
 
 
 def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
@@ -119,7 +119,7 @@ def agreement_must_not_have_ended(inputs: DecisionInputs) -> Reason | None:
 
 
 def agreement_must_cover_this_charger(inputs: DecisionInputs) -> Reason | None:
-    covered = inputs.agreement is not None and inputs.agreement.covers_place(inputs.charger_id, inputs.depot_id)
+    covered = inputs.agreement is not None and inputs.agreement.covers_charger(inputs.charger_id, inputs.depot_id)
     return None if covered else Reason.AGREEMENT_NOT_HERE
 
 
@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
     pin_must_not_be_locked_out,
     identifier_must_be_known,
     vehicle_must_not_be_suspended,
-    identifier_must_not_charge_elsewhere,
+    identifier_must_not_charge_at_another,
     own_vehicle_charges_while_valid,
     agreement_vehicle_must_be_valid,
     agreement_must_have_started,

@@ -18,7 +18,7 @@ _ROW_OF: dict[Reason, Rule] = {
     Reason.PIN_LOCKED_OUT: rows.pin_must_not_be_locked_out,
     Reason.UNKNOWN_IDENTIFIER: rows.identifier_must_be_known,
     Reason.VEHICLE_SUSPENDED: rows.vehicle_must_not_be_suspended,
-    Reason.IDENTIFIER_IN_USE: rows.identifier_must_not_charge_elsewhere,
+    Reason.IDENTIFIER_IN_USE: rows.identifier_must_not_charge_at_another,
     Reason.OWN_VEHICLE: rows.own_vehicle_charges_while_valid,
     Reason.AGREEMENT_NOT_STARTED: rows.agreement_must_have_started,
     Reason.AGREEMENT_ENDED: rows.agreement_must_not_have_ended,

@@ -74,7 +74,7 @@ class Agreement:
         ends = [instant for instant in (self.valid_until, self.ended_at) if instant is not None]
         return min(ends) if ends else None
 
-    def covers_place(self, charger_id: ChargerId, depot_id: DepotId) -> bool:
+    def covers_charger(self, charger_id: ChargerId, depot_id: DepotId) -> bool:
         if not self.charger_ids and not self.depot_ids:
             return True
         return charger_id in self.charger_ids or depot_id in self.depot_ids

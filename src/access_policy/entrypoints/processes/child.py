@@ -7,7 +7,7 @@ import signal
 import sys
 
 from access_policy.entrypoints.processes import loops
-from access_policy.entrypoints.processes.control import Report, SupervisorLink
+from access_policy.entrypoints.processes.control import Report, SupervisorChannel
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.logs import configure_logs
 from access_policy.entrypoints.processes.parts import Part, PartName, part_of
@@ -23,17 +23,17 @@ FAILED = 1
 def main(name: PartName, descriptor: int) -> int:
     """Serve until SIGTERM; Ctrl-C reaches the supervisor, which stops its children in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    link = SupervisorLink(descriptor)
+    channel = SupervisorChannel(descriptor)
     part = part_of(Settings(), name)
     configure_logs(part.settings, process=part.name)
     try:
         with explained():
-            loops.run(_serve(part, link))
+            loops.run(_serve(part, channel))
     except CannotRun as failure:
-        if link.has_reported:
+        if channel.has_reported:
             log.error("the process ends: %s", failure)
         else:
-            link.report(Report(failure=str(failure)))
+            channel.report(Report(failure=str(failure)))
         return CANNOT_RUN
     except Exception:
         log.exception("the process failed")
@@ -41,16 +41,16 @@ def main(name: PartName, descriptor: int) -> int:
     return 0
 
 
-async def _serve(part: Part, link: SupervisorLink) -> None:
+async def _serve(part: Part, channel: SupervisorChannel) -> None:
     from access_policy.entrypoints.processes.service import Service
 
     service = Service(part.settings, part)
 
     def ready(_: Service) -> None:
         if ProcessRole.GATEWAY in part.settings.roles:
-            link.report(Report(ports={"ocpp": service.ocpp_port}))
+            channel.report(Report(ports={"ocpp": service.ocpp_port}))
         else:
-            link.report(Report(ports={"http": service.http_port}))
+            channel.report(Report(ports={"http": service.http_port}))
 
     await service.run(ready)
 

@@ -29,7 +29,7 @@ class Report:
         return cls(**json.loads(line))
 
 
-class SupervisorLink:
+class SupervisorChannel:
     """The child's end. A thread ends the process at once when the supervisor is gone: an orphan would keep the ports and the
     locks of the next one, and whatever was answered is durable."""
 

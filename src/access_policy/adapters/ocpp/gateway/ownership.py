@@ -45,7 +45,7 @@ class Ownership:
 
     # --- other processes -------------------------------------------------------------------------------------------------
 
-    def connected_elsewhere(self, key: ChargerKey, version: int) -> None:
+    def connected_to_another(self, key: ChargerKey, version: int) -> None:
         """Another process has recorded a connection of the charger under this version. If it is newer than ours, the charger
         has left ours."""
         if self._connections.connected(key):

@@ -112,7 +112,7 @@ class Transactions:
         token_type = text(token, "type") or NO_AUTHORIZATION
         if token_type == NO_AUTHORIZATION:
             return self._answers.accepted_for_now()
-        ask = AccessAttempt(
+        attempt = AccessAttempt(
             tenant_id=charger.key[0],
             charger_id=charger.key[1],
             connector_id=None,
@@ -121,7 +121,7 @@ class Transactions:
             message_id=message_id,
             signals=self._signals,
         )
-        event, _ = self._dependencies.decisions.preview(ask, at=self._dependencies.clock.now())
+        event, _ = self._dependencies.decisions.preview(attempt, at=self._dependencies.clock.now())
         return self._answers.of_decision(RecordedDecision(attempt_id=event.lineage.attempt_id, event=event))
 
     async def _end(

@@ -60,7 +60,7 @@ class LocalList:
         return ListState(version, capacity or CAPACITY_UNSTATED, per_message or PER_MESSAGE_UNSTATED, form)
 
     async def version(self) -> int:
-        answer = await ask(self._connection, self._messages.version())
+        answer = await request(self._connection, self._messages.version())
         stated = value_text(answer.get(self._messages.version_field)) or ""
         if not (stated.isascii() and stated.isdigit() and len(stated) <= 18):  # -1: no local lists (1.6, 5.10)
             raise ListNotKept(f"it reports list version {stated[:20] or None}")
@@ -88,7 +88,7 @@ class LocalList:
 
     async def _send(self, version: int, update: str, identifiers: Sequence[Identifier], *, allowed: bool) -> None:
         entries = [entry for each in identifiers if (entry := self._messages.entry(each, allowed=allowed))]
-        status = (await ask(self._connection, self._messages.send(version, update, entries))).get("status")
+        status = (await request(self._connection, self._messages.send(version, update, entries))).get("status")
         if status != "Accepted":
             raise ListNotKept(f"the charger answered {str(status)[:40]!r} to a {update} list of {len(entries)} entries")
 
@@ -99,10 +99,10 @@ class LocalList:
         return found
 
 
-async def ask(connection: ChargerConnection, asked: object) -> Mapping[str, Any]:
+async def request(connection: ChargerConnection, message: object) -> Mapping[str, Any]:
     """Raises `ListNotKept` or `ChargerDidNotAnswer`."""
     try:
-        return await call(connection, asked, urgency=Urgency.LIST)
+        return await call(connection, message, urgency=Urgency.LIST)
     except SwitchRefused as refusal:
         raise ListNotKept(refusal.detail) from refusal
 

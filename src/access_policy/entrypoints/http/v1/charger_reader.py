@@ -12,7 +12,7 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.views import Row, Views
-from access_policy.application.queries.charger_conditions import Link, conditions_of
+from access_policy.application.queries.charger_conditions import ConnectionSeen, conditions_of
 from access_policy.application.queries.charger_sync import sync_of
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
@@ -96,7 +96,12 @@ class ChargerReader:
         connected = self.process.connected((tenant_id, charger_id), row)
         profile = self.profiles.get(tenant_id, policy.settings.profile)
         conditions = conditions_of(
-            policy, profile, expected.mode, _link(row, connected), failure_detail=row["failure_detail"], now=now
+            policy,
+            profile,
+            expected.mode,
+            _connection_seen(row, connected),
+            failure_detail=row["failure_detail"],
+            now=now,
         )
         return {
             **_settings(policy),
@@ -138,10 +143,10 @@ _OF_THE_ROW = (
 )
 
 
-def _link(row: Row, connected: bool) -> Link:
+def _connection_seen(row: Row, connected: bool) -> ConnectionSeen:
     """The read model may lag behind `connected`, in both directions."""
     changed_at = row["connected_at"] if connected else row["disconnected_at"]
-    return Link(connected=connected, changed_at=changed_at, why=row["disconnected_because"])
+    return ConnectionSeen(connected=connected, changed_at=changed_at, why=row["disconnected_because"])
 
 
 def _condition(condition: Any) -> ConditionShown:

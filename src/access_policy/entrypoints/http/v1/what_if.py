@@ -24,7 +24,7 @@ class Outcome(ResponseModel):
     would_deny: Reason | None
 
     @classmethod
-    def of(cls, outcome: replay.Outcome) -> Outcome:
+    def of(cls, outcome: replay.ReplayedDecision) -> Outcome:
         return cls(
             decision="allowed" if outcome.allowed else "denied", reason=outcome.reason, would_deny=outcome.would_deny
         )

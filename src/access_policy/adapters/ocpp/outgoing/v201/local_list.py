@@ -16,7 +16,7 @@ from ocpp.v201.datatypes import (
 )
 from ocpp.v201.enums import AttributeEnumType, AuthorizationStatusEnumType, IdTokenEnumType, UpdateEnumType
 
-from access_policy.adapters.ocpp.outgoing.local_list import ask, count
+from access_policy.adapters.ocpp.outgoing.local_list import count, request
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 
@@ -61,7 +61,7 @@ async def _limit(connection: ChargerConnection, name: str, attribute: AttributeE
     item = GetVariableDataType(
         component=ComponentType(name="LocalAuthListCtrlr"), variable=VariableType(name=name), attribute_type=attribute
     )
-    results = (await ask(connection, GetVariables(get_variable_data=[item]))).get("getVariableResult")
+    results = (await request(connection, GetVariables(get_variable_data=[item]))).get("getVariableResult")
     first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
     return count(first.get("attributeValue")) if first.get("attributeStatus") == "Accepted" else None
 
