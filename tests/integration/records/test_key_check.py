@@ -28,7 +28,9 @@ def test_the_keys_of_the_first_machine_are_those_of_all(records_database: str, k
 def test_a_machine_with_another_key_is_told_what_to_do(records_database: str, keys: Keys, name: str) -> None:
     require_same_keys(records_database, keys)
 
-    with pytest.raises(KeyFileUnusable, match=f"The keys {name} of this machine .* Replace the directory keys") as refused:
+    with pytest.raises(
+        KeyFileUnusable, match=f"The keys {name} of this machine .* Replace the directory keys"
+    ) as refused:
         require_same_keys(records_database, replace(keys, **{name: bytes(32)}))
 
     assert keys.vault.hex() not in str(refused.value)
