@@ -213,5 +213,5 @@ def indexes_of(models: ReadModels, table: str) -> set[str | None]:
 
 
 async def test_a_projection_that_nobody_has_cannot_be_rebuilt(models: ReadModels, store: EventStore):
-    with pytest.raises(ValueError, match="no projection nobody"):
+    with pytest.raises(ValueError, match="unknown projection nobody"):
         await models.rebuild(store, ["nobody", "faults"])

@@ -38,7 +38,6 @@ Answer = dict[str, Any]
 Dispatch = Callable[["ChargerConnection", Call], Answer | Awaitable[Answer]]
 """Answers a CALL: with a payload, at once or awaited, or by raising an `OcppError`."""
 
-_TURNS_TO_READ: Final = 3  # of the event loop: poll, parse, take
 _FRAMES_PER_TURN: Final = 16  # of one connection before the others get theirs
 
 
@@ -181,9 +180,7 @@ class ChargerConnection:
         self._calls.disconnect()
 
     async def leave(self, code: CloseCode, reason: str, *, within_s: float) -> None:
-        """Read what the network has delivered, begin nothing after it, let it be answered for at most `within_s`, and close."""
-        for _ in range(_TURNS_TO_READ):
-            await asyncio.sleep(0)
+        """Begin nothing new, let what was received be answered for at most `within_s`, then close."""
         self._is_leaving = True
         if self._worker is not None:
             await asyncio.wait({self._worker}, timeout=within_s)

@@ -34,6 +34,9 @@ _ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
 _BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow less
 
 
+_TURNS_TO_READ: Final = 3  # of the event loop: poll the network, parse, take the message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
     admissions_max: int = 64  # under way at a time
@@ -155,9 +158,9 @@ class OcppServer:
         async with asyncio.TaskGroup() as closing:
             for number, connection in enumerate(leaving, 1):
                 due = began + over_s * number / len(leaving)
-                await asyncio.sleep(
-                    max(0.0, due - loop.time())
-                )  # messages that have arrived by now are read, and so answered
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                for _ in range(_TURNS_TO_READ):  # messages that have arrived by now are read, and so answered
+                    await asyncio.sleep(0)
                 closing.create_task(
                     connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
                 )
