@@ -1,4 +1,4 @@
-"""What an identifier of a kind means at a depot: whether it identifies a vehicle, may be a PIN, or is exclusive."""
+"""The meaning of an identifier of a kind at a depot: whether it identifies a vehicle, may be a PIN, or is exclusive."""
 
 from __future__ import annotations
 
