@@ -3,33 +3,36 @@ meanwhile is known. The clock stands still until it is moved."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 from dependency_injector import providers
 from fastapi import FastAPI
-from starlette.routing import BaseRoute
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.container import Container
-from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerKey
-from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.dependencies import ServingProcess
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.processes.metrics import Metrics
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
+from tests.support.installations import Installation, files_in
 from tests.support.places import prepare_file
-from tests.support.stores import memory_store
+from tests.support.reused_service import reused_service
+from tests.support.stores import memory_store, memory_store_of, stored_events
+
+Requests = Sequence[tuple[str, str, Any]]  # method, path, body
 
 
 @dataclass
@@ -40,7 +43,7 @@ class HttpApi:
     client: httpx.AsyncClient
     app: FastAPI
     connected: set[ChargerKey]
-    disconnected: list[ChargerKey]
+    given: Sequence[Any] = ()  # the answers to the requests that were done before the test
 
     async def send(
         self,
@@ -64,10 +67,15 @@ class HttpApi:
     async def recorded(self, *requests: tuple[str, str, Any]) -> list[Any]:
         """Do the requests, each of which must succeed, and return the events recorded meanwhile."""
         before = await self.position()
-        for method, path, body in requests:
-            answer = await self.send(method, path, body)
-            assert answer.is_success, answer.text
+        for request in requests:
+            await self.done(*request)
         return await self.events_after(before)
+
+    async def done(self, method: str, path: str, body: Any) -> Any:
+        """The body of the answer, which must be a success."""
+        answer = await self.send(method, path, body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
 
     async def position(self) -> int:
         return await self.container.stores.store().last_position()
@@ -100,35 +108,68 @@ def replace_part(container: Container, name: str, part: object) -> None:
     attrgetter(name)(container).override(providers.Object(part))
 
 
-_analysed_routes: list[BaseRoute] = []
-
-
-def share_routes(app: FastAPI) -> None:
-    """Let all apps of this process use the routes of the first: FastAPI analyses a route at its first request, which takes
-    longer than most tests."""
-    if not _analysed_routes:
-        _analysed_routes.extend(app.router.routes)
-    app.router.routes[:] = _analysed_routes
-
-
 @asynccontextmanager
 async def http_api(
     directory: Path,
     *,
+    given: Requests = (),
     store: RecorderEventStore | None = None,
     parts: Mapping[str, object] | None = None,
     **of_the_process: Any,
 ) -> AsyncIterator[HttpApi]:
-    """`store` replaces the one in memory, and is closed at the end. `parts` replaces parts of the container, by names such as
-    `records.idempotency`; the other arguments replace fields of `ServingProcess`."""
-    container = Container(settings=Settings(data=directory))
-    container.clock.override(providers.Object(SettableClock(NOON)))
-    container.stores.store.override(providers.Object(store or memory_store()))
-    connected: set[ChargerKey] = set()
-    disconnected: list[ChargerKey] = []
-    for name, part in (parts or {}).items():
-        replace_part(container, name, part)
+    """`given` are requests that have been done, and what they left can be read. `store` replaces the one in memory, and is
+    closed at the end. `parts` replaces parts of the container, by names such as `records.idempotency`; the other arguments
+    replace fields of `ServingProcess`."""
+    if store is None:
+        installation = await _installation(given)
+        installation.copy_files(directory)
+        store = memory_store_of(installation.events)
+    async with _opened(directory, store, parts or {}, **of_the_process) as api:
+        if given:
+            await api.container.read_side.follower().resume()
+            await api.settled()
+            api.given = (await _installation(given)).answers
+        yield api
 
+
+_installations: dict[str, Installation] = {}
+
+
+async def _installation(given: Requests) -> Installation:
+    """The requests are done once for all tests of this process, each of which has a copy of what they left."""
+    if (key := json.dumps(given)) not in _installations:
+        with TemporaryDirectory() as directory:
+            store = memory_store()
+            async with _opened(Path(directory), store, {}) as api:
+                answers = [await api.done(*request) for request in given]
+                await api.settled()
+            _installations[key] = Installation(files_in(Path(directory)), stored_events(store), answers)
+    return _installations[key]
+
+
+@asynccontextmanager
+async def _opened(
+    directory: Path, store: RecorderEventStore, parts: Mapping[str, object], **of_the_process: Any
+) -> AsyncIterator[HttpApi]:
+    async with reused_service() as service:
+        container = service.container
+        container.settings.override(providers.Object(Settings(data=directory)))
+        container.clock.override(providers.Object(SettableClock(NOON)))
+        container.stores.store.override(providers.Object(store))
+        for name, part in parts.items():
+            replace_part(container, name, part)
+        container.stores.keys()  # makes the directory
+        if isinstance(location := container.settings().read_models_location, Path):
+            prepare_file(location)
+        connected: set[ChargerKey] = set()
+        app = service.app(replace(_process(container, connected), **of_the_process))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            yield HttpApi(container, client, app, connected)
+    await store.close()
+
+
+def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess:
     async def settled(_: int) -> bool:
         for follower in (container.deciding.follower(), container.read_side.follower()):
             await follower.catch_up()
@@ -137,21 +178,11 @@ async def http_api(
     async def readiness() -> dict[str, bool]:
         return {"store": True, "projections": True, "serving": True}
 
-    container.stores.keys()  # makes the directory
-    if isinstance(location := container.settings().read_models_location, Path):
-        prepare_file(location)
     connections, conditions = container.chargers.connections(), container.deciding.conditions()
-    process = ServingProcess(
+    return ServingProcess(
         settled=settled,
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=lambda key, _: key in connected,
         peers=Peers(connections.connected, conditions.owner_of, lambda: 0, settled),
     )
-    app = create_app(container, replace(process, **of_the_process))
-    share_routes(app)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-        yield HttpApi(container, client, app, connected, disconnected)
-    await close_opened(container)
-    await container.stores.store().close()

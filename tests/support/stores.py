@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from eventsourcing.persistence import StoredEvent
 
 from access_policy.adapters.event_stores.memory import memory_event_store
 from access_policy.adapters.event_stores.postgres import postgres_event_store
@@ -29,6 +32,19 @@ TEST_KEY = bytes(range(32))
 
 def memory_store() -> RecorderEventStore:
     return memory_event_store()
+
+
+def stored_events(store: RecorderEventStore) -> Sequence[StoredEvent]:
+    """All events of the store, in the order of the log."""
+    log = store._recorder.select_notifications(None, sys.maxsize)
+    return [StoredEvent(each.originator_id, each.originator_version, each.topic, each.state) for each in log]
+
+
+def memory_store_of(events: Sequence[StoredEvent]) -> RecorderEventStore:
+    """A store in memory that holds these already."""
+    store = memory_store()
+    store._recorder.insert_events(events)
+    return store
 
 
 def sqlite_store(directory: Path) -> RecorderEventStore:

@@ -40,6 +40,6 @@ async def empty_api(tmp_path: Path) -> AsyncIterator[HttpApi]:
 
 
 @pytest.fixture
-async def api(empty_api: HttpApi) -> HttpApi:
-    await empty_api.recorded(*GIVEN)
-    return empty_api
+async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
+    async with http_api(tmp_path, given=GIVEN) as api:
+        yield api

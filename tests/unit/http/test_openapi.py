@@ -17,6 +17,7 @@ from unittest.mock import Mock
 import httpx
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
@@ -118,20 +119,16 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture
 def api(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> Iterator[HttpApi]:
-    opening = http_api(tmp_path)
+    opening = http_api(tmp_path, given=(*GIVEN, *((method, path, body) for method, path, body, _ in MADE_FIRST)))
     yield loop.run_until_complete(opening.__aenter__())
     loop.run_until_complete(opening.__aexit__(None, None, None))
 
 
 @pytest.fixture
-def there(loop: asyncio.AbstractEventLoop, api: HttpApi) -> dict[str, Any]:
+def there(api: HttpApi) -> dict[str, Any]:
     """What is there to be named in a request, by the names of parameters and fields."""
-
-    async def made() -> dict[str, str]:
-        await api.recorded(*GIVEN)
-        return {name: (await api.send(method, path, body)).json()[name] for method, path, body, name in MADE_FIRST}
-
-    return THERE | loop.run_until_complete(made())
+    made = zip(MADE_FIRST, api.given[len(GIVEN) :], strict=True)
+    return THERE | {name: answer[name] for (*_, name), answer in made}
 
 
 @pytest.mark.soak(CASES)
@@ -165,10 +162,18 @@ def test_every_answer_is_as_documented(
     record_property("answers to schemathesis", dict(answered))
 
 
+_schemas: dict[tuple[FastAPI, Role], schemathesis.BaseSchema] = {}
+
+
 def _schema(api: HttpApi, role: Role = Role.ADMIN) -> schemathesis.BaseSchema:
-    config = CONFIG | {"auth": {"openapi": {"HTTPBearer": {"bearer": api.token(role)}}}}
-    config = SchemathesisConfig.from_dict(config)
-    return schemathesis.openapi.from_asgi("/openapi.json", api.app, config=config, timeout=DERIVED_IN_S)
+    """Read once for each application, which the tests of a process share, and so do they the keys that tokens are made with."""
+    if (api.app, role) not in _schemas:
+        config = CONFIG | {"auth": {"openapi": {"HTTPBearer": {"bearer": api.token(role)}}}}
+        config = SchemathesisConfig.from_dict(config)
+        _schemas[api.app, role] = schemathesis.openapi.from_asgi(
+            "/openapi.json", api.app, config=config, timeout=DERIVED_IN_S
+        )
+    return _schemas[api.app, role]
 
 
 def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str, Any]) -> None:

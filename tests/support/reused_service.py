@@ -1,0 +1,64 @@
+"""A container and its HTTP application that serve one test after another: to build them takes longer than most tests.
+
+Between two tests everything that was opened is closed, every replaced part is put back, and every object is forgotten:
+tests share the wiring and the routes, and nothing that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from dependency_injector import providers
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
+from access_policy.entrypoints.http.app import create_app
+from access_policy.entrypoints.http.dependencies import ServingProcess
+
+
+class ReusedService:
+    def __init__(self) -> None:
+        self.container = Container()
+        self._providers: list[providers.Provider[Any]] = list(self.container.traverse())
+        self._wired = [len(provider.overridden) for provider in self._providers]  # nested containers' dependencies
+        self._app: FastAPI | None = None
+
+    def app(self, process: ServingProcess) -> FastAPI:
+        """The application, over what the container provides now."""
+        if self._app is None:
+            self._app = create_app(self.container, process)
+            _share_routes(self._app)
+        self._app.state.process = process
+        return self._app
+
+    async def empty(self) -> None:
+        await close_opened(self.container)
+        for provider, wired in zip(self._providers, self._wired, strict=True):
+            for _ in provider.overridden[wired:]:
+                provider.reset_last_overriding()
+            if isinstance(provider, providers.BaseSingleton):
+                provider.reset()
+
+
+_idle: list[ReusedService] = []
+_analysed_routes: list[BaseRoute] = []
+
+
+@asynccontextmanager
+async def reused_service() -> AsyncIterator[ReusedService]:
+    """One that no other test uses now; a test may use several at once. After a failure it is not used again."""
+    service = _idle.pop() if _idle else ReusedService()
+    yield service
+    await service.empty()
+    _idle.append(service)
+
+
+def _share_routes(app: FastAPI) -> None:
+    """Let all apps of this process use the routes of the first: FastAPI analyses a route at its first request."""
+    if not _analysed_routes:
+        _analysed_routes.extend(app.router.routes)
+    app.router.routes[:] = _analysed_routes
