@@ -44,9 +44,22 @@ class Group(NamedTuple):
     parameters: list[Parameters]  # in the order of `shape.names`
 
 
+RowOf = Callable[[Mapping[str, Any]], RowKey]
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # one object for each shape: compared by identity, which costs nothing
+class _Plan:
+    """A shape, and a function that reads the primary key from a change of that shape; None if the change can touch other
+    rows."""
+
+    shape: Shape
+    row_of: RowOf | None
+
+
 @dataclass(slots=True)
 class _TableState:
-    """Numbers of the latest group that touches the table, of the latest that may touch any of its rows, and by row."""
+    """Numbers of the latest group that touches the table, of the latest that may touch any of its rows, and, since that one,
+    of the latest by row."""
 
     latest: int = -1
     of_all_rows: int = -1
@@ -56,59 +69,67 @@ class _TableState:
 def groups_of(changes: Iterable[RowChange]) -> list[Group]:
     """Add each change to the latest group of its shape, unless a later group touches its row."""
     groups: list[Group] = []
-    latest_of_shape: dict[Shape, int] = {}
+    latest_of_plan: dict[_Plan, int] = {}
     tables: dict[str, _TableState] = {}
     for change in changes:
-        shape, parameters = _shaped(change)
-        table = tables.get(shape.table)
+        plan, keyed, parameters = _planned(change)
+        table = tables.get(change.table)
         if table is None:
-            table = tables[shape.table] = _TableState()
-        row = _row(change, shape)
-        after = table.latest if row is None else max(table.of_row.get(row, -1), table.of_all_rows)
-        number = latest_of_shape.get(shape, -1)
+            table = tables[change.table] = _TableState()
+        row = None if plan.row_of is None else plan.row_of(keyed)
+        after = table.latest if row is None else table.of_row.get(row, table.of_all_rows)
+        number = latest_of_plan.get(plan, -1)
         if number < 0 or number < after:
-            number = latest_of_shape[shape] = len(groups)
-            groups.append(Group(shape, []))
+            number = latest_of_plan[plan] = len(groups)
+            groups.append(Group(plan.shape, []))
         groups[number].parameters.append(parameters)
         if number > table.latest:
             table.latest = number
         if row is None:
             table.of_all_rows = number
+            table.of_row.clear()
         else:
             table.of_row[row] = number
     return groups
 
 
-def _row(change: RowChange, shape: Shape) -> RowKey | None:
-    """The primary key of the one row that the change can touch; None if it can touch others."""
-    key_of = _row_key(shape.table, shape.key)
-    if key_of is None:
-        return None
-    return key_of(change.key if isinstance(change, Put) else change.where)
+def _planned(change: RowChange) -> tuple[_Plan, Mapping[str, Any], Parameters]:
+    """The plan, the columns with which the change names its rows, and the parameters in the order of the shape's names."""
+    if isinstance(change, Put):
+        first, values, key, counted = change.at_first, change.values, change.key, change.counted
+        if counted is None:
+            plan = _plan_of_put(change.table, None, None, len(first), len(values), *first, *values, *key)
+            return plan, key, (*first.values(), *values.values(), *key.values())
+        plan = _plan_of_put(change.table, counted.column, counted.mark, len(first), len(values), *first, *values, *key)
+        return plan, key, (*first.values(), *values.values(), *key.values(), 1, counted.value)
+    named, nulls, given = _condition(change.where)
+    if isinstance(change, Remove):
+        return _plan_of(Remove, change.table, named, (), nulls, bounded=False), change.where, given
+    bound = () if change.before is None else (change.before,)
+    plan = _plan_of(Change, change.table, named, tuple(change.values), nulls, bounded=bool(bound))
+    return plan, change.where, (*change.values.values(), *given, *bound)
 
 
 @lru_cache(maxsize=512)
-def _row_key(table: str, named: tuple[str, ...]) -> Callable[[Mapping[str, Any]], RowKey] | None:
-    """A function that reads the primary key from a change with these columns; None if they do not cover the key."""
+def _plan_of_put(table: str, counted: str | None, mark: str | None, firsts: int, others: int, *names: str) -> _Plan:
+    """`names` are those of `firsts` columns of a new row, of `others` columns, and of the key: arguments that a cache finds
+    without building a `Shape` for each change."""
+    at_first, values, key = names[:firsts], names[firsts : firsts + others], names[firsts + others :]
+    counting = None if counted is None or mark is None else (counted, mark)
+    return _Plan(Shape(Put, table, key, values, at_first, counting), _row_of(table, key))
+
+
+@lru_cache(maxsize=512)
+def _plan_of(
+    kind: type, table: str, named: tuple[str, ...], values: tuple[str, ...], nulls: tuple[str, ...], *, bounded: bool
+) -> _Plan:
+    shape = Shape(kind, table, named, values, nulls=nulls, bounded=bounded)
+    return _Plan(shape, _row_of(table, named))
+
+
+def _row_of(table: str, named: tuple[str, ...]) -> RowOf | None:
     key = tuple(column.name for column in LIVE.table(table).primary_key.columns)
     return itemgetter(*key) if set(key) <= set(named) else None
-
-
-def _shaped(change: RowChange) -> tuple[Shape, Parameters]:
-    if isinstance(change, Put):
-        key, values, at_first, counted = change.key, change.values, change.at_first, change.counted
-        parameters = (*at_first.values(), *values.values(), *key.values())
-        if counted is None:
-            return Shape(Put, change.table, tuple(key), tuple(values), tuple(at_first)), parameters
-        counting = (counted.column, counted.mark)
-        shape = Shape(Put, change.table, tuple(key), tuple(values), tuple(at_first), counting)
-        return shape, (*parameters, 1, counted.value)
-    named, nulls, given = _condition(change.where)
-    if isinstance(change, Remove):
-        return Shape(Remove, change.table, named, nulls=nulls), given
-    bound = () if change.before is None else (change.before,)
-    shape = Shape(Change, change.table, named, tuple(change.values), nulls=nulls, bounded=bool(bound))
-    return shape, (*change.values.values(), *given, *bound)
 
 
 def _condition(where: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], Parameters]:

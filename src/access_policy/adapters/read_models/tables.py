@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Dialect, Float, Index, MetaData, String, Table, and_
 from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.sql.elements import quoted_name
@@ -14,6 +16,9 @@ from sqlalchemy.types import TypeDecorator
 
 from access_policy.adapters.sql.databases import TEXT
 from access_policy.application.projections.changes import Projection
+
+WITH_MICROSECONDS: Final = len("2026-11-20T06:00:00.000000Z")
+WITHOUT_MICROSECONDS: Final = len("2026-11-20T06:00:00Z")
 
 
 def text_of(instant: datetime | None) -> str | None:
@@ -25,6 +30,17 @@ def text_of(instant: datetime | None) -> str | None:
             raise ValueError("an instant without offset cannot be stored")
         instant = instant.astimezone(UTC)
     return instant.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def texts_of(instants: Sequence[datetime | None]) -> list[str | None]:
+    """The texts of many instants, as `text_of`: msgspec formats them without the interpreter, and writes UTC as `Z`."""
+    texts: list[str | None] = msgspec.to_builtins(instants)
+    return [
+        text if text is None or len(text) == WITH_MICROSECONDS
+        else f"{text[:-1]}.000000Z" if len(text) == WITHOUT_MICROSECONDS
+        else text_of(instant)  # an offset other than zero, or none
+        for text, instant in zip(texts, instants, strict=True)
+    ]  # fmt: skip
 
 
 class Instant(TypeDecorator[datetime]):

@@ -6,7 +6,7 @@ forty parameters by name costs SQLAlchemy more for each row than the database ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -32,9 +32,11 @@ from sqlalchemy.types import TypeEngine
 
 from access_policy.adapters.read_models.copying import WORTHWHILE, parts_of_different_keys, upsert_copied
 from access_policy.adapters.read_models.grouping import Group, Parameters, Shape, groups_of
-from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, text_of
+from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, texts_of
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Put, Remove, RowChange
+
+ConvertColumn = Callable[[Sequence[Any]], Sequence[Any]]
 
 BY_POSITION: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # the engine's own binds by name
 
@@ -59,26 +61,24 @@ def _write_group(connection: Connection, group: Group, into: TableSet) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """`in_order` picks the parameters where the text has them in another order; `converters` turn some of them into what the
-    driver stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
+    """`numbers` are those of the parameters in the order of the text; `converters` turn whole columns into what the driver
+    stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
 
     sql: str
     table: TableClause
     upsert: postgresql.Insert | None
     key_of: Callable[[Parameters], Parameters]
-    in_order: Callable[[Parameters], Parameters] | None
-    converters: tuple[tuple[int, Callable[[Any], Any]], ...]
+    numbers: tuple[int, ...]
+    converters: tuple[tuple[int, ConvertColumn], ...]
 
-    def rows(self, parameters: Iterable[Parameters]) -> list[Parameters]:
-        if self.in_order is not None:
-            parameters = map(self.in_order, parameters)
-        return [self._converted(each) for each in parameters]
-
-    def _converted(self, parameters: Parameters) -> Parameters:
-        row = list(parameters)
+    def rows(self, parameters: Sequence[Parameters]) -> list[Parameters]:
+        if not self.numbers:
+            return list(parameters)
+        given = list(zip(*parameters, strict=True))
+        columns: list[Sequence[Any]] = [given[number] for number in self.numbers]
         for number, convert in self.converters:
-            row[number] = convert(row[number])
-        return tuple(row)
+            columns[number] = convert(columns[number])
+        return list(zip(*columns, strict=True))
 
 
 @lru_cache(maxsize=512)
@@ -89,14 +89,12 @@ def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> _Statement:
     compiled = clause.compile(dialect=dialect, column_keys=list(dict.fromkeys(names)) if shape.kind is Put else None)
     in_text = compiled.positiontup or []  # type: ignore[attr-defined]
     last = {name: number for number, name in enumerate(names)}
-    numbers = [last[name] for name in in_text]
     kinds = [compiled.binds[name].type for name in in_text]  # type: ignore[attr-defined]
     converters = [(number, convert) for number, kind in enumerate(kinds) if (convert := _converter(kind, dialect))]
-    in_order = None if numbers == list(range(len(names))) else itemgetter(*numbers)
     upsert = clause if isinstance(clause, postgresql.Insert) else None
     put = _in_order(into.table(shape.table), shape, all_columns=False)
     key_of = itemgetter(*(in_text.index(name) for name in shape.key)) if shape.kind is Put else tuple
-    return _Statement(str(compiled), put, upsert, key_of, in_order, tuple(converters))
+    return _Statement(str(compiled), put, upsert, key_of, tuple(last[name] for name in in_text), tuple(converters))
 
 
 def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableClause:
@@ -107,11 +105,12 @@ def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableC
     return TableClause(table.name, *(column(name, table.c[name].type) for name in names))
 
 
-def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """A function that turns a value into what the driver stores; None if the driver accepts the value itself."""
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> ConvertColumn | None:
+    """A function that turns the values of a column into what the driver stores; None if the driver accepts the values."""
     if isinstance(kind, Instant):
-        return text_of
-    return None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)
+        return texts_of
+    convert = None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)
+    return None if convert is None else lambda column: list(map(convert, column))
 
 
 def _clause(table: TableClause, shape: Shape, dialect: Dialect) -> ClauseElement:

@@ -7,6 +7,7 @@ because it holds the rows'.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +24,15 @@ CHECKPOINT_PAGES: Final = 8_000  # of the write-ahead log (32 MiB): a hot index 
 NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_S: Final = 5.0
+NOTHING: Final[dict[None, None]] = {}  # its `get` returns None for None, without the interpreter
 
 TEXT: Final = String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")  # sorts alike everywhere
+
+
+# sqlite3 searches for an adapter of each value that is neither a number nor text, which costs more than to store the value,
+# unless its type has one.
+sqlite3.register_adapter(type(None), NOTHING.get)
+sqlite3.register_adapter(bool, int)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,21 +29,10 @@ def fold(recorded: Recorded) -> list[RowChange]:
     event = recorded.event
     tenant_id = recorded.envelope.tenant_id
     match event:
-        case AccessAllowed(lineage=lineage) | AccessDenied(lineage=lineage):
-            return [
-                Put(
-                    TABLE,
-                    {"tenant_id": tenant_id, "attempt_id": lineage.attempt_id},
-                    {**_lineage(lineage), **_decision(event), "actor": recorded.envelope.actor},
-                    at_first={
-                        "occurred_at": lineage.decided_for,
-                        "position": recorded.position,
-                        "offline": False,
-                        "denial_not_honoured": False,
-                    },
-                    counted=Counted("decisions", "decided_version", recorded.version),
-                )
-            ]
+        case AccessAllowed():
+            return [_decided(recorded, event.lineage, _allowed(event))]
+        case AccessDenied():
+            return [_decided(recorded, event.lineage, _denied(event))]
         case ChargingStarted():
             return [_started(tenant_id, recorded.position, event)]
         case ConnectorFaulted(caused_by=None):
@@ -65,7 +54,7 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
     session = {
         "transaction_id": event.transaction_id,
         "session_started_at": event.started_at,
-        "session_decision": event.decision.value,
+        "session_decision": str(event.decision),
         "meter_start_wh": event.meter_start_wh,
         "offline": event.offline,
         "connector_id": event.connector_id,
@@ -75,10 +64,10 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
         "position": position,
         "charger_id": event.charger_id,
         "depot_id": event.depot_id,
-        "decision": event.decision.value,
-        "expected_mode": event.expected_mode.value,
+        "decision": str(event.decision),
+        "expected_mode": str(event.expected_mode),
         "vehicle_id": event.vehicle_id,
-        "access_class": AccessClass.UNKNOWN.value,
+        "access_class": str(AccessClass.UNKNOWN),
         "denial_not_honoured": False,
         "decisions": 0,
         "decided_version": 0,
@@ -87,54 +76,75 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
     return Put(TABLE, {"tenant_id": tenant_id, "attempt_id": event.attempt_id}, session, at_first=without_authorisation)
 
 
-def _lineage(lineage: DecisionLineage) -> dict[str, Any]:
-    return {
+def _decided(recorded: Recorded, lineage: DecisionLineage, decision: dict[str, Any]) -> Put:
+    """Most rows of a rebuild are made here: `decision` is added to in place, and `str` of a `StrEnum` member takes a quarter
+    of the time of its `value`."""
+    ref, cause = lineage.identifier, lineage.cause
+    decision |= {
         "depot_id": lineage.depot_id,
         "charger_id": lineage.charger_id,
         "connector_id": lineage.connector_id,
         "decided_for": lineage.decided_for,
-        "stage": lineage.stage.value,
+        "stage": str(lineage.stage),
         "protocol": lineage.protocol,
         "message_id": lineage.message_id,
-        "access_class": lineage.access_class.value,
+        "access_class": str(lineage.access_class),
         "vehicle_id": lineage.vehicle_id,
         "agreement_id": lineage.agreement_id,
-        "expected_mode": lineage.expected_mode.value,
-        "cause_kind": lineage.cause.kind.value,
-        "cause_id": lineage.cause.id,
-        "cause_name": lineage.cause.name,
-        "enforcement": lineage.enforcement.value,
+        "expected_mode": str(lineage.expected_mode),
+        "cause_kind": str(cause.kind),
+        "cause_id": cause.id,
+        "cause_name": cause.name,
+        "enforcement": str(lineage.enforcement),
         "policy_version": lineage.policy_version,
         "registry_version": lineage.registry_version,
-        **_identifier(lineage.identifier),
+        "identifier_kind": None if ref is None else str(ref.kind),
+        "identifier_pseudonym": None if ref is None else ref.pseudonym,
+        "identifier_masked": None if ref is None else ref.masked,
+        "actor": recorded.envelope.actor,
+    }
+    return Put(
+        TABLE,
+        {"tenant_id": recorded.envelope.tenant_id, "attempt_id": lineage.attempt_id},
+        decision,
+        {
+            "occurred_at": lineage.decided_for,
+            "position": recorded.position,
+            "offline": False,
+            "denial_not_honoured": False,
+        },
+        Counted("decisions", "decided_version", recorded.version),
+    )
+
+
+def _allowed(event: AccessAllowed) -> dict[str, Any]:
+    return {
+        "decision": "allowed",
+        "reason": str(event.reason),
+        "would_deny": None if event.would_deny is None else str(event.would_deny),
+        "valid_until": event.valid_until,
+        "signal_status": None,
+        "signal_message": None,
+        "signal_language": None,
     }
 
 
-def _decision(event: AccessAllowed | AccessDenied) -> dict[str, Any]:
-    if isinstance(event, AccessAllowed):
-        return {
-            "decision": "allowed",
-            "reason": event.reason.value,
-            "would_deny": None if event.would_deny is None else event.would_deny.value,
-            "valid_until": event.valid_until,
-            "signal_status": None,
-            "signal_message": None,
-            "signal_language": None,
-        }
+def _denied(event: AccessDenied) -> dict[str, Any]:
+    signal = event.signal
     return {
         "decision": "denied",
-        "reason": event.reason.value,
+        "reason": str(event.reason),
         "would_deny": None,
         "valid_until": None,
-        "signal_status": None if event.signal is None else event.signal.status,
-        "signal_message": None if event.signal is None else event.signal.message,
-        "signal_language": None if event.signal is None else event.signal.language,
+        "signal_status": None if signal is None else signal.status,
+        "signal_message": None if signal is None else signal.message,
+        "signal_language": None if signal is None else signal.language,
     }
 
 
 def _identifier(ref: IdentifierRef | None) -> dict[str, Any]:
     return {
-        "identifier_kind": None if ref is None else ref.kind.value,
+        "identifier_kind": None if ref is None else str(ref.kind),
         "identifier_pseudonym": None if ref is None else ref.pseudonym,
         "identifier_masked": None if ref is None else ref.masked,
     }
@@ -151,7 +161,7 @@ def _afterwards(event: object) -> dict[str, Any]:
         case OfflineStartReported():
             return {"offline": True, "offline_authorised": event.authorised}
         case SessionStopRequested():
-            return {"stop_requested_at": event.requested_at, "stop_cause": event.cause.value}
+            return {"stop_requested_at": event.requested_at, "stop_cause": str(event.cause)}
         case DenialNotHonoured():
             return {"denial_not_honoured": True, "denial_not_honoured_at": event.seen_at}
         case DriverInformed():
