@@ -33,7 +33,8 @@ def text_of(instant: datetime | None) -> str | None:
 
 
 def texts_of(instants: Sequence[datetime | None]) -> list[str | None]:
-    """The texts of many instants, as `text_of`: msgspec formats them without the interpreter, and writes UTC as `Z`."""
+    """The texts of many instants, as `text_of`: msgspec formats them without the interpreter, and writes UTC as `Z`.
+    Offsets are whole minutes, as in RFC 3339."""
     texts: list[str | None] = msgspec.to_builtins(instants)
     return [
         text if text is None or len(text) == WITH_MICROSECONDS
