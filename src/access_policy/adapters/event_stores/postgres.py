@@ -23,10 +23,12 @@ import sqlalchemy
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg.sql import SQL
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import READERS, TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.sql.databases import database_at
@@ -51,6 +53,10 @@ LOCK: Final = "LOCK TABLE public.stored_events IN EXCLUSIVE MODE"
 INSERT: Final = (
     "INSERT INTO public.stored_events (originator_id, originator_version, topic, state)"
     " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
+)
+SELECT_ROWS: Final = SQL(
+    "SELECT notification_id, originator_id, originator_version, topic, state FROM public.stored_events"
+    " WHERE notification_id > %(after)s {bound} {named} ORDER BY notification_id LIMIT %(limit)s"
 )
 
 _Answer = TypeVar("_Answer")
@@ -122,11 +128,25 @@ class LockedAppends(PostgresApplicationRecorder):
     def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
         return self._punctual.in_time(lambda: _SELECT_EVENTS(self, *args, **kwargs))
 
+    def log_rows(self, after: int, limit: int, up_to: int | None, names: Sequence[str]) -> Sequence[LogRow]:
+        return self._punctual.in_time(lambda: self._log_rows(after, limit, up_to, names))
+
     def select_notifications(self, *args: Any, **kwargs: Any) -> Sequence[Notification]:
         return self._punctual.in_time(lambda: _SELECT_NOTIFICATIONS(self, *args, **kwargs))
 
     def max_notification_id(self) -> int | None:
         return self._punctual.in_time(lambda: _MAX_NOTIFICATION_ID(self))
+
+    def _log_rows(self, after: int, limit: int, up_to: int | None, names: Sequence[str]) -> Sequence[LogRow]:
+        """Uses the binary format: the text of a `bytea` has two characters for each byte."""
+        with self._punctual.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row, binary=True)
+            values = {"after": after, "up_to": up_to, "names": list(names), "limit": limit}
+            select = SELECT_ROWS.format(
+                bound=SQL("AND notification_id <= %(up_to)s" if up_to is not None else ""),
+                named=SQL("AND topic = ANY(%(names)s)" if names else ""),
+            )
+            return cursor.execute(select, values).fetchall()
 
     def _insert(self, events: Sequence[StoredEvent]) -> list[int]:
         """Uses a pipeline: the server continues after BEGIN, and commits, without waiting for the client. After a

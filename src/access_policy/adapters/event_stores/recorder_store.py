@@ -18,6 +18,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
+from access_policy.adapters.event_stores.log_rows import log_rows
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde, UnreadableEvent
 from access_policy.application.ports.event_store import (
     Append,
@@ -89,7 +90,7 @@ class RecorderEventStore:
         return await self._run(
             self._readers,
             lambda: [
-                self._recorded(event, position=0)
+                self._recorded(0, str(event.originator_id), event.originator_version, event.topic, bytes(event.state))
                 for event in self._recorder.select_events(stream, gt=after_version, limit=limit)
             ],
         )
@@ -111,13 +112,7 @@ class RecorderEventStore:
             return []
         recorded = self._recorded_or_unreadable if with_unreadable else self._recorded
         return await self._run(
-            self._readers,
-            lambda: [
-                recorded(notification, position=notification.id)
-                for notification in self._recorder.select_notifications(
-                    after, limit, stop=up_to, topics=names, inclusive_of_start=False
-                )
-            ],
+            self._readers, lambda: [recorded(*row) for row in log_rows(self._recorder, after, limit, up_to, names)]
         )
 
     async def last_position(self) -> int:
@@ -193,23 +188,21 @@ class RecorderEventStore:
             events.append(StoredEvent(append.stream, version, name, state))
         return events
 
-    def _recorded(self, stored: StoredEvent, *, position: int) -> Recorded:
-        stream, version = StreamId(str(stored.originator_id)), stored.originator_version
+    def _recorded(self, position: int, stream: str, version: int, name: str, state: bytes) -> Recorded:
         try:
-            event, envelope = self._serde.decode(stored.topic, bytes(stored.state))
+            event, envelope = self._serde.decode(name, state)
         except UnreadableEvent as error:
             error.add_note(f"stream {stream}, version {version}, position {position}")
             raise
-        return Recorded(stream, version, position, event, envelope)
+        return Recorded(StreamId(stream), version, position, event, envelope)
 
-    def _recorded_or_unreadable(self, stored: StoredEvent, *, position: int) -> Recorded:
+    def _recorded_or_unreadable(self, position: int, stream: str, version: int, name: str, state: bytes) -> Recorded:
         try:
-            return self._recorded(stored, position=position)
+            return self._recorded(position, stream, version, name, state)
         except UnreadableEvent as error:
-            stream = StreamId(str(stored.originator_id))
-            name = self._serde.current_name(stored.topic)
-            envelope = self._serde.envelope_of(bytes(stored.state)) or _unknown_envelope(stream)
-            return Recorded(stream, stored.originator_version, position, Unreadable(name, str(error)), envelope)
+            envelope = self._serde.envelope_of(state) or _unknown_envelope(StreamId(stream))
+            unreadable = Unreadable(self._serde.current_name(name), str(error))
+            return Recorded(StreamId(stream), version, position, unreadable, envelope)
 
     async def _run(self, executor: Executor, call: Callable[[], _Answer]) -> _Answer:
         if self._closed:

@@ -17,12 +17,15 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
+from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # share of the store's deadline, so that SQLite's lock error arrives first
+
+SELECT_ROWS: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 
 
 class NotDurable(RuntimeError):
@@ -62,6 +65,18 @@ class ManyRowsAppends(SQLiteApplicationRecorder):
                 return _insert_rows(SQLiteCursor(cursor), stored_events)
             except sqlite3.IntegrityError as error:
                 raise IntegrityError(error) from error
+
+    def log_rows(self, after: int, limit: int, up_to: int | None, names: Sequence[str]) -> Sequence[LogRow]:
+        conditions, values = ["rowid > ?"], [after]
+        if up_to is not None:
+            conditions.append("rowid <= ?")
+            values.append(up_to)
+        if names:
+            conditions.append(f"topic IN ({','.join('?' * len(names))})")
+        select = f"{SELECT_ROWS} WHERE {' AND '.join(conditions)} ORDER BY rowid LIMIT ?"
+        with self.datastore.get_connection(commit=False) as connection, connection.cursor() as cursor:
+            cursor.row_factory = None  # plain tuples
+            return cursor.execute(select, (*values, *names, limit)).fetchall()
 
     def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         parts = (stored_events[at : at + ROWS_MAX] for at in range(0, len(stored_events), ROWS_MAX))
