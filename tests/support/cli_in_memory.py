@@ -6,15 +6,20 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import app
-from tests.support.http_api import HttpApi, http_api
+from tests.support.http_api import HttpApi, Requests, http_api
+
+# The runner would derive all commands from their signatures again at each call, which takes longer than most commands.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 
 class ToTheApp(httpx.BaseTransport):
@@ -57,9 +62,9 @@ class Cli:
 
 
 @contextmanager
-def cli_in_memory(directory: Path, role: Role = Role.ADMIN) -> Iterator[tuple[Cli, ToTheApp]]:
+def cli_in_memory(directory: Path, role: Role = Role.ADMIN, *, given: Requests = ()) -> Iterator[tuple[Cli, ToTheApp]]:
     with asyncio.Runner() as runner:
-        opened = http_api(directory)
+        opened = http_api(directory, given=given)
         api = runner.run(opened.__aenter__())
         transport = ToTheApp(runner, api)
         yield Cli(transport, api.token(role)), transport

@@ -9,15 +9,18 @@ import pytest
 
 from tests.support.cli_in_memory import Cli, ToTheApp, cli_in_memory
 
+DEPOT = ("PUT", "/v1/depots/north", {"name": "North", "time_zone": "Europe/Berlin"})
+CHARGER = (
+    "PUT",
+    "/v1/chargers/bay-1",
+    {"charge_point_id": "CP-1", "depot_id": "north", "profile": "ocpp16-central", "baseline_mode": "managed"},
+)
+
 
 @pytest.fixture
 def wired(tmp_path: Path) -> Iterator[tuple[Cli, ToTheApp]]:
-    with cli_in_memory(tmp_path) as (cli, transport):
-        cli("depots", "put", "north", "--name", "North", "--time-zone", "Europe/Berlin")
-        charger = ("--charge-point-id", "CP-1", "--depot", "north", "--profile", "ocpp16-central")
-        cli("chargers", "put", "bay-1", *charger, "--baseline-mode", "managed")
-        transport.asked.clear()
-        yield cli, transport
+    with cli_in_memory(tmp_path, given=(DEPOT, CHARGER)) as wired:
+        yield wired
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from io import BytesIO
 from typing import Final
@@ -48,6 +49,7 @@ class DriverTexts:
         self._catalogues = catalogues
 
     @staticmethod
+    @cache
     def packaged() -> DriverTexts:
         """Raises `CatalogueIncomplete`."""
         files = {
