@@ -21,6 +21,7 @@ from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import DepotInMemory, SettableClock
 from tests.support.office import ACME, Office
+from tests.support.places import read_models_at
 from tests.support.stores import inline_memory_store, pseudonyms
 
 Answer = TypeVar("Answer")
@@ -74,7 +75,7 @@ class ServiceInMemory:
     def restart(self) -> None:
         async def restarted() -> None:
             if self._models is None:
-                self._models = ReadModels(Path(self._directory.name) / "views.sqlite")
+                self._models = read_models_at(Path(self._directory.name) / "views.sqlite")
             models = self._models
             follower = Follower("models", self.store, models.follow, models.followed_to, types=models.types)
             await follower.resume()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -37,12 +37,7 @@ class ProfileCatalogue:
     @staticmethod
     def packaged(put_by_operators: PutByOperators = lambda tenant_id: {}) -> ProfileCatalogue:
         """All files of this package. Raises `ProfileFileInvalid`."""
-        files = sorted(
-            (file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")),
-            key=lambda file: file.name,
-        )
-        profiles = [profile for file in files for profile in parse_profiles(file.read_text("utf-8"), file.name)]
-        return ProfileCatalogue(profiles, put_by_operators)
+        return ProfileCatalogue(_packaged(), put_by_operators)
 
     def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None:
         always = self._by_name.get(name)
@@ -61,6 +56,15 @@ class ProfileCatalogue:
         """Those that always exist first."""
         own = sorted(self._put_by_operators(tenant_id).items())
         return (*self._by_name.values(), *(_operators(name, definition) for name, definition in own))
+
+
+@cache
+def _packaged() -> tuple[CapabilityProfile, ...]:
+    files = sorted(
+        (file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")),
+        key=lambda file: file.name,
+    )
+    return tuple(profile for file in files for profile in parse_profiles(file.read_text("utf-8"), file.name))
 
 
 @lru_cache(maxsize=1_000)
