@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     lengths.choose(in_full=config.getoption("--soak"))
     ocpp_schemas.watch_connections()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: a worker for each core, and half as many again for tests that wait for processes and databases."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    only_unit = all(Path(argument).is_relative_to("tests/unit") for argument in config.args)
+    return cores if only_unit else cores + cores // 2
 
 
 @pytest.fixture(autouse=True)
