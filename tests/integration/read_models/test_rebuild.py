@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect
 
-from access_policy.adapters.read_models.filling import RARELY
+from access_policy.adapters.read_models.collecting import RARELY
 from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.follower import Follower

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 from access_policy.adapters.read_models.tables import LIVE, PARKED, POSITIONS, TableSet
-from access_policy.adapters.read_models.writing import write
+from access_policy.adapters.read_models.writing import RowGroup, write, write_groups
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.ports.event_store import Recorded, Unreadable, name_of
 from access_policy.application.projections.changes import Projection, RowChange
@@ -46,9 +46,32 @@ def fold_batch(
         if (changes := reader.changes_of(recorded))
     ]
     _write(connection, folded, into)
+    _advance(connection, [reader.name for reader in readers], reached)
+
+
+def write_prepared(
+    connection: Connection, projections: Sequence[Projection], groups: Sequence[RowGroup], reached: int, into: TableSet
+) -> bool:
+    """Write the rows of all events after the projections' positions up to `reached`, and set their positions to it.
+
+    False, and nothing is written, if a row cannot be stored. The caller has locked the positions.
+    """
+    try:
+        with connection.begin_nested():
+            write_groups(connection, groups, into)
+    except Exception as error:
+        if _is_of_the_database(error):
+            raise
+        log.warning("prepared rows could not be written: %r", error)
+        return False
+    _advance(connection, [into.name_of(projection) for projection in projections], reached)
+    return True
+
+
+def _advance(connection: Connection, names: Sequence[str], reached: int) -> None:
     connection.execute(
         update(POSITIONS)
-        .where(POSITIONS.c.projection.in_([reader.name for reader in readers]), POSITIONS.c.position < reached)
+        .where(POSITIONS.c.projection.in_(names), POSITIONS.c.position < reached)
         .values(position=reached)
     )
 

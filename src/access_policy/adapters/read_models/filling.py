@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from access_policy.adapters.read_models import rebuilding
-from access_policy.adapters.read_models.batch import fold_batch
+from access_policy.adapters.read_models.batch import fold_batch, write_prepared
+from access_policy.adapters.read_models.preparing import OpenStore, Prepared, Preparer, PreparerLost
 from access_policy.adapters.read_models.tables import NEXT
 from access_policy.application.ports.event_store import EventStore, Recorded
 from access_policy.application.projections.changes import Projection
 
+log = logging.getLogger(__name__)
+
 BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller batches, because callers wait for it
-RARELY: Final = (100_000, 50, 1_000)  # thresholds of the garbage collector
+LONG: Final = 50_000  # events: for fewer, the start of another process takes longer than it saves
 
 Write = Callable[[Callable[[Connection], Any]], Awaitable[Any]]  # runs the call in a transaction
+Batch = Sequence[Recorded] | Prepared
 
 
 class Progress(NamedTuple):
@@ -43,6 +46,18 @@ class Filling:
         self._token = token
         self._report = report
         self._types = frozenset(name for projection in projections for name in projection.types)
+        self._preparer: Preparer | None = None
+
+    async def share_work(self, open_store: OpenStore, dialect: str) -> None:
+        """Have another process prepare the batches of a long log, until one of them is in trouble."""
+        if await self._store.last_position() >= LONG:
+            self._preparer = Preparer(open_store, self.projections, dialect, BATCH)
+
+    async def end(self) -> None:
+        """End the process of the preparer."""
+        if self._preparer is not None:
+            await self._preparer.end()
+            self._preparer = None
 
     def hold(self, connection: Connection) -> int:
         return rebuilding.hold(connection, self.projections, self._token)
@@ -59,37 +74,53 @@ class Filling:
                 return
 
     async def reach(self, last: int, write: Write) -> None:
-        """Fold all events up to `last`; the next batch is read and decoded while the one before it is written."""
-        reading = self._read_after(self.progress.position, last)
+        """Fold all events up to `last`; the next batch is prepared while the one before it is written."""
+        preparing = self._prepare_after(self.progress.position, last)
         try:
-            while batch := await reading:
-                reading = self._read_after(batch[-1].position, last)
-                await self._fold(write, batch, batch[-1].position)
-                self._report(self.progress.position, last)
+            while size := _size(batch := await preparing):
+                reached = batch.reached if isinstance(batch, Prepared) else batch[-1].position
+                preparing = self._prepare_after(reached, last)
+                if await self._write(write, batch, reached):
+                    self.progress = Progress(self.progress.folded + size, reached)
+                    self._report(reached, last)
+                else:
+                    preparing.cancel()
+                    await self.end()
+                    preparing = self._prepare_after(self.progress.position, last)
         finally:
-            reading.cancel()
+            preparing.cancel()
         if self.progress.position < last:
-            await self._fold(write, (), last)
+            await self._write(write, (), last)
+            self.progress = Progress(self.progress.folded, last)
 
-    def _read_after(self, position: int, last: int) -> asyncio.Task[list[Recorded]]:
-        read = self._store.read_log(after=position, limit=BATCH, types=self._types, up_to=last, with_unreadable=True)
-        return asyncio.create_task(read, name="read of the log for a rebuild")
+    def _prepare_after(self, position: int, last: int) -> asyncio.Task[Batch]:
+        return asyncio.create_task(self._prepare(position, last), name="read of the log for a rebuild")
 
-    async def _fold(self, write: Write, batch: Sequence[Recorded], reached: int) -> None:
-        def fold(connection: Connection) -> None:
+    async def _prepare(self, position: int, last: int) -> Batch:
+        if self._preparer is not None:
+            try:
+                return await self._preparer.prepare(position, last)
+            except PreparerLost as loss:
+                log.warning("the process that prepares batches has ended, the rebuild goes on without it: %s", loss)
+                await self.end()
+        return await self._store.read_log(
+            after=position, limit=BATCH, types=self._types, up_to=last, with_unreadable=True
+        )
+
+    async def _write(self, write: Write, batch: Batch, reached: int) -> bool:
+        """False, and nothing is written, if a prepared batch is in trouble."""
+
+        def fold(connection: Connection) -> bool:
             rebuilding.require_ours(connection, self.projections, self._token)
-            fold_batch(connection, self.projections, batch, reached, NEXT)
+            if not isinstance(batch, Prepared):
+                fold_batch(connection, self.projections, batch, reached, NEXT)
+                return True
+            return batch.groups is not None and write_prepared(
+                connection, self.projections, batch.groups, reached, NEXT
+            )
 
-        await write(fold)
-        self.progress = Progress(self.progress.folded + len(batch), reached)
+        return bool(await write(fold))
 
 
-@contextmanager
-def few_collections() -> Iterator[None]:
-    """Collect garbage rarely: decoded events contain no cycles, and searching them for some would double the time to decode."""
-    before = gc.get_threshold()
-    gc.set_threshold(*RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+def _size(batch: Batch) -> int:
+    return batch.events if isinstance(batch, Prepared) else len(batch)

@@ -21,7 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch
-from access_policy.adapters.read_models.filling import Filling, few_collections
+from access_policy.adapters.read_models.collecting import few_collections
+from access_policy.adapters.read_models.filling import Filling
+from access_policy.adapters.read_models.preparing import OpenStore
 from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, PARKED, POSITIONS, shape_of
 from access_policy.adapters.sql.databases import Database, database_at
 from access_policy.adapters.sql.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
@@ -92,13 +94,19 @@ class ReadModels:
         return await self._run(read)
 
     async def rebuild(
-        self, store: EventStore, names: Iterable[str], progress: Callable[[int, int], None] = lambda done, of: None
+        self,
+        store: EventStore,
+        names: Iterable[str],
+        progress: Callable[[int, int], None] = lambda done, of: None,
+        *,
+        open_store: OpenStore | None = None,
     ) -> int:
         """Fold the named projections again from the whole log; returns the number of events folded.
 
         The rows go into tables beside the live ones, which every process reads and follows meanwhile. At the end one
-        transaction brings both to the same position and swaps them. An interrupted rebuild changes nothing. Raises
-        `ValueError` for an unknown name, or `RebuildOvertaken`.
+        transaction brings both to the same position and swaps them. An interrupted rebuild changes nothing. With
+        `open_store`, which opens the same store, another process reads and folds a long log while this one writes.
+        Raises `ValueError` for an unknown name, or `RebuildOvertaken`.
         """
         wanted = [projection for projection in self.projections if projection.name in set(names)]
         if unknown := set(names) - {projection.name for projection in wanted}:
@@ -107,6 +115,8 @@ class ReadModels:
         filling = Filling(store, wanted, token, progress)
         try:
             with few_collections():
+                if open_store is not None:
+                    await filling.share_work(open_store, self.engine.dialect.name)
                 await self._write(lambda connection: rebuilding.begin_next(connection, wanted, token))
                 await filling.catch_up(self._write)
                 await self._write(filling.complete_indexes, timeout_s=INDEX_TIMEOUT_S)
@@ -115,6 +125,8 @@ class ReadModels:
         except BaseException:
             self._writer.submit(self._give_up, wanted, token)
             raise
+        finally:
+            await filling.end()
         return filling.progress.folded
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Boolean,
@@ -27,30 +27,57 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 from access_policy.adapters.read_models.copying import WORTHWHILE, parts_of_different_keys, upsert_copied
-from access_policy.adapters.read_models.grouping import Group, Parameters, Shape, groups_of
+from access_policy.adapters.read_models.grouping import Parameters, Shape, groups_of
 from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, texts_of
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Put, Remove, RowChange
 
 ConvertColumn = Callable[[Sequence[Any]], Sequence[Any]]
 
+SQLITE: Final = SQLiteDialect_pysqlite()
 BY_POSITION: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # the engine's own binds by name
 
 
+class RowGroup(NamedTuple):
+    """Rows of one statement, as the driver of a dialect takes them."""
+
+    shape: Shape
+    rows: list[Parameters]
+
+
 def write(connection: Connection, changes: Iterable[RowChange], into: TableSet = LIVE) -> None:
-    for group in groups_of(changes):
-        _write_group(connection, group, into)
+    write_groups(connection, row_groups(changes, into, _dialect_of(connection)), into)
 
 
-def _write_group(connection: Connection, group: Group, into: TableSet) -> None:
-    on_server = connection.dialect.name == "postgresql"
-    statement = _statement(group.shape, into, BY_POSITION if on_server else connection.dialect)
-    rows = statement.rows(group.parameters)
-    if on_server and statement.upsert is not None:
+def row_groups(changes: Iterable[RowChange], into: TableSet, dialect: Dialect) -> list[RowGroup]:
+    """Rows to be written with `write_groups`, also by another process. `dialect` is that of `dialect_named`."""
+    return [
+        RowGroup(group.shape, _statement(group.shape, into, dialect).rows(group.parameters))
+        for group in groups_of(changes)
+    ]
+
+
+def write_groups(connection: Connection, groups: Iterable[RowGroup], into: TableSet) -> None:
+    dialect = _dialect_of(connection)
+    for group in groups:
+        _write_rows(connection, _statement(group.shape, into, dialect), group.rows)
+
+
+def dialect_named(name: str) -> Dialect:
+    return BY_POSITION if name == BY_POSITION.name else SQLITE
+
+
+def _dialect_of(connection: Connection) -> Dialect:
+    return dialect_named(connection.dialect.name)
+
+
+def _write_rows(connection: Connection, statement: _Statement, rows: list[Parameters]) -> None:
+    if statement.upsert is not None:
         parts = parts_of_different_keys(rows, statement.key_of)
         while parts and len(parts[0]) >= WORTHWHILE:
             upsert_copied(connection, statement.table, statement.upsert, parts.pop(0))

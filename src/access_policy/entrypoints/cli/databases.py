@@ -77,6 +77,7 @@ async def _migrate(settings: Settings) -> None:
 async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -> None:
     from rich.progress import Progress
 
+    from access_policy.adapters.event_stores.locations import opens
     from access_policy.container import Container
     from access_policy.containers.closing import close_opened
 
@@ -91,7 +92,12 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
             return
         with Progress() as progress:
             task = progress.add_task("Applying events", total=None)
-            folded = await models.rebuild(store, names, lambda at, of: progress.update(task, completed=at, total=of))
+            folded = await models.rebuild(
+                store,
+                names,
+                lambda at, of: progress.update(task, completed=at, total=of),
+                open_store=opens(settings.store_location),
+            )
         print(f"{', '.join(names)}: {folded} events applied")
     finally:
         await close_opened(container)

@@ -1,0 +1,125 @@
+"""Prepares the batches of a rebuild: reads and decodes events, folds them, and turns the changes into rows of the driver.
+
+A process of its own can do this while the caller's process writes the batch before, so that a rebuild uses two processors. It
+prepares only batches without trouble. An event that cannot be decoded or folded, and rows that cannot be stored, end its part:
+the caller goes on alone, and parks as a follower does (ADR 0019).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Final, NamedTuple
+
+from access_policy.adapters.read_models.collecting import few_collections
+from access_policy.adapters.read_models.tables import NEXT
+from access_policy.adapters.read_models.writing import RowGroup, dialect_named, row_groups
+from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, Unreadable, name_of
+from access_policy.application.projections.changes import Projection, RowChange
+
+log = logging.getLogger(__name__)
+
+OpenStore = Callable[[], EventStore]  # a function that another process can import
+LEAVE_S: Final = 5.0
+
+
+class Prepared(NamedTuple):
+    """The rows of `events` events up to the position `reached`; no groups for a batch in which an event is in trouble."""
+
+    events: int
+    reached: int
+    groups: list[RowGroup] | None
+
+
+class PreparerLost(Exception):
+    """The process that prepares batches has ended."""
+
+
+class Preparer:
+    """The process. `end` it; a caller that is killed ends it as well."""
+
+    def __init__(self, open_store: OpenStore, projections: Sequence[Projection], dialect: str, batch: int) -> None:
+        processes = multiprocessing.get_context("spawn")  # a fork would share the threads' locks and connections
+        self._requests, theirs = processes.Pipe()
+        arguments = (theirs, open_store, tuple(projections), dialect, batch)
+        self._process = processes.Process(target=_serve, args=arguments, name="rebuild-preparer", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._turn = threading.Lock()  # a cancelled call still receives its answer
+
+    async def prepare(self, after: int, last: int) -> Prepared:
+        """The next batch of events with positions in `(after, last]`. Raises `StoreUnavailable` or `PreparerLost`."""
+        return await asyncio.to_thread(self._prepare, after, last)
+
+    def _prepare(self, after: int, last: int) -> Prepared:
+        try:
+            with self._turn:
+                self._requests.send((after, last))
+                answer: Prepared | StoreUnavailable = self._requests.recv()
+        except (EOFError, OSError) as error:
+            raise PreparerLost(f"exit code {self._process.exitcode}") from error
+        if isinstance(answer, StoreUnavailable):
+            raise answer
+        return answer
+
+    async def end(self) -> None:
+        self._process.kill()  # it only reads
+        await asyncio.to_thread(self._process.join, LEAVE_S)
+        self._requests.close()
+
+
+def _serve(
+    requests: Connection, open_store: OpenStore, projections: Sequence[Projection], dialect: str, batch: int
+) -> None:
+    """Answer requests until the caller's end of the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller too, which ends this process
+    with few_collections(), asyncio.Runner() as runner:
+        store = open_store()
+        folding = Folding(projections, dialect)
+        while True:
+            try:
+                after, last = requests.recv()
+            except EOFError:
+                return
+            try:
+                events = runner.run(
+                    store.read_log(after=after, limit=batch, types=folding.types, up_to=last, with_unreadable=True)
+                )
+            except StoreUnavailable as trouble:
+                requests.send(StoreUnavailable(str(trouble)))
+            else:
+                reached = events[-1].position if events else after
+                requests.send(Prepared(len(events), reached, folding.groups(events)))
+
+
+class Folding:
+    """Folds whole batches into rows for a database of the dialect."""
+
+    def __init__(self, projections: Sequence[Projection], dialect: str) -> None:
+        self.types = frozenset(name for projection in projections for name in projection.types)
+        self._dialect = dialect_named(dialect)
+        self._folds = {
+            name: [projection.fold for projection in projections if name in projection.types] for name in self.types
+        }
+
+    def groups(self, events: Sequence[Recorded]) -> list[RowGroup] | None:
+        """None if an event cannot be decoded or folded, or its rows cannot be made."""
+        try:
+            return row_groups(self._changes(events), NEXT, self._dialect)
+        except Exception as error:  # noqa: BLE001  the caller finds out which event it is, and parks it
+            log.warning("a batch is left to the caller: %r", error)
+            return None
+
+    def _changes(self, events: Sequence[Recorded]) -> list[RowChange]:
+        changes: list[RowChange] = []
+        for recorded in events:
+            if isinstance(recorded.event, Unreadable):
+                raise ValueError(recorded.event.reason)
+            for fold in self._folds[name_of(recorded)]:
+                changes += fold(recorded)
+        return changes
