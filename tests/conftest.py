@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ocpp_schemas.watch_connections()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """For `-n auto`: a worker for each core, and half as many again for tests that wait for processes and databases."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
