@@ -6,9 +6,11 @@ import asyncio
 from typing import Final
 
 from access_policy.adapters.read_models.runner import ReadModels
+from access_policy.application.backoff import exponential_s
 from access_policy.application.ports.event_store import EventStore
 
 POLL_EVERY_S: Final = 0.03
+POLL_LONGEST_S: Final = 1.0  # while this process starts
 CATCH_UP_S: Final = 60.0
 
 
@@ -19,13 +21,17 @@ class ReadModelProgress:
         self._store = store
         self._models = models
 
-    async def wait_until(self, position: int, *, timeout_s: float) -> bool:
-        """True once everything up to `position` can be read; False after `timeout_s`. Raises `StoreUnavailable`."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
+    async def wait_until(self, position: int, *, timeout_s: float, poll_longest_s: float = POLL_EVERY_S) -> bool:
+        """True once everything up to `position` can be read; False after `timeout_s`. Polls every 30 ms, or at intervals that
+        double up to `poll_longest_s`. Raises `StoreUnavailable`."""
+        loop, polls = asyncio.get_running_loop(), 0
+        deadline = loop.time() + timeout_s
         while await self._models.followed_to() < position:
-            if asyncio.get_running_loop().time() >= deadline:
+            left_s = deadline - loop.time()
+            if left_s <= 0.0:
                 return False
-            await asyncio.sleep(POLL_EVERY_S)
+            polls += 1
+            await asyncio.sleep(min(left_s, exponential_s(polls, first_s=POLL_EVERY_S, longest_s=poll_longest_s)))
         return True
 
     async def lag(self) -> int:
@@ -33,5 +39,7 @@ class ReadModelProgress:
         return max(0, await self._store.last_position() - await self._models.followed_to())
 
     async def has_caught_up(self) -> bool:
-        """Wait up to a minute for the process that updates them, which may be starting. Raises `StoreUnavailable`."""
-        return await self.wait_until(await self._store.last_position(), timeout_s=CATCH_UP_S)
+        """Wait up to a minute for the process that updates them, which may be starting and should have the database to itself.
+        Raises `StoreUnavailable`."""
+        last = await self._store.last_position()
+        return await self.wait_until(last, timeout_s=CATCH_UP_S, poll_longest_s=POLL_LONGEST_S)
