@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import jwt
 import pytest
 
+from tests.support import command_line
+
 
 def access_policy(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+    return command_line.access_policy(*arguments, environment={**os.environ, **environment})
 
 
 def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,13 @@ from pydantic import ValidationError
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.settings import Settings
+from tests.support import command_line
 from tests.support.dynamodb import delete_table, new_name, table_at, table_url
 
 
 def access_policy(url: str, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ACCESS_POLICY_STORE_URL": url}
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", *arguments, "--data", str(data)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return command_line.access_policy(*arguments, "--data", str(data), environment=environment)
 
 
 def test_a_table_that_is_missing_is_told_and_migrate_makes_it_once(dynamodb_endpoint: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from access_policy.adapters.sql.migrations import Part, latest
 from access_policy.settings import Settings
+from tests.support import command_line
 from tests.support.postgres_server import PASSWORD, Server, new_database
 
 SECRET = "hunter2-the-password"
@@ -20,8 +20,7 @@ SECRET = "hunter2-the-password"
 
 def access_policy(url: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ACCESS_POLICY_STORE_URL": url, "ACCESS_POLICY_READ_MODELS_URL": url, **more}
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return command_line.access_policy(*arguments, environment=environment)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
