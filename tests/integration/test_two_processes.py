@@ -52,7 +52,7 @@ class Depot:
 @asynccontextmanager
 async def two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Depot]:
     """No follower polls: only a wake-up lets one process follow what the other has appended."""
-    monkeypatch.setattr("access_policy.containers.stores.SHARED_POLL_S", NO_POLL_S)
+    monkeypatch.setattr("access_policy.containers.stores.WOKEN_POLL_S", NO_POLL_S)
     assert Follower.__init__.__kwdefaults__ is not None
     monkeypatch.setitem(Follower.__init__.__kwdefaults__, "poll_s", NO_POLL_S)
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)

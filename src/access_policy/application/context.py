@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 
 from access_policy.application.ports.event_store import Envelope, NewEvent
 from access_policy.domain.ids import ActorId, TenantId
+from access_policy.domain.values import cheap_dataclass
 
 SYSTEM = ActorId("system")
 CREATED_ID_LENGTH = 16  # hex digits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any. `command_seed`:
     the command may run more than once (Idempotency-Key), and every run has this seed."""

@@ -25,7 +25,8 @@ from access_policy.application.ports.wake_ups import WakeUps
 from access_policy.settings import Settings
 
 ALONE_POLL_S = 0.25
-SHARED_POLL_S = 0.1  # every gateway has to apply a change of policy or registry within a quarter of a second
+UNWOKEN_POLL_S = 0.1  # other processes' events are seen by polling alone
+WOKEN_POLL_S = 0.5  # a poll finds what a lost wake-up was about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,12 @@ def store_kind(location: Path | str | AwsAddress) -> str:
             return "postgres"
 
 
-def log_poll_s(is_alone: bool) -> float:
-    """Seconds between two polls of the log for events of other processes; this process's own wake its followers at once."""
-    return ALONE_POLL_S if is_alone else SHARED_POLL_S
+def log_poll_s(is_alone: bool, location: Path | str | AwsAddress) -> float:
+    """Seconds between two polls of the log for events of other processes; this process's own wake its followers at once.
+    Processes on one DynamoDB table may be on several machines, where nothing wakes them."""
+    if is_alone:
+        return ALONE_POLL_S
+    return UNWOKEN_POLL_S if isinstance(location, AwsAddress) else WOKEN_POLL_S
 
 
 def wakes_by(location: Path | str | AwsAddress) -> str:
@@ -90,7 +94,7 @@ class Stores(containers.DeclarativeContainer):
     keys = installation.provided.keys
     tokens = providers.Singleton(open_embedded_tokens, key_directory, clock)
     pseudonyms = providers.Singleton(HmacPseudonyms, keys.pseudonyms)
-    poll_s = providers.Callable(log_poll_s, settings.provided.is_alone)
+    poll_s = providers.Callable(log_poll_s, settings.provided.is_alone, settings.provided.store_location)
     store: providers.Selector[RecorderEventStore] = providers.Selector(
         providers.Callable(store_kind, settings.provided.store_location),
         sqlite=providers.Resource(sqlite_event_store, installation.provided.events),

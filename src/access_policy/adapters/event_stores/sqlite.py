@@ -20,9 +20,11 @@ from eventsourcing.sqlite import (
 from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
+from access_policy.adapters.event_stores.sqlite_checkpoints import CHECKPOINT_BYTES, Checkpoints
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766
+CHECKPOINT_IN_A_COMMIT_PAGES: Final = 50_000  # 200 MB of write-ahead log, which `Checkpoints` never lets it reach
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # share of the store's deadline, so that SQLite's lock error arrives first
 
 SELECT_ROWS: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
@@ -41,12 +43,15 @@ def sqlite_event_store(
     datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
     recorder = ManyRowsAppends(datastore)
     recorder.create_table()
+    checkpoints = Checkpoints(path)
+    checkpoints.start()
+
+    def close() -> None:
+        checkpoints.stop()
+        datastore.close()
+
     return RecorderEventStore(
-        recorder,
-        timeout_s=timeout_s,
-        serde=serde,
-        driver_errors=(sqlite3.Error,),
-        close_recorder=datastore.close,
+        recorder, timeout_s=timeout_s, serde=serde, driver_errors=(sqlite3.Error,), close_recorder=close
     )
 
 
@@ -118,6 +123,8 @@ class _DurablePool(SQLiteConnectionPool):
         connection.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
         (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_IN_A_COMMIT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={CHECKPOINT_BYTES}")
         (level,) = connection.execute("PRAGMA synchronous").fetchone()
         if journal != "wal":
             raise NotDurable(f"{self.db_name}: SQLite's journal_mode is {journal!r}, not 'wal'; use a local disk.")

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".sock"
 DATAGRAM_MAX: Final = 64 * 1024  # bytes
+LISTED_FOR_S: Final = 1.0  # a process that starts polls once, and is then among those that are woken
 OF_THE_UNNAMED: Final = "_"  # not a valid name of an instance
 
 
@@ -31,6 +32,8 @@ class LocalWakeUps:
         self._coalesced = CoalescedWakeUps(self._send, urgent)
         self._listeners: list[Callable[[frozenset[str]], None]] = []
         self._socket: socket.socket | None = None
+        self._others: list[Path] = []
+        self._listed_at = float("-inf")
 
     def appended(self, types: frozenset[str]) -> None:
         if self._socket is not None:
@@ -58,13 +61,19 @@ class LocalWakeUps:
         if self._socket is None:
             return
         payload = "\n".join(types).encode()
-        for other in self._directory.glob(f"*{SUFFIX}"):
-            if other != self._own:
-                try:
-                    with socket_address(other) as address:
-                        self._socket.sendto(payload, address)
-                except OSError:
-                    pass  # its process has ended, or is behind and polls
+        for other in self._other_sockets():
+            try:
+                with socket_address(other) as address:
+                    self._socket.sendto(payload, address)
+            except OSError:
+                pass  # its process has ended, or is behind and polls
+
+    def _other_sockets(self) -> list[Path]:
+        now = asyncio.get_running_loop().time()
+        if now - self._listed_at >= LISTED_FOR_S:
+            self._listed_at = now
+            self._others = [found for found in self._directory.glob(f"*{SUFFIX}") if found != self._own]
+        return self._others
 
     def _receive(self, receiving: socket.socket) -> None:
         while True:

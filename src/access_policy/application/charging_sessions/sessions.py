@@ -108,7 +108,9 @@ class Sessions:
                 record = stored
                 continue
             if judged.decision is not None and judged.is_new_decision:
-                await self._effects.follow(attempt_of(report), judged.decision, at=self._clock.now())
+                locked_out = self._effects.follow(attempt_of(report), judged.decision, at=self._clock.now())
+                if locked_out is not None:
+                    await self._effects.record_lockout(locked_out)
             started = self._started(opening)
             await self.lost.check(key)  # another session may have been open on the connector
             return started

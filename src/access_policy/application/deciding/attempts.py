@@ -8,6 +8,7 @@ from access_policy.application.ports.denial_signals import DenialSignals
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, TenantId
+from access_policy.domain.values import cheap_dataclass
 
 CHARGER = ActorId("charger")
 
@@ -32,7 +33,7 @@ class AccessAttempt:
     actor: ActorId = CHARGER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedDecision:
     """`redelivered`: the attempt had been decided before and is answered the same. `position`: an upper bound of the
     decision's log position; 0 for one that was recorded by an earlier delivery."""

@@ -2,14 +2,19 @@
 
 The decision depends on memory and an append, nothing else (design 3.7). The same attempt delivered twice is decided and
 recorded once: its stream's name derives from what identifies it, and the stream's first version can be written once.
+
+Attempts come by the thousand, so that one needs neither a task nor a coroutine: it is decided on the spot, queued for the
+next commit, and its future is resolved when that is durable. Tasks run where an attempt needs more than this.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from access_policy.application.context import enveloped
 from access_policy.application.deciding.attempt_ids import attempt_id_of, derived_attempt_id
@@ -22,7 +27,7 @@ from access_policy.application.deciding.redelivery import (
     is_redelivery,
     must_be_the_same_attempt,
 )
-from access_policy.application.decision_view.recent_activity import OpenAttempt, RecentActivity
+from access_policy.application.decision_view.recent_activity import OpenAttempt, PinSource, RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.log_fields import with_log_fields
 from access_policy.application.measurements import Measurements
@@ -59,7 +64,8 @@ class AttemptDecider:
         self._effects = effects
         self._clock = clock
         self._measurements = measurements or Measurements()
-        self._under_way: dict[_AttemptKey, _UnderWay] = {}
+        self._under_way: dict[_AttemptKey, asyncio.Future[RecordedDecision]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def authorize(self, attempt: AccessAttempt, *, attempt_id: AttemptId | None = None) -> RecordedDecision:
         """Decide and record the attempt. `attempt_id` is given where the caller chose it; else it derives from the message.
@@ -68,66 +74,94 @@ class AttemptDecider:
         `StoreUnavailable`: then it is not known whether the decision was recorded, and the caller answers with an error,
         never with a denial.
         """
-        began = time.perf_counter()
-        try:
-            decision = await self._authorize_once(attempt, attempt_id)
-        except StoreUnavailable:
-            self._measurements.undecided += 1
-            raise
-        self._measurements.latency_s.observe(time.perf_counter() - began)
-        return decision
+        return await asyncio.shield(self.authorize_soon(attempt, attempt_id=attempt_id))
 
-    async def _authorize_once(self, attempt: AccessAttempt, chosen_id: AttemptId | None) -> RecordedDecision:
-        """Deliveries of an attempt that is being decided wait for its decision."""
+    def authorize_soon(
+        self, attempt: AccessAttempt, *, attempt_id: AttemptId | None = None
+    ) -> asyncio.Future[RecordedDecision]:
+        """Like `authorize`, but raises `ChargerUnknown` and `ChargerRetired` at once and the other errors in the future. The
+        attempt is decided and recorded whether or not the caller waits; it must not cancel the future."""
+        began = time.perf_counter()
         self._view.charger(attempt.tenant_id, attempt.charger_id).policy.must_be_in_service()
         ref = self._identifiers.of_attempt(attempt)
-        attempt_id = chosen_id or attempt_id_of(attempt, ref)
-        key = (attempt.tenant_id, attempt_id)
-        while (under_way := self._under_way.get(key)) is not None:
-            earlier = await under_way.decision()
-            if earlier is not None:
-                must_be_the_same_attempt(earlier.event, attempt, ref)
-                return replace(earlier, redelivered=True)
-        self._under_way[key] = under_way = _UnderWay()
-        try:
-            with with_log_fields(attempt=attempt_id):
-                decision = await self._decide_once(attempt, ref, attempt_id, may_renumber=chosen_id is None)
-        except BaseException as failure:
-            under_way.failed(failure)
-            raise
-        else:
-            under_way.decided(decision)
-            return decision
-        finally:
-            del self._under_way[key]
+        first_id = attempt_id or attempt_id_of(attempt, ref)
+        key = (attempt.tenant_id, first_id)
+        if (under_way := self._under_way.get(key)) is not None:
+            return asyncio.ensure_future(_delivered_again(under_way, attempt, ref))
+        answer = self._under_way[key] = asyncio.get_running_loop().create_future()
+        self._decide(_Deciding(attempt, ref, key, first_id, attempt_id is None, began, answer))
+        return answer
 
-    async def _decide_once(
-        self, attempt: AccessAttempt, ref: IdentifierRef | None, first_id: AttemptId, *, may_renumber: bool
-    ) -> RecordedDecision:
-        attempt_id = first_id
-        while True:
+    def _decide(self, deciding: _Deciding) -> None:
+        attempt, attempt_id = deciding.attempt, deciding.attempt_id
+        try:
             now = self._clock.now()
             charger = self._view.charger(attempt.tenant_id, attempt.charger_id)
             charger.timeline_now(now)
-            event = self._decisions.decide(attempt, ref, attempt_id, at=now, charger=charger)
-            try:
-                position = await self._append_new(attempt, attempt_id, event, now)
-            except VersionConflict:
-                earlier = await self._decided_before(attempt, ref, attempt_id)
-                if not may_renumber or is_redelivery(earlier, event, now):
-                    self._remember(attempt, ref, earlier, version=0, at=earlier.lineage.decided_for)
-                    return RecordedDecision(attempt_id=attempt_id, event=earlier, redelivered=True)
-                attempt_id = derived_attempt_id(attempt.tenant_id, attempt.charger_id, "again", attempt_id, ref)
-            else:
-                self._remember(attempt, ref, event, version=1, at=now)
-                await self._effects.follow(attempt, event, at=now)
-                return RecordedDecision(attempt_id=attempt_id, event=event, position=position)
+            event = self._decisions.decide(attempt, deciding.ref, attempt_id, at=now, charger=charger)
+            events = enveloped(attempt_context(attempt, attempt_id), (event,), now=now)
+            append = Append(attempt_stream(attempt.tenant_id, attempt_id), 0, events)
+            self._commits.append_soon(append, partial(self._settled, deciding, event, now))
+        except Exception as failure:  # noqa: BLE001  the caller's, which waits for the future
+            self._failed(deciding, failure)
 
-    async def _append_new(
-        self, attempt: AccessAttempt, attempt_id: AttemptId, event: AccessAllowed | AccessDenied, now: datetime
-    ) -> int:
-        events = enveloped(attempt_context(attempt, attempt_id), (event,), now=now)
-        return await self._commits.append(Append(attempt_stream(attempt.tenant_id, attempt_id), 0, events))
+    def _settled(
+        self, deciding: _Deciding, event: AccessAllowed | AccessDenied, at: datetime, outcome: int | Exception
+    ) -> None:
+        """The decision is recorded at a log position, or is not."""
+        if isinstance(outcome, int):
+            self._remember(deciding, event, version=1, at=at)
+            decision = RecordedDecision(attempt_id=deciding.attempt_id, event=event, position=outcome)
+            locked_out = self._effects.follow(deciding.attempt, event, at=at)
+            if locked_out is None:
+                self._answer(deciding, decision)
+            else:
+                self._begin(deciding, self._record_lockout(deciding, decision, locked_out))
+        elif isinstance(outcome, VersionConflict):
+            self._begin(deciding, self._decided_twice(deciding, event, at))
+        else:
+            self._failed(deciding, outcome)
+
+    def _answer(self, deciding: _Deciding, decision: RecordedDecision) -> None:
+        del self._under_way[deciding.key]
+        self._measurements.latency_s.observe(time.perf_counter() - deciding.began)
+        deciding.answer.set_result(decision)
+
+    def _failed(self, deciding: _Deciding, failure: Exception) -> None:
+        del self._under_way[deciding.key]
+        if isinstance(failure, StoreUnavailable):
+            self._measurements.undecided += 1
+        deciding.answer.set_exception(failure)
+        deciding.answer.exception()  # the caller may have gone away
+
+    # --- what takes more than one commit ----------------------------------------------------------------------------------
+
+    def _begin(self, deciding: _Deciding, work: Coroutine[None, None, None]) -> None:
+        async def work_or_fail() -> None:
+            try:
+                with with_log_fields(attempt=deciding.attempt_id):
+                    await work
+            except Exception as failure:  # noqa: BLE001  the caller's, which waits for the future
+                self._failed(deciding, failure)
+
+        task = asyncio.create_task(work_or_fail(), name="attempt")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _record_lockout(self, deciding: _Deciding, decision: RecordedDecision, locked_out: PinSource) -> None:
+        await self._effects.record_lockout(locked_out)
+        self._answer(deciding, decision)
+
+    async def _decided_twice(self, deciding: _Deciding, event: AccessAllowed | AccessDenied, now: datetime) -> None:
+        """Answer with the decision that the stream has already; if it is another attempt's, decide under another id."""
+        attempt, attempt_id, ref = deciding.attempt, deciding.attempt_id, deciding.ref
+        earlier = await self._decided_before(attempt, ref, attempt_id)
+        if not deciding.may_renumber or is_redelivery(earlier, event, now):
+            self._remember(deciding, earlier, version=0, at=earlier.lineage.decided_for)
+            self._answer(deciding, RecordedDecision(attempt_id=attempt_id, event=earlier, redelivered=True))
+        else:
+            deciding.attempt_id = derived_attempt_id(attempt.tenant_id, attempt.charger_id, "again", attempt_id, ref)
+            self._decide(deciding)
 
     async def _decided_before(
         self, attempt: AccessAttempt, ref: IdentifierRef | None, attempt_id: AttemptId
@@ -141,44 +175,31 @@ class AttemptDecider:
         return decisions[-1]
 
     def _remember(
-        self,
-        attempt: AccessAttempt,
-        ref: IdentifierRef | None,
-        event: AccessAllowed | AccessDenied,
-        *,
-        version: int,
-        at: datetime,
+        self, deciding: _Deciding, event: AccessAllowed | AccessDenied, *, version: int, at: datetime
     ) -> None:
         """Keep what later messages of the charger refer to; also for a redelivery, whose first answer may have been lost."""
-        key = (attempt.tenant_id, attempt.charger_id)
-        self._live.opened(key, ref, OpenAttempt(event.lineage.attempt_id, event, version, at))
+        key = (deciding.attempt.tenant_id, deciding.attempt.charger_id)
+        self._live.opened(key, deciding.ref, OpenAttempt(event.lineage.attempt_id, event, version, at))
         self._live.decided(key, event, at)
 
 
-class _UnderWay:
-    """An attempt that is being decided. Its future is made only when the attempt is delivered again meanwhile."""
+@dataclass(slots=True, eq=False)
+class _Deciding:
+    """An attempt that is being decided. `may_renumber`: its id derives from the message, so that another one will do."""
 
-    __slots__ = ("_repeats",)
+    attempt: AccessAttempt
+    ref: IdentifierRef | None
+    key: _AttemptKey
+    attempt_id: AttemptId
+    may_renumber: bool
+    began: float  # by `time.perf_counter`
+    answer: asyncio.Future[RecordedDecision]
 
-    def __init__(self) -> None:
-        self._repeats: asyncio.Future[RecordedDecision | None] | None = None
 
-    async def decision(self) -> RecordedDecision | None:
-        """The decision once it is recorded; None if the first caller went away: its decision may not be recorded."""
-        if self._repeats is None:
-            self._repeats = asyncio.get_running_loop().create_future()
-        await asyncio.wait((self._repeats,))  # a caller that is cancelled leaves the future to the others
-        return self._repeats.result()
-
-    def decided(self, decision: RecordedDecision) -> None:
-        if self._repeats is not None:
-            self._repeats.set_result(decision)
-
-    def failed(self, failure: BaseException) -> None:
-        if self._repeats is None:
-            return
-        if isinstance(failure, asyncio.CancelledError):
-            self._repeats.set_result(None)
-        else:
-            self._repeats.set_exception(failure)
-            self._repeats.exception()  # the repeats may have gone away
+async def _delivered_again(
+    under_way: asyncio.Future[RecordedDecision], attempt: AccessAttempt, ref: IdentifierRef | None
+) -> RecordedDecision:
+    """The decision that is under way for another delivery of the attempt."""
+    earlier = await asyncio.shield(under_way)
+    must_be_the_same_attempt(earlier.event, attempt, ref)
+    return replace(earlier, redelivered=True)

@@ -41,36 +41,40 @@ class DecisionEffects:
         self._listener = listener
         self._lockouts_to_record: dict[PinSource, Append] = {}
 
-    async def follow(self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
-        """Carry out the effects of a decision that was recorded at `at`."""
+    def follow(self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, at: datetime) -> PinSource | None:
+        """Carry out the effects of a decision that was recorded at `at`. Returns the source of PINs whose lock-out is to be
+        recorded before the attempt is answered (`record_lockout`), None if there is none."""
         if self._listener is not None and attempt.signals is not None and attempt.stage is not Stage.OFFLINE_START:
             self._listener((attempt.tenant_id, attempt.charger_id), event)
         ref = event.lineage.identifier
         if self._unknown is not None and attempt.identifier is not None and ref is not None and is_enrollable(event):
             self._unknown.remember(attempt.tenant_id, ref, attempt.identifier, at=at)
-        wrong_pin = is_wrong_pin(event)
-        if wrong_pin or self._lockouts_to_record:
-            await self._count_wrong_pin(attempt, event, is_wrong=wrong_pin, at=at)
-
-    async def _count_wrong_pin(
-        self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, is_wrong: bool, at: datetime
-    ) -> None:
-        """Count a wrong PIN, also under `observe`, and record the lock-out that the last one too many begins. A lock-out that
-        the store did not accept is in force all the same; the next attempt records it."""
+        if is_wrong_pin(event):
+            self._count_wrong_pin(attempt, event, at=at)
+        if not self._lockouts_to_record:
+            return None
         source = ((attempt.tenant_id, attempt.charger_id), attempt.actor)
-        until = self._live.wrong_pin(source, at) if is_wrong else None
+        return source if source in self._lockouts_to_record else None
+
+    def _count_wrong_pin(self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
+        """Also under `observe`. The last one too many begins a lock-out."""
+        source = ((attempt.tenant_id, attempt.charger_id), attempt.actor)
+        until = self._live.wrong_pin(source, at)
         if until is not None:
             self._lockouts_to_record[source] = _lockout(attempt, event, since=at, until=until)
+
+    async def record_lockout(self, source: PinSource) -> None:
+        """A lock-out that the store does not accept is in force all the same; the next attempt records it."""
         lockout = self._lockouts_to_record.get(source)
         if lockout is None:
             return
         try:
             await self._commits.append(lockout)
         except StoreUnavailable as outage:
-            log.warning("the lock-out of PINs at charger %s is not recorded yet: %s", attempt.charger_id, outage)
+            log.warning("the lock-out of PINs at charger %s is not recorded yet: %s", source[0][1], outage)
             return
         except VersionConflict:
-            log.info("the lock-out of PINs at charger %s was recorded before", attempt.charger_id)
+            log.info("the lock-out of PINs at charger %s was recorded before", source[0][1])
         if self._lockouts_to_record.get(source) is lockout:
             del self._lockouts_to_record[source]
 

@@ -136,10 +136,10 @@ class DecisionView:
 
     def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerView:
         """Raises `ChargerUnknown`."""
-        found = self._tenant(tenant_id).chargers.get(charger_id)
-        if found is None:
-            raise ChargerUnknown(f"There is no charger {charger_id}.")
-        return found
+        try:
+            return self._tenants[tenant_id].chargers[charger_id]
+        except KeyError:
+            raise ChargerUnknown(f"There is no charger {charger_id}.") from None
 
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
         """The charger's policy (port `PoliciesInMemory`)."""

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, NewType, Protocol
 
 from access_policy.domain.ids import ActorId, TenantId
+from access_policy.domain.values import cheap_dataclass
 
 StreamId = NewType("StreamId", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when the
     event happened, `recorded_at` when the service recorded it."""
@@ -26,7 +27,7 @@ class Envelope:
     causation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@cheap_dataclass(frozen=True, slots=True)
 class NewEvent:
     """`event` is a frozen dataclass of the domain whose `TYPE` is its stored name with its version."""
 
@@ -34,7 +35,7 @@ class NewEvent:
     envelope: Envelope
 
 
-@dataclass(frozen=True, slots=True)
+@cheap_dataclass(frozen=True, slots=True)
 class Append:
     """`events` follow event number `expected_version` of the stream; 0 for a new stream."""
 

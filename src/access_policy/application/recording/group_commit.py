@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from access_policy.application.ports.event_store import Append, Appends, AppendTooLarge, StoreUnavailable
@@ -14,6 +16,12 @@ WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to 
 ANSWER_S = 4.5  # for a caller, from its arrival: the commit under way and its own together
 
 
+log = logging.getLogger(__name__)
+
+Settled = Callable[[int | Exception], None]
+"""Receives, on the event loop and once, the log position at which an append is durable or the error that ended it."""
+
+
 class Commits(Protocol):
     async def append(self, *appends: Append) -> int:
         """Atomic; durable when it returns the log position. Raises `VersionConflict`, `AppendTooLarge` or
@@ -21,11 +29,16 @@ class Commits(Protocol):
         """
         ...
 
+    def append_soon(self, append: Append, settled: Settled) -> None:
+        """The same without waiting: `settled` receives what `append` would return or raise. For attempts, which come by the
+        thousand: a future and a task for each would cost as much as its decision."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     appends: Sequence[Append]
-    done: asyncio.Future[int]
+    settled: Settled | None  # None once it has been called
     until: float  # by the event loop's clock
 
 
@@ -56,16 +69,24 @@ class GroupCommit:
     async def append(self, *appends: Append) -> int:
         """Returns the log position after the commit. Raises `VersionConflict` or `AppendTooLarge` (nothing of this call
         was written), or `StoreUnavailable` (unknown whether it was)."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue(appends, partial(_resolve, done))
+        return await done
+
+    def append_soon(self, append: Append, settled: Settled) -> None:
+        self._queue((append,), settled)
+
+    def _queue(self, appends: Sequence[Append], settled: Settled) -> None:
         if len(self._waiting) >= WAITING_MAX:
-            raise StoreUnavailable("too many decisions wait for the store")
+            settled(StoreUnavailable("too many decisions wait for the store"))
+            return
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(appends, loop.create_future(), loop.time() + self._answer_s)
+        waiting = _Waiting(appends, settled, loop.time() + self._answer_s)
         self._waiting.append(waiting)
         if self._watch is None:
             self._watch = loop.call_at(waiting.until, self._give_up)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="group-commit")
-        return await waiting.done
 
     async def _commit_all(self) -> None:
         try:
@@ -84,7 +105,7 @@ class GroupCommit:
         written.
         """
         loop = asyncio.get_running_loop()
-        now, open_ = loop.time(), [each for each in (*self._under_way, *self._waiting) if not each.done.done()]
+        now, open_ = loop.time(), [each for each in (*self._under_way, *self._waiting) if each.settled is not None]
         late = [each for each in open_ if each.until <= now]
         self._waiting = [each for each in self._waiting if each.until > now]
         _settle_all(late, StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s"))
@@ -126,9 +147,19 @@ def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:
 
 
 def _settle(waiting: _Waiting, outcome: int | Exception) -> None:
-    if waiting.done.done():
+    settled, waiting.settled = waiting.settled, None
+    if settled is None:
+        return  # it has waited too long
+    try:
+        settled(outcome)
+    except Exception:  # the edge: a caller's bug must not keep the others waiting
+        log.exception("the caller of a commit failed")
+
+
+def _resolve(done: asyncio.Future[int], outcome: int | Exception) -> None:
+    if done.done():
         return  # its caller gave up
     if isinstance(outcome, int):
-        waiting.done.set_result(outcome)
+        done.set_result(outcome)
     else:
-        waiting.done.set_exception(outcome)
+        done.set_exception(outcome)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
@@ -27,7 +28,7 @@ from access_policy.application.ports.event_store import (
     VersionConflict,
 )
 from access_policy.application.ports.spool import Spool, Spooled
-from access_policy.application.recording.group_commit import GroupCommit
+from access_policy.application.recording.group_commit import GroupCommit, Settled
 from access_policy.application.streams import tenant_of
 from access_policy.domain.access_mode import OnStoreOutage
 from access_policy.domain.ids import ChargerId
@@ -73,6 +74,7 @@ class SpooledCommits:
         self._is_up = True
         self._streams: dict[StreamId, _Stream] = {}
         self._woken = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()  # that put appends into the spool
 
     @property
     def is_up(self) -> bool:
@@ -93,10 +95,42 @@ class SpooledCommits:
                 return await self._commits.append(*appends)
             except StoreUnavailable as outage:
                 self._went_down(outage)
-                if not self._may_spool(appends):
-                    raise
-        elif not self._may_spool(appends):
-            raise StoreUnavailable("the event store is down, and the charger's policy is `refuse`")
+                return await self._spooled(appends, outage)
+        return await self._spooled(
+            appends, StoreUnavailable("the event store is down, and the charger's policy is `refuse`")
+        )
+
+    def append_soon(self, append: Append, settled: Settled) -> None:
+        """Like `append`. A task is needed for the spool only."""
+        if self._is_up and append.stream not in self._streams:
+            self._commits.append_soon(append, partial(self._answered, append, settled))
+        else:
+            self._begin(self._settle(settled, self.append(append)))
+
+    def _answered(self, append: Append, settled: Settled, outcome: int | Exception) -> None:
+        if isinstance(outcome, StoreUnavailable):
+            self._went_down(outcome)
+            self._begin(self._settle(settled, self._spooled((append,), outcome)))
+        else:
+            settled(outcome)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _settle(settled: Settled, position: Awaitable[int]) -> None:
+        try:
+            outcome: int | Exception = await position
+        except Exception as failure:  # noqa: BLE001  the caller's, which `settled` tells
+            outcome = failure
+        settled(outcome)
+
+    async def _spooled(self, appends: Sequence[Append], refusal: StoreUnavailable) -> int:
+        """Put the appends into the spool. Raises `refusal` where a charger's policy forbids it."""
+        if not self._may_spool(appends):
+            raise refusal
         await self._put(appends)
         return 0
 

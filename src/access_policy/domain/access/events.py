@@ -11,6 +11,7 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, VehicleId
+from access_policy.domain.values import cheap_dataclass
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 
@@ -40,7 +41,7 @@ class DenialSignal:
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLineage:
     """The inputs of a decision, recorded so that the decision can be explained at any later time."""
 
@@ -63,7 +64,7 @@ class DecisionLineage:
     agreement_id: AgreementId | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class AccessAllowed:
     """`valid_until` is the first instant at which the same attempt could be refused."""
 
@@ -74,7 +75,7 @@ class AccessAllowed:
     valid_until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDenied:
     TYPE: ClassVar = "access.access_denied.v1"
     lineage: DecisionLineage

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
 from access_policy.adapters.ocpp.actions import not_handled
-from access_policy.adapters.ocpp.errors import InternalError, OcppVersion, SecurityError
+from access_policy.adapters.ocpp.errors import InternalError, OcppError, OcppVersion, SecurityError
 from access_policy.adapters.ocpp.gateway.settling import Settling
 from access_policy.adapters.ocpp.incoming.boots import REQUESTED_WHILE_PENDING
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.dependencies import Handler
-from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, Dispatch
+from access_policy.adapters.ocpp.transport.answers import Answering
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection, Dispatch
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.charger_access_policy.errors import ChargerRetired
@@ -33,7 +34,7 @@ class MessageDispatch:
         service has requested."""
         handlers = self.handlers[charger.connection.version]
 
-        def dispatch(connection: ChargerConnection, call: Call) -> Answer | Awaitable[Answer]:
+        def dispatch(connection: ChargerConnection, call: Call) -> Answering:
             handler = handlers.get(call.action)
             if handler is None:
                 raise not_handled(connection.version, call.action)
@@ -41,8 +42,7 @@ class MessageDispatch:
                 return self._settling.boot(charger, handler(charger, call.payload, call.message_id))
             if not charger.accepted and not _is_requested(charger, call.action):
                 raise SecurityError("BootNotification was not accepted yet")
-            answer = handler(charger, call.payload, call.message_id)
-            return answer if isinstance(answer, dict) else _with_errors(answer)
+            return handler(charger, call.payload, call.message_id)
 
         return dispatch
 
@@ -51,12 +51,11 @@ def _is_requested(charger: ConnectedCharger, action: str) -> bool:
     return charger.pending_since is not None and action in REQUESTED_WHILE_PENDING
 
 
-async def _with_errors(answer: Awaitable[Answer]) -> Answer:
+def error_of(failure: Exception) -> OcppError | None:
     """An attempt that could not be decided is an error where the protocol has one, and never a denial (design 3.3)."""
-    try:
-        return await answer
-    except ChargerRetired as retired:  # its connection is about to be closed
-        raise SecurityError("not decided: the charger is retired") from retired
-    except StoreUnavailable as outage:
-        log.error("an attempt could not be recorded: %s", outage)
-        raise InternalError("not decided: the request could not be recorded, send it again") from outage
+    if isinstance(failure, ChargerRetired):  # its connection is about to be closed
+        return SecurityError("not decided: the charger is retired")
+    if isinstance(failure, StoreUnavailable):
+        log.error("an attempt could not be recorded: %s", failure)
+        return InternalError("not decided: the request could not be recorded, send it again")
+    return None

@@ -11,7 +11,7 @@ from websockets.frames import CloseCode
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.gateway.admission import ChargerAdmission
 from access_policy.adapters.ocpp.gateway.connections import Connections
-from access_policy.adapters.ocpp.gateway.dispatch import MessageDispatch
+from access_policy.adapters.ocpp.gateway.dispatch import MessageDispatch, error_of
 from access_policy.adapters.ocpp.gateway.ownership import Ownership
 from access_policy.adapters.ocpp.gateway.settling import Settling
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger, ConnectedCharger
@@ -69,6 +69,7 @@ class OcppGateway:
             versions=tuple(self.dispatch.handlers),
             on_open=self.opened,
             on_close=self.closed,
+            error_of=error_of,
             tls=tls,
             limits=limits,
             counters=self.counters,

@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
-from access_policy.adapters.ocpp.transport.connection import Answer
+from access_policy.adapters.ocpp.transport.answers import Answer
 
 SETTLE_MIN_S = 0.5  # the answer to the boot is out before the first command
 BOOT_WAIT_S = 2.0  # for a boot after a reconnect

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from access_policy.adapters.ocpp.incoming.component_states import Component, Problem
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
-from access_policy.adapters.ocpp.incoming.dependencies import Answer, HandlerDependencies
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.payloads import Payload, instant, number, obj, objects, text
+from access_policy.adapters.ocpp.transport.answers import Answer
 from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.capability_profiles.charger_values import truth, value_text
 

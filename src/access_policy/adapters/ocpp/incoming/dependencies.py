@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.payloads import Payload
+from access_policy.adapters.ocpp.transport.answers import Answering
 from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.deciding.attempts import RecordedDecision
@@ -27,8 +27,7 @@ from access_policy.domain.ids import ChargerKey
 HEARTBEAT_S = 300
 PERMISSION_MAX = timedelta(hours=1)  # the longest that a charger may keep a permission without asking again
 
-Answer = dict[str, Any]
-Handler = Callable[[ConnectedCharger, Payload, str], Answer | Awaitable[Answer]]
+Handler = Callable[[ConnectedCharger, Payload, str], Answering]
 """Handles a message, given the charger, the payload and the message id."""
 
 PlugSeen = Callable[[ChargerKey, int, bool], None]

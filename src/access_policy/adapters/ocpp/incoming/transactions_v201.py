@@ -12,11 +12,12 @@ from typing import Any
 
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
-from access_policy.adapters.ocpp.incoming.dependencies import Answer, HandlerDependencies
+from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings
 from access_policy.adapters.ocpp.incoming.payloads import Payload, instant, number, obj, objects, text
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
 from access_policy.adapters.ocpp.incoming.token_answers import TokenAnswers
+from access_policy.adapters.ocpp.transport.answers import Answer
 from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.capability_profiles.charger_values import truth

@@ -11,7 +11,7 @@ from datetime import timedelta
 from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusOnly
-from access_policy.adapters.ocpp.incoming.dependencies import Answer, Handler, HandlerDependencies
+from access_policy.adapters.ocpp.incoming.dependencies import Handler, HandlerDependencies
 from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, register_wh
 from access_policy.adapters.ocpp.incoming.payloads import (
     Payload,
@@ -24,6 +24,7 @@ from access_policy.adapters.ocpp.incoming.payloads import (
 )
 from access_policy.adapters.ocpp.incoming.tags import read_tag
 from access_policy.adapters.ocpp.timestamps import rfc3339
+from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Later
 from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
 from access_policy.application.deciding.attempt_ids import numeric_transaction_id
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
@@ -68,12 +69,12 @@ class Ocpp16:
     def heartbeat(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         return {"currentTime": rfc3339(self._dependencies.clock.now())}
 
-    async def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+    def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answering:
         tag = required_text(payload, "idTag")
         profile = self._dependencies.profile(charger.key)
         if profile is not None and profile.is_freevend_tag(tag) and self._dependencies.expects_freevend(charger.key):
             return {"idTagInfo": self._accepted_for_now()}
-        decided = await self._dependencies.decider.authorize(
+        decision = self._dependencies.decider.authorize_soon(
             AccessAttempt(
                 tenant_id=charger.key[0],
                 charger_id=charger.key[1],
@@ -85,7 +86,7 @@ class Ocpp16:
                 signals=_SIGNALS,
             )
         )
-        return {"idTagInfo": self._tag_info(decided)}
+        return Later(decision, self._of_decision)
 
     async def start_transaction(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         now = self._dependencies.clock.now()
@@ -184,6 +185,9 @@ class Ocpp16:
 
     def _accepted_for_now(self) -> dict[str, str]:
         return {"status": "Accepted", "expiryDate": rfc3339(self._dependencies.clock.now() + timedelta(minutes=1))}
+
+    def _of_decision(self, decided: RecordedDecision) -> Answer:
+        return {"idTagInfo": self._tag_info(decided)}
 
     def _tag_info(self, decided: RecordedDecision) -> dict[str, str]:
         match decided.event:

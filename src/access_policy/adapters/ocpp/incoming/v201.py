@@ -7,13 +7,14 @@ from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.components_v201 import Components
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
-from access_policy.adapters.ocpp.incoming.dependencies import Answer, Handler, HandlerDependencies
+from access_policy.adapters.ocpp.incoming.dependencies import Handler, HandlerDependencies
 from access_policy.adapters.ocpp.incoming.payloads import Payload, required_object, required_text, text
 from access_policy.adapters.ocpp.incoming.tags import read_token
 from access_policy.adapters.ocpp.incoming.token_answers import TokenAnswers
 from access_policy.adapters.ocpp.incoming.transactions_v201 import Transactions
 from access_policy.adapters.ocpp.timestamps import rfc3339
-from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Later
+from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 
 
 class Ocpp201:
@@ -50,12 +51,12 @@ class Ocpp201:
     def heartbeat(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         return {"currentTime": rfc3339(self._dependencies.clock.now())}
 
-    async def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+    def authorize(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answering:
         token = required_object(payload, "idToken")
         value, token_type = required_text(token, "idToken"), required_text(token, "type")
         if self._dependencies.is_admitted_in_freevend(charger.key, value):
             return {"idTokenInfo": self._answers.accepted_for_now()}
-        decided = await self._dependencies.decider.authorize(
+        decision = self._dependencies.decider.authorize_soon(
             AccessAttempt(
                 tenant_id=charger.key[0],
                 charger_id=charger.key[1],
@@ -67,6 +68,9 @@ class Ocpp201:
                 signals=self._signals,
             )
         )
+        return Later(decision, self._of_decision)
+
+    def _of_decision(self, decided: RecordedDecision) -> Answer:
         return {"idTokenInfo": self._answers.of_decision(decided)}
 
 

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
@@ -66,7 +66,7 @@ class OutgoingCalls:
 
     def __init__(
         self,
-        send: Callable[[bytes], Awaitable[None]],
+        send: Callable[[bytes], None],
         on_silence: Callable[[], None],
         counters: Counters,
         *,
@@ -180,7 +180,7 @@ class OutgoingCalls:
         self._in_flight = (message_id, answered)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._send(frame)
+                self._send(frame)
                 answer = await answered
         except TimeoutError:
             self._expire(message_id)

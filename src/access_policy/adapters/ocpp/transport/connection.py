@@ -1,9 +1,9 @@
-"""One charger's connection: reads frames, has CALLs handled in order, correlates the answers to our own CALLs.
+"""One charger's connection: handles its CALLs in order, and correlates its answers to our own CALLs.
 
-Reading does not wait for handling. While a CALL is being handled, later ones wait in an inbox; once it is full, reading
-stops until the handler is done (back-pressure on a peer that, against J16 4.1.1, does not wait for its answers). An
-answer to a CALL of the service that is stuck behind them is then read late or not at all, but no wait is endless: a handler
-has `handler_timeout_s`, our CALL its own time-out, and a peer that does not read our answers is cut after
+Receiving does not wait for handling. While a CALL is being handled, later ones wait in an inbox; once it is full, the
+connection is held until the inbox has room (back-pressure on a peer that, against J16 4.1.1, does not wait for its answers).
+An answer to a CALL of the service that is stuck behind them is then read late or not at all, but no wait is endless: a
+handler has `handler_timeout_s`, our CALL its own time-out, and a peer that does not read our answers is cut after
 `send_timeout_s`.
 
 An idle connection has no task but the one that runs it, and no timer beyond the WebSocket's keepalive. How fast a peer is
@@ -13,32 +13,38 @@ read is bounded one layer below, in `inflow`.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from access_policy.adapters.ocpp.actions import known_actions, not_handled
 from access_policy.adapters.ocpp.errors import InternalError, OcppError, OcppVersion
+from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Later
 from access_policy.adapters.ocpp.transport.call_failures import CallDisconnected
 from access_policy.adapters.ocpp.transport.calls import OutgoingCalls
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import Call, Unreadable, decode, encode_error, encode_result
-from access_policy.adapters.ocpp.transport.sending import FrameSender
+from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 
 logger = logging.getLogger(__name__)
 
-Answer = dict[str, Any]
-Dispatch = Callable[["ChargerConnection", Call], Answer | Awaitable[Answer]]
-"""Answers a CALL: with a payload, at once or awaited, or by raising an `OcppError`."""
+Dispatch = Callable[["ChargerConnection", Call], Answering]
+"""Answers a CALL, or raises an `OcppError`."""
 
-_FRAMES_PER_TURN: Final = 16  # of one connection before the others get theirs
+ErrorOf = Callable[[Exception], OcppError | None]
+"""The error to answer with where a handler failed with an exception of the application; None for a handler's bug."""
+
+
+def a_bug(_: Exception) -> OcppError | None:
+    """No exception stands for an error of the protocol."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class ConnectionLimits:
     calls_waiting_max: int = 64
     silent_calls_max: int = 3  # CALLs in a row without answer after which the socket is closed; 0 = never
     handler_timeout_s: float = 60.0
-    send_timeout_s: float = 30.0
+    send_timeout_s: float = 30.0  # how long a peer may leave our messages unread before it is cut
     close_timeout_s: float = 10.0
 
 
@@ -58,18 +64,17 @@ class ChargerConnection:
         "__weakref__",
         "_calls",
         "_closing",
+        "_context",
         "_dispatch",
+        "_error_of",
         "_handler_check",
         "_handling_since",
+        "_in_progress",
         "_inbox",
         "_is_current",
         "_is_leaving",
         "_is_overdue",
         "_limits",
-        "_room",
-        "_send",
-        "_sender",
-        "_worker",
         "_ws",
         "absent_keys",
         "admission",
@@ -83,13 +88,14 @@ class ChargerConnection:
 
     def __init__(
         self,
-        ws: ServerConnection,
+        ws: BoundedConnection,
         *,
         charge_point_id: str,
         version: OcppVersion,
         epoch: int,
         remote: str,
         admission: object = None,
+        error_of: ErrorOf = a_bug,
         limits: ConnectionLimits | None = None,
         counters: Counters | None = None,
     ) -> None:
@@ -102,6 +108,7 @@ class ChargerConnection:
         self.keys_at_once = 0  # configuration keys that the charger accepts in a message; 0: not known to be few
         self.absent_keys: frozenset[str] | None = None  # configuration keys that it lacks without saying so
         self._ws = ws
+        self._error_of = error_of
         self._limits = limits or ConnectionLimits()
         self._calls = OutgoingCalls(
             self._send_call,
@@ -111,17 +118,17 @@ class ChargerConnection:
             silent_max=self._limits.silent_calls_max,
         )
         self._dispatch: Dispatch
+        self._context: contextvars.Context  # of `run`: its log fields are those of every message
         self._inbox: deque[Call] | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._worker: asyncio.Task[None] | None = None
+        self._in_progress: asyncio.Future[Any] | None = (
+            None  # the CALL being handled: a task, or the future of a `Later`
+        )
         self._closing: asyncio.Task[None] | None = None
         self._is_current = True
         self._is_leaving = False
-        self._handling_since: float | None = None  # when the CALL under way began, by the loop's clock
+        self._handling_since: float | None = None  # when the task in progress began, by the loop's clock
         self._handler_check: asyncio.TimerHandle | None = None
         self._is_overdue = False
-        self._sender = FrameSender(ws, self._limits.send_timeout_s, self._cut)
-        self._send = self._sender.send
 
     def __repr__(self) -> str:
         return f"<ChargerConnection {self.charge_point_id!r} OCPP {self.version.value} epoch {self.epoch}>"
@@ -157,18 +164,18 @@ class ChargerConnection:
     async def run(self, dispatch: Dispatch) -> None:
         """Serve until the connection ends, however it ends; a handler that is under way then may finish."""
         self._dispatch = dispatch
+        self._context = contextvars.copy_context()
         try:
-            try:
-                await self._read()
-            except ConnectionClosed:
-                self._end()
-            if self._worker is not None:
-                await asyncio.wait({self._worker})
+            self._ws.deliver(self._receive)
+            await self._ws.wait_closed()
+            self._end()
+            if self._in_progress is not None:
+                await asyncio.wait({self._in_progress})
         finally:
             self._end()
-            if self._worker is not None:
-                self._worker.cancel()
-                await asyncio.wait({self._worker})
+            if isinstance(self._in_progress, asyncio.Task):
+                self._in_progress.cancel()
+                await asyncio.wait({self._in_progress})
             if self._handler_check is not None:
                 self._handler_check.cancel()
             if self._closing is not None:
@@ -182,8 +189,12 @@ class ChargerConnection:
     async def leave(self, code: CloseCode, reason: str, *, within_s: float) -> None:
         """Begin nothing new, let what was received be answered for at most `within_s`, then close."""
         self._is_leaving = True
-        if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=within_s)
+        try:
+            async with asyncio.timeout(within_s):
+                while self._in_progress is not None:
+                    await asyncio.wait({self._in_progress})
+        except TimeoutError:
+            pass
         await self.close(code, reason)
 
     async def close(self, code: CloseCode, reason: str) -> None:
@@ -194,80 +205,69 @@ class ChargerConnection:
         except TimeoutError:  # the closing frame waits behind what the peer does not read
             self._ws.transport.abort()
 
-    # reading
+    # receiving
 
-    async def _read(self) -> None:
-        frames = 0
-        while True:
-            message = decode(await self._ws.recv(decode=False), self.version)
-            if isinstance(message, Call):
-                await self._take(message)
-            elif isinstance(message, Unreadable):
-                await self._take_unreadable(message)
-            else:
-                self._calls.take_answer(message)
-            frames += 1
-            if frames == _FRAMES_PER_TURN:
-                frames = 0
-                await asyncio.sleep(0)
+    def _receive(self, raw: bytes) -> None:
+        message = decode(raw, self.version)
+        if isinstance(message, Call):
+            self._take(message)
+        elif isinstance(message, Unreadable):
+            self._take_unreadable(message)
+        else:
+            self._calls.take_answer(message)
 
-    async def _take_unreadable(self, message: Unreadable) -> None:
+    def _take_unreadable(self, message: Unreadable) -> None:
         self.counters.unreadable_frames += 1
         logger.debug("%r: unreadable frame: %s", self, message.why)
         if message.answer is not None and message.message_id is not None:
-            await self._send(encode_error(message.message_id, message.answer, self.version, message.why))
+            self._write(encode_error(message.message_id, message.answer, self.version, message.why))
         elif message.message_id is not None:
             self._calls.take_answer(message)
 
-    async def _take(self, call: Call) -> None:
-        while self._worker is not None and self._inbox is not None and len(self._inbox) >= self._limits.inbox_max:
-            self._room = asyncio.get_running_loop().create_future()
-            await self._room
+    def _take(self, call: Call) -> None:
         if self._is_leaving or not self._is_current:
             self.counters.calls_dropped += 1
-        elif self._worker is None:
-            answer = self._begin(call)
-            if type(answer) is bytes:
-                await self._send(answer)
-            else:
-                self._worker = asyncio.create_task(self._work(call, answer), name=f"ocpp {self.charge_point_id}")
+        elif self._in_progress is None:
+            self._context.run(self._begin, call)
         else:
             if self._inbox is None:
                 self._inbox = deque()
             self._inbox.append(call)
+            if len(self._inbox) >= self._limits.inbox_max:
+                self._ws.hold()
 
     # handling
 
-    def _begin(self, call: Call) -> Any:
-        """The frame to answer with, or what to await for the answer."""
-        if call.action not in known_actions(self.version):
-            return self._error(call, not_handled(self.version, call.action))
+    def _begin(self, call: Call) -> None:
+        """Answer the CALL, or begin to: it is then the one in progress."""
         try:
+            if call.action not in known_actions(self.version):
+                raise not_handled(self.version, call.action)
             answer = self._dispatch(self, call)
-        except OcppError as error:
-            return self._error(call, error)
-        except Exception:  # noqa: BLE001  the edge: a handler's bug costs one answer, not the connection
-            return self._failed(call)
-        return answer if inspect.isawaitable(answer) else self._result(call, answer)
+        except Exception as error:  # noqa: BLE001  the edge: a handler's bug costs one answer, not the connection
+            self._write(self._failure(call, error))
+            return
+        if type(answer) is Later:
+            self._in_progress = answer.future
+            answer.future.add_done_callback(partial(self._answer_later, call, answer.answer))
+        elif inspect.isawaitable(answer):
+            self._in_progress = asyncio.create_task(self._work(call, answer), name=f"ocpp {self.charge_point_id}")
+        else:
+            self._write(self._result(call, answer))
+
+    def _answer_later(self, call: Call, answer: Callable[[Any], Answer], future: asyncio.Future[Any]) -> None:
+        try:
+            frame = self._result(call, answer(future.result()))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the edge, as in _begin
+            frame = self._failure(call, error)
+        self._write(frame)
+        self._finished()
 
     async def _work(self, call: Call, answer: Awaitable[Answer]) -> None:
-        """Finishes `call`, then whatever came in meanwhile, in order."""
         try:
-            await self._send(await self._outcome(call, answer))
-            while self._inbox:
-                following = self._inbox.popleft()
-                self._wake_reader()
-                if not self._is_current:
-                    self.counters.calls_dropped += 1
-                    continue
-                begun = self._begin(following)
-                await self._send(begun if type(begun) is bytes else await self._outcome(following, begun))
-        except ConnectionClosed:
-            self._is_leaving = True  # what was read and is not begun yet must not overtake what waits
-            self._end()
+            self._write(await self._outcome(call, answer))
         finally:
-            self._worker = None
-            self._wake_reader()
+            self._finished()
 
     async def _outcome(self, call: Call, answer: Awaitable[Answer]) -> bytes:
         loop = asyncio.get_running_loop()
@@ -276,25 +276,35 @@ class ChargerConnection:
             self._handler_check = loop.call_later(self._limits.handler_timeout_s, self._check_handler)
         try:
             return self._result(call, await answer)
-        except OcppError as error:
-            return self._error(call, error)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if (task := asyncio.current_task()) is not None and task.cancelling() and not self._is_overdue:
                 raise
             if self._is_overdue and task is not None:
                 task.uncancel()
                 self._is_overdue = False
-            return self._failed(call)  # the handler waited for something that was cancelled, which is its own affair
-        except Exception:  # noqa: BLE001  the edge, as in _begin
-            return self._failed(call)
+            return self._failure(call, cancelled)  # the handler waited for something that was cancelled: its own affair
+        except Exception as error:  # noqa: BLE001  the edge, as in _begin
+            return self._failure(call, error)
         finally:
             self._handling_since = None
+
+    def _finished(self) -> None:
+        """The CALL in progress is answered: go on with those that came in meanwhile, in order."""
+        self._in_progress = None
+        while self._inbox and self._in_progress is None:
+            following = self._inbox.popleft()
+            if self._is_current:
+                self._context.run(self._begin, following)
+            else:
+                self.counters.calls_dropped += 1
+        if self._inbox is None or len(self._inbox) < self._limits.inbox_max:
+            self._ws.proceed()
 
     def _check_handler(self) -> None:
         """One timer for all CALLs of the connection: a timer for each would cost as much as a decision. Runs at most once in
         `handler_timeout_s`, and only on a connection that handles CALLs."""
         self._handler_check = None
-        if self._handling_since is None or self._worker is None:
+        if self._handling_since is None or not isinstance(self._in_progress, asyncio.Task):
             return
         loop = asyncio.get_running_loop()
         remaining_s = self._handling_since + self._limits.handler_timeout_s - loop.time()
@@ -302,45 +312,43 @@ class ChargerConnection:
             self._handler_check = loop.call_later(remaining_s, self._check_handler)
             return
         self._is_overdue = True
-        self._worker.cancel()
+        self._in_progress.cancel()
 
     def _result(self, call: Call, answer: object) -> bytes:
         try:
             if not isinstance(answer, dict):
                 raise TypeError(f"a handler answered {type(answer).__name__}, not a dict")
             return encode_result(call.answered_id, answer)
-        except (TypeError, ValueError, RecursionError):
-            return self._failed(call)
+        except (TypeError, ValueError, RecursionError) as error:
+            return self._failure(call, error)
 
-    def _error(self, call: Call, error: OcppError) -> bytes:
-        try:
-            return encode_error(call.answered_id, error.code, self.version, error.description, error.details)
-        except (TypeError, ValueError, RecursionError):
-            return self._failed(call)
-
-    def _failed(self, call: Call) -> bytes:
-        """Log the exception being handled, with its traceback, and answer without its text."""
+    def _failure(self, call: Call, error: BaseException) -> bytes:
+        """The error that the handler raised, or that stands for the application's. Anything else is logged, with its
+        traceback, and answered without its text."""
+        translated = (
+            error if isinstance(error, OcppError) else self._error_of(error) if isinstance(error, Exception) else None
+        )
+        if translated is not None:
+            try:
+                return encode_error(
+                    call.answered_id, translated.code, self.version, translated.description, translated.details
+                )
+            except (TypeError, ValueError, RecursionError) as unencodable:
+                error = unencodable
         self.counters.handlers_failed += 1
-        logger.exception("%r: handling %s failed", self, call.action)
+        logger.error("%r: handling %s failed", self, call.action, exc_info=error)
         return encode_error(call.answered_id, InternalError.code, self.version, "the request could not be processed")
-
-    def _wake_reader(self) -> None:
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-        self._room = None
 
     # writing
 
-    async def _send_call(self, frame: bytes) -> None:
-        try:
-            await self._send(frame)
-        except ConnectionClosed:
-            raise CallDisconnected(sent=True) from None
+    def _write(self, frame: bytes) -> None:
+        if not self._ws.write(frame):
+            self._is_leaving = True  # the connection is closing: what was received and is not begun yet is not handled
+            self._end()
 
-    def _cut(self) -> None:
-        self.counters.slow_readers_cut += 1
-        logger.warning("%r: cut, it did not read for %g s", self, self._limits.send_timeout_s)
-        self._ws.transport.abort()
+    def _send_call(self, frame: bytes) -> None:
+        if not self._ws.write(frame):
+            raise CallDisconnected(sent=True)
 
     # ending
 
@@ -355,4 +363,3 @@ class ChargerConnection:
         if self._inbox:
             self.counters.calls_dropped += len(self._inbox)
             self._inbox.clear()
-        self._sender.stop()

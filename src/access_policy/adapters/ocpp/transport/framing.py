@@ -41,7 +41,7 @@ from typing import Any, Final
 import msgspec
 
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
-from access_policy.adapters.ocpp.transport.padding import NotStorable, make_storable, without_nuls
+from access_policy.adapters.ocpp.transport.padding import NotStorable, is_plain_frame, make_storable, without_nuls
 
 FRAME_BYTES_MAX: Final = 256 * 1024
 MESSAGE_ID_MAX: Final = 128
@@ -107,12 +107,15 @@ def decode(raw: str | bytes, version: OcppVersion) -> Message:
     try:
         if len(raw) > FRAME_BYTES_MAX:
             raise NotStorable("frame too large")
-        raw = without_nuls(raw)
+        is_plain = is_plain_frame(raw)
+        if not is_plain:
+            raw = without_nuls(raw)
         frame = _decoder.decode(raw)
         if type(frame) is not list:
             return _no_message("not a JSON array", version)
         sent_id = _id_in(frame)
-        make_storable(frame)
+        if not is_plain:
+            make_storable(frame)
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeError are ValueErrors
         return _unread(raw, _reason(error), version)
     kind = frame[0] if frame else None

@@ -1,4 +1,5 @@
-"""The WebSocket of one charger, bounded: how much of it is read at a time, how fast, and how long it may be silent.
+"""The WebSocket of one charger, bounded: how much of it is read at a time, how fast, how long it may be silent, and how long
+it may leave our messages unread. Each message is delivered to a callback: no task waits for the next one.
 
 The library parses all that the network delivers in one turn of the event loop, and answers every ping into a buffer without
 end. Here the bytes are parsed in slices, one a turn; a token bucket counts every frame, pings and fragments among them; and
@@ -10,21 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import CloseCode
-from websockets.http11 import Request
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Event, State
-from websockets.typing import DataLike
 
 from access_policy.adapters.ocpp.transport.counters import Counters
 
 log = logging.getLogger(__name__)
 
 SLICE_BYTES: Final = 4096  # parsed in one turn of the event loop: some 40 messages, or 700 empty frames, of 10 ms
+EARLY_MAX: Final = 8  # messages that may arrive before they are delivered; then reading pauses
 _REFILL_S: Final = 0.1  # what the bucket gains before reading goes on, so that a flood costs ten turns a second
 
 
@@ -47,11 +47,14 @@ class TokenBucket:
 
 
 class BoundedConnection(ServerConnection):
-    """Replaces the library's keepalive as well: any byte from the charger is a sign of life, not only the answer to a ping."""
+    """Replaces the library's `recv`, `send` and keepalive: any byte from the charger is a sign of life, not only the answer
+    to a ping."""
 
-    def __init__(self, *arguments: Any, per_s: float, burst: int, counters: Counters, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, per_s: float, burst: int, send_timeout_s: float, counters: Counters, **options: Any
+    ) -> None:
         """`ping_interval` and `ping_timeout` are in seconds: a ping is sent every interval, and a charger that was silent
-        for both together is disconnected."""
+        for both together is disconnected. So is one that reads nothing for `send_timeout_s` while the buffer is full."""
         super().__init__(*arguments, **options)
         self.label = ""  # the charger's identity, once it is let in
         self.refusal: tuple[int, str] | None = None  # level of the log, and why its handshake was refused
@@ -63,11 +66,16 @@ class BoundedConnection(ServerConnection):
         self._rest: bytearray | None = None  # read from the network and not parsed yet
         self._turn: asyncio.Handle | None = None  # parses the next slice
         self._refill: asyncio.TimerHandle | None = None
+        self._receive: Callable[[bytes], None] | None = None
+        self._early: list[bytes] = []  # messages that arrived before `deliver`
+        self._fragments: bytearray | None = None  # of a message that is not complete
         self._is_full = False  # messages wait to be handled
         self._was_throttled = False
         self._heard_at = now
         self._ping_at = 0.0
         self._keepalive: asyncio.TimerHandle | None = None
+        self._send_timeout_s = send_timeout_s
+        self._stall: asyncio.TimerHandle | None = None  # cuts the charger, while the buffer is full
 
     # --- handshake ---------------------------------------------------------------------------------------------------
 
@@ -94,16 +102,37 @@ class BoundedConnection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.recv_messages.pause = self._filled
-        self.recv_messages.resume = self._emptied
+        self.recv_messages.pause = self.recv_messages.resume = (
+            _nothing  # not used; no cycle keeps the connection in memory
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for handle in (self._turn, self._refill, self._keepalive):
+        for handle in (self._turn, self._refill, self._keepalive, self._stall):
             if handle is not None:
                 handle.cancel()
-        self._turn = self._refill = self._keepalive = self._rest = None
-        self.recv_messages.pause = self.recv_messages.resume = _nothing  # no cycle keeps the connection in memory
+        self._turn = self._refill = self._keepalive = self._stall = self._rest = self._receive = None
         super().connection_lost(exc)
+
+    def deliver(self, receive: Callable[[bytes], None]) -> None:
+        """Call `receive` with each message, as bytes; first with those that have arrived. While the connection is held,
+        nothing is read but the rest of the slice that is being parsed."""
+        self._receive = receive
+        early, self._early = self._early, []
+        for message in early:
+            receive(message)
+        if early:
+            self.proceed()
+
+    def hold(self) -> None:
+        """Read nothing more until `proceed`."""
+        if not self._is_full:
+            self._is_full = True
+            self._regulate()
+
+    def proceed(self) -> None:
+        if self._is_full:
+            self._is_full = False
+            self._regulate()
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
@@ -117,9 +146,29 @@ class BoundedConnection(ServerConnection):
         self._regulate()
 
     def process_event(self, event: Event) -> None:
-        if not isinstance(event, Request):
-            self._bucket.take(1, self.loop.time())
-        super().process_event(event)
+        if type(event) is not Frame:  # the request of the handshake
+            super().process_event(event)
+            return
+        self._bucket.take(1, self.loop.time())
+        opcode = event.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if event.fin:
+                self._deliver(event.data)  # type: ignore[arg-type]  # bytes, since it is masked
+            else:
+                self._fragments = bytearray(event.data)
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments += event.data
+            if event.fin:
+                message, self._fragments = bytes(self._fragments), None
+                self._deliver(message)
+
+    def _deliver(self, message: bytes) -> None:
+        if self._receive is not None:
+            self._receive(message)
+        else:
+            self._early.append(message)
+            if len(self._early) >= EARLY_MAX:
+                self.hold()
 
     def _next_slice(self) -> None:
         self._turn = None
@@ -161,40 +210,34 @@ class BoundedConnection(ServerConnection):
         self._refill = None
         self._regulate()
 
-    def _filled(self) -> None:
-        self._is_full = True
-        self._regulate()
-
-    def _emptied(self) -> None:
-        self._is_full = False
-        self._regulate()
-
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    async def send(
-        self, message: DataLike | Iterable[DataLike] | AsyncIterable[DataLike], *, text: bool | None = None
-    ) -> None:
-        """As the library's, but a text message is written at once where nothing has to be waited for: the library's context
-        manager costs more than the decision that is sent."""
-        if not text or type(message) is not bytes or not self._can_write_at_once():
-            await super().send(message, text=text)
-            return
+    def write(self, message: bytes) -> bool:
+        """Send a text message without waiting; False if the connection is closing, which loses it. While the charger does not
+        read, it is not read either, so that the answers that wait for it are bounded by what was parsed before."""
+        if self.protocol.state is not State.OPEN:
+            return False
         self.protocol.send_text(message)
         self.send_data()
-        if not self._can_write_at_once():
-            async with self.send_context():
-                pass  # waits until the charger has read enough
-
-    def _can_write_at_once(self) -> bool:
-        return not self.paused and self.send_in_progress is None and self.protocol.state is State.OPEN
+        return True
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._stall = self.loop.call_later(self._send_timeout_s, self._cut_slow_reader)
         self._regulate()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
         self._regulate()
+
+    def _cut_slow_reader(self) -> None:
+        self._stall = None
+        self._counters.slow_readers_cut += 1
+        log.warning("charge point %s: cut, it did not read for %g s", self.label, self._send_timeout_s)
+        self.transport.abort()
 
     # --- signs of life -----------------------------------------------------------------------------------------------
 
@@ -230,15 +273,6 @@ class BoundedConnection(ServerConnection):
         self.protocol.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         self.send_data()
         self.transport.abort()
-
-
-def bounded(per_s: float, burst: int, counters: Counters) -> Callable[..., BoundedConnection]:
-    """A factory of bounded connections for the server."""
-
-    def connection(*arguments: Any, **options: Any) -> BoundedConnection:
-        return BoundedConnection(*arguments, per_s=per_s, burst=burst, counters=counters, **options)
-
-    return connection
 
 
 def _nothing() -> None:

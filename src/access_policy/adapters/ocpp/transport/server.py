@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -20,16 +21,21 @@ from websockets.typing import Subprotocol
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.transport.admission import Admission
-from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits, Dispatch
+from access_policy.adapters.ocpp.transport.connection import (
+    ChargerConnection,
+    ConnectionLimits,
+    Dispatch,
+    ErrorOf,
+    a_bug,
+)
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX
 from access_policy.adapters.ocpp.transport.handshakes import Handshakes, peer_address
-from access_policy.adapters.ocpp.transport.inflow import bounded
+from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 from access_policy.adapters.ocpp.transport.takeovers import Takeovers
 
 logger = logging.getLogger(__name__)
 
-_FRAMES_BUFFERED: Final = 8  # read ahead of the connection before reading from the network pauses
 _ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
 _BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow less
 
@@ -76,11 +82,13 @@ class OcppServer:
         on_open: Callable[[ChargerConnection], None] = _nothing,
         on_close: Callable[[ChargerConnection], None] = _nothing,
         epochs: Iterator[int] | None = None,
+        error_of: ErrorOf = a_bug,
         tls: ssl.SSLContext | None = None,
         limits: ServerLimits | None = None,
         counters: Counters | None = None,
     ) -> None:
-        """`dispatcher` makes the handler of one connection's CALLs; `epochs` yields strictly increasing numbers."""
+        """`dispatcher` makes the handler of one connection's CALLs, `error_of` the errors for its failures; `epochs` yields
+        strictly increasing numbers."""
         self.counters = counters or Counters()
         self._dispatcher = dispatcher
         self._host = host
@@ -89,6 +97,7 @@ class OcppServer:
         self._on_open = on_open
         self._on_close = on_close
         self._epochs = epochs or itertools.count(1)
+        self._error_of = error_of
         self._tls = tls
         self._limits = limits = limits or ServerLimits()
         self._handshakes = Handshakes(
@@ -131,9 +140,15 @@ class OcppServer:
             ping_timeout=limits.ping_timeout_s,
             close_timeout=limits.connection.close_timeout_s,
             max_size=FRAME_BYTES_MAX,
-            max_queue=_FRAMES_BUFFERED,
             create_connection=cast(
-                "type[ServerConnection]", bounded(limits.messages_per_s, limits.messages_burst, self.counters)
+                "type[ServerConnection]",
+                partial(
+                    BoundedConnection,
+                    per_s=limits.messages_per_s,
+                    burst=limits.messages_burst,
+                    send_timeout_s=limits.connection.send_timeout_s,
+                    counters=self.counters,
+                ),
             ),
             ssl=self._tls,
             backlog=_ACCEPTED_AT_A_TIME,
@@ -196,12 +211,13 @@ class OcppServer:
             await ws.close(CloseCode.SERVICE_RESTART, "service restart")
             return
         connection = ChargerConnection(
-            ws,
+            cast("BoundedConnection", ws),
             charge_point_id=charge_point_id,
             version=version,
             epoch=next(self._epochs),
             remote=peer_address(ws),
             admission=admitted.subject,
+            error_of=self._error_of,
             limits=self._limits.connection,
             counters=self.counters,
         )
