@@ -32,7 +32,8 @@ from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
 from access_policy.adapters.ocpp.incoming.v21 import Ocpp21
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201
 from access_policy.adapters.ocpp.transport.admission import AdmissionRefused, Admitted
-from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection
+from access_policy.adapters.ocpp.transport.answers import Answer, Later
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.adapters.ocpp.transport.server import OcppServer
 from access_policy.application.commands.put_charger import PutCharger
@@ -86,6 +87,8 @@ def answer(connection: ChargerConnection, call: Call) -> Answer | Awaitable[Answ
         raise not_handled(connection.version, call.action)
     if call.action == "DataTransfer":
         raise RuntimeError("broken on purpose")
+    if call.action == "Authorize" and connection.version is OcppVersion.V16:
+        return Later(asyncio.ensure_future(authorized(call.payload)), lambda echo: echo)
     if call.action == "Authorize":
         return authorized(call.payload)
     return {}

@@ -20,7 +20,8 @@ from websockets.http11 import Response
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.transport.admission import AdmissionRefused, Admitted
-from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.transport.answers import Answer
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX, Call
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from tests.support.ocpp_pipe import until

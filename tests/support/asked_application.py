@@ -5,6 +5,7 @@ A test sets what the application answers, hands one payload to a handler, and re
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,10 +94,12 @@ class AskedApplication:
     def lost(self) -> AskedApplication:
         return self
 
-    async def authorize(self, attempt: Any) -> RecordedDecision:
+    def authorize_soon(self, attempt: Any) -> asyncio.Future[RecordedDecision]:
         self.asked.append(("authorize", attempt))
         assert self.decision is not None
-        return RecordedDecision(attempt_id=TRY, event=self.decision)
+        decided: asyncio.Future[RecordedDecision] = asyncio.get_running_loop().create_future()
+        decided.set_result(RecordedDecision(attempt_id=TRY, event=self.decision))
+        return decided
 
     def preview(self, attempt: Any, *, at: datetime) -> Any:
         self.asked.append(("preview", attempt))

@@ -69,6 +69,12 @@ class Network:
             if was_below and self.unread > self._high:
                 self._connection.pause_writing()
 
+    def read(self) -> None:
+        """The peer reads what is in the server's memory, and goes on reading."""
+        was_above, self.unread, self.reads = self.unread > self._high, 0, True
+        if was_above:
+            self._connection.resume_writing()
+
     def pause_reading(self) -> None:
         self._is_reading = False
 
@@ -108,7 +114,8 @@ class SeenConnection(BoundedConnection):
     """Counts the frames that it parses, in all and in one turn of the loop."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        options = {"per_s": 50.0, "burst": 500, "counters": Counters(), "ping_interval": None} | options
+        defaults = {"per_s": 50.0, "burst": 500, "send_timeout_s": 30.0, "counters": Counters(), "ping_interval": None}
+        options = defaults | options
         self.parsed = 0
         self.most_in_a_turn = 0
         self._in_this_turn = 0

@@ -4,58 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from websockets.exceptions import ConnectionClosedOK
-
-_CLOSED = object()
-
 
 class Pipe:
-    """Stands in for a websockets ServerConnection: what `ChargerConnection` uses of it, and nothing more."""
+    """Stands in for a `BoundedConnection`: what `ChargerConnection` uses of it, and nothing more."""
 
     def __init__(self) -> None:
         self.heard: list[list[Any]] = []
         self.closed_with: tuple[int, str] | None = None
         self.was_aborted = False
-        self.peer_reads = asyncio.Event()
-        self.peer_reads.set()
         self.transport = self
         self.is_closed = False
-        self._frames: asyncio.Queue[Any] = asyncio.Queue()
+        self._closed = asyncio.Event()
+        self._unread: deque[bytes] = deque()
+        self._receive: Callable[[bytes], None] | None = None
+        self._is_held = False
+        self._is_delivering = False
 
     # the peer's end
 
     def say(self, frame: Any) -> None:
         """Bytes as they are, anything else as JSON."""
-        self._frames.put_nowait(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
+        self._unread.append(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
+        self._pump()
 
     def hang_up(self) -> None:
         self.is_closed = True
-        self.peer_reads.set()
-        self._frames.put_nowait(_CLOSED)
+        self._closed.set()
 
     @property
     def unread(self) -> int:
-        return self._frames.qsize()
+        return len(self._unread)
 
     # the server's end
 
-    async def recv(self, *, decode: bool) -> bytes:
-        assert decode is False
-        frame = await self._frames.get()
-        if frame is _CLOSED:
-            self._frames.put_nowait(_CLOSED)
-            raise ConnectionClosedOK(None, None)
-        return frame
+    def deliver(self, receive: Callable[[bytes], None]) -> None:
+        self._receive = receive
+        self._pump()
 
-    async def send(self, frame: bytes, *, text: bool) -> None:
-        assert text is True
-        await self.peer_reads.wait()
-        if self.is_closed:
-            raise ConnectionClosedOK(None, None)
-        self.heard.append(json.loads(frame))
+    def hold(self) -> None:
+        self._is_held = True
+
+    def proceed(self) -> None:
+        self._is_held = False
+        self._pump()
+
+    def write(self, frame: bytes) -> bool:
+        if not self.is_closed:
+            self.heard.append(json.loads(frame))
+        return not self.is_closed
+
+    async def wait_closed(self) -> None:
+        await self._closed.wait()
 
     async def close(self, code: int, reason: str) -> None:
         self.closed_with = (int(code), reason)
@@ -64,6 +67,14 @@ class Pipe:
     def abort(self) -> None:
         self.was_aborted = True
         self.hang_up()
+
+    def _pump(self) -> None:
+        if self._receive is None or self._is_delivering:
+            return
+        self._is_delivering = True
+        while self._unread and not self._is_held and not self.is_closed:
+            self._receive(self._unread.popleft())
+        self._is_delivering = False
 
 
 async def until(condition: Callable[[], object], deadline_s: float = 5.0) -> None:

@@ -117,10 +117,11 @@ class AnsweringPipe(Pipe):
         self._charger = charger
         self._pad = pad
 
-    async def send(self, frame: bytes, *, text: bool) -> None:
-        await super().send(frame, text=text)
+    def write(self, frame: bytes) -> bool:
+        is_sent = super().write(frame)
         _, message_id, action, asked = self.heard[-1]
         self.say(self._pad([3, message_id, self._charger.answer(action, asked)]))
+        return is_sent
 
 
 def _no_calls(_: ChargerConnection, call: Call) -> dict[str, Any]:

@@ -349,3 +349,22 @@ async def test_many_attempts_at_once_share_few_commits(depot: DepotInMemory, mon
     assert len({d.attempt_id for d in decided}) == 100
     assert commits <= 4
     assert BAY in {d.event.lineage.charger_id for d in decided}
+
+
+async def test_attempts_that_need_one_commit_take_no_task_of_their_own(depot: DepotInMemory):
+    before = len(asyncio.all_tasks())
+    decisions = [depot.decider.authorize_soon(depot.attempt(BUS, message_id=str(number))) for number in range(50)]
+
+    assert len(asyncio.all_tasks()) == before + 1, "the commit"
+    assert all([(await decision).allowed for decision in decisions])
+
+
+async def test_authorize_whose_caller_goes_away_is_recorded_all_the_same(depot: DepotInMemory):
+    caller = asyncio.create_task(depot.decider.authorize(depot.attempt(BUS, message_id="gone")))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+
+    again = await depot.decider.authorize(depot.attempt(BUS, message_id="gone"))
+
+    assert again.redelivered

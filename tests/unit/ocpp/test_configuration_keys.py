@@ -11,7 +11,8 @@ import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import KEYS_AT_ONCE, read_keys
-from access_policy.adapters.ocpp.transport.connection import Answer, ChargerConnection, ConnectionLimits
+from access_policy.adapters.ocpp.transport.answers import Answer
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits
 from access_policy.adapters.ocpp.transport.framing import Call
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.domain.access_mode import AccessMode, OfflineStarts
@@ -68,19 +69,20 @@ class Charger:
         self.settings = settings
         self.asked: list[list[str]] = []
         self._answering = answering
-        self.pipe.send = self._answer  # type: ignore[method-assign]
+        self.pipe.write = self._answer  # type: ignore[method-assign]
 
-    async def _answer(self, frame: bytes, *, text: bool) -> None:
-        await Pipe.send(self.pipe, frame, text=text)
+    def _answer(self, frame: bytes) -> bool:
+        is_sent = Pipe.write(self.pipe, frame)
         _, message_id, action, payload = self.pipe.heard[-1]
         if action == "GetLocalListVersion":
             self.pipe.say([3, message_id, {"listVersion": 1}])
-            return
+            return is_sent
         assert action == "GetConfiguration"
         keys = payload.get("key")
         self.asked.append(keys or [])
         kind, *rest = self._answering(list(self.settings) if keys is None else keys, self.settings)
         self.pipe.say([kind, message_id, *rest])
+        return is_sent
 
 
 def _no_calls(_: ChargerConnection, call: Call) -> Answer:

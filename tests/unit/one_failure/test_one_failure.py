@@ -64,7 +64,7 @@ UNITS: Final = (
     ViewKeeper,
 )
 WITHOUT_A_STORY: Final = {
-    DecisionEffects.follow: "a part of a decision and of a start",
+    DecisionEffects.record_lockout: "a part of a decision and of a start",
     RepeatedStarts.is_another: "reads",
     RepeatedStarts.recorded_start: "a part of a start",
     ChargerConditions.has_booted: "reads",

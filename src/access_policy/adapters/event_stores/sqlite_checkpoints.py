@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 CHECKPOINT_BYTES: Final = 4 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
 RESTART_PAGES: Final = 16_000  # and one of so many pages begins anew: writers wait until the last of them are copied
-    64 * 1024 * 1024
-)  # and one of this size begins anew: writers wait until the last frames are copied
 BUSY_MS: Final = 200  # for a lock; the next turn tries again
 
 
