@@ -8,8 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from psycopg import Error as PsycopgError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
@@ -83,9 +81,12 @@ def _peers(value: Any) -> Any:
 
 
 def _postgres_url(value: str) -> str:
+    from psycopg import Error  # a command that has no such URL need not wait for the driver
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         conninfo_to_dict(value)
-    except PsycopgError:
+    except Error:
         raise ValueError("this postgresql:// URL cannot be read; are all its special characters escaped?") from None
     return value
 
