@@ -149,8 +149,9 @@ def _decisions(seconds: float) -> None:
             )
         folded = measured.folded
         print(
-            f"\nRead models in {measured.database}: {folded.events:,} events followed at {folded.followed:,.0f} a second, "
-            f"rebuilt at {folded.rebuilt:,.0f} ({folded.rebuilt_cpu_us:.0f} µs of processor time each); a bare scan: "
+            f"\nRead models in {measured.database}: {folded.events:,} events followed at {folded.followed:,.0f} a second "
+            f"({folded.followed_cpu_us:.0f} µs of processor time each), rebuilt at {folded.rebuilt:,.0f} "
+            f"({folded.rebuilt_cpu_us:.0f} µs to write and {folded.prepared_cpu_us:.0f} µs to prepare each); a bare scan: "
             f"{folded.scanned:,.0f} ({folded.rebuilt / folded.scanned:.2f} of it), scanned and decoded to dicts: "
             f"{folded.decoded:,.0f} ({folded.rebuilt / folded.decoded:.2f} of it)\n",
             flush=True,

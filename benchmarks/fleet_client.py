@@ -26,7 +26,7 @@ from simulated_charger import (
     FreevendKey,
     FreevendVariable,
     SimulatedCharger,
-    link,
+    connection,
 )
 from simulated_charger.behaviour import EVERYTHING
 from simulated_charger.observed import Frame
@@ -92,7 +92,7 @@ class Fleet:
         self.healthy = [
             charger for number, charger in enumerate(self.chargers, first) if defect(number, faulty) is None
         ]
-        log = logging.getLogger(link.__name__)
+        log = logging.getLogger(connection.__name__)
         log.setLevel(logging.DEBUG)
         log.addFilter(self._note_end)
 

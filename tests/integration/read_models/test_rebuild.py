@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect
+from sqlalchemy.event import listens_for
 
 from access_policy.adapters.read_models.collecting import RARELY
 from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
@@ -195,6 +199,32 @@ async def test_rebuild_leaves_the_indexes_that_migrations_know(models: ReadModel
 
     assert {table: indexes_of(models, table) for table in before} == before
     assert len(before["access_log"]) == 4
+
+
+async def test_swap_of_a_file_creates_no_index_and_leaves_a_sound_schema(tmp_path: Path, store: EventStore):
+    models, reader = read_models_at(tmp_path / "views.sqlite"), sqlite3.connect(tmp_path / "views.sqlite")
+    await store_history(store, log_of(denied(), faulted()))
+    query = "SELECT attempt_id FROM access_log ORDER BY tenant_id, occurred_at, position"
+    assert reader.execute(query).fetchall() == []
+    schema = sorted(reader.execute("SELECT type, name, tbl_name FROM sqlite_schema"))
+    statements: list[str] = []
+
+    @listens_for(models.engine, "before_cursor_execute")
+    def remember(*given: Any) -> None:
+        statements.append(given[2])
+
+    await models.rebuild(store, ALL)
+
+    swap = statements[max(n for n, statement in enumerate(statements) if statement.startswith("BEGIN IMMEDIATE")) :]
+    assert any("RENAME TO" in statement for statement in swap)
+    assert not any(statement.lstrip().startswith("CREATE") for statement in swap)
+    assert len(reader.execute(query).fetchall()) == 1
+    assert "access_log_by_time" in reader.execute(f"EXPLAIN QUERY PLAN {query}").fetchone()[3]
+    assert sorted(reader.execute("SELECT type, name, tbl_name FROM sqlite_schema")) == schema
+    assert not [sql for (sql,) in reader.execute("SELECT sql FROM sqlite_schema") if "__next" in str(sql)]
+    assert reader.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    reader.close()
+    await models.close()
 
 
 async def test_rebuild_restores_the_thresholds_of_the_garbage_collector(models: ReadModels, store: EventStore):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -62,8 +63,9 @@ class Filling:
     def hold(self, connection: Connection) -> int:
         return rebuilding.hold(connection, self.projections, self._token)
 
-    def complete_indexes(self, connection: Connection) -> None:
-        rebuilding.complete_indexes(connection, self.projections, self._token)
+    async def complete_indexes(self, write: Write) -> None:
+        for index in rebuilding.indexes_of_readers(self.projections):
+            await write(partial(rebuilding.create_index, projections=self.projections, token=self._token, index=index))
 
     async def catch_up(self, write: Write) -> None:
         """Fold until less than a batch is missing."""

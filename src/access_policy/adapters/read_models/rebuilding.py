@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, Index, delete, insert, select, text, update
 from sqlalchemy.schema import CreateTable
 
 from access_policy.adapters.read_models.batch import positions_for_update
@@ -34,27 +34,33 @@ def begin_next(connection: Connection, projections: Sequence[Projection], token:
         _drop_next(connection, projection)
         for table in NEXT.tables_of(projection):
             connection.execute(CreateTable(table))
-        _create_indexes(connection, projection, read_by_folds=True)
+        for index in _indexes(projection, read_by_folds=True):
+            index.create(connection)
         row = {"projection": NEXT.name_of(projection), "position": 0, "shape": token}
         connection.execute(insert(POSITIONS).values(row))
 
 
-def complete_indexes(connection: Connection, projections: Sequence[Projection], token: str) -> None:
-    """Create the indexes that only readers need, which is faster once the tables have their rows. Raises
+def indexes_of_readers(projections: Sequence[Projection]) -> list[Index]:
+    """The indexes that folds do not use: it is faster to create them once the new tables have their rows."""
+    return [index for projection in projections for index in _indexes(projection, read_by_folds=False)]
+
+
+def create_index(connection: Connection, projections: Sequence[Projection], token: str, index: Index) -> None:
+    """Create it beside the live one, in a transaction of its own: followers wait for one index at most. Raises
     `RebuildOvertaken`."""
     require_ours(connection, projections, token)
-    if connection.dialect.name != "postgresql":
-        return  # SQLite cannot rename an index: the swap creates all of them
-    connection.execute(text("SET LOCAL statement_timeout = 0"))  # the caller has a deadline of its own
-    for projection in projections:
-        _create_indexes(connection, projection, read_by_folds=False)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # the caller has a deadline of its own
+    index.create(connection)
 
 
-def _create_indexes(connection: Connection, projection: Projection, *, read_by_folds: bool) -> None:
-    for table in NEXT.tables_of(projection):
-        for index in table.indexes:
-            if (str(index.name).removesuffix(NEXT.suffix) in READ_BY_FOLDS) is read_by_folds:
-                index.create(connection)
+def _indexes(projection: Projection, *, read_by_folds: bool) -> list[Index]:
+    return [
+        index
+        for table in NEXT.tables_of(projection)
+        for index in table.indexes
+        if (str(index.name).removesuffix(NEXT.suffix) in READ_BY_FOLDS) is read_by_folds
+    ]
 
 
 def give_up(connection: Connection, projections: Sequence[Projection], token: str) -> None:
@@ -117,11 +123,24 @@ def _replace_table(connection: Connection, name: str) -> None:
     live, following = LIVE.table(name), NEXT.table(name)
     live.drop(connection)
     connection.execute(text(f"ALTER TABLE {following.name} RENAME TO {live.name}"))
+    names = [str(index.name) for index in live.indexes]
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"ALTER INDEX {following.name}_pkey RENAME TO {live.name}_pkey"))
-        for index in live.indexes:
-            connection.execute(text(f"ALTER INDEX {index.name}{NEXT.suffix} RENAME TO {index.name}"))
-    else:  # SQLite cannot rename an index
-        for index in live.indexes:
-            connection.execute(text(f"DROP INDEX IF EXISTS {index.name}{NEXT.suffix}"))
-            index.create(connection)
+        for index in names:
+            connection.execute(text(f"ALTER INDEX {index}{NEXT.suffix} RENAME TO {index}"))
+    else:
+        _rename_in_file(connection, names)
+
+
+def _rename_in_file(connection: Connection, indexes: Sequence[str]) -> None:
+    """SQLite has no statement that renames an index. Its schema table may be changed where the rows on the disk stay the same
+    (https://www.sqlite.org/lang_altertable.html, 7). Other connections read the schema again because a table was renamed, this
+    one because of RESET."""
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    for index in indexes:
+        beside = f"{index}{NEXT.suffix}"
+        connection.exec_driver_sql(
+            "UPDATE sqlite_schema SET name = ?, sql = replace(sql, ?, ?) WHERE type = 'index' AND name = ?",
+            (index, beside, index, beside),
+        )
+    connection.exec_driver_sql("PRAGMA writable_schema = RESET")

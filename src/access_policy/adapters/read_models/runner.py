@@ -35,7 +35,7 @@ from access_policy.application.projections.changes import Projection
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S: Final = 60.0
-INDEX_TIMEOUT_S: Final = 3_600.0  # of all indexes of the rebuilt tables
+INDEX_TIMEOUT_S: Final = 3_600.0  # of each index of the rebuilt tables
 SWAPS_MAX: Final = 5  # a reader that locks tables in another order makes the swap start again
 
 Answer = TypeVar("Answer")
@@ -119,7 +119,7 @@ class ReadModels:
                     await filling.share_work(open_store, self.engine.dialect.name)
                 await self._write(lambda connection: rebuilding.begin_next(connection, wanted, token))
                 await filling.catch_up(self._write)
-                await self._write(filling.complete_indexes, timeout_s=INDEX_TIMEOUT_S)
+                await filling.complete_indexes(partial(self._write, timeout_s=INDEX_TIMEOUT_S))
                 await filling.catch_up(self._write)
                 await self._swap(filling)
         except BaseException:
