@@ -33,6 +33,7 @@ CHARGERS = 200
 IN_FLIGHT = (1, 64, 512)
 ROUNDS = 3
 ROWS = 20_000
+LOG = 150_000  # events to fold, at least
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
             raw.append(_bare_inserts(bare, rows, in_flight, seconds))
         per_second, p50_ms, p99_ms = (median(run[place] for run in ours) for place in range(3))
         durable.append(Durable(in_flight, per_second, p50_ms, p99_ms, median(raw)))
+    while await container.stores.store().last_position() < LOG:
+        await _decisions(container, IN_FLIGHT[-1], seconds, numbers)
     folded = await _folded(container, bare)
     await close_opened(container)
     return Measured(bare.name, durable, folded)

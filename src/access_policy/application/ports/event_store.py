@@ -44,7 +44,7 @@ class Append:
     events: tuple[NewEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@cheap_dataclass(frozen=True, slots=True)
 class Recorded:
     """A stored event. `version` counts from 1 in its stream; `position` ascends in the log, or is 0 if it was not requested."""
 
