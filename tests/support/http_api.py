@@ -178,11 +178,16 @@ def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess
     async def readiness() -> dict[str, bool]:
         return {"store": True, "projections": True, "serving": True}
 
-    connections, conditions = container.chargers.connections(), container.deciding.conditions()
+    def is_here(key: ChargerKey) -> bool:
+        return container.chargers.connections().connected(key)
+
+    async def owner_of(key: ChargerKey) -> str | None:
+        return await container.deciding.conditions().owner_of(key)
+
     return ServingProcess(
         settled=settled,
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=lambda key, _: key in connected,
-        peers=Peers(connections.connected, conditions.owner_of, lambda: 0, settled),
+        peers=Peers(is_here, owner_of, lambda: 0, settled),
     )
