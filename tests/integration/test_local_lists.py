@@ -26,6 +26,7 @@ from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDes
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.chargers import OCPP16, OCPP21, OCPP201, ChargerSpec, Identifier, SimulatedCharger, Vehicle
+from tests.support.places import prepare_file
 
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="test")
 PROFILES = {OCPP16: "ocpp16-central", OCPP201: "ocpp201-central", OCPP21: "ocpp21-central"}
@@ -95,6 +96,7 @@ def putting(protocol: str, offline: OfflineStarts = OfflineStarts.LIST) -> PutCh
 @asynccontextmanager
 async def yard_of(path: Path, protocol: str, *, vehicles: int = 2, **spec: Any) -> AsyncIterator[Yard]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         north = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))
         await service.container.commands.put_depot()(CONTEXT, north)

@@ -36,6 +36,7 @@ from tests.support.chargers import (
     SimulatedCharger,
     Vehicle,
 )
+from tests.support.places import prepare_file
 
 ACME = TenantId("acme")
 BAY = ChargerId("bay-1")
@@ -48,6 +49,7 @@ async def depot_with(
     path: Path, profile: str, baseline: AccessMode, spec: ChargerSpec
 ) -> AsyncIterator[tuple[Service, SimulatedCharger]]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         container = service.container
         north = PutDepot(depot_id=DepotId("north"), settings=DepotSettings(name="North", time_zone="Europe/Berlin"))

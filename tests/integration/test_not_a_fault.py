@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from tests.support.places import prepare_file
 
 STRANGER, OWN = "04FFFFFFFFFFFF", "04A1B2C3D4E5F6"
 OURS = {
@@ -122,6 +123,7 @@ def now() -> str:
 @asynccontextmanager
 async def charger_of(path: Path, protocol: str) -> AsyncIterator[Charger]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         token = service.container.stores.tokens().issue("acme", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
         api = httpx.AsyncClient(

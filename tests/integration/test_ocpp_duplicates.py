@@ -30,6 +30,7 @@ from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from tests.support.places import prepare_file
 
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="test")
 IDENTITY, PASSWORD = "CP-1", "a-password-of-some-length"
@@ -86,6 +87,7 @@ class Charger:
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[Service]:
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         depot = PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC"))
         await service.container.commands.put_depot()(CONTEXT, depot)

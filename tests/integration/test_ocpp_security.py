@@ -30,6 +30,7 @@ from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.certificates import DAY, Files, TestAuthority
 from tests.support.octt import octt
+from tests.support.places import prepare_file
 
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=ActorId("tester"), correlation_id="test")
 PASSWORD = "a-password-of-some-length"
@@ -43,6 +44,7 @@ def authority(tmp_path: Path) -> TestAuthority:
 @asynccontextmanager
 async def serving(path: Path, **tls: Path) -> AsyncIterator[Service]:
     settings = Settings(data=path / "data", http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, **tls)  # type: ignore[arg-type]
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         depot = PutDepot(depot_id=DepotId("d"), settings=DepotSettings(name="D", time_zone="UTC"))
         await service.container.commands.put_depot()(CONTEXT, depot)

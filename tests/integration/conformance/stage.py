@@ -31,6 +31,7 @@ from access_policy.settings import Settings
 from tests.support.builders import HOUR
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger
 from tests.support.ocpp_schemas import FrameWatch
+from tests.support.places import prepare_file
 
 ACME, BAY = TenantId("acme"), ChargerId("bay-1")
 KEY = (ACME, BAY)
@@ -96,6 +97,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Served until the end of the block; then no frame that the service has sent may violate the schemas."""
     settings = Settings(data=path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    prepare_file(settings.data / "views.sqlite")
     async with Service(settings).running() as service:
         position = await _people(service, profile or _central(spec.protocol), baseline, offline_starts)
         await service.settled(position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from tests.support.places import prepare_file
 
 TENANT = "acme"
 OTHER_TENANT = "rival"
@@ -53,7 +55,14 @@ class Api:
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    async with served_api(tmp_path) as api:
+        yield api
+
+
+@asynccontextmanager
+async def served_api(data: Path) -> AsyncIterator[Api]:
+    prepare_file(data / "views.sqlite")
+    settings = Settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         base_url = f"http://127.0.0.1:{service.http_port}"
         async with httpx.AsyncClient(base_url=base_url, timeout=20, trust_env=False) as client:

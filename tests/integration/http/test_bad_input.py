@@ -1,12 +1,16 @@
-"""Bad input: a problem document that says what to do, and no event."""
+"""Bad input: a problem document that says what to do, and no event. It changes nothing: one service is for all these tests."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.integration.http.conftest import BUS, CHARGER, RULE, Api
+from tests.integration.http.conftest import BUS, CHARGER, RULE, Api, served_api
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RULES = "/v1/chargers/bay-1/mode-rules"
 OVERRIDES = "/v1/chargers/bay-1/overrides"
@@ -115,6 +119,12 @@ REFUSED = {
     "a rule that is not there": ("DELETE", f"{RULES}/nope", None, 404),
     "a vehicle that is not there": ("POST", "/v1/vehicles/nope/suspend", {"reason": "x"}, 404),
 }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    async with served_api(tmp_path_factory.mktemp("bad_input")) as api:
+        yield api
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=list(REFUSED))

@@ -19,6 +19,7 @@ from access_policy.entrypoints.processes.startup import StartUp
 from access_policy.settings import Settings
 from tests.support.depot_in_memory import BUS, STRANGER
 from tests.support.nth_call import Faults, Story, recorded_in
+from tests.support.places import prepare_file
 from tests.unit.one_failure.depot_world import KEY, DepotWorld
 
 
@@ -32,6 +33,7 @@ class StartWorld:
         self.now: dict[str, Any] = {}
 
     async def lived(self) -> StartWorld:
+        prepare_file(Path(self.directory.name) / "views.sqlite")
         yard = await self.yard.opened()
         await yard.conditions.connected(KEY, "ocpp1.6")
         await yard.decider.authorize(yard.depot.attempt(BUS, message_id="m-1"))
