@@ -16,6 +16,7 @@ from access_policy.domain.errors import Invalid
 
 VALUE_LENGTH_MAX = 255  # OCPP 2.1 identifierString, the longest of the protocols
 VID_PREFIX = "VID:"
+PIN_DIGITS_MAX = 12
 
 _SEPARATORS = re.compile(r"[\s:\-.]")
 _HEX = re.compile(r"[0-9A-F]+")
@@ -107,8 +108,11 @@ class Identifier:
     @property
     def may_be_a_pin(self) -> bool:
         """Digits that somebody may have typed at a charger that does not know that they are a PIN."""
-        from_a_reader = self.kind in (IdentifierKind.RFID, IdentifierKind.OTHER)
-        return from_a_reader and _MAYBE_PIN.fullmatch(self.value) is not None
+        if len(self.value) > PIN_DIGITS_MAX or not (
+            self.kind is IdentifierKind.RFID or self.kind is IdentifierKind.OTHER
+        ):
+            return False
+        return _MAYBE_PIN.fullmatch(self.value) is not None
 
     def byte_reversed(self) -> Identifier | None:
         """The RFID UID read in the other byte order: shown to the operator, never matched. None for other kinds, and

@@ -8,4 +8,5 @@ from datetime import UTC, datetime
 def rfc3339(at: datetime) -> str:
     """UTC with milliseconds and `Z`."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"
+    day = f"{utc.year:04}-{utc.month:02}-{utc.day:02}"
+    return f"{day}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}.{utc.microsecond // 1000:03}Z"

@@ -28,7 +28,11 @@ class IdentifierResolver:
 
     def held_as(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
         """The reading under which a vehicle holds the identifier; the first reading where no vehicle does."""
-        return self._view.registry(tenant_id).held_as(refs_of(self._pseudonyms, tenant_id, presented))
+        registry = self._view.registry(tenant_id)
+        first = self._pseudonyms.ref(tenant_id, presented)
+        if registry.holder_of(first) is not None:
+            return first
+        return registry.held_as(refs_of(self._pseudonyms, tenant_id, presented))
 
     def _uses_pins(self, attempt: AccessAttempt) -> bool:
         settings = self._view.charger(attempt.tenant_id, attempt.charger_id).policy.settings

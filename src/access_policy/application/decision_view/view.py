@@ -163,10 +163,12 @@ class DecisionView:
 
     def registry(self, tenant_id: TenantId) -> VehicleRegistry:
         """The one registry of the tenant in this process (port `RegistriesInMemory`)."""
-        return self._tenant(tenant_id).registry
+        tenant = self._tenants.get(tenant_id)
+        return self._tenant(tenant_id).registry if tenant is None else tenant.registry
 
     def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Depot | None:
-        return self._tenant(tenant_id).depots.get(depot_id)
+        tenant = self._tenants.get(tenant_id)
+        return None if tenant is None else tenant.depots.get(depot_id)
 
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""
