@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -132,10 +133,10 @@ async def test_decision_is_counted_by_outcome_and_reason_with_its_latency_and_co
 async def test_attempt_that_the_store_refuses_is_counted_as_undecided(
     api: HttpApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> int:
-        raise StoreUnavailable("down")
+    def fail(_: object, settled: Callable[[Exception], None]) -> None:
+        settled(StoreUnavailable("down"))
 
-    monkeypatch.setattr(api.container.deciding.spooled_commits(), "append", fail)
+    monkeypatch.setattr(api.container.deciding.spooled_commits(), "append_soon", fail)
     assert (await api.send("POST", "/v1/access-decisions", ATTEMPT)).status_code == 503
 
     shown = await measured(api)
