@@ -9,6 +9,7 @@ from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.containers.chargers import Chargers
 from access_policy.containers.commands import Commands
 from access_policy.containers.deciding import Deciding
+from access_policy.containers.identity import Identities
 from access_policy.containers.intake import EventIntake
 from access_policy.containers.nesting import nested
 from access_policy.containers.publishing import Publishing
@@ -31,6 +32,7 @@ class Container(containers.DeclarativeContainer):
 
     stores = nested(Stores, settings=settings, clock=clock)
     records = nested(Records, settings=settings, stores=stores)
+    identity = nested(Identities, stores=stores)
     read_side = nested(ReadSide, settings=settings, stores=stores)
     deciding = nested(
         Deciding, settings=settings, clock=clock, charger_events=charger_events, stores=stores, records=records

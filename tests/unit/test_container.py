@@ -17,7 +17,18 @@ from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.settings import Settings
 
-CONTAINERS = ("stores", "records", "read_side", "deciding", "chargers", "commands", "queries", "publishing", "intake")
+CONTAINERS = (
+    "stores",
+    "records",
+    "identity",
+    "read_side",
+    "deciding",
+    "chargers",
+    "commands",
+    "queries",
+    "publishing",
+    "intake",
+)
 
 
 def files(directory: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""The caller's identity: the tenant and the role of a bearer token."""
+"""The caller's identity: the tenant, the role and the depots of a bearer token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from access_policy.domain.ids import ActorId, TenantId
+from access_policy.domain.ids import ActorId, DepotId, TenantId
 
 
 class Role(StrEnum):
@@ -14,26 +14,39 @@ class Role(StrEnum):
     OPERATOR = "operator"  # reads and commands
     ADMIN = "admin"  # everything
     SERVICE = "service"  # reads, and asks for recorded decisions
+    AUDITOR = "auditor"  # reads everything, the audit included; changes nothing
     INSTALLATION = "installation"  # metrics of all tenants together; no access to any tenant's data
 
 
 NO_TENANT: Final = TenantId("")
 
+DepotScope = frozenset[DepotId] | None
+"""The depots to which a caller is limited; None: no limit, and an empty set: no depot."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`tenant_id` is `NO_TENANT` for the role `installation`, and never otherwise."""
+    """`tenant_id` is `NO_TENANT` for the role `installation`, and never otherwise. `credential` names what the caller
+    presented, such as the client of an OIDC token or the id of an API key; it is not a secret."""
 
     tenant_id: TenantId
     role: Role
     subject: ActorId
+    depots: DepotScope = None
+    credential: str = ""
 
 
 class TokenRefused(Exception):
     """The token has another issuer, is not valid now, or lacks a claim. The reason is for the log, not for the caller."""
 
 
-class Tokens(Protocol):
-    def verify(self, token: str) -> Identity:
-        """Raises `TokenRefused`."""
+class BearerTokens(Protocol):
+    """Verify tokens of one kind."""
+
+    def recognises(self, token: str) -> bool:
+        """Whether the token has the form of this kind; its validity does not matter."""
+        ...
+
+    async def verify(self, token: str) -> Identity:
+        """Raises `TokenRefused`; `StoreUnavailable` if the verifier needs a store that cannot be read."""
         ...

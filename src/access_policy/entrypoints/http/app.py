@@ -26,7 +26,7 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     )
     app.state.container = container
     app.state.process = process
-    container.stores.tokens()
+    container.identity.accepted()
     container.records.idempotency()
     app.include_router(health.router)
     for router in ROUTERS:

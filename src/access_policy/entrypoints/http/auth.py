@@ -14,7 +14,7 @@ from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.urls import url_must_be_understood
 
-READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE})
+READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE, Role.AUDITOR})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 SERVICES = frozenset({Role.SERVICE, Role.ADMIN})
@@ -22,13 +22,20 @@ SERVICES = frozenset({Role.SERVICE, Role.ADMIN})
 bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a role")
 
 
-def authenticated(request: Request) -> Identity:
-    """The caller by the token of the request. Raises `ApiProblem` (401)."""
+async def authenticated(request: Request) -> Identity:
+    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401)."""
+    known: Identity | None = getattr(request.state, "caller", None)
+    if known is None:
+        known = request.state.caller = await _verified(request)
+    return known
+
+
+async def _verified(request: Request) -> Identity:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise _unauthorized("Send a token as 'Authorization: Bearer …'.")
     try:
-        return container_of(request).stores.tokens().verify(token.strip())
+        return await container_of(request).identity.accepted().verify(token.strip())
     except TokenRefused as refused:
         raise _unauthorized("The token is not valid here or has expired; get a new one.") from refused
 
@@ -39,7 +46,7 @@ def _unauthorized(detail: str) -> ApiProblem:
 
 
 async def _caller(request: Request, _: Annotated[object, Depends(bearer)]) -> Identity:
-    return authenticated(request)
+    return await authenticated(request)
 
 
 Caller = Annotated[Identity, Depends(_caller)]

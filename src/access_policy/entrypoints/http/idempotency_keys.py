@@ -41,7 +41,7 @@ class IdempotencyKeys:
             detail = f"Send 1 to {KEY_MAX} printable ASCII characters in Idempotency-Key."
             return problem(400, "bad-idempotency-key", detail)
         try:
-            tenant_id = authenticated(request).tenant_id
+            tenant_id = (await authenticated(request)).tenant_id
         except ApiProblem:
             return await call_next(request)  # which refuses it
         fingerprint = container_of(request).records.idempotency().fingerprint_of(await _whole_request(request))

@@ -62,7 +62,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        limit = _limit(request)
+        limit = await _limit(request)
         if (length := request.headers.get("Content-Length", "")).isdecimal() and int(length[:20]) > limit:
             await _too_large(limit)(scope, receive, send)
             return
@@ -84,12 +84,12 @@ class BodyLimit:
         await self._app(scope, receive_again, send)
 
 
-def _limit(request: Request) -> int:
+async def _limit(request: Request) -> int:
     """Only authenticated callers may upload a large body."""
     if request.method != "POST" or request.url.path != IMPORT_PATH:
         return BODY_MAX
     try:
-        authenticated(request)
+        await authenticated(request)
     except ApiProblem:
         return BODY_MAX
     return IMPORT_MAX

@@ -1,0 +1,40 @@
+"""All kinds of bearer tokens that an installation accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from access_policy.adapters.identity.embedded import EmbeddedTokens
+from access_policy.application.ports.identity import BearerTokens, Identity, TokenRefused
+
+
+class AcceptedTokens:
+    """Have each token verified by the first of `kinds` that recognises it."""
+
+    def __init__(self, kinds: Sequence[BearerTokens]) -> None:
+        self._kinds = tuple(kinds)
+
+    async def verify(self, token: str) -> Identity:
+        """Raises `TokenRefused`, also for a token of no known kind."""
+        for kind in self._kinds:
+            if kind.recognises(token):
+                return await kind.verify(token)
+        raise TokenRefused("a token of no known kind")
+
+
+class EmbeddedBearerTokens:
+    """The tokens that the embedded key signs."""
+
+    def __init__(self, tokens: EmbeddedTokens) -> None:
+        self._tokens = tokens
+
+    def recognises(self, token: str) -> bool:
+        return is_jwt(token)
+
+    async def verify(self, token: str) -> Identity:
+        return self._tokens.verify(token)
+
+
+def is_jwt(token: str) -> bool:
+    """Whether the token has the three parts of a signed JWT (RFC 7515, 7.1)."""
+    return token.count(".") == 2
