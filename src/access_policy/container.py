@@ -5,8 +5,9 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from access_policy.adapters.clock import SystemClock
+from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.application.charger_events import ChargerEventDispatcher
-from access_policy.containers.chargers import Chargers
+from access_policy.containers.chargers import Chargers, tls_kind
 from access_policy.containers.commands import Commands
 from access_policy.containers.deciding import Deciding
 from access_policy.containers.identity import Identities
@@ -28,6 +29,17 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Singleton(SystemClock)
+    http_tls: providers.Selector[TlsFiles | None] = providers.Selector(
+        providers.Callable(tls_kind, settings.provided.http_tls_certificate),
+        none=providers.Object(None),
+        files=providers.Singleton(
+            TlsFiles,
+            settings.provided.http_tls_certificate,
+            settings.provided.http_tls_key,
+            checks_dates=True,
+            clock=clock,
+        ),
+    )
     charger_events = providers.Singleton(ChargerEventDispatcher)
 
     stores = nested(Stores, settings=settings, clock=clock)

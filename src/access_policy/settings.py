@@ -17,6 +17,7 @@ from access_policy.settings_values import (
     IntakeAddress,
     Listening,
     LogLevel,
+    Networks,
     PeerUrls,
     ProcessRole,
     ReadModelsLocation,
@@ -46,6 +47,17 @@ class Settings(BaseSettings):
 
     data: Path = Field(default=Path("data"), description="Directory of the SQLite files and keys")
     http: Listening = Field(default=written("127.0.0.1:8000"), description="Where the HTTP API listens, HOST:PORT")
+    http_tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) of the HTTP API and the console, reloaded when it changes"
+    )
+    http_tls_key: Path | None = Field(default=None, description="Private key of that certificate (PEM)")
+    http_trusted_proxies: Networks = Field(
+        default=written(""),
+        description="Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count, such as 10.0.0.0/8",
+    )
+    http_allow_plain: bool = Field(
+        default=False, description="Serve the API beyond this machine even without TLS and without a trusted proxy"
+    )
     ocpp: Listening = Field(default=written("127.0.0.1:9000"), description="Where chargers connect, HOST:PORT")
     ocpp_tls_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM): chargers connect by TLS, security profile 2"

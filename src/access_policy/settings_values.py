@@ -52,6 +52,13 @@ class HostPort:
         except ValueError:
             return False
 
+    @property
+    def reached_at(self) -> str:
+        """The host in a URL, as this machine reaches it."""
+        if self.host in ("0.0.0.0", "::", "localhost"):  # noqa: S104  compared, not bound
+            return "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
 
 def _host_port(value: Any) -> Any:
     return HostPort.parse(value) if isinstance(value, str) else value
@@ -78,6 +85,15 @@ def _peers(value: Any) -> Any:
             raise ValueError(f"{peer!r} is not NAME=URL, such as gateway-2=http://127.0.0.1:8002")
         peers[name] = url.rstrip("/")
     return peers
+
+
+def _networks(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in value.split(",") if each.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; write networks and addresses such as 10.0.0.0/8,192.0.2.7") from None
 
 
 def _postgres_url(value: str) -> str:
@@ -149,5 +165,7 @@ BusAddress = Annotated[AwsAddress | None, NoDecode, BeforeValidator(_bus)]  # No
 IntakeAddress = Annotated[AwsAddress | None, NoDecode, BeforeValidator(_intake)]  # None: no queue
 Listening = Annotated[HostPort, NoDecode, BeforeValidator(_host_port)]
 Roles = Annotated[frozenset[ProcessRole], NoDecode, BeforeValidator(_roles)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 PeerUrls = Annotated[dict[str, str], NoDecode, BeforeValidator(_peers)]  # URL by name of the instance
 LogLevel = Annotated[str, BeforeValidator(_log_level)]

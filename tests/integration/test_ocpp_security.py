@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
+from access_policy.adapters.local_files.tls_files import TlsFiles, TlsUnusable
 from access_policy.adapters.ocpp.gateway.settling import SETTLE_MIN_S
-from access_policy.adapters.ocpp.transport.tls import TlsFiles, TlsUnusable
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword

@@ -51,6 +51,8 @@ def test_settings_by_default_are_one_process_with_a_bus_of_its_own() -> None:
         ("roles", "", "separated by commas"),
         ("roles", "api,king", "king"),
         ("peers", "gw-1", "NAME=URL"),
+        ("http_trusted_proxies", "10.0.0.1/8", "10.0.0.0/8"),
+        ("http_trusted_proxies", "proxy.example", "write networks"),
         ("bus_url", "kafka://b", "eventbridge://"),
         ("intake_url", "sqs://", "sqs://NAME"),
         ("store_url", "mysql://x", "sqlite:///FILE"),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
-from access_policy.adapters.ocpp.transport.tls import TlsFiles
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.consequences.denial_follow_up import FollowUp

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -90,6 +91,10 @@ def connect(
         ),
     ] = "data",
     role: Annotated[Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Role of the signed token")] = Role.OPERATOR,
+    ca: Annotated[
+        Path | None,
+        typer.Option(envvar="ACCESS_POLICY_CA", help="CA certificate (PEM) of the service, beside those of the system"),
+    ] = None,
     time_zone: Annotated[
         str | None,
         typer.Option(
@@ -114,6 +119,7 @@ def connect(
         time_zone=time_zone,
         as_json=as_json,
         role=role,
+        ca=ca,
         transport=ctx.obj if isinstance(ctx.obj, httpx.BaseTransport) else None,
     )
     ctx.call_on_close(session.close)

@@ -19,7 +19,7 @@ from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.listening import must_be_free
 from access_policy.entrypoints.processes.logs import configure_logs
-from access_policy.entrypoints.processes.safety import NotAllowed, refuse_unsafe
+from access_policy.entrypoints.processes.safety import refuse_unsafe
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
@@ -136,10 +136,11 @@ def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
     from access_policy.entrypoints.processes.supervisor import Supervisor, environment_of
 
     try:
-        refuse_unsafe(settings)
+        with explained():
+            refuse_unsafe(settings)
         must_be_free(settings.http, "the HTTP API")
         must_be_free(settings.ocpp, "the OCPP server")
-    except (NotAllowed, OSError) as failure:
+    except (CannotRun, OSError) as failure:
         refuse(failure)
     supervisor = Supervisor(environment_of(flags), drain_s=settings.drain_s)
     try:
@@ -158,9 +159,11 @@ def _say_ready(service: object) -> None:
 
 def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
     if "http" in ports:
-        print(f"HTTP API  http://127.0.0.1:{ports['http']}/v1   (documentation: /docs)")
+        scheme = "http" if settings.http_tls_certificate is None else "https"
+        print(f"HTTP API  {scheme}://{settings.http.reached_at}:{ports['http']}/v1   (documentation: /docs)")
     if "ocpp" in ports:
-        print(f"Chargers  ws://127.0.0.1:{ports['ocpp']}/ocpp/{{charge_point_id}}")
+        scheme = "ws" if settings.ocpp_tls_certificate is None else "wss"
+        print(f"Chargers  {scheme}://{settings.ocpp.reached_at}:{ports['ocpp']}/ocpp/{{charge_point_id}}")
     if settings.roles == {ProcessRole.PROJECTOR}:
         print("Read models are followed")
     if settings.roles == {ProcessRole.PUBLISHER}:

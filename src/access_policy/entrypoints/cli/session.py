@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ class Session:
     time_zone: str | None
     as_json: bool
     role: Role = Role.OPERATOR
+    ca: Path | None = None
     transport: httpx.BaseTransport | None = None
     timeout_s: float = TIMEOUT_S
 
@@ -133,7 +135,16 @@ class Session:
 
     @cached_property
     def _client(self) -> httpx.Client:
-        return httpx.Client(transport=self.transport, timeout=self.timeout_s, trust_env=False)
+        verify = True if self.ca is None else self._trusting(self.ca)
+        return httpx.Client(transport=self.transport, timeout=self.timeout_s, trust_env=False, verify=verify)
+
+    def _trusting(self, ca: Path) -> ssl.SSLContext:
+        context = httpx.create_ssl_context(trust_env=False)
+        try:
+            context.load_verify_locations(ca)
+        except (ssl.SSLError, OSError) as error:
+            self.refuse(f"{ca} is not a readable CA certificate ({error}); give it as PEM")
+        return context
 
     def close(self) -> None:
         if "_client" in self.__dict__:

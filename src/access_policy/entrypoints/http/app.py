@@ -10,7 +10,13 @@ from access_policy.container import Container
 from access_policy.entrypoints.http import health
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
-from access_policy.entrypoints.http.middleware import BodyLimit, RequestIds, StoreFailures, wait_for_log_position
+from access_policy.entrypoints.http.middleware import (
+    BodyLimit,
+    RequestIds,
+    StoreFailures,
+    StrictTransport,
+    wait_for_log_position,
+)
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.v1 import ROUTERS
@@ -38,4 +44,5 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(StoreFailures)
     app.add_middleware(RequestIds)
+    app.add_middleware(StrictTransport)
     return app

@@ -1,4 +1,4 @@
-"""Middleware: the request id, the limit of the body, the wait for a log position, and failures of the store."""
+"""Middleware: the request id, HTTPS only, the limit of the body, the wait for a log position, and failures of the store."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.responses import LOG_POSITION
 
 MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
+HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 IMPORT_PATH = "/v1/registry/imports"
 IMPORT_MAX = 32 * MIB
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -48,6 +49,25 @@ class RequestIds:
 
         with with_log_fields(request_id=request_id):
             await self._app(scope, receive, send_with_id)
+
+
+class StrictTransport:
+    """Tell browsers to use HTTPS only, on every response to a request that came by HTTPS (RFC 6797, 7.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["scheme"] != "https":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"strict-transport-security", HSTS)]
+            await send(message)
+
+        await self._app(scope, receive, send_with_policy)
 
 
 class BodyLimit:

@@ -71,6 +71,8 @@ class Peers:
         """Raises `httpx.HTTPError` or `OSError`."""
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers["x-request-id"] = request.state.request_id
+        if request.client is not None:
+            headers["x-forwarded-for"] = request.client.host
         headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read
         async with self._client(owner) as client:
             answer = await client.request(

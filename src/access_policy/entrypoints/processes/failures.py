@@ -19,7 +19,7 @@ def explained() -> Iterator[None]:
     from access_policy.adapters.event_stores.postgres import LosesEvents
     from access_policy.adapters.event_stores.sqlite import NotDurable
     from access_policy.adapters.identity.embedded import KeyFileUnsafe
-    from access_policy.adapters.ocpp.transport.tls import TlsUnusable
+    from access_policy.adapters.local_files.tls_files import TlsUnusable
     from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
     from access_policy.adapters.secrets.key_files import KeyFileUnusable
     from access_policy.adapters.sql.migrations import MigrationNeeded

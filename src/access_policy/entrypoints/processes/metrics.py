@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.measurements import Histogram, Measurements
@@ -69,6 +70,7 @@ class Metrics:
         c = self._container
         yield from _of_the_loop(self.loop_watch, asyncio.get_running_loop().time())
         yield from _of_decisions(c.deciding.measurements())
+        yield _expiries({"http": c.http_tls(), "ocpp": c.chargers.tls()})
         backlog = c.deciding.spooled_commits().backlog
         yield _gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
         if ProcessRole.GATEWAY in c.settings().roles:
@@ -162,6 +164,15 @@ def _of_decisions(measured: Measurements) -> Iterable[Metric]:
     late = "Time from when a mode was due to its first verification on the charger."
     yield _histogram("mode_switch_lateness_seconds", late, measured.lateness_s)
     yield _histogram("commit_size_appends", "Appends that shared one commit.", measured.commit_size)
+
+
+def _expiries(listeners: Mapping[str, TlsFiles | None]) -> Metric:
+    says = "When the TLS certificate in use ends, in seconds since 1970."
+    family = _labelled("certificate_expiry_timestamp_seconds", says, "listener")
+    for listener, files in listeners.items():
+        if files is not None and files.expires_at is not None:
+            family.add_metric([listener], files.expires_at.timestamp())
+    return family
 
 
 def _of_connections(counters: Counters) -> Metric:

@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from access_policy.adapters.local_files.tls_files import TlsFiles, TlsUnusable
 from access_policy.adapters.ocpp.transport.connection import ConnectionLimits
 from access_policy.adapters.ocpp.transport.server import ServerLimits
-from access_policy.adapters.ocpp.transport.tls import TlsFiles, TlsUnusable
 from access_policy.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,15 +26,31 @@ RENEWAL_CHECK_S = 60.0
 
 
 class HttpListener:
-    """Serves the application on a socket that is bound before. `run` ends some seconds after `stop`."""
+    """Serves the application on a socket that is bound before. `run` ends some seconds after `stop`.
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    `trusted_proxies`: networks and addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` count, or `*` alone: all of them.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        *,
+        trusted_proxies: Sequence[str],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._listening = listening
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_S
-            )
+        config = uvicorn.Config(
+            _behind(trusted_proxies, app) if trusted_proxies else app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=HTTP_STOP_S,
+            proxy_headers=False,  # uvicorn's own trusts every local process
         )
+        config.load()
+        config.ssl = tls
+        self._server = _Uvicorn(config)
 
     @property
     def port(self) -> int:
@@ -46,6 +65,11 @@ class HttpListener:
 
     def stop(self) -> None:
         self._server.should_exit = True
+
+
+def _behind(proxies: Sequence[str], app: ASGIApp) -> ASGIApp:
+    believing: Any = ProxyHeadersMiddleware(cast("Any", app), list(proxies))  # its types name each message of ASGI
+    return cast("ASGIApp", believing)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -66,12 +90,12 @@ def ocpp_limits(settings: Settings) -> ServerLimits:
     )
 
 
-async def renew_certificate(tls: TlsFiles) -> None:
-    """Until cancelled; an unusable new certificate leaves the one before it in use."""
+async def renew_certificate(tls: TlsFiles, whose: str) -> None:
+    """Until cancelled; unusable new files leave the ones before them in use. `whose`: for the log."""
     while True:
         await asyncio.sleep(RENEWAL_CHECK_S)
         try:
-            if tls.reload():
-                log.info("the certificate for chargers was renewed")
+            if await asyncio.to_thread(tls.reload):
+                log.info("the certificate %s was renewed", whose)
         except TlsUnusable as trouble:
-            log.error("the certificate for chargers is not renewed: %s", trouble)
+            log.error("the certificate %s is not renewed: %s", whose, trouble)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.settings import Settings
+from access_policy.settings_values import ProcessRole
 
 
 class NotAllowed(Exception):
@@ -16,12 +18,38 @@ class NotAllowed(Exception):
 
 
 def refuse_unsafe(settings: Settings) -> None:
-    """Raises `NotAllowed`."""
+    """Check before anything is opened or created. Raises `NotAllowed`, or `TlsUnusable` for files that cannot be used."""
     if not settings.http.is_loopback:
         raise NotAllowed(
             f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "
             "Use 127.0.0.1, behind a proxy of your own if others must reach it."
         )
+    if ProcessRole.API in settings.roles:
+        refuse_plain_in_public(settings)
+        check_http_tls(settings)
+
+
+def refuse_plain_in_public(settings: Settings) -> None:
+    """Tokens and data must not cross a network in clear text unless the operator says so. Raises `NotAllowed`."""
+    is_protected = settings.http_tls_certificate is not None or settings.http_trusted_proxies
+    if settings.http.is_loopback or is_protected or settings.http_allow_plain:
+        return
+    raise NotAllowed(
+        f"The API would serve other machines on {settings.http.host} without TLS. "
+        "Set ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY, or name the proxy that ends TLS in "
+        "ACCESS_POLICY_HTTP_TRUSTED_PROXIES, or allow it with ACCESS_POLICY_HTTP_ALLOW_PLAIN=true."
+    )
+
+
+def check_http_tls(settings: Settings) -> None:
+    """Raises `NotAllowed` for half a pair of files, `TlsUnusable` for files that cannot be used."""
+    certificate, key = settings.http_tls_certificate, settings.http_tls_key
+    if (certificate is None) is not (key is None):
+        raise NotAllowed(
+            "ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY go together; give both or none."
+        )
+    if certificate is not None and key is not None:
+        TlsFiles(certificate, key, checks_dates=True).context()
 
 
 def opening_lock(directory: Path) -> IO[str]:

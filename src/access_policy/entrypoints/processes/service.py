@@ -140,12 +140,23 @@ class Service:
             await self._open_ocpp(tasks)
         if self._part is not None and self._part.name is PartName.GATEWAY:
             app = gateway_app(self._app(), self.readiness, self._metrics.of_this_process)
-            self._http = await self._listen(app, bound_socket(self._part.channel, socket.SOCK_STREAM), tasks)
+            channel = bound_socket(self._part.channel, socket.SOCK_STREAM)  # only the office connects, for its callers
+            self._http = await self._listen(HttpListener(app, channel, trusted_proxies=["*"]), tasks)
         elif ProcessRole.API in self._roles:
-            self._http = await self._listen(self._app(), tcp_socket(self.settings.http, "the HTTP API"), tasks)
+            self._http = await self._listen(self._public_listener(tasks), tasks)
 
-    async def _listen(self, app: ASGIApp, listening: socket.socket, tasks: asyncio.TaskGroup) -> HttpListener:
-        listener = HttpListener(app, listening)
+    def _public_listener(self, tasks: asyncio.TaskGroup) -> HttpListener:
+        tls = self.container.http_tls()
+        context = None if tls is None else tls.context()
+        if tls is not None:
+            self._background.append(
+                tasks.create_task(renew_certificate(tls, "of the HTTP API"), name="HTTP certificate")
+            )
+        listening = tcp_socket(self.settings.http, "the HTTP API")
+        proxies = [str(network) for network in self.settings.http_trusted_proxies]
+        return HttpListener(self._app(), listening, trusted_proxies=proxies, tls=context)
+
+    async def _listen(self, listener: HttpListener, tasks: asyncio.TaskGroup) -> HttpListener:
         tasks.create_task(listener.run(), name="http")
         await listener.until_started()
         return listener
@@ -171,7 +182,7 @@ class Service:
             listening.host, listening.port, context, ocpp_limits(self.settings)
         )
         if tls is not None:
-            self._background.append(tasks.create_task(renew_certificate(tls), name="certificate"))
+            self._background.append(tasks.create_task(renew_certificate(tls, "for chargers"), name="certificate"))
         await self._ocpp.start()
 
     def _app(self) -> ASGIApp:
