@@ -38,9 +38,11 @@ $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt
 	$(PIP) install --no-compile --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $@
 
-# The same packages in the same versions, and the developers' tools beside them.
+# The same packages in the same versions, and the developers' tools beside them. What the tests import is compiled here once;
+# the workers of the first run would each compile it, at the same time.
 $(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt
 	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pytest --collect-only -q > /dev/null 2>&1 || true
 	@touch $@
 
 run: $(RUN_STAMP) ## Run the service with a demo depot and simulated chargers

@@ -10,24 +10,27 @@ from typing import Any, TypeVar
 
 import pytest
 
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.commands import (
     add_exception,
     amend_mode_rule,
+    arm_enrolment,
     copy_policy,
     end_agreement,
+    enrol_identifier,
     lift_override,
     override_mode,
     put_agreement,
     put_calendar,
     put_charger,
     put_depot,
+    put_profile,
     put_vehicle,
     reinstate_vehicle,
     remove_calendar,
     remove_exception,
     remove_vehicle,
     retire_charger,
+    rotate_password,
     schedule_mode,
     schedule_mode_for_many,
     suspend_vehicle,
@@ -44,12 +47,13 @@ from access_policy.application.ports.secrets import Holder
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
+from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
 from access_policy.domain.charger_access_policy.events import ChargerRegistered
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
 from tests.support.builders import ANNA, BAY, FREEVEND, MANAGED, NOON, NORTH, depot_settings
-from tests.support.depot_in_memory import SettableClock
+from tests.support.depot_in_memory import DepotInMemory, SettableClock
 from tests.support.stores import memory_store, pseudonyms
 
 ACME, RIVAL = TenantId("acme"), TenantId("rival")
@@ -149,23 +153,41 @@ class Outcome:
     events: list[Any]
 
 
+class Nowhere:
+    """In place of a part that the test does not reach."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a test whose command needs `{name}` gives the office a part that has it")
+
+
 @dataclass
 class Office:
-    """`do` runs a command as the service does, again after a lost race."""
+    """All commands over one store, wired as the container wires them. Tests build a command side with this class only.
+
+    `do` runs a command as the service does, again after a lost race. `depot` is the decision path over the same store, which
+    follows the log only when the test lets it. A test whose commands reach denied identifiers, the access log or a charger's
+    connection passes `unknown`, `views` or `connections`.
+    """
 
     store: EventStore = field(default_factory=memory_store)
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOON))
     vault: Vault = field(default_factory=Vault)
     passwords: Any = field(default_factory=Passwords)
+    unknown: Any = field(default_factory=Nowhere)
+    views: Any = field(default_factory=Nowhere)
+    connections: Any = field(default_factory=Nowhere)
 
     def __post_init__(self) -> None:
         store, clock = self.store, self.clock
+        self.depot = DepotInMemory(store, clock, pseudonyms=pseudonyms())
         self.policies, self.depots, self.claims = (
             ChargerAccessPolicies(store),
             Depots(store),
             ChargePointClaims(store),
         )
         self.registries = VehicleRegistries(store, DecisionView())
+        profiles, view = self.depot.profiles, self.depot.view
+        own_profiles, enrolments = put_profile.OperatorsProfiles(store, clock), EnrolmentSessions(store)
         chargers = ChargersInTheLog(store, self.policies)
         policy, registry = ChangePolicy(self.policies, clock), ChangeRegistry(self.registries, clock)
         follow = ChargersFollow(self.depots, self.policies, chargers, clock)
@@ -177,7 +199,7 @@ class Office:
                 self.depots, self.policies, chargers, follow, clock
             ),
             put_charger.PutCharger: put_charger.PutChargerHandler(
-                self.policies, self.depots, self.claims, ProfileCatalogue.packaged(), self.passwords, clock
+                self.policies, self.depots, self.claims, profiles, self.passwords, clock
             ),
             retire_charger.RetireCharger: retire_charger.RetireChargerHandler(
                 self.policies, self.claims, self.passwords, clock
@@ -200,6 +222,16 @@ class Office:
             remove_vehicle.RemoveVehicle: remove_vehicle.RemoveVehicleHandler(registry, self.vault),
             put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry),
             end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
+            put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
+            put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
+            arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(enrolments, self.policies, clock),
+            arm_enrolment.CancelEnrolment: arm_enrolment.CancelEnrolmentHandler(enrolments, self.policies, clock),
+            enrol_identifier.EnrolIdentifier: enrol_identifier.EnrolIdentifierHandler(
+                self.registries, self.unknown, self.depot.pseudonyms, self.vault, self.views, clock
+            ),
+            rotate_password.RotatePassword: rotate_password.RotatePasswordHandler(
+                self.policies, self.passwords, self.connections, self.depot.conditions_at()
+            ),
         }
 
     async def run(self, command: object, *, tenant: TenantId = ACME, actor: ActorId = ANNA) -> Any:

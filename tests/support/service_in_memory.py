@@ -19,10 +19,10 @@ from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
-from tests.support.depot_in_memory import DepotInMemory, SettableClock
+from tests.support.depot_in_memory import SettableClock
 from tests.support.office import ACME, Office
 from tests.support.places import read_models_at
-from tests.support.stores import inline_memory_store, pseudonyms
+from tests.support.stores import inline_memory_store
 
 Answer = TypeVar("Answer")
 
@@ -51,7 +51,7 @@ class ServiceInMemory:
 
     def _open(self) -> None:
         self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
-        depot = DepotInMemory(self.store, self.clock, pseudonyms=pseudonyms())
+        depot = self.office.depot
         self.view, self.live, self.decider, self.decisions = depot.view, depot.live, depot.decider, depot.decisions
         self._sessions = depot.sessions
         self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)

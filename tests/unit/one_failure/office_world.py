@@ -8,22 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.commands import arm_enrolment, enrol_identifier, put_profile, rotate_password
 from access_policy.application.context import Context
-from access_policy.application.decision_view.recent_activity import RecentActivity
-from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_intake import IntakeResult, Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
 from access_policy.application.ports.secrets import Holder
-from access_policy.application.presence.charger_conditions import ChargerConditions
-from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
-from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargePointId, ChargerKey, TenantId, VehicleId
@@ -166,26 +159,15 @@ class OfficeWorld:
         self.unknown, self.plans, self.intake_records = KeptIdentifiers(), KeptPlans(), KeptIntake()
         vault, passwords = faults.around("vault", self.vault), faults.around("credentials", self.passwords)
         unknown, plans = faults.around("unknown", self.unknown), faults.around("plans", self.plans)
-        self.office = office = Office(store, vault=vault, passwords=passwords)
-        clock, policies, registries = office.clock, office.policies, office.registries
-        profiles, sessions = put_profile.OperatorsProfiles(store, clock), EnrolmentSessions(store)
-        self.view, names = DecisionView(), ProfileCatalogue.packaged()
-        self.conditions = ChargerConditions(self.view, RecentActivity(), store, GroupCommit(store), names, clock)
-        office.handlers |= {
-            put_profile.PutProfile: put_profile.PutProfileHandler(profiles, names),
-            put_profile.RemoveProfile: put_profile.RemoveProfileHandler(profiles, names, self.view),
-            arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(sessions, policies, clock),
-            arm_enrolment.CancelEnrolment: arm_enrolment.CancelEnrolmentHandler(sessions, policies, clock),
-            enrol_identifier.EnrolIdentifier: enrol_identifier.EnrolIdentifierHandler(
-                registries, unknown, pseudonyms(), vault, faults.around("views", DeniedOnce()), clock
-            ),
-            rotate_password.RotatePassword: rotate_password.RotatePasswordHandler(
-                policies,
-                passwords,
-                faults.around("charger", self.charger, ChargerDidNotAnswer),
-                self.conditions,
-            ),
-        }
+        self.office = office = Office(
+            store,
+            vault=vault,
+            passwords=passwords,
+            unknown=unknown,
+            views=faults.around("views", DeniedOnce()),
+            connections=faults.around("charger", self.charger, ChargerDidNotAnswer),
+        )
+        clock, registries = office.clock, office.registries
         applier = PlanApplier(registries, store, plans, vault, clock, batch_events=2)
         self.imports = RegistryImports(registries, plans, pseudonyms(), applier, clock)
         handler = {str(type_.__name__): retrying(handler) for type_, handler in office.handlers.items()}
