@@ -136,6 +136,14 @@ class Settings(BaseSettings):
         default=written("auto"),
         description="json (one object a line), pretty, or auto: pretty on a terminal, else json",
     )
+    traces_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="OTLP/HTTP endpoint that traces are sent to, such as http://collector:4318; empty: nothing is traced",
+    )
+    traces_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="Share of traces that are recorded; one that a caller began is its choice"
+    )
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two inspections of every charger")
     unknown_identifier_days: int = Field(
         default=30, ge=1, le=400, description="Days for which the value of an unknown identifier is kept, encrypted"

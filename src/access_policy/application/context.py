@@ -8,6 +8,7 @@ import secrets
 from datetime import datetime
 
 from access_policy.application.ports.event_store import Envelope, NewEvent
+from access_policy.application.trace_context import current_traceparent
 from access_policy.domain.ids import ActorId, TenantId
 from access_policy.domain.values import cheap_dataclass
 
@@ -58,6 +59,7 @@ def enveloped(
                     actor=context.actor,
                     correlation_id=context.correlation_id,
                     causation_id=context.causation_id,
+                    traceparent=current_traceparent(),
                 ),
             )
             for event in events

@@ -96,6 +96,7 @@ class Chargers(containers.DeclarativeContainer):
         handler_dependencies,
         records.credentials,
         requires_passwords=providers.Callable(requires_passwords, settings.provided.ocpp),
+        traces=stores.traces,
     )
     connections = providers.Singleton(operator.attrgetter("connections"), gateway)
 

@@ -26,6 +26,7 @@ from access_policy.application.presence.charger_conditions import ChargerConditi
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.tracing import traced_commits, traced_decisions
 from access_policy.settings import Settings
 
 
@@ -71,6 +72,8 @@ class Deciding(containers.DeclarativeContainer):
 
     identifiers = providers.Singleton(IdentifierResolver, view, stores.pseudonyms)
     decisions = providers.Singleton(DecisionMaker, view, recent_activity, identifiers)
+    traced_decisions = providers.Singleton(traced_decisions, decisions, stores.traces)
+    traced_commits = providers.Singleton(traced_commits, spooled_commits, stores.traces)
     effects = providers.Singleton(
         DecisionEffects,
         recent_activity,
@@ -83,9 +86,9 @@ class Deciding(containers.DeclarativeContainer):
         view,
         recent_activity,
         spooled_commits,
-        spooled_commits,
+        traced_commits,
         identifiers,
-        decisions,
+        traced_decisions,
         effects,
         clock,
         measurements,

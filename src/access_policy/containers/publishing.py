@@ -10,6 +10,7 @@ from access_policy.adapters.records.relay_positions import MemoryRelayPositions,
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.relay.relay import Relay
+from access_policy.application.tracing import traced_bus
 from access_policy.settings import Settings
 
 
@@ -45,7 +46,7 @@ class Publishing(containers.DeclarativeContainer):
     relay = providers.Singleton(
         Relay,
         stores.store,
-        bus,
+        providers.Callable(traced_bus, bus, stores.traces, settings.provided.bus_name),
         relay_positions,
         clock,
         subscribers=providers.Selector(kind, memory=bus, eventbridge=providers.Object(None)),

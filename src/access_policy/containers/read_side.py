@@ -8,6 +8,7 @@ from access_policy.adapters.read_models.progress import ReadModelProgress
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.follower import Follower
+from access_policy.application.tracing import traced_projection
 from access_policy.settings import Settings
 
 
@@ -22,7 +23,7 @@ class ReadSide(containers.DeclarativeContainer):
         Follower,
         "read models",
         stores.store,
-        models.provided.follow,
+        providers.Callable(traced_projection, models.provided.follow, stores.traces, "read models"),
         models.provided.followed_to,
         types=models.provided.types,
         with_unreadable=True,

@@ -21,6 +21,7 @@ from access_policy.adapters.wake_ups.local_sockets import LocalWakeUps
 from access_policy.adapters.wake_ups.postgres import PostgresWakeUps
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.traces import Traces
 from access_policy.application.ports.wake_ups import WakeUps
 from access_policy.settings import Settings
 
@@ -79,6 +80,16 @@ def wakes_by(location: Path | str | AwsAddress) -> str:
     return "postgres" if isinstance(location, str) else "local"
 
 
+def open_traces(endpoint: str, instance: str, ratio: float) -> Traces:
+    from access_policy.adapters.tracing.opentelemetry import exporting_traces  # 0.3 s of imports, for few installations
+
+    return exporting_traces(endpoint, instance=instance, ratio=ratio)
+
+
+def traces_kind(endpoint: str) -> str:
+    return "exported" if endpoint else "none"
+
+
 class Stores(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
@@ -100,6 +111,13 @@ class Stores(containers.DeclarativeContainer):
         sqlite=providers.Resource(sqlite_event_store, installation.provided.events),
         postgres=providers.Resource(postgres_event_store, installation.provided.events),
         dynamodb=providers.Resource(dynamodb_event_store, installation.provided.events),
+    )
+    traces: providers.Selector[Traces | None] = providers.Selector(
+        providers.Callable(traces_kind, settings.provided.traces_endpoint),
+        none=providers.Object(None),
+        exported=providers.Resource(
+            open_traces, settings.provided.traces_endpoint, settings.provided.instance, settings.provided.traces_ratio
+        ),
     )
     wake_ups: providers.Selector[WakeUps] = providers.Selector(
         providers.Callable(wakes_by, settings.provided.store_location),

@@ -71,6 +71,7 @@ class EventBridgeBus:
             "Detail": entry.detail,
             "EventBusName": self._address.name,
             "Resources": list(entry.resources),
+            **({} if entry.traceparent is None else {"TraceHeader": _trace_header(entry.traceparent)}),
         }
 
     def _outcome(self, result: Mapping[str, Any]) -> PublishResult:
@@ -83,3 +84,9 @@ class EventBridgeBus:
         if code in PASSING:
             return PublishResult(PublishStatus.NOT_NOW, reason)
         raise BusUnavailable(f"EventBridge bus {self._address.name}: {reason}")
+
+
+def _trace_header(traceparent: str) -> str:
+    """The trace in the form of AWS X-Ray, the only one that PutEvents takes (X-Ray developer guide, "Tracing header")."""
+    _, trace_id, span_id, flags = traceparent.split("-")
+    return f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={span_id};Sampled={int(flags, 16) & 1}"

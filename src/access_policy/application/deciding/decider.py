@@ -19,7 +19,7 @@ from functools import partial
 from access_policy.application.context import enveloped
 from access_policy.application.deciding.attempt_ids import attempt_id_of, derived_attempt_id
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
-from access_policy.application.deciding.decision_maker import DecisionMaker
+from access_policy.application.deciding.decision_maker import Decides
 from access_policy.application.deciding.effects import DecisionEffects, attempt_context
 from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.deciding.redelivery import (
@@ -35,6 +35,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, StoreUnavailable, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits
 from access_policy.application.streams import attempt_stream
+from access_policy.application.trace_context import current_traceparent, within_trace
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId, TenantId
@@ -50,7 +51,7 @@ class AttemptDecider:
         store: Streams,
         commits: Commits,
         identifiers: IdentifierResolver,
-        decisions: DecisionMaker,
+        decisions: Decides,
         effects: DecisionEffects,
         clock: Clock,
         measurements: Measurements | None = None,
@@ -89,7 +90,7 @@ class AttemptDecider:
         if (under_way := self._under_way.get(key)) is not None:
             return asyncio.ensure_future(_delivered_again(under_way, attempt, ref))
         answer = self._under_way[key] = asyncio.get_running_loop().create_future()
-        self._decide(_Deciding(attempt, ref, key, first_id, attempt_id is None, began, answer))
+        self._decide(_Deciding(attempt, ref, key, first_id, attempt_id is None, began, answer, current_traceparent()))
         return answer
 
     def _decide(self, deciding: _Deciding) -> None:
@@ -139,7 +140,7 @@ class AttemptDecider:
     def _begin(self, deciding: _Deciding, work: Coroutine[None, None, None]) -> None:
         async def work_or_fail() -> None:
             try:
-                with with_log_fields(attempt=deciding.attempt_id):
+                with with_log_fields(attempt=deciding.attempt_id), within_trace(deciding.traceparent):
                     await work
             except Exception as failure:  # noqa: BLE001  the caller's, which waits for the future
                 self._failed(deciding, failure)
@@ -194,6 +195,7 @@ class _Deciding:
     may_renumber: bool
     began: float  # by `time.perf_counter`
     answer: asyncio.Future[RecordedDecision]
+    traceparent: str | None
 
 
 async def _delivered_again(

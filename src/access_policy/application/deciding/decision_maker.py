@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.deciding.decision_event import Versions, decision_event
@@ -18,6 +19,20 @@ from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId
 
 DRY_RUN = AttemptId("dry-run")
+
+
+class Decides(Protocol):
+    def decide(
+        self,
+        attempt: AccessAttempt,
+        ref: IdentifierRef | None,
+        attempt_id: AttemptId,
+        *,
+        at: datetime,
+        charger: ChargerView,
+    ) -> AccessAllowed | AccessDenied:
+        """See `DecisionMaker.decide`."""
+        ...
 
 
 class DecisionMaker:

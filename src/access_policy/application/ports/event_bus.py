@@ -25,6 +25,7 @@ class Entry:
     time: datetime
     detail: str
     resources: tuple[str, ...] = ()
+    traceparent: str | None = None  # of the span that recorded the event (W3C Trace Context)
 
     @property
     def size(self) -> int:

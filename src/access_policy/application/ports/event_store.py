@@ -16,7 +16,7 @@ StreamId = NewType("StreamId", str)
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when the
-    event happened, `recorded_at` when the service recorded it."""
+    event happened, `recorded_at` when the service recorded it, `traceparent` (W3C Trace Context) the span that recorded it."""
 
     event_id: str
     tenant_id: TenantId
@@ -25,6 +25,7 @@ class Envelope:
     actor: ActorId
     correlation_id: str
     causation_id: str | None = None
+    traceparent: str | None = None
 
 
 @cheap_dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def entry_of(recorded: Recorded) -> Entry:
         detail_type=type(data).__name__,
         time=envelope.occurred_at,
         detail=as_json(detail),
+        traceparent=envelope.traceparent,
     )
     if entry.size >= BYTES_MAX:
         entry = replace(entry, detail=as_json(replace(detail, data=None)))

@@ -15,6 +15,7 @@ from access_policy.entrypoints.http.middleware import (
     RequestIds,
     StoreFailures,
     StrictTransport,
+    TracedRequests,
     wait_for_log_position,
 )
 from access_policy.entrypoints.http.openapi import DocumentedApi
@@ -45,4 +46,6 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     app.add_middleware(StoreFailures)
     app.add_middleware(RequestIds)
     app.add_middleware(StrictTransport)
+    if (traces := container.stores.traces()) is not None:
+        app.add_middleware(TracedRequests, traces=traces)
     return app

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from access_policy.application.errors import TooBusy
 from access_policy.application.log_fields import with_log_fields
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.traces import SpanKind, Traces
+from access_policy.application.trace_context import within_trace
 from access_policy.entrypoints.http.auth import authenticated
 from access_policy.entrypoints.http.dependencies import process_of
 from access_policy.entrypoints.http.problems import ApiProblem, problem, unavailable
@@ -21,7 +23,8 @@ from access_policy.entrypoints.http.responses import LOG_POSITION
 MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
-IMPORT_PATH = "/v1/registry/imports"
+API = "/v1"
+IMPORT_PATH = f"{API}/registry/imports"
 IMPORT_MAX = 32 * MIB
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -68,6 +71,46 @@ class StrictTransport:
             await send(message)
 
         await self._app(scope, receive, send_with_policy)
+
+
+class TracedRequests:
+    """A span for each request, below the one that the caller's `traceparent` names."""
+
+    def __init__(self, app: ASGIApp, traces: Traces) -> None:
+        self._app = app
+        self._traces = traces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+        method = scope["method"]
+        about = {"http.request.method": method, "url.path": scope["path"], "url.scheme": scope["scheme"]}
+        span = self._traces.begin(method, SpanKind.SERVER, about, parent=sent or None)
+        status = 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        failure: BaseException | None = None
+        try:
+            with within_trace(span.traceparent):
+                await self._app(scope, receive, send_and_note)
+        except BaseException as raised:
+            failure = raised
+            raise
+        finally:
+            span.end(failure, {"http.response.status_code": status, "http.route": _route(scope)})
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path; empty where no route matched. The route knows its path below the version's prefix."""
+    route = getattr(scope.get("route"), "path", "")
+    return f"{API}{route}" if route and scope["path"].startswith(f"{API}/") else route
 
 
 class BodyLimit:

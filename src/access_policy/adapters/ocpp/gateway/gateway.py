@@ -14,6 +14,7 @@ from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.gateway.dispatch import MessageDispatch, error_of
 from access_policy.adapters.ocpp.gateway.ownership import Ownership
 from access_policy.adapters.ocpp.gateway.settling import Settling
+from access_policy.adapters.ocpp.gateway.traced_dispatch import traced_dispatch
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger, ConnectedCharger
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.v16 import Ocpp16
@@ -25,6 +26,7 @@ from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimits
 from access_policy.application.log_fields import add_log_fields
 from access_policy.application.ports.secrets import ChargerCredentials
+from access_policy.application.ports.traces import Traces
 from access_policy.domain.ids import ChargerKey
 
 
@@ -32,8 +34,14 @@ class OcppGateway:
     """`connections` implements the ports of connected chargers; `ownership` keeps the records of their connections."""
 
     def __init__(
-        self, dependencies: HandlerDependencies, credentials: ChargerCredentials, *, requires_passwords: bool
+        self,
+        dependencies: HandlerDependencies,
+        credentials: ChargerCredentials,
+        *,
+        requires_passwords: bool,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self.counters = Counters()
         self.connections = Connections()
         self.ownership = Ownership(self.connections, dependencies.conditions)
@@ -88,7 +96,8 @@ class OcppGateway:
             connection=connection,
             commands=self._commands.of(connection, partial(self._dependencies.profile, admitted.key)),
         )
-        return self.dispatch.of(charger)
+        dispatch = self.dispatch.of(charger)
+        return dispatch if self._traces is None else traced_dispatch(dispatch, self._traces, charger.key[1])
 
     def opened(self, connection: ChargerConnection) -> None:
         charger = self._chargers[connection]
