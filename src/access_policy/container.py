@@ -8,6 +8,8 @@ from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.containers.chargers import Chargers, tls_kind
+from access_policy.containers.auditing import Auditing
+from access_policy.containers.chargers import Chargers
 from access_policy.containers.commands import Commands
 from access_policy.containers.deciding import Deciding
 from access_policy.containers.identity import Identities
@@ -77,5 +79,6 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         chargers=chargers,
     )
+    auditing = nested(Auditing, clock=clock, stores=stores, records=records)
     publishing = nested(Publishing, settings=settings, clock=clock, stores=stores)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

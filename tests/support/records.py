@@ -14,6 +14,7 @@ from psycopg import sql
 from sqlalchemy import MetaData
 
 from access_policy.adapters.records import (
+    audit_chains,
     charger_credentials,
     heartbeats,
     idempotency,
@@ -31,6 +32,7 @@ from tests.support.places import Place
 from tests.support.postgres_server import Server, new_database
 
 MODULES = (
+    audit_chains,
     charger_credentials,
     heartbeats,
     idempotency,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
@@ -39,3 +40,4 @@ class Records(containers.DeclarativeContainer):
     lists_sent = providers.Resource(SqlListsSent, location.call("local_lists"))
     heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))
     intake = providers.Resource(SqlIntakeRecords, location.call("intake"))
+    audit_chains = providers.Resource(SqlAuditChains, location.call("audit"))

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
@@ -33,6 +34,7 @@ OPENED = {
     "idempotency": lambda where: SqlIdempotencyRecords(where, TEST_KEY),
     "import_plans": lambda where: SqlImportPlans(where, TEST_KEY),
     "relay": lambda where: SqlRelayPositions(where, "a bus"),
+    "audit": SqlAuditChains,
     "intake": SqlIntakeRecords,
     "heartbeats": SqlHeartbeats,
     "local_lists": SqlListsSent,

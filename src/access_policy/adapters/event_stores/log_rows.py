@@ -30,3 +30,19 @@ def log_rows(
     return [
         (each.id, str(each.originator_id), each.originator_version, each.topic, bytes(each.state)) for each in found
     ]
+
+
+@runtime_checkable
+class ReadsDamagedRows(Protocol):
+    """A recorder whose usual reads wait for rows that its log promises, as rows may not be visible yet."""
+
+    def rows_as_stored(self, after: int, limit: int, up_to: int) -> Iterable[LogRow]:
+        """As `ReadsRows.log_rows`, without missing rows; an undecodable row has any bytes that differ from its own."""
+        ...
+
+
+def rows_as_stored(recorder: ApplicationRecorder, after: int, limit: int, up_to: int) -> Iterable[LogRow]:
+    """The rows of a log that may have been damaged, from any recorder."""
+    if isinstance(recorder, ReadsDamagedRows):
+        return recorder.rows_as_stored(after, limit, up_to)
+    return log_rows(recorder, after, limit, up_to, ())

@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from access_policy.adapters.event_stores.log_rows import log_rows
+from access_policy.adapters.event_stores.log_rows import LogRow, log_rows, rows_as_stored
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde, UnreadableEvent
 from access_policy.application.ports.event_store import (
     Append,
@@ -29,6 +29,7 @@ from access_policy.application.ports.event_store import (
     Unreadable,
     VersionConflict,
 )
+from access_policy.application.ports.raw_log import StoredBytes
 from access_policy.application.streams import tenant_of
 from access_policy.domain.ids import ActorId
 
@@ -113,6 +114,17 @@ class RecorderEventStore:
         recorded = self._recorded_or_unreadable if with_unreadable else self._recorded
         return await self._run(
             self._readers, lambda: [recorded(*row) for row in log_rows(self._recorder, after, limit, up_to, names)]
+        )
+
+    async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:
+        """As `RawLog.read_raw`: also events that this program cannot decode."""
+        return await self._run(
+            self._readers, lambda: [_stored_bytes(row) for row in log_rows(self._recorder, after, limit, up_to, ())]
+        )
+
+    async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:
+        return await self._run(
+            self._readers, lambda: [_stored_bytes(row) for row in rows_as_stored(self._recorder, after, limit, up_to)]
         )
 
     async def last_position(self) -> int:
@@ -221,6 +233,11 @@ class RecorderEventStore:
             return call()
         except self._unavailable as error:
             raise StoreUnavailable(f"the event store failed: {error}") from error
+
+
+def _stored_bytes(row: LogRow) -> StoredBytes:
+    position, stream, version, name, state = row
+    return StoredBytes(position, StreamId(stream), version, name, bytes(state))
 
 
 def _unknown_envelope(stream: StreamId) -> Envelope:

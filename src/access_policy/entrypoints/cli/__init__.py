@@ -19,6 +19,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import (
     access,
     agreements,
+    audit,
     chargers,
     databases,
     depots,
@@ -145,3 +146,4 @@ app.add_typer(
 )
 app.add_typer(access.sessions, name="sessions", help="Charging sessions")
 app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and sessions")
+app.add_typer(audit.app, name="audit", help="Who changed and read what, and the chain that proves it")

@@ -25,6 +25,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
     decides = bool(roles & {ProcessRole.API, ProcessRole.GATEWAY})
     if ProcessRole.PROJECTOR in roles:
         yield "read models", c.read_side.follower().run()
+        yield "audit chain", c.auditing.chainer().run()
     if decides:
         yield "decision view", c.deciding.follower().run()
         yield "view keeper", c.deciding.keeper().run()

@@ -151,6 +151,19 @@ def unpacked(stream: str, first: int, chunks: Sequence[Item]) -> list[StoredEven
     return [StoredEvent(stream, version, topic, state) for version, (topic, state) in enumerate(events, first)]
 
 
+def unpacked_as_stored(packed_slice: Slice, chunks: Sequence[Item]) -> list[StoredEvent]:
+    """Return the events of a slice that may have been damaged: none if its items are missing; with the bytes of the slice if
+    these cannot be unpacked."""
+    if not chunks:
+        return []
+    try:
+        return unpacked(packed_slice.stream, packed_slice.first, chunks)
+    except (zlib.error, msgspec.DecodeError, KeyError):
+        content = b"".join(bytes(chunk.get("b", {}).get("B", b"")) for chunk in chunks)
+        versions = range(packed_slice.first, packed_slice.last + 1)
+        return [StoredEvent(packed_slice.stream, version, "", content) for version in versions]
+
+
 def first_of(item: Item) -> int:
     """The version or position at which the item's slice or commit begins."""
     return int(item["sk"]["S"].partition(".")[0])

@@ -12,6 +12,7 @@ from eventsourcing.persistence import Notification
 
 from access_policy.adapters.event_stores.dynamodb.calls import BATCH_KEYS, Calls, new_backoff
 from access_policy.adapters.event_stores.dynamodb.items import (
+    BUCKET,
     Commit,
     Item,
     Slice,
@@ -24,6 +25,7 @@ from access_policy.adapters.event_stores.dynamodb.items import (
     log_partition,
     sort_key,
     unpacked,
+    unpacked_as_stored,
 )
 from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER
 
@@ -78,6 +80,26 @@ class Log:
                     if missing <= 0:
                         break
         found += await self._notifications(candidates, after, up_to, wanted)
+        return found[:limit]
+
+    async def select_as_stored(self, *, after: int, up_to: int, limit: int) -> list[Notification]:
+        """Like `select`, in a log that may have been damaged: what is missing stays out, and an event whose bytes cannot be
+        unpacked has those of its slice."""
+        placed: list[Placed] = []
+        begin, missing = await self._beginning(after + 1), limit
+        for bucket in range(bucket_of(begin), bucket_of(up_to) + 1):
+            async with aclosing(self._items(max(begin, bucket * BUCKET + 1), up_to, None)) as items:
+                async for item in items:
+                    for position, each in commit_of(item).placed():
+                        last = position + each.count - 1
+                        if last > after and position <= up_to:
+                            placed.append((position, each))
+                            missing -= min(last, up_to) - max(position, after + 1) + 1
+                    if missing <= 0:
+                        break
+            if missing <= 0:
+                break
+        found = await self._notifications_as_stored(placed, after, up_to)
         return found[:limit]
 
     # --- commits ----------------------------------------------------------------------------------------------------
@@ -176,6 +198,20 @@ class Log:
                         Notification(event.originator_id, event.originator_version, event.topic, event.state, id=at)
                     )
         return found
+
+    async def _notifications_as_stored(self, slices: Sequence[Placed], after: int, up_to: int) -> list[Notification]:
+        keys = list({key_of(key): key for _, each in slices for key in each.keys}.values())
+        batches = [keys[at : at + BATCH_KEYS] for at in range(0, len(keys), BATCH_KEYS)]
+        items = {key_of(item): item for batch in batches for item in await self._calls.get_many(batch)}
+        found = []
+        for position, each in slices:
+            chunks = [items[key_of(key)] for key in each.keys if key_of(key) in items]
+            for at, event in enumerate(unpacked_as_stored(each, chunks), position):
+                if after < at <= up_to:
+                    found.append(
+                        Notification(event.originator_id, event.originator_version, event.topic, event.state, id=at)
+                    )
+        return sorted(found, key=lambda each: each.id)
 
     async def _all_items(self, slices: Sequence[Slice]) -> dict[tuple[str, str], Item]:
         """Return all items by key. They exist, because their commit does; items that are not visible yet are fetched again."""

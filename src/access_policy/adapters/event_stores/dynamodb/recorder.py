@@ -20,6 +20,7 @@ from access_policy.adapters.event_stores.dynamodb.calls import Calls
 from access_policy.adapters.event_stores.dynamodb.log import Log
 from access_policy.adapters.event_stores.dynamodb.streams import NO_LATER, Streams
 from access_policy.adapters.event_stores.dynamodb.table import require_table
+from access_policy.adapters.event_stores.log_rows import LogRow
 
 OPENING_S: Final = 30.0  # includes loading the SDK and finding its credentials
 
@@ -79,6 +80,10 @@ class DynamoDbRecorder(ApplicationRecorder):
         after = 0 if start is None else start - 1 if inclusive_of_start else start
         up_to = NO_LATER if stop is None else stop
         return self._run(self._log.select(after=max(after, 0), up_to=up_to, limit=limit, names=topics))
+
+    def rows_as_stored(self, after: int, limit: int, up_to: int) -> list[LogRow]:
+        found = self._run(self._log.select_as_stored(after=after, up_to=up_to, limit=limit))
+        return [(each.id, str(each.originator_id), each.originator_version, each.topic, each.state) for each in found]
 
     def max_notification_id(self) -> int | None:
         return self._run(self._log.look_for_end()) or None

@@ -1,0 +1,80 @@
+"""Chain the log behind its writers: read what is stored, in log order, and append a link to the chain of each tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from access_policy.application.audit.linking import head_of, links_of, sealed
+from access_policy.application.backoff import Backoff
+from access_policy.application.ports.audit_chains import AuditChains, AuditSeals, ExportedHeads
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.raw_log import RawLog
+
+log = logging.getLogger(__name__)
+
+POLL_S = 1.0  # events that are younger than this may not be chained yet
+BATCH = 500  # events
+BREATH = 3.0  # after a full batch the chainer rests this many times as long as the batch took,
+BREATH_MAX_S = 1.0  # but not longer than this
+RESTART_FIRST_S = 0.5
+RESTART_LONGEST_S = 30.0
+
+
+class AuditChainer:
+    """Several processes may chain one log: each batch goes on from the stored position, and of two that chain the same events
+    one has no effect."""
+
+    def __init__(
+        self, store: RawLog, chains: AuditChains, seals: AuditSeals, clock: Clock, *, poll_s: float = POLL_S
+    ) -> None:
+        self._log = store
+        self._chains = chains
+        self._seals = seals
+        self._clock = clock
+        self._poll_s = poll_s
+
+    async def run(self) -> None:
+        """Chain until cancelled. A streak of failures is logged once."""
+        backoff = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S)
+        while True:
+            try:
+                await self.catch_up(at_ease=True)
+            except Exception:
+                if backoff.failures == 0:
+                    log.exception("the audit chain waits and tries again")
+                await asyncio.sleep(backoff.next_s())
+            else:
+                backoff.reset()
+                await asyncio.sleep(self._poll_s)
+
+    async def catch_up(self, *, at_ease: bool = False) -> int:
+        """Chain all events that are in the log now. Return the position reached. Raises `StoreUnavailable`."""
+        state = await self._chains.state()
+        last = await self._log.last_position()
+        reached, heads = state.reached, {tenant_id: each.head for tenant_id, each in state.heads.items()}
+        while reached < last:
+            began = time.monotonic()
+            batch = await self._log.read_raw(after=reached, limit=BATCH, up_to=last)
+            end = batch[-1].position if len(batch) == BATCH else last
+            links = await asyncio.to_thread(links_of, batch, dict(heads), self._seals, now=self._clock.now())
+            new = {link.tenant_id: head_of(link) for link in links}
+            seals = [sealed(head, self._seals) for head in new.values()]
+            if not await self._chains.extend(links, seals, after=reached, reached=end):
+                return await self.catch_up(at_ease=at_ease)
+            reached, heads = end, heads | new
+            if at_ease and len(batch) == BATCH:
+                await asyncio.sleep(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
+        return reached
+
+    async def lag(self) -> int:
+        """The number of positions that are not chained yet. Raises `StoreUnavailable`."""
+        return max(0, await self._log.last_position() - (await self._chains.state()).reached)
+
+    async def export_heads(self) -> ExportedHeads:
+        """The heads of all chains, with everything chained that is in the log now. Raises `StoreUnavailable`."""
+        await self.catch_up()
+        state = await self._chains.state()
+        heads = {tenant_id: each.head for tenant_id, each in state.heads.items()}
+        return ExportedHeads(exported_at=self._clock.now(), reached=state.reached, heads=heads)

@@ -1,0 +1,185 @@
+"""Verify the chain: compare what is stored with what was chained, and the chain with its heads."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from access_policy.application.audit.findings import Finding, Manipulation, Verification
+from access_policy.application.audit.linking import BEGINNING, digest_of, hash_of, seal_of
+from access_policy.application.ports.audit_chains import (
+    AuditChains,
+    AuditSeals,
+    Chained,
+    ChainHead,
+    ChainState,
+    ExportedHeads,
+    Link,
+)
+from access_policy.application.ports.raw_log import RawLog, StoredBytes
+from access_policy.application.streams import tenant_of
+from access_policy.domain.ids import TenantId
+
+BATCH = 500  # events
+LINKS_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerifier:
+    """Reads the whole log and all chains once, in parts. The service may keep running."""
+
+    log: RawLog
+    chains: AuditChains
+    seals: AuditSeals
+
+    async def verify(self, exported: ExportedHeads | None = None) -> Verification:
+        """Compare also with heads that were exported earlier: only they reveal a chain whose end was removed together with
+        the events. Raises `StoreUnavailable`."""
+        state = await self.chains.state()
+        found = Verification(state.reached)
+        known = state.tenants | state.heads.keys() | (exported.heads.keys() if exported is not None else set())
+        walks = {
+            tenant_id: _Walk(tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id))
+            for tenant_id in sorted(known)
+        }
+        found.chains = sorted(known)
+        await self._compare(walks, state, found)
+        for walk in walks.values():
+            await walk.end()
+        found.unchained = max(0, await self.log.last_position() - state.reached)
+        return found
+
+    async def _compare(self, walks: dict[TenantId, _Walk], state: ChainState, found: Verification) -> None:
+        after = 0
+        while batch := await self.log.read_damaged(after=after, limit=BATCH, up_to=state.reached):
+            for stored in batch:
+                tenant_id = tenant_of(stored.stream)
+                if tenant_id not in walks:
+                    walks[tenant_id] = _Walk(tenant_id, self.chains, self.seals, state, found)
+                await walks[tenant_id].compare(stored)
+                found.events += 1
+            after = batch[-1].position
+
+
+def _head_in(exported: ExportedHeads | None, tenant_id: TenantId) -> ChainHead | None:
+    return None if exported is None else exported.heads.get(tenant_id)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk along a tenant's chain, beside the tenant's stored events."""
+
+    tenant_id: TenantId
+    chains: AuditChains
+    seals: AuditSeals
+    state: ChainState
+    found: Verification
+    exported: ChainHead | None = None
+    _expected: deque[Chained] = field(default_factory=deque)
+    _missing: list[int] = field(default_factory=list)
+    _at: ChainHead | None = None  # the last link read
+    _has_exported: bool = False
+    _is_over: bool = False
+
+    async def compare(self, stored: StoredBytes) -> None:
+        while (expected := await self._next()) is not None and expected.position < stored.position:
+            self._missing.append(self._expected.popleft().position)
+        self._tell_missing(Manipulation.DELETED)
+        if expected is None or expected.position > stored.position:
+            text = f"the event at position {stored.position} of {stored.stream} is not in the chain"
+            self._tell(Manipulation.INSERTED, text, stored.position)
+            return
+        self._expected.popleft()
+        if digest_of(stored) != expected.digest:
+            text = f"the event at position {stored.position}, number {stored.version} of {stored.stream}, was changed"
+            self._tell(Manipulation.EDITED, text, stored.position)
+
+    async def end(self) -> None:
+        """All stored events have been compared: what is still expected is missing at the end."""
+        while await self._next() is not None:
+            self._missing.append(self._expected.popleft().position)
+        self._tell_missing(Manipulation.TRUNCATED)
+        self._compare_with_head()
+        self._compare_with_exported()
+
+    async def _next(self) -> Chained | None:
+        if not self._expected and not self._is_over:
+            after = 0 if self._at is None else self._at.number
+            links = await self.chains.links(self.tenant_id, after=after, limit=LINKS_AT_ONCE)
+            self._is_over = len(links) < LINKS_AT_ONCE
+            for link in links:
+                if link.entries and link.entries[0].position > self.state.reached and self._is_behind_head(link):
+                    self._is_over = True  # chained since the verification began
+                    break
+                self._take(link)
+            return await self._next()
+        return self._expected[0] if self._expected else None
+
+    def _is_behind_head(self, link: Link) -> bool:
+        stored = self.state.heads.get(self.tenant_id)
+        return stored is None or link.number > stored.head.number
+
+    def _take(self, link: Link) -> None:
+        before, number, total, position = (
+            (BEGINNING, 0, 0, 0)
+            if self._at is None
+            else (self._at.hash, self._at.number, self._at.total, self._at.position)
+        )
+        self.found.links += 1
+        positions = [position, *(each.position for each in link.entries)]
+        ascend = all(one < next_one for one, next_one in pairwise(positions))
+        if link.number != number + 1:
+            self._tell(Manipulation.REWRITTEN, f"links {number + 1} to {link.number - 1} of the chain are missing")
+        elif link.hash != hash_of(link, before, self.seals):
+            self._tell(Manipulation.REWRITTEN, f"link {link.number} of the chain was changed, or the one before it")
+        elif not link.entries or not ascend or link.total != total + len(link.entries):
+            self._tell(Manipulation.REWRITTEN, f"link {link.number} of the chain does not follow the one before it")
+        if self.exported is not None and (link.number, link.hash) == (self.exported.number, self.exported.hash):
+            self._has_exported = True
+        self._expected.extend(link.entries)
+        self._at = ChainHead(
+            tenant_id=self.tenant_id, number=link.number, total=link.total, position=max(positions), hash=link.hash
+        )
+
+    def _compare_with_head(self) -> None:
+        stored = self.state.heads.get(self.tenant_id)
+        number = 0 if self._at is None else self._at.number
+        if stored is None:
+            if number:
+                self._tell(Manipulation.REWRITTEN, "the chain has no stored head")
+            return
+        if stored.seal != seal_of(stored.head, self.seals):
+            self._tell(Manipulation.REWRITTEN, "the stored head of the chain was changed")
+        elif number < stored.head.number:
+            text = f"the chain ends at link {number}, and its stored head is link {stored.head.number}"
+            self._tell(Manipulation.TRUNCATED, text)
+        elif self._at != stored.head:
+            self._tell(Manipulation.REWRITTEN, f"link {number} of the chain is not its stored head")
+
+    def _compare_with_exported(self) -> None:
+        if self.exported is None or self._has_exported:
+            return
+        number = 0 if self._at is None else self._at.number
+        if number < self.exported.number:
+            text = f"the chain ends at link {number}, and the exported head is link {self.exported.number}"
+            self._tell(Manipulation.TRUNCATED, text)
+        else:
+            text = f"link {self.exported.number} of the chain is not the one of the exported head"
+            self._tell(Manipulation.REWRITTEN, text)
+
+    def _tell_missing(self, kind: Manipulation) -> None:
+        if not self._missing:
+            return
+        first, last, count = self._missing[0], self._missing[-1], len(self._missing)
+        where = (
+            f"the event at position {first} is" if count == 1 else f"{count} events at positions {first} to {last} are"
+        )
+        at_end = " at the end of the log" if kind is Manipulation.TRUNCATED else ""
+        self._tell(kind, f"{where} missing{at_end}", first, last)
+        self._missing.clear()
+
+    def _tell(self, kind: Manipulation, text: str, first: int | None = None, last: int | None = None) -> None:
+        self.found.add(
+            Finding(tenant_id=self.tenant_id, kind=kind, text=text, first=first, last=first if last is None else last)
+        )

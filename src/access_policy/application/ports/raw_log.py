@@ -1,0 +1,32 @@
+"""The log as it is stored: bytes, which nobody has to be able to decode."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from access_policy.application.ports.event_store import StreamId
+
+
+class StoredBytes(NamedTuple):
+    """An event as the store keeps it. `position` is that in the log, `version` that in its stream."""
+
+    position: int
+    stream: StreamId
+    version: int
+    name: str
+    state: bytes
+
+
+class RawLog(Protocol):
+    async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:
+        """At most `limit` stored events with positions in `(after, up_to]`, ascending. Raises `StoreUnavailable`."""
+        ...
+
+    async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:
+        """As `read_raw`, of a log that somebody may have damaged: what is missing stays out, where `read_raw` may wait for
+        it. Raises `StoreUnavailable`."""
+        ...
+
+    async def last_position(self) -> int:
+        """The position of the last committed event; 0 for an empty log. Raises `StoreUnavailable`."""
+        ...
