@@ -7,9 +7,8 @@ from dependency_injector import containers, providers
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.application.charger_events import ChargerEventDispatcher
-from access_policy.containers.chargers import Chargers, tls_kind
 from access_policy.containers.auditing import Auditing
-from access_policy.containers.chargers import Chargers
+from access_policy.containers.chargers import Chargers, tls_kind
 from access_policy.containers.commands import Commands
 from access_policy.containers.deciding import Deciding
 from access_policy.containers.identity import Identities

@@ -111,9 +111,7 @@ async def test_verify_log_truncated_with_its_chain_is_found_against_the_exported
         ("UPDATE audit_heads SET total = total + 1 WHERE tenant_id = 'acme'", Manipulation.REWRITTEN),
     ],
 )
-async def test_verify_changed_chain_is_found(
-    audited_in_sql: AuditedLog, statement: str, kind: Manipulation
-) -> None:
+async def test_verify_changed_chain_is_found(audited_in_sql: AuditedLog, statement: str, kind: Manipulation) -> None:
     rows(audited_in_sql.records, "audit", statement)
 
     assert kind in {each.kind for each in (await audited_in_sql.verify()).findings}
