@@ -1,4 +1,4 @@
-"""The audit chain: per tenant a chain of links, each of which covers some stored events, and a head (ADR 0028)."""
+"""The audit chain: per tenant a chain of links, each of which covers some stored events, and a head (ADR 0029)."""
 
 from __future__ import annotations
 
