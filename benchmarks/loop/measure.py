@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from access_policy.adapters.event_intake.messages import read
 from access_policy.application.deciding.attempts import AccessAttempt
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.entrypoints.cli import app as command_line
@@ -102,9 +102,9 @@ async def _started(settings: Settings, holds: Holds, rows: Rows, name: str) -> A
 
 
 def _scene(kind: str, service: Service, chargers: int, vehicles: int) -> Scene:
-    token = service.container.stores.tokens().issue(
-        TenantId(TENANT), Role.ADMIN, subject="bench", ttl=timedelta(hours=3)
-    )
+    tokens, for_long = service.container.stores.tokens(), timedelta(hours=3)
+    token = tokens.issue(TenantId(TENANT), Role.ADMIN, subject="bench", ttl=for_long)
+    installation = tokens.issue(NO_TENANT, Role.INSTALLATION, subject="bench", ttl=for_long)
     client = httpx.Client(
         base_url=f"http://127.0.0.1:{service.http_port}",
         headers={"Authorization": f"Bearer {token}"},
@@ -112,8 +112,8 @@ def _scene(kind: str, service: Service, chargers: int, vehicles: int) -> Scene:
         trust_env=False,
     )
     if kind == "demo":
-        return Scene(client, DEMO_DEPOT, CHARGERS[0].charger_id, len(CHARGERS), vehicles)
-    return Scene(client, "depot-0", "charger-0", chargers, vehicles)
+        return Scene(client, DEMO_DEPOT, CHARGERS[0].charger_id, len(CHARGERS), vehicles, installation=installation)
+    return Scene(client, "depot-0", "charger-0", chargers, vehicles, installation=installation)
 
 
 def _set_up(kind: str, service: Service, scene: Scene) -> None:

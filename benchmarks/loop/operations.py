@@ -249,10 +249,23 @@ def send(method: str, path: str, *ok: int, **body: object) -> Drive:
     return lambda s: s.ask(method, path.format(s=s, **s.made), body or None, ok=ok)
 
 
+def of_the_installation(method: str, path: str, **body: object) -> Drive:
+    """With the installation's token."""
+
+    def drive(s: Scene) -> object:
+        headers = {"Authorization": f"Bearer {s.installation}"}
+        return s.ask(method, path.format(s=s, **s.made), body or None, headers=headers)
+
+    return drive
+
+
 OPERATIONS: dict[str, Drive] = {
     "healthz": get("/healthz"),
     "readyz": get("/readyz", 503),
-    "metrics": get("/metrics"),
+    "metrics": of_the_installation("GET", "/metrics"),
+    "put_tenant": of_the_installation("PUT", "/v1/tenants/more-{s.number}", name="One more"),
+    "get_tenant": of_the_installation("GET", "/v1/tenants/more-{s.number}"),
+    "list_tenants": of_the_installation("GET", "/v1/tenants?limit=200"),
     "put_depot": put_depot,
     "get_depot": get("/v1/depots/{s.depot}"),
     "list_depots": get("/v1/depots"),

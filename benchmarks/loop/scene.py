@@ -20,7 +20,7 @@ class Unexpected(Exception):
 @dataclass
 class Scene:
     """`charger` is connected, and its depot has all `chargers`. `number` counts the runs of each operation, so that a run makes
-    something of its own; `made` is what an earlier operation made, by its name."""
+    something of its own; `made` is what an earlier operation made, by its name; `installation` is a token."""
 
     client: httpx.Client
     depot: str
@@ -28,6 +28,7 @@ class Scene:
     chargers: int
     vehicles: int
     number: int = 0
+    installation: str = ""
     made: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: Any = None, *, ok: Iterable[int] = (), **more: Any) -> httpx.Response:

@@ -24,6 +24,7 @@ from access_policy.application.commands import (
     put_charger,
     put_depot,
     put_profile,
+    put_tenant,
     put_vehicle,
     reinstate_vehicle,
     remove_calendar,
@@ -48,6 +49,7 @@ from access_policy.application.repositories.charge_point_claims import ChargePoi
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
 from access_policy.domain.charger_access_policy.events import ChargerRegistered
@@ -222,6 +224,7 @@ class Office:
             remove_vehicle.RemoveVehicle: remove_vehicle.RemoveVehicleHandler(registry, self.vault),
             put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry),
             end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
+            put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
             arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(enrolments, self.policies, clock),

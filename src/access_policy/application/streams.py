@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from access_policy.application.ports.event_store import StreamId
 from access_policy.domain.ids import AttemptId, ChargePointId, ChargerId, DepotId, TenantId
+from access_policy.domain.tenants.tenant import INSTALLATION
 
 
 def depot_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
@@ -52,7 +53,17 @@ def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
 
 def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
     """Belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
-    return StreamId(f"-/charge_point/{quote(charge_point_id, safe='')}")
+    return StreamId(f"{INSTALLATION}/charge_point/{quote(charge_point_id, safe='')}")
+
+
+def tenant_stream(tenant_id: TenantId) -> StreamId:
+    """The tenant's record."""
+    return StreamId(f"{tenant_id}/tenant/record")
+
+
+def erasure_stream(tenant_id: TenantId) -> StreamId:
+    """Belongs to the installation: it is what remains of an erased tenant."""
+    return StreamId(f"{INSTALLATION}/tenant_erasure/{tenant_id}")
 
 
 def tenant_of(stream: StreamId) -> TenantId:

@@ -28,6 +28,7 @@ from access_policy.application.commands.put_profile import (
     PutProfileHandler,
     RemoveProfileHandler,
 )
+from access_policy.application.commands.put_tenant import PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
@@ -45,6 +46,7 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import Handler, retrying
 
@@ -72,6 +74,10 @@ class Commands(containers.DeclarativeContainer):
     change_policy = providers.Singleton(ChangePolicy, policies, clock)
     change_registry = providers.Singleton(ChangeRegistry, registries, clock)
     chargers_follow = providers.Singleton(ChargersFollow, depots, policies, deciding.view, clock)
+
+    # --- tenants -----------------------------------------------------------------------------------------------------
+    tenants = providers.Singleton(Tenants, stores.store)
+    put_tenant = command(PutTenantHandler, tenants, clock)
 
     # --- depots and chargers -----------------------------------------------------------------------------------------
     put_depot = command(PutDepotHandler, depots, chargers_follow, clock)

@@ -40,6 +40,7 @@ from access_policy.domain.ids import (
 )
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 
@@ -142,6 +143,8 @@ AGREEMENT_TERMS = Agreement(
 
 _DEPOT_SETTINGS = depot.DepotSettings(name="North", time_zone="Europe/Berlin", language="de", longest_override_days=14)
 _IDENTIFIER = registry.VehicleIdentifier(ref=REF, sealed="v1.0011223344556677.AAECAw==")
+
+TENANT_DESCRIPTION = tenant.TenantDescription(name="Acme Depots", data_region="eu-central-1")
 
 SAMPLES: tuple[object, ...] = (
     access.AccessAllowed(lineage=LINEAGE, reason=Reason.OBSERVED, would_deny=Reason.AGREEMENT_NOT_NOW, valid_until=END),
@@ -319,6 +322,15 @@ SAMPLES: tuple[object, ...] = (
     policy.ModeScheduleAmended(charger_id=BAY, rule=MODE_RULE),
     policy.ModeScheduleWithdrawn(charger_id=BAY, rule_id=RULE),
     policy.ModeScheduled(charger_id=BAY, rule=MODE_RULE),
+    erasure.TenantErased(
+        tenant_id=TENANT,
+        erasure_id="erasure-1",
+        removed=(erasure.RemovedFrom(place="stored_events", rows=12),),
+        statement="e30.e30.c2ln",
+    ),
+    erasure.TenantErasureBegun(tenant_id=TENANT, erasure_id="erasure-1"),
+    tenant.TenantAmended(tenant_id=TENANT, description=TENANT_DESCRIPTION),
+    tenant.TenantRegistered(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     registry.AgreementAmended(agreement=AGREEMENT_TERMS),
     registry.AgreementEnded(agreement_id=AGREEMENT, ended_at=END),
     registry.AgreementRecorded(agreement=AGREEMENT_TERMS),

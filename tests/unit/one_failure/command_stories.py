@@ -34,6 +34,7 @@ from access_policy.application.commands.put_profile import (
     RemoveProfile,
     RemoveProfileHandler,
 )
+from access_policy.application.commands.put_tenant import PutTenant, PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicle, PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle, ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendar, RemoveCalendarHandler
@@ -60,6 +61,7 @@ from access_policy.domain.ids import (
     OverrideId,
     RuleId,
 )
+from access_policy.domain.tenants.tenant import TenantDescription
 from access_policy.domain.vehicle_registry.errors import VehicleUnknown
 from access_policy.domain.vehicle_registry.events import AccessClass
 from tests.support.builders import BAY, FREEVEND, MANAGED, NOON, NORTH, PARTNER, VAN, agreement, holiday, own
@@ -142,9 +144,13 @@ def story(
 
 
 MANY = (*DEPOT, other_bay(), third_bay())
+PUT_TENANT = PutTenant(tenant_id=ACME, description=TenantDescription(name="Acme"))
+RENAMED = TenantDescription(name="Acme Depots", data_region="eu-central-1")
 NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
 
 COMMANDS: tuple[Story, ...] = (
+    story("register a tenant", PutTenantHandler, (), asks(PUT_TENANT)),
+    story("rename a tenant", PutTenantHandler, (PUT_TENANT,), asks(replace(PUT_TENANT, description=RENAMED))),
     story("register a depot", PutDepotHandler, (), asks(putting_depot())),
     story("correct a depot's time zone", PutDepotHandler, MANY, asks(putting_depot(time_zone="Europe/Paris"))),
     story("put a calendar", PutCalendarHandler, MANY, asks(calendar("2026-12-25 Christmas"))),

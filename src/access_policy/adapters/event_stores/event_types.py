@@ -11,6 +11,7 @@ from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
+from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
 
 EVENT_TYPES: Final[tuple[type, ...]] = (
@@ -62,6 +63,10 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     policy.ModeScheduleAmended,
     policy.ModeScheduleWithdrawn,
     policy.ModeScheduled,
+    erasure.TenantErased,
+    erasure.TenantErasureBegun,
+    tenant.TenantAmended,
+    tenant.TenantRegistered,
     registry.AgreementAmended,
     registry.AgreementEnded,
     registry.AgreementRecorded,

@@ -39,6 +39,7 @@ class _Header(_Part, frozen=True):
     shape: str
     position: int
     anchor: Anchor
+    erased: tuple[TenantId, ...] = ()
 
 
 class _Owners(_Part, frozen=True):
@@ -132,7 +133,7 @@ def _put(file: BinaryIO, part: _Part, checksum: int) -> int:
 
 
 def _parts(state: ViewState) -> Iterator[_Part]:
-    yield _Header(SHAPE, state.position, state.anchor)
+    yield _Header(SHAPE, state.position, state.anchor, state.erased)
     for owners in _batches(state.owners):
         yield _Owners(owners)
     for tenant in state.tenants:
@@ -207,7 +208,8 @@ def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
                 tenants[-1][3].extend(part.items)
             case _:
                 raise SnapshotUnreadable("its records are in an invalid order")
-    return ViewState(header.position, header.anchor, tuple(owners), tuple(_tenant(*each) for each in tenants))
+    states = tuple(_tenant(*each) for each in tenants)
+    return ViewState(header.position, header.anchor, tuple(owners), states, header.erased)
 
 
 def _tenant(

@@ -305,6 +305,13 @@ AGREEMENTS = _table(
     Column("version", BigInteger),
 )
 
+TENANTS = _table(
+    "tenants",
+    *(Column(name, TEXT) for name in ("name", "data_region")),
+    *(Column(name, Instant) for name in ("created_at", "erased_at")),
+    Column("version", BigInteger),
+)
+
 BOOKKEEPING = MetaData()
 
 POSITIONS = Table(

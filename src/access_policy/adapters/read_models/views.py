@@ -39,6 +39,7 @@ from access_policy.adapters.read_models.tables import (
     FAULTS,
     MODE_CHANGES,
     PIN_LOCKOUTS,
+    TENANTS,
     VEHICLE_IDENTIFIERS,
     VEHICLES,
 )
@@ -59,6 +60,14 @@ POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 class SqlViews:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    # --- tenants -----------------------------------------------------------------------------------------------------
+
+    async def tenant(self, tenant_id: TenantId) -> Row | None:
+        return await self._one(_of(TENANTS, tenant_id))
+
+    async def tenants(self, *, cursor: str | None, limit: int) -> Page:
+        return await self._by_id(select(TENANTS), TENANTS, "tenant_id", cursor, limit)
 
     # --- depots and chargers -----------------------------------------------------------------------------------------
 

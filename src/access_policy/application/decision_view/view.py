@@ -23,6 +23,7 @@ from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, TenantId
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
+from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
@@ -39,7 +40,10 @@ _PROFILE = CapabilityProfileEvent.__args__
 _CONDITION = ConditionEvent.__args__
 TYPES: frozenset[str] = frozenset(
     event.TYPE
-    for event in (*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, ChargePointClaimed, ChargePointReleased)
+    for event in (
+        *(*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION),
+        *(ChargePointClaimed, ChargePointReleased, TenantErasureBegun, TenantErased),
+    )
 )
 
 ChargerListener = Callable[[ChargerKey], None]
@@ -130,6 +134,7 @@ class DecisionView:
         self._anchor: Anchor | None = None
         self._tenants: dict[TenantId, TenantView] = {}
         self._owners: dict[ChargePointId, ChargerKey] = {}
+        self._erased: set[TenantId] = set()
         self._on_policy_change: list[ChargerListener] = []
 
     # --- questions ------------------------------------------------------------------------------------------------
@@ -186,6 +191,10 @@ class DecisionView:
             if view.policy.settings.depot_id == depot_id and view.policy.retired_at is None
         ]
 
+    def is_erased(self, tenant_id: TenantId) -> bool:
+        """Whether the tenant was erased, or is being erased: its id is not used again."""
+        return tenant_id in self._erased
+
     def on_policy_change(self, listener: ChargerListener) -> None:
         """Call `listener` after each event of a charger's policy, and of its profile."""
         self._on_policy_change.append(listener)
@@ -208,12 +217,15 @@ class DecisionView:
             for tenant_id, tenant in self._tenants.items()
         )
         owners = tuple((charge_point_id, *owner) for charge_point_id, owner in self._owners.items())
-        return ViewState(position=self.position, anchor=self._anchor, owners=owners, tenants=tenants)
+        return ViewState(
+            position=self.position, anchor=self._anchor, owners=owners, tenants=tenants, erased=tuple(self._erased)
+        )
 
     def restore(self, state: ViewState) -> None:
         """Continue from `state`; the view must be empty."""
         self.position, self._anchor = state.position, state.anchor
         self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
+        self._erased = set(state.erased)
         for each in state.tenants:
             chargers = (
                 ChargerView(each.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
@@ -257,6 +269,13 @@ class DecisionView:
             self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
         elif isinstance(event, ChargePointReleased):
             self._owners.pop(event.charge_point_id, None)
+        elif isinstance(event, TenantErasureBegun | TenantErased):
+            self._forget_tenant(event.tenant_id)
+
+    def _forget_tenant(self, tenant_id: TenantId) -> None:
+        self._tenants.pop(tenant_id, None)
+        self._owners = {point: owner for point, owner in self._owners.items() if owner[0] != tenant_id}
+        self._erased.add(tenant_id)
 
     def _fold_profile(self, tenant_id: TenantId, event: CapabilityProfileEvent) -> None:
         tenant = self._tenant(tenant_id)

@@ -75,12 +75,14 @@ class TenantState:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """All events up to `position` are folded. `owners` are the claims of charge point ids."""
+    """All events up to `position` are folded. `owners` are the claims of charge point ids, `erased` the tenants whose ids are
+    not used again."""
 
     position: int
     anchor: Anchor
     owners: tuple[tuple[ChargePointId, TenantId, ChargerId], ...]
     tenants: tuple[TenantState, ...]
+    erased: tuple[TenantId, ...] = ()
 
 
 class ViewSnapshots(Protocol):

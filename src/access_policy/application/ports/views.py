@@ -55,6 +55,14 @@ class ReportFilter:
     charger_id: str | None = None
 
 
+class TenantRecords(Protocol):
+    """The records of all tenants, for the installation."""
+
+    async def tenant(self, tenant_id: TenantId) -> Row | None: ...
+
+    async def tenants(self, *, cursor: str | None, limit: int) -> Page: ...
+
+
 class Views(Protocol):
     async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None: ...
 

@@ -10,6 +10,7 @@ from access_policy.application.projections.depots import DEPOTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from access_policy.application.projections.pin_lockouts import PIN_LOCKOUTS
+from access_policy.application.projections.tenants import TENANTS
 from access_policy.application.projections.vehicle_directory import VEHICLE_DIRECTORY
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -21,4 +22,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     VEHICLE_DIRECTORY,
     PIN_LOCKOUTS,
     DENIED_IDENTIFIERS,
+    TENANTS,
 )

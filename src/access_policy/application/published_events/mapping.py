@@ -19,6 +19,7 @@ from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
 
@@ -46,6 +47,10 @@ INTERNAL: Final[Mapping[type, str]] = {
     policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
+    erasure.TenantErased: "the installation's own record; nobody may learn of a tenant from the bus of another",
+    erasure.TenantErasureBegun: "the installation's own record; nobody may learn of a tenant from the bus of another",
+    tenant.TenantAmended: "tenants are the installation's master data",
+    tenant.TenantRegistered: "tenants are the installation's master data",
 }
 
 

@@ -31,6 +31,7 @@ from access_policy.entrypoints.cli import (
     registry,
     rules,
     running,
+    tenants,
     vehicles,
     what_if,
 )
@@ -131,6 +132,7 @@ def connect(
 
 for module in (running, databases, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
+app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
 app.add_typer(chargers.app, name="chargers", help="Chargers and their status")

@@ -6,7 +6,7 @@ import ssl
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,14 +18,16 @@ import msgspec
 import typer
 from rich.console import Console
 
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.instants import is_far_future
 from access_policy.entrypoints.cli.quoting import printable, segment
 from access_policy.entrypoints.cli.running import signed_token, span_of
+from access_policy.entrypoints.cli.unknown_tenants import unknown_tenant
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 
 TIMEOUT_S = 60.0
 PAGE = 200
+TENANTS = "/v1/tenants"
 
 Document = Any
 
@@ -181,7 +183,30 @@ class Session:
             self.refuse("no token; give --token, or on the service's own machine --as-tenant (and --keys-of DIRECTORY)")
         self.token = signed_token(Path(self.data), self.tenant, self.role)
         self.signed = True
+        self._refuse_unknown(self.tenant)
         return self.token
+
+    def _refuse_unknown(self, tenant: str) -> None:
+        """End the command if there are tenants, and this is none of them. The first tenant of an installation needs no
+        record. A service that takes no tokens of these keys refuses the command by itself.
+        """
+        asking = replace(self, token=None).as_installation()
+        if asking.find(TENANTS, limit=1) is None:
+            return
+        found = asking.find(f"{TENANTS}/{segment(tenant)}")
+        if found is not None and found["erased_at"] is not None:
+            self.refuse(f"the tenant {printable(tenant)} was erased at {found['erased_at']}")
+        if found is None:
+            known = [each["tenant_id"] for each in asking.pages(TENANTS, None) if each["erased_at"] is None]
+            if known:
+                self.refuse(unknown_tenant(tenant, known))
+
+    def as_installation(self) -> Session:
+        """The same service with a token of the installation: the given one, or one signed with the keys."""
+        token = self.token or signed_token(Path(self.data), NO_TENANT, Role.INSTALLATION)
+        other = replace(self, token=token)
+        other.__dict__["_client"] = self._client
+        return other
 
     def _end_with_problem(self, response: httpx.Response) -> NoReturn:
         """End the command with the response's problem document."""

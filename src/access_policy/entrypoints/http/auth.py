@@ -58,12 +58,14 @@ class Allowed:
     def __init__(self, roles: Iterable[Role]) -> None:
         self.roles = frozenset(roles)
 
-    async def __call__(self, caller: Caller) -> None:
+    async def __call__(self, request: Request, caller: Caller) -> None:
         if caller.role not in self.roles:
             needed = ", ".join(sorted(self.roles))
             raise ApiProblem(
                 HTTPStatus.FORBIDDEN, "role-too-small", f"This operation requires one of the roles {needed}."
             )
+        if container_of(request).deciding.view().is_erased(caller.tenant_id):
+            raise ApiProblem(HTTPStatus.FORBIDDEN, "tenant-erased", "The tenant of this token was erased.")
 
 
 def requires(roles: Iterable[Role]) -> list[Any]:

@@ -88,6 +88,7 @@ async def _process(request: Request) -> ServingProcess:
 
 Process = Annotated[ServingProcess, Depends(_process)]
 Clock = Annotated[clock.Clock, provided(lambda c: c.clock)]
+TenantRecords = Annotated[views.TenantRecords, provided(lambda c: c.read_side.views)]
 Views = Annotated[views.Views, provided(lambda c: c.read_side.views)]
 DecisionView = Annotated[view.DecisionView, provided(lambda c: c.deciding.view)]
 Policies = Annotated[ChargerAccessPolicies, provided(lambda c: c.deciding.policies)]

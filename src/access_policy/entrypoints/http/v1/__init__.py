@@ -25,6 +25,7 @@ from access_policy.entrypoints.http.v1 import (
     registry_imports,
     reports,
     sessions,
+    tenants,
     timelines,
     vehicles,
     what_if,
@@ -56,4 +57,5 @@ ROUTERS = (
     profiles.router,
     probe.router,
     events.router,
+    tenants.router,
 )

@@ -1,0 +1,35 @@
+"""All tenants' records, and their erasures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from access_policy.application.context import Context, enveloped
+from access_policy.application.ports.event_store import Append, EventStore
+from access_policy.application.repositories import Committed
+from access_policy.application.streams import erasure_stream, tenant_stream
+from access_policy.domain.ids import TenantId
+from access_policy.domain.tenants import erasure, tenant
+from access_policy.domain.tenants.erasure import Erasures
+from access_policy.domain.tenants.tenant import Tenant, TenantEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    store: EventStore
+
+    async def find(self, tenant_id: TenantId) -> Tenant | None:
+        return tenant.fold(recorded.event for recorded in await self.store.load(tenant_stream(tenant_id)))
+
+    async def erasures(self, tenant_id: TenantId) -> Erasures:
+        return erasure.fold(recorded.event for recorded in await self.store.load(erasure_stream(tenant_id)))
+
+    async def record(
+        self, context: Context, events: tuple[TenantEvent, ...], *, expected_version: int, now: datetime
+    ) -> Committed:
+        """The context is the tenant's. Raises `VersionConflict` or `StoreUnavailable`."""
+        if not events:
+            return Committed(expected_version, 0)
+        append = Append(tenant_stream(context.tenant_id), expected_version, enveloped(context, events, now=now))
+        return Committed(expected_version + len(events), await self.store.append([append]))
