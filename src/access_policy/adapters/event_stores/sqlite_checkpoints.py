@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 CHECKPOINT_BYTES: Final = 4 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
 RESTART_PAGES: Final = 16_000  # and one of so many pages begins anew: writers wait until the last of them are copied
+LEFT_PAGES_MAX: Final = 2_000  # more than these cannot be copied yet while a long reader, such as a backup, needs them
 BUSY_MS: Final = 200  # for a lock; the next turn tries again
 
 
@@ -55,8 +56,8 @@ class Checkpoints:
         try:
             with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
                 connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-                _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if pages >= RESTART_PAGES:
+                _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if pages >= RESTART_PAGES and pages - copied <= LEFT_PAGES_MAX:
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         except sqlite3.Error as trouble:
             if not self._has_failed:

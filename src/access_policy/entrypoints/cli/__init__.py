@@ -20,6 +20,7 @@ from access_policy.entrypoints.cli import (
     access,
     agreements,
     audit,
+    backups,
     chargers,
     databases,
     depots,
@@ -130,7 +131,7 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, databases, overview, access, what_if, overrides):
+for module in (running, databases, backups, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")

@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
+
+LOCK: Final = "serving.lock"
 
 
 class NotAllowed(Exception):
@@ -68,7 +70,7 @@ def alone_in(directory: Path) -> Iterator[None]:
     Raises `NotAllowed` when another process has the lock. The lock ends with the process, however it ends.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "serving.lock").open("w") as lock:
+    with (directory / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
@@ -76,3 +78,25 @@ def alone_in(directory: Path) -> Iterator[None]:
                 f"Another process serves from {directory}. End it, or give this one a name of its own with --instance."
             ) from taken
         yield
+
+
+def serving_in(data: Path) -> list[Path]:
+    """The directories in `data` from which a process serves now."""
+    return [lock.parent for lock in sorted((*data.glob(LOCK), *data.glob(f"*/{LOCK}"))) if _is_locked(lock)]
+
+
+def refuse_served(data: Path) -> None:
+    """Raises `NotAllowed` if a process serves from the data directory."""
+    if serving := serving_in(data):
+        raise NotAllowed(
+            f"A service is running from {serving[0]}. Stop it first, or name another directory with --data."
+        )
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

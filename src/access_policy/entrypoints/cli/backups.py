@@ -1,0 +1,100 @@
+"""`backup` and `restore`: the files of an installation, its keys among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from access_policy import __version__
+from access_policy.adapters.local_files.installation_files import InstallationFiles
+from access_policy.adapters.local_files.manifests import BackupUnusable, Manifest, Progress
+from access_policy.entrypoints.cli.running import Data, refuse, settings_of
+from access_policy.settings import Settings
+
+app = typer.Typer()
+
+Backup = Annotated[Path, typer.Argument(help="Directory of the backup")]
+
+
+@app.command()
+def backup(directory: Backup, data: Data = None) -> None:
+    """Back up the files and keys of the installation to a new directory, as they are at one moment. The service may run.
+
+    Whoever can read the backup can read every sealed value and sign tokens: protect it like the data directory.
+    """
+    from access_policy.adapters.clock import SystemClock
+    from access_policy.adapters.local_files.backups import write_backup
+
+    settings = settings_of(data=data)
+    try:
+        with _progress("Copying") as progress:
+            manifest = write_backup(
+                _files_of(settings), directory, program=__version__, now=SystemClock().now(), progress=progress
+            )
+    except (BackupUnusable, OSError) as error:
+        refuse(error)
+    _say(manifest, f"backed up to {directory}")
+    for line in _elsewhere(settings):
+        print(line)
+
+
+@app.command()
+def restore(directory: Backup, data: Data = None) -> None:
+    """Restore a backup to a data directory that does not exist or is empty. Nothing is changed if that fails."""
+    from access_policy.adapters.local_files.restoring import restore_backup
+    from access_policy.adapters.sql.migrations import Part, revisions
+    from access_policy.entrypoints.processes.safety import NotAllowed, refuse_served
+
+    settings = settings_of(data=data)
+    try:
+        refuse_served(settings.data)
+        with _progress("Checking") as progress:
+            manifest = restore_backup(
+                _files_of(settings), directory, schemas=revisions(Part.READ_MODELS), progress=progress
+            )
+    except (BackupUnusable, NotAllowed, OSError) as error:
+        refuse(error)
+    _say(manifest, f"restored to {settings.data}")
+    for line in _elsewhere(settings):
+        print(line)
+    print("Start the service; it brings the read models up to the end of the log.")
+
+
+def _files_of(settings: Settings) -> InstallationFiles:
+    log, read_models = settings.store_location, settings.read_models_location
+    return InstallationFiles(
+        settings.data,
+        log if isinstance(log, Path) else None,
+        read_models if isinstance(read_models, Path) else None,
+    )
+
+
+def _say(manifest: Manifest, done: str) -> None:
+    log = "" if manifest.position is None else f", the event log up to position {manifest.position}"
+    print(f"{len(manifest.files)} files ({manifest.size:,} bytes) {done}{log}")
+
+
+def _elsewhere(settings: Settings) -> Iterator[str]:
+    """The parts of the installation that are not in files."""
+    places = {
+        "events": settings.store_location,
+        "records": settings.records_location,
+        "read models": settings.read_models_location,
+    }
+    if parts := [part for part, place in places.items() if not isinstance(place, Path)]:
+        yield f"Not in files: {', '.join(parts)}. docs/operations.md says how to back up and restore them."
+
+
+@contextmanager
+def _progress(says: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(says, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
