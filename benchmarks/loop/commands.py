@@ -106,6 +106,9 @@ COMMANDS: dict[str, Line] = {
     "vehicles suspend": line("vehicles suspend cli-{s.number} --reason Lost"),
     "vehicles reinstate": line("vehicles reinstate cli-{s.number} --reason Found"),
     "vehicles remove": line("vehicles remove cli-{s.number}"),
+    "api-keys create": line("api-keys create display --with-role viewer"),
+    "api-keys list": line("api-keys list"),
+    "api-keys revoke": line("api-keys revoke {cli_key}"),
     "denied list": line("denied list"),
     "denied enrol": line("denied enrol {denied} --vehicle cli-enrolled --name Bus --own"),
     "enrolment arm": line("enrolment arm {s.charger}"),
@@ -119,4 +122,5 @@ COMMANDS: dict[str, Line] = {
     "rebuild-read-models": lambda s, d: ["rebuild-read-models", "--data", str(d.parent)],
 }
 KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception", "exception_id")}
+KEPT |= {"api-keys create": ("cli_key", "key_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id")}

@@ -111,6 +111,10 @@ def copy_policy(s: Scene) -> None:
     s.ask("POST", f"/v1/chargers/{s.charger}/copy-policy", {"charger_ids": "all"})
 
 
+def create_api_key(s: Scene) -> None:
+    s.made["api_key"] = s.ask("POST", "/v1/api-keys", {"name": "Display", "role": "viewer"}).json()["key_id"]
+
+
 def put_vehicle(s: Scene) -> None:
     body = {"name": f"One more {s.number}", "access_class": "own", "plate": f"B-Y {s.number}"}
     s.ask("PUT", f"/v1/vehicles/one-more-{s.number}", body)
@@ -323,4 +327,7 @@ OPERATIONS: dict[str, Drive] = {
     "remove_profile": send("DELETE", "/v1/profiles/own-{s.number}"),
     "probe_charger": send("POST", "/v1/chargers/{s.charger}/probe", 409, 502, 503, 504),
     "take_event": take_event,
+    "create_api_key": create_api_key,
+    "list_api_keys": get("/v1/api-keys"),
+    "revoke_api_key": send("DELETE", "/v1/api-keys/{api_key}"),
 }

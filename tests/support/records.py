@@ -14,6 +14,7 @@ from psycopg import sql
 from sqlalchemy import MetaData
 
 from access_policy.adapters.records import (
+    api_keys,
     audit_chains,
     charger_credentials,
     heartbeats,
@@ -33,6 +34,7 @@ from tests.support.postgres_server import Server, new_database
 
 MODULES = (
     audit_chains,
+    api_keys,
     charger_credentials,
     heartbeats,
     idempotency,

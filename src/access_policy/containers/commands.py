@@ -11,6 +11,7 @@ from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
+from access_policy.application.commands.create_api_key import CreateApiKeyHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
@@ -35,6 +36,7 @@ from access_policy.application.commands.remove_calendar import RemoveCalendarHan
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireChargerHandler
+from access_policy.application.commands.revoke_api_key import RevokeApiKeyHandler
 from access_policy.application.commands.rotate_password import RotatePasswordHandler
 from access_policy.application.commands.schedule_mode import ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
@@ -130,6 +132,10 @@ class Commands(containers.DeclarativeContainer):
     )
     arm_enrolment = command(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
+
+    # --- API keys ----------------------------------------------------------------------------------------------------
+    create_api_key = providers.Singleton(CreateApiKeyHandler, records.api_keys, depots, clock)
+    revoke_api_key = providers.Singleton(RevokeApiKeyHandler, records.api_keys, clock)
 
     # --- charging ----------------------------------------------------------------------------------------------------
     end_session = providers.Singleton(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.records.api_keys import SqlApiKeys
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
@@ -36,6 +37,7 @@ class Records(containers.DeclarativeContainer):
     stored_credentials = providers.Resource(SqlChargerCredentials, location.call("credentials"), keys.charger_passwords)
     credentials = providers.Singleton(RememberedCredentials, stored_credentials)
     idempotency = providers.Resource(SqlIdempotencyRecords, location.call("idempotency"), keys.vault)
+    api_keys = providers.Resource(SqlApiKeys, location.call("api_keys"))
     import_plans = providers.Resource(SqlImportPlans, location.call("import_plans"), keys.vault)
     lists_sent = providers.Resource(SqlListsSent, location.call("local_lists"))
     heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))

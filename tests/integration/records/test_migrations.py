@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from access_policy.adapters.records.api_keys import SqlApiKeys
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
@@ -28,6 +29,7 @@ from tests.support.records import METADATA, migrated_for_records
 from tests.support.stores import TEST_KEY
 
 OPENED = {
+    "api_keys": SqlApiKeys,
     "vault": lambda where: SqlVehicleVault(where, TEST_KEY),
     "credentials": lambda where: SqlChargerCredentials(where, TEST_KEY),
     "unknown_identifiers": lambda where: SqlUnknownIdentifiers(where, TEST_KEY, retention=30 * DAY),

@@ -20,6 +20,7 @@ from access_policy.application.commands.arm_enrolment import (
     CancelEnrolmentHandler,
 )
 from access_policy.application.commands.copy_policy import CopyPolicy, CopyPolicyHandler
+from access_policy.application.commands.create_api_key import CreateApiKey, CreateApiKeyHandler
 from access_policy.application.commands.end_agreement import EndAgreement, EndAgreementHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier, EnrolIdentifierHandler
 from access_policy.application.commands.lift_override import LiftOverride, LiftOverrideHandler
@@ -41,12 +42,14 @@ from access_policy.application.commands.remove_calendar import RemoveCalendar, R
 from access_policy.application.commands.remove_exception import RemoveException, RemoveExceptionHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicle, RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireCharger, RetireChargerHandler
+from access_policy.application.commands.revoke_api_key import RevokeApiKey, RevokeApiKeyHandler
 from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword, RotatePasswordHandler
 from access_policy.application.commands.schedule_mode import ScheduleMode, ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForMany, ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle, SuspendVehicleHandler
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule, WithdrawModeRuleHandler
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.identity import Role
 from access_policy.domain.capability_profiles.profile import ProfileUnknown
 from access_policy.domain.charger_access_policy.copying import Parts
 from access_policy.domain.charger_access_policy.errors import ExceptionUnknown, RuleUnknown
@@ -146,6 +149,7 @@ def story(
 MANY = (*DEPOT, other_bay(), third_bay())
 PUT_TENANT = PutTenant(tenant_id=ACME, description=TenantDescription(name="Acme"))
 RENAMED = TenantDescription(name="Acme Depots", data_region="eu-central-1")
+DISPLAY = CreateApiKey(name="Display", role=Role.VIEWER, depots=frozenset({NORTH}))
 NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
 
 COMMANDS: tuple[Story, ...] = (
@@ -168,6 +172,13 @@ COMMANDS: tuple[Story, ...] = (
         (PutProfile(name="ours", definition=PROFILE),),
         asks(RemoveProfile(name="ours")),
         ProfileUnknown,
+    ),
+    story("create an API key", CreateApiKeyHandler, DEPOT, asks(DISPLAY)),
+    story(
+        "revoke an API key",
+        RevokeApiKeyHandler,
+        (*DEPOT, DISPLAY),
+        about_what_was_made(lambda made: RevokeApiKey(key_id=made)),
     ),
     story("register a charger", PutChargerHandler, DEPOT[:1], asks(putting_charger())),
     story(

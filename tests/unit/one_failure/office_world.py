@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from access_policy.application.commands import create_api_key, revoke_api_key
 from access_policy.application.context import Context
 from access_policy.application.intake.receiving import Intake
+from access_policy.application.ports.api_keys import ApiKey
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_intake import IntakeResult, Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
@@ -19,7 +21,7 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargePointId, ChargerKey, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerKey, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanState
 from tests.support.builders import ANNA
 from tests.support.nth_call import Faults, recorded_in
@@ -149,6 +151,21 @@ class KeptIntake:
         self.fates[event.event_id] = str(result.status)
 
 
+@dataclass
+class KeptApiKeys:
+    kept: dict[str, ApiKey] = field(default_factory=dict)
+
+    async def put(self, key: ApiKey, digest: str) -> None:
+        self.kept[key.key_id] = key
+
+    async def find(self, key_id: str) -> tuple[ApiKey, str] | None:
+        return (self.kept[key_id], "") if key_id in self.kept else None
+
+    async def revoke(self, key_id: str, *, by: ActorId, at: datetime) -> None:
+        if self.kept[key_id].revoked_at is None:
+            self.kept[key_id] = dataclasses.replace(self.kept[key_id], revoked_by=by, revoked_at=at)
+
+
 class OfficeWorld:
     def __init__(self, faults: Faults) -> None:
         self.commands = 0
@@ -157,6 +174,8 @@ class OfficeWorld:
         store = faults.around("store", self.inner)
         self.vault, self.passwords, self.charger = KeyedVault(), TwoPasswords(), PasswordOnCharger()
         self.unknown, self.plans, self.intake_records = KeptIdentifiers(), KeptPlans(), KeptIntake()
+        self.api_keys = KeptApiKeys()
+        api_keys = faults.around("api keys", self.api_keys)
         vault, passwords = faults.around("vault", self.vault), faults.around("credentials", self.passwords)
         unknown, plans = faults.around("unknown", self.unknown), faults.around("plans", self.plans)
         self.office = office = Office(
@@ -168,6 +187,10 @@ class OfficeWorld:
             connections=faults.around("charger", self.charger, ChargerDidNotAnswer),
         )
         clock, registries = office.clock, office.registries
+        office.handlers |= {
+            create_api_key.CreateApiKey: create_api_key.CreateApiKeyHandler(api_keys, office.depots, clock),
+            revoke_api_key.RevokeApiKey: revoke_api_key.RevokeApiKeyHandler(api_keys, clock),
+        }
         applier = PlanApplier(registries, store, plans, vault, clock, batch_events=2)
         self.imports = RegistryImports(registries, plans, pseudonyms(), applier, clock)
         handler = {str(type_.__name__): retrying(handler) for type_, handler in office.handlers.items()}
@@ -203,6 +226,7 @@ class OfficeWorld:
             "unknown": sorted(self.unknown.kept),
             "plans": {each: dataclasses.asdict(record) for each, (record, _) in self.plans.kept.items()},
             "rows kept": sorted(each for each, (_, plan) in self.plans.kept.items() if plan is not None),
+            "API keys": {each: dataclasses.asdict(key) for each, key in self.api_keys.kept.items()},
             "intake": self.intake_records.fates,
         }
 

@@ -19,6 +19,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli import (
     access,
     agreements,
+    api_keys,
     audit,
     backups,
     chargers,
@@ -138,6 +139,7 @@ app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
 app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
 app.add_typer(profiles.app, name="profile", help="Your own capability profiles, which describe charger models")
+app.add_typer(api_keys.app, name="api-keys", help="Keys for machines that call the API")
 app.add_typer(rules.app, name="rules", help="Recurring windows with a mode")
 app.add_typer(exceptions.app, name="exceptions", help="Whole days with another mode")
 app.add_typer(agreements.app, name="agreements", help="Other fleets' contracts with the depot owner")

@@ -87,7 +87,7 @@ class IdempotencyKeys:
             await records.release(tenant_id, key, holder=self._holder)
         else:
             headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-            kept = StoredAnswer(fingerprint, response.status_code, headers, body)
+            kept = StoredAnswer(fingerprint, response.status_code, headers, getattr(request.state, "kept_body", body))
             await records.keep(tenant_id, key, kept, now=c.clock().now())
 
     async def _release(self, request: Request, tenant_id: str, key: str) -> None:
@@ -96,6 +96,11 @@ class IdempotencyKeys:
             await container_of(request).records.idempotency().release(tenant_id, key, holder=self._holder)
         except StoreUnavailable as error:
             log.warning("an Idempotency-Key stays leased until its lease expires: %s", error)
+
+
+def keep_instead(request: Request, body: bytes) -> None:
+    """Keep this body for repetitions instead of that of the response, which shows a secret once."""
+    request.state.kept_body = body
 
 
 async def _whole_response(response: Response) -> tuple[Response, bytes]:

@@ -6,6 +6,7 @@ from access_policy.entrypoints.http.v1 import (
     access_decisions,
     access_events,
     agreements,
+    api_keys,
     calendars,
     changes_of_many,
     chargers,
@@ -58,4 +59,5 @@ ROUTERS = (
     probe.router,
     events.router,
     tenants.router,
+    api_keys.router,
 )

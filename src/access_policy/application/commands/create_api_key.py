@@ -1,0 +1,91 @@
+"""Create an API key for a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from access_policy.application.api_key_secrets import digest_of, new_api_key
+from access_policy.application.context import Context
+from access_policy.application.ports.api_keys import ApiKey, ApiKeys
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.identity import DepotScope, Role
+from access_policy.application.repositories.depots import Depots
+from access_policy.domain.errors import Invalid
+from access_policy.domain.ids import checked_name
+
+LASTS_BY_DEFAULT: Final = timedelta(days=90)
+LASTS_MAX: Final = timedelta(days=366)
+
+
+class ApiKeyInvalid(Invalid):
+    code = "api-key-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateApiKey:
+    """`depots`: those that the key opens; None: all of the tenant. `caller_depots`: those that its creator may use.
+    `expires_at` None: in 90 days."""
+
+    name: str
+    role: Role
+    depots: DepotScope = None
+    caller_depots: DepotScope = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedApiKey:
+    """`text` is the key itself, which nothing can show again."""
+
+    key: ApiKey
+    text: str
+
+    @property
+    def created_id(self) -> str:
+        return self.key.key_id
+
+
+@dataclass(frozen=True, slots=True)
+class CreateApiKeyHandler:
+    keys: ApiKeys
+    depots: Depots
+    clock: Clock
+
+    async def __call__(self, context: Context, command: CreateApiKey) -> CreatedApiKey:
+        """Raises `ApiKeyInvalid`, `InvalidName`, `StoreUnavailable`."""
+        now = self.clock.now()
+        key = ApiKey(
+            key_id=context.created_id("api-key"),
+            tenant_id=context.tenant_id,
+            name=checked_name(command.name),
+            role=command.role,
+            depots=command.depots,
+            created_at=now,
+            created_by=context.actor,
+            expires_at=command.expires_at or now + LASTS_BY_DEFAULT,
+        )
+        _must_be_possible(key, command.caller_depots)
+        for depot_id in sorted(command.depots or ()):
+            if await self.depots.find(context.tenant_id, depot_id) is None:
+                raise ApiKeyInvalid(f"There is no depot {depot_id}; name depots of this tenant.", pointer="/depot_ids")
+        text = new_api_key(key.key_id)
+        await self.keys.put(key, digest_of(text))
+        return CreatedApiKey(key, text)
+
+
+def _must_be_possible(key: ApiKey, caller_depots: DepotScope) -> None:
+    if key.role is Role.INSTALLATION:
+        raise ApiKeyInvalid(
+            "An API key belongs to a tenant, and the role installation to none; choose another role.", pointer="/role"
+        )
+    if key.depots is not None and not key.depots:
+        raise ApiKeyInvalid("depot_ids is empty; name depots, or leave it out for all.", pointer="/depot_ids")
+    if not key.created_at < key.expires_at <= key.created_at + LASTS_MAX:
+        raise ApiKeyInvalid(
+            f"An API key expires after now and within {LASTS_MAX.days} days; give another expires_at.",
+            pointer="/expires_at",
+        )
+    if not key.is_within(caller_depots):
+        raise ApiKeyInvalid("The key would open depots that you may not use; name your own.", pointer="/depot_ids")

@@ -1,0 +1,36 @@
+"""Revoke an API key: from then on no process accepts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from access_policy.application.context import Context
+from access_policy.application.ports.api_keys import ApiKeys
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.identity import DepotScope
+from access_policy.domain.errors import Unknown
+
+
+class ApiKeyUnknown(Unknown):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeApiKey:
+    """`caller_depots`: the depots that the caller may use."""
+
+    key_id: str
+    caller_depots: DepotScope = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeApiKeyHandler:
+    keys: ApiKeys
+    clock: Clock
+
+    async def __call__(self, context: Context, command: RevokeApiKey) -> None:
+        """A revoked key stays as it is. Raises `ApiKeyUnknown`, also for a key of another tenant or of other depots."""
+        found = await self.keys.find(command.key_id)
+        if found is None or found[0].tenant_id != context.tenant_id or not found[0].is_within(command.caller_depots):
+            raise ApiKeyUnknown(f"There is no API key {command.key_id[:64]}.")
+        await self.keys.revoke(command.key_id, by=context.actor, at=self.clock.now())
