@@ -8,6 +8,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.mode_compliance import ModeCompliance
+from access_policy.application.queries.open_while_managed import OpenWhileManaged
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.what_if.replay import WhatIf
@@ -24,6 +25,9 @@ class Queries(containers.DeclarativeContainer):
     explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
     access_reports = providers.Singleton(AccessReports, read_side.views, deciding.view.provided.zone_of)
     mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
+    open_while_managed = providers.Singleton(
+        OpenWhileManaged, deciding.view, deciding.profiles, chargers.connections.provided.connected, clock
+    )
     probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.connections, read_side.views)
     registry_export = providers.Singleton(
         RegistryExport, read_side.views, records.vault, stores.store, read_side.models.provided.followed_to

@@ -25,6 +25,7 @@ from access_policy.entrypoints.cli import (
     chargers,
     databases,
     depots,
+    doctor,
     enrolment,
     exceptions,
     overrides,
@@ -132,7 +133,7 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, databases, backups, overview, access, what_if, overrides):
+for module in (running, databases, backups, doctor, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")

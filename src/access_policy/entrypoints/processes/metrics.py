@@ -55,7 +55,7 @@ class Metrics:
         return merged({"": await self.of_the_databases() + await self.of_this_process()})
 
     async def of_this_process(self) -> bytes:
-        families = [*self._here(), *await self._of_the_decision_view()]
+        families = [*self._here(), *await self._of_the_chargers(), *await self._of_the_decision_view()]
         return _text(families) + generate_latest(self._of_the_interpreter)
 
     async def of_the_databases(self) -> bytes:
@@ -77,6 +77,16 @@ class Metrics:
             connected = len(c.chargers.connections().connected_chargers())
             yield _gauge("chargers_connected", "Chargers connected to this process.", connected)
             yield _of_connections(c.chargers.gateway().counters)
+
+    async def _of_the_chargers(self) -> list[Metric]:
+        """Each gateway counts the chargers of the whole installation."""
+        if ProcessRole.GATEWAY not in self._container.settings().roles:
+            return []
+        says = "Chargers that should be managed and are not verified to be, of the whole installation, by the reason."
+        counted = _labelled("chargers_open_while_managed", says, "sync")
+        for sync, count in (await self._container.queries.open_while_managed()()).items():
+            counted.add_metric([sync.value], count)
+        return [counted]
 
     async def _of_the_decision_view(self) -> list[Metric]:
         try:

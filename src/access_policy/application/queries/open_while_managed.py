@@ -1,0 +1,46 @@
+"""How many chargers should be managed and are open: the number that must be zero in the evening."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.application.ports.clock import Clock
+from access_policy.application.queries.charger_sync import Sync, sync_of
+from access_policy.application.turns import in_turns
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.ids import ChargerKey
+
+COUNTED_AT_A_TIME: Final = (
+    50  # in one turn of the event loop; a charger whose timeline has to be compiled takes longest
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWhileManaged:
+    """`connected` says whether this process has a connection of the charger; others are on record in the view."""
+
+    view: DecisionView
+    profiles: CapabilityProfiles
+    connected: Callable[[ChargerKey], bool]
+    clock: Clock
+
+    async def __call__(self) -> Mapping[Sync, int]:
+        """Chargers of all tenants whose expected mode is managed and not verified, by the reason (api.md, `sync`); chargers
+        out of service do not count."""
+        now = self.clock.now()
+        counts: dict[Sync, int] = {sync: 0 for sync in Sync if sync is not Sync.IN_SYNC}
+        async for charger in in_turns(list(self.view.chargers()), at_a_time=COUNTED_AT_A_TIME):
+            policy = charger.policy
+            if policy.retired_at is not None or charger.timeline_now(now).at(now).mode is not AccessMode.MANAGED:
+                continue
+            key = (charger.tenant_id, policy.charger_id)
+            profile = self.profiles.get(charger.tenant_id, policy.settings.profile)
+            connected = self.connected(key) or self.view.condition(key).is_connected
+            sync = sync_of(policy, profile, AccessMode.MANAGED, connected=connected)
+            if sync is not Sync.IN_SYNC:
+                counts[sync] += 1
+        return counts

@@ -1,0 +1,40 @@
+"""What a check found, and what the operator should do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from access_policy.settings import Settings
+
+
+class State(StrEnum):
+    OK = "ok"
+    SOON = "soon"  # works now; worth a look
+    ACT = "act"  # something must be done
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`action` is empty where nothing is to be done."""
+
+    check: str
+    state: State
+    text: str
+    action: str = ""
+
+
+Check = Callable[[Settings], Iterable[Finding]]
+
+
+def ok(check: str, text: str) -> Finding:
+    return Finding(check, State.OK, text)
+
+
+def soon(check: str, text: str, action: str) -> Finding:
+    return Finding(check, State.SOON, text, action)
+
+
+def act(check: str, text: str, action: str) -> Finding:
+    return Finding(check, State.ACT, text, action)
