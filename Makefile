@@ -38,10 +38,12 @@ $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt
 	$(PIP) install --no-compile --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $@
 
-# The same packages in the same versions, and the developers' tools beside them. What the tests import is compiled here once;
+# The same packages in the same versions, and the developers' tools beside them: Node.js comes as a wheel, and npm installs the
+# identity providers of the tests. What the tests import is compiled here once;
 # the workers of the first run would each compile it, at the same time.
-$(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt
+$(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt tests/node/package-lock.json
 	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
 	@$(BIN)/python -m pytest --collect-only -q > /dev/null 2>&1 || true
 	@touch $@
 

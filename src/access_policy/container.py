@@ -45,7 +45,7 @@ class Container(containers.DeclarativeContainer):
 
     stores = nested(Stores, settings=settings, clock=clock)
     records = nested(Records, settings=settings, stores=stores)
-    identity = nested(Identities, clock=clock, stores=stores, records=records)
+    identity = nested(Identities, settings=settings, clock=clock, stores=stores, records=records)
     read_side = nested(ReadSide, settings=settings, stores=stores)
     deciding = nested(
         Deciding, settings=settings, clock=clock, charger_events=charger_events, stores=stores, records=records

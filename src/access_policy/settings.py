@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from access_policy.adapters.aws.address import AwsAddress
+from access_policy.settings_identity import IssuerUrl, Names, RoleMap
 from access_policy.settings_values import (
     EVENTBRIDGE,
     IN_PROCESS,
@@ -57,6 +58,37 @@ class Settings(BaseSettings):
     )
     http_allow_plain: bool = Field(
         default=False, description="Serve the API beyond this machine even without TLS and without a trusted proxy"
+    )
+    oidc_issuer: IssuerUrl = Field(
+        default=written(""),
+        description="Issuer whose tokens the API accepts, exactly as it names itself; empty: tokens of the embedded key",
+    )
+    oidc_audience: Names = Field(
+        default=written(""), description="Audiences of this API, one of which a token with `aud` must name"
+    )
+    oidc_clients: Names = Field(
+        default=written(""),
+        description="Clients (`client_id`) whose access tokens are accepted without an audience, as Amazon Cognito's are",
+    )
+    oidc_tenant_claim: str = Field(
+        default="tenant_id", min_length=1, description="Claim that names the caller's tenant"
+    )
+    oidc_roles_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="Claim with the caller's roles, a list or a text with spaces; `cognito:groups` for Amazon Cognito",
+    )
+    oidc_role_map: RoleMap = Field(
+        default=written(""),
+        description="NAME=ROLE,… of the names in that claim; empty: the names are roles. The strongest role counts",
+    )
+    oidc_depots_claim: str = Field(
+        default="",
+        description="Claim that limits a caller to some depots, a list or a text with spaces; empty, or a token without "
+        "it: all depots",
+    )
+    oidc_clock_skew_s: float = Field(
+        default=30.0, ge=0, le=300, description="Seconds by which the issuer's clock may differ from this machine's"
     )
     ocpp: Listening = Field(default=written("127.0.0.1:9000"), description="Where chargers connect, HOST:PORT")
     ocpp_tls_certificate: Path | None = Field(
@@ -160,6 +192,14 @@ class Settings(BaseSettings):
             raise ValueError("ocpp_tls_certificate and ocpp_tls_key go together; give both or none")
         if self.ocpp_tls_client_ca is not None and self.ocpp_tls_certificate is None:
             raise ValueError("ocpp_tls_client_ca needs ocpp_tls_certificate and ocpp_tls_key")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_have_a_receiver(self) -> Settings:
+        if self.oidc_issuer is not None and not (self.oidc_audience or self.oidc_clients):
+            raise ValueError(
+                "oidc_issuer needs oidc_audience, or oidc_clients for tokens without an audience; give one"
+            )
         return self
 
     @property

@@ -53,10 +53,11 @@ class HttpApi:
         *,
         role: Role = Role.ADMIN,
         tenant: str = "acme",
+        depots: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        all_headers = {"Authorization": f"Bearer {self.token(role, tenant)}", **(headers or {})}
+        all_headers = {"Authorization": f"Bearer {self.token(role, tenant, depots)}", **(headers or {})}
         if content is not None:
             all_headers.setdefault("Content-Type", "application/json")
         return await self.client.request(method, path, json=body, headers=all_headers, content=content)
@@ -98,9 +99,11 @@ class HttpApi:
         """Let the read models and the decision view follow the log to its end."""
         await self.process.settled(await self.position())
 
-    def token(self, role: Role = Role.ADMIN, tenant: str = "acme") -> str:
+    def token(self, role: Role = Role.ADMIN, tenant: str = "acme", depots: Sequence[str] | None = None) -> str:
         tenant = NO_TENANT if role is Role.INSTALLATION else tenant
-        return self.container.stores.tokens().issue(tenant, role, subject="tester", ttl=timedelta(hours=1))
+        return self.container.stores.tokens().issue(
+            tenant, role, subject="tester", ttl=timedelta(hours=1), depots=depots
+        )
 
 
 def replace_part(container: Container, name: str, part: object) -> None:

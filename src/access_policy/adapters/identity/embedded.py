@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from access_policy.adapters.identity.claims import depots_of
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused
 from access_policy.domain.errors import Refused
@@ -41,10 +43,12 @@ class EmbeddedTokens:
         self._public = key.public_key()
         self._clock = clock
 
-    def issue(self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta) -> str:
-        """Sign a token. `tenant_id` is `NO_TENANT` for the role `installation` only.
+    def issue(
+        self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta, depots: Iterable[str] | None = None
+    ) -> str:
+        """Sign a token. `tenant_id` is `NO_TENANT` for the role `installation` only; `depots` None: for all depots.
 
-        Raises `InvalidId` for an invalid tenant or subject, `ValueError` for a ttl out of range.
+        Raises `InvalidId` for an invalid tenant, subject or depot, `ValueError` for a ttl out of range.
         """
         if role is Role.INSTALLATION and tenant_id != NO_TENANT:
             raise ValueError("a token with the role installation belongs to no tenant; leave the tenant out")
@@ -57,6 +61,7 @@ class EmbeddedTokens:
             "sub": checked_id(subject, "subject"),
             **({} if role is Role.INSTALLATION else {"tenant": checked_id(tenant_id, "tenant")}),
             "role": role.value,
+            **({} if depots is None else {"depots": [checked_id(each, "depot") for each in depots]}),
             "iat": now,
             "exp": now + ttl,
         }
@@ -143,6 +148,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
             tenant_id=_tenant(tenant, Role(role)),
             role=Role(role),
             subject=ActorId(checked_id(subject, "subject")),
+            depots=depots_of(claims.get("depots")),
         )
     except Refused as refusal:
         raise TokenRefused(refusal.detail) from refusal

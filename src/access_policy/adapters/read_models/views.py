@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Engine,
     Integer,
@@ -45,6 +46,7 @@ from access_policy.adapters.read_models.tables import (
 )
 from access_policy.adapters.sql.postgres_connections import deadline
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, ReportFilter, Row
 from access_policy.application.projections.vehicle_directory import folded
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
@@ -58,8 +60,12 @@ POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
 class SqlViews:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, depots: DepotScope = None) -> None:
         self._engine = engine
+        self._depots = depots
+
+    def within(self, depots: DepotScope) -> SqlViews:
+        return SqlViews(self._engine, depots)
 
     # --- tenants -----------------------------------------------------------------------------------------------------
 
@@ -72,16 +78,16 @@ class SqlViews:
     # --- depots and chargers -----------------------------------------------------------------------------------------
 
     async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None:
-        return await self._one(_of(DEPOTS, tenant_id).where(DEPOTS.c.depot_id == depot_id))
+        return await self._one(self._of(DEPOTS, tenant_id).where(DEPOTS.c.depot_id == depot_id))
 
     async def depots(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page:
-        return await self._by_id(_of(DEPOTS, tenant_id), DEPOTS, "depot_id", cursor, limit)
+        return await self._by_id(self._of(DEPOTS, tenant_id), DEPOTS, "depot_id", cursor, limit)
 
     async def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        return await self._one(_of(CHARGER_STATUS, tenant_id).where(CHARGER_STATUS.c.charger_id == charger_id))
+        return await self._one(self._of(CHARGER_STATUS, tenant_id).where(CHARGER_STATUS.c.charger_id == charger_id))
 
     async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page:
-        wanted = _of(CHARGER_STATUS, tenant_id)
+        wanted = self._of(CHARGER_STATUS, tenant_id)
         if depot_id is not None:
             wanted = wanted.where(CHARGER_STATUS.c.depot_id == depot_id)
         return await self._by_id(wanted, CHARGER_STATUS, "charger_id", cursor, limit)
@@ -92,10 +98,10 @@ class SqlViews:
     # --- attempts and faults -----------------------------------------------------------------------------------------
 
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None:
-        return await self._one(_of(ACCESS_LOG, tenant_id).where(ACCESS_LOG.c.attempt_id == attempt_id))
+        return await self._one(self._of(ACCESS_LOG, tenant_id).where(ACCESS_LOG.c.attempt_id == attempt_id))
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
-        query = _of(ACCESS_LOG, tenant_id)
+        query = self._of(ACCESS_LOG, tenant_id)
         for name in ("decision", "reason", "would_deny", "charger_id", "depot_id"):
             value = getattr(wanted, name)
             if value is not None:
@@ -121,7 +127,7 @@ class SqlViews:
             func.count(log.would_deny).label("would_deny_count"),
             func.count(log.session_started_at).label("sessions"),
             cast(func.sum(log.session_energy_wh), BigInteger).label("energy_wh"),
-        ).where(log.tenant_id == tenant_id, log.occurred_at >= within.since, log.occurred_at < within.until)
+        ).where(self._is_within(ACCESS_LOG, tenant_id), log.occurred_at >= within.since, log.occurred_at < within.until)
         for name in ("depot_id", "charger_id"):
             if getattr(within, name) is not None:
                 query = query.where(log[name] == getattr(within, name))
@@ -141,7 +147,7 @@ class SqlViews:
         cursor: str | None,
         limit: int,
     ) -> Page:
-        query = _of(MODE_CHANGES, tenant_id)
+        query = self._of(MODE_CHANGES, tenant_id)
         if charger_id is not None:
             query = query.where(MODE_CHANGES.c.charger_id == charger_id)
         if depot_id is not None:
@@ -160,7 +166,7 @@ class SqlViews:
         cursor: str | None,
         limit: int,
     ) -> Page:
-        query = _of(FAULTS, tenant_id)
+        query = self._of(FAULTS, tenant_id)
         if charger_id is not None:
             query = query.where(FAULTS.c.charger_id == charger_id)
         return await self._newest(query, FAULTS, "occurred_at", since, until, cursor, limit)
@@ -175,7 +181,7 @@ class SqlViews:
         cursor: str | None,
         limit: int,
     ) -> Page:
-        query = _of(PIN_LOCKOUTS, tenant_id)
+        query = self._of(PIN_LOCKOUTS, tenant_id)
         if charger_id is not None:
             query = query.where(PIN_LOCKOUTS.c.charger_id == charger_id)
         return await self._newest(query, PIN_LOCKOUTS, "locked_at", since, until, cursor, limit)
@@ -183,26 +189,30 @@ class SqlViews:
     async def denied_identifiers(
         self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int
     ) -> Page:
-        query = _of(DENIED_IDENTIFIERS, tenant_id)
+        query = self._of(DENIED_IDENTIFIERS, tenant_id)
         page = await self._newest(query, DENIED_IDENTIFIERS, "last_seen_at", since, until, cursor, limit)
         sightings = DENIED_IDENTIFIER_CHARGERS
-        seen_by = _of(sightings, tenant_id).where(sightings.c.pseudonym.in_([row["pseudonym"] for row in page.items]))
+        seen_by = self._of(sightings, tenant_id).where(
+            sightings.c.pseudonym.in_([row["pseudonym"] for row in page.items])
+        )
         chargers: defaultdict[str, list[str]] = defaultdict(list)
         for row in await self._all(seen_by.order_by(sightings.c.charger_id)):
             chargers[row["pseudonym"]].append(row["charger_id"])
         return Page([{**row, "charger_ids": chargers[row["pseudonym"]]} for row in page.items], page.next_cursor)
 
     async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
-        groups = _of(DENIED_IDENTIFIERS, tenant_id).where(DENIED_IDENTIFIERS.c.pseudonym == pseudonym)
+        groups = self._of(DENIED_IDENTIFIERS, tenant_id).where(DENIED_IDENTIFIERS.c.pseudonym == pseudonym)
         return bool(await self._all(groups.limit(1)))
 
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        return await self._one(_of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id))
+        return await self._one(
+            self._of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id)
+        )
 
     # --- vehicles and agreements -------------------------------------------------------------------------------------
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
-        query = _of(VEHICLES, tenant_id).where(VEHICLES.c.vehicle_id == vehicle_id)
+        query = self._of(VEHICLES, tenant_id).where(VEHICLES.c.vehicle_id == vehicle_id)
         found = await self._answer(
             lambda connection: _with_identifiers(connection, tenant_id, _rows(connection, query))
         )
@@ -219,7 +229,7 @@ class SqlViews:
         cursor: str | None = None,
         limit: int = 200,
     ) -> Page:
-        query = _of(VEHICLES, tenant_id)
+        query = self._of(VEHICLES, tenant_id)
         if pseudonyms is not None:
             holders = select(VEHICLE_IDENTIFIERS.c.vehicle_id).where(
                 VEHICLE_IDENTIFIERS.c.tenant_id == tenant_id, VEHICLE_IDENTIFIERS.c.pseudonym.in_(list(pseudonyms))
@@ -244,15 +254,34 @@ class SqlViews:
         found: list[Row] = []
         for begin in range(0, len(wanted), PSEUDONYMS_AT_ONCE):
             part = wanted[begin : begin + PSEUDONYMS_AT_ONCE]
-            query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.pseudonym.in_(part))
+            query = self._of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.pseudonym.in_(part))
             found += await self._all(query)
         return found
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None:
-        return await self._one(_of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))
+        row = await self._one(self._of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))
+        return None if row is None else next(iter(await self._agreements_within(tenant_id, [row])), None)
 
     async def agreements(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page:
-        return await self._by_id(_of(AGREEMENTS, tenant_id), AGREEMENTS, "agreement_id", cursor, limit)
+        page = await self._by_id(self._of(AGREEMENTS, tenant_id), AGREEMENTS, "agreement_id", cursor, limit)
+        return Page(await self._agreements_within(tenant_id, page.items), page.next_cursor)
+
+    async def _agreements_within(self, tenant_id: TenantId, rows: list[Row]) -> list[Row]:
+        """Without the agreements that cover other depots and chargers only, and without the names of those in the others."""
+        if self._depots is None:
+            return rows
+        status = CHARGER_STATUS
+        there = select(status.c.charger_id).where(self._is_within(status, tenant_id))
+        own: dict[str, Collection[str]] = {
+            "depot_ids": self._depots,
+            "charger_ids": {each["charger_id"] for each in await self._all(there)},
+        }
+        narrowed = [{**row, **{name: [id_ for id_ in row[name] if id_ in own[name]] for name in own}} for row in rows]
+        return [
+            new
+            for row, new in zip(rows, narrowed, strict=True)
+            if not any(row[name] for name in own) or any(new[name] for name in own)
+        ]
 
     # --- what the decision path has to know again --------------------------------------------------------------------
 
@@ -269,6 +298,22 @@ class SqlViews:
         return await self._all(select(CHARGER_STATUS).where(CHARGER_STATUS.c.connected.is_(True)))
 
     # --- how -----------------------------------------------------------------------------------------------------------
+
+    def _of(self, table: Table, tenant_id: TenantId) -> Select[Any]:
+        return select(table).where(self._is_within(table, tenant_id))
+
+    def _is_within(self, table: Table, tenant_id: TenantId) -> ColumnElement[bool]:
+        """The rows of the tenant and, of tables with rows of depots or chargers, those of the depots of these views."""
+        of_tenant = table.c.tenant_id == tenant_id
+        if self._depots is None:
+            return of_tenant
+        if "depot_id" in table.c:
+            return and_(of_tenant, table.c.depot_id.in_(sorted(self._depots)))
+        if "charger_id" in table.c:
+            status = CHARGER_STATUS.c
+            there = select(status.charger_id).where(self._is_within(CHARGER_STATUS, tenant_id))
+            return and_(of_tenant, table.c.charger_id.in_(there))
+        return of_tenant
 
     async def _newest(
         self,
@@ -323,7 +368,8 @@ def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
 
 def _with_identifiers(connection: Connection, tenant_id: TenantId, vehicles: Sequence[Row]) -> list[Row]:
     ids = [vehicle["vehicle_id"] for vehicle in vehicles]
-    query = _of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.vehicle_id.in_(ids))
+    identifiers_of = VEHICLE_IDENTIFIERS.c
+    query = select(VEHICLE_IDENTIFIERS).where(identifiers_of.tenant_id == tenant_id, identifiers_of.vehicle_id.in_(ids))
     query = query.order_by(VEHICLE_IDENTIFIERS.c.position, VEHICLE_IDENTIFIERS.c.pseudonym)
     identifiers: defaultdict[str, list[Row]] = defaultdict(list)
     for row in _rows(connection, query):
@@ -337,10 +383,6 @@ def _from_id(query: Select[Any], table: Table, name: str, cursor: str | None, li
         (last,) = _read_cursor(cursor, str)
         query = query.where(table.c[name] > last)
     return query.order_by(table.c[name]).limit(limit + 1)
-
-
-def _of(table: Table, tenant_id: TenantId) -> Select[Any]:
-    return select(table).where(table.c.tenant_id == tenant_id)
 
 
 def _page(rows: list[Row], limit: int, key: Callable[[Row], list[Any]]) -> Page:

@@ -40,6 +40,10 @@ class TokenRefused(Exception):
     """The token has another issuer, is not valid now, or lacks a claim. The reason is for the log, not for the caller."""
 
 
+class VerifierUnavailable(Exception):
+    """No token can be verified at present; the message says why. The caller may try again."""
+
+
 class BearerTokens(Protocol):
     """Verify tokens of one kind."""
 
@@ -48,5 +52,5 @@ class BearerTokens(Protocol):
         ...
 
     async def verify(self, token: str) -> Identity:
-        """Raises `TokenRefused`; `StoreUnavailable` if the verifier needs a store that cannot be read."""
+        """Raises `TokenRefused`; `VerifierUnavailable`, or `StoreUnavailable` if the verifier's store cannot be read."""
         ...

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from access_policy.application.ports.identity import DepotScope
 from access_policy.domain.errors import Invalid
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
 
@@ -64,6 +65,11 @@ class TenantRecords(Protocol):
 
 
 class Views(Protocol):
+    def within(self, depots: DepotScope) -> Views:
+        """The same views of these depots only: other depots, their chargers and what happened there are not found. What
+        belongs to the tenant and to no depot, such as vehicles, stays; agreements name no other depot's chargers."""
+        ...
+
     async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None: ...
 
     async def depots(self, tenant_id: TenantId, *, cursor: str | None, limit: int) -> Page: ...

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import PAGE_MAX, Views
 from access_policy.application.queries.access_report import ReportInvalid
 from access_policy.application.streams import policy_stream
@@ -67,7 +68,11 @@ class ComplianceQuestion:
     until: datetime
     depot_id: str | None = None
     charger_id: str | None = None
+    depots: DepotScope = None
     on_time_s: int = ON_TIME_S
+
+    def covers(self, depot_id: str) -> bool:
+        return self.depot_id in (None, depot_id) and (self.depots is None or depot_id in self.depots)
 
 
 class TransitionOutcome(StrEnum):
@@ -286,10 +291,10 @@ class ModeCompliance:
             return tallies[tuple(values[each] for each in group_by)]
 
         for run in runs_of(pieces)[1:]:  # the first one started before the period
-            if question.since <= run.start < until and question.depot_id in (None, run.depot_id):
+            if question.since <= run.start < until and question.covers(run.depot_id):
                 tally(run.start, run).add(transition_to(run, past, on_time_s=question.on_time_s, now=now))
         for piece in pieces:
-            if question.depot_id in (None, piece.depot_id):
+            if question.covers(piece.depot_id):
                 for start, end in _within_days(piece, question.since, until):
                     of_day = tally(start, piece)
                     of_day.expected_s += (end - start).total_seconds()

@@ -19,7 +19,7 @@ from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.listening import must_be_free
 from access_policy.entrypoints.processes.logs import configure_logs
-from access_policy.entrypoints.processes.safety import refuse_unsafe
+from access_policy.entrypoints.processes.safety import check_issuer, refuse_unsafe
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
@@ -70,6 +70,9 @@ def token(
     tenant: Annotated[
         str | None, typer.Option(help="The tenant whose data the token is for; left out with --role installation")
     ] = None,
+    depot: Annotated[
+        list[str] | None, typer.Option(help="Only this depot, may be repeated; without it, all depots of the tenant")
+    ] = None,
     data: Data = None,
     subject: Annotated[str, typer.Option(help="Who bears it; recorded with every command")] = "operator",
     ttl: Annotated[str, typer.Option(help="How long it is valid, such as 1h, 30m or 7d")] = "1h",
@@ -79,11 +82,12 @@ def token(
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
 
     settings = settings_of(data=data)
+    _require_embedded_key(settings)
     if tenant is None and role is not Role.INSTALLATION:
         raise typer.BadParameter("name the tenant", param_hint="--tenant")
     try:
         tokens = open_embedded_tokens(settings.data / "keys", SystemClock())
-        print(tokens.issue(tenant or NO_TENANT, role, subject=subject, ttl=span_of(ttl)))
+        print(tokens.issue(tenant or NO_TENANT, role, subject=subject, ttl=span_of(ttl), depots=depot or None))
     except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
         refuse(error)
 
@@ -116,6 +120,12 @@ def signed_token(data: Path, tenant: str, role: Role) -> str:
         refuse(error)
 
 
+def _require_embedded_key(settings: Settings) -> None:
+    """End the command with one line if the service accepts no tokens of its embedded key."""
+    if settings.oidc_issuer is not None:
+        refuse(ValueError(f"the service accepts tokens of {settings.oidc_issuer} only; get one there"))
+
+
 def _require_demo_extra() -> None:
     """End the command with one line if the simulated chargers are not installed."""
     from access_policy.entrypoints.demo import DemoExtraMissing, require_demo_extra
@@ -129,6 +139,8 @@ def _require_demo_extra() -> None:
 async def _serve(settings: Settings) -> None:
     from access_policy.entrypoints.processes.service import Service
 
+    refuse_unsafe(settings)
+    await check_issuer(settings)
     await Service(settings).run(_say_ready)
 
 
@@ -138,6 +150,7 @@ def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
     try:
         with explained():
             refuse_unsafe(settings)
+            asyncio.run(check_issuer(settings))
         must_be_free(settings.http, "the HTTP API")
         must_be_free(settings.ocpp, "the OCPP server")
     except (CannotRun, OSError) as failure:
@@ -168,7 +181,10 @@ def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
         print("Read models are followed")
     if settings.roles == {ProcessRole.PUBLISHER}:
         print(f"Events are published to {settings.bus_name}")
-    print(f"Token     access-policy token --tenant T --role admin --data {settings.data}", flush=True)
+    if settings.oidc_issuer is None:
+        print(f"Token     access-policy token --tenant T --role admin --data {settings.data}", flush=True)
+    else:
+        print(f"Tokens    of {settings.oidc_issuer}", flush=True)
 
 
 def settings_of(**flags: object) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,10 +10,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from access_policy.application.ports.identity import Identity, Role, TokenRefused
+from access_policy.application.ports.identity import Identity, Role, TokenRefused, VerifierUnavailable
 from access_policy.entrypoints.http.dependencies import container_of
+from access_policy.entrypoints.http.depot_scope import hold_to_depots
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.urls import url_must_be_understood
+
+log = logging.getLogger(__name__)
 
 READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE, Role.AUDITOR})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
@@ -23,7 +27,7 @@ bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a ro
 
 
 async def authenticated(request: Request) -> Identity:
-    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401)."""
+    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401, 503)."""
     known: Identity | None = getattr(request.state, "caller", None)
     if known is None:
         known = request.state.caller = await _verified(request)
@@ -38,6 +42,12 @@ async def _verified(request: Request) -> Identity:
         return await container_of(request).identity.accepted().verify(token.strip())
     except TokenRefused as refused:
         raise _unauthorized("The token is not valid here or has expired; get a new one.") from refused
+    except VerifierUnavailable as trouble:
+        log.warning("no token can be verified: %s", trouble)
+        detail = "Tokens cannot be verified at the moment, because their issuer does not answer; try again."
+        raise ApiProblem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "issuer-unreachable", detail, headers={"Retry-After": "15"}
+        ) from trouble
 
 
 def _unauthorized(detail: str) -> ApiProblem:
@@ -53,10 +63,12 @@ Caller = Annotated[Identity, Depends(_caller)]
 
 
 class Allowed:
-    """A dependency that admits callers with one of `roles`: 401 without a valid token, 403 with another role."""
+    """A dependency that admits callers with one of `roles`: 401 without a valid token, 403 with another role. A caller who is
+    limited to some depots is held to them; `some_depots`: the operation's answer is limited by the views it is built from."""
 
-    def __init__(self, roles: Iterable[Role]) -> None:
+    def __init__(self, roles: Iterable[Role], *, some_depots: bool = False) -> None:
         self.roles = frozenset(roles)
+        self.some_depots = some_depots
 
     async def __call__(self, request: Request, caller: Caller) -> None:
         if caller.role not in self.roles:
@@ -66,8 +78,13 @@ class Allowed:
             )
         if container_of(request).deciding.view().is_erased(caller.tenant_id):
             raise ApiProblem(HTTPStatus.FORBIDDEN, "tenant-erased", "The tenant of this token was erased.")
+        await hold_to_depots(request, caller, some_depots=self.some_depots)
 
 
-def requires(roles: Iterable[Role]) -> list[Any]:
-    """The dependencies of a route: the caller's role, and then the URL, which only admitted callers get checked."""
-    return [Depends(Allowed(roles)), Depends(url_must_be_understood)]
+def requires(roles: Iterable[Role], *, some_depots: bool = False) -> list[Any]:
+    """The dependencies of a route: the caller's role and depots, and then the URL, which only admitted callers get checked.
+
+    `some_depots` admits a caller of some depots to an operation whose path names none of them, because its answer is built
+    from views within the caller's depots, or has no data of a depot.
+    """
+    return [Depends(Allowed(roles, some_depots=some_depots)), Depends(url_must_be_understood)]

@@ -7,7 +7,7 @@ processes side by side have several, and it costs more for each request than all
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -19,6 +19,7 @@ from access_policy.application.context import Context
 from access_policy.application.decision_view import view
 from access_policy.application.ports import clock, views
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
+from access_policy.application.ports.identity import Identity
 from access_policy.application.ports.views import Row
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.container import Container
@@ -55,7 +56,7 @@ def process_of(request: Request) -> ServingProcess:
 
 
 class Provided:
-    """A dependency on one part of the container."""
+    """A dependency on one part of the container. Views, and queries that read them, are within the caller's depots."""
 
     def __init__(self, part: Callable[[Container], Callable[[], Any]]) -> None:
         self._part = part
@@ -64,7 +65,18 @@ class Provided:
         return self._part(container)()
 
     async def __call__(self, request: Request) -> Any:
-        return self.of(container_of(request))
+        return within_depots(self.of(container_of(request)), request.state.caller)
+
+
+def within_depots(part: Any, caller: Identity) -> Any:
+    """The views, or a query with its views, for what this caller may read; any other part as it is."""
+    if caller.depots is None:
+        return part
+    if hasattr(part, "within"):
+        return part.within(caller.depots)
+    if is_dataclass(part) and hasattr(part, "views"):
+        return replace(part, views=part.views.within(caller.depots))  # type: ignore[type-var]
+    return part
 
 
 def provided(part: Callable[[Container], Callable[[], Any]]) -> Any:

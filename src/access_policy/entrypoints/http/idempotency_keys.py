@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
+from access_policy.application.ports.identity import Identity
 from access_policy.entrypoints.http.auth import authenticated
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.middleware import Next
@@ -41,10 +42,11 @@ class IdempotencyKeys:
             detail = f"Send 1 to {KEY_MAX} printable ASCII characters in Idempotency-Key."
             return problem(400, "bad-idempotency-key", detail)
         try:
-            tenant_id = (await authenticated(request)).tenant_id
+            caller = await authenticated(request)
         except ApiProblem:
             return await call_next(request)  # which refuses it
-        fingerprint = container_of(request).records.idempotency().fingerprint_of(await _whole_request(request))
+        fingerprint = container_of(request).records.idempotency().fingerprint_of(await _whole_request(request, caller))
+        tenant_id = caller.tenant_id
         if (tenant_id, key) in self._under_way:
             return _still_under_way()
         self._under_way.add((tenant_id, key))
@@ -116,7 +118,9 @@ def _again(earlier: StoredAnswer) -> Response:
     return Response(earlier.body, earlier.status, {**earlier.headers, "Idempotent-Replayed": "true"})
 
 
-async def _whole_request(request: Request) -> bytes:
+async def _whole_request(request: Request, caller: Identity) -> bytes:
+    """With the depots of a caller who is limited to some: another caller must not get this one's response."""
+    depots = () if caller.depots is None else ("depots", *sorted(caller.depots))
     preconditions = (request.headers.get(name, "") for name in ("If-Match", "If-None-Match"))
-    parts = (request.method, request.url.path, request.url.query, *preconditions)
+    parts = (request.method, request.url.path, request.url.query, *preconditions, *depots)
     return "\n".join(parts).encode("utf-8", "surrogatepass") + b"\n" + await request.body()

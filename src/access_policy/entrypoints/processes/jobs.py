@@ -30,6 +30,8 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "decision view", c.deciding.follower().run()
         yield "view keeper", c.deciding.keeper().run()
         yield "spool", c.deciding.spooled_commits().run()
+    if decides and c.settings().oidc_issuer is not None:
+        yield "issuer's keys", c.identity.keys().run()
     if decides and not c.settings().is_alone:
         yield "other gateways", c.chargers.other_gateways_follower().run()
         yield "gone gateways", c.chargers.gone_gateways().run()

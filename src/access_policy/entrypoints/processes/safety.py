@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from access_policy.adapters.identity.issuer import Issuer, IssuerUnreachable, IssuerUnusable
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
+
+log = logging.getLogger(__name__)
 
 LOCK: Final = "serving.lock"
 
@@ -21,10 +25,11 @@ class NotAllowed(Exception):
 
 def refuse_unsafe(settings: Settings) -> None:
     """Check before anything is opened or created. Raises `NotAllowed`, or `TlsUnusable` for files that cannot be used."""
-    if not settings.http.is_loopback:
+    if not settings.http.is_loopback and settings.oidc_issuer is None:
         raise NotAllowed(
             f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "
-            "Use 127.0.0.1, behind a proxy of your own if others must reach it."
+            "To serve other machines, set ACCESS_POLICY_OIDC_ISSUER to the URL of your identity provider, and "
+            "ACCESS_POLICY_OIDC_AUDIENCE or ACCESS_POLICY_OIDC_CLIENTS; otherwise use 127.0.0.1."
         )
     if ProcessRole.API in settings.roles:
         refuse_plain_in_public(settings)
@@ -52,6 +57,19 @@ def check_http_tls(settings: Settings) -> None:
         )
     if certificate is not None and key is not None:
         TlsFiles(certificate, key, checks_dates=True).context()
+
+
+async def check_issuer(settings: Settings) -> None:
+    """Ask the issuer for its keys before anything is opened or created. One that does not answer stops nobody: chargers need
+    no issuer, and its keys are fetched later. Raises `NotAllowed` for an issuer that does not fit the settings."""
+    if settings.oidc_issuer is None or ProcessRole.API not in settings.roles:
+        return
+    try:
+        await Issuer(settings.oidc_issuer).signing_keys()
+    except IssuerUnusable as unusable:
+        raise NotAllowed(str(unusable)) from unusable
+    except IssuerUnreachable as trouble:
+        log.warning("%s Nobody can log in until it does.", trouble)
 
 
 def opening_lock(directory: Path) -> IO[str]:

@@ -83,7 +83,7 @@ class Decision(ResponseModel):
 @router.post(
     "/access-decisions",
     operation_id="decide_access",
-    dependencies=requires(SERVICES | OPERATORS),
+    dependencies=requires(SERVICES | OPERATORS, some_depots=True),
     responses=NOT_FOUND,
     response_model=Decision,
 )

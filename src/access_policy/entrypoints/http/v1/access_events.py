@@ -19,7 +19,7 @@ from access_policy.entrypoints.http.v1.access_event_models import AccessEvent, A
 router = APIRouter(tags=["access"])
 
 
-@router.get("/access-events", operation_id="list_access_events", dependencies=requires(READERS))
+@router.get("/access-events", operation_id="list_access_events", dependencies=requires(READERS, some_depots=True))
 async def list_access_events(
     caller: Caller,
     views: Views,

@@ -119,14 +119,16 @@ async def put_agreement(
     return Agreement.of({**row, "version": done.version})
 
 
-@router.get("/agreements/{agreement_id}", operation_id="get_agreement", dependencies=requires(READERS))
+@router.get(
+    "/agreements/{agreement_id}", operation_id="get_agreement", dependencies=requires(READERS, some_depots=True)
+)
 async def get_agreement(caller: Caller, views: Views, agreement_id: str, response: Response) -> Agreement:
     row = await _agreement(views, caller.tenant_id, agreement_id)
     set_etag(response, row["version"])
     return Agreement.of(row)
 
 
-@router.get("/agreements", operation_id="list_agreements", dependencies=requires(READERS))
+@router.get("/agreements", operation_id="list_agreements", dependencies=requires(READERS, some_depots=True))
 async def list_agreements(caller: Caller, views: Views, cursor: Cursor = None, limit: Limit = 50) -> Page[Agreement]:
     found = await views.agreements(caller.tenant_id, cursor=cursor, limit=limit)
     return Page(items=[Agreement.of(row) for row in found.items], next_cursor=found.next_cursor)

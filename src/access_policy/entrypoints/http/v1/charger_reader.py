@@ -19,7 +19,7 @@ from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.mode_schedule.timeline import expected_at, next_transition
-from access_policy.entrypoints.http.dependencies import ServingProcess, container_of, process_of
+from access_policy.entrypoints.http.dependencies import ServingProcess, container_of, process_of, within_depots
 from access_policy.entrypoints.http.fields import utc_text
 from access_policy.entrypoints.http.v1.charger_models import (
     Charger,
@@ -120,7 +120,7 @@ class ChargerReader:
 async def _reader(request: Request) -> ChargerReader:
     c = container_of(request)
     return ChargerReader(
-        c.read_side.views(),
+        within_depots(c.read_side.views(), request.state.caller),
         c.deciding.policies(),
         c.deciding.view(),
         c.deciding.profiles(),

@@ -101,7 +101,7 @@ async def get_charger(
     return ChargerNowOrThen(shown)
 
 
-@router.get("/chargers", operation_id="list_chargers", dependencies=requires(READERS))
+@router.get("/chargers", operation_id="list_chargers", dependencies=requires(READERS, some_depots=True))
 async def list_chargers(
     caller: Caller,
     views: Views,

@@ -82,7 +82,7 @@ async def get_depot(caller: Caller, views: Views, depot_id: str, response: Respo
     return _depot(row)
 
 
-@router.get("/depots", operation_id="list_depots", dependencies=requires(READERS))
+@router.get("/depots", operation_id="list_depots", dependencies=requires(READERS, some_depots=True))
 async def list_depots(caller: Caller, views: Views, cursor: Cursor = None, limit: Limit = 50) -> Page[Depot]:
     found = await views.depots(caller.tenant_id, cursor=cursor, limit=limit)
     return Page(items=[_depot(row) for row in found.items], next_cursor=found.next_cursor)

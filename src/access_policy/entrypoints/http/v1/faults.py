@@ -24,7 +24,7 @@ class Fault(ResponseModel):
     cleared_at: UtcInstant | None
 
 
-@router.get("/faults", operation_id="list_faults", dependencies=requires(READERS))
+@router.get("/faults", operation_id="list_faults", dependencies=requires(READERS, some_depots=True))
 async def list_faults(
     caller: Caller,
     views: Views,

@@ -58,7 +58,7 @@ class ModeChange(ResponseModel):
         )
 
 
-@router.get("/mode-changes", operation_id="list_mode_changes", dependencies=requires(READERS))
+@router.get("/mode-changes", operation_id="list_mode_changes", dependencies=requires(READERS, some_depots=True))
 async def list_mode_changes(
     caller: Caller,
     views: Views,

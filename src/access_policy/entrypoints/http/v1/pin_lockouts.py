@@ -23,7 +23,7 @@ class PinLockout(ResponseModel):
     attempt_id: str
 
 
-@router.get("/pin-lockouts", operation_id="list_pin_lockouts", dependencies=requires(READERS))
+@router.get("/pin-lockouts", operation_id="list_pin_lockouts", dependencies=requires(READERS, some_depots=True))
 async def list_pin_lockouts(
     caller: Caller,
     views: Views,

@@ -83,14 +83,20 @@ class ProfilePut(Profile):
 
 
 @router.get(
-    "/profiles", operation_id="list_profiles", dependencies=requires(READERS), response_model_exclude_unset=True
+    "/profiles",
+    operation_id="list_profiles",
+    dependencies=requires(READERS, some_depots=True),
+    response_model_exclude_unset=True,
 )
 async def list_profiles(caller: Caller, profiles: Profiles) -> Page[Profile]:
     return Page(items=[Profile.of(each) for each in profiles.all(caller.tenant_id)], next_cursor=None)
 
 
 @router.get(
-    "/profiles/{name}", operation_id="get_profile", dependencies=requires(READERS), response_model_exclude_unset=True
+    "/profiles/{name}",
+    operation_id="get_profile",
+    dependencies=requires(READERS, some_depots=True),
+    response_model_exclude_unset=True,
 )
 async def get_profile(caller: Caller, profiles: Profiles, name: str) -> Profile:
     profile = profiles.get(caller.tenant_id, name)

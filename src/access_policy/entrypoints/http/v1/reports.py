@@ -95,7 +95,7 @@ class ComplianceReport(ComplianceReportHead):
 @router.get(
     "/reports/access",
     operation_id="report_access",
-    dependencies=requires(READERS),
+    dependencies=requires(READERS, some_depots=True),
     response_model=AccessReport,
     responses=CSV,
 )
@@ -123,7 +123,7 @@ async def report_access(
 @router.get(
     "/reports/mode-compliance",
     operation_id="report_mode_compliance",
-    dependencies=requires(READERS),
+    dependencies=requires(READERS, some_depots=True),
     response_model=ComplianceReport,
     responses=CSV,
 )
@@ -150,7 +150,7 @@ async def report_mode_compliance(
     are left out. With `Accept: text/csv` the response is a file.
     """
     question = ComplianceQuestion(
-        since=from_, until=until, depot_id=depot_id, charger_id=charger_id, on_time_s=on_time_s
+        since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots, on_time_s=on_time_s
     )
     groups = _groups_of(ComplianceGroup, group_by)
     rows = await mode_compliance(caller.tenant_id, groups, question)

@@ -16,7 +16,7 @@ from access_policy.application.ports.views import Row, Views
 from access_policy.domain.identifiers import ASSURANCE, Assurance, Identifier, IdentifierKind
 from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
-from access_policy.entrypoints.http.dependencies import container_of
+from access_policy.entrypoints.http.dependencies import container_of, within_depots
 from access_policy.entrypoints.http.fields import (
     TEXT_MAX,
     End,
@@ -157,7 +157,12 @@ class VehicleReader:
 
 async def _reader(request: Request) -> VehicleReader:
     c = container_of(request)
-    return VehicleReader(c.read_side.views(), c.deciding.view(), c.stores.pseudonyms(), c.records.vault())
+    return VehicleReader(
+        within_depots(c.read_side.views(), request.state.caller),
+        c.deciding.view(),
+        c.stores.pseudonyms(),
+        c.records.vault(),
+    )
 
 
 Vehicles = Annotated[VehicleReader, Depends(_reader)]

@@ -77,14 +77,21 @@ async def put_vehicle(
     return VehiclePut(**dict(vehicle), hints=notes)
 
 
-@router.get("/vehicles/{vehicle_id}", operation_id="get_vehicle", dependencies=requires(READERS), **_LEAVES_OUT_UNSET)
+@router.get(
+    "/vehicles/{vehicle_id}",
+    operation_id="get_vehicle",
+    dependencies=requires(READERS, some_depots=True),
+    **_LEAVES_OUT_UNSET,
+)
 async def get_vehicle(caller: Caller, vehicles: Vehicles, vehicle_id: str, response: Response) -> Vehicle:
     row = await vehicles.row(caller.tenant_id, VehicleId(vehicle_id))
     set_etag(response, row["version"])
     return await vehicles.shown(caller, row)
 
 
-@router.get("/vehicles", operation_id="list_vehicles", dependencies=requires(READERS), **_LEAVES_OUT_UNSET)
+@router.get(
+    "/vehicles", operation_id="list_vehicles", dependencies=requires(READERS, some_depots=True), **_LEAVES_OUT_UNSET
+)
 async def list_vehicles(
     caller: Caller,
     views: Views,

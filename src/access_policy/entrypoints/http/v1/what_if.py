@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from access_policy.application.what_if import replay
 from access_policy.domain.access.reasons import Reason
 from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
 from access_policy.entrypoints.http.dependencies import provided
+from access_policy.entrypoints.http.depot_scope import chargers_within
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 from access_policy.entrypoints.http.responses import NOT_FOUND
 from access_policy.entrypoints.http.v1.access_event_models import IdentifierMasked
@@ -81,13 +83,21 @@ class WhatIf(ResponseModel):
     notes: list[WhatIfNote]
 
 
-@router.post("/what-if", operation_id="ask_what_if", dependencies=requires(OPERATORS), responses=NOT_FOUND)
+@router.post(
+    "/what-if", operation_id="ask_what_if", dependencies=requires(OPERATORS, some_depots=True), responses=NOT_FOUND
+)
 async def ask_what_if(
-    caller: Caller, what_if: Annotated[replay.WhatIf, provided(lambda c: c.queries.what_if)], body: WhatIfBody
+    request: Request,
+    caller: Caller,
+    what_if: Annotated[replay.WhatIf, provided(lambda c: c.queries.what_if)],
+    body: WhatIfBody,
 ) -> WhatIf:
     """Replay recorded attempts by the present rules and by the proposed ones, and count the decisions that differ. Nothing is
     recorded."""
-    found = await what_if(caller.tenant_id, body.question())
+    question = body.question()
+    if question.charger_ids is None:
+        question = replace(question, charger_ids=await chargers_within(request, caller))
+    found = await what_if(caller.tenant_id, question)
     return WhatIf(
         attempts=found.attempts,
         complete=found.complete,

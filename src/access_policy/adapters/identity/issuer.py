@@ -1,0 +1,133 @@
+"""An OIDC issuer over HTTP: its discovery document (OpenID Connect Discovery 1.0, 4) and its signing keys (RFC 7517)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt import PyJWK, PyJWTError
+
+DISCOVERY: Final = "/.well-known/openid-configuration"
+TIMEOUT_S: Final = 5.0
+DOCUMENT_MAX: Final = 256 * 1024  # bytes
+KEYS_MAX: Final = 100
+RSA_BITS_MIN: Final = 2048  # RFC 7518, 3.3
+RSA_ALGORITHMS: Final = frozenset({"RS256", "PS256"})
+EC_ALGORITHMS: Final = frozenset({"ES256"})
+
+
+class IssuerUnreachable(Exception):
+    """The issuer does not answer, or answers that it cannot at present; asking again may help."""
+
+
+class IssuerUnusable(Exception):
+    """The issuer's answer does not fit the settings; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """`algorithms` are those with which the key may have signed."""
+
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    algorithms: frozenset[str]
+
+
+SigningKeys = Mapping[str, SigningKey]  # by `kid`
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """`url` is the issuer exactly as its tokens name it."""
+
+    url: str
+
+    async def signing_keys(self) -> SigningKeys:
+        """At least one key. Raises `IssuerUnreachable` or `IssuerUnusable`."""
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            address = self.url.rstrip("/") + DISCOVERY
+            document = await _json(client, address)
+            if document.get("issuer") != self.url:
+                raise IssuerUnusable(
+                    f"{address} names the issuer {str(document.get('issuer'))[:200]!r} and not {self.url!r}; set "
+                    "ACCESS_POLICY_OIDC_ISSUER to the issuer exactly as it names itself."
+                )
+            keys_at = document.get("jwks_uri")
+            if not isinstance(keys_at, str) or not _same_or_safer(keys_at, self.url):
+                raise IssuerUnusable(f"{address} names no usable jwks_uri; is {self.url} an OpenID Connect issuer?")
+            key_set = await _json(client, keys_at)
+        keys = await asyncio.to_thread(usable_keys, key_set)
+        if not keys:
+            raise IssuerUnusable(f"{keys_at} has no key with a kid for RS256, PS256 or ES256; add one at the issuer.")
+        return keys
+
+
+def usable_keys(key_set: Mapping[str, Any]) -> SigningKeys:
+    """The public signing keys of the set (RFC 7517, 5) that have a `kid` of their own; all others are ignored."""
+    found: dict[str, SigningKey] = {}
+    listed = key_set.get("keys")
+    for each in listed[:KEYS_MAX] if isinstance(listed, list) else []:
+        if not isinstance(each, dict) or each.get("use", "sig") != "sig" or "d" in each:
+            continue
+        kid, key = each.get("kid"), _signing_key(each)
+        if isinstance(kid, str) and kid and key is not None:
+            found.setdefault(kid, key)
+    return found
+
+
+def _signing_key(described: dict[str, Any]) -> SigningKey | None:
+    stated = described.get("alg")
+    if described.get("kty") not in ("RSA", "EC") or stated not in (None, *RSA_ALGORITHMS, *EC_ALGORITHMS):
+        return None
+    try:
+        key = PyJWK(described).key
+    except (PyJWTError, ValueError, TypeError):
+        return None
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
+        possible = RSA_ALGORITHMS
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        possible = EC_ALGORITHMS
+    else:
+        return None
+    algorithms = possible if stated is None else possible & {stated}
+    return SigningKey(key, algorithms) if algorithms else None
+
+
+async def _json(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
+    try:
+        async with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
+            body = await _body(answer)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise IssuerUnusable(f"{address} is not a URL that can be fetched: {error}.") from error
+    except (httpx.HTTPError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise IssuerUnreachable(f"The issuer does not answer at {address}: {reason}.") from error
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.status_code >= 500:
+        raise IssuerUnreachable(f"The issuer answers {answer.status_code} at {address}.")
+    if answer.status_code != httpx.codes.OK:
+        raise IssuerUnusable(f"{address} answers {answer.status_code}; correct ACCESS_POLICY_OIDC_ISSUER.")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise IssuerUnusable(f"{address} does not answer with JSON; correct ACCESS_POLICY_OIDC_ISSUER.") from error
+    if not isinstance(document, dict):
+        raise IssuerUnusable(f"{address} does not answer with a JSON object; correct ACCESS_POLICY_OIDC_ISSUER.")
+    return document
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > DOCUMENT_MAX:
+            raise IssuerUnusable(f"{answer.url} answers with more than {DOCUMENT_MAX} bytes; is it an issuer?")
+    return bytes(body)
+
+
+def _same_or_safer(keys_at: str, issuer: str) -> bool:
+    """Keys must not come in clear text from an issuer that has a certificate."""
+    return keys_at.startswith("https://") or (issuer.startswith("http://") and keys_at.startswith("http://"))

@@ -1,0 +1,77 @@
+"""The issuer's signing keys in memory: refreshed beside the requests, and kept while the issuer is unreachable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from access_policy.adapters.identity.issuer import IssuerUnreachable, IssuerUnusable, SigningKey, SigningKeys
+
+log = logging.getLogger(__name__)
+
+REFRESH_S: Final = 300.0
+RETRY_S: Final = 15.0  # after a failed refresh
+UNKNOWN_KID_S: Final = 10.0  # at least this long between two refreshes because of unknown kids
+
+
+class NoKeysYet(Exception):
+    """The issuer's keys have not been read since the start; the message says why."""
+
+
+class KeyCache:
+    """A refresh that fails leaves the keys in place; one that succeeds replaces all of them, so that a key that the issuer
+    has withdrawn verifies nothing any more. `monotonic` returns seconds."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[SigningKeys]], monotonic: Callable[[], float]) -> None:
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._keys: SigningKeys | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._begun_at: float | None = None
+        self._trouble = "they are being fetched"
+
+    async def key(self, kid: str) -> SigningKey | None:
+        """Read the cache. An unknown `kid` waits for a refresh, of which one at a time runs, and one in `UNKNOWN_KID_S`.
+
+        Raises `NoKeysYet`.
+        """
+        found = None if self._keys is None else self._keys.get(kid)
+        if found is not None:
+            return found
+        if self._refreshing is not None or self._may_refresh():
+            await self.refresh()
+        if self._keys is None:
+            raise NoKeysYet(self._trouble)
+        return self._keys.get(kid)
+
+    async def refresh(self) -> None:
+        """Fetch the keys, or wait for the refresh that is under way. A failure is logged."""
+        if self._refreshing is None:
+            self._begun_at = self._monotonic()
+            self._refreshing = asyncio.create_task(self._replace_keys(), name="issuer's keys")
+            self._refreshing.add_done_callback(self._refreshed)
+        await asyncio.shield(self._refreshing)
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(RETRY_S if self._trouble else REFRESH_S)
+
+    def _may_refresh(self) -> bool:
+        return self._begun_at is None or self._monotonic() - self._begun_at >= UNKNOWN_KID_S
+
+    async def _replace_keys(self) -> None:
+        try:
+            self._keys = await self._fetch()
+        except (IssuerUnreachable, IssuerUnusable) as trouble:
+            if str(trouble) != self._trouble:
+                log.warning("the issuer's keys are not refreshed: %s", trouble)
+            self._trouble = str(trouble)
+        else:
+            self._trouble = ""
+
+    def _refreshed(self, _: asyncio.Task[None]) -> None:
+        self._refreshing = None

@@ -1,0 +1,184 @@
+"""Access tokens of an OIDC issuer (RFC 9068), and those of Amazon Cognito, which name a client in place of an audience.
+
+PyJWT checks the signature, the issuer and the audience. Beside that, a token is refused whose JSON is ambiguous (a name
+twice), whose header asks for something else (RFC 8725), or that is an id token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import jwt
+from jwt.utils import base64url_decode
+
+from access_policy.adapters.identity.bearer import is_jwt
+from access_policy.adapters.identity.claims import depots_of, names_of
+from access_policy.adapters.identity.key_cache import KeyCache, NoKeysYet
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused, VerifierUnavailable
+from access_policy.domain.errors import Refused
+from access_policy.domain.ids import ActorId, TenantId, checked_id
+
+TOKEN_LENGTH_MAX: Final = 16 * 1024
+TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+HEADER_NAMES: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
+ID_TOKEN_CLAIMS: Final = frozenset({"at_hash", "c_hash"})  # OpenID Connect Core 1.0, 3.3.2.11
+STRONGEST_FIRST: Final = (Role.ADMIN, Role.OPERATOR, Role.SERVICE, Role.AUDITOR, Role.VIEWER, Role.INSTALLATION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcRules:
+    """`audiences` for tokens with an audience, `clients` for those without. `role_map` names the role of each value of
+    `roles_claim`; empty: the values are the roles. `depots_claim` empty: every caller has all depots."""
+
+    issuer: str
+    audiences: frozenset[str]
+    clients: frozenset[str]
+    tenant_claim: str
+    roles_claim: str
+    depots_claim: str
+    role_map: Mapping[str, Role]
+    clock_skew: timedelta
+
+
+class OidcTokens:
+    def __init__(self, rules: OidcRules, keys: KeyCache, clock: Clock) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._clock = clock
+
+    def recognises(self, token: str) -> bool:
+        return is_jwt(token)
+
+    async def verify(self, token: str) -> Identity:
+        """Raises `TokenRefused`; `VerifierUnavailable` if the issuer's keys could not be read since the start."""
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise TokenRefused("too long")
+        header = _checked_header(_json_part(token, 0))
+        try:
+            key = await self._keys.key(header["kid"])
+        except NoKeysYet as trouble:
+            raise VerifierUnavailable(str(trouble)) from trouble
+        if key is None:
+            raise TokenRefused("signed with a key that the issuer does not have")
+        if header["alg"] not in key.algorithms:
+            raise TokenRefused("an algorithm that does not fit the key")
+        try:
+            claims = jwt.decode(
+                token,
+                key.key,
+                algorithms=sorted(key.algorithms),
+                issuer=self._rules.issuer,
+                options={
+                    "require": ["iss", "sub", "exp", "iat"],
+                    "verify_aud": False,  # checked below: not every access token has one
+                    "verify_exp": False,  # checked below, by our own clock
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise TokenRefused(repr(error)) from error
+        _json_part(token, 1)  # refuses a claim that is there twice
+        check_times(claims, self._clock, self._rules.clock_skew)
+        self._check_receiver(claims)
+        return self._identity(claims)
+
+    def _check_receiver(self, claims: Mapping[str, Any]) -> None:
+        """The token is an access token for this service."""
+        if (
+            claims.get("token_use", "access") != "access"
+            or claims.get("typ") == "ID"
+            or ID_TOKEN_CLAIMS & claims.keys()
+        ):
+            raise TokenRefused("not an access token")
+        audience = claims.get("aud")
+        if audience is None:
+            if claims.get("token_use") != "access" or claims.get("client_id") not in self._rules.clients:
+                raise TokenRefused("neither an audience nor an allowed client")
+            return
+        named = [audience] if isinstance(audience, str) else audience
+        if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+            raise TokenRefused("an audience that is neither a text nor a list of texts")
+        if self._rules.audiences.isdisjoint(named):
+            raise TokenRefused("for another audience")
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        rules = self._rules
+        role = self._role(names_of(claims.get(rules.roles_claim, [])))
+        client = claims.get("client_id", claims.get("azp", ""))
+        try:
+            return Identity(
+                tenant_id=NO_TENANT if role is Role.INSTALLATION else _tenant(claims.get(rules.tenant_claim)),
+                role=role,
+                subject=ActorId(checked_id(_text(claims["sub"]), "subject")),
+                depots=depots_of(claims.get(rules.depots_claim)) if rules.depots_claim else None,
+                credential=_text(client),
+            )
+        except Refused as refusal:
+            raise TokenRefused(refusal.detail) from refusal
+
+    def _role(self, names: list[str]) -> Role:
+        """The strongest role that the names give."""
+        known = self._rules.role_map or {role.value: role for role in Role}
+        given = {known[name] for name in names if name in known}
+        for role in STRONGEST_FIRST:
+            if role in given:
+                return role
+        raise TokenRefused("no role")
+
+
+def check_times(claims: Mapping[str, Any], clock: Clock, skew: timedelta) -> None:
+    """Valid in `[nbf, exp)`, and not issued in the future, give or take `skew`. Raises `TokenRefused`."""
+    now = clock.now().timestamp()
+    times = (claims["iat"], claims["exp"], claims.get("nbf", claims["iat"]))
+    if any(isinstance(at, bool) or not isinstance(at, int | float) for at in times):
+        raise TokenRefused("times that are not numbers")
+    issued, expires, not_before = times
+    tolerated = skew.total_seconds()
+    if not now < expires + tolerated or not now >= max(issued, not_before) - tolerated:
+        raise TokenRefused("not valid now")
+
+
+def _checked_header(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Only names that change nothing about how the token is read, and a `kid`."""
+    if not header.keys() <= HEADER_NAMES:
+        raise TokenRefused("a header with names that are not accepted")
+    kid, type_ = header.get("kid"), header.get("typ", "JWT")
+    if not isinstance(kid, str) or not kid or not isinstance(header.get("alg"), str):
+        raise TokenRefused("no kid, or no algorithm")
+    if not isinstance(type_, str) or type_.lower() not in TYPES:
+        raise TokenRefused("another type of token")
+    return header
+
+
+def _json_part(token: str, index: int) -> dict[str, Any]:
+    """One of the token's two JSON objects. Raises `TokenRefused`, also for a name that is there twice (RFC 8725, 2.4)."""
+    try:
+        part = json.loads(base64url_decode(token.split(".")[index]), object_pairs_hook=_names_once)
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused(repr(error)) from error
+    if not isinstance(part, dict):
+        raise TokenRefused("a part that is not a JSON object")
+    return part
+
+
+def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise TokenRefused("a name twice")
+    return names
+
+
+def _tenant(claim: object) -> TenantId:
+    return TenantId(checked_id(_text(claim), "tenant"))
+
+
+def _text(claim: object) -> str:
+    if not isinstance(claim, str):
+        raise TokenRefused("a claim that is not a text")
+    return claim

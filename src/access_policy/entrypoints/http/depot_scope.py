@@ -1,0 +1,104 @@
+"""The one place that holds callers to their depots (ADR 0028).
+
+A caller who is limited to some depots gets 404 for everything that an operation names in its path, its query or its body
+and that belongs to another depot. Answers are built from views within the caller's depots (`dependencies.Provided`). An
+operation that names neither a charger nor a depot nor an attempt in its path admits such a caller only if its route says
+that its answer is limited by these views.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request
+
+from access_policy.application.ports.identity import DepotScope, Identity
+from access_policy.domain.charger_access_policy.errors import ChargerUnknown
+from access_policy.domain.depots.depot import DepotUnknown
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId
+from access_policy.entrypoints.http.dependencies import container_of
+from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.responses import not_found
+
+IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id"})
+IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids"})
+SHOWN_MAX: Final = 64  # characters of an id in a problem
+
+
+async def hold_to_depots(request: Request, caller: Identity, *, some_depots: bool) -> None:
+    """Raises `ApiProblem` (403), or `ChargerUnknown`, `DepotUnknown` or `ApiProblem` (404) for another depot's."""
+    if caller.depots is None:
+        return
+    if not some_depots and not IN_PATHS & request.path_params.keys():
+        detail = "This operation concerns all depots of the tenant, and your token is for some of them only."
+        raise ApiProblem(HTTPStatus.FORBIDDEN, "depots-too-few", detail)
+    for name, value in await _named(request):
+        match name:
+            case "depot_id" | "depot_ids":
+                require_depot(caller.depots, value)
+            case "attempt_id":
+                await _require_attempt(request, caller, value)
+            case _:
+                await _require_charger(request, caller, value)
+
+
+def require_depot(depots: DepotScope, depot_id: str) -> None:
+    """Raises `DepotUnknown`."""
+    if depots is not None and depot_id not in depots:
+        raise DepotUnknown(f"There is no depot {depot_id[:SHOWN_MAX]}.")
+
+
+async def chargers_within(request: Request, caller: Identity) -> frozenset[ChargerId] | None:
+    """The chargers in service at the caller's depots; None for a caller of all depots."""
+    if caller.depots is None:
+        return None
+    view = container_of(request).deciding.view()
+    return frozenset(
+        [each for depot_id in caller.depots for each in await view.charger_ids(caller.tenant_id, depot_id)]
+    )
+
+
+async def _require_charger(request: Request, caller: Identity, charger_id: str) -> None:
+    """A charger that does not exist is left to the operation, which may create it."""
+    depot_id = await _depot_of(request, caller.tenant_id, ChargerId(charger_id))
+    if depot_id is not None and caller.depots is not None and depot_id not in caller.depots:
+        raise ChargerUnknown(f"There is no charger {charger_id[:SHOWN_MAX]}.")
+
+
+async def _depot_of(request: Request, tenant_id: TenantId, charger_id: ChargerId) -> DepotId | None:
+    policy = await container_of(request).deciding.policies().find(tenant_id, charger_id)
+    return None if policy is None else policy.settings.depot_id
+
+
+async def _require_attempt(request: Request, caller: Identity, attempt_id: str) -> None:
+    views = container_of(request).read_side.views().within(caller.depots)
+    if await views.attempt(caller.tenant_id, AttemptId(attempt_id)) is None:
+        raise not_found("attempt")
+
+
+async def _named(request: Request) -> list[tuple[str, str]]:
+    """What the request names: in its path, its query, and at any depth of a body of JSON."""
+    path = [(name, value) for name, value in request.path_params.items() if name in IN_PATHS]
+    query = [(name, value) for name, value in request.query_params.multi_items() if name in IN_BODIES]
+    try:
+        body = json.loads(await request.body() or b"null")
+    except (ValueError, RecursionError):
+        return path + query  # not JSON, which an operation that expects JSON refuses
+    return [*path, *query, *_in_body(body)]
+
+
+def _in_body(body: Any) -> Iterator[tuple[str, str]]:
+    waiting = [body]
+    while waiting:
+        match waiting.pop():
+            case dict() as each:
+                for name, value in each.items():
+                    if name in IN_BODIES:
+                        values = value if isinstance(value, list) else [value]
+                        yield from ((name, one) for one in values if isinstance(one, str) and one != "all")
+                    waiting.append(value)
+            case list() as each:
+                waiting.extend(each)

@@ -1,0 +1,270 @@
+"""Each (operation, depot scope) pair, derived from the OpenAPI document: a caller of one depot neither sees nor changes
+another depot's data, whatever the operation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from access_policy.adapters.read_models.tables import FAULTS, MODE_CHANGES, PIN_LOCKOUTS
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.http import auth, dependencies
+from tests.support.builders import NOON
+from tests.support.depot_in_memory import SettableClock
+from tests.support.http_api import HttpApi, http_api
+from tests.support.operations import WITHOUT_TOKEN, roles_of
+
+PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-21T00:00:00Z"
+QUERIES = {
+    "report_access": f"{PERIOD}&group_by=depot,charger",
+    "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
+}
+BODIES: Mapping[str, Any] = {
+    "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
+    "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
+}  # fmt: skip
+TENANT_WIDE = frozenset({"list_profiles", "get_profile", "list_vehicles", "get_vehicle"})  # no data of a depot
+PATH_NAMES = {
+    "charger_id": "bravo-bay",
+    "depot_id": "bravo",
+    "agreement_id": "bravo-guests",
+    "vehicle_id": "bus-7",
+    "name": "ocpp16-central",
+    "calendar_id": "bravo-days",
+}
+OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
+
+
+def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
+    bay = f"{depot}-bay"
+    settings = {"charge_point_id": f"CP-{depot}", "depot_id": depot, "profile": "ocpp16-central"}
+    return (
+        ("PUT", f"/v1/depots/{depot}", {"name": f"{depot}-secret", "time_zone": "Europe/Berlin"}),
+        (
+            "PUT",
+            f"/v1/depots/{depot}/calendars/{depot}-days",
+            {"name": f"{depot}-secret", "days": [{"date": "2026-12-25", "reason": "Christmas"}]},
+        ),
+        ("PUT", f"/v1/chargers/{bay}", {**settings, "baseline_mode": "managed"}),
+        (
+            "PUT",
+            f"/v1/agreements/{depot}-guests",
+            {"name": f"{depot}-secret", "fleet": "Guests", "valid_from": "2026-01-01T00:00:00Z", "depot_ids": [depot]},
+        ),
+        ("POST", f"/v1/chargers/{bay}/enrolment-session", {}),
+        (
+            "POST",
+            f"/v1/chargers/{bay}/overrides",
+            {"mode": "freevend", "from": "2026-11-21T00:00:00Z", "for": "PT1H", "reason": f"{depot}-secret"},
+        ),
+        (
+            "POST",
+            "/v1/access-decisions",
+            {
+                "charger_id": bay,
+                "attempt_id": f"{depot}-attempt",
+                "identifier": {"kind": "rfid", "value": "04A1B2C3D4E5F6"},
+            },
+        ),
+    )
+
+
+GIVEN = (
+    ("PUT", "/v1/vehicles/bus-7", {"name": "Bus 7", "access_class": "own"}),
+    *given("alfa"),
+    *given("bravo"),
+    (
+        "PUT",
+        "/v1/agreements/both",
+        {
+            "name": "Both",
+            "fleet": "Guests",
+            "valid_from": "2026-01-01T00:00:00Z",
+            "charger_ids": ["alfa-bay", "bravo-bay"],
+        },
+    ),
+)
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
+    async with http_api(tmp_path, given=GIVEN) as api:
+        with api.container.read_side.models().engine.begin() as connection:
+            for number, depot in enumerate(("alfa", "bravo"), 1):
+                of = {"tenant_id": "acme", "charger_id": f"{depot}-bay", "position": number}
+                connection.execute(
+                    insert(FAULTS).values(**of, fault_id=depot, occurred_at=NOON, error_code="GroundFailure")
+                )
+                connection.execute(
+                    insert(PIN_LOCKOUTS).values(
+                        **of,
+                        attempt_id=f"{depot}-attempt",
+                        depot_id=depot,
+                        source="charger",
+                        locked_at=NOON,
+                        locked_until=NOON,
+                    )
+                )
+                connection.execute(
+                    insert(MODE_CHANGES).values(
+                        **of,
+                        generation=99,
+                        mode="managed",
+                        cause_kind="baseline",
+                        cause_id="",
+                        cause_name="Baseline",
+                        mode_control="central",
+                        trigger="schedule",
+                        outcome="requested",
+                        due_at=NOON,
+                        requested_at=NOON,
+                    )
+                )
+        clock = api.container.clock()
+        assert isinstance(clock, SettableClock)
+        clock.forward(minutes=30)
+        yield api
+
+
+async def operations(api: HttpApi) -> dict[str, tuple[str, str]]:
+    """Method and path, with the ids of the depot bravo in it, by operation."""
+    document = (await api.client.get("/openapi.json")).json()
+    override = (await api.get("/v1/chargers/bravo-bay")).json()["overrides"][0]["override_id"]
+    names = {**PATH_NAMES, "attempt_id": "bravo-attempt", "override_id": override}
+    found = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            operation_id = operation["operationId"]
+            if operation_id in WITHOUT_TOKEN or roles_of(operation_id) == {Role.INSTALLATION}:
+                continue
+            filled = path
+            for parameter in operation["parameters"]:
+                if parameter["in"] == "path":
+                    name = parameter["name"]
+                    filled = filled.replace(f"{{{name}}}", names.get(name, f"no-{name}"))
+            query = QUERIES.get(operation_id)
+            found[operation_id] = (method.upper(), filled if query is None else f"{filled}?{query}")
+    return found
+
+
+def body_of(operation_id: str, method: str) -> Any:
+    return BODIES.get(operation_id, {} if method in ("PUT", "POST") else None)
+
+
+def role_for(operation_id: str) -> Role:
+    return Role.ADMIN if Role.ADMIN in roles_of(operation_id) else min(roles_of(operation_id))
+
+
+async def breaches(api: HttpApi, depots: Sequence[str]) -> dict[str, str]:
+    """The operations that show or change something of the depot bravo to a caller of these depots."""
+    found = {}
+    for operation_id, (method, path) in (await operations(api)).items():
+        before = await api.position()
+        answer = await api.send(method, path, body_of(operation_id, method), role=role_for(operation_id), depots=depots)
+        refused = answer.status_code == 404 or (
+            answer.status_code == 403 and answer.json()["type"].endswith("depots-too-few")
+        )
+        reads = answer.status_code == 200 and (method == "GET" or operation_id == "ask_what_if")
+        shows = "bravo" in answer.text if reads else "secret" in answer.text
+        if await api.position() != before or shows or not (refused or reads):
+            found[operation_id] = f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+    return found
+
+
+@pytest.mark.parametrize("depots", OTHERS, ids=["another depot", "no depot"])
+async def test_operation_called_for_another_depot_shows_and_changes_nothing(
+    api: HttpApi, depots: Sequence[str]
+) -> None:
+    assert await breaches(api, depots) == {}
+
+
+async def test_lists_without_depot_scope_show_the_depot_that_the_pairs_look_for(api: HttpApi) -> None:
+    for operation_id, (method, path) in (await operations(api)).items():
+        if method == "GET" and operation_id not in TENANT_WIDE | {"list_denied_identifiers", "get_registry_import"}:
+            answer = await api.send(method, path, role=role_for(operation_id))
+            shows = "bravo" in answer.text or operation_id == "export_registry"
+            assert answer.status_code == 200, (operation_id, answer.text)
+            assert shows, (operation_id, answer.text)
+
+
+async def test_reads_for_all_depots_by_name_answer_as_without_a_scope(api: HttpApi) -> None:
+    for operation_id, (method, path) in (await operations(api)).items():
+        if method == "GET":
+            named = await api.send(method, path, role=role_for(operation_id), depots=["alfa", "bravo"])
+            plain = await api.send(method, path, role=role_for(operation_id))
+            too_few = named.status_code == 403 and named.json()["type"].endswith("depots-too-few")
+            assert too_few or named.content == plain.content, operation_id
+
+
+async def test_pairs_report_each_list_when_views_are_not_limited(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "within_depots", lambda part, caller: part)
+
+    found = await breaches(api, ["alfa"])
+
+    assert {"list_access_events", "list_chargers", "list_depots", "list_faults", "report_access"} <= found.keys()
+
+
+async def test_pairs_report_each_named_charger_when_requests_are_not_held(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def admit(*_: object, **__: object) -> None: ...
+
+    monkeypatch.setattr(auth, "hold_to_depots", admit)
+
+    found = await breaches(api, ["alfa"])
+
+    assert {"get_timeline", "retire_charger", "decide_access", "put_vehicle", "lift_override"} <= found.keys()
+
+
+async def test_put_charger_into_another_depot_is_refused(api: HttpApi) -> None:
+    settings = {"charge_point_id": "CP-9", "profile": "ocpp16-central", "baseline_mode": "managed"}
+
+    answers = [
+        await api.send("PUT", f"/v1/chargers/{charger}", {**settings, "depot_id": depot}, depots=["alfa"])
+        for charger, depot in (("alfa-bay", "bravo"), ("new-bay", "bravo"), ("new-bay", "alfa"))
+    ]
+
+    assert [each.status_code for each in answers] == [404, 404, 201]
+
+
+async def test_copy_policy_to_another_depots_charger_is_refused(api: HttpApi) -> None:
+    answer = await api.send(
+        "POST", "/v1/chargers/alfa-bay/copy-policy", {"charger_ids": ["bravo-bay"]}, depots=["alfa"]
+    )
+
+    assert answer.status_code == 404
+
+
+async def test_agreement_of_several_depots_names_only_the_callers_chargers(api: HttpApi) -> None:
+    answer = await api.get("/v1/agreements/both", depots=["alfa"])
+
+    assert answer.json()["charger_ids"] == ["alfa-bay"]
+
+
+async def test_idempotency_key_of_another_depots_caller_does_not_get_the_response(api: HttpApi) -> None:
+    body = {"mode": "managed", "for": "PT1H", "reason": "bravo-secret"}
+    how: dict[str, Any] = {"headers": {"Idempotency-Key": "one"}}
+    first = await api.send("POST", "/v1/chargers/bravo-bay/overrides", body, depots=["bravo"], **how)
+
+    again = await api.send("POST", "/v1/chargers/bravo-bay/overrides", body, depots=["alfa"], **how)
+
+    assert first.status_code == 201
+    assert again.status_code == 422
+    assert "secret" not in again.text
+
+
+async def test_request_bodies_name_chargers_and_depots_only_by_names_that_are_held(api: HttpApi) -> None:
+    document = (await api.client.get("/openapi.json")).json()
+    named = {
+        name
+        for title, schema in document["components"]["schemas"].items()
+        if title.endswith(("Body", "Change", "Document")) or title == "AnyEvent"
+        for name in schema.get("properties", {})
+        if "charger" in name or "depot" in name
+    }
+
+    assert named == {"charger_id", "charger_ids", "depot_id", "depot_ids"}
