@@ -95,7 +95,7 @@ def forgeries(now: datetime) -> dict[str, Callable[[], str]]:
         return f"{message}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
     def with_claims(**changed: Any) -> Callable[[], str]:
-        return lambda: signed({**claims, **changed})
+        return lambda: raw(header, {**claims, **changed})
 
     def without(*names: str) -> Callable[[], str]:
         return lambda: signed({name: value for name, value in claims.items() if name not in names})

@@ -86,7 +86,7 @@ class EmbeddedTokens:
                     "verify_nbf": False,
                 },
             )
-        except (jwt.PyJWTError, UnicodeError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise TokenRefused(repr(error)) from error
         self._check_times(claims)
         return _identity(claims)
