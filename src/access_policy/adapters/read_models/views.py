@@ -70,7 +70,7 @@ class SqlViews:
     # --- tenants -----------------------------------------------------------------------------------------------------
 
     async def tenant(self, tenant_id: TenantId) -> Row | None:
-        return await self._one(_of(TENANTS, tenant_id))
+        return await self._one(self._of(TENANTS, tenant_id))
 
     async def tenants(self, *, cursor: str | None, limit: int) -> Page:
         return await self._by_id(select(TENANTS), TENANTS, "tenant_id", cursor, limit)
