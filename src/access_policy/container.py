@@ -79,5 +79,5 @@ class Container(containers.DeclarativeContainer):
         chargers=chargers,
     )
     auditing = nested(Auditing, clock=clock, stores=stores, records=records)
-    publishing = nested(Publishing, settings=settings, clock=clock, stores=stores)
+    publishing = nested(Publishing, settings=settings, clock=clock, stores=stores, records=records)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

@@ -163,6 +163,13 @@ class Settings(BaseSettings):
         default=written(""),
         description="Queue of events to consume: sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE; empty: HTTP only",
     )
+    webhook_networks: Networks = Field(
+        default=written(""),
+        description="Networks,… with private addresses that webhooks may be delivered to, such as 10.20.0.0/16",
+    )
+    webhook_ca: Path | None = Field(
+        default=None, description="CA certificates (PEM) of webhooks' receivers, beside the public ones"
+    )
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(
         default=written("auto"),

@@ -16,6 +16,8 @@ from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
+from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
 from access_policy.settings import Settings
 
@@ -43,3 +45,5 @@ class Records(containers.DeclarativeContainer):
     heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))
     intake = providers.Resource(SqlIntakeRecords, location.call("intake"))
     audit_chains = providers.Resource(SqlAuditChains, location.call("audit"))
+    webhooks = providers.Resource(SqlWebhooks, location.call("webhooks"), keys.vault)
+    webhook_queue = providers.Resource(SqlWebhookQueue, location.call("webhooks"))

@@ -28,10 +28,11 @@ class Rule:
     name: str
     pattern: Pattern
     target: Target
+    since: int | None = None
 
 
 class InProcessBus:
-    """Implements `EventBus` and `Subscribers`.
+    """Implements `EventBus`, `Rules` and `Subscribers`.
 
     An event is taken once all targets whose pattern matches have returned. When one raises, the event is delivered again
     later, to all of them: a target has to bear repetitions, as in the cloud.
@@ -41,15 +42,21 @@ class InProcessBus:
         self._rules: dict[str, Rule] = {}
         self._subscribed = asyncio.Event()
 
-    def put_rule(self, name: str, pattern: str | Mapping[str, Any], target: Target) -> None:
-        """Deliver matching events to `target` from now on, in place of a rule of the same name. Raises `PatternInvalid`."""
-        self._rules[name] = Rule(name, Pattern.of(pattern), target)
+    def put_rule(
+        self, name: str, pattern: str | Mapping[str, Any], target: Target, *, since: int | None = None
+    ) -> None:
+        """Raises `PatternInvalid`."""
+        self._rules[name] = Rule(name, Pattern.of(pattern), target, since)
         self._subscribed.set()
 
     def remove_rule(self, name: str) -> None:
         self._rules.pop(name, None)
         if not self._rules:
             self._subscribed.clear()
+
+    @property
+    def since(self) -> int | None:
+        return min((rule.since for rule in self._rules.values() if rule.since is not None), default=None)
 
     @property
     def present(self) -> bool:

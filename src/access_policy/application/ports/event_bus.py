@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 ENTRIES_MAX: Final = 10  # per call
 # Per entry and per call. EventBridge accepts 1 MiB today; its targets and older regions accept this much.
@@ -66,8 +66,32 @@ class EventBus(Protocol):
     async def close(self) -> None: ...
 
 
+class Rules(Protocol):
+    """The rules of a bus in this process, each with its target."""
+
+    def put_rule(
+        self,
+        name: str,
+        pattern: str,
+        target: Callable[[Mapping[str, Any]], Awaitable[None]],
+        *,
+        since: int | None = None,
+    ) -> None:
+        """Deliver matching events to `target`, in place of a rule of the same name: those after the log position `since`, also
+        if they happened while this process was down; None: from now on. An event for which the target raises is delivered
+        again later. Raises `ValueError` for a pattern that EventBridge refuses."""
+        ...
+
+    def remove_rule(self, name: str) -> None: ...
+
+
 class Subscribers(Protocol):
-    """The subscribers of a bus in this process. They receive events from their subscription on, and no history."""
+    """The subscribers of a bus in this process."""
+
+    @property
+    def since(self) -> int | None:
+        """The log position after which the earliest of them receives events; None if each begins now."""
+        ...
 
     @property
     def present(self) -> bool:

@@ -67,11 +67,12 @@ class Relay:
         self.published = 0  # entries taken by the bus
 
     async def run(self) -> None:
-        """Publish until cancelled. For `subscribers` in this process: only while there is one, and only later events."""
+        """Publish until cancelled. For `subscribers` in this process: only while there is one, and from the position on at
+        which the earliest of them begins, or where this relay or an earlier one stopped."""
         while True:
             if self._subscribers is not None:
                 await self._subscribers.until_present()
-                await self._skip_history()
+                await self._skip_history(self._subscribers)
             if await self._is_ours():
                 await self._publish_while_ours()
             await self._timings.sleep(self._timings.lease_s / 3)
@@ -112,11 +113,13 @@ class Relay:
     def _is_wanted(self) -> bool:
         return self._subscribers is None or self._subscribers.present
 
-    async def _skip_history(self) -> None:
+    async def _skip_history(self, subscribers: Subscribers) -> None:
+        """Positions only grow: what an earlier relay published is not published again."""
         backoff = self._timings.backoff()
         while True:
             try:
-                return await self._positions.advance(await self._store.last_position())
+                since = subscribers.since
+                return await self._positions.advance(await self._store.last_position() if since is None else since)
             except StoreUnavailable as trouble:
                 log.warning("nothing is published: %s", trouble)
                 await self._timings.sleep(backoff.next_s())

@@ -64,6 +64,9 @@ async def _wake_each_other(c: Container) -> None:
 
 def _publisher_jobs(c: Container) -> Iterator[Job]:
     yield "relay", c.publishing.relay().run()
+    if (subscriptions := c.publishing.subscriptions()) is not None:
+        yield "webhook rules", subscriptions.run()
+        yield "webhooks", c.publishing.deliveries().run()
     if (queue := c.intake.queue()) is not None:
         yield "intake", queue.run()
 

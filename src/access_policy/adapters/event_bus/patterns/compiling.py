@@ -66,6 +66,15 @@ class Pattern:
         return any(_holds(alternative, leaves) for alternative in self.alternatives)
 
 
+def fault_of(document: str) -> str | None:
+    """Why EventBridge would refuse the pattern; None if it would not."""
+    try:
+        Pattern.of(document)
+    except PatternInvalid as invalid:
+        return str(invalid)
+    return None
+
+
 def _holds(alternative: Alternative, leaves: Mapping[str, Sequence[Leaf]]) -> bool:
     choices: list[list[Membership]] = []
     for path, condition in alternative.items():

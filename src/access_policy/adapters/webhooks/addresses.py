@@ -1,0 +1,92 @@
+"""Addresses that webhooks may be delivered to: public ones, and those of the networks that a setting allows."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Lookup = Callable[[str, int], Sequence[str]]
+
+LOOKUPS_MAX: Final = 16  # threads; a name server that does not answer holds one for each host name
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
+
+class AddressRefused(Exception):
+    """The host has an address that webhooks may not connect to, or none at all. The message says which."""
+
+
+class Resolver:
+    """Resolves a host and checks its addresses. The caller connects to one of these and looks nothing up again, so a name
+    that changes its address between check and connection (DNS rebinding) reaches nothing."""
+
+    def __init__(self, allowed: Sequence[Network] = (), lookup: Lookup | None = None) -> None:
+        self._allowed = tuple(allowed)
+        self._lookup = lookup or _look_up
+        self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="webhook names")
+        self._under_way: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """All addresses of the host, in the resolver's order. Raises `AddressRefused` if one of them may not be used."""
+        try:
+            found = await asyncio.shield(self._looked_up(host, port))
+        except (OSError, UnicodeError) as error:
+            raise AddressRefused(f"{host} has no address: {error}") from error
+        addresses = list(dict.fromkeys(found))
+        for each in addresses:
+            if (why := self.refusal_of(each)) is not None:
+                raise AddressRefused(why)
+        if not addresses:
+            raise AddressRefused(f"{host} has no address")
+        return addresses
+
+    def refusal_of(self, host: str) -> str | None:
+        """Why the address may not be connected to; None for a name, and for an address that may."""
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return None
+        seen = _embedded(address)
+        if any(each in network for each in (address, seen) for network in self._allowed):
+            return None
+        if seen.is_global and not (seen.is_multicast or seen.is_reserved or "%" in host):
+            return None
+        return f"{host} is not a public address; allow its network in ACCESS_POLICY_WEBHOOK_NETWORKS if the receiver is yours"
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _looked_up(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
+        """One lookup of a host at a time, so that a name server that does not answer holds one thread only."""
+        key = (host, port)
+        if key not in self._under_way:
+            lookup = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
+            self._under_way[key] = lookup
+            lookup.add_done_callback(lambda done: self._ended(key, done))
+        return self._under_way[key]
+
+    def _ended(self, key: tuple[str, int], done: asyncio.Future[Sequence[str]]) -> None:
+        self._under_way.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # each caller may have stopped waiting
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for _, _, _, _, sockaddr in found]
+
+
+def _embedded(address: Address) -> Address:
+    """The IPv4 address that a packet to this IPv6 address may reach, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.teredo is not None:
+        return address.teredo[1]
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,106 @@
+"""All receivers: one loop for each enabled webhook, in the process that has the lease."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from access_policy.application.context import new_id
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.relay_positions import RelayPositions
+from access_policy.application.ports.webhooks import WebhookKey, WebhookQueue, Webhooks, WebhookSender
+from access_policy.application.webhooks.receiver import Receiver
+from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
+from access_policy.application.webhooks.timings import WebhookTimings
+from access_policy.domain.webhooks.webhook import Webhook
+
+log = logging.getLogger(__name__)
+
+
+class WebhookDeliveries:
+    """Several processes may run one each. `lease` keeps all but one waiting; two at once repeat deliveries, and lose none."""
+
+    def __init__(
+        self,
+        webhooks: Webhooks,
+        queue: WebhookQueue,
+        subscriptions: WebhookSubscriptions,
+        sender: WebhookSender,
+        lease: RelayPositions,
+        clock: Clock,
+        *,
+        holder: str = "",
+        timings: WebhookTimings | None = None,
+    ) -> None:
+        self._webhooks = webhooks
+        self._queue = queue
+        self._subscriptions = subscriptions
+        self._sender = sender
+        self._lease = lease
+        self._clock = clock
+        self._holder = holder or new_id()
+        self._timings = timings or WebhookTimings()
+        self._receivers: dict[WebhookKey, tuple[Receiver, asyncio.Task[None]]] = {}
+        self._is_ours = False
+        subscriptions.on_followed(self._follow)
+        subscriptions.on_enqueued(self.wake)
+
+    def wake(self, key: WebhookKey) -> None:
+        """Look at the webhook's queue now."""
+        if key in self._receivers:
+            self._receivers[key][0].wake()
+
+    async def run(self) -> None:
+        """Deliver until cancelled, whenever this process has the lease and there is a webhook."""
+        forget_at = asyncio.get_running_loop().time()
+        try:
+            while True:
+                self._is_ours = bool(self._subscriptions.enabled) and await self._has_lease()
+                self._follow(self._subscriptions.enabled)
+                if self._is_ours and asyncio.get_running_loop().time() >= forget_at:
+                    forget_at += self._timings.forget_every_s
+                    await self._forget_old()
+                await asyncio.sleep(self._timings.lease_s / 3 if self._is_ours else self._timings.look_s)
+        finally:
+            tasks = [task for _, task in self._receivers.values()]
+            self._is_ours = False
+            self._follow({})
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(StoreUnavailable):
+                await self._lease.release_lease(self._holder)
+
+    async def disable(self, webhook: Webhook, because: str) -> None:
+        """Disable the webhook, unless it was changed since. Raises `StoreUnavailable`."""
+        log.warning("webhook %s of %s is disabled: %s", webhook.webhook_id, webhook.tenant_id, because)
+        await self._webhooks.put(webhook.disabled(because), expected=webhook.version)
+        await self._subscriptions.follow()
+
+    def _follow(self, enabled: Mapping[WebhookKey, Webhook]) -> None:
+        wanted = enabled if self._is_ours else {}
+        for key in [key for key in self._receivers if key not in wanted]:
+            self._receivers.pop(key)[1].cancel()
+        for key, webhook in wanted.items():
+            if key in self._receivers and not self._receivers[key][1].done():
+                self._receivers[key][0].webhook = webhook
+                continue
+            receiver = Receiver(webhook, self._queue, self._sender, self._clock, self.disable, self._timings)
+            task = asyncio.create_task(receiver.run(), name=f"webhook {webhook.webhook_id}")
+            self._receivers[key] = (receiver, task)
+
+    async def _has_lease(self) -> bool:
+        lasts = timedelta(seconds=self._timings.lease_s)
+        try:
+            return await self._lease.acquire_lease(self._holder, now=self._clock.now(), lasts=lasts)
+        except StoreUnavailable as trouble:
+            log.warning("no webhook is delivered: %s", trouble)
+            return False
+
+    async def _forget_old(self) -> None:
+        try:
+            await self._queue.forget_old(now=self._clock.now())
+        except StoreUnavailable as trouble:
+            log.warning("old webhook deliveries are not deleted yet: %s", trouble)

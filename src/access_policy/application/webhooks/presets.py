@@ -1,0 +1,58 @@
+"""Rule patterns for the most common needs, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from access_policy.application.published_events.detail import SOURCE
+from access_policy.domain.access_mode import AccessMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """`meaning` says which events it selects, and which it cannot."""
+
+    name: str
+    title: str
+    meaning: str
+    pattern: Mapping[str, Any]
+
+    @property
+    def pattern_text(self) -> str:
+        return json.dumps(self.pattern)
+
+
+def _events(*names: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    selected: dict[str, Any] = {"source": [SOURCE], "detail-type": list(names)}
+    return selected if data is None else {**selected, "detail": {"data": data}}
+
+
+_MANAGED, _OPEN = AccessMode.MANAGED.value, AccessMode.FREEVEND.value
+_ALL: Final = (
+    Preset(
+        name="open_but_should_be_managed",
+        title="Should be managed, is open",
+        meaning="A charger was seen open although managed access had been applied (ModeDriftDetected), or a switch to managed"
+        " access failed and is retried (ModeApplicationFailed).",
+        pattern={
+            "source": [SOURCE],
+            "$or": [
+                {
+                    "detail-type": ["ModeDriftDetected"],
+                    "detail": {"data": {"expected": [_MANAGED], "found": [_OPEN]}},
+                },
+                {"detail-type": ["ModeApplicationFailed"], "detail": {"data": {"mode": [_MANAGED]}}},
+            ],
+        },
+    ),
+    Preset(
+        name="denied_vehicle",
+        title="Denied vehicle",
+        meaning="An attempt to charge was denied (AccessDenied).",
+        pattern=_events("AccessDenied"),
+    ),
+)
+PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _ALL}

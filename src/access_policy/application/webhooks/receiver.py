@@ -1,0 +1,122 @@
+"""The deliveries to one receiver: in order within each aggregate, a few at a time, each retried with backoff for a day."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from access_policy.application.backoff import Backoff
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.webhooks import Attempt, Delivery, DeliveryState, WebhookQueue, WebhookSender
+from access_policy.application.webhooks.timings import WebhookTimings
+from access_policy.domain.webhooks.signing import signature_headers
+from access_policy.domain.webhooks.webhook import Webhook
+
+log = logging.getLogger(__name__)
+
+GONE = 410
+
+
+class Receiver:
+    """`run` delivers until cancelled. A delivery that is cut off between the receiver's answer and its record is repeated: at
+    least once. `disable` is called when the receiver answers 410 Gone."""
+
+    def __init__(
+        self,
+        webhook: Webhook,
+        queue: WebhookQueue,
+        sender: WebhookSender,
+        clock: Clock,
+        disable: Callable[[Webhook, str], Awaitable[None]],
+        timings: WebhookTimings,
+    ) -> None:
+        self.webhook = webhook  # replaced after a change that leaves the queue alone
+        self._queue = queue
+        self._sender = sender
+        self._clock = clock
+        self._disable = disable
+        self._timings = timings
+        self._woken = asyncio.Event()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        backoff = Backoff(self._timings.look_s, 30.0)
+        try:
+            while True:
+                self._woken.clear()
+                delay_s = self._timings.look_s
+                try:
+                    await self._begin_due()
+                    backoff.reset()
+                except StoreUnavailable as trouble:
+                    log.warning("webhook %s: %s", self.webhook.webhook_id, trouble)
+                    delay_s = backoff.next_s()
+                await self._rest(delay_s)
+        finally:
+            tasks = list(self._under_way.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Try once and record the result. Raises `StoreUnavailable`: the delivery is tried again."""
+        webhook = self.webhook
+        attempt = await attempted(webhook, delivery.message.event_id, delivery.message.body, self._sender, self._clock)
+        await self._queue.finish(self._after(delivery, attempt))
+        if attempt.status == GONE:
+            await self._disable(webhook, "the receiver answered 410 Gone")
+
+    async def _begin_due(self) -> None:
+        free = self._timings.at_a_time - len(self._under_way)
+        if free <= 0:
+            return
+        due = await self._queue.due(self.webhook.key, now=self._clock.now(), limit=free, but_not=tuple(self._under_way))
+        for delivery in due:
+            task = asyncio.create_task(self._delivered(delivery), name=f"webhook {self.webhook.webhook_id}")
+            self._under_way[delivery.number] = task
+
+    async def _delivered(self, delivery: Delivery) -> None:
+        try:
+            await self.deliver(delivery)
+        except StoreUnavailable as trouble:
+            log.warning("webhook %s: a delivery is repeated: %s", self.webhook.webhook_id, trouble)
+            await asyncio.sleep(self._timings.look_s)
+        except Exception:
+            log.exception("webhook %s: a delivery failed here, and is repeated", self.webhook.webhook_id)
+            await asyncio.sleep(self._timings.longest_s)
+        finally:
+            self._under_way.pop(delivery.number, None)
+            self.wake()
+
+    async def _rest(self, span_s: float) -> None:
+        try:
+            async with asyncio.timeout(span_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    def _after(self, delivery: Delivery, attempt: Attempt) -> Delivery:
+        tried = replace(delivery, tries=delivery.tries + 1, attempts=(*delivery.attempts, attempt))
+        if attempt.is_delivered:
+            return replace(tried, state=DeliveryState.DELIVERED, finished_at=attempt.at)
+        next_try = self._timings.next_try(delivery, tried.tries, attempt)
+        if next_try is None or attempt.status == GONE:
+            log.warning(
+                "webhook %s: event %s is a dead letter after %d tries: %s %s",
+                *(self.webhook.webhook_id, delivery.message.event_id, tried.tries, attempt.status, attempt.detail),
+            )
+            return replace(tried, state=DeliveryState.DEAD_LETTER, finished_at=attempt.at)
+        return replace(tried, try_at=next_try)
+
+
+async def attempted(webhook: Webhook, event_id: str, body: bytes, sender: WebhookSender, clock: Clock) -> Attempt:
+    """POST the body, signed with the webhook's secrets and the time of this try."""
+    now = clock.now()
+    headers = signature_headers(event_id, now, body, webhook.signing_secrets(now))
+    return await sender.send(webhook.url, headers, body, now=now)

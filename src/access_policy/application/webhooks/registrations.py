@@ -1,0 +1,187 @@
+"""What an operator does with webhooks: create, change, rotate secrets, test, deliver again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from access_policy.application.context import Context, new_id
+from access_policy.application.errors import TooBusy, check_version
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import EventStore
+from access_policy.application.ports.webhooks import (
+    Attempt,
+    DeliveryState,
+    WebhookQueue,
+    Webhooks,
+    WebhookSender,
+)
+from access_policy.application.webhooks.messages import message_for_test
+from access_policy.application.webhooks.presets import PRESETS
+from access_policy.application.webhooks.receiver import attempted
+from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
+from access_policy.domain.ids import TenantId, checked_name
+from access_policy.domain.webhooks.errors import (
+    DeliveryNotThere,
+    DeliveryWaits,
+    TooManyWebhooks,
+    WebhookInvalid,
+    WebhooksNotHere,
+    WebhookUnknown,
+)
+from access_policy.domain.webhooks.signing import SECRET_BYTES, checked_secret, secret_of
+from access_policy.domain.webhooks.webhook import PATTERN_LENGTH_MAX, SigningSecret, Webhook, checked_url
+
+WEBHOOKS_MAX = 50  # of a tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDraft:
+    """`pattern` is a rule pattern as JSON text; or `preset` names one."""
+
+    name: str
+    url: str
+    pattern: str | None = None
+    preset: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRegistrations:
+    """`subscriptions` is None where events are published to a bus outside. All methods raise `StoreUnavailable`."""
+
+    webhooks: Webhooks
+    queue: WebhookQueue
+    sender: WebhookSender
+    store: EventStore
+    clock: Clock
+    fault_of: Callable[[str], str | None]  # of a rule pattern
+    subscriptions: WebhookSubscriptions | None
+
+    async def all(self, tenant_id: TenantId) -> list[Webhook]:
+        return await self.webhooks.of_tenant(tenant_id)
+
+    async def get(self, tenant_id: TenantId, webhook_id: str) -> Webhook:
+        """Raises `WebhookUnknown`."""
+        found = await self.webhooks.find(tenant_id, webhook_id)
+        if found is None:
+            raise WebhookUnknown(f"There is no webhook {webhook_id[:64]}; GET /v1/webhooks lists all.")
+        return found
+
+    async def create(self, context: Context, draft: WebhookDraft, secret: str | None = None) -> Webhook:
+        """A webhook for what happens from now on. Raises `WebhookInvalid`, `TooManyWebhooks` or `WebhooksNotHere`."""
+        if self.subscriptions is None:
+            raise WebhooksNotHere(
+                "This installation publishes to EventBridge; add a rule with an API destination to that bus instead."
+            )
+        webhook_id = context.created_id("create_webhook")
+        if (known := await self.webhooks.find(context.tenant_id, webhook_id)) is not None:
+            return known  # by an earlier run of this command
+        if len(await self.webhooks.of_tenant(context.tenant_id)) >= WEBHOOKS_MAX:
+            raise TooManyWebhooks(f"A tenant has at most {WEBHOOKS_MAX} webhooks; delete one first.")
+        webhook = Webhook(
+            tenant_id=context.tenant_id,
+            webhook_id=webhook_id,
+            name=checked_name(draft.name),
+            url=self._checked_url(draft.url),
+            pattern=self._pattern(draft),
+            preset=draft.preset,
+            secrets=(SigningSecret(value=_secret(secret)),),
+            enabled=draft.enabled,
+            since=await self.store.last_position(),
+            created_at=self.clock.now(),
+        )
+        await self._put(webhook, expected=0)
+        return webhook
+
+    async def change(
+        self, context: Context, webhook_id: str, draft: WebhookDraft, expected_version: int | None
+    ) -> Webhook:
+        """Raises `WebhookUnknown`, `WebhookInvalid` or `VersionMismatch`."""
+        before = await self._expected(context, webhook_id, expected_version)
+        after = before.changed(
+            name=draft.name,
+            url=self._checked_url(draft.url),
+            pattern=self._pattern(draft),
+            preset=draft.preset,
+            enabled=draft.enabled,
+        )
+        if after != before:
+            if after.enabled and not before.enabled:
+                after = replace(after, since=await self.store.last_position())
+            await self._put(after, expected=before.version)
+        return after
+
+    async def rotate(
+        self, context: Context, webhook_id: str, secret: str | None, expected_version: int | None
+    ) -> Webhook:
+        """A new secret; the old one signs beside it for a day. Raises `WebhookUnknown`, `WebhookInvalid` or
+        `VersionMismatch`."""
+        before = await self._expected(context, webhook_id, expected_version)
+        after = before.rotated(_secret(secret), now=self.clock.now())
+        await self._put(after, expected=before.version)
+        return after
+
+    async def remove(self, context: Context, webhook_id: str, expected_version: int | None) -> None:
+        """Also deletes its queue and its log. Raises `WebhookUnknown` or `VersionMismatch`."""
+        webhook = await self._expected(context, webhook_id, expected_version)
+        await self.webhooks.remove(webhook.key)
+        await self._follow()
+
+    async def test(self, tenant_id: TenantId, webhook_id: str) -> Attempt:
+        """Deliver a test event now, once, also to a disabled webhook. Raises `WebhookUnknown`."""
+        webhook = await self.get(tenant_id, webhook_id)
+        message = message_for_test(webhook, new_id(), self.clock.now())
+        return await attempted(webhook, message.event_id, message.body, self.sender, self.clock)
+
+    async def deliver_again(self, tenant_id: TenantId, webhook_id: str, event_id: str | None) -> int:
+        """Queue the delivery again, or all dead letters; returns their number. Raises `WebhookUnknown`, `DeliveryNotThere` or
+        `DeliveryWaits`."""
+        webhook = await self.get(tenant_id, webhook_id)
+        number = await self.queue.queue_again(webhook.key, event_id, now=self.clock.now())
+        if number == 0 and event_id is not None:
+            found = await self.queue.find(webhook.key, event_id)
+            if found is None or found.state is not DeliveryState.WAITING:
+                raise DeliveryNotThere(f"The webhook's log has no delivery of an event {event_id[:64]}.")
+            raise DeliveryWaits("An earlier event of the same aggregate is delivered first; deliver that one again.")
+        return number
+
+    def _checked_url(self, url: str) -> str:
+        if (refusal := self.sender.refusal_of(checked_url(url))) is not None:
+            raise WebhookInvalid(f"{refusal}.", pointer="/url")
+        return url
+
+    def _pattern(self, draft: WebhookDraft) -> str:
+        if (draft.pattern is None) is (draft.preset is None):
+            raise WebhookInvalid("Send either a pattern or a preset.", pointer="/pattern")
+        if draft.preset is not None:
+            if draft.preset not in PRESETS:
+                raise WebhookInvalid(f"preset takes one of {', '.join(PRESETS)}.", pointer="/preset")
+            return PRESETS[draft.preset].pattern_text
+        assert draft.pattern is not None
+        fault = "it is longer" if len(draft.pattern) > PATTERN_LENGTH_MAX else self.fault_of(draft.pattern)
+        if fault is not None:
+            raise WebhookInvalid(
+                f"Not an EventBridge rule pattern of at most {PATTERN_LENGTH_MAX} characters: {fault}.",
+                pointer="/pattern",
+            )
+        return draft.pattern
+
+    async def _expected(self, context: Context, webhook_id: str, expected_version: int | None) -> Webhook:
+        webhook = await self.get(context.tenant_id, webhook_id)
+        check_version(expected_version, webhook.version)
+        return webhook
+
+    async def _put(self, webhook: Webhook, *, expected: int) -> None:
+        if not await self.webhooks.put(webhook, expected=expected):
+            raise TooBusy("the webhook was changed by others; read it again")
+        await self._follow()
+
+    async def _follow(self) -> None:
+        if self.subscriptions is not None:
+            await self.subscriptions.follow()
+
+
+def _secret(given: str | None) -> str:
+    return secret_of(secrets.token_bytes(SECRET_BYTES)) if given is None else checked_secret(given)

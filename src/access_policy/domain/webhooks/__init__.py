@@ -1,0 +1,1 @@
+"""Webhooks: URLs of a tenant to which matching events are delivered, signed."""
