@@ -56,12 +56,14 @@ class TestAuthority:
         own = x509.SubjectKeyIdentifier.from_public_key(key)
         return builder.add_extension(issuer, critical=False).add_extension(own, critical=False)
 
-    def issue(self, common_name: str, *, lasts: timedelta = DAY, file: str = "") -> Files:
-        """For a server on loopback, or a charger by its identity. A negative `lasts` is over already."""
+    def issue(self, common_name: str, *, lasts: timedelta = DAY, file: str = "", host: str = "") -> Files:
+        """For a server on loopback, also by the name `host`, or a charger by its identity. A negative `lasts`
+        is over already."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_named(common_name), self._name, key.public_key(), lasts)
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        names: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names += [x509.DNSName(host)] if host else []
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         builder = self._with_key_ids(builder, key.public_key())
         stem = file or common_name
         files = Files(self._directory / f"{stem}.pem", self._directory / f"{stem}.key")

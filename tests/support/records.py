@@ -26,6 +26,7 @@ from access_policy.adapters.records import (
     relay_positions,
     unknown_identifiers,
     vehicle_vault,
+    webhooks,
 )
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, migrate
@@ -45,6 +46,7 @@ MODULES = (
     relay_positions,
     unknown_identifiers,
     vehicle_vault,
+    webhooks,
 )
 METADATA: list[MetaData] = [module.METADATA for module in MODULES]
 _TABLES = [name for metadata in METADATA for name in metadata.tables]

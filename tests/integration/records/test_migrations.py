@@ -22,6 +22,8 @@ from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
+from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import MigrationNeeded, Part, latest, migrate, version_of
 from tests.support.builders import DAY
@@ -40,6 +42,8 @@ OPENED = {
     "intake": SqlIntakeRecords,
     "heartbeats": SqlHeartbeats,
     "local_lists": SqlListsSent,
+    "webhooks": lambda where: SqlWebhooks(where, TEST_KEY),
+    "webhook_queue": SqlWebhookQueue,
 }
 
 

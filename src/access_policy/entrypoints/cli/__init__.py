@@ -36,6 +36,7 @@ from access_policy.entrypoints.cli import (
     running,
     tenants,
     vehicles,
+    webhooks,
     what_if,
 )
 from access_policy.entrypoints.cli.session import Session
@@ -153,3 +154,4 @@ app.add_typer(
 app.add_typer(access.sessions, name="sessions", help="Charging sessions")
 app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and sessions")
 app.add_typer(audit.app, name="audit", help="Who changed and read what, and the chain that proves it")
+app.add_typer(webhooks.app, name="webhooks", help="URLs to which events are delivered, signed")

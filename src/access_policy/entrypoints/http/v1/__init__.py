@@ -29,6 +29,7 @@ from access_policy.entrypoints.http.v1 import (
     tenants,
     timelines,
     vehicles,
+    webhooks,
     what_if,
 )
 
@@ -60,4 +61,5 @@ ROUTERS = (
     events.router,
     tenants.router,
     api_keys.router,
+    webhooks.router,
 )
