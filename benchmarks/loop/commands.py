@@ -18,6 +18,7 @@ MAY_FAIL = {
     "chargers rotate-password",
     "registry export",
     "sessions end",
+    "webhooks test",
 }  # where a charger or a reader is slow to answer, or nobody charges
 DAYS = """BEGIN:VCALENDAR\r
 VERSION:2.0\r
@@ -119,8 +120,19 @@ COMMANDS: dict[str, Line] = {
     "registry apply": line("registry apply {cli_plan}"),
     "registry export": line("registry export --output {d}/export.csv"),
     "chargers retire": line("chargers retire cli-{s.number}"),
+    "webhooks presets": line("webhooks presets"),
+    "webhooks create": line("webhooks create Cli --url https://hooks.invalid/ --preset denied_vehicle --disable"),
+    "webhooks list": line("webhooks list"),
+    "webhooks show": line("webhooks show {cli_webhook}"),
+    "webhooks change": line("webhooks change {cli_webhook} --name Hook"),
+    "webhooks rotate-secret": line("webhooks rotate-secret {cli_webhook}"),
+    "webhooks test": line("webhooks test {cli_webhook}"),
+    "webhooks deliveries": line("webhooks deliveries {cli_webhook}"),
+    "webhooks redeliver": line("webhooks redeliver {cli_webhook} --dead-letters"),
+    "webhooks delete": line("webhooks delete {cli_webhook}"),
     "rebuild-read-models": lambda s, d: ["rebuild-read-models", "--data", str(d.parent)],
 }
 KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception", "exception_id")}
 KEPT |= {"api-keys create": ("cli_key", "key_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id")}
+KEPT |= {"registry import": ("cli_plan", "plan_id"), "webhooks create": ("cli_webhook", "webhook_id")}

@@ -261,6 +261,16 @@ def of_the_installation(method: str, path: str, **body: object) -> Drive:
         return s.ask(method, path.format(s=s, **s.made), body or None, headers=headers)
 
     return drive
+HOOK = {"url": "https://hooks.invalid/hook", "preset": "denied_vehicle", "enabled": False}
+
+
+def create_webhook(s: Scene) -> None:
+    """Disabled, so that nothing is sent; the test button finds no such host."""
+    s.made["webhook"] = s.ask("POST", "/v1/webhooks", {"name": "Hook", **HOOK}).json()["webhook_id"]
+
+
+def change_webhook(s: Scene) -> None:
+    s.ask("PUT", f"/v1/webhooks/{s.made['webhook']}", {"name": f"Hook {s.number}", **HOOK})
 
 
 OPERATIONS: dict[str, Drive] = {
@@ -330,4 +340,15 @@ OPERATIONS: dict[str, Drive] = {
     "create_api_key": create_api_key,
     "list_api_keys": get("/v1/api-keys"),
     "revoke_api_key": send("DELETE", "/v1/api-keys/{api_key}"),
+    "list_webhook_presets": get("/v1/webhook-presets"),
+    "create_webhook": create_webhook,
+    "change_webhook": change_webhook,
+    "get_webhook": get("/v1/webhooks/{webhook}"),
+    "list_webhooks": get("/v1/webhooks"),
+    "rotate_webhook_secret": send("POST", "/v1/webhooks/{webhook}/rotate-secret", secret=None),
+    "test_webhook": send("POST", "/v1/webhooks/{webhook}/test"),
+    "list_webhook_deliveries": get("/v1/webhooks/{webhook}/deliveries?limit=200"),
+    "redeliver_webhook_event": send("POST", "/v1/webhooks/{webhook}/deliveries/none/redeliver", 404),
+    "redeliver_webhook_dead_letters": send("POST", "/v1/webhooks/{webhook}/redeliver-dead-letters"),
+    "remove_webhook": send("DELETE", "/v1/webhooks/{webhook}"),
 }

@@ -12,7 +12,7 @@ from dependency_injector import containers, providers
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.event_intake.sqs import SqsIntake
-from access_policy.adapters.records.relay_positions import MemoryRelayPositions, SqlRelayPositions
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.settings import Settings
@@ -137,7 +137,7 @@ async def test_container_provides_one_instance_of_each_part(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "bus", "positions", "queue"),
     [
-        ({}, InProcessBus, MemoryRelayPositions, type(None)),
+        ({}, InProcessBus, SqlRelayPositions, type(None)),
         (
             {"bus_url": "eventbridge://bus?region=eu-west-1", "intake_url": "sqs://queue?region=eu-west-1"},
             EventBridgeBus,
