@@ -261,6 +261,8 @@ def of_the_installation(method: str, path: str, **body: object) -> Drive:
         return s.ask(method, path.format(s=s, **s.made), body or None, headers=headers)
 
     return drive
+
+
 HOOK = {"url": "https://hooks.invalid/hook", "preset": "denied_vehicle", "enabled": False}
 
 

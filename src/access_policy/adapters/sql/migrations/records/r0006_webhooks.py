@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import VARCHAR
 
-revision = "records_0004"
-down_revision = "records_0003"
+revision = "records_0006"
+down_revision = "records_0005"
 
 TEXT = sa.String().with_variant(VARCHAR(collation="C"), "postgresql")
 
