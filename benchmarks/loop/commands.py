@@ -11,6 +11,11 @@ ELSEWHERE = {
     "serve": "its steps are the start-up steps",
     "demo-once": "serves the demo depot, checks it for a minute and ends",
     "rebuild": "another name for rebuild-read-models",
+    "audit head": "reads the chain's records without a service",
+    "audit verify": "reads the whole log in a process of its own",
+    "backup": "copies files in a process of its own",
+    "restore": "copies files where no service runs",
+    "doctor": "asks the service for its readiness and metrics, and reads files",
     "attempts follow": "asks as attempts list does, until it is interrupted",
 }
 MAY_FAIL = {

@@ -99,6 +99,10 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
+    if kind == "tenant_erasure":
+        return streams.erasure_stream(event.tenant_id)
+    if kind == "tenant":
+        return streams.tenant_stream(tenant)
     if event.TYPE.startswith("access.driver_informed"):
         return streams.driver_message_stream(tenant, AttemptId(event.attempt_id))
     if hasattr(event, "lineage"):
