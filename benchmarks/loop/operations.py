@@ -289,6 +289,8 @@ OPERATIONS: dict[str, Drive] = {
     "get_registry_import": get("/v1/registry/imports/{plan}"),
     "apply_registry_import": apply_registry_import,
     "export_registry": get("/v1/registry/export", 503),
+    "list_audit": get("/v1/audit?limit=200"),
+    "export_audit": get("/v1/audit/export"),
     "put_calendar": put_calendar,
     "get_calendar": get("/v1/depots/{s.depot}/calendars/days"),
     "list_calendars": get("/v1/depots/{s.depot}/calendars"),

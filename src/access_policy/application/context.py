@@ -7,7 +7,7 @@ import random
 import secrets
 from datetime import datetime
 
-from access_policy.application.ports.event_store import Envelope, NewEvent
+from access_policy.application.ports.event_store import Envelope, NewEvent, Origin
 from access_policy.application.trace_context import current_traceparent
 from access_policy.domain.ids import ActorId, TenantId
 from access_policy.domain.values import cheap_dataclass
@@ -19,13 +19,14 @@ CREATED_ID_LENGTH = 16  # hex digits
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any. `command_seed`:
-    the command may run more than once (Idempotency-Key), and every run has this seed."""
+    the command may run more than once (Idempotency-Key), and every run has this seed. `origin` is the request's."""
 
     tenant_id: TenantId
     actor: ActorId
     correlation_id: str
     causation_id: str | None = None
     command_seed: str | None = None
+    origin: Origin | None = None
 
     def created_id(self, operation: str, target: str = "") -> str:
         """The id for a new object of `operation` at `target`: equal in every run of the command, random without a seed."""
@@ -60,6 +61,7 @@ def enveloped(
                     correlation_id=context.correlation_id,
                     causation_id=context.causation_id,
                     traceparent=current_traceparent(),
+                    origin=context.origin,
                 ),
             )
             for event in events

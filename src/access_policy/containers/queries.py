@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
+from access_policy.application.queries.audit_entries import AuditExport
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.open_while_managed import OpenWhileManaged
@@ -23,6 +24,7 @@ class Queries(containers.DeclarativeContainer):
     chargers = providers.DependenciesContainer()
 
     explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
+    audit_export = providers.Singleton(AuditExport, read_side.views)
     access_reports = providers.Singleton(AccessReports, read_side.views, deciding.view.provided.zone_of)
     mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
     open_while_managed = providers.Singleton(

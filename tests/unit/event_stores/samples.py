@@ -16,6 +16,7 @@ from access_policy.domain.access_mode import (
     OnStoreOutage,
     OnWindowStart,
 )
+from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
@@ -333,6 +334,14 @@ SAMPLES: tuple[object, ...] = (
     tenant.TenantRegistered(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     registry.AgreementAmended(agreement=AGREEMENT_TERMS),
     registry.AgreementEnded(agreement_id=AGREEMENT, ended_at=END),
+    readings.IdentifierValuesShown(
+        reading_id="fedcba98765432100123456789abcdef",
+        shown_in=readings.ShownIn.VEHICLE_LIST,
+        values=3,
+        vehicle_ids=(VEHICLE,),
+        pseudonyms=("0123456789abcdef0123456789abcdef",),
+        shown_at=START,
+    ),
     registry.AgreementRecorded(agreement=AGREEMENT_TERMS),
     registry.RegistryImportApplied(
         plan_id="0123456789abcdef0123456789abcdef",

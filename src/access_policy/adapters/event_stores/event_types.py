@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from access_policy.domain.access import events as access
+from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
@@ -28,6 +29,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.TransactionAnnounced,
     access.TransactionEnded,
     access.TransactionOpened,
+    readings.IdentifierValuesShown,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,
     condition.ChargerBooted,

@@ -310,6 +310,32 @@ TENANTS = _table(
     *(Column(name, TEXT) for name in ("name", "data_region")),
     *(Column(name, Instant) for name in ("created_at", "erased_at")),
     Column("version", BigInteger),
+
+AUDIT_ENTRIES = _table(
+    "audit_entries",
+    _key("event_id"),
+    *(
+        Column(name, TEXT)
+        for name in (
+            "kind",
+            "event",
+            "actor",
+            "address",
+            "operation",
+            "request_id",
+            "idempotency_key",
+            "causation_id",
+            "subject_kind",
+            "subject_id",
+            "thing",
+        )
+    ),
+    *(Column(name, JSON) for name in ("new_values", "old_values")),
+    Column("recorded_at", Instant),
+    Column("position", BigInteger),
+    Column("gone", Boolean),
+    Index("audit_entries_by_time", "tenant_id", "recorded_at", "position"),
+    Index("audit_entries_by_thing", "tenant_id", "thing", "position"),
 )
 
 BOOKKEEPING = MetaData()

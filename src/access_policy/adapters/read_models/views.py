@@ -32,6 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from access_policy.adapters.read_models.tables import (
     ACCESS_LOG,
     AGREEMENTS,
+    AUDIT_ENTRIES,
     CHARGER_STATUS,
     DENIED_IDENTIFIER_CHARGERS,
     DENIED_IDENTIFIERS,
@@ -47,7 +48,7 @@ from access_policy.adapters.read_models.tables import (
 from access_policy.adapters.sql.postgres_connections import deadline
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import DepotScope
-from access_policy.application.ports.views import AttemptFilter, CursorInvalid, Page, ReportFilter, Row
+from access_policy.application.ports.views import AttemptFilter, AuditFilter, CursorInvalid, Page, ReportFilter, Row
 from access_policy.application.projections.vehicle_directory import folded
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
 
@@ -185,6 +186,22 @@ class SqlViews:
         if charger_id is not None:
             query = query.where(PIN_LOCKOUTS.c.charger_id == charger_id)
         return await self._newest(query, PIN_LOCKOUTS, "locked_at", since, until, cursor, limit)
+
+    async def audit(self, tenant_id: TenantId, wanted: AuditFilter, *, cursor: str | None, limit: int) -> Page:
+        entry, before = AUDIT_ENTRIES, AUDIT_ENTRIES.alias("before")
+        earlier = select(before.c.new_values).where(
+            before.c.tenant_id == tenant_id, before.c.thing == entry.c.thing, before.c.position < entry.c.position
+        )
+        earlier_values = earlier.order_by(before.c.position.desc()).limit(1).scalar_subquery()
+        query = select(entry, earlier_values.label("earlier_values")).where(entry.c.tenant_id == tenant_id)
+        for name in ("kind", "actor", "subject_kind", "subject_id"):
+            if (value := getattr(wanted, name)) is not None:
+                query = query.where(entry.c[name] == value)
+        if wanted.operation is not None:
+            query = query.where(or_(entry.c.operation == wanted.operation, entry.c.event == wanted.operation))
+        page = await self._newest(query, entry, "recorded_at", wanted.since, wanted.until, cursor, limit)
+        rows = [{**row, "old_values": row["old_values"] or row["earlier_values"] or {}} for row in page.items]
+        return Page(rows, page.next_cursor)
 
     async def denied_identifiers(
         self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int

@@ -13,10 +13,20 @@ from access_policy.domain.values import cheap_dataclass
 StreamId = NewType("StreamId", str)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The request that an event comes from: the caller's network address, the API operation, and the idempotency key."""
+
+    address: str
+    operation: str
+    idempotency_key: str | None = None
+
+
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when the
-    event happened, `recorded_at` when the service recorded it, `traceparent` (W3C Trace Context) the span that recorded it."""
+    event happened, `recorded_at` when the service recorded it, `traceparent` (W3C Trace Context) the span that recorded it.
+    `origin` is None for an event that no request made."""
 
     event_id: str
     tenant_id: TenantId
@@ -26,6 +36,7 @@ class Envelope:
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    origin: Origin | None = None
 
 
 @cheap_dataclass(frozen=True, slots=True)

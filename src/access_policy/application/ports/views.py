@@ -47,6 +47,20 @@ class AttemptFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """`[since, until)` on the time of the record. `operation` is the API's operation or the name of the event; None leaves a
+    condition out."""
+
+    kind: str | None = None
+    actor: str | None = None
+    operation: str | None = None
+    subject_kind: str | None = None
+    subject_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
     """Attempts in `[since, until)`."""
 
@@ -136,6 +150,11 @@ class Views(Protocol):
         limit: int,
     ) -> Page:
         """Newest first."""
+        ...
+
+    async def audit(self, tenant_id: TenantId, wanted: AuditFilter, *, cursor: str | None, limit: int) -> Page:
+        """Audit entries, newest first. `old_values` are those that the event tells, or else the new ones of the entry before
+        for the same thing."""
         ...
 
     async def denied_identifiers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from access_policy.application.projections.access_log import ACCESS_LOG
+from access_policy.application.projections.audit import AUDIT
 from access_policy.application.projections.changes import Projection
 from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.denied_identifiers import DENIED_IDENTIFIERS
@@ -23,4 +24,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     PIN_LOCKOUTS,
     DENIED_IDENTIFIERS,
     TENANTS,
+    AUDIT,
 )

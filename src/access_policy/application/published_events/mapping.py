@@ -11,6 +11,7 @@ from typing import Any, Final
 from access_policy.application.published_events import attempts, chargers, registry, shared
 from access_policy.domain.access import events as access
 from access_policy.domain.access_mode import Cause
+from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
@@ -42,6 +43,7 @@ INTERNAL: Final[Mapping[type, str]] = {
     depot.HolidayCalendarRemoved: "its consequences for each charger are in the timeline",
     enrolment.EnrolmentArmed: "a short-lived operator's tool",
     enrolment.EnrolmentCancelled: "a short-lived operator's tool",
+    readings.IdentifierValuesShown: "for the audit alone",
     policy.HolidayCalendarDropped: "a charger's own copy of a calendar",
     policy.HolidayCalendarTaken: "a charger's own copy of a calendar",
     policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",

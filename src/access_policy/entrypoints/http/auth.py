@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SERVICE, Role.AUDITOR})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMIN})
 SERVICES = frozenset({Role.SERVICE, Role.ADMIN})
 
 bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a role")

@@ -16,6 +16,7 @@ from access_policy.application.errors import ANY_VERSION
 from access_policy.application.ports.identity import Identity
 from access_policy.entrypoints.http.auth import Caller
 from access_policy.entrypoints.http.dependencies import Handler, process_of
+from access_policy.entrypoints.http.origins import origin_of
 from access_policy.entrypoints.http.peers import PASSED_ON
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION, set_etag
@@ -46,6 +47,7 @@ class Call:
             actor=self.caller.subject,
             correlation_id=self.request.state.request_id,
             command_seed=getattr(self.request.state, "command_seed", None),
+            origin=origin_of(self.request),
         )
 
     @property

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 
 from access_policy.adapters.local_files.sockets import socket_address
 from access_policy.domain.ids import ChargerKey
+from access_policy.entrypoints.http.origins import forwarded
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION
 
@@ -71,6 +72,7 @@ class Peers:
         """Raises `httpx.HTTPError` or `OSError`."""
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers["x-request-id"] = request.state.request_id
+        headers |= forwarded(request)
         if request.client is not None:
             headers["x-forwarded-for"] = request.client.host
         headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read

@@ -6,7 +6,11 @@ from access_policy.entrypoints.http.v1 import (
     access_decisions,
     access_events,
     agreements,
+<<<<<<< HEAD
     api_keys,
+=======
+    audit,
+>>>>>>> 524aafe (Show changes and readings of identifier values in an audit with old and new values)
     calendars,
     changes_of_many,
     chargers,
@@ -58,6 +62,7 @@ ROUTERS = (
     reports.router,
     profiles.router,
     probe.router,
+    audit.router,
     events.router,
     tenants.router,
     api_keys.router,

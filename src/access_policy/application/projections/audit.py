@@ -1,0 +1,232 @@
+"""The audit: one row for each change that a person or another system asked for, and for each reading of identifier values.
+
+A row has the new values in words. The old ones are those of the row before with the same `thing` (see `Views.audit`), unless
+the event itself tells them. Facts that follow from a change (mode application, decisions, conditions of chargers) are no rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from access_policy.application.ports.event_store import Recorded
+from access_policy.application.projections.audit_words import Words, in_words, values_of
+from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
+from access_policy.domain.access.events import SessionEndedByOperator
+from access_policy.domain.access_mode import Enforcement
+from access_policy.domain.audit.readings import IdentifierValuesShown
+from access_policy.domain.capability_profiles.profile import CapabilityProfilePut, CapabilityProfileRemoved
+from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.depots import depot
+from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
+from access_policy.domain.vehicle_registry import events as registry
+
+TABLE = "audit_entries"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """`gone`: the thing ends, with all its values. `old` where the event tells it."""
+
+    subject: tuple[str, str]  # kind and id
+    thing: str | None = None
+    new: Words
+    old: Words | None = None
+    gone: bool = False
+
+
+def fold(recorded: Recorded) -> list[RowChange]:
+    envelope, event = recorded.envelope, recorded.event
+    entry = _entry(event)
+    kind, subject_id = entry.subject
+    origin = envelope.origin
+    return [
+        Put(
+            TABLE,
+            {"tenant_id": envelope.tenant_id, "event_id": envelope.event_id},
+            {
+                "position": recorded.position,
+                "recorded_at": envelope.recorded_at,
+                "kind": "read" if isinstance(event, IdentifierValuesShown) else "change",
+                "event": event.TYPE.split(".")[1],
+                "actor": envelope.actor,
+                "address": None if origin is None else origin.address,
+                "operation": None if origin is None else origin.operation,
+                "request_id": envelope.correlation_id,
+                "idempotency_key": None if origin is None else origin.idempotency_key,
+                "causation_id": envelope.causation_id,
+                "subject_kind": kind,
+                "subject_id": subject_id,
+                "thing": entry.thing,
+                "gone": entry.gone,
+                "new_values": entry.new,
+                "old_values": entry.old,
+            },
+        )
+    ]
+
+
+def _entry(event: Any) -> _Entry:
+    match event:
+        case (
+            depot.DepotRegistered() | depot.DepotAmended() | depot.HolidayCalendarPut() | depot.HolidayCalendarRemoved()
+        ):
+            return _of_depot(event)
+        case CapabilityProfilePut():
+            return _whole("profile", event.name, "", {"definition": in_words(event.definition)})
+        case CapabilityProfileRemoved():
+            return _gone("profile", event.name, "")
+        case IdentifierValuesShown():
+            return _reading(event)
+        case SessionEndedByOperator():
+            new = values_of(event, without=("attempt_id",))
+            return _Entry(subject=("session", event.attempt_id), new=new)
+        case _ if hasattr(event, "charger_id"):
+            return _of_charger(event)
+        case _:
+            return _of_registry(event)
+
+
+def _of_depot(event: Any) -> _Entry:
+    depot_id = event.depot_id
+    match event:
+        case depot.HolidayCalendarPut(calendar=calendar):
+            return _whole("depot", depot_id, f"calendar {calendar.calendar_id}", values_of(calendar))
+        case depot.HolidayCalendarRemoved(calendar_id=calendar_id):
+            return _gone("depot", depot_id, f"calendar {calendar_id}")
+        case _:
+            return _whole("depot", depot_id, "", values_of(event.settings))
+
+
+def _of_charger(event: Any) -> _Entry:
+    charger_id = event.charger_id
+    match event:
+        case policy.ChargerRegistered() | policy.ChargerAmended():
+            return _whole("charger", charger_id, "", values_of(event.settings))
+        case policy.ChargerRetired():
+            return _gone("charger", charger_id, "")
+        case policy.EnforcementChanged(enforcement=enforcement):
+            (other,) = set(Enforcement) - {enforcement}
+            new: Words = {"enforcement": enforcement.value}
+            return _Entry(subject=("charger", charger_id), new=new, old={"enforcement": other.value})
+        case policy.ModeScheduled(rule=rule) | policy.ModeScheduleAmended(rule=rule):
+            return _whole("charger", charger_id, f"rule {rule.rule_id}", values_of(rule))
+        case policy.ModeScheduleWithdrawn(rule_id=rule_id):
+            return _gone("charger", charger_id, f"rule {rule_id}")
+        case policy.ModeExceptionAdded() | policy.ModeCalendarExceptionAdded():
+            return _whole("charger", charger_id, f"exception {event.exception_id}", _without_charger(event))
+        case policy.ModeExceptionRemoved(exception_id=exception_id):
+            return _gone("charger", charger_id, f"exception {exception_id}")
+        case policy.ModeOverridden(override_id=override_id):
+            return _whole("charger", charger_id, f"override {override_id}", _without_charger(event))
+        case policy.ModeOverrideLifted(override_id=override_id, lifted_at=lifted_at):
+            return _whole("charger", charger_id, f"override {override_id}", {"ends at": in_words(lifted_at)})
+        case EnrolmentArmed() | EnrolmentCancelled():
+            return _Entry(subject=("charger", charger_id), new=_without_charger(event))
+        case _:
+            raise TypeError(f"the audit does not fold {type(event).__name__}")
+
+
+def _without_charger(event: Any) -> Words:
+    return values_of(event, without=("charger_id",))
+
+
+def _of_registry(event: Any) -> _Entry:
+    match event:
+        case registry.VehicleRegistered() | registry.VehicleReclassified():
+            return _whole("vehicle", event.vehicle_id, "", values_of(event.description))
+        case registry.VehicleRemoved():
+            return _gone("vehicle", event.vehicle_id, "")
+        case registry.VehicleIdentifierAdded(identifier=identifier):
+            return _Entry(subject=("vehicle", event.vehicle_id), new=_identifier(identifier.ref))
+        case registry.VehicleIdentifierRemoved(ref=ref):
+            return _Entry(subject=("vehicle", event.vehicle_id), new={}, old=_identifier(ref), gone=True)
+        case registry.VehicleSuspended(reason=reason):
+            return _suspension(event.vehicle_id, "yes", reason)
+        case registry.VehicleReinstated(reason=reason):
+            return _suspension(event.vehicle_id, "no", reason)
+        case registry.AgreementRecorded(agreement=agreement) | registry.AgreementAmended(agreement=agreement):
+            return _whole("agreement", agreement.agreement_id, "", values_of(agreement))
+        case registry.AgreementEnded(agreement_id=agreement_id, ended_at=ended_at):
+            new = {"ended at": in_words(ended_at)}
+            return _Entry(subject=("agreement", agreement_id), new=new, old={"ended at": None})
+        case registry.RegistryImportApplied():
+            new = values_of(event, without=("plan_id", "after_version"))
+            return _Entry(subject=("registry_import", event.plan_id), new=new)
+        case _:
+            raise TypeError(f"the audit does not fold {type(event).__name__}")
+
+
+def _suspension(vehicle_id: str, suspended: str, reason: str) -> _Entry:
+    new: Words = {"suspended": suspended, "reason": reason}
+    return _whole("vehicle", vehicle_id, "suspension", new)
+
+
+def _identifier(ref: Any) -> Words:
+    return {"identifier": f"{ref.kind.value} {ref.masked}"}
+
+
+def _reading(event: IdentifierValuesShown) -> _Entry:
+    only = event.vehicle_ids[0] if len(event.vehicle_ids) == 1 and not event.pseudonyms else None
+    new = {
+        "identifier values shown": str(event.values),
+        "shown in": event.shown_in.value.replace("_", " "),
+        "vehicles": in_words(event.vehicle_ids),
+        "denied identifiers": in_words(event.pseudonyms),
+    }
+    subject = ("identifiers", event.shown_in.value) if only is None else ("vehicle", only)
+    return _Entry(subject=subject, new={name: words for name, words in new.items() if words is not None})
+
+
+def _whole(kind: str, subject_id: str, part: str, new: Words) -> _Entry:
+    return _Entry(subject=(kind, subject_id), thing=_thing(kind, subject_id, part), new=new)
+
+
+def _gone(kind: str, subject_id: str, part: str) -> _Entry:
+    return _Entry(subject=(kind, subject_id), thing=_thing(kind, subject_id, part), new={}, gone=True)
+
+
+def _thing(kind: str, subject_id: str, part: str) -> str:
+    return f"{kind}/{subject_id}/{part}"
+
+
+AUDIT = Projection(
+    "audit",
+    (TABLE,),
+    types_of(
+        depot.DepotRegistered,
+        depot.DepotAmended,
+        depot.HolidayCalendarPut,
+        depot.HolidayCalendarRemoved,
+        CapabilityProfilePut,
+        CapabilityProfileRemoved,
+        IdentifierValuesShown,
+        SessionEndedByOperator,
+        EnrolmentArmed,
+        EnrolmentCancelled,
+        policy.ChargerRegistered,
+        policy.ChargerAmended,
+        policy.ChargerRetired,
+        policy.EnforcementChanged,
+        policy.ModeScheduled,
+        policy.ModeScheduleAmended,
+        policy.ModeScheduleWithdrawn,
+        policy.ModeExceptionAdded,
+        policy.ModeCalendarExceptionAdded,
+        policy.ModeExceptionRemoved,
+        policy.ModeOverridden,
+        policy.ModeOverrideLifted,
+        registry.VehicleRegistered,
+        registry.VehicleReclassified,
+        registry.VehicleRemoved,
+        registry.VehicleIdentifierAdded,
+        registry.VehicleIdentifierRemoved,
+        registry.VehicleSuspended,
+        registry.VehicleReinstated,
+        registry.AgreementRecorded,
+        registry.AgreementAmended,
+        registry.AgreementEnded,
+        registry.RegistryImportApplied,
+    ),
+    fold,
+)

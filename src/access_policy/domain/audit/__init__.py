@@ -1,0 +1,1 @@
+"""Facts for the audit that no aggregate records: reads of sensitive values."""
