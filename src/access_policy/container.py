@@ -69,8 +69,10 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         chargers=chargers,
     )
+    auditing = nested(Auditing, clock=clock, stores=stores, records=records)
     queries = nested(
         Queries,
+        auditing=auditing,
         clock=clock,
         stores=stores,
         records=records,
@@ -78,6 +80,5 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         chargers=chargers,
     )
-    auditing = nested(Auditing, clock=clock, stores=stores, records=records)
     publishing = nested(Publishing, settings=settings, clock=clock, stores=stores, records=records)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

@@ -22,6 +22,7 @@ class Queries(containers.DeclarativeContainer):
     read_side = providers.DependenciesContainer()
     deciding = providers.DependenciesContainer()
     chargers = providers.DependenciesContainer()
+    auditing = providers.DependenciesContainer()
 
     explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
     audit_export = providers.Singleton(AuditExport, read_side.views)
@@ -32,6 +33,11 @@ class Queries(containers.DeclarativeContainer):
     )
     probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.connections, read_side.views)
     registry_export = providers.Singleton(
-        RegistryExport, read_side.views, records.vault, stores.store, read_side.models.provided.followed_to
+        RegistryExport,
+        read_side.views,
+        records.vault,
+        stores.store,
+        read_side.models.provided.followed_to,
+        auditing.readings,
     )
     what_if = providers.Singleton(WhatIf, deciding.view, read_side.views, stores.pseudonyms, clock, deciding.profiles)

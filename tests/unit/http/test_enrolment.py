@@ -27,7 +27,7 @@ async def denied(api: HttpApi, **how: Any) -> list[dict[str, Any]]:
 
 
 async def enrolled(api: HttpApi, body: dict[str, Any]) -> Any:
-    (group,) = await denied(api)
+    (group,) = await denied(api, role=Role.VIEWER)  # shows no values, and so records no reading
     return await api.send("POST", f"/v1/denied-identifiers/{group['denied_id']}/enrol", body)
 
 

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from access_policy.adapters.clock import SystemClock
+from access_policy.application.audit.readings import Readings
+from access_policy.application.context import Context
 from access_policy.application.ports.views import Page
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.registry_import.cells import read_rows
@@ -18,7 +21,7 @@ from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.planning import plan_rows
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
-from access_policy.domain.ids import AgreementId, TenantId, VehicleId, checked_id, checked_name
+from access_policy.domain.ids import ActorId, AgreementId, TenantId, VehicleId, checked_id, checked_name
 from access_policy.domain.vehicle_registry.events import (
     AccessClass,
     AgreementRecorded,
@@ -352,8 +355,11 @@ async def test_whatever_is_registered_an_export_of_it_imports_as_all_unchanged(
     if some_are_forgotten:
         await vault.forget(ACME, VehicleId(vehicles[0]["vehicle_id"]))
 
-    export = RegistryExport(ViewsOf(known, sealed), vault, memory_store(), _nowhere)  # type: ignore[arg-type]
-    file = "".join([lines async for lines in export(ACME)])
+    store = memory_store()
+    readings = Readings(store, SystemClock())
+    export = RegistryExport(ViewsOf(known, sealed), vault, store, _nowhere, readings)  # type: ignore[arg-type]
+    context = Context(tenant_id=ACME, actor=ActorId("tester"), correlation_id="a-test")
+    file = "".join([lines async for lines in export(context)])
 
     for mode in ImportMode:
         assert [(row.action, row.errors) for row in plan(known, file, mode)] == [(Action.UNCHANGED, ())] * len(vehicles)

@@ -310,6 +310,7 @@ TENANTS = _table(
     *(Column(name, TEXT) for name in ("name", "data_region")),
     *(Column(name, Instant) for name in ("created_at", "erased_at")),
     Column("version", BigInteger),
+)
 
 AUDIT_ENTRIES = _table(
     "audit_entries",

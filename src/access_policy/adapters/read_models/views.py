@@ -200,7 +200,9 @@ class SqlViews:
         if wanted.operation is not None:
             query = query.where(or_(entry.c.operation == wanted.operation, entry.c.event == wanted.operation))
         page = await self._newest(query, entry, "recorded_at", wanted.since, wanted.until, cursor, limit)
-        rows = [{**row, "old_values": row["old_values"] or row["earlier_values"] or {}} for row in page.items]
+        rows: list[Row] = [
+            {**row, "old_values": row["old_values"] or row["earlier_values"] or {}} for row in page.items
+        ]
         return Page(rows, page.next_cursor)
 
     async def denied_identifiers(

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from access_policy.application.audit.readings import Readings
+from access_policy.application.context import Context
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
 from access_policy.application.registry_import.cells import KINDS, other_mask_spelled, other_spelled
 from access_policy.application.registry_import.csv_file import COLUMNS
 from access_policy.application.spreadsheets import guarded
+from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import VID_PREFIX
 from access_policy.domain.ids import TenantId, VehicleId
 
@@ -29,6 +32,7 @@ class RegistryExport:
     vault: VehicleVault
     store: EventStore
     followed_to: Callable[[], Awaitable[int]]
+    readings: Readings
 
     async def ready(self, settled: Callable[[int], Awaitable[bool]]) -> None:
         """Wait until the views contain everything stored now: importing a stale export with `replace` would remove
@@ -41,19 +45,30 @@ class RegistryExport:
                 return
         raise StoreUnavailable("the read models are behind, as after a large import; export again in a moment")
 
-    async def __call__(self, tenant_id: TenantId) -> AsyncIterator[str]:
-        """Yield the vehicles by id, each in its state when its page is read. PINs, and values that cannot be
-        decrypted, are masked. Raises `StoreUnavailable`.
+    async def __call__(self, context: Context) -> AsyncIterator[str]:
+        """Yield the vehicles by id, each in its state when its page is read, once the reading is recorded. PINs, and
+        values that cannot be decrypted, are masked. Raises `StoreUnavailable`.
         """
+        tenant_id = context.tenant_id
         yield _lines([COLUMNS])
         cursor: str | None = None
         while True:
             page = await self.views.vehicles(tenant_id, cursor=cursor, limit=PAGE_MAX)
             values = await self._values(tenant_id, page.items)
+            await self._record(context, page.items, values)
             yield _lines([_cells(vehicle, values) for vehicle in page.items])
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def _record(self, context: Context, vehicles: Sequence[Row], values: dict[str, str | None]) -> None:
+        shown = {sealed for sealed, value in values.items() if value is not None}
+        holders = [
+            VehicleId(vehicle["vehicle_id"])
+            for vehicle in vehicles
+            if any(each["sealed"] in shown for each in vehicle["identifiers"])
+        ]
+        await self.readings.record(context, ShownIn.REGISTRY_EXPORT, values=len(shown), vehicle_ids=holders)
 
     async def _values(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> dict[str, str | None]:
         """The values by sealed value."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from access_policy.entrypoints.cli.history import Since, Until, period, print_newest
+from access_policy.entrypoints.cli.printing import Column, Row, field, session_of, shown
 from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
 from access_policy.settings import Settings
 
@@ -41,6 +44,86 @@ def verify_chain(ctx: typer.Context, data: Data = None, head: HeadFile = None) -
         _print(found)
     if not found.holds:
         raise typer.Exit(1)
+
+
+Kind = Annotated[str | None, typer.Option(help="change or read")]
+Actor = Annotated[str | None, typer.Option(help="Who did it")]
+Operation = Annotated[str | None, typer.Option(help="An operation of the API, or an event such as mode_overridden")]
+Subject = Annotated[str | None, typer.Option(help="KIND or KIND/ID, such as charger/bay-1")]
+_AUDITOR_HINT = "Needs the role auditor or admin (--role)."
+
+
+@app.command("list", epilog=_AUDITOR_HINT)
+def list_entries(
+    ctx: typer.Context,
+    since: Since = None,
+    until: Until = None,
+    kind: Kind = None,
+    actor: Actor = None,
+    operation: Operation = None,
+    subject: Subject = None,
+    limit: Annotated[int | None, typer.Option(min=1)] = 50,
+) -> None:
+    """List who changed what, and who was shown identifier values, newest first."""
+    session = session_of(ctx)
+    query = {**period(session, since, until), **_conditions(kind, actor, operation, subject)}
+    rows = session.pages("/v1/audit", limit, **query)
+    print_newest(session, rows, _LAYOUT, limit, nothing="no audit entries")
+
+
+@app.command("export", epilog=_AUDITOR_HINT)
+def export_entries(
+    ctx: typer.Context,
+    since: Since = None,
+    until: Until = None,
+    kind: Kind = None,
+    actor: Actor = None,
+    operation: Operation = None,
+    subject: Subject = None,
+    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line instead of CSV")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
+) -> None:
+    """Export the audit as CSV or JSON lines."""
+    session = session_of(ctx)
+    query = {**period(session, since, until), **_conditions(kind, actor, operation, subject)}
+    query["format"] = "jsonl" if as_json_lines else "csv"
+    content = session.request("GET", "/v1/audit/export", query=query).content
+    if output is None:
+        sys.stdout.buffer.write(content)
+    else:
+        output.write_bytes(content)
+
+
+def _conditions(
+    kind: str | None, actor: str | None, operation: str | None, subject: str | None
+) -> dict[str, str | None]:
+    subject_kind, _, subject_id = (subject or "").partition("/")
+    return {
+        "kind": kind,
+        "actor": actor,
+        "operation": operation,
+        "subject_kind": subject_kind or None,
+        "subject_id": subject_id or None,
+    }
+
+
+def _changes(row: Row) -> str:
+    return "; ".join(
+        f"{each['field']}: {shown(each['old']) or 'nothing'} becomes {shown(each['new']) or 'nothing'}"
+        for each in row["changes"]
+    )
+
+
+_LAYOUT: list[Column] = [
+    ("time", field("recorded_at")),
+    ("actor", field("actor")),
+    ("address", lambda row: row["request"]["address"]),
+    ("event", field("event")),
+    ("subject", lambda row: f"{row['subject_kind']} {row['subject_id']}"),
+    ("part", field("part")),
+    ("changes", _changes),
+    ("request", lambda row: row["request"]["request_id"]),
+]
 
 
 async def _head(settings: Settings) -> str:

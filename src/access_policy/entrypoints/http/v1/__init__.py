@@ -6,11 +6,8 @@ from access_policy.entrypoints.http.v1 import (
     access_decisions,
     access_events,
     agreements,
-<<<<<<< HEAD
     api_keys,
-=======
     audit,
->>>>>>> 524aafe (Show changes and readings of identifier values in an audit with old and new values)
     calendars,
     changes_of_many,
     chargers,

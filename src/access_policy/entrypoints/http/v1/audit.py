@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -16,7 +15,6 @@ from access_policy.entrypoints.http.auth import AUDITORS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Views, provided
 from access_policy.entrypoints.http.fields import End, Instant, Page, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
-from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import Responses
 
 router = APIRouter(tags=["audit"])
@@ -75,7 +73,6 @@ _PLAIN = ("event_id", "recorded_at", "kind", "event", "actor", "subject_kind", "
 
 
 async def _filter(
-    caller: Caller,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
     until: Annotated[End | None, Query()] = None,
     kind: Annotated[Literal["change", "read"] | None, Query()] = None,
@@ -84,10 +81,6 @@ async def _filter(
     subject_kind: Annotated[str | None, Query(max_length=64)] = None,
     subject_id: Annotated[str | None, Query(max_length=64)] = None,
 ) -> AuditFilter:
-    """Raises `ApiProblem` (403) for a caller who is limited to some depots: the registry belongs to all of them."""
-    if caller.depots is not None:
-        detail = "The audit covers all depots, and this token is limited to some; use one without a limit."
-        raise ApiProblem(HTTPStatus.FORBIDDEN, "depots-limited", detail)
     return AuditFilter(
         kind=kind,
         actor=actor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -9,20 +10,25 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
+from access_policy.application.audit.readings import Readings
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.ports.views import Row
 from access_policy.domain.access.identifier_rules import uses_pins
+from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import HIDDEN, Identifier, IdentifierKind
 from access_policy.domain.ids import AgreementId, ChargerId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
-from access_policy.entrypoints.http.calls import CommandCall
+from access_policy.entrypoints.http.calls import Call, CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, Views, provided
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.v1.vehicle_models import SEES_VALUES, Vehicle, VehicleReader, Vehicles
 from access_policy.settings import Settings
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["enrolment"])
 
@@ -57,11 +63,13 @@ class EnrolBody(RequestModel):
 )
 async def list_denied_identifiers(
     caller: Caller,
+    call: CommandCall,
     views: Views,
     view: DecisionView,
     clock: Clock,
     vehicles: Vehicles,
     unknown: Annotated[UnknownIdentifiers, provided(lambda c: c.records.unknown_identifiers)],
+    readings: Annotated[Readings, provided(lambda c: c.auditing.readings)],
     settings: Annotated[Settings, provided(lambda c: c.settings)],
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -78,11 +86,21 @@ async def list_denied_identifiers(
         del values[pseudonym]
         await unknown.forget(caller.tenant_id, pseudonym)
     rows = [{**row, "masked": HIDDEN} if row["pseudonym"] in hidden else row for row in page.items]
+    with_value = caller.role in SEES_VALUES and await _recorded(readings, call, values)
     items = [
-        _shown(vehicles, caller.tenant_id, row, values.get(row["pseudonym"]), with_value=caller.role in SEES_VALUES)
-        for row in rows
+        _shown(vehicles, caller.tenant_id, row, values.get(row["pseudonym"]), with_value=with_value) for row in rows
     ]
     return Page(items=items, next_cursor=page.next_cursor)
+
+
+async def _recorded(readings: Readings, call: Call, values: Mapping[str, Identifier]) -> bool:
+    """Record that the values are shown. False if that is not possible; they are then left out."""
+    try:
+        await readings.record(call.context, ShownIn.DENIED_IDENTIFIERS, values=len(values), pseudonyms=values)
+    except StoreUnavailable as trouble:
+        log.warning("identifier values are left out, because the reading cannot be recorded: %s", trouble)
+        return False
+    return True
 
 
 def _may_be_a_pin(view: DecisionView, tenant_id: TenantId, row: Row, values: Mapping[str, Identifier]) -> bool:

@@ -10,7 +10,8 @@ from fastapi.responses import Response, StreamingResponse
 
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.spreadsheets import BYTE_ORDER_MARK
-from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
+from access_policy.entrypoints.http.auth import OPERATORS, requires
+from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Process, provided
 from access_policy.entrypoints.http.responses import CSV
 
@@ -25,14 +26,14 @@ router = APIRouter(tags=["registry"])
     responses=CSV,
 )
 async def export_registry(
-    caller: Caller,
+    call: CommandCall,
     process: Process,
     export: Annotated[RegistryExport, provided(lambda c: c.queries.registry_export)],
     bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
 ) -> Response:
     """All vehicles with their identifiers as a CSV file; importing it changes nothing. PINs are masked."""
     await export.ready(process.settled)
-    lines = export(caller.tenant_id)
+    lines = export(call.context)
     header = await anext(lines)
     first_page = await anext(lines, "")  # an unreadable page is a problem document now, and a truncated response later
     begin = (BYTE_ORDER_MARK if bom else "") + header + first_page

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import Field, StringConstraints, model_validator
 
+from access_policy.application.audit.readings import Readings
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
 from access_policy.application.ports.views import Row, Views
+from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import ASSURANCE, Assurance, Identifier, IdentifierKind
 from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from access_policy.entrypoints.http.calls import Call
 from access_policy.entrypoints.http.dependencies import container_of, within_depots
 from access_policy.entrypoints.http.fields import (
     TEXT_MAX,
@@ -29,6 +34,8 @@ from access_policy.entrypoints.http.fields import (
     Version,
 )
 from access_policy.entrypoints.http.responses import not_found
+
+log = logging.getLogger(__name__)
 
 SEES_VALUES = frozenset({Role.OPERATOR, Role.ADMIN})
 
@@ -105,6 +112,7 @@ class VehicleReader:
     view: DecisionView
     pseudonyms: Pseudonyms
     vault: VehicleVault
+    readings: Readings
 
     async def row(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row:
         row = await self.views.vehicle(tenant_id, vehicle_id)
@@ -116,8 +124,20 @@ class VehicleReader:
         """For the response to a command, which is kept for a day to be given again: without values of identifiers."""
         return self._shown({**await self.row(tenant_id, vehicle_id), "version": version}, {})
 
-    async def shown(self, caller: Identity, row: Row) -> Vehicle:
-        return self._shown(row, await self._values(caller, row))
+    async def shown(self, call: Call, rows: Sequence[Row], shown_in: ShownIn) -> list[Vehicle]:
+        """Vehicles as the caller may see them. The reading of values is recorded first; where it cannot be, they are left
+        out."""
+        values = [await self._values(call.caller, row) for row in rows]
+        holders = [
+            VehicleId(row["vehicle_id"]) for row, of_row in zip(rows, values, strict=True) if any(of_row.values())
+        ]
+        count = sum(value is not None for of_row in values for value in of_row.values())
+        try:
+            await self.readings.record(call.context, shown_in, values=count, vehicle_ids=holders)
+        except StoreUnavailable as trouble:
+            log.warning("identifier values are left out, because the reading cannot be recorded: %s", trouble)
+            values = [{} for _ in rows]
+        return [self._shown(row, of_row) for row, of_row in zip(rows, values, strict=True)]
 
     def byte_reversed_holder(self, tenant_id: TenantId, value: Identifier) -> VehicleId | None:
         """The vehicle that has the same RFID UID in the other byte order, in which some readers send it. For a note to the
@@ -162,6 +182,7 @@ async def _reader(request: Request) -> VehicleReader:
         c.deciding.view(),
         c.stores.pseudonyms(),
         c.records.vault(),
+        c.auditing.readings(),
     )
 
 

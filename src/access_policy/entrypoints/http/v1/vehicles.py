@@ -12,12 +12,13 @@ from access_policy.application.commands.reinstate_vehicle import ReinstateVehicl
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.ports.secrets import Pseudonyms, refs_of
+from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.identifiers import identifier as read_identifier
 from access_policy.domain.ids import TenantId, VehicleId
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
-from access_policy.entrypoints.http.calls import ChangeCall, PutCall
+from access_policy.entrypoints.http.calls import ChangeCall, CommandCall, PutCall
 from access_policy.entrypoints.http.dependencies import Handler, Views, provided
 from access_policy.entrypoints.http.fields import Page, ReasonBody, ResponseModel
 from access_policy.entrypoints.http.pages import Cursor, Limit
@@ -83,10 +84,11 @@ async def put_vehicle(
     dependencies=requires(READERS, some_depots=True),
     **_LEAVES_OUT_UNSET,
 )
-async def get_vehicle(caller: Caller, vehicles: Vehicles, vehicle_id: str, response: Response) -> Vehicle:
-    row = await vehicles.row(caller.tenant_id, VehicleId(vehicle_id))
+async def get_vehicle(call: CommandCall, vehicles: Vehicles, vehicle_id: str, response: Response) -> Vehicle:
+    row = await vehicles.row(call.caller.tenant_id, VehicleId(vehicle_id))
     set_etag(response, row["version"])
-    return await vehicles.shown(caller, row)
+    (vehicle,) = await vehicles.shown(call, [row], ShownIn.VEHICLE)
+    return vehicle
 
 
 @router.get(
@@ -94,6 +96,7 @@ async def get_vehicle(caller: Caller, vehicles: Vehicles, vehicle_id: str, respo
 )
 async def list_vehicles(
     caller: Caller,
+    call: CommandCall,
     views: Views,
     vehicles: Vehicles,
     pseudonyms: Annotated[Pseudonyms, provided(lambda c: c.stores.pseudonyms)],
@@ -114,7 +117,7 @@ async def list_vehicles(
         limit=limit,
     )
     notes = [] if identifier is None else _byte_reversed(vehicles, caller.tenant_id, identifier)
-    items = [await vehicles.shown(caller, row) for row in found.items]
+    items = await vehicles.shown(call, found.items, ShownIn.VEHICLE_LIST)
     return VehiclesFound(items=items, next_cursor=found.next_cursor, hints=notes)
 
 
