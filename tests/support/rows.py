@@ -97,6 +97,12 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.profile_stream(tenant, event.name)
     if kind == "enrolment_session":
         return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
+    if kind == "identifier_reading":
+        return streams.reading_stream(tenant, event.reading_id)
+    if kind == "tenant":
+        return streams.tenant_stream(tenant)
+    if kind == "tenant_erasure":
+        return streams.erasure_stream(tenant)
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
     if kind == "tenant_erasure":
