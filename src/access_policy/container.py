@@ -11,6 +11,7 @@ from access_policy.containers.auditing import Auditing
 from access_policy.containers.chargers import Chargers, tls_kind
 from access_policy.containers.commands import Commands
 from access_policy.containers.deciding import Deciding
+from access_policy.containers.erasing import Erasing
 from access_policy.containers.identity import Identities
 from access_policy.containers.intake import EventIntake
 from access_policy.containers.nesting import nested
@@ -80,5 +81,6 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         chargers=chargers,
     )
+    erasing = nested(Erasing, settings=settings, clock=clock, stores=stores)
     publishing = nested(Publishing, settings=settings, clock=clock, stores=stores, records=records)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

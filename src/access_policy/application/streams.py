@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from access_policy.application.ports.event_store import StreamId
 from access_policy.domain.ids import AttemptId, ChargePointId, ChargerId, DepotId, TenantId
 from access_policy.domain.tenants.tenant import INSTALLATION
+
+CHARGE_POINT_STREAMS: Final = f"{INSTALLATION}/charge_point/"
 
 
 def depot_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
@@ -53,7 +56,7 @@ def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
 
 def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
     """Belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
-    return StreamId(f"{INSTALLATION}/charge_point/{quote(charge_point_id, safe='')}")
+    return StreamId(f"{CHARGE_POINT_STREAMS}{quote(charge_point_id, safe='')}")
 
 
 def tenant_stream(tenant_id: TenantId) -> StreamId:

@@ -329,7 +329,7 @@ SAMPLES: tuple[object, ...] = (
         removed=(erasure.RemovedFrom(place="stored_events", rows=12),),
         statement="e30.e30.c2ln",
     ),
-    erasure.TenantErasureBegun(tenant_id=TENANT, erasure_id="erasure-1"),
+    erasure.TenantErasureBegun(tenant_id=TENANT, erasure_id="erasure-1", claims=(3, 5)),
     tenant.TenantAmended(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     tenant.TenantRegistered(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     registry.AgreementAmended(agreement=AGREEMENT_TERMS),

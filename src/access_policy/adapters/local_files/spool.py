@@ -28,7 +28,9 @@ class _Event(msgspec.Struct, array_like=True):
     state: msgspec.Raw
 
 
-class _Append(msgspec.Struct, array_like=True):
+class SpooledAppend(msgspec.Struct, array_like=True):
+    """An append as a row of the spool holds it."""
+
     stream: str
     expected_version: int
     events: list[_Event]
@@ -40,7 +42,7 @@ class SqliteSpool:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._decoder = msgspec.json.Decoder(list[_Append])
+        self._decoder = msgspec.json.Decoder(list[SpooledAppend])
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -97,7 +99,7 @@ class SqliteSpool:
 def _encoded(appends: Sequence[Append]) -> bytes:
     return msgspec.json.encode(
         [
-            _Append(
+            SpooledAppend(
                 append.stream,
                 append.expected_version,
                 [

@@ -8,19 +8,19 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select, text
+from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from access_policy.adapters.sql.databases import Database, database_at
+from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, require_migrated
 from access_policy.adapters.sql.postgres_connections import deadline
+from access_policy.adapters.sql.wiping import wipe_file, wipe_table
 from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 5.0
 BUSY_SHARE: Final = 0.8  # share of the timeout, so that the driver's own lock error arrives first
 SERVER_THREADS: Final = 2  # also the maximum of connections: each process has several of these table sets
-OTHERS_END_S: Final = 1.0  # how long a wipe waits for transactions that still see deleted rows, and for other wipes
 
 _Answer = TypeVar("_Answer")
 
@@ -83,7 +82,9 @@ class RecordTables:
         that transactions can still see if they began before the deletion and run for more than a second after it: the
         next wipe removes those.
         """
-        await self._run(lambda: _wipe_file(self._database) if self._database.is_file else _wipe(self._database, table))
+        await self._run(
+            lambda: wipe_file(self._database) if self._database.is_file else wipe_table(self._database, table.name)
+        )
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -151,51 +152,3 @@ def _open(connection: Connection, metadata: MetaData) -> None:
     for table in metadata.tables.values():
         for index in table.indexes:  # a column newer than the table
             index.create(connection, checkfirst=True)
-
-
-def _wipe_file(database: Database) -> None:
-    """Empty the write-ahead log, which still contains the rows that `secure_delete` overwrote in the file."""
-    connection = database.reading.raw_connection()  # any other connection is in a transaction from its first statement
-    try:
-        if not _in_time(lambda: _checkpointed(connection.cursor())):
-            raise sqlite3.OperationalError("another process is reading the file, so its log is not emptied yet")
-    finally:
-        connection.close()
-
-
-def _checkpointed(cursor: Any) -> bool:
-    """SQLite does not wait for another process that is checkpointing."""
-    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((busy, _, _),) = cursor.fetchall()
-    cursor.close()
-    return not busy
-
-
-def _in_time(is_so: Callable[[], bool]) -> bool:
-    """Wait until the condition holds; False if time runs out."""
-    until = time.monotonic() + OTHERS_END_S
-    while not is_so():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-# Sessions of this database that may still see rows deleted before transaction `:next`.
-_OLDER: Final = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(:next AS xid8) AS xid))"
-)
-
-
-def _wipe(database: Database, table: Table) -> None:
-    """Rewrite the table: a plain VACUUM frees the space of deleted rows but leaves their content in it."""
-    with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
-        if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
-            log.warning("deleted rows of %s stay in its file: an older transaction is still open", table.name)
-        file = select(func.pg_relation_filenode(table.name))
-        before = connection.execute(file).scalar()
-        connection.execute(text(f"VACUUM (FULL) {table.name}"))
-        if connection.execute(file).scalar() == before:  # otherwise the server only warns
-            raise SQLAlchemyError(f"only the owner of the table {table.name} can wipe it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -20,27 +21,40 @@ from access_policy.application.ports.audit_chains import (
 from access_policy.application.ports.raw_log import RawLog, StoredBytes
 from access_policy.application.streams import tenant_of
 from access_policy.domain.ids import TenantId
+from access_policy.domain.tenants.tenant import INSTALLATION
 
 BATCH = 500  # events
 LINKS_AT_ONCE = 50
 
 
+Erasures = Callable[[], Awaitable[Mapping[TenantId, frozenset[int]]]]
+
+
+async def no_erasures() -> Mapping[TenantId, frozenset[int]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class AuditVerifier:
-    """Reads the whole log and all chains once, in parts. The service may keep running."""
+    """`erasures` returns the erased tenants, whose chains are gone, with the positions that their erasure removed from the
+    installation's streams (ADR 0031). Reads the whole log and all chains once, in parts. The service may keep running."""
 
     log: RawLog
     chains: AuditChains
     seals: AuditSeals
+    erasures: Erasures = no_erasures
 
     async def verify(self, exported: ExportedHeads | None = None) -> Verification:
         """Compare also with heads that were exported earlier: only they reveal a chain whose end was removed together with
         the events. Raises `StoreUnavailable`."""
         state = await self.chains.state()
         found = Verification(state.reached)
-        known = state.tenants | state.heads.keys() | (exported.heads.keys() if exported is not None else set())
+        erased = await self.erasures()
+        removed = frozenset[int]().union(*erased.values())
+        of_exported = exported.heads.keys() - erased.keys() if exported is not None else set()
+        known = state.tenants | state.heads.keys() | of_exported
         walks = {
-            tenant_id: _Walk(tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id))
+            tenant_id: _Walk(tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id), removed)
             for tenant_id in sorted(known)
         }
         found.chains = sorted(known)
@@ -76,6 +90,7 @@ class _Walk:
     state: ChainState
     found: Verification
     exported: ChainHead | None = None
+    removed: frozenset[int] = frozenset()  # positions of events that the erasure of a tenant removed
     _expected: deque[Chained] = field(default_factory=deque)
     _missing: list[int] = field(default_factory=list)
     _at: ChainHead | None = None  # the last link read
@@ -84,7 +99,7 @@ class _Walk:
 
     async def compare(self, stored: StoredBytes) -> None:
         while (expected := await self._next()) is not None and expected.position < stored.position:
-            self._missing.append(self._expected.popleft().position)
+            self._note_missing(self._expected.popleft().position)
         self._tell_missing(Manipulation.DELETED)
         if expected is None or expected.position > stored.position:
             text = f"the event at position {stored.position} of {stored.stream} is not in the chain"
@@ -98,7 +113,7 @@ class _Walk:
     async def end(self) -> None:
         """All stored events have been compared: what is still expected is missing at the end."""
         while await self._next() is not None:
-            self._missing.append(self._expected.popleft().position)
+            self._note_missing(self._expected.popleft().position)
         self._tell_missing(Manipulation.TRUNCATED)
         self._compare_with_head()
         self._compare_with_exported()
@@ -167,6 +182,10 @@ class _Walk:
         else:
             text = f"link {self.exported.number} of the chain is not the one of the exported head"
             self._tell(Manipulation.REWRITTEN, text)
+
+    def _note_missing(self, position: int) -> None:
+        if self.tenant_id != INSTALLATION or position not in self.removed:
+            self._missing.append(position)
 
     def _tell_missing(self, kind: Manipulation) -> None:
         if not self._missing:

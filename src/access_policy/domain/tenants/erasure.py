@@ -14,11 +14,13 @@ from access_policy.domain.ids import TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantErasureBegun:
-    """From here on the tenant has nothing: what the log holds of it is being removed."""
+    """From here on the tenant has nothing: what the log holds of it is being removed. `claims` are the positions of its
+    events in the installation's streams of charge point ids, which are removed too."""
 
     TYPE: ClassVar = "tenant_erasure.begun.v1"
     tenant_id: TenantId
     erasure_id: str
+    claims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,11 @@ class Erasures:
     version: int = 0
     open_id: str | None = None
 
-    def begin(self, tenant_id: TenantId, erasure_id: str) -> tuple[ErasureEvent, ...]:
+    def begin(self, tenant_id: TenantId, erasure_id: str, claims: tuple[int, ...]) -> tuple[ErasureEvent, ...]:
         """Nothing if one is open: it is continued."""
         if self.open_id is not None:
             return ()
-        return (TenantErasureBegun(tenant_id=tenant_id, erasure_id=erasure_id),)
+        return (TenantErasureBegun(tenant_id=tenant_id, erasure_id=erasure_id, claims=claims),)
 
 
 def fold(events: Iterable[ErasureEvent]) -> Erasures:

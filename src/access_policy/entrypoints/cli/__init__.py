@@ -34,6 +34,7 @@ from access_policy.entrypoints.cli import (
     registry,
     rules,
     running,
+    tenant_data,
     tenants,
     vehicles,
     webhooks,
@@ -137,6 +138,7 @@ def connect(
 for module in (running, databases, backups, doctor, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
+app.add_typer(tenant_data.app, name="tenant", help="Everything of one tenant, on the machine of the service")
 app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
 app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
 app.add_typer(chargers.app, name="chargers", help="Chargers and their status")

@@ -1,0 +1,83 @@
+"""Erase a tenant's rows from the tables of a database, whichever there are, so that no file of it holds their bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, event, inspect, or_
+
+from access_policy.adapters.sql.databases import database_at
+from access_policy.adapters.sql.wiping import wipe_file, wipe_table
+from access_policy.domain.ids import TenantId
+from access_policy.domain.tenants.erasure import RemovedFrom
+
+OF_TENANT: Final = "tenant_id"
+OF_NO_TENANT: Final = frozenset(
+    {"audit_position", "gateway_heartbeat", "key_check", "projection_positions", "relays", "stored_events"}
+)
+"""Tables without rows of a tenant; the event store erases its own."""
+VERSIONS: Final = "alembic_version_"
+OF_SCOPE: Final = frozenset({"answers", "begun_commands"})
+OF_STREAM: Final = frozenset({"held_streams", "parked_events", "parked_events__next"})
+OF_CHARGE_POINT: Final = frozenset({"charger_password", "proposed_password"})
+
+
+class UnknownTable(Exception):
+    """Nobody has said which rows of the table belong to a tenant. Nothing was erased."""
+
+
+def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection[str]) -> list[RemovedFrom]:
+    """Repeatable. `charge_points` are the ids that the tenant's chargers have or had. Deletes in one transaction, and then
+    writes every table with rows of tenants anew. Raises `UnknownTable` or `SQLAlchemyError`.
+    """
+    database = database_at(where, "tenant erasure", waits=True)
+    if database.is_file:
+        event.listen(database.reading, "connect", _overwriting)
+    try:
+        with database.writing.begin() as connection:
+            conditions = _conditions(connection, tenant_id, charge_points)
+            removed = [
+                RemovedFrom(place=table.name, rows=connection.execute(delete(table).where(condition)).rowcount)
+                for table, condition in conditions.items()
+            ]
+        if database.is_file:
+            connection_of_file = database.reading.raw_connection()
+            connection_of_file.cursor().execute("VACUUM")
+            connection_of_file.close()
+            wipe_file(database)
+        else:
+            for table in conditions:
+                wipe_table(database, table.name)
+        return removed
+    finally:
+        database.close()
+
+
+def _overwriting(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA secure_delete=ON").fetchall()
+
+
+def _conditions(
+    connection: Connection, tenant_id: TenantId, charge_points: Collection[str]
+) -> Mapping[Table, ColumnElement[bool]]:
+    names = [each for each in inspect(connection).get_table_names() if not each.startswith((VERSIONS, "sqlite_"))]
+    metadata = MetaData()
+    tables = [Table(name, metadata, autoload_with=connection) for name in sorted(set(names) - OF_NO_TENANT)]
+    return {table: _condition(table, tenant_id, charge_points) for table in tables}
+
+
+def _condition(table: Table, tenant_id: TenantId, charge_points: Collection[str]) -> ColumnElement[bool]:
+    if OF_TENANT in table.c:
+        return table.c[OF_TENANT] == tenant_id
+    if table.name in OF_SCOPE:
+        return table.c.scope == tenant_id
+    if table.name in OF_STREAM:
+        return table.c.stream.startswith(f"{tenant_id}/", autoescape=True)
+    if table.name in OF_CHARGE_POINT:
+        held = table.c.charge_point_id
+        holder = json.dumps([tenant_id], ensure_ascii=False, separators=(",", ":"))[:-1] + ","
+        return or_(held.startswith(holder, autoescape=True), held.in_(charge_points))
+    raise UnknownTable(f"It is not known which rows of the table {table.name} are a tenant's; nothing was erased.")

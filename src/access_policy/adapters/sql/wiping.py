@@ -1,0 +1,66 @@
+"""Remove deleted rows from the files of a database: deleting alone leaves their bytes in place."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from access_policy.adapters.sql.databases import Database
+
+log = logging.getLogger(__name__)
+
+OTHERS_END_S: Final = 1.0  # how long a wipe waits for transactions that still see deleted rows, and for other wipes
+
+
+def wipe_file(database: Database) -> None:
+    """Empty the write-ahead log, which still contains the rows that `secure_delete` overwrote in the file."""
+    connection = database.reading.raw_connection()  # any other connection is in a transaction from its first statement
+    try:
+        if not _in_time(lambda: _checkpointed(connection.cursor())):
+            raise sqlite3.OperationalError("another process is reading the file, so its log is not emptied yet")
+    finally:
+        connection.close()
+
+
+def _checkpointed(cursor: Any) -> bool:
+    """SQLite does not wait for another process that is checkpointing."""
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((busy, _, _),) = cursor.fetchall()
+    cursor.close()
+    return not busy
+
+
+def _in_time(is_so: Callable[[], bool]) -> bool:
+    """Wait until the condition holds; False if time runs out."""
+    until = time.monotonic() + OTHERS_END_S
+    while not is_so():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+# Sessions of this database that may still see rows deleted before transaction `:next`.
+_OLDER: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(:next AS xid8) AS xid))"
+)
+
+
+def wipe_table(database: Database, name: str) -> None:
+    """Rewrite the table: a plain VACUUM frees the space of deleted rows but leaves their content in it."""
+    with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
+        if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
+            log.warning("deleted rows of %s stay in its file: an older transaction is still open", name)
+        file = select(func.pg_relation_filenode(name))
+        before = connection.execute(file).scalar()
+        connection.execute(text(f"VACUUM (FULL) {name}"))
+        if connection.execute(file).scalar() == before:  # otherwise the server only warns
+            raise SQLAlchemyError(f"only the owner of the table {name} can wipe it")

@@ -1,0 +1,59 @@
+"""`access-policy tenant`: what is done to all data of one tenant, on the machine of the service."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+
+from access_policy.domain.ids import ActorId, TenantId
+from access_policy.entrypoints.cli.running import Data, run, settings_of
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _tenant() -> None:
+    """Make `tenant` a group although it has only one command."""
+
+
+@app.command("erase")
+def erase(
+    ctx: typer.Context,
+    tenant: str,
+    data: Data = None,
+    although_connected: Annotated[
+        bool, typer.Option("--although-connected", help="Also if its chargers were connected at the end")
+    ] = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="The tenant's id once more, for scripts [default: ask for it]")
+    ] = None,
+) -> None:
+    """Erase everything of a tenant from a stopped service: events, keys, records, read models. It cannot be undone.
+
+    Backups, and files of the service's processes on other machines, are not reached. An interrupted erasure goes on when
+    the command runs again.
+    """
+    from access_policy.entrypoints.processes.tenant_data import erase_tenant
+
+    def confirmed(tenant_id: TenantId) -> bool:
+        asked = f"Everything of the tenant {tenant_id} will be erased for good. Type its id to go on"
+        return (typer.prompt(asked, err=True) if confirm is None else confirm) == tenant_id
+
+    actor = ActorId(getpass.getuser())
+    settings = settings_of(data=data)
+    erased = run(
+        erase_tenant(settings, TenantId(tenant), actor=actor, although_connected=although_connected, confirm=confirmed)
+    )
+    if erased is None:
+        typer.echo("access-policy: the tenant's id was not repeated; nothing was erased", err=True)
+        raise typer.Exit(1)
+    removed = {each.place: each.rows for each in erased.removed if each.rows}
+    if ctx.obj.as_json:
+        print(json.dumps({"tenant_id": tenant, "removed": removed, "statement": erased.statement}))
+        return
+    for place, rows in removed.items():
+        print(f"{place}: {rows} removed")
+    print(f"The tenant {tenant} is erased. Signed record: {erased.statement}")
