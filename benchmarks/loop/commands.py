@@ -19,12 +19,13 @@ ELSEWHERE = {
     "attempts follow": "asks as attempts list does, until it is interrupted",
 }
 MAY_FAIL = {
+    "tenant erase",
     "chargers probe",
     "chargers rotate-password",
     "registry export",
     "sessions end",
     "webhooks test",
-}  # where a charger or a reader is slow to answer, or nobody charges
+}  # where a charger or a reader is slow, nobody charges, or the service must be stopped
 DAYS = """BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:bench\r
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Line] = {
     "token": lambda s, d: ["token", "--tenant", "bench", "--role", "viewer", "--data", str(d.parent)],
     "migrate": lambda s, d: ["migrate", "--data", str(d.parent)],
     "parked": lambda s, d: ["parked", "--data", str(d.parent)],
+    "tenant erase": lambda s, d: ["tenant", "erase", "bench", "--confirm", "bench", "--data", str(d.parent)],
     "tenants create": line("--token {s.installation} tenants create cli-{s.number}"),
     "tenants amend": line("--token {s.installation} tenants amend cli-{s.number} --name Tenant"),
     "tenants list": line("--token {s.installation} tenants list"),

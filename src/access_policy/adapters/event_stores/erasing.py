@@ -1,6 +1,6 @@
 """Erase a tenant's events from the log. The positions of all other events stay as they are.
 
-The log is append-only for everybody else: this is the one place that removes events (ADR 0031).
+The log is append-only for everybody else: this is the one place that removes events (ADR 0033).
 """
 
 from __future__ import annotations

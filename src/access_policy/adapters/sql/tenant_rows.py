@@ -40,7 +40,7 @@ def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection
         with database.writing.begin() as connection:
             conditions = _conditions(connection, tenant_id, charge_points)
             removed = [
-                RemovedFrom(place=table.name, rows=connection.execute(delete(table).where(condition)).rowcount)
+                RemovedFrom(place=str(table.name), rows=connection.execute(delete(table).where(condition)).rowcount)
                 for table, condition in conditions.items()
             ]
         if database.is_file:

@@ -36,8 +36,8 @@ async def no_erasures() -> Mapping[TenantId, frozenset[int]]:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerifier:
-    """`erasures` returns the erased tenants, whose chains are gone, with the positions that their erasure removed from the
-    installation's streams (ADR 0031). Reads the whole log and all chains once, in parts. The service may keep running."""
+    """Reads the whole log and all chains once, in parts. The service may keep running. `erasures` returns the erased tenants,
+    whose chains are gone, with the positions that their erasure removed from the installation's streams (ADR 0033)."""
 
     log: RawLog
     chains: AuditChains

@@ -58,8 +58,9 @@ def _stopped(settings: Settings) -> Iterator[None]:
                     f"The service is running in {directory}, with the tenant in memory. Stop it, erase the tenant, "
                     "and start it again."
                 ) from serving
-        for place in {settings.store_location, settings.records_location, settings.read_models_location}:
-            if isinstance(place, str) and (others := other_sessions(place)):
+        places = (settings.store_location, settings.records_location, settings.read_models_location)
+        for url in {place for place in places if isinstance(place, str)}:
+            if others := other_sessions(url):
                 raise CannotRun(
                     f"{others} other sessions use the database, such as a process of the service on another machine. "
                     "Stop them first."

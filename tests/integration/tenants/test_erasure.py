@@ -1,0 +1,342 @@
+"""The erasure of a tenant: nothing of it is left in any file, and other tenants are untouched."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from access_policy.adapters.event_stores import erasing
+from access_policy.adapters.secrets.erasure_statements import ErasureStatements, StatementRefused
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.identity import NO_TENANT, Role
+from access_policy.container import Container
+from access_policy.containers import erasing as places
+from access_policy.containers.closing import close_opened
+from access_policy.domain.ids import ActorId, TenantId
+from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
+from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.processes.failures import CannotRun
+from access_policy.entrypoints.processes.safety import alone_in
+from access_policy.entrypoints.processes.service import Service
+from access_policy.entrypoints.processes.tenant_data import erase_tenant
+from access_policy.settings import Settings
+from tests.support.builders import NOON
+from tests.support.marked_tenant import MarkedTenant
+
+ACME, RIVAL = TenantId("acme"), TenantId("rival")
+MARKS = (b"zqknown", b"zqsecret")
+OPERATOR = ActorId("operator")
+
+
+@dataclass
+class Installation:
+    """`files` are all files in which its data can be."""
+
+    settings: Settings
+    files: Callable[[], Iterator[Path]]
+
+    def marks(self) -> dict[str, int]:
+        """How often the marks of `acme` are in each file."""
+        found = {
+            file.name: sum(content.count(mark) for mark in MARKS)
+            for file in self.files()
+            for content in [file.read_bytes()]
+        }
+        return {name: count for name, count in found.items() if count}
+
+    async def erase(self, tenant_id: TenantId = ACME, **how: Any) -> TenantErased | None:
+        options: dict[str, Any] = {"although_connected": False, "confirm": lambda _: True, **how}
+        return await erase_tenant(self.settings, tenant_id, actor=OPERATOR, **options)
+
+    def rows(self, tenant: str) -> dict[str, list[Any]]:
+        """All rows of the tenant in all tables, and the stored events with their positions."""
+        return dict(_rows(self.settings, tenant))
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> Any:
+    async with (
+        Service(settings).running() as service,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http_port}", timeout=30, trust_env=False) as client,
+    ):
+
+        def sends(tenant: str, role: Role = Role.ADMIN) -> Any:
+            token = service.container.stores.tokens().issue(
+                NO_TENANT if role is Role.INSTALLATION else tenant, role, subject="tester", ttl=timedelta(hours=1)
+            )
+
+            async def send(method: str, path: str, body: Any = None, **how: Any) -> httpx.Response:
+                headers = {"Authorization": f"Bearer {token}", **how.pop("headers", {})}
+                return await client.request(method, path, json=body, headers=headers, **how)
+
+            return send
+
+        yield service, sends
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
+    return await _seeded(request, tmp_path, request.param)
+
+
+@pytest.fixture
+async def in_files(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
+    return await _seeded(request, tmp_path, "sqlite")
+
+
+async def _seeded(request: pytest.FixtureRequest, directory: Path, kind: str) -> Installation:
+    """Two tenants that have everything, in a service that has stopped."""
+    url = request.getfixturevalue("migrated_database") if kind == "postgres" else ""
+    settings = Settings(
+        data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, store_url=url, read_models_url=url
+    )
+    async with served(settings) as (service, sends):
+        store = service.container.stores.store()
+        record = {"name": "zqsecret", "data_region": "zqsecret"}
+        await sends("", Role.INSTALLATION)("PUT", "/v1/tenants/acme", record)
+        await MarkedTenant("acme", "zqknown", "zqsecret", sends("acme")).seed(store)
+        await MarkedTenant("rival", "other", "theirs", sends("rival"), card="04FFEEDDCCBBAA").seed(store)
+        await service.container.auditing.chainer().catch_up()
+        await service.container.read_side.follower().catch_up()
+        await service.container.deciding.keeper().save()
+    server = request.getfixturevalue("postgres_server") if kind == "postgres" else None
+    return Installation(settings, lambda: _files(directory, server, url))
+
+
+def _files(directory: Path, server: Any, url: str) -> Iterator[Path]:
+    yield from (file for file in directory.rglob("*") if file.is_file())
+    if server is None:
+        return
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        (database,) = connection.execute(
+            "SELECT oid FROM pg_database WHERE datname = current_database()"
+        ).fetchone() or (0,)
+    yield from (file for file in (server._data / "base" / str(database)).iterdir() if file.is_file())
+
+
+def _rows(settings: Settings, tenant: str) -> Iterator[tuple[str, list[Any]]]:
+    url = settings.store_url
+    if isinstance(url, str) and url:
+        with psycopg.connect(url) as connection:
+            named = "SELECT table_name FROM information_schema.columns WHERE column_name = 'tenant_id' ORDER BY 1"
+            for (table,) in connection.execute(named).fetchall():
+                yield (
+                    table,
+                    sorted(connection.execute(f"SELECT * FROM {table} WHERE tenant_id = %s", (tenant,)), key=repr),
+                )
+            events = "SELECT * FROM stored_events WHERE originator_id LIKE %s ORDER BY notification_id"
+            yield "stored_events", connection.execute(events, (f"{tenant}/%",)).fetchall()
+        return
+    for file in sorted(settings.data.glob("*.sqlite")):
+        with closing(sqlite3.connect(file)) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in sorted(tables):
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                if "tenant_id" in columns:
+                    asked = connection.execute(f"SELECT * FROM {table} WHERE tenant_id = ?", (tenant,))
+                    yield f"{file.name} {table}", sorted(asked, key=repr)
+                elif table == "stored_events":
+                    events = f"SELECT rowid, * FROM {table} WHERE originator_id LIKE ? ORDER BY rowid"
+                    yield table, connection.execute(events, (f"{tenant}/%",)).fetchall()
+
+
+async def test_erased_tenant_leaves_no_byte_and_other_tenants_keep_every_byte(installation: Installation) -> None:
+    before, theirs = installation.marks(), installation.rows(RIVAL)
+    assert sum(before.values()) > 100, before  # otherwise the search would find nothing afterwards either
+    assert any(theirs.values())
+
+    erased = await installation.erase()
+
+    assert erased is not None
+    assert installation.marks() == {}
+    assert installation.rows(RIVAL) == theirs
+    assert not any(installation.rows(ACME).values())
+    claims = ErasureStatements(_keys(installation)).read(erased.statement)
+    assert (claims["tenant_id"], claims["jti"]) == ("acme", erased.erasure_id)
+    assert {each["place"] for each in claims["removed"] if each["rows"]} >= {"stored_events", "vehicle_key", "vehicles"}
+
+
+async def test_service_started_after_an_erasure_serves_others_and_its_audit_chain_holds(
+    installation: Installation,
+) -> None:
+    exported = await _with(installation, lambda c: c.auditing.chainer().export_heads())
+    await installation.erase()
+
+    async with served(installation.settings) as (service, sends):
+        await service.container.read_side.follower().catch_up()
+        refused = await sends("acme")("GET", "/v1/depots")
+        theirs = (await sends("rival")("GET", "/v1/vehicles")).json()["items"]
+        tenants = (await sends("", Role.INSTALLATION)("GET", "/v1/tenants")).json()["items"]
+        free = {"charge_point_id": "zqsecret-CP", "depot_id": "other-depot", "profile": "ocpp16-central"}
+        claimed = await sends("rival")("PUT", "/v1/chargers/new", {**free, "baseline_mode": "managed"})
+        await service.container.auditing.chainer().catch_up()
+        verified = await service.container.auditing.verifier().verify(exported)
+
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:access-policy:problem:tenant-erased")
+    assert {each["vehicle_id"] for each in theirs} == {"other-vehicle"}
+    assert [(each["tenant_id"], each["name"], each["erased_at"] is None) for each in tenants] == [
+        ("acme", "", False),
+        ("rival", "rival", True),
+    ]
+    assert claimed.status_code == 201, claimed.text
+    assert verified.findings == []
+
+
+async def test_claims_removed_without_an_erasure_are_findings_of_the_audit(in_files: Installation) -> None:
+    """The verifier excuses only what an erasure names."""
+    claims = erasing.claims_of(in_files.settings.store_location, ACME)
+    erasing.erase_events(in_files.settings.store_location, ACME, claims.positions)
+
+    verified = await _with(in_files, lambda c: c.auditing.verifier().verify())
+
+    assert {each.tenant_id for each in verified.findings} == {"-", "acme"}
+
+
+@pytest.mark.parametrize("place", ["erase_rows", "erase_from_files", "erase_events", "signed"])
+async def test_erasure_that_is_interrupted_goes_on_when_it_is_repeated(
+    in_files: Installation, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = in_files.rows(RIVAL)
+    with monkeypatch.context() as failing:
+        if place == "signed":
+            failing.setattr(ErasureStatements, "sign", _fails)
+        else:
+            failing.setattr(places, place, _fails_after(getattr(places, place)))
+        with pytest.raises(CannotRun, match="goes on"):
+            await in_files.erase()
+
+    erased = await in_files.erase()
+
+    assert in_files.marks() == {}
+    assert in_files.rows(RIVAL) == theirs
+    events = await _with(in_files, lambda c: c.stores.store().read_log(after=0, limit=10_000))
+    erasures = [each.event for each in events if each.stream == "-/tenant_erasure/acme"]
+    assert [type(each) for each in erasures] == [TenantErasureBegun, TenantErased]
+    assert erasures[-1] == erased
+
+
+async def test_positions_of_later_events_are_not_those_of_erased_ones(in_files: Installation) -> None:
+    """A reader that has passed a position never looks at it again."""
+    last = await _with(in_files, lambda c: c.stores.store().last_position())
+    await in_files.erase()
+
+    events = await _with(in_files, lambda c: c.stores.store().read_log(after=last, limit=10))
+    assert [type(each.event) for each in events] == [TenantErasureBegun, TenantErased]
+
+
+async def test_erasure_without_the_tenants_id_repeated_erases_nothing(in_files: Installation) -> None:
+    before = in_files.rows(ACME)
+
+    assert await in_files.erase(confirm=lambda _: False) is None
+    assert in_files.rows(ACME) == before
+
+
+async def test_tenant_erase_on_the_command_line_asks_for_the_id_and_says_what_is_gone(in_files: Installation) -> None:
+    def run(*more: str, typed: str = "") -> Result:
+        arguments = ["tenant", "erase", "acme", "--data", str(in_files.settings.data), *more]
+        return CliRunner().invoke(app, arguments, input=typed)
+
+    mistyped = await asyncio.to_thread(run, typed="acmee\n")
+    repeated = await asyncio.to_thread(run, typed="acme\n")
+
+    assert mistyped.exit_code == 1
+    assert "nothing was erased" in mistyped.stderr
+    assert repeated.exit_code == 0, repeated.output
+    assert "The tenant acme is erased. Signed record: ey" in repeated.stdout
+    assert "vehicles: 1 removed" in repeated.stdout
+
+
+def test_tenant_erase_without_an_installation_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(
+        app, ["tenant", "erase", "acme", "--data", str(tmp_path / "none"), "--confirm", "acme"]
+    )
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("access-policy: There is no directory")
+    assert not (tmp_path / "none").exists()
+
+
+async def test_erasure_of_a_tenant_that_does_not_exist_is_refused(in_files: Installation) -> None:
+    with pytest.raises(CannotRun, match="There is no tenant acmee"):
+        await in_files.erase(TenantId("acmee"))
+
+
+async def test_erasure_while_the_service_runs_is_refused(in_files: Installation) -> None:
+    with alone_in(in_files.settings.data), pytest.raises(CannotRun, match="Stop it"):
+        await in_files.erase()
+
+
+async def test_erasure_while_another_session_uses_the_database_is_refused(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    installation = await _seeded(request, tmp_path, "postgres")
+    with psycopg.connect(str(installation.settings.store_url)), pytest.raises(CannotRun, match="other sessions"):
+        await installation.erase()
+
+
+async def test_erasure_with_connected_chargers_is_refused_unless_that_is_meant(in_files: Installation) -> None:
+    with closing(sqlite3.connect(in_files.settings.data / "views.sqlite")) as connection:
+        connection.execute("UPDATE charger_status SET connected = 1 WHERE tenant_id = 'acme'")
+        connection.commit()
+
+    with pytest.raises(CannotRun, match="zqknown-charger"):
+        await in_files.erase()
+    assert await in_files.erase(although_connected=True) is not None
+
+
+async def test_table_that_nobody_has_assigned_stops_the_erasure(in_files: Installation) -> None:
+    with closing(sqlite3.connect(in_files.settings.data / "vault.sqlite")) as connection:
+        connection.execute("CREATE TABLE notes (about TEXT)")
+
+    with pytest.raises(CannotRun, match="table notes"):
+        await in_files.erase()
+
+
+def test_statement_of_another_installation_is_refused() -> None:
+    statement = ErasureStatements(b"1" * 32).sign(ACME, "one", (), NOON)
+
+    with pytest.raises(StatementRefused):
+        ErasureStatements(b"2" * 32).read(statement)
+
+
+async def test_dynamodb_store_refuses_before_anything_is_erased(dynamodb_url: str, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, store_url=dynamodb_url)
+
+    with pytest.raises(CannotRun, match="DynamoDB"):
+        await Installation(settings, lambda: iter(())).erase()
+
+
+def _keys(installation: Installation) -> bytes:
+    return (installation.settings.data / "keys" / "vault.key").read_bytes()
+
+
+def _fails(*_: object) -> Any:
+    raise StoreUnavailable("power failure")
+
+
+def _fails_after(call: Callable[..., Any]) -> Callable[..., Any]:
+    def failing(*arguments: Any) -> Any:
+        call(*arguments)
+        raise OSError("power failure")
+
+    return failing
+
+
+async def _with(installation: Installation, ask: Callable[[Container], Any]) -> Any:
+    container = Container(settings=installation.settings)
+    try:
+        return await ask(container)
+    finally:
+        await close_opened(container)
