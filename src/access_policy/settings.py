@@ -90,6 +90,15 @@ class Settings(BaseSettings):
     oidc_clock_skew_s: float = Field(
         default=30.0, ge=0, le=300, description="Seconds by which the issuer's clock may differ from this machine's"
     )
+    http_requests_per_s: float = Field(
+        default=500.0,
+        gt=0,
+        le=1_000_000,
+        description="Requests a second of one address, and of one API key or token, in the long run",
+    )
+    http_requests_burst: int = Field(
+        default=5000, ge=1, le=10_000_000, description="Requests that one address, key or token may send at once"
+    )
     ocpp: Listening = Field(default=written("127.0.0.1:9000"), description="Where chargers connect, HOST:PORT")
     ocpp_tls_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM): chargers connect by TLS, security profile 2"

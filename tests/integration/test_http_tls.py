@@ -222,3 +222,21 @@ async def test_service_behind_a_trusted_proxy_that_ends_tls_sends_hsts(tmp_path:
         url = f"http://127.0.0.1:{service.http_port}/healthz"
         assert (await client.get(url, headers=FORWARDED)).headers[HSTS] == "max-age=31536000"
         assert HSTS not in (await client.get(url)).headers
+
+
+async def test_clients_behind_a_trusted_proxy_are_limited_each_by_its_own_address(
+    tmp_path: Path, authority: TestAuthority
+) -> None:
+    limits = {"http_trusted_proxies": "127.0.0.1", "http_requests_per_s": 0.001, "http_requests_burst": 2}
+    async with (
+        serving(tmp_path, **over_tls(authority.issue("server")), **limits) as service,
+        httpx.AsyncClient(verify=trusting(authority), trust_env=False) as client,
+    ):
+        url = f"https://127.0.0.1:{service.http_port}/healthz"
+
+        async def from_(address: str) -> int:
+            return (await client.get(url, headers={"X-Forwarded-For": address})).status_code
+
+        assert [await from_("203.0.113.9") for _ in range(3)] == [200, 200, 429]
+        assert await from_("203.0.113.10") == 200
+        assert [(await client.get(url)).status_code for _ in range(4)] == [200] * 4

@@ -12,6 +12,8 @@ from access_policy.adapters.identity.bearer import AcceptedTokens, EmbeddedBeare
 from access_policy.adapters.identity.issuer import Issuer
 from access_policy.adapters.identity.key_cache import KeyCache
 from access_policy.adapters.identity.oidc import OidcRules, OidcTokens
+from access_policy.adapters.identity.request_limits import RequestLimits
+from access_policy.adapters.ocpp.transport.guessing import GuessLimit
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
 
@@ -50,4 +52,11 @@ class Identities(containers.DeclarativeContainer):
     )
     api_key_uses = providers.Singleton(ApiKeyUses, records.api_keys)
     api_keys = providers.Singleton(ApiKeyTokens, records.api_keys, clock, api_key_uses.provided.used)
+    guesses = providers.Singleton(GuessLimit, counts_repetitions=False)
+    address_limits = providers.Singleton(
+        RequestLimits, settings.provided.http_requests_per_s, settings.provided.http_requests_burst
+    )
+    caller_limits = providers.Singleton(
+        RequestLimits, settings.provided.http_requests_per_s, settings.provided.http_requests_burst
+    )
     accepted = providers.Singleton(AcceptedTokens, providers.List(signed, api_keys))

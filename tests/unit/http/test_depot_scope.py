@@ -25,6 +25,7 @@ QUERIES = {
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
 }
 BODIES: Mapping[str, Any] = {
+    "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
 }  # fmt: skip
@@ -57,6 +58,7 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             {"name": f"{depot}-secret", "fleet": "Guests", "valid_from": "2026-01-01T00:00:00Z", "depot_ids": [depot]},
         ),
         ("POST", f"/v1/chargers/{bay}/enrolment-session", {}),
+        ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),
         (
             "POST",
             f"/v1/chargers/{bay}/overrides",

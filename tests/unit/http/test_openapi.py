@@ -25,6 +25,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
+from access_policy.adapters.identity.request_limits import RequestLimits
 from access_policy.application.ports.identity import Role
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
@@ -225,7 +226,9 @@ def test_what_one_answer_names_can_be_asked_about_by_the_next_request(
 
 
 async def test_document_requested_over_http_is_derived_on_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = create_app(Mock(spec=Container), Mock(spec=ServingProcess))
+    container = Mock(spec=Container)
+    container.identity.address_limits.return_value = RequestLimits(per_s=1, burst=1)
+    app = create_app(container, Mock(spec=ServingProcess))
     derived_on: list[int] = []
 
     def noting_thread() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.middleware import (
 )
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.problems import register_problems
+from access_policy.entrypoints.http.rate_limits import AddressLimit
 from access_policy.entrypoints.http.v1 import ROUTERS
 
 
@@ -44,6 +45,7 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     app.add_middleware(BaseHTTPMiddleware, dispatch=wait_for_log_position)
     app.add_middleware(BodyLimit)
     app.add_middleware(StoreFailures)
+    app.add_middleware(AddressLimit)
     app.add_middleware(RequestIds)
     app.add_middleware(StrictTransport)
     if (traces := container.stores.traces()) is not None:

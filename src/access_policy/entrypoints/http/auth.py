@@ -14,6 +14,7 @@ from access_policy.application.ports.identity import Identity, Role, TokenRefuse
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.depot_scope import hold_to_depots
 from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.rate_limits import limited
 from access_policy.entrypoints.http.urls import url_must_be_understood
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,16 @@ bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a ro
 
 
 async def authenticated(request: Request) -> Identity:
-    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401, 503)."""
-    known: Identity | None = getattr(request.state, "caller", None)
+    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401, 429, 503)."""
+    known: Identity | ApiProblem | None = getattr(request.state, "caller", None)
     if known is None:
-        known = request.state.caller = await _verified(request)
+        try:
+            known = await limited(request, _verified)
+        except ApiProblem as refusal:
+            known = refusal
+        request.state.caller = known
+    if isinstance(known, ApiProblem):
+        raise known
     return known
 
 

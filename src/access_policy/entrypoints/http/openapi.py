@@ -117,8 +117,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """The problems that follow from the kind of an operation; a route declares its other ones in `responses`."""
     if not path.startswith("/v1"):
-        return {401, 403, 500} if "security" in operation else set()
-    statuses = {401, 403, 422, 500, 503}
+        return {401, 403, 429, 500} if "security" in operation else set()
+    statuses = {401, 403, 422, 429, 500, 503}
     if method in COMMANDS:
         statuses |= {400, 409, 413}
     if "{" in path:

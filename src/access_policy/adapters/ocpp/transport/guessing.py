@@ -25,7 +25,10 @@ class _Failures:
 
 @dataclass(slots=True)
 class GuessLimit:
+    """`counts_repetitions` False: one identity that fails again from the same address is one guess, however often."""
+
     monotonic: Callable[[], float] = time.monotonic
+    counts_repetitions: bool = True
     _failures: OrderedDict[Key, _Failures] = field(default_factory=OrderedDict)
     _at_home: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
@@ -38,6 +41,8 @@ class GuessLimit:
         return self._wait_s((source, None), SOURCE_FAILURES_MAX)
 
     def failed(self, source: str, identity: str) -> None:
+        if not self.counts_repetitions and self._wait_s((source, identity), 1) is not None:
+            return
         for key in ((source, identity), (source, None)):
             now = self.monotonic()
             failures = self._failures.get(key)

@@ -54,7 +54,9 @@ class CreatedApiKey(ApiKey):
     key: str | None
 
 
-@router.post("/api-keys", operation_id="create_api_key", dependencies=requires(ADMINS), status_code=201)
+@router.post(
+    "/api-keys", operation_id="create_api_key", dependencies=requires(ADMINS, some_depots=True), status_code=201
+)
 async def create_api_key(
     request: Request,
     response: Response,
@@ -79,7 +81,7 @@ async def create_api_key(
     return shown
 
 
-@router.get("/api-keys", operation_id="list_api_keys", dependencies=requires({*ADMINS, Role.AUDITOR}))
+@router.get("/api-keys", operation_id="list_api_keys", dependencies=requires({*ADMINS, Role.AUDITOR}, some_depots=True))
 async def list_api_keys(caller: Caller, keys: Keys, clock: Clock) -> Page[ApiKey]:
     """All keys of the tenant, the newest first; expired and revoked ones stay. `last_used_at` is up to two minutes old."""
     found = await keys.of_tenant(caller.tenant_id)
@@ -90,7 +92,7 @@ async def list_api_keys(caller: Caller, keys: Keys, clock: Clock) -> Page[ApiKey
 @router.delete(
     "/api-keys/{key_id}",
     operation_id="revoke_api_key",
-    dependencies=requires(ADMINS),
+    dependencies=requires(ADMINS, some_depots=True),
     status_code=204,
     response_class=Response,
 )

@@ -1,0 +1,62 @@
+"""How many requests one address, or one caller, may send."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import math
+from collections import OrderedDict
+from typing import Final
+
+from aiolimiter import AsyncLimiter
+
+REMEMBERED_MAX: Final = 10_000  # sources; some 5 MB
+IPV6_SITE_BITS: Final = 64  # one customer has at least so many addresses (RFC 6177)
+
+
+class RequestLimits:
+    """A leaky bucket for each source: `burst` requests at once, `per_s` a second in the long run.
+
+    The sources that were heard last are remembered; one that is forgotten begins anew.
+    """
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._burst = burst
+        self._period_s = burst / per_s
+        self._wait_s = max(1, math.ceil(1 / per_s))
+        self._sources: OrderedDict[str, AsyncLimiter] = OrderedDict()
+
+    async def retry_after_s(self, source: str) -> int | None:
+        """Count a request; None if it may proceed, else the seconds after which the next one may."""
+        limiter = self._sources.get(source)
+        if limiter is None:
+            limiter = self._sources[source] = AsyncLimiter(self._burst, self._period_s)
+            if len(self._sources) > REMEMBERED_MAX:
+                self._sources.popitem(last=False)
+        else:
+            self._sources.move_to_end(source)
+        if not limiter.has_capacity():
+            return self._wait_s
+        await limiter.acquire()
+        return None
+
+
+@functools.lru_cache(maxsize=REMEMBERED_MAX)
+def source_of(host: str) -> str:
+    """The source to count for an address: itself, or the /64 network of an IPv6 address, which one host can use whole."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:64]
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, IPV6_SITE_BITS), strict=False))
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
