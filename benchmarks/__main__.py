@@ -8,6 +8,7 @@ import platform
 
 from access_policy.entrypoints.demo.postgres import PostgresServer, migrated
 from benchmarks import (
+    audit,
     authorize,
     cluster,
     decisions,
@@ -28,6 +29,7 @@ ALL = [
     "kernel",
     "decisions",
     "authorize",
+    "audit",
     "idle",
     "registry",
     "import",
@@ -57,6 +59,8 @@ def main() -> None:
         _decisions(chosen.seconds)
     if "authorize" in wanted:
         _authorize(chosen.seconds)
+    if "audit" in wanted:
+        _audit(chosen.seconds)
     if "idle" in wanted:
         print(f"An idle charger costs {authorize.idle_kib():.1f} KiB\n")
     if "registry" in wanted:
@@ -91,6 +95,16 @@ def main() -> None:
             f"{each.changes} changes at the API until both gateways decide by them: p50 {each.p50_ms:.0f} ms, "
             f"p99 {each.p99_ms:.0f} ms, longest {each.longest_ms:.0f} ms after the request\n"
         )
+
+
+def _audit(seconds: float) -> None:
+    found = audit.measure(seconds)
+    each = ", ".join(f"{ratio:.3f}" for ratio in found.ratios)
+    print(
+        f"Decisions with {audit.IN_FLIGHT} in flight: {found.without:,.0f} a second without the audit chain, "
+        f"{found.chaining:,.0f} with it (ratio {found.ratio:.3f}, median of {each}); "
+        f"{found.chained:,} of {found.events:,} events chained at the end\n"
+    )
 
 
 def _outage() -> None:

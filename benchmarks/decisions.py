@@ -81,23 +81,23 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
     await set_up(service, CHARGERS)
     await container.deciding.follower().catch_up()
     numbers = itertools.count()
-    await _decisions(container, 64, seconds, numbers)  # there are rows to insert then
+    await decisions(container, 64, seconds, numbers)  # there are rows to insert then
     rows, durable = bare.rows(ROWS), []
     for in_flight in IN_FLIGHT:
         ours, raw = [], []
         for _ in range(ROUNDS):
-            ours.append(await _decisions(container, in_flight, seconds, numbers))
+            ours.append(await decisions(container, in_flight, seconds, numbers))
             raw.append(_bare_inserts(bare, rows, in_flight, seconds))
         per_second, p50_ms, p99_ms = (median(run[place] for run in ours) for place in range(3))
         durable.append(Durable(in_flight, per_second, p50_ms, p99_ms, median(raw)))
     while await container.stores.store().last_position() < LOG:
-        await _decisions(container, IN_FLIGHT[-1], seconds, numbers)
+        await decisions(container, IN_FLIGHT[-1], seconds, numbers)
     folded = await _folded(container, bare)
     await close_opened(container)
     return Measured(bare.name, durable, folded)
 
 
-async def _decisions(
+async def decisions(
     container: Container, in_flight: int, seconds: float, numbers: Iterator[int]
 ) -> tuple[float, float, float]:
     until = time.perf_counter() + seconds

@@ -8,9 +8,14 @@ import pytest
 
 from access_policy.application.audit.findings import Manipulation, Verification
 from access_policy.application.ports.audit_chains import ExportedHeads
-from access_policy.domain.ids import TenantId
+from access_policy.application.ports.event_store import Append
+from access_policy.application.streams import registry_stream
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
+from access_policy.domain.ids import TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import VehicleIdentifier, VehicleIdentifierAdded
 from tests.integration.audit.conftest import AuditedLog
 from tests.support.records import rows
+from tests.support.stores import happened, vehicle_vault
 
 ACME = TenantId("acme")
 
@@ -129,6 +134,26 @@ async def test_verify_chain_rebuilt_over_an_edited_log_is_found_against_the_expo
 
     assert without.holds
     assert {each.tenant_id for each in against.findings} == {"acme"}
+
+
+async def test_verify_after_a_vehicle_is_forgotten_holds(log_on_each_store: AuditedLog) -> None:
+    """The chain covers the ciphertext, which stays when the vehicle's key is deleted."""
+    log, van = log_on_each_store, VehicleId("van-7")
+    vault, store = vehicle_vault(log.records), log.open_store()
+    sealed = await vault.seal(ACME, van, "04A1B2C3D4E5F6")
+    ref = IdentifierRef(IdentifierKind.RFID, "0123456789abcdef0123456789abcdef", "…E5F6")
+    added = VehicleIdentifierAdded(vehicle_id=van, identifier=VehicleIdentifier(ref=ref, sealed=sealed))
+    await store.append([Append(registry_stream(ACME), 0, (happened(added),))])
+    exported = await log.chain()
+
+    await vault.forget(ACME, van)
+    gone = await vault.unseal(ACME, van, sealed)
+    found = await log.verify(exported)
+
+    assert gone is None
+    assert (found.findings, found.events) == ([], 1)
+    await vault.close()
+    await store.close()
 
 
 async def test_erase_removes_one_chain_and_leaves_the_others_valid(audited: AuditedLog) -> None:

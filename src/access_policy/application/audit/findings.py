@@ -36,6 +36,7 @@ class Verification:
     links: int = 0
     unchained: int = 0
     chains: list[TenantId] = field(default_factory=list)
+    erased: set[TenantId] = field(default_factory=set)  # tenants, by the installation's own events
     findings: list[Finding] = field(default_factory=list)
     untold: int = 0  # findings that were only counted
 

@@ -58,6 +58,7 @@ class AuditVerifier:
             for tenant_id in sorted(known)
         }
         found.chains = sorted(known)
+        found.erased = set(erased)
         await self._compare(walks, state, found)
         for walk in walks.values():
             await walk.end()

@@ -163,6 +163,8 @@ def _print(found: Verification) -> None:
         f"{found.events} events, {found.links} links in {len(found.chains)} chains, up to position {found.reached}"
     )
     print(f"{'The audit chain holds' if found.holds else 'The audit chain does NOT hold'}: {compared}.")
+    if found.erased:
+        print(f"Erased tenants, whose chains went with them: {', '.join(sorted(found.erased))}.")
     if found.unchained:
         print(f"{found.unchained} younger positions are not chained yet.")
 
@@ -175,6 +177,7 @@ def _document(found: Verification) -> dict[str, object]:
         "links": found.links,
         "unchained": found.unchained,
         "chains": found.chains,
+        "erased": sorted(found.erased),
         "findings": [
             {"chain": each.tenant_id, "kind": each.kind, "text": each.text, "first": each.first, "last": each.last}
             for each in found.findings

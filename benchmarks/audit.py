@@ -1,0 +1,105 @@
+"""Durable decisions with and without the audit chain behind them, in turns, in one run: the ratio is what the chain costs.
+
+The chain runs in a process of its own, as in the office; decisions are made as fast as they can be, which it never has to bear.
+`python -m benchmarks.audit DIRECTORY` is that process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
+from access_policy.entrypoints.processes.service import Service
+from access_policy.settings import Settings
+from benchmarks.decisions import CHARGERS, decisions
+from benchmarks.durable_server import set_up
+
+IN_FLIGHT = 64
+ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Decisions a second; `ratio` is the median of the rounds' own ratios. `chained` of `events` were chained at the end."""
+
+    without: float
+    chaining: float
+    ratio: float
+    ratios: list[float]
+    chained: int
+    events: int
+
+
+def measure(seconds: float = 4.0) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory:
+        return asyncio.run(_measure(Path(directory), seconds))
+
+
+async def _measure(directory: Path, seconds: float) -> Measured:
+    service = Service(settings_in(directory))
+    container = service.container
+    await set_up(service, CHARGERS)
+    await container.deciding.follower().catch_up()
+    numbers = itertools.count()
+    await decisions(container, IN_FLIGHT, seconds, numbers)  # warm
+    pairs = []
+    for number in range(ROUNDS):
+        found = {}
+        for with_chain in (number % 2 == 0, number % 2 == 1):
+            found[with_chain] = await _round(container, directory, seconds, numbers, with_chain=with_chain)
+        pairs.append((found[False], found[True]))
+    chained = (await container.records.audit_chains().state()).reached
+    events = await container.stores.store().last_position()
+    await close_opened(container)
+    ratios = [chaining / without for without, chaining in pairs]
+    without, chaining = (median(pair[place] for pair in pairs) for place in (0, 1))
+    return Measured(without, chaining, median(ratios), ratios, chained, events)
+
+
+async def _round(
+    container: Container, directory: Path, seconds: float, numbers: Iterator[int], *, with_chain: bool
+) -> float:
+    if not with_chain:
+        return (await decisions(container, IN_FLIGHT, seconds, numbers))[0]
+    with _chaining(directory):
+        return (await decisions(container, IN_FLIGHT, seconds, numbers))[0]
+
+
+@contextmanager
+def _chaining(directory: Path) -> Iterator[None]:
+    """Another process chains what is in the log, and goes on."""
+    command = [sys.executable, "-m", "benchmarks.audit", str(directory)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def settings_in(directory: Path) -> Settings:
+    return Settings(data=directory)
+
+
+async def chain(directory: Path) -> None:
+    container = Container(settings=settings_in(directory))
+    chainer = container.auditing.chainer()
+    await chainer.catch_up()
+    print("caught up", flush=True)
+    await chainer.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(chain(Path(sys.argv[1])))

@@ -1,0 +1,76 @@
+"""`access-policy audit head` and `audit verify` on a data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
+from access_policy.entrypoints.cli import app
+from access_policy.settings import Settings
+from tests.support.stores import notes
+from tests.support.tampering import TamperedSqlite
+
+
+def command(directory: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["audit", *words, "--data", str(directory)])
+
+
+def filled(directory: Path) -> Path:
+    """The data of a new installation with three events. Returns the file of the events."""
+    settings = Settings(data=directory)
+
+    async def fill() -> None:
+        container = Container(settings=settings)
+        await container.stores.store().append([notes("acme/charger_condition/bay-1", ["one", "two", "three"])])
+        await close_opened(container)
+
+    asyncio.run(fill())
+    location = settings.store_location
+    assert isinstance(location, Path)
+    return location
+
+
+def test_audit_verify_against_an_exported_head_exits_0_and_names_what_holds(tmp_path: Path) -> None:
+    filled(tmp_path)
+    head = tmp_path / "head.jwt"
+    head.write_text(command(tmp_path, "head").stdout)
+
+    answer = command(tmp_path, "verify", "--head", str(head))
+
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout == "The audit chain holds: 3 events, 1 links in 1 chains, up to position 3.\n"
+
+
+def test_audit_verify_edited_event_exits_1_and_names_it(tmp_path: Path) -> None:
+    events = filled(tmp_path)
+    command(tmp_path, "head")
+    TamperedSqlite(events).edit(2, b"two", b"2!!")
+
+    people, scripts = command(tmp_path, "verify"), command(tmp_path, "verify", "--json")
+
+    assert (people.exit_code, scripts.exit_code) == (1, 1)
+    assert (
+        "acme: edited: the event at position 2, number 2 of acme/charger_condition/bay-1, was changed" in people.stdout
+    )
+    found = json.loads(scripts.stdout)
+    assert [(each["kind"], each["first"]) for each in found["findings"]] == [("edited", 2)]
+    assert found["holds"] is False
+
+
+def test_audit_verify_head_that_was_not_signed_here_is_refused_in_one_line(tmp_path: Path) -> None:
+    filled(tmp_path / "one")
+    filled(tmp_path / "other")
+    head = tmp_path / "head.jwt"
+
+    for text in (command(tmp_path / "other", "head").stdout, "nonsense", "", "\x00"):
+        head.write_text(text)
+        answer = command(tmp_path / "one", "verify", "--head", str(head))
+        assert answer.exit_code == 1
+        assert answer.stdout == ""
+        assert "exported" in answer.stderr
+        assert len(answer.stderr.splitlines()) == 1
