@@ -7,6 +7,7 @@ from typing import Any
 
 from access_policy.adapters.read_models.tables import METADATA
 from access_policy.application import streams
+from access_policy.application.notices.watch import notice_stream_of
 from access_policy.application.ports.event_store import Recorded, StreamId
 from access_policy.application.projections.changes import Change, Projection, Put, Remove, RowChange
 from access_policy.domain.ids import AttemptId, ChargePointId, ChargerId, DepotId, TenantId
@@ -105,6 +106,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.erasure_stream(tenant)
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
+    if kind == "notice":
+        return notice_stream_of(tenant, event)
     if kind == "tenant_erasure":
         return streams.erasure_stream(event.tenant_id)
     if kind == "tenant":

@@ -21,6 +21,7 @@ from access_policy.application.decision_view.view import TYPES, DecisionView
 from access_policy.application.follower import Follower
 from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.measurements import Measurements
+from access_policy.application.notices.watch import NoticeWatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.recording.group_commit import GroupCommit
@@ -116,3 +117,4 @@ class Deciding(containers.DeclarativeContainer):
         clock,
         gateway=settings.provided.instance,
     )
+    notices = providers.Singleton(NoticeWatch, view, stores.store, clock)

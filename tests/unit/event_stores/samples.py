@@ -41,6 +41,7 @@ from access_policy.domain.ids import (
 )
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
@@ -186,6 +187,10 @@ SAMPLES: tuple[object, ...] = (
         transaction_id="tx-1",
         cause=access.StopCause.WINDOW_START,
         requested_at=START,
+    ),
+    notices.AgreementEndsSoon(agreement_id=AGREEMENT, ends_at=END, noted_at=START),
+    notices.ChargerUnreachableAtTransition(
+        charger_id=BAY, depot_id=DEPOT, mode=AccessMode.MANAGED, cause=CAUSE, due_at=START, noted_at=END
     ),
     access.PinsLockedOut(
         charger_id=ChargerId("bay-1"),

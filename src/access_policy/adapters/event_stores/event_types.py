@@ -12,6 +12,7 @@ from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
+from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
 
@@ -47,6 +48,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     depot.HolidayCalendarRemoved,
     profile.CapabilityProfilePut,
     profile.CapabilityProfileRemoved,
+    notices.AgreementEndsSoon,
+    notices.ChargerUnreachableAtTransition,
     policy.ChargerAmended,
     policy.ChargerRegistered,
     policy.ChargerRetired,

@@ -201,6 +201,21 @@ class ModeDriftDetected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerUnreachableAtTransition:
+    """From `due_at` on the charger should have `mode`; at `noted_at`, at least a minute later, it was not connected. It is
+    switched when it connects.
+    """
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    depot_id: str
+    mode: AccessMode
+    cause: Cause
+    due_at: datetime
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorFaulted:
     """An error at a connector (0: the whole charger). With `caused_by` it is a consequence of that denied attempt and
     not a fault.

@@ -20,6 +20,7 @@ from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -317,6 +318,15 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
     vehicles.AgreementRecorded: lambda event: registry.AgreementRecorded(agreement=_agreement(event.agreement)),
     vehicles.AgreementAmended: lambda event: registry.AgreementAmended(agreement=_agreement(event.agreement)),
     vehicles.AgreementEnded: _alike(registry.AgreementEnded, "agreement_id", "ended_at"),
+    notices.AgreementEndsSoon: _alike(registry.AgreementEndsSoon, "agreement_id", "ends_at", "noted_at"),
+    notices.ChargerUnreachableAtTransition: lambda event: chargers.ChargerUnreachableAtTransition(
+        charger_id=event.charger_id,
+        depot_id=event.depot_id,
+        mode=event.mode,
+        cause=_cause(event.cause),
+        due_at=event.due_at,
+        noted_at=event.noted_at,
+    ),
     vehicles.RegistryImportApplied: _alike(
         registry.RegistryImportApplied,
         *("plan_id", "mode", "added", "changed", "removed", "unchanged", "left_out"),

@@ -131,6 +131,16 @@ class AgreementEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementEndsSoon:
+    """It covers nothing from `ends_at` on, which is at most 14 days ahead. Once for each end."""
+
+    VERSION: ClassVar = 1
+    agreement_id: str
+    ends_at: datetime
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImportApplied:
     """A planned import was applied; each of its changes was published before."""
 

@@ -25,9 +25,8 @@ class Preset:
         return json.dumps(self.pattern)
 
 
-def _events(*names: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    selected: dict[str, Any] = {"source": [SOURCE], "detail-type": list(names)}
-    return selected if data is None else {**selected, "detail": {"data": data}}
+def _events(*names: str) -> dict[str, Any]:
+    return {"source": [SOURCE], "detail-type": list(names)}
 
 
 _MANAGED, _OPEN = AccessMode.MANAGED.value, AccessMode.FREEVEND.value
@@ -47,6 +46,18 @@ _ALL: Final = (
                 {"detail-type": ["ModeApplicationFailed"], "detail": {"data": {"mode": [_MANAGED]}}},
             ],
         },
+    ),
+    Preset(
+        name="unreachable_at_transition",
+        title="Charger unreachable at a transition",
+        meaning="A charger was not connected a minute after it should have changed its mode (ChargerUnreachableAtTransition).",
+        pattern=_events("ChargerUnreachableAtTransition"),
+    ),
+    Preset(
+        name="agreement_ends_soon",
+        title="Agreement ends soon",
+        meaning="An agreement ends within 14 days (AgreementEndsSoon).",
+        pattern=_events("AgreementEndsSoon"),
     ),
     Preset(
         name="denied_vehicle",

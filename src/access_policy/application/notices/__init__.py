@@ -1,0 +1,1 @@
+"""Notices: looks regularly for what is noteworthy, and records it once."""

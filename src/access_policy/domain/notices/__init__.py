@@ -1,0 +1,1 @@
+"""Notices: what becomes noteworthy because time passes and something does not happen."""
