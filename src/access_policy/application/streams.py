@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import quote
 
 from access_policy.application.ports.event_store import StreamId
@@ -73,6 +73,8 @@ def erasure_stream(tenant_id: TenantId) -> StreamId:
 def reading_stream(tenant_id: TenantId, reading_id: str) -> StreamId:
     """Each reading of identifier values has a stream of its own, so that readers never contend."""
     return StreamId(f"{tenant_id}/identifier_reading/{reading_id}")
+
+
 def notice_stream(tenant_id: TenantId, kind: str, subject_id: str, about: datetime) -> StreamId:
     """The notice of this kind about the subject at the instant."""
     return StreamId(f"{tenant_id}/{kind}/{subject_id}/{about.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
