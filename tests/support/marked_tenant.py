@@ -105,6 +105,8 @@ class MarkedTenant:
         await self.done("POST", "/chargers/{charger_id}/enrolment-session", {"minutes": 5})
         key = await self.done("POST", "/api-keys", {"name": self.secret, "role": "viewer"})
         self.ids["key_id"] = key["key_id"]
+        hook = {"name": self.secret, "url": f"https://{self.secret}.invalid/", "preset": "denied_vehicle"}
+        self.ids["webhook_id"] = (await self.done("POST", "/webhooks", hook))["webhook_id"]
 
     async def _facts(self, store: RecorderEventStore) -> None:
         """What only chargers report."""
