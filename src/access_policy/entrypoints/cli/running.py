@@ -55,6 +55,7 @@ def serve(
         from access_policy.entrypoints.demo.run import serve_demo
 
         configure_logs(settings, process="demo", quiet=True)
+        settings = settings.model_copy(update={"oidc_issuer": None})  # the demo signs tokens of its own
         run(serve_demo(settings, Console()))
     elif single_process or settings.roles != frozenset(ProcessRole):
         configure_logs(settings, process=settings.instance or "service")
