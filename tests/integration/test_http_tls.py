@@ -240,3 +240,40 @@ async def test_clients_behind_a_trusted_proxy_are_limited_each_by_its_own_addres
         assert [await from_("203.0.113.9") for _ in range(3)] == [200, 200, 429]
         assert await from_("203.0.113.10") == 200
         assert [(await client.get(url)).status_code for _ in range(4)] == [200] * 4
+
+
+# --- in public --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [(), ("--single-process",)])
+def test_serve_for_other_machines_without_tls_explains_in_one_line_and_changes_nothing(
+    tmp_path: Path, mode: tuple[str, ...]
+) -> None:
+    issuer = {"ACCESS_POLICY_OIDC_ISSUER": "https://login.example", "ACCESS_POLICY_OIDC_AUDIENCE": "access-policy"}
+    data = tmp_path / "data"
+
+    done = command_line.access_policy(
+        *("serve", "--data", str(data), "--http", "0.0.0.0:0", "--ocpp", "127.0.0.1:0", *mode),
+        environment={**os.environ, **issuer},
+    )
+
+    assert done.returncode == 1
+    assert "without TLS" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("mode", [(), ("--single-process",)])
+def test_serve_for_other_machines_over_tls_with_the_embedded_key_says_how_to_set_an_issuer(
+    tmp_path: Path, authority: TestAuthority, mode: tuple[str, ...]
+) -> None:
+    own = authority.issue("server")
+    files = {"ACCESS_POLICY_HTTP_TLS_CERTIFICATE": str(own.certificate), "ACCESS_POLICY_HTTP_TLS_KEY": str(own.key)}
+
+    done = command_line.access_policy(
+        *("serve", "--data", str(tmp_path / "data"), "--http", "0.0.0.0:0", "--ocpp", "127.0.0.1:0", *mode),
+        environment={**os.environ, **files},
+    )
+
+    assert done.returncode == 1
+    assert "ACCESS_POLICY_OIDC_ISSUER" in done.stderr
