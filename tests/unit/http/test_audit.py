@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 
+import access_policy
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Role
 from access_policy.domain.audit.readings import IdentifierValuesShown
+from access_policy.entrypoints.http.origins import FORWARDED_ADDRESS, address_of
 from tests.support.http_api import HttpApi
-from tests.unit.http.conftest import CHARGER, DEPOT, NIGHTS
+from tests.unit.http.conftest import CHARGER, DEPOT, NIGHTS, STRANGER
 
 
 async def entries(api: HttpApi, query: str = "", **how: Any) -> list[Any]:
@@ -166,3 +171,48 @@ async def test_export_of_nothing_has_a_header_only(empty_api: HttpApi) -> None:
 async def test_audit_of_another_tenant_shows_nothing(api: HttpApi) -> None:
     assert await entries(api, tenant="other") == []
     assert (await api.get("/v1/audit/export?format=jsonl", tenant="other")).text == ""
+
+
+async def test_denied_identifiers_shown_with_values_are_recorded_by_pseudonym(api: HttpApi) -> None:
+    decided = {"charger_id": "bay-1", "identifier": STRANGER}
+    await api.send("POST", "/v1/access-decisions", decided)
+    await api.settled()
+    before = await api.position()
+    (group,) = (await api.get("/v1/denied-identifiers", role=Role.OPERATOR)).json()["items"]
+    await api.get("/v1/denied-identifiers", role=Role.VIEWER)
+
+    (shown,) = await api.events_after(before)
+
+    assert group["value"] == "04FFFFFFFFFFFF"
+    assert (shown.shown_in, shown.values, shown.pseudonyms) == ("denied_identifiers", 1, (group["denied_id"],))
+
+
+def test_values_are_unsealed_only_where_a_reading_is_recorded_or_a_charger_receives_them() -> None:
+    """A new place where values leave the service records them, or has a reason here."""
+    recorded = {"entrypoints/http/v1/vehicle_models.py", "application/queries/registry_export.py"}
+    to_chargers = {"application/local_lists/keeper.py"}
+    root = Path(access_policy.__file__).parent
+
+    found = {
+        str(file.relative_to(root)) for file in root.rglob("*.py") if re.search(r"\.unseal(_many)?\(", file.read_text())
+    }
+
+    assert found - {"adapters/records/vehicle_vault.py"} == recorded | to_chargers
+
+
+@pytest.mark.parametrize(
+    ("peer", "claimed", "address"),
+    [
+        (("192.0.2.7", 5), None, "192.0.2.7"),
+        (None, "192.0.2.7", "192.0.2.7"),
+        (("198.51.100.1", 5), "192.0.2.7", "192.0.2.7 by 198.51.100.1"),
+        (("198.51.100.1", 5), "<script>", "198.51.100.1"),
+        (None, None, "unknown"),
+    ],
+)
+def test_address_of_a_request_never_hides_the_peer(
+    peer: tuple[str, int] | None, claimed: str | None, address: str
+) -> None:
+    headers = [] if claimed is None else [(FORWARDED_ADDRESS.lower().encode(), claimed.encode())]
+
+    assert address_of(Request({"type": "http", "client": peer, "headers": headers})) == address
