@@ -56,10 +56,14 @@ class SqlAuditChains:
     async def state(self) -> ChainState:
         def read(connection: Connection) -> ChainState:
             heads = {TenantId(row.tenant_id): _stored_head(row) for row in connection.execute(select(_HEADS))}
-            tenants = connection.execute(select(_LINKS.c.tenant_id).distinct()).scalars()
-            return ChainState(reached=_reached(connection), heads=heads, tenants=frozenset(map(TenantId, tenants)))
+            return ChainState(reached=_reached(connection), heads=heads)
 
         return await self._tables.read(read)
+
+    async def tenants(self) -> frozenset[TenantId]:
+        asked = select(_LINKS.c.tenant_id).distinct()
+        found = await self._tables.read(lambda connection: connection.execute(asked).scalars().all())
+        return frozenset(map(TenantId, found))
 
     async def extend(self, links: Sequence[Link], heads: Sequence[StoredHead], *, after: int, reached: int) -> bool:
         def write(connection: Connection) -> bool:

@@ -52,7 +52,7 @@ class AuditVerifier:
         erased = await self.erasures()
         removed = frozenset[int]().union(*erased.values())
         of_exported = exported.heads.keys() - erased.keys() if exported is not None else set()
-        known = state.tenants | state.heads.keys() | of_exported
+        known = await self.chains.tenants() | state.heads.keys() | of_exported
         walks = {
             tenant_id: _Walk(tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id), removed)
             for tenant_id in sorted(known)

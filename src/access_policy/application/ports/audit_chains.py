@@ -51,17 +51,20 @@ class StoredHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainState:
-    """A consistent state: every event up to the position `reached` is chained. `tenants` are those with links."""
+    """A consistent state: every event up to the position `reached` is chained."""
 
     reached: int
     heads: Mapping[TenantId, StoredHead]
-    tenants: frozenset[TenantId]
 
 
 class AuditChains(Protocol):
     """All methods are atomic and raise `StoreUnavailable`."""
 
     async def state(self) -> ChainState: ...
+
+    async def tenants(self) -> frozenset[TenantId]:
+        """The tenants with links, also those without a head. It reads all links."""
+        ...
 
     async def extend(self, links: Sequence[Link], heads: Sequence[StoredHead], *, after: int, reached: int) -> bool:
         """Append the links, store the heads, and set the position reached from `after` to `reached`. False, and no change,
