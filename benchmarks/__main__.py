@@ -103,8 +103,8 @@ def _audit(seconds: float) -> None:
     print(
         f"Decisions with {audit.IN_FLIGHT} in flight: {found.without:,.0f} a second without the audit chain, "
         f"{found.chaining:,.0f} with it (ratio {found.ratio:.3f}, median of {each}); "
-        f"{found.chained:,} of {found.events:,} events chained at the end. Processor time: {found.decision_cpu_us:.0f} us for a "
-        f"decision, and {found.chain_cpu_us:.0f} us in the other process to chain it\n"
+        f"{found.chained:,} of {found.events:,} events chained at the end. Processor time: "
+        f"{found.decision_cpu_us:.0f} us for a decision, and {found.chain_cpu_us:.0f} us in the other process to chain it\n"
     )
 
 
