@@ -47,9 +47,18 @@ class Depot:
         self.store = inline_memory_store()
         self.bus = InProcessBus()
         self.positions = CountedPositions()
-        self.relay = Relay(self.store, self.bus, self.positions, SettableClock(NOON), subscribers=self.bus, poll_s=0.01)
         self.received: list[str] = []
         self.happenings = 0
+
+    def start(self, bus: InProcessBus) -> None:
+        clock = SettableClock(NOON)
+        self.relay = Relay(self.store, bus, self.positions, clock, subscribers=bus, holder="here", poll_s=0.01)
+        self._running = asyncio.create_task(self.relay.run())
+
+    async def stop(self) -> None:
+        self._running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._running
 
     async def target(self, event: Any) -> None:
         self.received.append(event["detail"]["data"]["override_id"])
@@ -69,11 +78,9 @@ class Depot:
 @pytest.fixture
 async def depot() -> Any:
     made = Depot()
-    running = asyncio.create_task(made.relay.run())
+    made.start(made.bus)
     yield made
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    await made.stop()
     await made.store.close()
 
 
@@ -94,3 +101,22 @@ async def test_relay_with_first_subscriber_publishes_from_then_on(depot: Depot) 
     await depot.until(lambda: depot.received)
 
     assert depot.received == ["after"]
+
+
+async def test_relay_after_a_restart_goes_on_where_it_was_for_a_subscriber_that_was_there_before(depot: Depot) -> None:
+    await depot.lift("history")
+    depot.bus.put_rule("all", EVERYTHING, depot.target, since=1)
+    await depot.lift("first")
+    await depot.until(lambda: depot.received == ["first"])
+    async with asyncio.timeout(10):
+        while await depot.positions.position() < 2:  # noqa: ASYNC110  the relay has no event for it
+            await asyncio.sleep(0)
+
+    bus = InProcessBus()
+    await depot.stop()
+    await depot.lift("meanwhile")
+    depot.start(bus)
+    bus.put_rule("all", EVERYTHING, depot.target, since=1)
+    await depot.until(lambda: len(depot.received) >= 2)
+
+    assert depot.received == ["first", "meanwhile"]
