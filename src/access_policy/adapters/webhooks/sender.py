@@ -114,18 +114,20 @@ class HttpsWebhookSender:
 
     async def _ssl_context(self) -> ssl.SSLContext:
         if self._context is None:
-            self._context = await asyncio.to_thread(_context, self._ca)
+            self._context = await asyncio.to_thread(trusting, self._ca)
         return self._context
 
 
-def _context(ca: Path | None) -> ssl.SSLContext:
-    """Raises `WebhookCaUnusable`."""
+def trusting(ca: Path | None) -> ssl.SSLContext:
+    """A context that trusts the public authorities and those of the file. Raises `WebhookCaUnusable`."""
     context = httpx.create_ssl_context(trust_env=False)
     if ca is not None:
         try:
             context.load_verify_locations(ca)
         except (ssl.SSLError, OSError) as error:
-            raise WebhookCaUnusable(f"{ca}: not a readable file of CA certificates ({error})") from error
+            raise WebhookCaUnusable(
+                f"{ca}: not a readable file of CA certificates ({error}); correct ACCESS_POLICY_WEBHOOK_CA"
+            ) from error
     return context
 
 

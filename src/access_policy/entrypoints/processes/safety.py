@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from access_policy.adapters.identity.issuer import Issuer, IssuerUnreachable, IssuerUnusable
 from access_policy.adapters.local_files.tls_files import TlsFiles
+from access_policy.adapters.webhooks.sender import WebhookCaUnusable, trusting
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
@@ -34,6 +35,8 @@ def refuse_unsafe(settings: Settings) -> None:
     if ProcessRole.API in settings.roles:
         refuse_plain_in_public(settings)
         check_http_tls(settings)
+    if settings.webhook_ca is not None:
+        check_webhook_ca(settings.webhook_ca)
 
 
 def refuse_plain_in_public(settings: Settings) -> None:
@@ -57,6 +60,14 @@ def check_http_tls(settings: Settings) -> None:
         )
     if certificate is not None and key is not None:
         TlsFiles(certificate, key, checks_dates=True).context()
+
+
+def check_webhook_ca(ca: Path) -> None:
+    """Raises `NotAllowed`."""
+    try:
+        trusting(ca)
+    except WebhookCaUnusable as unusable:
+        raise NotAllowed(str(unusable)) from unusable
 
 
 async def check_issuer(settings: Settings) -> None:
