@@ -52,6 +52,7 @@ COMMANDS: dict[str, Line] = {
     "token": lambda s, d: ["token", "--tenant", "bench", "--role", "viewer", "--data", str(d.parent)],
     "migrate": lambda s, d: ["migrate", "--data", str(d.parent)],
     "parked": lambda s, d: ["parked", "--data", str(d.parent)],
+    "tenant export": lambda s, d: ["tenant", "export", "bench", "--to", f"{d}/tenant", "--data", str(d.parent)],
     "tenant erase": lambda s, d: ["tenant", "erase", "bench", "--confirm", "bench", "--data", str(d.parent)],
     "tenants create": line("--token {s.installation} tenants create cli-{s.number}"),
     "tenants amend": line("--token {s.installation} tenants amend cli-{s.number} --name Tenant"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -340,3 +342,28 @@ async def _with(installation: Installation, ask: Callable[[Container], Any]) -> 
         return await ask(container)
     finally:
         await close_opened(container)
+
+
+async def test_export_of_a_tenant_holds_its_data_with_hashes_and_nothing_of_others(in_files: Installation) -> None:
+    to = in_files.settings.data / "export"
+
+    def run() -> Result:
+        return CliRunner().invoke(app, ["tenant", "export", "acme", "--to", str(to), "--data", str(to.parent)])
+
+    done = await asyncio.to_thread(run)
+    again = await asyncio.to_thread(run)
+
+    assert done.exit_code == 0, done.output
+    manifest = json.loads((to / "manifest.json").read_bytes())["files"]
+    assert set(manifest) == {file.name for file in to.iterdir()} - {"manifest.json"}
+    for name, entry in manifest.items():
+        content = (to / name).read_bytes()
+        assert (entry["bytes"], entry["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+        assert b"theirs" not in content
+    events = [json.loads(line) for line in (to / "events.jsonl").read_text().splitlines()]
+    assert {each["stream"].split("/")[0] for each in events} == {"acme"}
+    assert b"04:A1:B2:C3:D4:E5:F6" in (to / "registry.csv").read_bytes()
+    assert {"vehicles.jsonl", "depots.jsonl", "access_log.jsonl"} <= set(manifest)
+    assert not {"vehicle_key.jsonl", "answers.jsonl", "api_key.jsonl"} & set(manifest)
+    assert to.stat().st_mode & 0o077 == 0
+    assert (again.exit_code, "exists" in again.stderr) == (1, True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, event, inspect, or_
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, event, inspect, or_, select
 
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.wiping import wipe_file, wipe_table
@@ -19,6 +19,7 @@ OF_NO_TENANT: Final = frozenset(
     {"audit_position", "gateway_heartbeat", "key_check", "projection_positions", "relays", "stored_events"}
 )
 """Tables without rows of a tenant; the event store erases its own."""
+ROWS_AT_ONCE: Final = 500
 VERSIONS: Final = "alembic_version_"
 OF_SCOPE: Final = frozenset({"answers", "begun_commands"})
 OF_STREAM: Final = frozenset({"held_streams", "parked_events", "parked_events__next"})
@@ -56,6 +57,21 @@ def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection
         database.close()
 
 
+def rows_of(where: Path | str, tenant_id: TenantId, only: Collection[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tenant's rows as table and columns, a table after the other; only of the tables `only` if any are named. Raises
+    `SQLAlchemyError`."""
+    database = database_at(where, "tenant export", waits=True)
+    try:
+        with database.reading.connect() as connection:
+            for table in _tables(connection):
+                if OF_TENANT in table.c and (not only or table.name in only):
+                    asked = select(table).where(table.c[OF_TENANT] == tenant_id)
+                    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(asked).mappings():
+                        yield str(table.name), dict(row)
+    finally:
+        database.close()
+
+
 def _overwriting(connection: Any, _: object) -> None:
     connection.execute("PRAGMA secure_delete=ON").fetchall()
 
@@ -63,10 +79,13 @@ def _overwriting(connection: Any, _: object) -> None:
 def _conditions(
     connection: Connection, tenant_id: TenantId, charge_points: Collection[str]
 ) -> Mapping[Table, ColumnElement[bool]]:
+    return {table: _condition(table, tenant_id, charge_points) for table in _tables(connection)}
+
+
+def _tables(connection: Connection) -> list[Table]:
     names = [each for each in inspect(connection).get_table_names() if not each.startswith((VERSIONS, "sqlite_"))]
     metadata = MetaData()
-    tables = [Table(name, metadata, autoload_with=connection) for name in sorted(set(names) - OF_NO_TENANT)]
-    return {table: _condition(table, tenant_id, charge_points) for table in tables}
+    return [Table(name, metadata, autoload_with=connection) for name in sorted(set(names) - OF_NO_TENANT)]
 
 
 def _condition(table: Table, tenant_id: TenantId, charge_points: Collection[str]) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,9 +15,34 @@ from access_policy.entrypoints.cli.running import Data, run, settings_of
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def _tenant() -> None:
-    """Make `tenant` a group although it has only one command."""
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    tenant: str,
+    to: Annotated[Path, typer.Option("--to", help="A directory that does not exist yet")],
+    data: Data = None,
+) -> None:
+    """Export a tenant's events, registry and read models as files, with a manifest of their SHA-256 hashes.
+
+    The registry holds values of identifiers: the files are readable by you only, and the audit shows the export.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from access_policy.entrypoints.processes.tenant_export import export_tenant
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("Exporting events", total=None)
+        files = run(
+            export_tenant(
+                settings_of(data=data),
+                TenantId(tenant),
+                to,
+                actor=ActorId(getpass.getuser()),
+                progress=lambda at, of: progress.update(task, completed=at, total=of),
+            )
+        )
+    print(json.dumps({"tenant_id": tenant, "files": files}) if ctx.obj.as_json else f"{files} files in {to}")
 
 
 @app.command("erase")
