@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from access_policy.adapters.records import tables
 from access_policy.adapters.records.tables import RecordTables, storable
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
+from access_policy.adapters.sql import wiping
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
@@ -224,7 +224,7 @@ async def test_deleting_and_a_plain_vacuum_would_leave_the_key_in_its_file(recor
 async def test_a_wipe_waits_for_transactions_that_can_still_see_what_was_deleted(
     records_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "OTHERS_END_S", TOO_LONG_S)
+    monkeypatch.setattr(wiping, "OTHERS_END_S", TOO_LONG_S)
     vault = SqlVehicleVault(records_database, TEST_KEY, timeout_s=TOO_LONG_S)
     wrapped = await a_key(vault, records_database)
     with psycopg.connect(records_database) as older:
@@ -244,7 +244,7 @@ async def test_a_wipe_waits_for_transactions_that_can_still_see_what_was_deleted
 async def test_what_a_long_transaction_can_still_see_goes_with_the_next_wipe(
     records_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tables, "OTHERS_END_S", 0.05)
+    monkeypatch.setattr(wiping, "OTHERS_END_S", 0.05)
     vault = vehicle_vault(records_database)
     wrapped = await a_key(vault, records_database)
     with psycopg.connect(records_database) as older, caplog.at_level(logging.WARNING):

@@ -190,7 +190,7 @@ class Session:
         """End the command if there are tenants, and this is none of them. The first tenant of an installation needs no
         record. A service that takes no tokens of these keys refuses the command by itself.
         """
-        asking = replace(self, token=None).as_installation()
+        asking = self._with_token(signed_token(Path(self.data), NO_TENANT, Role.INSTALLATION))
         if asking.find(TENANTS, limit=1) is None:
             return
         found = asking.find(f"{TENANTS}/{segment(tenant)}")
@@ -203,7 +203,10 @@ class Session:
 
     def as_installation(self) -> Session:
         """The same service with a token of the installation: the given one, or one signed with the keys."""
-        token = self.token or signed_token(Path(self.data), NO_TENANT, Role.INSTALLATION)
+        return self._with_token(self.token or signed_token(Path(self.data), NO_TENANT, Role.INSTALLATION))
+
+    def _with_token(self, token: str) -> Session:
+        """Shares the client, which this session closes."""
         other = replace(self, token=token)
         other.__dict__["_client"] = self._client
         return other
