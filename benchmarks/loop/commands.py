@@ -50,6 +50,7 @@ def line(text: str, *more: str) -> Line:
 
 COMMANDS: dict[str, Line] = {
     "token": lambda s, d: ["token", "--tenant", "bench", "--role", "viewer", "--data", str(d.parent)],
+    "login-link": lambda s, d: ["login-link", "--tenant", "bench", "--role", "viewer", "--data", str(d.parent)],
     "migrate": lambda s, d: ["migrate", "--data", str(d.parent)],
     "parked": lambda s, d: ["parked", "--data", str(d.parent)],
     "tenant export": lambda s, d: ["tenant", "export", "bench", "--to", f"{d}/tenant", "--data", str(d.parent)],

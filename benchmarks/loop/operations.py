@@ -279,6 +279,7 @@ OPERATIONS: dict[str, Drive] = {
     "healthz": get("/healthz"),
     "readyz": get("/readyz", 503),
     "metrics": of_the_installation("GET", "/metrics"),
+    "show_session": get("/v1/session"),
     "put_tenant": of_the_installation("PUT", "/v1/tenants/more-{s.number}", name="One more"),
     "get_tenant": of_the_installation("GET", "/v1/tenants/more-{s.number}"),
     "list_tenants": of_the_installation("GET", "/v1/tenants?limit=200"),

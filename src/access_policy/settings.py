@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from access_policy.adapters.aws.address import AwsAddress
+from access_policy.settings_console import ConsoleSettings
 from access_policy.settings_identity import IssuerUrl, Names, RoleMap
 from access_policy.settings_values import (
     EVENTBRIDGE,
@@ -39,7 +40,7 @@ class LogFormat(StrEnum):
     AUTO = "auto"
 
 
-class Settings(BaseSettings):
+class Settings(ConsoleSettings):
     """Read from variables `ACCESS_POLICY_…`; flags of the command line go before them."""
 
     model_config = SettingsConfigDict(
@@ -216,6 +217,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "oidc_issuer needs oidc_audience, or oidc_clients for tokens without an audience; give one"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _console_has_an_issuer(self) -> Settings:
+        if self.oidc_console_client and self.oidc_issuer is None:
+            raise ValueError("oidc_console_client needs oidc_issuer, where people sign in; give both or none")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""The kinds of bearer tokens that the API accepts. Another kind needs one line in `accepted`."""
+"""The kinds of tokens that the API accepts, of which another needs one line in `accepted`; and how people sign in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,27 @@ from access_policy.adapters.identity.key_cache import KeyCache
 from access_policy.adapters.identity.oidc import OidcRules, OidcTokens
 from access_policy.adapters.identity.request_limits import RequestLimits
 from access_policy.adapters.ocpp.transport.guessing import GuessLimit
+from access_policy.adapters.identity.sessions import SessionTokens
+from access_policy.adapters.identity.sign_in import KnownEndpoints, OidcClient, OidcSignIn
+from access_policy.application.console_sign_in import ConsoleSignIn, LinkSignIn, SessionOpening, SignOut
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
 
 
 def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
+
+
+def provider_kind(console_client: str) -> str:
+    return "issuer" if console_client else "none"
 
 
 def signed_by(issuer: str | None) -> str:
@@ -45,10 +60,11 @@ class Identities(containers.DeclarativeContainer):
         role_map=settings.provided.oidc_role_map,
         clock_skew=providers.Callable(seconds, settings.provided.oidc_clock_skew_s),
     )
+    issuer_tokens = providers.Singleton(OidcTokens, rules, keys, clock)
     signed = providers.Selector(
         providers.Callable(signed_by, settings.provided.oidc_issuer),
         embedded=providers.Singleton(EmbeddedBearerTokens, stores.tokens),
-        issuer=providers.Singleton(OidcTokens, rules, keys, clock),
+        issuer=issuer_tokens,
     )
     api_key_uses = providers.Singleton(ApiKeyUses, records.api_keys)
     api_keys = providers.Singleton(ApiKeyTokens, records.api_keys, clock, api_key_uses.provided.used)
@@ -59,4 +75,34 @@ class Identities(containers.DeclarativeContainer):
     caller_limits = providers.Singleton(
         RequestLimits, settings.provided.http_requests_per_s, settings.provided.http_requests_burst
     )
-    accepted = providers.Singleton(AcceptedTokens, providers.List(signed, api_keys))
+    sessions = providers.Singleton(
+        SessionTokens,
+        records.console_sessions,
+        clock,
+        idle=providers.Callable(minutes, settings.provided.session_idle_minutes),
+    )
+    accepted = providers.Singleton(AcceptedTokens, providers.List(signed, api_keys, sessions))
+
+    open_session = providers.Singleton(
+        SessionOpening,
+        records.console_sessions,
+        clock,
+        lasts=providers.Callable(hours, settings.provided.session_hours),
+    )
+    link_sign_in = providers.Singleton(LinkSignIn, records.login_links, open_session, clock)
+    endpoints = providers.Singleton(KnownEndpoints, issuer.provided.endpoints, time.monotonic)
+    client = providers.Singleton(
+        OidcClient,
+        settings.provided.oidc_console_client,
+        settings.provided.oidc_console_secret,
+        settings.provided.oidc_console_scopes,
+    )
+    identity_provider: providers.Selector[OidcSignIn | None] = providers.Selector(
+        providers.Callable(provider_kind, settings.provided.oidc_console_client),
+        none=providers.Object(None),
+        issuer=providers.Singleton(OidcSignIn, settings.provided.oidc_issuer, client, endpoints, issuer_tokens),
+    )
+    sign_in = providers.Singleton(
+        ConsoleSignIn, identity_provider, records.console_sessions.provided.sign_ins, open_session, clock
+    )
+    sign_out = providers.Singleton(SignOut, records.console_sessions, identity_provider)

@@ -9,11 +9,13 @@ from dependency_injector import containers, providers
 from access_policy.adapters.records.api_keys import SqlApiKeys
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.console_sessions import SqlConsoleSessions
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
 from access_policy.adapters.records.import_plans import SqlImportPlans
 from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
+from access_policy.adapters.records.login_links import SqlLoginLinks
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
@@ -40,6 +42,8 @@ class Records(containers.DeclarativeContainer):
     credentials = providers.Singleton(RememberedCredentials, stored_credentials)
     idempotency = providers.Resource(SqlIdempotencyRecords, location.call("idempotency"), keys.vault)
     api_keys = providers.Resource(SqlApiKeys, location.call("api_keys"))
+    console_sessions = providers.Resource(SqlConsoleSessions, location.call("console_sessions"), keys.vault)
+    login_links = providers.Resource(SqlLoginLinks, location.call("login_links"))
     import_plans = providers.Resource(SqlImportPlans, location.call("import_plans"), keys.vault)
     lists_sent = providers.Resource(SqlListsSent, location.call("local_lists"))
     heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))

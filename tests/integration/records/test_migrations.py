@@ -14,11 +14,13 @@ from sqlalchemy import inspect, text
 from access_policy.adapters.records.api_keys import SqlApiKeys
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
+from access_policy.adapters.records.console_sessions import SqlConsoleSessions
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
 from access_policy.adapters.records.import_plans import SqlImportPlans
 from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
+from access_policy.adapters.records.login_links import SqlLoginLinks
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
@@ -39,6 +41,8 @@ OPENED = {
     "import_plans": lambda where: SqlImportPlans(where, TEST_KEY),
     "relay": lambda where: SqlRelayPositions(where, "a bus"),
     "audit": SqlAuditChains,
+    "console_sessions": lambda where: SqlConsoleSessions(where, TEST_KEY),
+    "login_links": SqlLoginLinks,
     "intake": SqlIntakeRecords,
     "heartbeats": SqlHeartbeats,
     "local_lists": SqlListsSent,

@@ -40,6 +40,18 @@ class SigningKey:
 SigningKeys = Mapping[str, SigningKey]  # by `kid`
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where people sign in and out (OpenID Connect Discovery 1.0, 3; RP-Initiated Logout 1.0, 2.1). `end_session` is empty
+    if the issuer does not offer it; `names_itself`: the issuer adds `iss` to its answers (RFC 9207)."""
+
+    authorization: str
+    token: str
+    end_session: str
+    names_itself: bool
+    takes_basic: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """`url` is the issuer exactly as its tokens name it."""
@@ -49,21 +61,44 @@ class Issuer:
     async def signing_keys(self) -> SigningKeys:
         """At least one key. Raises `IssuerUnreachable` or `IssuerUnusable`."""
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            address = self.url.rstrip("/") + DISCOVERY
-            document = await _json(client, address)
-            if document.get("issuer") != self.url:
-                raise IssuerUnusable(
-                    f"{address} names the issuer {str(document.get('issuer'))[:200]!r} and not {self.url!r}; set "
-                    "ACCESS_POLICY_OIDC_ISSUER to the issuer exactly as it names itself."
-                )
-            keys_at = document.get("jwks_uri")
-            if not isinstance(keys_at, str) or not _same_or_safer(keys_at, self.url):
-                raise IssuerUnusable(f"{address} names no usable jwks_uri; is {self.url} an OpenID Connect issuer?")
+            keys_at = self._named("jwks_uri", await self._discovered(client))
             key_set = await _json(client, keys_at)
         keys = await asyncio.to_thread(usable_keys, key_set)
         if not keys:
             raise IssuerUnusable(f"{keys_at} has no key with a kid for RS256, PS256 or ES256; add one at the issuer.")
         return keys
+
+    async def endpoints(self) -> Endpoints:
+        """Raises `IssuerUnreachable` or `IssuerUnusable`."""
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            document = await self._discovered(client)
+        methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        return Endpoints(
+            authorization=self._named("authorization_endpoint", document),
+            token=self._named("token_endpoint", document),
+            end_session=self._named("end_session_endpoint", document) if "end_session_endpoint" in document else "",
+            names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+            takes_basic="client_secret_basic" in methods,
+        )
+
+    async def _discovered(self, client: httpx.AsyncClient) -> dict[str, Any]:
+        document = await _json(client, self._discovery)
+        if document.get("issuer") != self.url:
+            raise IssuerUnusable(
+                f"{self._discovery} names the issuer {str(document.get('issuer'))[:200]!r} and not {self.url!r}; set "
+                "ACCESS_POLICY_OIDC_ISSUER to the issuer exactly as it names itself."
+            )
+        return document
+
+    def _named(self, name: str, document: Mapping[str, Any]) -> str:
+        address = document.get(name)
+        if not isinstance(address, str) or not _same_or_safer(address, self.url):
+            raise IssuerUnusable(f"{self._discovery} names no usable {name}; is {self.url} an OpenID Connect issuer?")
+        return address
+
+    @property
+    def _discovery(self) -> str:
+        return self.url.rstrip("/") + DISCOVERY
 
 
 def usable_keys(key_set: Mapping[str, Any]) -> SigningKeys:
@@ -128,6 +163,6 @@ async def _body(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _same_or_safer(keys_at: str, issuer: str) -> bool:
-    """Keys must not come in clear text from an issuer that has a certificate."""
-    return keys_at.startswith("https://") or (issuer.startswith("http://") and keys_at.startswith("http://"))
+def _same_or_safer(address: str, issuer: str) -> bool:
+    """Keys and codes must not cross a network in clear text where the issuer has a certificate."""
+    return address.startswith("https://") or (issuer.startswith("http://") and address.startswith("http://"))

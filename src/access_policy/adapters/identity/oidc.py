@@ -7,6 +7,7 @@ twice), whose header asks for something else (RFC 8725), or that is an id token.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,6 +57,23 @@ class OidcTokens:
 
     async def verify(self, token: str) -> Identity:
         """Raises `TokenRefused`; `VerifierUnavailable` if the issuer's keys could not be read since the start."""
+        claims = await self._claims(token)
+        self._check_receiver(claims)
+        return self._identity(claims)
+
+    async def verify_id_token(self, token: str, *, client: str, nonce: str) -> Identity:
+        """Who signed in with `client` (OpenID Connect Core 1.0, 3.1.3.7). Raises as `verify` does."""
+        claims = await self._claims(token)
+        if claims.get("token_use", "id") != "id":
+            raise TokenRefused("not an id token")
+        if claims.get("aud") not in (client, [client]) or claims.get("azp", client) != client:
+            raise TokenRefused("for another client")
+        if not secrets.compare_digest(_text(claims.get("nonce")).encode(), nonce.encode()):
+            raise TokenRefused("with another nonce")
+        return self._identity(claims)
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token that the issuer signed and that is valid now."""
         if len(token) > TOKEN_LENGTH_MAX:
             raise TokenRefused("too long")
         header = _checked_header(_json_part(token, 0))
@@ -85,8 +103,7 @@ class OidcTokens:
             raise TokenRefused(repr(error)) from error
         _json_part(token, 1)  # refuses a claim that is there twice
         check_times(claims, self._clock, self._rules.clock_skew)
-        self._check_receiver(claims)
-        return self._identity(claims)
+        return claims
 
     def _check_receiver(self, claims: Mapping[str, Any]) -> None:
         """The token is an access token for this service."""

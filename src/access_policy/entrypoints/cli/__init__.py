@@ -28,6 +28,7 @@ from access_policy.entrypoints.cli import (
     doctor,
     enrolment,
     exceptions,
+    login_link,
     overrides,
     overview,
     profiles,
@@ -135,7 +136,7 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, databases, backups, doctor, overview, access, what_if, overrides):
+for module in (running, login_link, databases, backups, doctor, overview, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
 app.add_typer(tenant_data.app, name="tenant", help="Everything of one tenant, on the machine of the service")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from access_policy.application.ports.identity import NO_TENANT, Role
+from access_policy.application.ports.identity import NO_TENANT, Identity, Role
 from access_policy.domain.errors import Refused
+from access_policy.domain.ids import ActorId, TenantId
 from access_policy.entrypoints.http.fields import duration
 from access_policy.entrypoints.processes import loops
 from access_policy.entrypoints.processes.failures import CannotRun, explained
@@ -22,6 +24,8 @@ from access_policy.entrypoints.processes.logs import configure_logs
 from access_policy.entrypoints.processes.safety import check_issuer, refuse_unsafe
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -164,14 +168,14 @@ def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
         refuse(failure)
 
 
-def _say_ready(service: object) -> None:
+async def _say_ready(service: object) -> None:
     from access_policy.entrypoints.processes.service import Service
 
     assert isinstance(service, Service)
-    _say_where(service.settings, service.ports())
+    await _say_where(service.settings, service.ports())
 
 
-def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
+async def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
     if "http" in ports:
         scheme = "http" if settings.http_tls_certificate is None else "https"
         print(f"HTTP API  {scheme}://{settings.http.reached_at}:{ports['http']}/v1   (documentation: /docs)")
@@ -184,8 +188,24 @@ def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
         print(f"Events are published to {settings.bus_name}")
     if settings.oidc_issuer is None:
         print(f"Token     access-policy token --tenant T --role admin --data {settings.data}", flush=True)
+        if "http" in ports:
+            await _say_link(settings, ports["http"])
     else:
         print(f"Tokens    of {settings.oidc_issuer}", flush=True)
+
+
+async def _say_link(settings: Settings, port: int) -> None:
+    """The service goes on without a link; `login-link` prints another."""
+    from access_policy.entrypoints.processes.one_time_links import one_time_link, qr_code
+
+    admin = Identity(tenant_id=TenantId(settings.console_tenant), role=Role.ADMIN, subject=ActorId("operator"))
+    try:
+        with explained():
+            url = await one_time_link(settings, admin, port)
+    except CannotRun as trouble:
+        log.warning("there is no one-time link to the console: %s", trouble)
+        return
+    print(f"Console   {url}   (once, within ten minutes)\n{qr_code(url)}", flush=True)
 
 
 def settings_of(**flags: object) -> Settings:

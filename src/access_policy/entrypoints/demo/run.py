@@ -15,12 +15,14 @@ from rich.table import Table
 
 from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import Recorded
-from access_policy.application.ports.identity import Role
+from access_policy.application.ports.identity import Identity, Role
+from access_policy.domain.ids import ActorId, TenantId
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT, ZONE
 from access_policy.entrypoints.demo.lines import line
 from access_policy.entrypoints.demo.once import DemoOnce, Expectations, all_chargers
 from access_policy.entrypoints.demo.visitors import come_and_go
+from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from simulated_charger import SimulatedCharger
@@ -34,7 +36,7 @@ async def serve_demo(settings: Settings, console: Console) -> None:
     service = Service(settings)
     showing: list[asyncio.Task[None]] = []
 
-    def ready(_: Service) -> None:
+    async def ready(_: Service) -> None:
         showing.append(asyncio.create_task(_show(service, console)))
 
     try:
@@ -62,6 +64,8 @@ async def _show(service: Service, console: Console) -> None:
     console.print(f"Chargers  ws://127.0.0.1:{service.ocpp_port}/ocpp/{{charge_point_id}}")
     console.print("Token     ", end="")
     console.print(token, soft_wrap=True, highlight=False)
+    console.print("Console   ", end="")
+    console.print(await _link(service), soft_wrap=True, highlight=False)
     console.print(f"Depot     {len(CHARGERS)} simulated chargers; managed access for two minutes of every four\n")
     async with _depot(service, console) as (api, chargers):
         await api.withdraw_rules()
@@ -102,6 +106,11 @@ async def _print_events(service: Service, console: Console) -> None:
 
     follower = Follower("terminal", store, show, position)
     await follower.run()
+
+
+async def _link(service: Service) -> str:
+    admin = Identity(tenant_id=TenantId(TENANT), role=Role.ADMIN, subject=ActorId("demo"))
+    return await one_time_link(service.settings, admin, service.http_port)
 
 
 def _token(service: Service) -> str:

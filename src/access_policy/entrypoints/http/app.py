@@ -8,6 +8,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from access_policy import __version__
 from access_policy.container import Container
 from access_policy.entrypoints.http import health
+from access_policy.entrypoints.http.console import routes as console
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import (
@@ -36,7 +37,10 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     app.state.process = process
     container.identity.accepted()
     container.records.idempotency()
+    container.identity.sign_in()
+    container.identity.link_sign_in()
     app.include_router(health.router)
+    app.include_router(console.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
         open_parts(router.routes, container)

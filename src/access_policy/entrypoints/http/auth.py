@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from access_policy.application.ports.identity import Identity, Role, TokenRefused, VerifierUnavailable
+from access_policy.entrypoints.http.browsers import require_same_origin, session_in
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.depot_scope import hold_to_depots
 from access_policy.entrypoints.http.problems import ApiProblem
@@ -43,11 +44,9 @@ async def authenticated(request: Request) -> Identity:
 
 
 async def _verified(request: Request) -> Identity:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise _unauthorized("Send a token as 'Authorization: Bearer …'.")
+    presented = request.state.presented = _presented(request)
     try:
-        return await container_of(request).identity.accepted().verify(token.strip())
+        return await container_of(request).identity.accepted().verify(presented)
     except TokenRefused as refused:
         raise _unauthorized("The token is not valid here or has expired; get a new one.") from refused
     except VerifierUnavailable as trouble:
@@ -56,6 +55,19 @@ async def _verified(request: Request) -> Identity:
         raise ApiProblem(
             HTTPStatus.SERVICE_UNAVAILABLE, "issuer-unreachable", detail, headers={"Retry-After": "15"}
         ) from trouble
+
+
+def _presented(request: Request) -> str:
+    """The token of the request, or without one the session in its cookie, which must not change anything for another site."""
+    header = request.headers.get("Authorization")
+    session = session_in(request)
+    if header is None and session is not None:
+        require_same_origin(request)
+        return session
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _unauthorized("Send a token as 'Authorization: Bearer …'.")
+    return token.strip()
 
 
 def _unauthorized(detail: str) -> ApiProblem:

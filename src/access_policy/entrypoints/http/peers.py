@@ -21,7 +21,7 @@ from access_policy.entrypoints.http.responses import LOG_POSITION
 
 PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
 TIMEOUT_S: Final = 60.0
-_REQUEST_HEADERS = ("authorization", "content-type")
+_REQUEST_HEADERS = ("content-type",)
 _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
 
@@ -71,6 +71,7 @@ class Peers:
     async def _ask(self, owner: str, request: Request, body: bytes) -> Response:
         """Raises `httpx.HTTPError` or `OSError`."""
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        headers["authorization"] = f"Bearer {request.state.presented}"  # the token, or the session in the cookie
         headers["x-request-id"] = request.state.request_id
         headers |= forwarded(request)
         if request.client is not None:

@@ -49,7 +49,7 @@ async def _serve(part: Part, channel: SupervisorChannel) -> None:
     gc.enable()
     service = Service(part.settings, part)
 
-    def ready(_: Service) -> None:
+    async def ready(_: Service) -> None:
         if ProcessRole.GATEWAY in part.settings.roles:
             channel.report(Report(ports={"ocpp": service.ocpp_port}))
         else:

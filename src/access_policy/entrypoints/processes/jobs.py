@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
+from datetime import timedelta
 from typing import Any
 
 from access_policy.application.follower import Follower
@@ -45,6 +46,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "notices", c.deciding.notices().run()
         yield "last uses of API keys", c.identity.api_key_uses().run()
         yield "delete old identifiers", _delete_old_identifiers(c)
+        yield "delete old sessions", _delete_old_sessions(c)
 
 
 async def _wake_each_other(c: Container) -> None:
@@ -92,4 +94,16 @@ async def _delete_old_identifiers(c: Container) -> None:
             await c.commands.registry_imports().forget_old()
         except StoreUnavailable as trouble:
             log.warning("old unknown identifiers and import plans are not deleted yet: %s", trouble)
+        await asyncio.sleep(FORGET_EVERY_S)
+
+
+async def _delete_old_sessions(c: Container) -> None:
+    """Nobody can use an expired session meanwhile."""
+    idle = timedelta(minutes=c.settings().session_idle_minutes)
+    while True:
+        now = c.clock().now()
+        try:
+            await c.records.console_sessions().forget_old(used_before=now - idle, now=now)
+        except StoreUnavailable as trouble:
+            log.warning("old sessions of the console are not deleted yet: %s", trouble)
         await asyncio.sleep(FORGET_EVERY_S)

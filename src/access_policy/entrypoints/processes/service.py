@@ -11,7 +11,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
@@ -89,14 +89,14 @@ class Service:
     def stop(self) -> None:
         self._stopping.set()
 
-    async def run(self, on_ready: Callable[[Service], None]) -> None:
+    async def run(self, on_ready: Callable[[Service], Awaitable[None]]) -> None:
         """Serve until SIGTERM or SIGINT (or `stop`)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         async with self.running():
             log.info("serving on the event loop of %s", running_loop_name())
-            on_ready(self)
+            await on_ready(self)
             await self._stopping.wait()
             log.info("stopping")
 

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from access_policy.application.backoff import Backoff
@@ -100,7 +100,7 @@ class Supervisor:
     def stop(self) -> None:
         self._stopping.set()
 
-    async def run(self, on_ready: Callable[[Ports], None]) -> bool:
+    async def run(self, on_ready: Callable[[Ports], Awaitable[None]]) -> bool:
         """Supervise until SIGTERM, SIGINT or `stop`; True if both children then ended well.
 
         `on_ready` is called once, when both serve. Raises `CannotRun` if a child cannot start for a reason that a restart
@@ -125,9 +125,9 @@ class Supervisor:
             self._kill_all()
         return all(child.process.returncode == 0 for child in self._children.values() if child.has_served)
 
-    async def _announce(self, on_ready: Callable[[Ports], None]) -> None:
+    async def _announce(self, on_ready: Callable[[Ports], Awaitable[None]]) -> None:
         await self._all_serving.wait()
-        on_ready(self._ports)
+        await on_ready(self._ports)
 
     async def _keep(self, name: PartName) -> None:
         """Keep the child running until the supervisor stops. Raises `CannotRun`."""

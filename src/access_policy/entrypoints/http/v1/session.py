@@ -1,0 +1,31 @@
+"""`/v1/session`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.http.auth import Caller, requires
+from access_policy.entrypoints.http.fields import ResponseModel
+
+router = APIRouter(tags=["session"])
+
+
+class Session(ResponseModel):
+    """`tenant_id` is null for the role installation; `depot_ids` null: all depots of the tenant."""
+
+    subject: str
+    tenant_id: str | None
+    role: Role
+    depot_ids: list[str] | None
+
+
+@router.get("/session", operation_id="show_session", dependencies=requires(frozenset(Role), some_depots=True))
+async def show_session(caller: Caller) -> Session:
+    """Who the caller is, by a token or by the session in the cookie, and what the caller may use."""
+    return Session(
+        subject=caller.subject,
+        tenant_id=caller.tenant_id or None,
+        role=caller.role,
+        depot_ids=None if caller.depots is None else sorted(caller.depots),
+    )
