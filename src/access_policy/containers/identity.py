@@ -13,9 +13,9 @@ from access_policy.adapters.identity.issuer import Issuer
 from access_policy.adapters.identity.key_cache import KeyCache
 from access_policy.adapters.identity.oidc import OidcRules, OidcTokens
 from access_policy.adapters.identity.request_limits import RequestLimits
-from access_policy.adapters.ocpp.transport.guessing import GuessLimit
 from access_policy.adapters.identity.sessions import SessionTokens
 from access_policy.adapters.identity.sign_in import KnownEndpoints, OidcClient, OidcSignIn
+from access_policy.adapters.ocpp.transport.guessing import GuessLimit
 from access_policy.application.console_sign_in import ConsoleSignIn, LinkSignIn, SessionOpening, SignOut
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings

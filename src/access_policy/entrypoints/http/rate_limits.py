@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from access_policy.adapters.identity.request_limits import is_loopback, source_of
 from access_policy.application.ports.identity import Identity
+from access_policy.entrypoints.http.browsers import session_in
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem, problem
 
@@ -74,8 +75,8 @@ def _is_probe(request: Request, host: str) -> bool:
 
 
 def _fingerprint(request: Request) -> str:
-    """Stands for the token in memory; empty without one."""
-    presented = request.headers.get("Authorization", "")
+    """Stands for the token or the session in memory; empty without one."""
+    presented = request.headers.get("Authorization") or session_in(request) or ""
     return hashlib.sha256(presented.encode()).hexdigest()[:32] if presented else ""
 
 
