@@ -157,7 +157,7 @@ async def test_export_has_the_entries_of_the_list_as_csv_and_json_lines(api: Htt
     assert [row["event_id"] for row in rows] == [line["event_id"] for line in lines]
     assert [line["event_id"] for line in lines] == [each["event_id"] for each in listed]
     assert [line["changes"] for line in lines] == [each["changes"] for each in listed]
-    assert rows[0]["changes"] == "name: North becomes =South"
+    assert rows[0]["changes"] == "name North becomes =South"
 
 
 async def test_export_of_nothing_has_a_header_only(empty_api: HttpApi) -> None:

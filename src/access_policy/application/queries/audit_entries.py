@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from access_policy.application.changes_in_words import change_in_words
 from access_policy.application.ports.views import PAGE_MAX, AuditFilter, Row, Views
 from access_policy.application.spreadsheets import guarded
 from access_policy.domain.ids import TenantId
@@ -85,13 +86,7 @@ def _instant(at: datetime) -> str:
 
 
 def _told(changes: Iterable[Mapping[str, str | None]]) -> str:
-    return "; ".join(
-        f"{each['field']}: {_or_nothing(each['old'])} becomes {_or_nothing(each['new'])}" for each in changes
-    )
-
-
-def _or_nothing(value: str | None) -> str:
-    return "nothing" if value is None else value
+    return "; ".join(change_in_words(str(each["field"]), each["old"], each["new"]) for each in changes)
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from access_policy.application.changes_in_words import change_in_words
 from access_policy.entrypoints.cli.history import Since, Until, period, print_newest
 from access_policy.entrypoints.cli.printing import Column, Row, field, session_of, shown
 from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
@@ -108,10 +109,7 @@ def _conditions(
 
 
 def _changes(row: Row) -> str:
-    return "; ".join(
-        f"{each['field']}: {shown(each['old']) or 'nothing'} becomes {shown(each['new']) or 'nothing'}"
-        for each in row["changes"]
-    )
+    return "; ".join(change_in_words(each["field"], shown(each["old"]), shown(each["new"])) for each in row["changes"])
 
 
 _LAYOUT: list[Column] = [

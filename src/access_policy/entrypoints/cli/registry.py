@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from access_policy.application.changes_in_words import change_in_words
 from access_policy.entrypoints.cli.printing import Column, document, done, field, session_of, shown, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
@@ -156,6 +157,6 @@ def _what(row: Any) -> str:
         return "; ".join(f"{each['column']}: {each['message']}" for each in row["errors"])
     changes = row["changes"] or {}
     return "; ".join(
-        f"{name}: {shown(change.get('before')) or 'nothing'} becomes {shown(change.get('after')) or 'nothing'}"
+        change_in_words(name, shown(change.get("before")), shown(change.get("after")))
         for name, change in changes.items()
     )

@@ -1,0 +1,10 @@
+"""A change of a field in words, as people read it in the audit and in a plan."""
+
+from __future__ import annotations
+
+
+def change_in_words(name: str, old: str | None, new: str | None) -> str:
+    """`None` and an empty text are no value: "name North", "name North becomes South", "name North removed"."""
+    if not old:
+        return f"{name} {new}" if new else f"{name} unchanged"
+    return f"{name} {old} becomes {new}" if new else f"{name} {old} removed"
