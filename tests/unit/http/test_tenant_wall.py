@@ -155,6 +155,7 @@ CALLS: dict[str, Call] = {
     "create_api_key": Call(body={"name": "Own", "role": "viewer", "depots": ["{known}-depot"]}, status=MADE | {422}),
     "list_api_keys": Call(status=OK),
     "revoke_api_key": Call(),
+    "show_session": Call(status=OK),
     "list_webhook_presets": Call(status=OK),
     "create_webhook": Call(body=HOOK, status=MADE),
     "list_webhooks": Call(status=OK),
