@@ -1,7 +1,8 @@
 """Requests of browsers: the cookies of the console, and whether a request comes from the console's own pages.
 
 With HTTPS the names of the cookies have the prefix `__Host-`: a browser then takes them from this host only, by HTTPS only
-(RFC 6265bis, 4.1.3.2). Without TLS a browser refuses that prefix, so the names go without.
+(RFC 6265bis, 4.1.3.2). Without TLS the names go without: Chromium takes the prefix over plain HTTP from loopback only, and not
+every browser does even that.
 """
 
 from __future__ import annotations
