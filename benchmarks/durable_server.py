@@ -39,7 +39,7 @@ async def main(directory: Path, chargers: int, roles: str) -> None:
         await service.container.read_side.follower().resume()
         await service.container.read_side.follower().catch_up()
 
-    def ready(_: Service) -> None:
+    async def ready(_: Service) -> None:
         ports = [service.ocpp_port, service.http_port] if "api" in roles else [service.ocpp_port]
         print(*ports, sep="\n", flush=True)
 

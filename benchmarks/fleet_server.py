@@ -44,7 +44,7 @@ async def main(directory: Path, chargers: int, depots: int, port: int) -> None:
         async with Service(settings.model_copy(update={"ocpp": "127.0.0.1:0"})).running() as service:
             await set_up(service, chargers, depots)
 
-    def ready(service: Service) -> None:
+    async def ready(service: Service) -> None:
         token = service.container.stores.tokens().issue(TENANT, Role.ADMIN, subject="bench", ttl=timedelta(hours=3))
         print(json.dumps({"http": service.http_port, "ocpp": service.ocpp_port, "token": token}), flush=True)
 

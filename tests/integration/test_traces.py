@@ -63,7 +63,11 @@ async def traced(directory: Path) -> AsyncIterator[Traced]:
         received.append(event)
 
     started = asyncio.Event()
-    running = asyncio.create_task(service.run(lambda _: started.set()))
+
+    async def ready(_: Service) -> None:
+        started.set()
+
+    running = asyncio.create_task(service.run(ready))
     try:
         async with asyncio.timeout(60):
             await started.wait()

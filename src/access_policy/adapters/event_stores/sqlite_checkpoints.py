@@ -17,7 +17,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
-CHECKPOINT_BYTES: Final = 4 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
+CHECKPOINT_BYTES: Final = 16 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
 RESTART_PAGES: Final = 16_000  # and one of so many pages begins anew: writers wait until the last of them are copied
 LEFT_PAGES_MAX: Final = 2_000  # more than these cannot be copied yet while a long reader, such as a backup, needs them
 BUSY_MS: Final = 200  # for a lock; the next turn tries again
