@@ -27,7 +27,7 @@ from access_policy.settings import Settings
 
 ALONE_POLL_S = 0.25
 UNWOKEN_POLL_S = 0.1  # other processes' events are seen by polling alone
-WOKEN_POLL_S = 0.5  # a poll finds what a lost wake-up was about
+WOKEN_POLL_S = 0.5  # a poll finds the events of a lost wake-up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

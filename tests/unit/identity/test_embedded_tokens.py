@@ -28,6 +28,7 @@ from access_policy.adapters.identity.embedded import (
 )
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused
 from access_policy.domain.ids import ActorId, InvalidId, TenantId
+from access_policy.domain.tenants.tenant import TenantInvalid
 from tests.support.depot_in_memory import SettableClock
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -120,6 +121,11 @@ def test_no_token_is_issued_for_ids_that_cannot_be(tokens: EmbeddedTokens, tenan
         tokens.issue(tenant, Role.VIEWER, subject=subject, ttl=HOUR)
 
 
+def test_no_token_is_issued_for_the_installation_as_a_tenant(tokens: EmbeddedTokens) -> None:
+    with pytest.raises(TenantInvalid, match="stands for the installation"):
+        tokens.issue("-", Role.ADMIN, subject="anna", ttl=HOUR)
+
+
 # --- forgeries --------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +200,7 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "a role of another case": lambda: claiming(role="ADMIN"),
     "a list of roles": lambda: claiming(role=["admin"]),
     "a tenant with a slash": lambda: claiming(tenant="acme/other"),
+    "the installation as a tenant": lambda: claiming(tenant="-"),
     "an empty tenant": lambda: claiming(tenant=""),
     "a tenant that is a number": lambda: claiming(tenant=7),
     "a tenant with the role of the installation": lambda: claiming(role="installation"),

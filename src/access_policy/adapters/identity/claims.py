@@ -1,4 +1,4 @@
-"""Claims of tokens, whoever signed them."""
+"""The claims of tokens, of any signer."""
 
 from __future__ import annotations
 

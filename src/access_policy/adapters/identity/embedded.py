@@ -23,6 +23,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ActorId, TenantId, checked_id
+from access_policy.domain.tenants.tenant import checked_tenant_id
 
 ALGORITHM = "ES256"
 ISSUER = "urn:access-policy:embedded"
@@ -59,7 +60,7 @@ class EmbeddedTokens:
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": checked_id(subject, "subject"),
-            **({} if role is Role.INSTALLATION else {"tenant": checked_id(tenant_id, "tenant")}),
+            **({} if role is Role.INSTALLATION else {"tenant": checked_tenant_id(tenant_id, "tenant")}),
             "role": role.value,
             **({} if depots is None else {"depots": [checked_id(each, "depot") for each in depots]}),
             "iat": now,
@@ -162,4 +163,4 @@ def _tenant(claim: object, role: Role) -> TenantId:
         return NO_TENANT
     if not isinstance(claim, str):
         raise TokenRefused("no tenant")
-    return TenantId(checked_id(claim, "tenant"))
+    return checked_tenant_id(claim, "tenant")

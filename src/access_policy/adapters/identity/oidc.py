@@ -23,6 +23,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role, TokenRefused, VerifierUnavailable
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ActorId, TenantId, checked_id
+from access_policy.domain.tenants.tenant import checked_tenant_id
 
 TOKEN_LENGTH_MAX: Final = 16 * 1024
 TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
@@ -192,7 +193,7 @@ def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _tenant(claim: object) -> TenantId:
-    return TenantId(checked_id(_text(claim), "tenant"))
+    return checked_tenant_id(_text(claim), "tenant")
 
 
 def _text(claim: object) -> str:

@@ -88,8 +88,8 @@ def _write_rows(connection: Connection, statement: _Statement, rows: list[Parame
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """`numbers` are those of the parameters in the order of the text; `converters` turn whole columns into what the driver
-    stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
+    """`numbers` are those of the parameters in the order of the text; `converters` turn whole columns into values that the
+    driver stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
 
     sql: str
     table: TableClause
@@ -133,7 +133,7 @@ def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableC
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> ConvertColumn | None:
-    """A function that turns the values of a column into what the driver stores; None if the driver accepts the values."""
+    """A function that turns the values of a column into values that the driver stores; None if it accepts them as they are."""
     if isinstance(kind, Instant):
         return texts_of
     convert = None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)

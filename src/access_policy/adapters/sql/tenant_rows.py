@@ -27,7 +27,7 @@ OF_CHARGE_POINT: Final = frozenset({"charger_password", "proposed_password"})
 
 
 class UnknownTable(Exception):
-    """Nobody has said which rows of the table belong to a tenant. Nothing was erased."""
+    """No rule says which rows of the table belong to a tenant. Nothing was erased."""
 
 
 def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection[str]) -> list[RemovedFrom]:

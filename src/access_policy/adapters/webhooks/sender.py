@@ -1,4 +1,4 @@
-"""One delivery by HTTPS: to the address that was checked, with bounds on time and on what is read, and no redirects."""
+"""One delivery by HTTPS: to the address that was checked, with bounds on time and bytes, and without redirects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chain the log behind its writers: read what is stored, in log order, and append a link to the chain of each tenant."""
+"""Chain the log behind its writers: read the stored events in log order, and append a link to the chain of each tenant."""
 
 from __future__ import annotations
 

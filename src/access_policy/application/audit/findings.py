@@ -1,4 +1,4 @@
-"""What a verification of the audit chain found, in words."""
+"""The findings of a verification of the audit chain, in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FINDINGS_MAX = 100  # of one chain; further ones are counted only
 
 
 class Manipulation(StrEnum):
-    EDITED = "edited"  # an event differs from what was chained
+    EDITED = "edited"  # an event differs from its digest in the chain
     DELETED = "deleted"  # events are missing, and later ones are present
     INSERTED = "inserted"  # an event stands among chained ones and is not chained itself
     TRUNCATED = "truncated"  # the last events, or the last links, are missing

@@ -1,4 +1,4 @@
-"""Verify the chain: compare what is stored with what was chained, and the chain with its heads."""
+"""Verify the chain: compare the stored events with the chain, and the chain with its heads."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class _Walk:
             self._tell(Manipulation.EDITED, text, stored.position)
 
     async def end(self) -> None:
-        """All stored events have been compared: what is still expected is missing at the end."""
+        """All stored events have been compared: events still expected are missing at the end."""
         while await self._next() is not None:
             self._note_missing(self._expected.popleft().position)
         self._tell_missing(Manipulation.TRUNCATED)

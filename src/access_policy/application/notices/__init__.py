@@ -1,1 +1,1 @@
-"""Notices: looks regularly for what is noteworthy, and records it once."""
+"""Notices: looks regularly for noteworthy states, and records each once."""

@@ -46,7 +46,7 @@ class NoticeWatch:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Record what is noteworthy now and not recorded yet. Raises `StoreUnavailable`: look again later."""
+        """Record the noteworthy states that are not recorded yet. Raises `StoreUnavailable`: look again later."""
         now = self._clock.now()
         found: dict[StreamId, tuple[TenantId, Notice]] = {}
         tenants: set[TenantId] = set()

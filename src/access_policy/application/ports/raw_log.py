@@ -1,4 +1,4 @@
-"""The log as it is stored: bytes, which nobody has to be able to decode."""
+"""The log as it is stored: bytes, which need not be decodable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RawLog(Protocol):
         ...
 
     async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:
-        """As `read_raw`, of a log that somebody may have damaged: what is missing stays out, where `read_raw` may wait for
+        """As `read_raw`, of a log that may have been damaged: missing events stay out, where `read_raw` may wait for
         it. Raises `StoreUnavailable`."""
         ...
 

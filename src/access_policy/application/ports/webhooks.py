@@ -115,7 +115,7 @@ class WebhookQueue(Protocol):
         ...
 
     async def forget_old(self, *, now: datetime) -> int:
-        """Delete deliveries at the end of their retention, make dead letters of those that nobody tried in their day, and
+        """Delete deliveries at the end of their retention, make dead letters of those that were not tried within their day, and
         return the number of deleted ones."""
         ...
 
@@ -126,5 +126,5 @@ class WebhookSender(Protocol):
         ...
 
     async def send(self, url: str, headers: dict[str, str], body: bytes, *, now: datetime) -> Attempt:
-        """POST the body once. Never raises for what the receiver or the network does."""
+        """POST the body once. Never raises for a failure of the receiver or the network."""
         ...

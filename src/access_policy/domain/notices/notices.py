@@ -1,6 +1,8 @@
 """Notices for people: a charger that could not be reached at a transition, and an agreement that ends soon.
 
-Each has a stream of its own, whose name contains the instant that it is about: it is recorded once, whoever looks."""
+Each has a stream of its own, whose name contains the instant that it is about: it is recorded once, by whichever process
+looks first.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from access_policy.domain.ids import TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantErasureBegun:
-    """From here on the tenant has nothing: what the log holds of it is being removed. `claims` are the positions of its
+    """From here on the tenant has nothing: its events are being removed from the log. `claims` are the positions of its
     events in the installation's streams of charge point ids, which are removed too."""
 
     TYPE: ClassVar = "tenant_erasure.begun.v1"

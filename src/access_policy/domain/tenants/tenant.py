@@ -1,4 +1,4 @@
-"""The aggregate Tenant: what the installation has noted about a depot owner's workspace."""
+"""The aggregate Tenant: the installation's record of a depot owner's workspace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TenantIsErased(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDescription:
-    """`data_region` is a note for people, such as `eu-central-1`; empty where nobody noted it."""
+    """`data_region` is a note for people, such as `eu-central-1`; empty if there is no note."""
 
     name: str
     data_region: str = ""
@@ -64,9 +64,15 @@ class Tenant:
         return () if same else (TenantAmended(tenant_id=self.tenant_id, description=description),)
 
 
+def checked_tenant_id(text: str, name: str = "tenant_id") -> TenantId:
+    """Raises `InvalidId`, or `TenantInvalid` for the name that stands for the installation."""
+    if checked_id(text, name) == INSTALLATION:
+        raise TenantInvalid(f"{name} '-' stands for the installation; choose another.", pointer=f"/{name}")
+    return TenantId(text)
+
+
 def register(tenant_id: TenantId, description: TenantDescription) -> tuple[TenantEvent, ...]:
-    if checked_id(tenant_id, "tenant_id") == INSTALLATION:
-        raise TenantInvalid("tenant_id '-' stands for the installation; choose another.", pointer="/tenant_id")
+    checked_tenant_id(tenant_id)
     check(description)
     return (TenantRegistered(tenant_id=tenant_id, description=description),)
 

@@ -27,7 +27,7 @@ HeadFile = Annotated[
 
 @app.command("head")
 def export_head(data: Data = None) -> None:
-    """Print the heads of all chains, signed and dated. Store them elsewhere, where the service's operators cannot write."""
+    """Print the heads of all chains, signed and dated. Store them where the service's operators cannot write."""
     print(run(_head(settings_of(data=data))))
 
 

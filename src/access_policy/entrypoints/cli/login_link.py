@@ -8,7 +8,8 @@ import typer
 
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role
 from access_policy.domain.errors import Refused
-from access_policy.domain.ids import ActorId, TenantId, checked_id
+from access_policy.domain.ids import ActorId, checked_id
+from access_policy.domain.tenants.tenant import checked_tenant_id
 from access_policy.entrypoints.cli.running import Data, Http, refuse, run, settings_of
 
 app = typer.Typer()
@@ -37,7 +38,7 @@ def login_link(
         refuse(ValueError(f"there are no keys in {settings.data / 'keys'}; name the service's directory with --data"))
     try:
         identity = Identity(
-            tenant_id=NO_TENANT if role is Role.INSTALLATION else TenantId(checked_id(tenant or "", "tenant")),
+            tenant_id=NO_TENANT if role is Role.INSTALLATION else checked_tenant_id(tenant or "", "tenant"),
             role=role,
             subject=ActorId(checked_id(subject, "subject")),
         )

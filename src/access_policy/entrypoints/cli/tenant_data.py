@@ -1,4 +1,4 @@
-"""`access-policy tenant`: what is done to all data of one tenant, on the machine of the service."""
+"""`access-policy tenant`: operations on all data of one tenant, on the machine of the service."""
 
 from __future__ import annotations
 

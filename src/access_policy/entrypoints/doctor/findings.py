@@ -1,4 +1,4 @@
-"""What a check found, and what the operator should do."""
+"""The finding of a check, with advice for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The running service, or the ports that it would need: readiness, and what the metrics say about lag and backlogs."""
+"""The running service, or the ports that it would need: readiness, and the metrics of lag and backlogs."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ async def _require_attempt(request: Request, caller: Identity, attempt_id: str) 
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:
-    """What the request names: in its path, its query, and at any depth of a body of JSON."""
+    """The chargers, depots and attempts that a request names: in its path, its query, and at any depth of a JSON body."""
     path = [(name, value) for name, value in request.path_params.items() if name in IN_PATHS]
     query = [(name, value) for name, value in request.query_params.multi_items() if name in IN_BODIES]
     try:

@@ -98,7 +98,7 @@ async def _delete_old_identifiers(c: Container) -> None:
 
 
 async def _delete_old_sessions(c: Container) -> None:
-    """Nobody can use an expired session meanwhile."""
+    """An expired session cannot be used meanwhile."""
     idle = timedelta(minutes=c.settings().session_idle_minutes)
     while True:
         now = c.clock().now()

@@ -71,8 +71,9 @@ def check_webhook_ca(ca: Path) -> None:
 
 
 async def check_issuer(settings: Settings) -> None:
-    """Ask the issuer for its keys before anything is opened or created. One that does not answer stops nobody: chargers need
-    no issuer, and its keys are fetched later. Raises `NotAllowed` for an issuer that does not fit the settings."""
+    """Ask the issuer for its keys before anything is opened or created. One that does not answer does not prevent the
+    start: chargers need no issuer, and its keys are fetched later. Raises `NotAllowed` for an issuer that does not fit the
+    settings."""
     if settings.oidc_issuer is None or ProcessRole.API not in settings.roles:
         return
     try:

@@ -83,7 +83,7 @@ class Log:
         return found[:limit]
 
     async def select_as_stored(self, *, after: int, up_to: int, limit: int) -> list[Notification]:
-        """Like `select`, in a log that may have been damaged: what is missing stays out, and an event whose bytes cannot be
+        """Like `select`, in a log that may have been damaged: missing events stay out, and an event whose bytes cannot be
         unpacked has those of its slice."""
         placed: list[Placed] = []
         begin, missing = await self._beginning(after + 1), limit

@@ -1,4 +1,4 @@
-"""A span for each CALL of a charger, from its frame to the answer. What the handler records belongs to its trace."""
+"""A span for each CALL of a charger, from its frame to the answer. The handler's events belong to its trace."""
 
 from __future__ import annotations
 

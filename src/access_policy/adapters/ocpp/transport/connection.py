@@ -343,7 +343,7 @@ class ChargerConnection:
 
     def _write(self, frame: bytes) -> None:
         if not self._ws.write(frame):
-            self._is_leaving = True  # the connection is closing: what was received and is not begun yet is not handled
+            self._is_leaving = True  # the connection is closing: received CALLs that have not begun are dropped
             self._end()
 
     def _send_call(self, frame: bytes) -> None:

@@ -22,7 +22,7 @@ class Session(ResponseModel):
 
 @router.get("/session", operation_id="show_session", dependencies=requires(frozenset(Role), some_depots=True))
 async def show_session(caller: Caller) -> Session:
-    """Who the caller is, by a token or by the session in the cookie, and what the caller may use."""
+    """The caller, identified by a token or by the session in the cookie, and the caller's permissions."""
     return Session(
         subject=caller.subject,
         tenant_id=caller.tenant_id or None,

@@ -83,7 +83,7 @@ async def get_webhook(
 async def change_webhook(
     webhook_id: str, body: WebhookBody, call: ChangeCall, caller: WholeTenant, registrations: Registrations
 ) -> Webhook:
-    """Change all settings but the secret. What is queued is delivered to the new URL. A webhook that is enabled again receives
+    """Change all settings but the secret. Queued events are delivered to the new URL. A webhook that is enabled again receives
     what happens from now on, and what was queued less than a day ago."""
     webhook = await registrations.change(call.context, webhook_id, body.draft(), call.expected_version)
     set_etag(call.response, webhook.version)
