@@ -94,9 +94,20 @@ def _runtime_packages() -> Iterator[metadata.Distribution]:
 
 
 def _link(package: metadata.Distribution, site_packages: Path) -> None:
-    """Link the package's files; a directory that only this package fills is one link."""
-    files = [PurePath(file) for file in package.files or ()]
-    for top in sorted({file.parts[0] for file in files if file.parts[0] != ".."} - {"__pycache__"}):
-        link = site_packages / top
-        assert not link.exists(), f"{package.name} shares {top} with another package"
-        link.symlink_to(Path(str(package.locate_file(top))))
+    """Link the package's files; a directory that only this package fills is one link. Packages share namespaces, which are
+    directories without `__init__.py`."""
+    files = {PurePath(file) for file in package.files or ()}
+    own = {file for file in files if file.parts[0] != ".." and "__pycache__" not in file.parts}
+    for part in sorted({_of_one_package(file, own) for file in own}):
+        link = site_packages / part
+        assert not link.exists(), f"{package.name} shares {part} with another package"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(str(package.locate_file(part))))
+
+
+def _of_one_package(file: PurePath, files: set[PurePath]) -> PurePath:
+    """The shortest beginning of the path that belongs to one package: a regular package, its metadata, or the file."""
+    beginnings = [PurePath(*file.parts[:end]) for end in range(1, len(file.parts) + 1)]
+    return next(
+        each for each in beginnings if each / "__init__.py" in files or each.suffix == ".dist-info" or each == file
+    )

@@ -11,7 +11,7 @@ from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.ports.event_store import Recorded, StoreUnavailable
-from access_policy.application.ports.views import AttemptFilter, Page, RecentPast, ReportFilter, Views
+from access_policy.application.ports.views import AttemptFilter, AuditFilter, Page, RecentPast, ReportFilter, Views
 from access_policy.domain.enrolment.session import EnrolmentArmed
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import EnrolmentSessionId, TenantId
@@ -53,7 +53,10 @@ ARGUMENTS: dict[str, Any] = {
 }
 CURSORS = {"cursor_after_charger"}  # made without a look at any row
 YES_OR_NO = {"was_denied"}
-QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS]
+NARROWING = {"within"}  # answers with views, not with rows
+OF_MANY_ROWS = {"audit"}
+OF_THE_INSTALLATION = {"tenant", "tenants"}  # about tenants, for the role that keeps them
+QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS | NARROWING]
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "open_sessions": {},
     "attempts_since": {"since": NOON},
@@ -89,7 +92,8 @@ def asked(question: str) -> dict[str, Any]:
     """The question's widest arguments; what has a default is left out."""
     parameters = inspect.signature(getattr(Views, question)).parameters.values()
     required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
-    return {name: ARGUMENTS[name] for name in required if name not in ("self", "tenant_id")}
+    arguments = ARGUMENTS | ({"wanted": AuditFilter()} if question == "audit" else {})
+    return {name: arguments[name] for name in required if name not in ("self", "tenant_id")}
 
 
 def rows_in(answer: Any) -> list[Any]:
@@ -100,7 +104,7 @@ def rows_in(answer: Any) -> list[Any]:
     return [] if answer is None else [answer]
 
 
-@pytest.mark.parametrize("question", [name for name in QUESTIONS if name not in YES_OR_NO])
+@pytest.mark.parametrize("question", [name for name in QUESTIONS if name not in YES_OR_NO | OF_MANY_ROWS])
 async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
     models: ReadModels, views: SqlViews, question: str
 ):
@@ -116,6 +120,20 @@ async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
         assert f"of {tenant}" in repr(row)
         assert other not in repr(row)
     assert rows_in(await ask(NOWHERE, **asked(question))) == []
+
+
+async def test_the_audit_is_answered_with_entries_of_its_own_tenant_only(models: ReadModels, views: SqlViews):
+    log: list[Recorded] = []
+    for tenant in (ACME, RIVAL):
+        log += log_of(*everything_of(tenant), tenant=tenant, after=log)
+    await models.follow(log, log[-1].position)
+
+    for tenant, other in ((ACME, RIVAL), (RIVAL, ACME)):
+        entries = rows_in(await views.audit(tenant, AuditFilter(), cursor=None, limit=100))
+        assert len(entries) > 1
+        assert {entry["tenant_id"] for entry in entries} == {tenant}
+        assert other not in repr(entries)
+    assert rows_in(await views.audit(NOWHERE, AuditFilter(), cursor=None, limit=100)) == []
 
 
 async def test_whether_an_identifier_was_denied_is_answered_for_its_own_tenant_only(
@@ -140,7 +158,7 @@ def test_only_the_decision_path_is_told_of_all_tenants():
     answered = {name for name in vars(SqlViews) if not name.startswith("_")}
 
     assert asked_by_the_decision_path == set(OF_ALL_TENANTS)
-    assert answered == {*QUESTIONS, *CURSORS, *OF_ALL_TENANTS}
+    assert answered == {*QUESTIONS, *CURSORS, *NARROWING, *OF_THE_INSTALLATION, *OF_ALL_TENANTS}
 
 
 @pytest.mark.parametrize("question", [*QUESTIONS, *OF_ALL_TENANTS])

@@ -16,9 +16,17 @@ from access_policy.domain.tenants.erasure import RemovedFrom
 
 OF_TENANT: Final = "tenant_id"
 OF_NO_TENANT: Final = frozenset(
-    {"audit_position", "gateway_heartbeat", "key_check", "projection_positions", "relays", "stored_events"}
+    {
+        "audit_position",
+        "console_sign_in",
+        "gateway_heartbeat",
+        "key_check",
+        "projection_positions",
+        "relays",
+        "stored_events",
+    }
 )
-"""Tables without rows of a tenant; the event store erases its own."""
+"""Tables without rows of a tenant; the event store erases its own. A sign-in names nobody until it is complete."""
 ROWS_AT_ONCE: Final = 500
 VERSIONS: Final = "alembic_version_"
 OF_SCOPE: Final = frozenset({"answers", "begun_commands"})
