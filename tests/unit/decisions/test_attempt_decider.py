@@ -368,3 +368,18 @@ async def test_authorize_whose_caller_goes_away_is_recorded_all_the_same(depot: 
     again = await depot.decider.authorize(depot.attempt(BUS, message_id="gone"))
 
     assert again.redelivered
+
+
+async def test_authorize_whose_effects_fail_is_an_error_and_leaves_nobody_waiting(depot: DepotInMemory, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(depot.decider._effects, "follow", broken)
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="broken"):
+            await depot.decider.authorize(depot.attempt(BUS, message_id="effects"))
+
+    monkeypatch.undo()
+    again = await depot.decider.authorize(depot.attempt(BUS, message_id="effects"))
+
+    assert again.redelivered

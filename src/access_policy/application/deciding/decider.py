@@ -110,18 +110,26 @@ class AttemptDecider:
         self, deciding: _Deciding, event: AccessAllowed | AccessDenied, at: datetime, outcome: int | Exception
     ) -> None:
         """The decision is recorded at a log position, or is not."""
-        if isinstance(outcome, int):
-            self._remember(deciding, event, version=1, at=at)
-            decision = RecordedDecision(attempt_id=deciding.attempt_id, event=event, position=outcome)
-            locked_out = self._effects.follow(deciding.attempt, event, at=at)
-            if locked_out is None:
-                self._answer(deciding, decision)
-            else:
-                self._begin(deciding, self._record_lockout(deciding, decision, locked_out))
-        elif isinstance(outcome, VersionConflict):
+        if isinstance(outcome, VersionConflict):
             self._begin(deciding, self._decided_twice(deciding, event, at))
-        else:
+        elif isinstance(outcome, Exception):
             self._failed(deciding, outcome)
+        else:
+            try:
+                self._recorded(deciding, event, at, position=outcome)
+            except Exception as failure:  # noqa: BLE001  the caller's, which waits for the future
+                self._failed(deciding, failure)
+
+    def _recorded(
+        self, deciding: _Deciding, event: AccessAllowed | AccessDenied, at: datetime, *, position: int
+    ) -> None:
+        self._remember(deciding, event, version=1, at=at)
+        decision = RecordedDecision(attempt_id=deciding.attempt_id, event=event, position=position)
+        locked_out = self._effects.follow(deciding.attempt, event, at=at)
+        if locked_out is None:
+            self._answer(deciding, decision)
+        else:
+            self._begin(deciding, self._record_lockout(deciding, decision, locked_out))
 
     def _answer(self, deciding: _Deciding, decision: RecordedDecision) -> None:
         del self._under_way[deciding.key]
