@@ -35,7 +35,9 @@ def traced_dispatch(dispatch: Dispatch, traces: Traces, charger_id: str) -> Disp
                 span.end()
                 return answer
             if isinstance(answer, Later):
-                answer.future.add_done_callback(lambda future: span.end(future.exception()))
+                answer.future.add_done_callback(
+                    lambda future: span.end(None if future.cancelled() else future.exception())
+                )
                 return answer
             return _awaited(answer, span)
 

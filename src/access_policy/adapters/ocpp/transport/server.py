@@ -40,7 +40,7 @@ _ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
 _BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow less
 
 
-_TURNS_TO_READ: Final = 3  # of the event loop: poll the network, parse, take the message
+_TURNS_TO_READ: Final = 3  # of the event loop: poll the network, and parse what came in slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
