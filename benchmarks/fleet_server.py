@@ -40,8 +40,9 @@ async def main(directory: Path, chargers: int, depots: int, port: int) -> None:
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # says how each socket that was killed ended
     is_new = not (directory / "events.sqlite").exists()
     settings = Settings(data=directory, http="127.0.0.1:0", ocpp=f"127.0.0.1:{port}")
+    anywhere = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0")
     if is_new:
-        async with Service(settings.model_copy(update={"ocpp": "127.0.0.1:0"})).running() as service:
+        async with Service(anywhere).running() as service:
             await set_up(service, chargers, depots)
 
     async def ready(service: Service) -> None:
