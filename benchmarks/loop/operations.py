@@ -335,6 +335,7 @@ OPERATIONS: dict[str, Drive] = {
     "ask_what_if": ask_what_if,
     "report_access": report_access,
     "report_mode_compliance": report_mode_compliance,
+    "stream": get("/v1/stream?last_event_id=0&follow=false"),
     "list_mode_changes": get("/v1/mode-changes?limit=200"),
     "list_profiles": get("/v1/profiles"),
     "get_profile": get("/v1/profiles/ocpp16-central"),

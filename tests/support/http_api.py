@@ -19,9 +19,11 @@ from fastapi import FastAPI
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.ports.identity import NO_TENANT, Role
+from access_policy.application.ports.views import Row
 from access_policy.container import Container
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.dependencies import ServingProcess
+from access_policy.entrypoints.http.live import live_hub
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.processes.metrics import Metrics
 from access_policy.settings import Settings
@@ -187,10 +189,14 @@ def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess
     async def owner_of(key: ChargerKey) -> str | None:
         return await container.deciding.conditions().owner_of(key)
 
+    def has_connected(key: ChargerKey, _: Row) -> bool:
+        return key in connected
+
     return ServingProcess(
         settled=settled,
         readiness=readiness,
         metrics=Metrics(container).text,
-        connected=lambda key, _: key in connected,
+        connected=has_connected,
+        live=live_hub(container, has_connected),
         peers=Peers(is_here, owner_of, lambda: 0, settled),
     )

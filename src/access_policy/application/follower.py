@@ -131,6 +131,12 @@ class Follower:
                 self._hurry.clear()
         return True
 
+    async def beyond(self, position: int) -> int:
+        """Wait until events after `position` have been handled, without hurrying; returns the position reached."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._reached > position)
+        return self._reached
+
     def wake(self, types: frozenset[str] = frozenset()) -> None:
         """Look at the log at once: events of these types have been appended. No types: they are unknown."""
         if not self._types or not types or not self._types.isdisjoint(types):

@@ -23,6 +23,7 @@ PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-21T00:00:00Z"
 QUERIES = {
     "report_access": f"{PERIOD}&group_by=depot,charger",
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
+    "stream": "last_event_id=0&follow=false",
 }
 BODIES: Mapping[str, Any] = {
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},

@@ -79,6 +79,7 @@ CALLS: dict[str, Call] = {
     "schedule_mode_for_many": Call(body={"charger_ids": ["{known}-charger"], "rule": {"name": "Nights", **RULE}}),
     "copy_policy": Call(body={"charger_ids": ["{known}-charger"]}),
     "list_mode_changes": Call(query="charger_id={known}-charger", status=OK),
+    "stream": Call(query="last_event_id=0&follow=false&charger_id={known}-charger", status=OK),
     "put_vehicle": Call(
         body={"name": "Van", "access_class": "agreement", "agreement_id": "{known}-agreement"},
         status=frozenset({422}),

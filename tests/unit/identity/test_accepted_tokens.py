@@ -19,7 +19,7 @@ class Prefixed:
     def recognises(self, token: str) -> bool:
         return token.startswith(self.prefix)
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         self.seen.append(token)
         return Identity(tenant_id=TenantId("acme"), role=Role.VIEWER, subject=ActorId(self.prefix))
 

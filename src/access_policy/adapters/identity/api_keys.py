@@ -66,7 +66,7 @@ class ApiKeyTokens:
     def recognises(self, token: str) -> bool:
         return token.startswith(PREFIX)
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         key_id = id_in(token)
         if key_id is None:
             raise TokenRefused("not the form of an API key")
@@ -76,7 +76,8 @@ class ApiKeyTokens:
         if found is None or not is_it or not found[0].is_valid(now):
             raise TokenRefused("an unknown, expired or revoked API key")
         key, _ = found
-        self._used(key_id, now)
+        if is_use:
+            self._used(key_id, now)
         return Identity(
             tenant_id=key.tenant_id,
             role=key.role,

@@ -14,11 +14,11 @@ class AcceptedTokens:
     def __init__(self, kinds: Sequence[BearerTokens]) -> None:
         self._kinds = tuple(kinds)
 
-    async def verify(self, token: str) -> Identity:
-        """Raises `TokenRefused`, also for a token of no known kind."""
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
+        """Like `BearerTokens.verify`. Raises `TokenRefused`, also for a token of no known kind."""
         for kind in self._kinds:
             if kind.recognises(token):
-                return await kind.verify(token)
+                return await kind.verify(token, is_use=is_use)
         raise TokenRefused("a token of no known kind")
 
 
@@ -31,7 +31,7 @@ class EmbeddedBearerTokens:
     def recognises(self, token: str) -> bool:
         return is_jwt(token)
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         return self._tokens.verify(token)
 
 

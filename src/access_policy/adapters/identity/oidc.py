@@ -56,7 +56,7 @@ class OidcTokens:
     def recognises(self, token: str) -> bool:
         return is_jwt(token)
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         """Raises `TokenRefused`; `VerifierUnavailable` if the issuer's keys could not be read since the start."""
         claims = await self._claims(token)
         self._check_receiver(claims)

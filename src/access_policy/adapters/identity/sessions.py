@@ -34,14 +34,14 @@ class SessionTokens:
     def recognises(self, token: str) -> bool:
         return token.startswith(SESSION_PREFIX)
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         if len(token) > LENGTH_MAX:
             raise TokenRefused("too long")
         digest, now = digest_of(token), self._clock.now()
         session = await self._sessions.find(digest)
         if session is None or not now < min(session.expires_at, session.used_at + self._idle):
             raise TokenRefused("an unknown or expired session")
-        if now >= session.used_at + USED_EVERY:
+        if is_use and now >= session.used_at + USED_EVERY:
             try:
                 await self._sessions.used(digest, now)
             except StoreUnavailable as trouble:

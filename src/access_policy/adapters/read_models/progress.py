@@ -10,6 +10,7 @@ from access_policy.application.backoff import exponential_s
 from access_policy.application.ports.event_store import EventStore
 
 POLL_EVERY_S: Final = 0.03
+BEYOND_EVERY_S: Final = 0.25
 POLL_LONGEST_S: Final = 1.0  # while this process starts
 CATCH_UP_S: Final = 60.0
 
@@ -33,6 +34,16 @@ class ReadModelProgress:
             polls += 1
             await asyncio.sleep(min(left_s, exponential_s(polls, first_s=POLL_EVERY_S, longest_s=poll_longest_s)))
         return True
+
+    async def reached(self) -> int:
+        """Raises `StoreUnavailable`."""
+        return await self._models.followed_to()
+
+    async def beyond(self, position: int) -> int:
+        """Wait until events after `position` can be read; returns how far. Raises `StoreUnavailable`."""
+        while (reached := await self._models.followed_to()) <= position:  # noqa: ASYNC110  of another process
+            await asyncio.sleep(BEYOND_EVERY_S)
+        return reached
 
     async def lag(self) -> int:
         """Positions behind the log's end. Raises `StoreUnavailable`."""

@@ -55,7 +55,7 @@ from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId,
 Answer = TypeVar("Answer")
 
 CURSOR_LENGTH_MAX: Final = 500
-PSEUDONYMS_AT_ONCE: Final = 500
+IDS_AT_ONCE: Final = 500
 READ_TIMEOUT_S: Final = 20.0
 POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
@@ -228,6 +228,28 @@ class SqlViews:
             self._of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id)
         )
 
+    # --- by ids ------------------------------------------------------------------------------------------------------
+
+    async def attempts_of(self, tenant_id: TenantId, attempt_ids: Collection[str]) -> Sequence[Row]:
+        return await self._with_ids(self._of(ACCESS_LOG, tenant_id), ACCESS_LOG.c.attempt_id, attempt_ids)
+
+    async def chargers_of(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
+        return await self._with_ids(self._of(CHARGER_STATUS, tenant_id), CHARGER_STATUS.c.charger_id, charger_ids)
+
+    async def mode_changes_of(self, tenant_id: TenantId, requests: Collection[tuple[str, int]]) -> Sequence[Row]:
+        change, status = MODE_CHANGES.c, CHARGER_STATUS.c
+        at_depot = and_(status.tenant_id == change.tenant_id, status.charger_id == change.charger_id)
+        query = self._of(MODE_CHANGES, tenant_id).add_columns(status.depot_id).join(CHARGER_STATUS, at_depot)
+        query = query.where(change.generation.in_({generation for _, generation in requests}))
+        rows = await self._with_ids(query, change.charger_id, {charger_id for charger_id, _ in requests})
+        return [row for row in rows if (row["charger_id"], row["generation"]) in requests]
+
+    async def _with_ids(self, query: Select[Any], column: ColumnElement[Any], ids: Collection[str]) -> list[Row]:
+        wanted, found = list(ids), list[Row]()
+        for begin in range(0, len(wanted), IDS_AT_ONCE):
+            found += await self._all(query.where(column.in_(wanted[begin : begin + IDS_AT_ONCE])))
+        return found
+
     # --- vehicles and agreements -------------------------------------------------------------------------------------
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
@@ -269,13 +291,8 @@ class SqlViews:
         return await self._answer(read)
 
     async def sealed_identifiers(self, tenant_id: TenantId, pseudonyms: Collection[str]) -> list[Row]:
-        wanted = list(pseudonyms)
-        found: list[Row] = []
-        for begin in range(0, len(wanted), PSEUDONYMS_AT_ONCE):
-            part = wanted[begin : begin + PSEUDONYMS_AT_ONCE]
-            query = self._of(VEHICLE_IDENTIFIERS, tenant_id).where(VEHICLE_IDENTIFIERS.c.pseudonym.in_(part))
-            found += await self._all(query)
-        return found
+        query = self._of(VEHICLE_IDENTIFIERS, tenant_id)
+        return await self._with_ids(query, VEHICLE_IDENTIFIERS.c.pseudonym, pseudonyms)
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None:
         row = await self._one(self._of(AGREEMENTS, tenant_id).where(AGREEMENTS.c.agreement_id == agreement_id))

@@ -51,6 +51,8 @@ class BearerTokens(Protocol):
         """Whether the token has the form of this kind; its validity does not matter."""
         ...
 
-    async def verify(self, token: str) -> Identity:
-        """Raises `TokenRefused`; `VerifierUnavailable`, or `StoreUnavailable` if the verifier's store cannot be read."""
+    async def verify(self, token: str, *, is_use: bool = True) -> Identity:
+        """`is_use` False only looks whether the token is still valid: a session does not last longer because of it.
+
+        Raises `TokenRefused`; `VerifierUnavailable`, or `StoreUnavailable` if the verifier's store cannot be read."""
         ...

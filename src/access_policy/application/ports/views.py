@@ -98,6 +98,19 @@ class Views(Protocol):
 
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None: ...
 
+    async def attempts_of(self, tenant_id: TenantId, attempt_ids: Collection[str]) -> Sequence[Row]:
+        """The attempts with these ids, in no order."""
+        ...
+
+    async def chargers_of(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
+        """The chargers with these ids, in no order."""
+        ...
+
+    async def mode_changes_of(self, tenant_id: TenantId, requests: Collection[tuple[str, int]]) -> Sequence[Row]:
+        """The requests to switch a charger, by the charger and its generation, in no order; each with the charger's present
+        `depot_id`."""
+        ...
+
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         """Newest first."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.middleware.base import BaseHTTPMiddleware
 
 from access_policy import __version__
 from access_policy.container import Container
@@ -13,6 +12,7 @@ from access_policy.entrypoints.http.dependencies import ServingProcess, open_par
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import (
     BodyLimit,
+    ForHeader,
     RequestIds,
     StoreFailures,
     StrictTransport,
@@ -22,6 +22,7 @@ from access_policy.entrypoints.http.middleware import (
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.rate_limits import AddressLimit
+from access_policy.entrypoints.http.responses import LOG_POSITION
 from access_policy.entrypoints.http.v1 import ROUTERS
 
 
@@ -45,8 +46,8 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         app.include_router(router, prefix="/v1")
         open_parts(router.routes, container)
     register_problems(app)
-    app.add_middleware(BaseHTTPMiddleware, dispatch=IdempotencyKeys())
-    app.add_middleware(BaseHTTPMiddleware, dispatch=wait_for_log_position)
+    app.add_middleware(ForHeader, header="idempotency-key", dispatch=IdempotencyKeys())
+    app.add_middleware(ForHeader, header=LOG_POSITION, dispatch=wait_for_log_position)
     app.add_middleware(BodyLimit)
     app.add_middleware(StoreFailures)
     app.add_middleware(AddressLimit)

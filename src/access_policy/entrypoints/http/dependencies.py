@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
 from access_policy.application.decision_view import view
+from access_policy.application.live.hub import LiveHub
 from access_policy.application.ports import clock, views
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.identity import Identity
@@ -35,7 +36,7 @@ class ServingProcess:
 
     `settled` waits until everything up to a log position can be read; False if that takes too long. `readiness` names the
     parts that the service needs, and whether each is available. `metrics` is Prometheus' text format. `connected` tells
-    whether a charger is connected, given its key and its row in the read model.
+    whether a charger is connected, given its key and its row in the read model. `live` serves `/v1/stream`.
     """
 
     settled: Callable[[int], Awaitable[bool]]
@@ -43,6 +44,7 @@ class ServingProcess:
     metrics: Callable[[], Awaitable[bytes]]
     connected: Callable[[ChargerKey, Row], bool]
     peers: Peers
+    live: LiveHub
 
 
 def container_of(request: Request) -> Container:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.middleware.base import BaseHTTPMiddleware, DispatchFunction
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access_policy.application.errors import TooBusy
@@ -166,6 +167,20 @@ def _too_large(limit: int) -> Response:
             f"A file to import may have at most {limit // MIB} MiB; split it and import the parts one after another.",
         )
     return problem(413, "body-too-large", f"A body may have at most {limit} bytes; send a smaller one.")
+
+
+class ForHeader:
+    """Run `dispatch` for requests with the header. All others pass it by: `BaseHTTPMiddleware` copies each piece of a
+    response from one task to another, which costs a stream more than its messages."""
+
+    def __init__(self, app: ASGIApp, header: str, dispatch: DispatchFunction) -> None:
+        self._app = app
+        self._header = header.lower().encode()
+        self._dispatching = BaseHTTPMiddleware(app, dispatch=dispatch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_sent = scope["type"] == "http" and any(name == self._header for name, _ in scope["headers"])
+        await (self._dispatching if is_sent else self._app)(scope, receive, send)
 
 
 async def wait_for_log_position(request: Request, call_next: Next) -> Response:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from access_policy.adapters.local_files.sockets import bound_socket
 from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.transport.server import OcppServer
+from access_policy.application.live.hub import LiveHub
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.views import Row
 from access_policy.container import Container
@@ -26,6 +27,7 @@ from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.dependencies import ServingProcess
+from access_policy.entrypoints.http.live import live_hub
 from access_policy.entrypoints.http.peers import Peers
 from access_policy.entrypoints.processes.gateway_channel import GatewayChannel, gateway_app
 from access_policy.entrypoints.processes.jobs import background_jobs
@@ -67,6 +69,7 @@ class Service:
         self.step = ""
         self._http: HttpListener | None = None
         self._ocpp: OcppServer | None = None
+        self._live: LiveHub | None = None
         self._background: list[asyncio.Task[None]] = []
 
     @property
@@ -189,11 +192,14 @@ class Service:
         part = self._part
         sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
         connections, conditions = self.container.chargers.connections(), self.container.deciding.conditions()
+        connected = _connected(self.settings, connections)
+        self._live = live_hub(self.container, connected)
         process = ServingProcess(
             settled=self.settled,
             readiness=self.readiness,
             metrics=self.metrics,
-            connected=_connected(self.settings, connections),
+            connected=connected,
+            live=self._live,
             peers=Peers(
                 connections.connected,
                 conditions.owner_of,
@@ -214,6 +220,8 @@ class Service:
             await self._drain_chargers(self._ocpp)
         if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake.queue()) is not None:
             await queue.drain()
+        if self._live is not None:
+            await self._live.close()
         if self._http is not None:
             self._http.stop()
         for task in self._background:

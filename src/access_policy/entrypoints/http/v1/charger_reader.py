@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,9 +18,9 @@ from access_policy.application.queries.charger_sync import sync_of
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import ChargerId, TenantId
+from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import expected_at, next_transition
-from access_policy.entrypoints.http.dependencies import ServingProcess, container_of, process_of, within_depots
+from access_policy.entrypoints.http.dependencies import container_of, process_of, within_depots
 from access_policy.entrypoints.http.fields import utc_text
 from access_policy.entrypoints.http.v1.charger_models import (
     Charger,
@@ -47,7 +48,7 @@ class ChargerReader:
     view: DecisionView
     profiles: CapabilityProfiles
     clock: Clock
-    process: ServingProcess
+    connected: Callable[[ChargerKey, Row], bool]
 
     async def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> Charger:
         """Raises `ChargerUnknown`."""
@@ -93,7 +94,7 @@ class ChargerReader:
             charger = self.view.charger(tenant_id, charger_id)
             policy, expected = charger.policy, charger.expected(now)
             upcoming = next(charger.timeline_now(now).transitions(now), None) or next_transition(policy.plan, now)
-        connected = self.process.connected((tenant_id, charger_id), row)
+        connected = self.connected((tenant_id, charger_id), row)
         profile = self.profiles.get(tenant_id, policy.settings.profile)
         conditions = conditions_of(
             policy,
@@ -125,7 +126,7 @@ async def _reader(request: Request) -> ChargerReader:
         c.deciding.view(),
         c.deciding.profiles(),
         c.clock(),
-        process_of(request),
+        process_of(request).connected,
     )
 
 

@@ -164,7 +164,7 @@ async def apply_registry_import(
         response.status_code = HTTPStatus.ACCEPTED
     else:
         await call.settled(await registry_imports.log_position())
-    return _head(record)
+    return import_head(record)
 
 
 def _refuse_other_types(content_type: str) -> None:
@@ -181,12 +181,13 @@ async def _with_rows(
 ) -> Response:
     """There may be hundreds of thousands of rows. `rows` is empty afterwards."""
     shown = (RegistryImportRow.of(row) for row in rows if row.action in actions)
-    response = await json_in_pieces(_head(record), "rows", shown, status=status)
+    response = await json_in_pieces(import_head(record), "rows", shown, status=status)
     await let_go(rows)
     return response
 
 
-def _head(record: PlanRecord) -> RegistryImport:
+def import_head(record: PlanRecord) -> RegistryImport:
+    """The plan without its rows."""
     removals = record.counts[Action.REMOVE.value]
     return RegistryImport(
         plan_id=record.plan_id,

@@ -1,0 +1,193 @@
+"""Follows the log once for all clients of the live stream of this process (ADR 0037)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+from access_policy.application.backoff import Backoff
+from access_policy.application.live.messages import (
+    Audience,
+    EndReason,
+    Message,
+    Rendering,
+    ResetReason,
+    on_the_wire,
+    ready,
+    reset,
+)
+from access_policy.application.live.recent_messages import RecentMessages
+from access_policy.application.live.subjects import TYPES, Subject, subjects_of
+from access_policy.application.live.subscription import Subscription
+from access_policy.application.ports.event_store import EventStore, Recorded, Unreadable
+from access_policy.domain.ids import TenantId
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 500  # events read at a time
+REST_S: Final = 0.25  # between two looks at the log, so that several changes of one thing become one message
+REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
+RETRY_FIRST_S: Final = 0.2
+RETRY_LONGEST_S: Final = 5.0
+
+
+class Progress(Protocol):
+    """How far the state that messages show can be read here."""
+
+    async def reached(self) -> int:
+        """Raises `StoreUnavailable`."""
+        ...
+
+    async def beyond(self, position: int) -> int:
+        """Wait until more than `position` can be read; returns how far. Raises `StoreUnavailable`."""
+        ...
+
+
+class LiveHub:
+    """Runs while it has subscriptions. A message shows the state of a thing at its event or later, and is rendered once for
+    all clients of the tenant."""
+
+    def __init__(self, store: EventStore, progress: Progress, rendering: Rendering) -> None:
+        self._store = store
+        self._progress = progress
+        self._rendering = rendering
+        self._position = 0
+        self._subscriptions: defaultdict[TenantId, set[Subscription]] = defaultdict(set)
+        self._recent: dict[TenantId, RecentMessages] = {}
+        self._filling = asyncio.Lock()
+        self._turn = asyncio.Lock()  # a client that subscribes sees either all of a batch or nothing of it
+        self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    @property
+    def position(self) -> int:
+        """Everything up to here has been handed to all subscriptions."""
+        return self._position
+
+    @property
+    def clients(self) -> int:
+        return sum(map(len, self._subscriptions.values()))
+
+    async def subscribe(self, audience: Audience) -> Subscription:
+        """Raises `StoreUnavailable`. The caller calls `replay`, sends its result first, and calls `leave` at the end."""
+        async with self._turn:
+            if self._task is None and not self._is_closed:
+                self._position = await self._progress.reached()
+                self._task = asyncio.create_task(self._run(), name="live stream")
+            subscription = Subscription(audience, self._position)
+            if self._is_closed:
+                subscription.end(EndReason.SHUTTING_DOWN)
+                return subscription
+            self._subscriptions[audience.tenant_id].add(subscription)
+            self._recent.setdefault(audience.tenant_id, RecentMessages(self._position))
+            return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        tenant_id = subscription.audience.tenant_id
+        self._subscriptions[tenant_id].discard(subscription)
+        if not self._subscriptions[tenant_id]:
+            del self._subscriptions[tenant_id]
+            self._recent.pop(tenant_id, None)
+        if not self._subscriptions and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        """End all streams, for good."""
+        self._is_closed = True
+        for subscription in [each for group in self._subscriptions.values() for each in group]:
+            subscription.end(EndReason.SHUTTING_DOWN)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    # --- the past ----------------------------------------------------------------------------------------------------
+
+    async def replay(self, subscription: Subscription, after: int | None) -> bytes:
+        """The beginning of the client's stream: the messages after its last position, or the advice to read everything again
+        where that is too long ago. None: the client has no position. Raises `StoreUnavailable`."""
+        since = subscription.since
+        if after is None:
+            return ready(since)
+        if after > since and after > await self._store.last_position():
+            return reset(since, ResetReason.UNKNOWN_POSITION) + ready(since)
+        recent = self._recent.get(subscription.audience.tenant_id)
+        if recent is None or since - after > REPLAYED_MAX or not await self._reach_back(recent, subscription, after):
+            return reset(since, ResetReason.TOO_OLD) + ready(since)
+        return on_the_wire(recent.between(after, since, subscription.audience)) + ready(since)
+
+    async def _reach_back(self, recent: RecentMessages, subscription: Subscription, after: int) -> bool:
+        """Have `recent` begin at `after`: the first of many clients that connect again reads the log for all of them."""
+        async with self._filling:
+            if (up_to := recent.floor) > after:
+                tenant_id = subscription.audience.tenant_id
+                latest = await self._latest(tenant_id, after, up_to)
+                missing = {each: at for each, at in latest.items() if not recent.holds(each)}
+                recent.extend_back(after, await self._rendered(tenant_id, missing))
+            return recent.floor <= after
+
+    async def _latest(self, tenant_id: TenantId, after: int, up_to: int) -> dict[Subject, int]:
+        latest: dict[Subject, int] = {}
+        while after < up_to:
+            batch = await self._read(after, up_to)
+            latest |= _latest_by_tenant(batch, {tenant_id}).get(tenant_id, {})
+            after = batch[-1].position if len(batch) == BATCH else up_to
+        return latest
+
+    # --- the present -------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S)
+        while True:
+            try:
+                await self._follow(await self._progress.beyond(self._position))
+                backoff.reset()
+                await asyncio.sleep(REST_S)
+            except Exception:
+                if backoff.failures == 0:
+                    log.exception("the live stream stands still and tries again")
+                await asyncio.sleep(backoff.next_s())
+
+    async def _follow(self, up_to: int) -> None:
+        while self._position < up_to:
+            async with self._turn:
+                batch = await self._read(self._position, up_to)
+                latest = _latest_by_tenant(batch, self._subscriptions.keys())
+                rendered = {tenant_id: await self._rendered(tenant_id, each) for tenant_id, each in latest.items()}
+                for tenant_id, messages in rendered.items():
+                    self._hand_out(tenant_id, messages)
+                self._position = batch[-1].position if len(batch) == BATCH else up_to
+
+    def _hand_out(self, tenant_id: TenantId, messages: Sequence[Message]) -> None:
+        """One piece for all clients with the same audience."""
+        if (recent := self._recent.get(tenant_id)) is not None:
+            recent.add(messages)
+        pieces: dict[Audience, bytes] = {}
+        for subscription in list(self._subscriptions.get(tenant_id, ())):
+            audience = subscription.audience
+            if audience not in pieces:
+                pieces[audience] = on_the_wire([each for each in messages if audience.admits(each)])
+            if pieces[audience]:
+                subscription.put(pieces[audience])
+
+    async def _read(self, after: int, up_to: int) -> list[Recorded]:
+        return await self._store.read_log(after=after, limit=BATCH, types=TYPES, up_to=up_to, with_unreadable=True)
+
+    async def _rendered(self, tenant_id: TenantId, latest: dict[Subject, int]) -> list[Message]:
+        rendered = await self._rendering.render(tenant_id, list(latest)) if latest else {}
+        messages = [Message(latest[subject], subject, each) for subject, each in rendered.items()]
+        return sorted(messages, key=lambda each: each.position)
+
+
+def _latest_by_tenant(batch: Iterable[Recorded], tenants: Iterable[TenantId]) -> dict[TenantId, dict[Subject, int]]:
+    """The position of the latest event of each thing that changed."""
+    wanted, latest = set(tenants), defaultdict[TenantId, dict[Subject, int]](dict)
+    for recorded in batch:
+        tenant_id = recorded.envelope.tenant_id
+        if tenant_id in wanted and not isinstance(recorded.event, Unreadable):
+            latest[tenant_id] |= dict.fromkeys(subjects_of(recorded), recorded.position)
+    return latest

@@ -1,0 +1,107 @@
+"""A response that follows the live stream: server-sent events (HTML Standard 9.2) until one of both sides ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from access_policy.application.live.hub import LiveHub
+from access_policy.application.live.messages import Audience, EndReason, beginning, end, heartbeat
+from access_policy.application.live.subscription import Subscription
+from access_policy.application.ports.event_store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 15.0
+CHECKED_EVERY_S: Final = 15.0  # whether the caller may still read
+GRACE_S: Final = 5.0  # for the reason of the end to leave, before the connection is closed without it
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the second is nginx's
+
+Objection = Callable[[], Awaitable[EndReason | None]]
+
+
+class EventStream(Response):
+    """`objection` says why the caller may no longer read, None while it may. Without `follow` the stream ends after the
+    replay."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, hub: LiveHub, audience: Audience, after: int | None, objection: Objection, *, follow: bool = True
+    ) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._hub = hub
+        self._audience = audience
+        self._after = after
+        self._objection = objection
+        self._follow = follow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ends with the first of: the client leaves, the stream ends, or its reason cannot be sent within `GRACE_S`."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await _send(send, beginning())
+        try:
+            subscription = await self._hub.subscribe(self._audience)
+        except StoreUnavailable:
+            await _send(send, end(EndReason.UNAVAILABLE), more=False)
+            return
+        writing = asyncio.create_task(self._write(send, subscription))
+        leaving = asyncio.create_task(_client_left(receive))
+        over = asyncio.create_task(subscription.over())
+        watching = asyncio.create_task(self._watch(subscription))
+        tasks = (writing, leaving, over, watching)
+        try:
+            await asyncio.wait((writing, leaving, over), return_when=asyncio.FIRST_COMPLETED)
+            if not leaving.done():
+                await asyncio.wait((writing, leaving), timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hub.leave(subscription)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if writing.done() and not writing.cancelled() and (failure := writing.exception()) is not None:
+            raise failure
+
+    async def _write(self, send: Send, subscription: Subscription) -> None:
+        try:
+            await _send(send, await self._hub.replay(subscription, self._after))
+        except StoreUnavailable as trouble:
+            log.warning("a live stream ends, because the past cannot be read: %s", trouble)
+            subscription.end(EndReason.UNAVAILABLE)
+        if not self._follow:
+            await _send(send, b"", more=False)
+            return
+        while subscription.ended is None or not subscription.is_empty:
+            piece = await subscription.next(HEARTBEAT_S)
+            if piece is not None:
+                await _send(send, piece)
+            elif subscription.ended is None:
+                await _send(send, heartbeat(self._hub.position))
+        await _send(send, end(subscription.ended), more=False)
+
+    async def _watch(self, subscription: Subscription) -> None:
+        while True:
+            await asyncio.sleep(CHECKED_EVERY_S)
+            try:
+                objection = await self._objection()
+            except StoreUnavailable as trouble:
+                log.warning("whether a live stream's caller may still read is not known: %s", trouble)
+                continue
+            if objection is not None:
+                subscription.end(objection)
+                return
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _client_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,91 @@
+"""`/v1/stream`: what changes, as server-sent events."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+
+from access_policy.application.live.messages import Audience, EndReason
+from access_policy.application.live.subjects import Kind
+from access_policy.application.ports.identity import Identity, TokenRefused, VerifierUnavailable
+from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
+from access_policy.entrypoints.http.dependencies import Process, container_of
+from access_policy.entrypoints.http.event_stream import EventStream, Objection
+from access_policy.entrypoints.http.problems import ApiProblem
+from access_policy.entrypoints.http.responses import Responses
+
+router = APIRouter(tags=["stream"])
+
+STREAMS_MAX = 1_000  # of one process
+POSITION = r"^[0-9]{1,18}$"
+_EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 503: {}}
+
+
+@router.get(
+    "/stream",
+    operation_id="stream",
+    dependencies=requires(READERS, some_depots=True),
+    status_code=HTTPStatus.OK,
+    response_class=EventStream,
+    responses=_EVENTS,
+)
+async def stream(
+    request: Request,
+    caller: Caller,
+    process: Process,
+    event: Annotated[list[Kind] | None, Query(description="Only these messages [all]")] = None,
+    depot_id: Annotated[str | None, Query(max_length=64)] = None,
+    charger_id: Annotated[str | None, Query(max_length=64)] = None,
+    last_event_id: Annotated[
+        str | None, Query(pattern=POSITION, description="For the first connection of an EventSource")
+    ] = None,
+    last_event_id_header: Annotated[
+        str | None, Header(alias="Last-Event-ID", pattern=POSITION, description="Goes before the query's")
+    ] = None,
+    follow: Annotated[bool, Query(description="False: end after the replay")] = True,
+) -> EventStream:
+    """Follow what changes, until the client leaves.
+
+    Messages: `attempt` (an item of `/v1/access-events`), `mode_change` (of `/v1/mode-changes`), `charger` (of
+    `/v1/chargers`) and `import` (a plan without its rows, for callers who may import). Each shows the thing as it is then;
+    several changes soon after each other become one message. The id is a log position, and a client that connects again with
+    it gets everything that changed meanwhile, some of it perhaps again.
+
+    `ready`: everything so far was sent. `reset`: too much has happened since the id; read everything again. `end`: the
+    service ends the stream, with its `reason`: `slow-reader` (more waited than the service keeps), `shutting-down`,
+    `signed-out`, `permissions-changed` or `unavailable`. A comment every 15 seconds shows that the stream is alive.
+    """
+    if process.live.clients >= STREAMS_MAX:
+        detail = "This process serves as many streams as it can; try again in a moment, or close other streams."
+        raise ApiProblem(HTTPStatus.SERVICE_UNAVAILABLE, "too-many-streams", detail, headers={"Retry-After": "15"})
+    audience = Audience(
+        tenant_id=caller.tenant_id,
+        depots=caller.depots,
+        sees_imports=caller.role in OPERATORS,
+        kinds=frozenset(event or Kind),
+        depot_id=depot_id,
+        charger_id=charger_id,
+    )
+    sent = last_event_id if last_event_id_header is None else last_event_id_header
+    after = None if sent is None else int(sent)
+    return EventStream(process.live, audience, after, _objection(request, caller), follow=follow)
+
+
+def _objection(request: Request, caller: Identity) -> Objection:
+    """Raises `StoreUnavailable`."""
+    container, presented = container_of(request), request.state.presented
+
+    async def objection() -> EndReason | None:
+        try:
+            now = await container.identity.accepted().verify(presented, is_use=False)
+        except TokenRefused:
+            return EndReason.SIGNED_OUT
+        except VerifierUnavailable:
+            return None
+        if container.deciding.view().is_erased(caller.tenant_id):
+            return EndReason.SIGNED_OUT
+        return None if now == caller else EndReason.PERMISSIONS_CHANGED
+
+    return objection

@@ -1,0 +1,92 @@
+"""The JSON of the live stream's messages: the same as the items of the API's lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from pydantic import BaseModel
+
+from access_policy.application.live.messages import Rendered
+from access_policy.application.live.subjects import Kind, Subject
+from access_policy.application.ports.views import Row
+from access_policy.application.registry_import.errors import ImportPlanUnknown
+from access_policy.application.turns import in_turns
+from access_policy.container import Container
+from access_policy.domain.ids import ChargerKey, TenantId
+from access_policy.entrypoints.http.v1.access_event_models import AccessEvent
+from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
+from access_policy.entrypoints.http.v1.mode_changes import ModeChange
+from access_policy.entrypoints.http.v1.registry_imports import import_head
+
+ROWS_AT_A_TIME: Final = 50
+CHARGERS_AT_A_TIME: Final = 20  # each with its timeline
+
+Messages = dict[Subject, Rendered]
+
+
+class StreamMessages:
+    """Implements `Rendering`."""
+
+    def __init__(self, container: Container, connected: Callable[[ChargerKey, Row], bool]) -> None:
+        c = container
+        self._views = c.read_side.views()
+        self._chargers = ChargerReader(
+            self._views, c.deciding.policies(), c.deciding.view(), c.deciding.profiles(), c.clock(), connected
+        )
+        self._imports = c.commands.registry_imports()
+
+    async def render(self, tenant_id: TenantId, subjects: Sequence[Subject]) -> Messages:
+        by_kind: defaultdict[Kind, list[Subject]] = defaultdict(list)
+        for subject in subjects:
+            by_kind[subject.kind].append(subject)
+        found: Messages = {}
+        for kind, of_kind in by_kind.items():
+            match kind:
+                case Kind.ATTEMPT:
+                    found |= await self._attempts(tenant_id, of_kind)
+                case Kind.MODE_CHANGE:
+                    found |= await self._mode_changes(tenant_id, of_kind)
+                case Kind.CHARGER:
+                    found |= await self._charger_states(tenant_id, of_kind)
+                case Kind.IMPORT:
+                    found |= await self._import_progress(tenant_id, of_kind)
+        return found
+
+    async def _attempts(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        rows = await self._views.attempts_of(tenant_id, {each.id for each in subjects})
+        return {
+            Subject(Kind.ATTEMPT, row["attempt_id"]): _rendered(AccessEvent.of(row), row)
+            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+        }
+
+    async def _mode_changes(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        rows = await self._views.mode_changes_of(tenant_id, {(each.id, each.generation) for each in subjects})
+        return {
+            Subject(Kind.MODE_CHANGE, row["charger_id"], row["generation"]): _rendered(ModeChange.of(row), row)
+            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+        }
+
+    async def _charger_states(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        rows = await self._views.chargers_of(tenant_id, {each.id for each in subjects})
+        found: Messages = {}
+        async for row in in_turns(rows, at_a_time=CHARGERS_AT_A_TIME):
+            if (status := await self._chargers.status(tenant_id, row)) is not None:
+                found[Subject(Kind.CHARGER, row["charger_id"])] = _rendered(status, row)
+        return found
+
+    async def _import_progress(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        """Events may be caused by something else than an import; their cause is then no plan."""
+        found: Messages = {}
+        for subject in subjects:
+            try:
+                record = await self._imports.find(tenant_id, subject.id)
+            except ImportPlanUnknown:
+                continue
+            found[subject] = Rendered(import_head(record).model_dump_json(by_alias=True).encode())
+        return found
+
+
+def _rendered(model: BaseModel, row: Row) -> Rendered:
+    return Rendered(model.model_dump_json(by_alias=True).encode(), row["depot_id"], row["charger_id"])

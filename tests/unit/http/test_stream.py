@@ -1,0 +1,228 @@
+"""`/v1/stream` over ASGI: the messages, the parameters, and the end of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.http import event_stream
+from access_policy.entrypoints.http.browsers import SESSION
+from tests.support.http_api import HttpApi
+from tests.unit.http.conftest import RFID
+from tests.unit.http.test_console_sessions import forward, sign_in
+
+DEADLINE_S = 10.0
+DECISION = {"charger_id": "bay-1", "identifier": RFID}
+
+
+class Stream:
+    """A stream that is open. `text` is what has come so far."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.is_over = False
+        self.leave = asyncio.Event()
+        self._news = asyncio.Condition()
+
+    async def take(self, message: Mapping[str, Any]) -> None:
+        async with self._news:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            else:
+                self.text += message["body"].decode()
+                self.is_over = not message.get("more_body", False)
+            self._news.notify_all()
+
+    async def until(self, part: str) -> str:
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: part in self.text)
+        return self.text
+
+    async def until_over(self) -> str:
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: self.is_over)
+        return self.text
+
+
+@asynccontextmanager
+async def opened(api: HttpApi, query: str = "", headers: Mapping[str, str] | None = None) -> AsyncIterator[Stream]:
+    """Over ASGI itself, because httpx's transport waits for the end of a response."""
+    stream = Stream()
+    sent = headers if headers is not None else {"Authorization": f"Bearer {api.token()}"}
+
+    async def receive() -> dict[str, Any]:
+        if not asked:
+            asked.append(True)
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await stream.leave.wait()
+        return {"type": "http.disconnect"}
+
+    asked: list[bool] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/v1/stream",
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("api", 80),
+    }
+    serving = asyncio.create_task(api.app(scope, receive, stream.take))
+    try:
+        yield stream
+    finally:
+        stream.leave.set()
+        await asyncio.wait_for(serving, DEADLINE_S)
+
+
+def messages(text: str) -> list[tuple[str, Any]]:
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n")]
+    return [(each["event"], json.loads(each["data"])) for each in blocks if "event" in each]
+
+
+async def test_attempt_is_sent_as_the_list_shows_it(api: HttpApi) -> None:
+    async with opened(api) as stream:
+        await stream.until("event: ready")
+        await api.done("POST", "/v1/access-decisions", DECISION)
+        await api.settled()
+        text = await stream.until("event: attempt")
+
+    listed = (await api.get("/v1/access-events")).json()["items"][0]
+    assert stream.status == 200
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert stream.headers["cache-control"] == "no-store"
+    assert dict(messages(text))["attempt"] == listed
+    assert RFID["value"] not in text
+
+
+async def test_charger_that_is_changed_is_sent_as_the_list_shows_it(api: HttpApi) -> None:
+    async with opened(api, "event=charger") as stream:
+        await stream.until("event: ready")
+        await api.done("POST", "/v1/chargers/bay-1/overrides", {"mode": "freevend", "for": "PT1H", "reason": "visit"})
+        text = await stream.until("event: charger")
+
+    (listed,) = (await api.get("/v1/chargers")).json()["items"]
+    assert dict(messages(text))["charger"] == listed
+
+
+async def test_import_is_sent_to_operators_and_not_to_viewers(api: HttpApi) -> None:
+    viewer = {"Authorization": f"Bearer {api.token(Role.VIEWER)}"}
+    async with opened(api) as stream, opened(api, headers=viewer) as other:
+        await stream.until("event: ready")
+        await other.until("event: ready")
+        plan = await api.send(
+            "POST",
+            "/v1/registry/imports",
+            content=b"vehicle_id,name,access_class\nbus-9,Bus 9,own\n",
+            headers={"Content-Type": "text/csv"},
+        )
+        await api.done("POST", f"/v1/registry/imports/{plan.json()['plan_id']}/apply", {})
+        await api.settled()
+        text = await stream.until('"state":"applied"')
+        await api.done("POST", "/v1/access-decisions", DECISION)
+        await api.settled()
+        await other.until("event: attempt")
+
+    assert dict(messages(text))["import"]["done"] == 1
+    assert "event: import" not in other.text
+
+
+async def test_client_that_connects_again_gets_what_it_missed_by_header_or_query(api: HttpApi) -> None:
+    before = await api.position()
+    attempt = (await api.done("POST", "/v1/access-decisions", DECISION))["attempt_id"]
+    await api.settled()
+
+    by_query = await api.get(f"/v1/stream?last_event_id={before}&follow=false")
+    by_header = await api.get("/v1/stream?last_event_id=999999&follow=false", headers={"Last-Event-ID": str(before)})
+
+    assert dict(messages(by_query.text))["attempt"]["attempt_id"] == attempt
+    assert by_header.text == by_query.text
+
+
+@pytest.mark.parametrize("query", ["last_event_id=-1", "last_event_id=x", "last_event_id=", "event=vehicle"])
+async def test_parameter_that_is_not_valid_is_refused(api: HttpApi, query: str) -> None:
+    assert (await api.get(f"/v1/stream?{query}")).status_code == 422
+
+
+async def test_idle_stream_shows_that_it_is_alive_and_moves_the_position_on(
+    api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.01)
+
+    async with opened(api, "event=import") as stream:
+        await stream.until("event: ready")
+        position = await api.position()
+        await api.done("POST", "/v1/access-decisions", DECISION)
+        await api.settled()
+        text = await stream.until(f": heartbeat\nid: {await api.position()}\n\n")
+
+    assert await api.position() > position
+    assert "event: attempt" not in text
+
+
+async def test_client_that_leaves_is_forgotten(api: HttpApi) -> None:
+    async with opened(api) as stream:
+        await stream.until("event: ready")
+        during = api.process.live.clients
+
+    assert during == 1
+    assert api.process.live.clients == 0
+
+
+async def test_stream_ends_when_the_session_is_ended(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "CHECKED_EVERY_S", 0.01)
+    await sign_in(api)
+    cookie = {"Cookie": f"{SESSION}={api.client.cookies[SESSION]}"}
+
+    async with opened(api, headers=cookie) as stream:
+        await stream.until("event: ready")
+        await api.client.post("/logout", headers={"Origin": "http://api", "Sec-Fetch-Site": "same-origin"})
+        text = await stream.until_over()
+
+    assert messages(text)[-1] == ("end", {"reason": "signed-out"})
+
+
+async def test_open_stream_does_not_keep_an_idle_session_alive(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "CHECKED_EVERY_S", 0.01)
+    await sign_in(api)
+    cookie = {"Cookie": f"{SESSION}={api.client.cookies[SESSION]}"}
+    idle = api.container.settings().session_idle_minutes
+
+    async with opened(api, headers=cookie) as stream:
+        await stream.until("event: ready")
+        forward(api, minutes=idle - 1)
+        await asyncio.sleep(0.1)
+        forward(api, minutes=2)
+        text = await stream.until_over()
+
+    assert messages(text)[-1] == ("end", {"reason": "signed-out"})
+
+
+async def test_stream_ends_when_the_service_stops(api: HttpApi) -> None:
+    async with opened(api) as stream:
+        await stream.until("event: ready")
+        await api.process.live.close()
+        text = await stream.until_over()
+
+    assert messages(text)[-1] == ("end", {"reason": "shutting-down"})
+
+
+async def test_more_streams_than_a_process_serves_are_refused(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access_policy.entrypoints.http.v1.stream.STREAMS_MAX", 1)
+
+    async with opened(api) as stream:
+        await stream.until("event: ready")
+        refused = await api.get("/v1/stream?follow=false")
+
+    assert refused.status_code == 503
+    assert refused.json()["type"].endswith("too-many-streams")
