@@ -32,8 +32,12 @@ from access_policy.adapters.records import (
 )
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, migrate
+from access_policy.application.ports.event_store import StreamId
+from access_policy.application.ports.pending_events import PendingEvent
+from tests.support.builders import NOON
 from tests.support.places import Place
 from tests.support.postgres_server import Server, new_database
+from tests.support.stores import happened
 
 MODULES = (
     audit_chains,
@@ -98,6 +102,10 @@ def rows(place: Place, name: str, query: str) -> list[tuple[Any, ...]]:
             return cursor.fetchall() if cursor.description else []
     with closing(sqlite3.connect(place / f"{name}.sqlite")) as file, file:
         return file.execute(query).fetchall()
+
+
+def pending(event: object, stream: str = "acme/records/one") -> PendingEvent:
+    return PendingEvent(stream=StreamId(stream), event=happened(event, at=NOON))
 
 
 def files_holding(place: Place, content: bytes) -> list[str]:

@@ -100,6 +100,10 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.enrolment_stream(tenant, ChargerId(event.charger_id))
     if kind == "identifier_reading":
         return streams.reading_stream(tenant, event.reading_id)
+    if kind == "api_key":
+        return streams.api_key_stream(tenant, event.key_id)
+    if kind == "webhook":
+        return streams.webhook_stream(tenant, event.webhook_id)
     if kind == "tenant":
         return streams.tenant_stream(tenant)
     if kind == "tenant_erasure":

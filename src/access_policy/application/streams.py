@@ -75,6 +75,14 @@ def reading_stream(tenant_id: TenantId, reading_id: str) -> StreamId:
     return StreamId(f"{tenant_id}/identifier_reading/{reading_id}")
 
 
+def api_key_stream(tenant_id: TenantId, key_id: str) -> StreamId:
+    return StreamId(f"{tenant_id}/api_key/{key_id}")
+
+
+def webhook_stream(tenant_id: TenantId, webhook_id: str) -> StreamId:
+    return StreamId(f"{tenant_id}/webhook/{webhook_id}")
+
+
 def notice_stream(tenant_id: TenantId, kind: str, subject_id: str, about: datetime) -> StreamId:
     """The notice of this kind about the subject at the instant."""
     return StreamId(f"{tenant_id}/{kind}/{subject_id}/{about.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")

@@ -134,8 +134,8 @@ class Commands(containers.DeclarativeContainer):
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
 
     # --- API keys ----------------------------------------------------------------------------------------------------
-    create_api_key = providers.Singleton(CreateApiKeyHandler, records.api_keys, depots, clock)
-    revoke_api_key = providers.Singleton(RevokeApiKeyHandler, records.api_keys, clock)
+    create_api_key = providers.Singleton(CreateApiKeyHandler, records.api_keys, records.api_key_changes, depots, clock)
+    revoke_api_key = providers.Singleton(RevokeApiKeyHandler, records.api_keys, records.api_key_changes, clock)
 
     # --- charging ----------------------------------------------------------------------------------------------------
     end_session = providers.Singleton(

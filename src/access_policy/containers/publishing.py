@@ -70,12 +70,14 @@ class Publishing(containers.DeclarativeContainer):
         subscriptions,
         sender,
         lease,
+        records.webhook_changes,
         clock,
         holder=providers.Callable(relay_name, settings.provided.instance),
     )
     registrations = providers.Singleton(
         WebhookRegistrations,
         records.webhooks,
+        records.webhook_changes,
         records.webhook_queue,
         sender,
         stores.store,

@@ -21,6 +21,7 @@ from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
 from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.adapters.secrets.remembered_credentials import RememberedCredentials
+from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.settings import Settings
 
 
@@ -42,6 +43,7 @@ class Records(containers.DeclarativeContainer):
     credentials = providers.Singleton(RememberedCredentials, stored_credentials)
     idempotency = providers.Resource(SqlIdempotencyRecords, location.call("idempotency"), keys.vault)
     api_keys = providers.Resource(SqlApiKeys, location.call("api_keys"))
+    api_key_changes = providers.Singleton(RecordChanges, api_keys.provided.pending, stores.store)
     console_sessions = providers.Resource(SqlConsoleSessions, location.call("console_sessions"), keys.vault)
     login_links = providers.Resource(SqlLoginLinks, location.call("login_links"))
     import_plans = providers.Resource(SqlImportPlans, location.call("import_plans"), keys.vault)
@@ -50,4 +52,5 @@ class Records(containers.DeclarativeContainer):
     intake = providers.Resource(SqlIntakeRecords, location.call("intake"))
     audit_chains = providers.Resource(SqlAuditChains, location.call("audit"))
     webhooks = providers.Resource(SqlWebhooks, location.call("webhooks"), keys.vault)
+    webhook_changes = providers.Singleton(RecordChanges, webhooks.provided.pending, stores.store)
     webhook_queue = providers.Resource(SqlWebhookQueue, location.call("webhooks"))

@@ -14,10 +14,11 @@ from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.webhooks import RETRIED_FOR, Attempt, Delivery, DeliveryState, Message
 from access_policy.domain.ids import TenantId
+from access_policy.domain.webhooks.events import WebhookCreated, WebhookRemoved, settings_of
 from access_policy.domain.webhooks.webhook import SigningSecret, Webhook
 from tests.support.builders import NOON
 from tests.support.places import Place
-from tests.support.records import files_holding, inside, rows
+from tests.support.records import files_holding, inside, pending, rows
 from tests.support.stores import TEST_KEY
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
@@ -34,6 +35,8 @@ WEBHOOK = Webhook(
     since=7,
     created_at=NOON,
 )
+CREATED = pending(WebhookCreated(webhook_id="hook", settings=settings_of(WEBHOOK), created_at=NOON))
+REMOVED = pending(WebhookRemoved(webhook_id="hook", settings=settings_of(WEBHOOK), removed_at=NOON))
 
 
 def message(event_id: str, aggregate: str = "a", key: Any = KEY) -> Message:
@@ -59,7 +62,7 @@ async def due(queue: SqlWebhookQueue, **how: Any) -> list[str]:
 async def test_webhooks_when_opened_again_are_as_they_were_put(records_location: Place) -> None:
     where = inside(records_location, "webhooks")
     first = SqlWebhooks(where, TEST_KEY)
-    assert await first.put(WEBHOOK, expected=0)
+    assert await first.put(WEBHOOK, expected=0, event=CREATED)
     await first.close()
     again = SqlWebhooks(where, TEST_KEY)
 
@@ -74,11 +77,12 @@ async def test_webhooks_put_with_another_version_than_expected_change_nothing(re
     webhooks = SqlWebhooks(inside(records_location, "webhooks"), TEST_KEY)
     changed = replace(WEBHOOK, name="Day shift", version=2)
 
-    assert not await webhooks.put(changed, expected=1)
-    assert await webhooks.put(WEBHOOK, expected=0)
-    assert not await webhooks.put(changed, expected=0)
-    assert await webhooks.put(changed, expected=1)
+    assert not await webhooks.put(changed, expected=1, event=CREATED)
+    assert await webhooks.put(WEBHOOK, expected=0, event=CREATED)
+    assert not await webhooks.put(changed, expected=0, event=CREATED)
+    assert await webhooks.put(changed, expected=1, event=CREATED)
     assert await webhooks.find(ACME, "hook") == changed
+    assert len(await webhooks.pending.oldest(10)) == 2, "refused changes have no event"
     await webhooks.close()
 
 
@@ -87,7 +91,7 @@ async def test_webhooks_at_rest_show_neither_secret_nor_url_and_need_the_install
 ) -> None:
     where = inside(records_location, "webhooks")
     webhooks = SqlWebhooks(where, TEST_KEY)
-    await webhooks.put(WEBHOOK, expected=0)
+    await webhooks.put(WEBHOOK, expected=0, event=CREATED)
 
     assert files_holding(records_location, b"MfKQ9r8GKYqrTwjU") == []
     assert files_holding(records_location, b"token-4711") == []
@@ -104,14 +108,16 @@ async def test_webhook_removed_leaves_no_row_of_its_own_and_those_of_others(
     webhooks = SqlWebhooks(inside(records_location, "webhooks"), TEST_KEY)
     others = replace(WEBHOOK, tenant_id=OTHER)
     for each in (WEBHOOK, others):
-        await webhooks.put(each, expected=0)
+        await webhooks.put(each, expected=0, event=CREATED)
         await queue.enqueue(message("e-1", key=each.key), now=NOON)
 
-    await webhooks.remove(KEY)
+    for _ in range(2):
+        await webhooks.remove(KEY, event=REMOVED)
 
     assert await webhooks.all() == [others]
     left = rows(records_location, "webhooks", "SELECT tenant_id FROM webhook_delivery")
     assert left == [("other",)]
+    assert [each.event for each in await webhooks.pending.oldest(10)] == [CREATED.event, CREATED.event, REMOVED.event]
     await webhooks.close()
 
 

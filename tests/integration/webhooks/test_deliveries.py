@@ -21,17 +21,20 @@ from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
 from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.adapters.webhooks.sender import HttpsWebhookSender
+from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.application.ports.event_bus import Entry, PublishStatus
 from access_policy.application.ports.webhooks import Delivery, DeliveryState
 from access_policy.application.webhooks.deliveries import WebhookDeliveries
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from access_policy.application.webhooks.timings import WebhookTimings
 from access_policy.domain.ids import TenantId
+from access_policy.domain.webhooks.events import WebhookCreated, WebhookSecretRotated, settings_of
 from access_policy.domain.webhooks.webhook import SigningSecret, Webhook
 from tests.integration.webhooks.conftest import Trust
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
-from tests.support.stores import TEST_KEY
+from tests.support.records import pending
+from tests.support.stores import TEST_KEY, inline_memory_store
 from tests.support.webhook_receiver import Received, WebhookReceiver, status, webhook_receiver
 
 ACME = TenantId("acme")
@@ -56,11 +59,19 @@ class Hooks:
     def __init__(self, directory: Path, sender: HttpsWebhookSender, timings: WebhookTimings = QUICK) -> None:
         self.clock = SettableClock(NOON)
         self.bus = InProcessBus()
+        self.store = inline_memory_store()
         self.webhooks = SqlWebhooks(directory / "webhooks.sqlite", TEST_KEY)
         self.queue = SqlWebhookQueue(directory / "webhooks.sqlite")
         self.subscriptions = WebhookSubscriptions(self.webhooks, self.queue, self.bus, self.clock, timings)
         self.deliveries = WebhookDeliveries(
-            self.webhooks, self.queue, self.subscriptions, sender, MemoryRelayPositions(), self.clock, timings=timings
+            self.webhooks,
+            self.queue,
+            self.subscriptions,
+            sender,
+            MemoryRelayPositions(),
+            RecordChanges(self.webhooks.pending, self.store),
+            self.clock,
+            timings=timings,
         )
 
     async def add(self, webhook_id: str, url: str, **changes: Any) -> Webhook:
@@ -75,7 +86,8 @@ class Hooks:
             created_at=NOON,
         )
         webhook = replace(webhook, **changes)
-        assert await self.webhooks.put(webhook, expected=0)
+        created = WebhookCreated(webhook_id=webhook_id, settings=settings_of(webhook), created_at=NOON)
+        assert await self.webhooks.put(webhook, expected=0, event=pending(created))
         await self.subscriptions.follow()
         return webhook
 
@@ -108,6 +120,7 @@ async def hooks(directory: Path, sender: HttpsWebhookSender, timings: WebhookTim
             await running
         await made.queue.close()
         await made.webhooks.close()
+        await made.store.close()
 
 
 @pytest.fixture
@@ -126,7 +139,9 @@ async def test_delivery_is_signed_by_the_standard_with_the_current_and_the_old_s
     here.clock.set(datetime.now(UTC))  # the verifier compares with the real time
     webhook = await here.add("hook", receiver.url())
     new = "whsec_" + "bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ="
-    await here.webhooks.put(webhook.rotated(new, now=here.clock.now()), expected=1)
+    rotated = webhook.rotated(new, command="rotate", now=here.clock.now())
+    event = WebhookSecretRotated(webhook_id="hook", rotated_at=here.clock.now(), old_secret_until=here.clock.now())
+    await here.webhooks.put(rotated, expected=1, event=pending(event))
     await here.subscriptions.follow()
 
     await here.happens(entry(1, "a"))

@@ -16,6 +16,7 @@ from access_policy.domain.access_mode import (
     OnStoreOutage,
     OnWindowStart,
 )
+from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
@@ -45,6 +46,7 @@ from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
+from access_policy.domain.webhooks import events as webhooks
 
 BAY, DEPOT, TENANT = ChargerId("bay-1"), DepotId("north"), TenantId("acme")
 CHARGE_POINT, VEHICLE, AGREEMENT = ChargePointId("CP-0001"), VehicleId("van-7"), AgreementId("agr-1")
@@ -54,6 +56,16 @@ START = datetime(2026, 7, 1, 16, 0, 0, 123456, tzinfo=UTC)
 END = datetime(2026, 7, 2, 4, 0, tzinfo=UTC)
 REF = IdentifierRef(IdentifierKind.RFID, "0123456789abcdef0123456789abcdef", "…E5F6")
 CAUSE = Cause(CauseKind.RULE, "rule-1", "Nächte")
+KEY_ID, HOOK_ID = "00112233445566aa", "00112233445566bb"
+GRANT = api_keys.ApiKeyGrant(name="Yard display", role="viewer", depots=(DEPOT,), expires_at=END)
+HOOK_SETTINGS = webhooks.WebhookSettings(
+    name="Night shift",
+    receiver="https://hooks.example:8443",
+    pattern='{"detail-type":["AccessDenied"]}',
+    preset="denied_vehicle",
+    enabled=False,
+    disabled_because="the receiver answered 410 Gone",
+)
 
 ENVELOPE = Envelope(
     event_id="00112233445566778899aabbccddeeff",
@@ -366,4 +378,10 @@ SAMPLES: tuple[object, ...] = (
     registry.VehicleReinstated(vehicle_id=VEHICLE, reason="paid"),
     registry.VehicleRemoved(vehicle_id=VEHICLE),
     registry.VehicleSuspended(vehicle_id=VEHICLE, reason="unpaid"),
+    api_keys.ApiKeyCreated(key_id=KEY_ID, grant=GRANT, created_at=START),
+    api_keys.ApiKeyRevoked(key_id=KEY_ID, grant=GRANT, revoked_at=START),
+    webhooks.WebhookChanged(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, url_changed=True, changed_at=START),
+    webhooks.WebhookCreated(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, created_at=START),
+    webhooks.WebhookRemoved(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, removed_at=START),
+    webhooks.WebhookSecretRotated(webhook_id=HOOK_ID, rotated_at=START, old_secret_until=END),
 )

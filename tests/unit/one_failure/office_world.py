@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.application.commands import create_api_key, revoke_api_key
 from access_policy.application.context import Context
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.api_keys import ApiKey
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_intake import IntakeResult, Standing
+from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.incoming_events import IncomingEvent
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.application.ports.secrets import Holder
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
@@ -152,17 +155,39 @@ class KeptIntake:
 
 
 @dataclass
+class KeptEvents:
+    """Pending events of changed records."""
+
+    kept: list[PendingEvent] = field(default_factory=list)
+    added: int = 0
+
+    def add(self, event: PendingEvent | None) -> None:
+        if event is not None:
+            self.added += 1
+            self.kept.append(dataclasses.replace(event, number=self.added))
+
+    async def oldest(self, limit: int, stream: StreamId | None = None) -> list[PendingEvent]:
+        return [each for each in self.kept if stream in (None, each.stream)][:limit]
+
+    async def forget(self, number: int) -> None:
+        self.kept = [each for each in self.kept if each.number != number]
+
+
+@dataclass
 class KeptApiKeys:
     kept: dict[str, ApiKey] = field(default_factory=dict)
+    pending: KeptEvents = field(default_factory=KeptEvents)
 
-    async def put(self, key: ApiKey, digest: str) -> None:
+    async def put(self, key: ApiKey, digest: str, *, event: PendingEvent | None) -> None:
         self.kept[key.key_id] = key
+        self.pending.add(event)
 
     async def find(self, key_id: str) -> tuple[ApiKey, str] | None:
         return (self.kept[key_id], "") if key_id in self.kept else None
 
-    async def revoke(self, key_id: str, *, by: ActorId, at: datetime) -> None:
+    async def revoke(self, key_id: str, *, by: ActorId, at: datetime, event: PendingEvent) -> None:
         if self.kept[key_id].revoked_at is None:
+            self.pending.add(event)
             self.kept[key_id] = dataclasses.replace(self.kept[key_id], revoked_by=by, revoked_at=at)
 
 
@@ -176,6 +201,7 @@ class OfficeWorld:
         self.unknown, self.plans, self.intake_records = KeptIdentifiers(), KeptPlans(), KeptIntake()
         self.api_keys = KeptApiKeys()
         api_keys = faults.around("api keys", self.api_keys)
+        changes = RecordChanges(faults.around("events of api keys", self.api_keys.pending), store)
         vault, passwords = faults.around("vault", self.vault), faults.around("credentials", self.passwords)
         unknown, plans = faults.around("unknown", self.unknown), faults.around("plans", self.plans)
         self.office = office = Office(
@@ -188,8 +214,8 @@ class OfficeWorld:
         )
         clock, registries = office.clock, office.registries
         office.handlers |= {
-            create_api_key.CreateApiKey: create_api_key.CreateApiKeyHandler(api_keys, office.depots, clock),
-            revoke_api_key.RevokeApiKey: revoke_api_key.RevokeApiKeyHandler(api_keys, clock),
+            create_api_key.CreateApiKey: create_api_key.CreateApiKeyHandler(api_keys, changes, office.depots, clock),
+            revoke_api_key.RevokeApiKey: revoke_api_key.RevokeApiKeyHandler(api_keys, changes, clock),
         }
         applier = PlanApplier(registries, store, plans, vault, clock, batch_events=2)
         self.imports = RegistryImports(registries, plans, pseudonyms(), applier, clock)
@@ -227,6 +253,7 @@ class OfficeWorld:
             "plans": {each: dataclasses.asdict(record) for each, (record, _) in self.plans.kept.items()},
             "rows kept": sorted(each for each, (_, plan) in self.plans.kept.items() if plan is not None),
             "API keys": {each: dataclasses.asdict(key) for each, key in self.api_keys.kept.items()},
+            "events of API keys that are not in the log": len(self.api_keys.pending.kept),
             "intake": self.intake_records.fates,
         }
 

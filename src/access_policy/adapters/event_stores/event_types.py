@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from access_policy.domain.access import events as access
+from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
@@ -15,6 +16,7 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
+from access_policy.domain.webhooks import events as webhooks
 
 EVENT_TYPES: Final[tuple[type, ...]] = (
     access.AccessAllowed,
@@ -30,6 +32,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.TransactionAnnounced,
     access.TransactionEnded,
     access.TransactionOpened,
+    api_keys.ApiKeyCreated,
+    api_keys.ApiKeyRevoked,
     readings.IdentifierValuesShown,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,
@@ -83,4 +87,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     registry.VehicleReinstated,
     registry.VehicleRemoved,
     registry.VehicleSuspended,
+    webhooks.WebhookChanged,
+    webhooks.WebhookCreated,
+    webhooks.WebhookRemoved,
+    webhooks.WebhookSecretRotated,
 )

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Index, MetaData, Row, Table, or_, select, update
 
+from access_policy.adapters.records.pending_events import SqlPendingEvents, add_pending, pending_events_table
 from access_policy.adapters.records.tables import RecordTables, as_text
 from access_policy.adapters.sql.databases import TEXT, upsert_into
 from access_policy.application.ports.api_keys import ApiKey
 from access_policy.application.ports.identity import Role
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.domain.ids import ActorId, DepotId, TenantId
 
 USED_EVERY: Final = timedelta(minutes=1)
@@ -36,21 +38,25 @@ _KEYS = Table(
     Column("revoked_by", TEXT),
     Index("ix_api_key_tenant", "tenant_id", "created_at"),
 )
+_PENDING = pending_events_table(METADATA, "api_key")
 
 
 class SqlApiKeys:
-    """Implements `ApiKeys`."""
+    """Implements `ApiKeys`. `pending` are the events of its changes."""
 
     def __init__(self, where: Path | str) -> None:
         self._tables = RecordTables(where, METADATA)
+        self.pending = SqlPendingEvents(self._tables, _PENDING)
 
-    async def put(self, key: ApiKey, digest: str) -> None:
+    async def put(self, key: ApiKey, digest: str, *, event: PendingEvent | None) -> None:
         row = {**_row(key), "digest": digest}
 
         def write(connection: Connection) -> None:
             put = upsert_into(_KEYS, connection.dialect).values(row)
             same = _KEYS.c.tenant_id == key.tenant_id
-            connection.execute(put.on_conflict_do_update(index_elements=["key_id"], set_=row, where=same))
+            put = put.on_conflict_do_update(index_elements=["key_id"], set_=row, where=same)
+            if connection.execute(put.returning(_KEYS.c.key_id)).first() is not None:
+                add_pending(connection, _PENDING, event)
 
         await self._tables.write(write)
 
@@ -64,10 +70,15 @@ class SqlApiKeys:
         asked = of_it.order_by(_KEYS.c.created_at.desc(), _KEYS.c.key_id)
         return [_key(row) for row in await self._tables.read(lambda connection: connection.execute(asked).all())]
 
-    async def revoke(self, key_id: str, *, by: ActorId, at: datetime) -> None:
+    async def revoke(self, key_id: str, *, by: ActorId, at: datetime, event: PendingEvent) -> None:
         first = (_KEYS.c.key_id == key_id) & _KEYS.c.revoked_at.is_(None)
         ended = update(_KEYS).where(first).values(revoked_at=as_text(at), revoked_by=by)
-        await self._tables.write(lambda connection: connection.execute(ended))
+
+        def write(connection: Connection) -> None:
+            if connection.execute(ended).rowcount:
+                add_pending(connection, _PENDING, event)
+
+        await self._tables.write(write)
 
     async def used(self, last_uses: Mapping[str, datetime]) -> None:
         def write(connection: Connection) -> None:

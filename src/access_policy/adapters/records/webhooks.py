@@ -25,10 +25,12 @@ from sqlalchemy import (
     update,
 )
 
+from access_policy.adapters.records.pending_events import SqlPendingEvents, add_pending, pending_events_table
 from access_policy.adapters.records.tables import RecordTables, only_one
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.sql.databases import TEXT
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.application.ports.webhooks import WebhookKey
 from access_policy.domain.ids import TenantId
 from access_policy.domain.webhooks.webhook import Webhook
@@ -65,15 +67,17 @@ DELIVERIES = Table(
     Index("webhook_delivery_of_aggregate", "tenant_id", "webhook_id", "aggregate", "state", "number"),
     sqlite_autoincrement=True,  # a number is never used again
 )
+_PENDING = pending_events_table(METADATA, "webhook")
 
 
 class SqlWebhooks:
-    """Implements `Webhooks`."""
+    """Implements `Webhooks`. `pending` are the events of its changes."""
 
     def __init__(self, where: Path | str, master_key: bytes) -> None:
         self._cipher = AESGCM(derived_key(master_key, "webhooks"))
         self._tables = RecordTables(where, METADATA)
         self._webhooks = msgspec.json.Decoder(Webhook)
+        self.pending = SqlPendingEvents(self._tables, _PENDING)
 
     async def all(self) -> list[Webhook]:
         asked = select(_WEBHOOKS).order_by(_WEBHOOKS.c.tenant_id, _WEBHOOKS.c.webhook_id)
@@ -90,7 +94,7 @@ class SqlWebhooks:
         row = await self._tables.read(lambda connection: connection.execute(asked).first())
         return None if row is None else self._opened(row)
 
-    async def put(self, webhook: Webhook, *, expected: int) -> bool:
+    async def put(self, webhook: Webhook, *, expected: int, event: PendingEvent) -> bool:
         row = {"version": webhook.version, "sealed": self._sealed(webhook)}
         tenant_id, webhook_id = webhook.key
         this = (_WEBHOOKS.c.tenant_id == tenant_id, _WEBHOOKS.c.webhook_id == webhook_id)
@@ -104,14 +108,19 @@ class SqlWebhooks:
                 connection.execute(insert(_WEBHOOKS).values(tenant_id=tenant_id, webhook_id=webhook_id, **row))
             else:
                 connection.execute(update(_WEBHOOKS).where(*this).values(**row))
+            add_pending(connection, _PENDING, event)
             return True
 
         return await self._tables.write(write)
 
-    async def remove(self, key: WebhookKey) -> None:
+    async def remove(self, key: WebhookKey, *, event: PendingEvent) -> None:
         def write(connection: Connection) -> None:
-            for table in (_WEBHOOKS, DELIVERIES):
+            removed = [
                 connection.execute(delete(table).where(table.c.tenant_id == key[0], table.c.webhook_id == key[1]))
+                for table in (_WEBHOOKS, DELIVERIES)
+            ]
+            if removed[0].rowcount:
+                add_pending(connection, _PENDING, event)
 
         await self._tables.write(write)
         await self._tables.wipe(_WEBHOOKS)

@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.api_key_secrets import digest_of, new_api_key
+from access_policy.application.audit.record_changes import RecordChanges, pending_event
 from access_policy.application.context import Context
 from access_policy.application.ports.api_keys import ApiKey, ApiKeys
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import DepotScope, Role
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.application.repositories.depots import Depots
+from access_policy.application.streams import api_key_stream
+from access_policy.domain.api_keys.events import ApiKeyCreated, ApiKeyGrant
 from access_policy.domain.errors import Invalid
 from access_policy.domain.ids import checked_name
 
@@ -50,14 +54,32 @@ class CreatedApiKey:
 @dataclass(frozen=True, slots=True)
 class CreateApiKeyHandler:
     keys: ApiKeys
+    changes: RecordChanges
     depots: Depots
     clock: Clock
 
     async def __call__(self, context: Context, command: CreateApiKey) -> CreatedApiKey:
-        """Raises `ApiKeyInvalid`, `InvalidName`, `StoreUnavailable`."""
+        """A repetition of the command gives the key of its first run another text. Raises `ApiKeyInvalid`, `InvalidName`,
+        `StoreUnavailable`."""
+        key_id = context.created_id("api-key")
+        stream = api_key_stream(context.tenant_id, key_id)
+        known = await self.keys.find(key_id)
+        created: PendingEvent | None = None
+        if known is not None and known[0].tenant_id == context.tenant_id:
+            key = known[0]
+        else:
+            key = await self._new(context, key_id, command)
+            event = ApiKeyCreated(key_id=key_id, grant=grant_of(key), created_at=key.created_at)
+            created = pending_event(context, stream, event, now=key.created_at)
+        text = new_api_key(key_id)
+        await self.keys.put(key, digest_of(text), event=created)
+        await self.changes.append(stream)
+        return CreatedApiKey(key, text)
+
+    async def _new(self, context: Context, key_id: str, command: CreateApiKey) -> ApiKey:
         now = self.clock.now()
         key = ApiKey(
-            key_id=context.created_id("api-key"),
+            key_id=key_id,
             tenant_id=context.tenant_id,
             name=checked_name(command.name),
             role=command.role,
@@ -70,9 +92,16 @@ class CreateApiKeyHandler:
         for depot_id in sorted(command.depots or ()):
             if await self.depots.find(context.tenant_id, depot_id) is None:
                 raise ApiKeyInvalid(f"There is no depot {depot_id}; name depots of this tenant.", pointer="/depot_ids")
-        text = new_api_key(key.key_id)
-        await self.keys.put(key, digest_of(text))
-        return CreatedApiKey(key, text)
+        return key
+
+
+def grant_of(key: ApiKey) -> ApiKeyGrant:
+    return ApiKeyGrant(
+        name=key.name,
+        role=key.role.value,
+        depots=None if key.depots is None else tuple(sorted(key.depots)),
+        expires_at=key.expires_at,
+    )
 
 
 def _must_be_possible(key: ApiKey, caller_depots: DepotScope) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from access_policy.application.ports.identity import DepotScope, Role
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.domain.ids import ActorId, TenantId
 
 
@@ -38,8 +39,9 @@ class ApiKey:
 class ApiKeys(Protocol):
     """The keys by the SHA-256 of their text, never the text. All methods raise `StoreUnavailable`."""
 
-    async def put(self, key: ApiKey, digest: str) -> None:
-        """Add the key. A key of the same id is replaced: its command runs again because the answer was lost."""
+    async def put(self, key: ApiKey, digest: str, *, event: PendingEvent | None) -> None:
+        """Add the key, and its event to the pending ones, in one transaction. A key of the same id is replaced: its command
+        runs again because the answer was lost, and its event is on record already (None)."""
         ...
 
     async def find(self, key_id: str) -> tuple[ApiKey, str] | None:
@@ -50,8 +52,9 @@ class ApiKeys(Protocol):
         """The newest first."""
         ...
 
-    async def revoke(self, key_id: str, *, by: ActorId, at: datetime) -> None:
-        """From now on no process accepts it. The first revocation counts."""
+    async def revoke(self, key_id: str, *, by: ActorId, at: datetime, event: PendingEvent) -> None:
+        """From now on no process accepts it. The first revocation counts, and only its event becomes a pending one, in the same
+        transaction."""
         ...
 
     async def used(self, last_uses: Mapping[str, datetime]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
+from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.domain.ids import TenantId
 from access_policy.domain.webhooks.webhook import Webhook
 
@@ -77,12 +78,14 @@ class Webhooks(Protocol):
 
     async def find(self, tenant_id: TenantId, webhook_id: str) -> Webhook | None: ...
 
-    async def put(self, webhook: Webhook, *, expected: int) -> bool:
-        """Store the webhook in place of its version `expected` (0: there is none). False, and no change, for another one."""
+    async def put(self, webhook: Webhook, *, expected: int, event: PendingEvent) -> bool:
+        """Store the webhook in place of its version `expected` (0: there is none), and its event among the pending ones, in one
+        transaction. False, and no change, for another version."""
         ...
 
-    async def remove(self, key: WebhookKey) -> None:
-        """Delete the webhook, its queue and its log."""
+    async def remove(self, key: WebhookKey, *, event: PendingEvent) -> None:
+        """Delete the webhook, its queue and its log, and store the event among the pending ones, in one transaction. Without
+        such a webhook nothing changes."""
         ...
 
 

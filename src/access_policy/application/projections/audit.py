@@ -6,33 +6,25 @@ the event itself tells them. Facts that follow from a change (mode application, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
+from access_policy.application.projections.audit_entry import Entry, gone, whole
+from access_policy.application.projections.audit_of_records import of_api_key, of_webhook
 from access_policy.application.projections.audit_words import Words, in_words, values_of
 from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
 from access_policy.domain.access.events import SessionEndedByOperator
 from access_policy.domain.access_mode import Enforcement
+from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit.readings import IdentifierValuesShown
 from access_policy.domain.capability_profiles.profile import CapabilityProfilePut, CapabilityProfileRemoved
 from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
 from access_policy.domain.vehicle_registry import events as registry
+from access_policy.domain.webhooks import events as webhooks
 
 TABLE = "audit_entries"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """`gone`: the thing ends, with all its values. `old` where the event tells it."""
-
-    subject: tuple[str, str]  # kind and id
-    thing: str | None = None
-    new: Words
-    old: Words | None = None
-    gone: bool = False
 
 
 def fold(recorded: Recorded) -> list[RowChange]:
@@ -66,63 +58,72 @@ def fold(recorded: Recorded) -> list[RowChange]:
     ]
 
 
-def _entry(event: Any) -> _Entry:
+def _entry(event: Any) -> Entry:
     match event:
         case (
             depot.DepotRegistered() | depot.DepotAmended() | depot.HolidayCalendarPut() | depot.HolidayCalendarRemoved()
         ):
             return _of_depot(event)
         case CapabilityProfilePut():
-            return _whole("profile", event.name, "", {"definition": in_words(event.definition)})
+            return whole("profile", event.name, "", {"definition": in_words(event.definition)})
         case CapabilityProfileRemoved():
-            return _gone("profile", event.name, "")
+            return gone("profile", event.name, "")
         case IdentifierValuesShown():
             return _reading(event)
         case SessionEndedByOperator():
             new = values_of(event, without=("attempt_id",))
-            return _Entry(subject=("session", event.attempt_id), new=new)
+            return Entry(subject=("session", event.attempt_id), new=new)
+        case api_keys.ApiKeyCreated() | api_keys.ApiKeyRevoked():
+            return of_api_key(event)
+        case (
+            webhooks.WebhookCreated()
+            | webhooks.WebhookChanged()
+            | webhooks.WebhookSecretRotated()
+            | webhooks.WebhookRemoved()
+        ):
+            return of_webhook(event)
         case _ if hasattr(event, "charger_id"):
             return _of_charger(event)
         case _:
             return _of_registry(event)
 
 
-def _of_depot(event: Any) -> _Entry:
+def _of_depot(event: Any) -> Entry:
     depot_id = event.depot_id
     match event:
         case depot.HolidayCalendarPut(calendar=calendar):
-            return _whole("depot", depot_id, f"calendar {calendar.calendar_id}", values_of(calendar))
+            return whole("depot", depot_id, f"calendar {calendar.calendar_id}", values_of(calendar))
         case depot.HolidayCalendarRemoved(calendar_id=calendar_id):
-            return _gone("depot", depot_id, f"calendar {calendar_id}")
+            return gone("depot", depot_id, f"calendar {calendar_id}")
         case _:
-            return _whole("depot", depot_id, "", values_of(event.settings))
+            return whole("depot", depot_id, "", values_of(event.settings))
 
 
-def _of_charger(event: Any) -> _Entry:
+def _of_charger(event: Any) -> Entry:
     charger_id = event.charger_id
     match event:
         case policy.ChargerRegistered() | policy.ChargerAmended():
-            return _whole("charger", charger_id, "", values_of(event.settings))
+            return whole("charger", charger_id, "", values_of(event.settings))
         case policy.ChargerRetired():
-            return _gone("charger", charger_id, "")
+            return gone("charger", charger_id, "")
         case policy.EnforcementChanged(enforcement=enforcement):
             (other,) = set(Enforcement) - {enforcement}
             new: Words = {"enforcement": enforcement.value}
-            return _Entry(subject=("charger", charger_id), new=new, old={"enforcement": other.value})
+            return Entry(subject=("charger", charger_id), new=new, old={"enforcement": other.value})
         case policy.ModeScheduled(rule=rule) | policy.ModeScheduleAmended(rule=rule):
-            return _whole("charger", charger_id, f"rule {rule.rule_id}", values_of(rule))
+            return whole("charger", charger_id, f"rule {rule.rule_id}", values_of(rule))
         case policy.ModeScheduleWithdrawn(rule_id=rule_id):
-            return _gone("charger", charger_id, f"rule {rule_id}")
+            return gone("charger", charger_id, f"rule {rule_id}")
         case policy.ModeExceptionAdded() | policy.ModeCalendarExceptionAdded():
-            return _whole("charger", charger_id, f"exception {event.exception_id}", _without_charger(event))
+            return whole("charger", charger_id, f"exception {event.exception_id}", _without_charger(event))
         case policy.ModeExceptionRemoved(exception_id=exception_id):
-            return _gone("charger", charger_id, f"exception {exception_id}")
+            return gone("charger", charger_id, f"exception {exception_id}")
         case policy.ModeOverridden(override_id=override_id):
-            return _whole("charger", charger_id, f"override {override_id}", _without_charger(event))
+            return whole("charger", charger_id, f"override {override_id}", _without_charger(event))
         case policy.ModeOverrideLifted(override_id=override_id, lifted_at=lifted_at):
-            return _whole("charger", charger_id, f"override {override_id}", {"ends at": in_words(lifted_at)})
+            return whole("charger", charger_id, f"override {override_id}", {"ends at": in_words(lifted_at)})
         case EnrolmentArmed() | EnrolmentCancelled():
-            return _Entry(subject=("charger", charger_id), new=_without_charger(event))
+            return Entry(subject=("charger", charger_id), new=_without_charger(event))
         case _:
             raise TypeError(f"the audit does not fold {type(event).__name__}")
 
@@ -131,42 +132,42 @@ def _without_charger(event: Any) -> Words:
     return values_of(event, without=("charger_id",))
 
 
-def _of_registry(event: Any) -> _Entry:
+def _of_registry(event: Any) -> Entry:
     match event:
         case registry.VehicleRegistered() | registry.VehicleReclassified():
-            return _whole("vehicle", event.vehicle_id, "", values_of(event.description))
+            return whole("vehicle", event.vehicle_id, "", values_of(event.description))
         case registry.VehicleRemoved():
-            return _gone("vehicle", event.vehicle_id, "")
+            return gone("vehicle", event.vehicle_id, "")
         case registry.VehicleIdentifierAdded(identifier=identifier):
-            return _Entry(subject=("vehicle", event.vehicle_id), new=_identifier(identifier.ref))
+            return Entry(subject=("vehicle", event.vehicle_id), new=_identifier(identifier.ref))
         case registry.VehicleIdentifierRemoved(ref=ref):
-            return _Entry(subject=("vehicle", event.vehicle_id), new={}, old=_identifier(ref), gone=True)
+            return Entry(subject=("vehicle", event.vehicle_id), new={}, old=_identifier(ref), gone=True)
         case registry.VehicleSuspended(reason=reason):
             return _suspension(event.vehicle_id, "yes", reason)
         case registry.VehicleReinstated(reason=reason):
             return _suspension(event.vehicle_id, "no", reason)
         case registry.AgreementRecorded(agreement=agreement) | registry.AgreementAmended(agreement=agreement):
-            return _whole("agreement", agreement.agreement_id, "", values_of(agreement))
+            return whole("agreement", agreement.agreement_id, "", values_of(agreement))
         case registry.AgreementEnded(agreement_id=agreement_id, ended_at=ended_at):
             new = {"ended at": in_words(ended_at)}
-            return _Entry(subject=("agreement", agreement_id), new=new, old={"ended at": None})
+            return Entry(subject=("agreement", agreement_id), new=new, old={"ended at": None})
         case registry.RegistryImportApplied():
             new = values_of(event, without=("plan_id", "after_version"))
-            return _Entry(subject=("registry_import", event.plan_id), new=new)
+            return Entry(subject=("registry_import", event.plan_id), new=new)
         case _:
             raise TypeError(f"the audit does not fold {type(event).__name__}")
 
 
-def _suspension(vehicle_id: str, suspended: str, reason: str) -> _Entry:
+def _suspension(vehicle_id: str, suspended: str, reason: str) -> Entry:
     new: Words = {"suspended": suspended, "reason": reason}
-    return _whole("vehicle", vehicle_id, "suspension", new)
+    return whole("vehicle", vehicle_id, "suspension", new)
 
 
 def _identifier(ref: Any) -> Words:
     return {"identifier": f"{ref.kind.value} {ref.masked}"}
 
 
-def _reading(event: IdentifierValuesShown) -> _Entry:
+def _reading(event: IdentifierValuesShown) -> Entry:
     only = event.vehicle_ids[0] if len(event.vehicle_ids) == 1 and not event.pseudonyms else None
     new = {
         "identifier values shown": str(event.values),
@@ -175,19 +176,7 @@ def _reading(event: IdentifierValuesShown) -> _Entry:
         "denied identifiers": in_words(event.pseudonyms),
     }
     subject = ("identifiers", event.shown_in.value) if only is None else ("vehicle", only)
-    return _Entry(subject=subject, new={name: words for name, words in new.items() if words is not None})
-
-
-def _whole(kind: str, subject_id: str, part: str, new: Words) -> _Entry:
-    return _Entry(subject=(kind, subject_id), thing=_thing(kind, subject_id, part), new=new)
-
-
-def _gone(kind: str, subject_id: str, part: str) -> _Entry:
-    return _Entry(subject=(kind, subject_id), thing=_thing(kind, subject_id, part), new={}, gone=True)
-
-
-def _thing(kind: str, subject_id: str, part: str) -> str:
-    return f"{kind}/{subject_id}/{part}"
+    return Entry(subject=subject, new={name: words for name, words in new.items() if words is not None})
 
 
 AUDIT = Projection(
@@ -227,6 +216,12 @@ AUDIT = Projection(
         registry.AgreementAmended,
         registry.AgreementEnded,
         registry.RegistryImportApplied,
+        api_keys.ApiKeyCreated,
+        api_keys.ApiKeyRevoked,
+        webhooks.WebhookCreated,
+        webhooks.WebhookChanged,
+        webhooks.WebhookSecretRotated,
+        webhooks.WebhookRemoved,
     ),
     fold,
 )

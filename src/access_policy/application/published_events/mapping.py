@@ -11,6 +11,7 @@ from typing import Any, Final
 from access_policy.application.published_events import attempts, chargers, registry, shared
 from access_policy.domain.access import events as access
 from access_policy.domain.access_mode import Cause
+from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
@@ -24,6 +25,7 @@ from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.webhooks import events as webhooks
 
 INTERNAL: Final[Mapping[type, str]] = {
     access.DriverInformed: "internal to the display; the API shows it with the attempt",
@@ -31,6 +33,8 @@ INTERNAL: Final[Mapping[type, str]] = {
     access.TransactionAnnounced: "a transaction without a token and without energy; ChargingStarted follows if it gets one",
     access.TransactionEnded: "a transaction without a session; ChargingEnded follows if its start is delivered",
     access.TransactionOpened: "an internal index of transactions by attempt",
+    api_keys.ApiKeyCreated: "for the audit alone",
+    api_keys.ApiKeyRevoked: "for the audit alone",
     claims.ChargePointClaimed: "an internal index across tenants",
     claims.ChargePointReleased: "an internal index across tenants",
     condition.ChargerBooted: "internal to the gateway; the API shows it",
@@ -54,6 +58,10 @@ INTERNAL: Final[Mapping[type, str]] = {
     erasure.TenantErasureBegun: "the installation's own record; nobody may learn of a tenant from the bus of another",
     tenant.TenantAmended: "tenants are the installation's master data",
     tenant.TenantRegistered: "tenants are the installation's master data",
+    webhooks.WebhookChanged: "for the audit alone",
+    webhooks.WebhookCreated: "for the audit alone",
+    webhooks.WebhookRemoved: "for the audit alone",
+    webhooks.WebhookSecretRotated: "for the audit alone",
 }
 
 

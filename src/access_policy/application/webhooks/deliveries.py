@@ -8,14 +8,17 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
-from access_policy.application.context import new_id
+from access_policy.application.audit.record_changes import RecordChanges, pending_event
+from access_policy.application.context import SYSTEM, Context, new_id
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.ports.webhooks import WebhookKey, WebhookQueue, Webhooks, WebhookSender
+from access_policy.application.streams import webhook_stream
 from access_policy.application.webhooks.receiver import Receiver
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from access_policy.application.webhooks.timings import WebhookTimings
+from access_policy.domain.webhooks.events import changed
 from access_policy.domain.webhooks.webhook import Webhook
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ class WebhookDeliveries:
         subscriptions: WebhookSubscriptions,
         sender: WebhookSender,
         lease: RelayPositions,
+        changes: RecordChanges,
         clock: Clock,
         *,
         holder: str = "",
@@ -41,6 +45,7 @@ class WebhookDeliveries:
         self._subscriptions = subscriptions
         self._sender = sender
         self._lease = lease
+        self._changes = changes
         self._clock = clock
         self._holder = holder or new_id()
         self._timings = timings or WebhookTimings()
@@ -74,10 +79,15 @@ class WebhookDeliveries:
                 await self._lease.release_lease(self._holder)
 
     async def disable(self, webhook: Webhook, because: str) -> None:
-        """Disable the webhook, unless it was changed since. Raises `StoreUnavailable`."""
+        """Disable the webhook, unless it was changed since. Raises `StoreUnavailable`: it may be disabled."""
         log.warning("webhook %s of %s is disabled: %s", webhook.webhook_id, webhook.tenant_id, because)
-        await self._webhooks.put(webhook.disabled(because), expected=webhook.version)
+        after, now = webhook.disabled(because), self._clock.now()
+        stream = webhook_stream(*webhook.key)
+        context = Context(tenant_id=webhook.tenant_id, actor=SYSTEM, correlation_id=new_id())
+        event = pending_event(context, stream, changed(webhook, after, now=now), now=now)
+        await self._webhooks.put(after, expected=webhook.version, event=event)
         await self._subscriptions.follow()
+        await self._changes.append(stream)
 
     def _follow(self, enabled: Mapping[WebhookKey, Webhook]) -> None:
         wanted = enabled if self._is_ours else {}

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from access_policy.application.audit.record_changes import RecordChanges, pending_event
 from access_policy.application.context import Context, new_id
 from access_policy.application.errors import TooBusy, check_version
 from access_policy.application.ports.clock import Clock
@@ -17,11 +18,13 @@ from access_policy.application.ports.webhooks import (
     Webhooks,
     WebhookSender,
 )
+from access_policy.application.streams import webhook_stream
 from access_policy.application.webhooks.messages import message_for_test
 from access_policy.application.webhooks.presets import PRESETS
 from access_policy.application.webhooks.receiver import attempted
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from access_policy.domain.ids import TenantId, checked_name
+from access_policy.domain.webhooks import events
 from access_policy.domain.webhooks.errors import (
     DeliveryNotThere,
     DeliveryWaits,
@@ -31,7 +34,13 @@ from access_policy.domain.webhooks.errors import (
     WebhookUnknown,
 )
 from access_policy.domain.webhooks.signing import SECRET_BYTES, checked_secret, secret_of
-from access_policy.domain.webhooks.webhook import PATTERN_LENGTH_MAX, SigningSecret, Webhook, checked_url
+from access_policy.domain.webhooks.webhook import (
+    OLD_SECRET_LASTS,
+    PATTERN_LENGTH_MAX,
+    SigningSecret,
+    Webhook,
+    checked_url,
+)
 
 WEBHOOKS_MAX = 50  # of a tenant
 
@@ -49,9 +58,11 @@ class WebhookDraft:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRegistrations:
-    """`subscriptions` is None where events are published to a bus outside. All methods raise `StoreUnavailable`."""
+    """`subscriptions` is None where events are published to a bus outside. All methods raise `StoreUnavailable`; a change may
+    have been made then, and its event follows."""
 
     webhooks: Webhooks
+    changes: RecordChanges
     queue: WebhookQueue
     sender: WebhookSender
     store: EventStore
@@ -77,6 +88,7 @@ class WebhookRegistrations:
             )
         webhook_id = context.created_id("create_webhook")
         if (known := await self.webhooks.find(context.tenant_id, webhook_id)) is not None:
+            await self._settle(known.tenant_id, known.webhook_id)
             return known  # by an earlier run of this command
         if len(await self.webhooks.of_tenant(context.tenant_id)) >= WEBHOOKS_MAX:
             raise TooManyWebhooks(f"A tenant has at most {WEBHOOKS_MAX} webhooks; delete one first.")
@@ -92,7 +104,10 @@ class WebhookRegistrations:
             since=await self.store.last_position(),
             created_at=self.clock.now(),
         )
-        await self._put(webhook, expected=0)
+        created = events.WebhookCreated(
+            webhook_id=webhook_id, settings=events.settings_of(webhook), created_at=webhook.created_at
+        )
+        await self._put(context, webhook, created, expected=0)
         return webhook
 
     async def change(
@@ -107,10 +122,12 @@ class WebhookRegistrations:
             preset=draft.preset,
             enabled=draft.enabled,
         )
-        if after != before:
-            if after.enabled and not before.enabled:
-                after = replace(after, since=await self.store.last_position())
-            await self._put(after, expected=before.version)
+        if after == before:
+            await self._settle(before.tenant_id, webhook_id)
+            return after
+        if after.enabled and not before.enabled:
+            after = replace(after, since=await self.store.last_position())
+        await self._put(context, after, events.changed(before, after, now=self.clock.now()), expected=before.version)
         return after
 
     async def rotate(
@@ -118,16 +135,28 @@ class WebhookRegistrations:
     ) -> Webhook:
         """A new secret; the old one signs beside it for a day. Raises `WebhookUnknown`, `WebhookInvalid` or
         `VersionMismatch`."""
-        before = await self._expected(context, webhook_id, expected_version)
-        after = before.rotated(_secret(secret), now=self.clock.now())
-        await self._put(after, expected=before.version)
+        command, now = context.created_id("rotate_webhook_secret", webhook_id), self.clock.now()
+        before = await self.get(context.tenant_id, webhook_id)
+        if before.secrets[0].command == command:
+            await self._settle(before.tenant_id, webhook_id)
+            return before  # rotated by an earlier run of this command
+        check_version(expected_version, before.version)
+        after = before.rotated(_secret(secret), command=command, now=now)
+        rotated = events.WebhookSecretRotated(
+            webhook_id=webhook_id, rotated_at=now, old_secret_until=now + OLD_SECRET_LASTS
+        )
+        await self._put(context, after, rotated, expected=before.version)
         return after
 
     async def remove(self, context: Context, webhook_id: str, expected_version: int | None) -> None:
         """Also deletes its queue and its log. Raises `WebhookUnknown` or `VersionMismatch`."""
+        await self._settle(context.tenant_id, webhook_id)  # also of an earlier run of this command
         webhook = await self._expected(context, webhook_id, expected_version)
-        await self.webhooks.remove(webhook.key)
+        now, stream = self.clock.now(), webhook_stream(webhook.tenant_id, webhook_id)
+        removed = events.WebhookRemoved(webhook_id=webhook_id, settings=events.settings_of(webhook), removed_at=now)
+        await self.webhooks.remove(webhook.key, event=pending_event(context, stream, removed, now=now))
         await self._follow()
+        await self._settle(webhook.tenant_id, webhook_id)
 
     async def test(self, tenant_id: TenantId, webhook_id: str) -> Attempt:
         """Deliver a test event now, once, also to a disabled webhook. Raises `WebhookUnknown`."""
@@ -173,10 +202,17 @@ class WebhookRegistrations:
         check_version(expected_version, webhook.version)
         return webhook
 
-    async def _put(self, webhook: Webhook, *, expected: int) -> None:
-        if not await self.webhooks.put(webhook, expected=expected):
+    async def _put(self, context: Context, webhook: Webhook, event: events.WebhookEvent, *, expected: int) -> None:
+        stream = webhook_stream(webhook.tenant_id, webhook.webhook_id)
+        pending = pending_event(context, stream, event, now=self.clock.now())
+        if not await self.webhooks.put(webhook, expected=expected, event=pending):
             raise TooBusy("the webhook was changed by others; read it again")
         await self._follow()
+        await self._settle(webhook.tenant_id, webhook.webhook_id)
+
+    async def _settle(self, tenant_id: TenantId, webhook_id: str) -> None:
+        """Append what is pending of the webhook to the log."""
+        await self.changes.append(webhook_stream(tenant_id, webhook_id))
 
     async def _follow(self) -> None:
         if self.subscriptions is not None:

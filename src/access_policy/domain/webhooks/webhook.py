@@ -17,10 +17,12 @@ OLD_SECRET_LASTS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSecret:
-    """`value` starts with `whsec_`. A replaced secret signs beside its successor up to, not including, `until`."""
+    """`value` starts with `whsec_`. A replaced secret signs beside its successor up to, not including, `until`. `command`
+    is the one that made it, so that its repetition makes no other; None for a webhook's first secret."""
 
     value: str = field(repr=False)
     until: datetime | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +58,12 @@ class Webhook:
         after = replace(self, **settings, enabled=enabled, disabled_because=because)  # type: ignore[arg-type]
         return self if after == self else replace(after, version=self.version + 1)
 
-    def rotated(self, secret: str, *, now: datetime) -> Webhook:
+    def rotated(self, secret: str, *, command: str, now: datetime) -> Webhook:
         """The new secret signs from now on, and the current one beside it for another day. Raises `WebhookInvalid`."""
         if checked_secret(secret) in self.signing_secrets(now):
             raise WebhookInvalid("The webhook signs with this secret already; send another.", pointer="/secret")
         current = replace(self.secrets[0], until=now + OLD_SECRET_LASTS)
-        secrets = (SigningSecret(value=secret), current)
+        secrets = (SigningSecret(value=secret, command=command), current)
         return replace(self, secrets=secrets, version=self.version + 1)
 
     def disabled(self, because: str) -> Webhook:

@@ -43,6 +43,8 @@ def background_jobs(container: Container) -> Iterator[Job]:
     if not c.settings().is_alone:
         yield "wake-ups", _wake_each_other(c)
     if ProcessRole.API in roles:
+        yield "changes of API keys", c.records.api_key_changes().run()
+        yield "changes of webhooks", c.records.webhook_changes().run()
         yield "notices", c.deciding.notices().run()
         yield "last uses of API keys", c.identity.api_key_uses().run()
         yield "delete old identifiers", _delete_old_identifiers(c)

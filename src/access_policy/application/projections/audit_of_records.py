@@ -1,0 +1,48 @@
+"""Audit entries of API keys and webhooks, whose records are not in the log but whose changes are."""
+
+from __future__ import annotations
+
+from access_policy.application.projections.audit_entry import Entry, gone, whole
+from access_policy.application.projections.audit_words import Words, in_words, values_of
+from access_policy.domain.api_keys.events import ApiKeyCreated, ApiKeyGrant, ApiKeyRevoked
+from access_policy.domain.webhooks.events import (
+    WebhookChanged,
+    WebhookCreated,
+    WebhookEvent,
+    WebhookRemoved,
+    WebhookSecretRotated,
+    WebhookSettings,
+)
+
+
+def of_api_key(event: ApiKeyCreated | ApiKeyRevoked) -> Entry:
+    words = _grant(event.grant)
+    if isinstance(event, ApiKeyRevoked):
+        return gone("api_key", event.key_id, "", words)
+    return whole("api_key", event.key_id, "", words)
+
+
+def of_webhook(event: WebhookEvent) -> Entry:
+    match event:
+        case WebhookCreated(webhook_id=webhook_id, settings=settings):
+            return whole("webhook", webhook_id, "", _settings(settings))
+        case WebhookChanged(webhook_id=webhook_id, settings=settings):
+            since = f"another since {in_words(event.changed_at)}"
+            path: Words = {"path of the URL": since} if event.url_changed else {}
+            return whole("webhook", webhook_id, "", _settings(settings) | path)
+        case WebhookSecretRotated(webhook_id=webhook_id):
+            new: Words = {
+                "secret": f"another since {in_words(event.rotated_at)}",
+                "old secret signs until": in_words(event.old_secret_until),
+            }
+            return whole("webhook", webhook_id, "secret", new)
+        case WebhookRemoved(webhook_id=webhook_id, settings=settings):
+            return gone("webhook", webhook_id, "", _settings(settings))
+
+
+def _grant(grant: ApiKeyGrant) -> Words:
+    return values_of(grant) | {"depots": "all" if grant.depots is None else in_words(grant.depots)}
+
+
+def _settings(settings: WebhookSettings) -> Words:
+    return values_of(settings)

@@ -1,0 +1,1 @@
+"""API keys: credentials of machines that have no identity provider."""
