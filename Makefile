@@ -26,9 +26,10 @@ help: ## Show this list
 
 setup: $(SETUP_STAMP) ## Build .venv with everything that developers need; the second time does nothing
 
-# What `make run` needs: the service, the simulated chargers, and their packages. Modules are compiled as they are imported.
+# What `make run` needs: the service, the simulated chargers, their packages, and the console's style sheets and scripts from
+# npm, which comes as a wheel (ADR 0037). Modules are compiled as they are imported.
 # A .venv without pip or with an older Python was not made here: it is built anew.
-$(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt
+$(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt tools/console_assets/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "access-policy needs Python 3.11 or newer; '$(PYTHON)' is missing or older." \
 			"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
@@ -36,11 +37,11 @@ $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt
 		|| $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --no-compile --require-hashes -r requirements/demo.txt
 	$(PIP) install --no-compile --no-deps --no-build-isolation --editable . --editable simulator
+	$(BIN)/python -m tools.console_assets
 	@touch $@
 
-# The same packages in the same versions, and the developers' tools beside them: Node.js comes as a wheel, and npm installs the
-# identity providers of the tests. What the tests import is compiled here once;
-# the workers of the first run would each compile it, at the same time.
+# The same packages in the same versions, and the developers' tools beside them: npm installs the identity providers of the
+# tests. What the tests import is compiled here once; the workers of the first run would each compile it, at the same time.
 $(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt tests/node/package-lock.json
 	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent

@@ -165,15 +165,16 @@ async def test_people_sign_in_and_out_at_both_ends_in_chromium(tmp_path: Path, c
         await page.locator("[name=password]").fill("any")
         await page.locator("button[type=submit]").click()
         await page.locator("button[type=submit]").click()  # consent
-        await page.wait_for_url(f"{console.url}/")
-        assert await page.locator("#who").inner_text() == "Signed in as berta, operator of acme, all depots."
+        await page.wait_for_url(f"{console.url}/console/board")
+        assert await page.locator("#who").text_content() == "Signed in as berta, operator of acme, all depots."
         (cookie,) = [each for each in await chromium.cookies(console.url) if each["name"] == SESSION]
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
         assert await page.evaluate("document.cookie") == ""
 
+        await page.locator("#account summary").click()
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_role("button", name="Yes, sign me out").click()
-        await page.wait_for_url(f"{console.url}/")
+        await page.wait_for_url(f"{console.url}/console/")
         assert await page.locator("#who").inner_text() == "You are not signed in."
 
         await page.get_by_role("button", name="Sign in").click()
@@ -188,7 +189,8 @@ async def test_one_time_link_signs_in_and_the_page_signs_out_in_chromium(
         page = await chromium.new_page()
 
         await page.goto(await one_time_link(service.settings, admin, service.http_port))
-        assert await page.locator("#who").inner_text() == "Signed in as operator, admin of acme, all depots."
+        assert await page.locator("#who").text_content() == "Signed in as operator, admin of acme, all depots."
 
+        await page.locator("#account summary").click()
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_text("You are not signed in.").wait_for()

@@ -175,6 +175,9 @@ class DecisionView:
         tenant = self._tenants.get(tenant_id)
         return None if tenant is None else tenant.depots.get(depot_id)
 
+    def depots_of(self, tenant_id: TenantId) -> Iterator[Depot]:
+        yield from self._tenant(tenant_id).depots.values()
+
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)

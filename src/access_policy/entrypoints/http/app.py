@@ -6,8 +6,7 @@ from fastapi import FastAPI
 
 from access_policy import __version__
 from access_policy.container import Container
-from access_policy.entrypoints.http import health
-from access_policy.entrypoints.http.console import routes as console
+from access_policy.entrypoints.http import console, documentation, health
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import (
@@ -33,6 +32,8 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         version=__version__,
         description="Who may charge when at a depot's chargers.",
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.container = container
     app.state.process = process
@@ -41,7 +42,10 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     container.identity.sign_in()
     container.identity.link_sign_in()
     app.include_router(health.router)
-    app.include_router(console.router)
+    app.include_router(documentation.router)
+    for pages in console.ROUTERS:
+        app.include_router(pages)
+        open_parts(pages.routes, container)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
         open_parts(router.routes, container)

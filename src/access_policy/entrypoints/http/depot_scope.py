@@ -25,6 +25,7 @@ from access_policy.entrypoints.http.responses import not_found
 
 IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id"})
 IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids"})
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 SHOWN_MAX: Final = 64  # characters of an id in a problem
 
 
@@ -80,9 +81,13 @@ async def _require_attempt(request: Request, caller: Identity, attempt_id: str) 
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:
-    """The chargers, depots and attempts that a request names: in its path, its query, and at any depth of a JSON body."""
+    """The chargers, depots and attempts that a request names: in its path, its query, the fields of a form, and at any
+    depth of a JSON body."""
     path = [(name, value) for name, value in request.path_params.items() if name in IN_PATHS]
     query = [(name, value) for name, value in request.query_params.multi_items() if name in IN_BODIES]
+    if request.headers.get("Content-Type", "").startswith(FORMS):
+        form = (await request.form()).multi_items()
+        return path + query + [(name, value) for name, value in form if name in IN_BODIES and isinstance(value, str)]
     try:
         body = json.loads(await request.body() or b"null")
     except (ValueError, RecursionError):

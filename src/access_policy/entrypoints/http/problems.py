@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -58,15 +58,14 @@ def problem(
 
 
 def register_problems(app: FastAPI) -> None:
-    app.add_exception_handler(ApiProblem, _api_problem)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(ImportRowsRefused, _rows_refused)
-    app.add_exception_handler(VersionMismatch, _version_mismatch)
-    app.add_exception_handler(TooBusy, _unavailable)
-    app.add_exception_handler(StoreUnavailable, _unavailable)
-    app.add_exception_handler(RequestValidationError, _invalid_request)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def problem_for(request: Request, error: Exception) -> Response:
+    """The problem document that the API answers when a route raises `error`."""
+    kind = next(each for each in type(error).__mro__ if each in _HANDLERS)
+    return await _HANDLERS[kind](request, error)
 
 
 async def _api_problem(request: Request, error: Exception) -> Response:
@@ -116,6 +115,11 @@ def unavailable(request: Request, error: Exception) -> Response:
     log.error("%s %s failed because the store is unavailable: %s", request.method, request.url.path, error)
     detail = "The store is not available; send the request again in a moment."
     return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def found_in(error: RequestValidationError) -> list[tuple[str, str]]:
+    """The name of each invalid field, such as `identifier/kind`, and what to enter instead."""
+    return [(_pointer(each).removeprefix("/"), _message(each)) for each in error.errors()]
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
@@ -177,3 +181,16 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     detail = "The service failed. Your request is not the cause; report it with the request id."
     return problem(500, "internal-error", detail)
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    ApiProblem: _api_problem,
+    Refused: _refused,
+    ImportRowsRefused: _rows_refused,
+    VersionMismatch: _version_mismatch,
+    TooBusy: _unavailable,
+    StoreUnavailable: _unavailable,
+    RequestValidationError: _invalid_request,
+    HTTPException: _http,
+    Exception: _unexpected,
+}

@@ -1,1 +1,16 @@
-"""The console's pages."""
+"""The console: pages rendered by the server. One module per page; `here` is its visitor, `forms` its forms."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from access_policy.entrypoints.http.console import assets, board, home, signing_in
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    assets.router,
+    signing_in.router,
+    home.router,
+    board.router,
+)

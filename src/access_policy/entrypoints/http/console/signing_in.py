@@ -1,4 +1,4 @@
-"""`/`, `/login`, `/login/callback`, `/login/once` and `/logout`: pages for people, which the API's document does not list."""
+"""`/login`, `/login/callback`, `/login/once` and `/logout`: how people sign in and out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from access_policy.application.console_sign_in import SIGN_IN_LASTS
-from access_policy.application.ports.identity import TokenRefused
 from access_policy.application.ports.identity_provider import Callback, ProviderUnavailable, SignInRefused
 from access_policy.entrypoints.http.browsers import (
     SESSION,
@@ -23,6 +22,8 @@ from access_policy.entrypoints.http.browsers import (
     set_cookie,
 )
 from access_policy.entrypoints.http.console import pages
+from access_policy.entrypoints.http.console.routing import RETURN_TO
+from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.dependencies import container_of
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 
 HOME = "/"
+CONSOLE = "/console/"
 CALLBACK = "/login/callback"
 SECRET_LENGTH_MAX = 64
 NO_PROVIDER = (
@@ -37,17 +39,6 @@ NO_PROVIDER = (
     "ACCESS_POLICY_OIDC_CONSOLE_CLIENT, or open a one-time link."
 )
 UNREACHABLE = "The identity provider does not answer. Try again in a moment."
-
-
-@router.get(HOME)
-async def home(request: Request) -> Response:
-    session, identity = session_in(request), container_of(request).identity
-    if session is not None:
-        try:
-            return pages.signed_in(await identity.sessions().verify(session))
-        except TokenRefused:
-            pass
-    return pages.signed_out(by_issuer=identity.identity_provider() is not None)
 
 
 @router.get("/login")
@@ -125,10 +116,13 @@ async def logout(request: Request) -> Response:
 
 
 def _with_session(request: Request, session: str) -> Response:
-    response = _to(HOME)
+    """Back to the page that asked for the sign-in."""
+    there = cookie_in(request, RETURN_TO) or ""
+    response = _to(there if there.startswith(CONSOLE) and there.isprintable() else HOME)
     set_cookie(request, response, SESSION, session)
+    delete_cookie(request, response, RETURN_TO)
     return response
 
 
 def _to(url: str) -> Response:
-    return RedirectResponse(url, HTTPStatus.SEE_OTHER, pages.SECURITY)
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER, SECURITY)

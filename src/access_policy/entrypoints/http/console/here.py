@@ -1,0 +1,130 @@
+"""The visitor of a page: who it is, which depot is chosen, the depot's clock, and how a page is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from access_policy.application.ports.identity import Identity, Role
+from access_policy.domain.depots.depot import Depot, DepotUnknown
+from access_policy.domain.ids import DepotId
+from access_policy.entrypoints.http.auth import Caller
+from access_policy.entrypoints.http.browsers import session_in
+from access_policy.entrypoints.http.console import said
+from access_policy.entrypoints.http.console.navigation import ENTRIES, Entry
+from access_policy.entrypoints.http.console.security import SECURITY
+from access_policy.entrypoints.http.console.templating import environment
+from access_policy.entrypoints.http.dependencies import container_of
+
+DEPOT: Final = "depot_id"  # the query parameter that every link keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """`depots` are the visitor's, by name; `depot` is the chosen one, None: all of them. `zone` is the clock of the page."""
+
+    request: Request
+    caller: Identity
+    depots: tuple[Depot, ...]
+    depot: Depot | None
+    zone: ZoneInfo
+    now: datetime
+
+    @property
+    def depot_id(self) -> DepotId | None:
+        return None if self.depot is None else self.depot.depot_id
+
+    @property
+    def csrf(self) -> str:
+        return csrf_token(self.request)
+
+    @property
+    def scope_in_words(self) -> str:
+        if self.caller.depots is None:
+            return "all depots"
+        return ", ".join(sorted(self.caller.depots)) or "no depot"
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [entry for entry in ENTRIES if self.caller.role in entry.roles]
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether a script of the page asks for a part of it."""
+        return "HX-Request" in self.request.headers
+
+    def may(self, roles: Iterable[Role]) -> bool:
+        return self.caller.role in roles
+
+    def url(self, path: str, **parameters: Any) -> str:
+        """A link to a page of the console that keeps the chosen depot. A parameter that is None is left out."""
+        chosen = {} if self.depot is None else {DEPOT: self.depot.depot_id}
+        found = {name.rstrip("_"): value for name, value in {**chosen, **parameters}.items() if value is not None}
+        return f"{path}?{urlencode(found, doseq=True)}" if found else path
+
+    def same(self, **parameters: Any) -> str:
+        """A link to this page with its present parameters, some of them changed; None leaves one out."""
+        present = dict(self.request.query_params.multi_items())
+        return self.url(self.path, **{**present, **parameters})
+
+    def in_depot(self, depot: Depot | None) -> Visit:
+        """The same visit on the clock of one depot, for a page about one thing of it."""
+        return self if depot is None else replace(self, zone=ZoneInfo(depot.settings.time_zone))
+
+    def page(self, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+        message = said.read(self.request)
+        response = HTMLResponse(self.html(template, said=message, **context), status, SECURITY)
+        if message is not None and not self.is_fragment:
+            said.forget(self.request, response)
+        return response
+
+    def html(self, template: str, **context: Any) -> str:
+        return environment().get_template(template).render(here=self, **context)
+
+    def done(self, url: str, text: str) -> Response:
+        """After a change: go on to another page, which shows `text` once."""
+        if self.is_fragment:
+            response: Response = Response(status_code=HTTPStatus.OK, headers={**SECURITY, "HX-Redirect": url})
+        else:
+            response = RedirectResponse(url, HTTPStatus.SEE_OTHER, SECURITY)
+        said.remember(self.request, response, text)
+        return response
+
+
+def csrf_token(request: Request) -> str:
+    """Derived from the session, which no script can read; empty without a session."""
+    session = session_in(request)
+    return "" if session is None else hmac.new(session.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+async def _visit(
+    request: Request, caller: Caller, depot_id: Annotated[str | None, Query(max_length=64)] = None
+) -> Visit:
+    """Raises `DepotUnknown`."""
+    c = container_of(request)
+    known = c.deciding.view().depots_of(caller.tenant_id)
+    depots = [each for each in known if caller.depots is None or each.depot_id in caller.depots]
+    depots.sort(key=lambda each: (each.settings.name.casefold(), each.depot_id))
+    chosen = next((each for each in depots if each.depot_id == depot_id), None)
+    if depot_id and chosen is None:
+        raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
+    clock_of = chosen or (depots[0] if depots else None)
+    zone = ZoneInfo("UTC" if clock_of is None else clock_of.settings.time_zone)
+    return Visit(request, caller, tuple(depots), chosen, zone, c.clock().now())
+
+
+Here = Annotated[Visit, Depends(_visit)]

@@ -1,0 +1,85 @@
+"""The console's templates: Jinja2 with escaping on, a missing name an error, and the filters of `times` and `words`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from access_policy.entrypoints.http.console import assets, times, words
+
+PACKAGE: Final = "access_policy.entrypoints.http.console"
+
+
+@cache
+def environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader(PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    found.globals["asset"] = assets.url_of
+    found.filters.update(
+        instant=_instant,
+        clock=_clock,
+        since=_since,
+        ago=_ago,
+        left=_left,
+        span=times.length,
+        seconds=lambda number: times.length(timedelta(seconds=number)),
+        mode=words.mode_in_words,
+        reason=words.reason_in_words,
+        sync=words.sync_in_words,
+        cause=words.cause_in_words,
+        plural=words.plural,
+    )
+    return found
+
+
+@pass_context
+def _instant(context: Context, at: datetime | None, zone: ZoneInfo | str | None = None) -> Markup | str:
+    """`tomorrow 22:00 CET` on the clock of `zone`, without one that of the chosen depot."""
+    if at is None:
+        return "never"
+    here = context["here"]
+    return times.as_element(at, times.day_and_clock(at, _zone(context, zone), here.now))
+
+
+@pass_context
+def _clock(context: Context, at: datetime, zone: ZoneInfo | str | None = None) -> Markup:
+    """`22:00`, for columns whose head names the zone."""
+    return times.as_element(at, times.clock(at, _zone(context, zone)))
+
+
+@pass_context
+def _since(context: Context, at: datetime | None) -> Markup | str:
+    """`for 12 min`."""
+    return "" if at is None else times.as_element(at, f"for {times.length(context['here'].now - at)}")
+
+
+@pass_context
+def _ago(context: Context, at: datetime | None) -> Markup | str:
+    """`12 min ago`."""
+    return "never" if at is None else times.as_element(at, f"{times.length(context['here'].now - at)} ago")
+
+
+@pass_context
+def _left(context: Context, at: datetime) -> Markup:
+    """`in 2 h 5 min`; `now` once it is over."""
+    left = at - context["here"].now
+    return times.as_element(at, f"in {times.length(left)}" if left > timedelta(0) else "now")
+
+
+def _zone(context: Context, zone: ZoneInfo | str | None) -> ZoneInfo:
+    if zone is None:
+        found: ZoneInfo = context["here"].zone
+        return found
+    return zone if isinstance(zone, ZoneInfo) else ZoneInfo(zone)

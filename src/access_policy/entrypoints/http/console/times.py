@@ -1,0 +1,65 @@
+"""Instants as people read them: on the depot's clock with the zone named, and UTC where the pointer rests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from access_policy.entrypoints.http.fields import utc_text
+
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+
+
+def zone_name(at: datetime, zone: ZoneInfo) -> str:
+    """`CET`; an offset where the zone has no letters (`UTC+03`)."""
+    name = at.astimezone(zone).tzname() or zone.key
+    return f"UTC{name}" if name[0] in "+-" else name
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%H:%M}"
+
+
+def day_and_clock(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """`22:00 CET`; `tomorrow 22:00 CET`, `Thu 26 Nov 22:00 CET`, with the year where it is another one."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    return f"{_day(local, today)}{local:%H:%M} {zone_name(at, zone)}"
+
+
+def _day(local: datetime, today: datetime) -> str:
+    match (local.date() - today.date()).days:
+        case 0:
+            return ""
+        case 1:
+            return "tomorrow "
+        case -1:
+            return "yesterday "
+        case _ if local.year == today.year:
+            return f"{local:%a} {local.day} {local:%b} "
+        case _:
+            return f"{local:%a} {local.day} {local:%b %Y} "
+
+
+def as_element(at: datetime, text: str) -> Markup:
+    """A `<time>` element that shows `text`, and UTC where the pointer rests."""
+    title = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(utc_text(at), title, text)
+
+
+def length(span: timedelta) -> str:
+    """`45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`; the two largest units."""
+    span = abs(span)
+    if span < MINUTE:
+        return f"{int(span.total_seconds())} s"
+    if span < HOUR:
+        return f"{span // MINUTE} min"
+    if span < 2 * DAY:
+        hours, minutes = span // HOUR, (span % HOUR) // MINUTE
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = span // DAY, (span % DAY) // HOUR
+    return f"{days} d {hours} h" if hours and days < 7 else f"{days} d"

@@ -1,0 +1,215 @@
+"""A served depot and a signed-in Chromium: what tests of the console's pages begin with."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import httpx
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, async_playwright
+
+from access_policy.application.ports.identity import Identity, Role
+from access_policy.domain.ids import ActorId, DepotId, TenantId
+from access_policy.entrypoints.demo.api import DemoApi
+from access_policy.entrypoints.demo.fleet import CENTRAL, KEYED, OWN_CARD, SHOWS_ERRORS, STRANGER_CARD, TENANT, ZONE
+from access_policy.entrypoints.demo.once import all_chargers
+from access_policy.entrypoints.processes.one_time_links import one_time_link
+from access_policy.entrypoints.processes.service import Service
+from access_policy.settings import Settings
+from simulated_charger import SimulatedCharger
+from tests.support.places import prepare_file
+
+CHROMIUM: Final = "/usr/bin/chromium"
+ROOT: Final = Path(__file__).resolve().parents[2]
+AXE: Final = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
+SCREENSHOTS: Final = ROOT / "build/screenshots"
+DESK: Final = {"width": 1280, "height": 900}
+PHONE: Final = {"width": 390, "height": 844}
+WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
+SERIOUS: Final = frozenset({"serious", "critical"})
+
+
+@dataclass
+class ServedDepot:
+    """The demo's depot, with denied and allowed attempts and a switched charger, behind the real service."""
+
+    service: Service
+    client: httpx.AsyncClient  # an admin's
+    chargers: dict[str, SimulatedCharger]
+    tenant: str = TENANT
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.service.http_port}"
+
+    async def send(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+        """The body of the answer, which must be a success."""
+        answer = await self.client.request(method, path, json=body, **how)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def sign_in_link(
+        self, role: Role = Role.ADMIN, *, subject: str = "olga", depots: Sequence[str] | None = None
+    ) -> str:
+        who = Identity(
+            tenant_id=TenantId(self.tenant),
+            role=role,
+            subject=ActorId(subject),
+            depots=None if depots is None else frozenset(map(DepotId, depots)),
+        )
+        return await one_time_link(self.service.settings, who, self.service.http_port)
+
+
+@asynccontextmanager
+async def served_depot(directory: Path) -> AsyncIterator[ServedDepot]:
+    prepare_file(directory / "views.sqlite")
+    settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    async with AsyncExitStack() as closing:
+        service = await closing.enter_async_context(Service(settings).running())
+        token = service.container.stores.tokens().issue(TENANT, Role.ADMIN, subject="setup", ttl=timedelta(hours=3))
+        url = f"http://127.0.0.1:{service.http_port}"
+        client = httpx.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+        )
+        await closing.enter_async_context(client)
+        api = DemoApi(url, token)
+        closing.push_async_callback(api.close)
+        await api.set_up()
+        chargers = all_chargers(f"ws://127.0.0.1:{service.ocpp_port}/ocpp")
+        await _set_up(client)
+        for each in (KEYED, SHOWS_ERRORS, CENTRAL):
+            await closing.enter_async_context(chargers[each.charger_id])
+        await asyncio.gather(
+            *(chargers[each.charger_id].until_ready(timeout_s=60) for each in (KEYED, SHOWS_ERRORS, CENTRAL))
+        )
+        await _visits(chargers)
+        yield ServedDepot(service, client, chargers)
+
+
+async def _set_up(client: httpx.AsyncClient) -> None:
+    """A second depot without chargers, managed nights at the first one, and its denying charger managed all day."""
+    today = datetime.now(UTC).astimezone(ZoneInfo(ZONE)).date().isoformat()
+    nights = {
+        "name": "Nights",
+        "mode": "managed",
+        "recurrence": "FREQ=DAILY",
+        "start": "22:00",
+        "end": "06:00",
+        "applies_from": today,
+    }
+    always = {"name": "Always", "mode": "managed", "recurrence": "FREQ=DAILY", "start": "00:00", "end": "00:00"}
+    always |= {"end_day_offset": 1, "applies_from": today, "priority": 5}
+    south = {"name": "South yard", "time_zone": "Europe/London"}
+    for method, path, body in (
+        ("PUT", "/v1/depots/south-yard", south),
+        ("POST", "/v1/depots/north-yard/mode-rules", {"charger_ids": "all", "rule": nights}),
+        ("POST", "/v1/depots/north-yard/mode-rules", {"charger_ids": ["bay-2", "bay-4"], "rule": always}),
+    ):
+        answer = await client.request(method, path, json=body)
+        assert answer.is_success, answer.text
+
+
+async def _visits(chargers: dict[str, SimulatedCharger]) -> None:
+    for charger, vehicle in ((SHOWS_ERRORS, STRANGER_CARD), (CENTRAL, STRANGER_CARD), (CENTRAL, OWN_CARD)):
+        await chargers[charger.charger_id].try_to_charge(
+            identifier=vehicle.presents, vehicle=vehicle.on_the_cable, for_s=0.2, patience_s=10.0
+        )
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Visitor:
+    """A browser of one person. Requests to any host but the service fail and are noted in `elsewhere`."""
+
+    depot: ServedDepot
+    context: BrowserContext
+    elsewhere: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    async def open(self, path: str = "/console/", *, wide: bool = True) -> Page:
+        """A new tab on that page."""
+        page = await self.context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        await page.set_viewport_size(DESK if wide else PHONE)  # type: ignore[arg-type]
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        await page.goto(self.depot.url + path)
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
+
+    async def guard(self, route: Route) -> None:
+        if route.request.url.startswith(self.depot.url):
+            await route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            await route.abort()
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, depot: ServedDepot, role: Role | None = Role.ADMIN, *, subject: str = "olga", **context: Any
+) -> AsyncIterator[Visitor]:
+    """A signed-in browser; `role=None`: not signed in. `context` are options of Playwright's `new_context`."""
+    opened = await browser.new_context(**context)
+    visitor = Visitor(depot, opened)
+    await opened.route(re.compile(".*"), visitor.guard)
+    if role is not None:
+        await sign_in(visitor, role, subject=subject)
+    yield visitor
+    await opened.close()
+    assert visitor.elsewhere == [], "the console asked other hosts"
+
+
+async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "olga") -> None:
+    page = await visitor.context.new_page()
+    await page.goto(await visitor.depot.sign_in_link(role, subject=subject), wait_until="commit")
+    await page.close()
+
+
+async def check_page(visitor: Visitor, page: Page) -> None:
+    """No serious violation of accessibility, no error in the browser's console, no sideways scrolling on a phone."""
+    assert visitor.errors == []
+    await page.evaluate(AXE.read_text("utf-8"))
+    found = await page.evaluate("async () => (await axe.run()).violations")
+    serious = [
+        f"{each['id']}: {each['help']} at {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in SERIOUS
+    ]
+    assert serious == [], "\n".join(serious)
+    before = page.viewport_size
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    width, room = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width <= room, f"{page.url} is {width} px wide on a phone of {room} px"
+    if before is not None:
+        await page.set_viewport_size(before)
+
+
+async def screenshots(page: Page, name: str) -> None:
+    """`build/screenshots/NAME-desk.png`, `-phone.png` and `-dark.png`: for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    before = page.viewport_size
+    for suffix, size, scheme in (("desk", DESK, "light"), ("phone", PHONE, "light"), ("dark", DESK, "dark")):
+        await page.set_viewport_size(size)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.screenshot(path=SCREENSHOTS / f"{name}-{suffix}.png", full_page=True, animations="disabled")
+    await page.emulate_media(color_scheme="light")
+    if before is not None:
+        await page.set_viewport_size(before)
