@@ -27,7 +27,7 @@ help: ## Show this list
 setup: $(SETUP_STAMP) ## Build .venv with everything that developers need; the second time does nothing
 
 # What `make run` needs: the service, the simulated chargers, their packages, and the console's style sheets and scripts from
-# npm, which comes as a wheel (ADR 0037). Modules are compiled as they are imported.
+# npm, which comes as a wheel (ADR 0038). Modules are compiled as they are imported.
 # A .venv without pip or with an older Python was not made here: it is built anew.
 $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt tools/console_assets/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

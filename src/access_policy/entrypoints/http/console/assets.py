@@ -1,6 +1,6 @@
 """The console's style sheets, scripts and pictures: files of the package, each under a URL with a hash of its content.
 
-`assets/vendor` comes from npm at build time (ADR 0037); a checkout without it is told what to run.
+`assets/vendor` comes from npm at build time (ADR 0038); a checkout without it is told what to run.
 """
 
 from __future__ import annotations
