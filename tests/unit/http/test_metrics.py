@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from eventsourcing.persistence import StoredEvent
@@ -14,8 +14,10 @@ from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream
+from access_policy.application.ports.webhooks import DeliveryState, Message
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
+from access_policy.domain.ids import TenantId
 from access_policy.entrypoints.processes.loop_watch import TICK_S, LoopWatch
 from access_policy.entrypoints.processes.metrics import Metrics, merged
 from tests.support.attempts import denied
@@ -40,10 +42,11 @@ async def measured(api: HttpApi) -> dict[str, float]:
 
 
 async def test_readers_that_have_caught_up_are_not_behind(api: HttpApi) -> None:
+    await api.container.auditing.chainer().catch_up()
     shown = await measured(api)
 
     behind = {name: value for name, value in shown.items() if name.startswith("access_policy_reader_lag")}
-    assert len(behind) == 2 * (len(PROJECTIONS) + 1)
+    assert len(behind) == 2 * (len(PROJECTIONS) + 2)
     assert set(behind.values()) == {0}
     assert shown["access_policy_log_position"] == await api.position()
     assert shown["access_policy_store_up"] == 1
@@ -64,6 +67,39 @@ async def test_a_reader_that_stands_still_is_behind_in_positions_and_in_seconds(
     assert shown["access_policy_reader_lag_seconds/read_models.access_log"] == 30
     assert shown["access_policy_reader_lag_positions/decision_view"] == 1
     assert shown["access_policy_reader_lag_seconds/decision_view"] == 0  # nothing that it reads waits
+
+
+async def test_audit_chain_that_stands_still_is_behind(api: HttpApi) -> None:
+    await api.container.auditing.chainer().catch_up()
+    await api.send("PUT", "/v1/depots/south", {"name": "South", "time_zone": "Europe/Berlin"})
+    api.container.clock().forward(seconds=40)
+
+    shown = await measured(api)
+
+    assert shown["access_policy_reader_lag_positions/audit_chain"] == 1
+    assert shown["access_policy_reader_lag_seconds/audit_chain"] == 40
+
+
+async def test_deliveries_that_wait_for_receivers_are_counted_with_the_age_of_the_oldest(api: HttpApi) -> None:
+    hook = {"name": "Night shift", "url": "https://hooks.example/", "preset": "denied_vehicle"}
+    key = (TenantId("acme"), (await api.done("POST", "/v1/webhooks", hook))["webhook_id"])
+    idle = await measured(api)
+    queue, clock = api.container.records.webhook_queue(), api.container.clock()
+    for number in range(4):
+        aggregate = "a" if number < 3 else "b"
+        message = Message(key=key, event_id=f"e{number}", event_type="AccessDenied", aggregate=aggregate, body=b"{}")
+        await queue.enqueue(message, now=clock.now())
+        clock.forward(seconds=10)
+    (*_, other) = await queue.due(key, now=clock.now(), limit=9)
+    await queue.finish(replace(other, state=DeliveryState.DEAD_LETTER, finished_at=clock.now()))
+
+    shown = await measured(api)
+
+    states = ("queued", "waiting", "dead_letter")
+    assert [idle[f"access_policy_webhook_deliveries/{state}"] for state in states] == [0, 0, 0]
+    assert [shown[f"access_policy_webhook_deliveries/{state}"] for state in states] == [1, 2, 1]
+    assert idle["access_policy_webhook_oldest_undelivered_seconds"] == 0
+    assert shown["access_policy_webhook_oldest_undelivered_seconds"] == 40
 
 
 async def test_what_is_put_aside_is_counted(api: HttpApi) -> None:

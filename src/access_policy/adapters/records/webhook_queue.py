@@ -17,11 +17,12 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from access_policy.adapters.records.tables import RecordTables, as_text, only_one, storable
-from access_policy.adapters.records.webhooks import DELIVERIES, METADATA
+from access_policy.adapters.records.webhooks import DELIVERIES, METADATA, WEBHOOKS
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.ports.webhooks import (
     RETRIED_FOR,
     Attempt,
+    Backlog,
     Delivery,
     DeliveryState,
     Message,
@@ -99,6 +100,28 @@ class SqlWebhookQueue:
     async def find(self, key: WebhookKey, event_id: str) -> Delivery | None:
         found = await self._read(select(DELIVERIES).where(*_of(key), DELIVERIES.c.event_id == event_id))
         return found[0] if found else None
+
+    async def backlog(self) -> Backlog:
+        """Reads the index of each webhook, and none of the delivered rows."""
+        states = (*_UNFINISHED, DeliveryState.DEAD_LETTER.value)
+        of_webhook = (DELIVERIES.c.tenant_id == WEBHOOKS.c.tenant_id) & (
+            DELIVERIES.c.webhook_id == WEBHOOKS.c.webhook_id
+        )
+        asked = (
+            select(DELIVERIES.c.state, func.count(), func.min(DELIVERIES.c.queued_at))
+            .select_from(WEBHOOKS.join(DELIVERIES, of_webhook))
+            .where(DELIVERIES.c.state.in_(states))
+            .group_by(DELIVERIES.c.state)
+        )
+        rows = await self._tables.read(lambda connection: connection.execute(asked).all())
+        found = {state: (number, oldest) for state, number, oldest in rows}
+        unfinished = [found[state][1] for state in _UNFINISHED if state in found]
+        return Backlog(
+            waiting=found.get(DeliveryState.WAITING.value, (0,))[0],
+            queued=found.get(DeliveryState.QUEUED.value, (0,))[0],
+            dead_letters=found.get(DeliveryState.DEAD_LETTER.value, (0,))[0],
+            oldest_queued_at=_instant(min(unfinished)) if unfinished else None,
+        )
 
     async def queue_again(self, key: WebhookKey, event_id: str | None, *, now: datetime) -> int:
         these = (

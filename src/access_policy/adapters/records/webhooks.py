@@ -38,7 +38,7 @@ from access_policy.domain.webhooks.webhook import Webhook
 NONCE_BYTES: Final = 12
 
 METADATA = MetaData()
-_WEBHOOKS = Table(
+WEBHOOKS = Table(
     "webhook",
     METADATA,
     Column("tenant_id", TEXT, primary_key=True),
@@ -80,34 +80,34 @@ class SqlWebhooks:
         self.pending = SqlPendingEvents(self._tables, _PENDING)
 
     async def all(self) -> list[Webhook]:
-        asked = select(_WEBHOOKS).order_by(_WEBHOOKS.c.tenant_id, _WEBHOOKS.c.webhook_id)
+        asked = select(WEBHOOKS).order_by(WEBHOOKS.c.tenant_id, WEBHOOKS.c.webhook_id)
         found = await self._tables.read(lambda connection: connection.execute(asked).all())
         return [self._opened(row) for row in found]
 
     async def of_tenant(self, tenant_id: TenantId) -> list[Webhook]:
-        asked = select(_WEBHOOKS).where(_WEBHOOKS.c.tenant_id == tenant_id).order_by(_WEBHOOKS.c.webhook_id)
+        asked = select(WEBHOOKS).where(WEBHOOKS.c.tenant_id == tenant_id).order_by(WEBHOOKS.c.webhook_id)
         found = await self._tables.read(lambda connection: connection.execute(asked).all())
         return [self._opened(row) for row in found]
 
     async def find(self, tenant_id: TenantId, webhook_id: str) -> Webhook | None:
-        asked = select(_WEBHOOKS).where(_WEBHOOKS.c.tenant_id == tenant_id, _WEBHOOKS.c.webhook_id == webhook_id)
+        asked = select(WEBHOOKS).where(WEBHOOKS.c.tenant_id == tenant_id, WEBHOOKS.c.webhook_id == webhook_id)
         row = await self._tables.read(lambda connection: connection.execute(asked).first())
         return None if row is None else self._opened(row)
 
     async def put(self, webhook: Webhook, *, expected: int, event: PendingEvent) -> bool:
         row = {"version": webhook.version, "sealed": self._sealed(webhook)}
         tenant_id, webhook_id = webhook.key
-        this = (_WEBHOOKS.c.tenant_id == tenant_id, _WEBHOOKS.c.webhook_id == webhook_id)
+        this = (WEBHOOKS.c.tenant_id == tenant_id, WEBHOOKS.c.webhook_id == webhook_id)
 
         def write(connection: Connection) -> bool:
             only_one(connection, "webhook", tenant_id, webhook_id)
-            current = connection.execute(select(_WEBHOOKS.c.version).where(*this)).scalar() or 0
+            current = connection.execute(select(WEBHOOKS.c.version).where(*this)).scalar() or 0
             if current != expected:
                 return False
             if current == 0:
-                connection.execute(insert(_WEBHOOKS).values(tenant_id=tenant_id, webhook_id=webhook_id, **row))
+                connection.execute(insert(WEBHOOKS).values(tenant_id=tenant_id, webhook_id=webhook_id, **row))
             else:
-                connection.execute(update(_WEBHOOKS).where(*this).values(**row))
+                connection.execute(update(WEBHOOKS).where(*this).values(**row))
             add_pending(connection, _PENDING, event)
             return True
 
@@ -117,13 +117,13 @@ class SqlWebhooks:
         def write(connection: Connection) -> None:
             removed = [
                 connection.execute(delete(table).where(table.c.tenant_id == key[0], table.c.webhook_id == key[1]))
-                for table in (_WEBHOOKS, DELIVERIES)
+                for table in (WEBHOOKS, DELIVERIES)
             ]
             if removed[0].rowcount:
                 add_pending(connection, _PENDING, event)
 
         await self._tables.write(write)
-        await self._tables.wipe(_WEBHOOKS)
+        await self._tables.wipe(WEBHOOKS)
 
     async def close(self) -> None:
         await self._tables.close()

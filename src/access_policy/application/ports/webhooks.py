@@ -65,6 +65,17 @@ class Delivery:
     attempts: tuple[Attempt, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """All deliveries that have not ended and the dead letters, of all webhooks. `oldest_queued_at` is that of the former; None
+    without any."""
+
+    waiting: int
+    queued: int
+    dead_letters: int
+    oldest_queued_at: datetime | None
+
+
 class Webhooks(Protocol):
     """The definitions; URLs and secrets are encrypted. All methods are atomic and durable, and raise `StoreUnavailable`."""
 
@@ -111,6 +122,8 @@ class WebhookQueue(Protocol):
         ...
 
     async def find(self, key: WebhookKey, event_id: str) -> Delivery | None: ...
+
+    async def backlog(self) -> Backlog: ...
 
     async def queue_again(self, key: WebhookKey, event_id: str | None, *, now: datetime) -> int:
         """Queue the delivery, or every dead letter of the webhook, to be tried now, with a new day of retries. Returns

@@ -1,7 +1,8 @@
 """The installation's metrics in Prometheus' text format (`GET /metrics`).
 
 `of_this_process` are the numbers of one process: its event loop, its decisions, its chargers. `of_the_databases` are those
-that every process reads alike: the lag of the read models and of the relay, parked events, held streams. One scrape shows the
+that every process reads alike: the lag of the read models, of the relay and of the audit chain, parked events, held streams,
+the deliveries to webhooks. One scrape shows the
 processes of an installation together: `merged` puts their texts into one and labels each sample with its process. No label
 names a tenant, a charger or a vehicle, so the number of series does not grow with use.
 """
@@ -24,6 +25,7 @@ from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.measurements import Histogram, Measurements
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.webhooks import DeliveryState
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
 from access_policy.entrypoints.processes.loop_watch import LoopWatch
@@ -35,6 +37,8 @@ PREFIX: Final = "access_policy"
 READ_MODELS: Final = "read_models"
 DECISION_VIEW: Final = "decision_view"
 RELAY: Final = "relay"
+AUDIT_CHAIN: Final = "audit_chain"
+ANY_TYPE: Final[Collection[str]] = ()
 PROCESS: Final = "process"  # the label of merged texts
 
 Readers = Mapping[str, tuple[int, Collection[str]]]  # position reached and types read, by the reader's name
@@ -61,7 +65,7 @@ class Metrics:
     async def of_the_databases(self) -> bytes:
         try:
             up = _gauge("store_up", "Whether the databases answer.", 1)
-            return _text([up, *await self._behind(), *await self._put_aside()])
+            return _text([up, *await self._behind(), *await self._put_aside(), *await self._of_webhooks()])
         except StoreUnavailable as trouble:
             log.warning("metrics of the store are missing: %s", trouble)
             return _text([_gauge("store_up", "Whether the databases answer.", 0)])
@@ -100,6 +104,7 @@ class Metrics:
         readers: dict[str, tuple[int, Collection[str]]] = {
             f"{READ_MODELS}.{each.name}": (reached[each.name], each.types) for each in c.read_side.models().projections
         }
+        readers[AUDIT_CHAIN] = ((await c.records.audit_chains().state()).reached, ANY_TYPE)
         if c.settings().publishes_externally:
             readers[RELAY] = (await c.publishing.relay_positions().position(), PUBLISHED)
         last = await c.stores.store().last_position()
@@ -135,6 +140,21 @@ class Metrics:
             parked.add_metric([projection.name], rows.count(projection.name))
         held = sum(each.tries > 0 for each in await c.publishing.relay_positions().held())
         return [parked, _gauge("held_streams", "Streams with an event that the bus did not accept.", held)]
+
+    async def _of_webhooks(self) -> list[Metric]:
+        c = self._container
+        backlog, now = await c.records.webhook_queue().backlog(), c.clock().now()
+        says = (
+            "Deliveries of all webhooks: queued to be tried, waiting behind one of their aggregate, or a dead letter."
+        )
+        deliveries = _labelled("webhook_deliveries", says, "state")
+        deliveries.add_metric([DeliveryState.QUEUED.value], backlog.queued)
+        deliveries.add_metric([DeliveryState.WAITING.value], backlog.waiting)
+        deliveries.add_metric([DeliveryState.DEAD_LETTER.value], backlog.dead_letters)
+        oldest = backlog.oldest_queued_at
+        age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+        says = "Age of the oldest event that a webhook's receiver has not accepted, or 0."
+        return [deliveries, _gauge("webhook_oldest_undelivered_seconds", says, age)]
 
 
 def merged(texts: Mapping[str, bytes]) -> bytes:
