@@ -67,6 +67,9 @@ COMMANDS: dict[str, Line] = {
     "depots put": line("depots put cli-depot --name Depot --time-zone Europe/Berlin"),
     "depots list": line("depots list"),
     "depots show": line("depots show {s.depot}"),
+    "depots override": line("depots override {s.depot} freevend --charger {s.charger} --reason Visit --for 1h"),
+    "depots overrides": line("depots overrides {s.depot}"),
+    "depots lift": line("depots lift {s.depot} {cli_override}"),
     "calendars put": line("calendars put cli-depot cli 2026-12-25=Christmas --name Days"),
     "calendars import": line("calendars import cli-depot cli-file {d}/days.ics --name File"),
     "calendars list": line("calendars list cli-depot"),
@@ -86,6 +89,21 @@ COMMANDS: dict[str, Line] = {
     "rules list": line("rules list {s.charger}"),
     "rules amend": line("rules amend cli-{s.number} {cli_rule} --start 21:00"),
     "rules withdraw": line("rules withdraw cli-{s.number} {cli_rule}"),
+    "schedules create": line(
+        "schedules create {s.depot} Cli --rule Rule --mode managed --recurrence FREQ=DAILY --start 22:00 --end 23:00 "
+        "--charger cli-{s.number}"
+    ),
+    "schedules list": line("schedules list"),
+    "schedules show": line("schedules show {cli_schedule}"),
+    "schedules add-rule": line(
+        "schedules add-rule {cli_schedule} --rule Day --mode freevend --recurrence FREQ=DAILY --start 08:00 --end 09:00"
+    ),
+    "schedules amend-rule": line("schedules amend-rule {cli_schedule} --rule Day --start 07:00"),
+    "schedules withdraw-rule": line("schedules withdraw-rule {cli_schedule} --rule Day --dry-run --what-if 7"),
+    "schedules rename": line("schedules rename {cli_schedule} Weekdays"),
+    "schedules leave": line("schedules leave {cli_schedule} cli-{s.number}"),
+    "schedules follow": line("schedules follow {cli_schedule} cli-{s.number} --dry-run"),
+    "schedules remove": line("schedules remove {cli_schedule}"),
     "exceptions add": line("exceptions add cli-{s.number} freevend --date 2027-01-01 --reason Day"),
     "exceptions list": line("exceptions list {s.charger}"),
     "exceptions remove": line("exceptions remove cli-{s.number} {cli_exception}"),
@@ -146,6 +164,8 @@ COMMANDS: dict[str, Line] = {
     "rebuild-read-models": lambda s, d: ["rebuild-read-models", "--data", str(d.parent)],
 }
 KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception", "exception_id")}
+KEPT |= {"schedules create": ("cli_schedule", "schedule_id")}
+KEPT |= {"depots override": ("cli_override", "override_id")}
 KEPT |= {"api-keys create": ("cli_key", "key_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id"), "webhooks create": ("cli_webhook", "webhook_id")}

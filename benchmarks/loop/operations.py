@@ -92,6 +92,11 @@ def override_mode(s: Scene) -> None:
     s.made["override"] = s.ask("POST", f"/v1/chargers/{s.charger}/overrides", body).json()["override_id"]
 
 
+def override_many(s: Scene) -> None:
+    body = {"charger_ids": "all", "mode": "freevend", "reason": "Open day", "for": "PT1H"}
+    s.made["override_of_many"] = s.ask("POST", f"/v1/depots/{s.depot}/overrides", body).json()["override_id"]
+
+
 def get_timeline(s: Scene) -> None:
     s.ask("GET", f"/v1/chargers/{s.charger}/timeline?from={s.instant()}&until={s.instant(days=399)}")
 
@@ -109,6 +114,24 @@ def copy_policy(s: Scene) -> None:
     tried = {"charger_ids": "all", "dry_run": True, "until": s.instant(days=days)}
     s.ask("POST", f"/v1/chargers/{s.charger}/copy-policy", tried)
     s.ask("POST", f"/v1/chargers/{s.charger}/copy-policy", {"charger_ids": "all"})
+
+
+def create_schedule(s: Scene) -> None:
+    """Tried with the attempts of a month counted, and then made for all chargers of the depot."""
+    body = {"depot_id": s.depot, "name": f"Weekdays {s.number}", "rules": [rule(s)], "charger_ids": "all"}
+    days = max(1, min(90, DRY_RUN_DAYS // (s.chargers + 10)))
+    tried = {"dry_run": True, "until": s.instant(days=days), "what_if_days": 30}
+    s.ask("POST", "/v1/schedules", {**body, **tried})
+    s.made["schedule"] = s.ask("POST", "/v1/schedules", body).json()["schedule_id"]
+
+
+def put_schedule(s: Scene) -> None:
+    body = {"name": f"Weekdays {s.number}", "rules": [rule(s, start="21:00"), rule(s, name="Later", start="23:00")]}
+    s.ask("PUT", f"/v1/schedules/{s.made['schedule']}", body)
+
+
+def leave_all(s: Scene) -> None:
+    s.ask("POST", f"/v1/schedules/{s.made['schedule']}/chargers", {"charger_ids": "all", "follows": False})
 
 
 def create_api_key(s: Scene) -> None:
@@ -306,9 +329,20 @@ OPERATIONS: dict[str, Drive] = {
     "remove_exception": send("DELETE", "/v1/chargers/more-{s.number}/exceptions/{exception}"),
     "override_mode": override_mode,
     "lift_override": send("DELETE", "/v1/chargers/{s.charger}/overrides/{override}"),
+    "override_many": override_many,
+    "list_depot_overrides": get("/v1/depots/{s.depot}/overrides"),
+    "lift_many": send("DELETE", "/v1/depots/{s.depot}/overrides/{override_of_many}"),
     "get_timeline": get_timeline,
     "schedule_mode_for_many": schedule_mode_for_many,
     "copy_policy": copy_policy,
+    "create_schedule": create_schedule,
+    "put_schedule": put_schedule,
+    "get_schedule": get("/v1/schedules/{schedule}"),
+    "list_schedules": get("/v1/schedules"),
+    "leave_schedule": send("DELETE", "/v1/schedules/{schedule}/chargers/{s.charger}"),
+    "follow_schedule": send("PUT", "/v1/schedules/{schedule}/chargers/{s.charger}"),
+    "follow_schedule_with_many": leave_all,
+    "remove_schedule": send("DELETE", "/v1/schedules/{schedule}"),
     "retire_charger": send("DELETE", "/v1/chargers/more-{s.number}"),
     "rotate_password": send("POST", "/v1/chargers/{s.charger}/rotate-password", 409, 502, 503, 504),
     "put_vehicle": put_vehicle,

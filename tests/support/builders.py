@@ -21,10 +21,12 @@ from access_policy.domain.ids import (
     ExceptionId,
     OverrideId,
     RuleId,
+    ScheduleId,
     VehicleId,
 )
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription, VehicleIdentifier
@@ -35,6 +37,7 @@ BAY = ChargerId("bay-1")
 NORTH = DepotId("north")
 NIGHTS = RuleId("nights")
 BAVARIA = CalendarId("bavaria")
+WEEKDAYS = ScheduleId("weekdays")
 HOLIDAY = ExceptionId("holiday")
 VISIT = OverrideId("visit")
 ANNA = ActorId("anna")
@@ -92,6 +95,10 @@ def rule(recurrence: str = "FREQ=DAILY", start: str = "22:00", end: str = "06:00
         "anchor": date(2026, 1, 1),
     }
     return ModeRule(**(values | changes))
+
+
+def schedule(*rules: ModeRule, schedule_id: ScheduleId = WEEKDAYS, name: str = "Weekdays") -> Schedule:
+    return Schedule(schedule_id=schedule_id, name=name, rules=rules or (rule(),))
 
 
 def scheduled(mode_rule: ModeRule | None = None) -> policy_events.ModeScheduled:

@@ -73,6 +73,9 @@ class MarkedTenant:
         exception = await self.done("POST", f"{charger}/exceptions", away)
         override = {"mode": "managed", "for": "PT2H", "reason": secret}
         override = await self.done("POST", f"{charger}/overrides", override)
+        weekdays = {"depot_id": self.ids["depot_id"], "name": secret, "rules": [{"name": secret, **RULE}]}
+        schedule = await self.done("POST", "/schedules", {**weekdays, "charger_ids": "all"})
+        self.ids["schedule_id"] = schedule["schedule_id"]
         for made in (rule, exception, override):
             self.ids |= {name: made[name] for name in ("rule_id", "exception_id", "override_id") if name in made}
 

@@ -17,18 +17,22 @@ from access_policy.application.commands import (
     copy_policy,
     end_agreement,
     enrol_identifier,
+    follow_schedule,
     lift_override,
+    override_many,
     override_mode,
     put_agreement,
     put_calendar,
     put_charger,
     put_depot,
     put_profile,
+    put_schedule,
     put_tenant,
     put_vehicle,
     reinstate_vehicle,
     remove_calendar,
     remove_exception,
+    remove_schedule,
     remove_vehicle,
     retire_charger,
     rotate_password,
@@ -53,7 +57,8 @@ from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
 from access_policy.domain.charger_access_policy.events import ChargerRegistered
-from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.depots.depot import SchedulePut, ScheduleRemoved
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, ScheduleId, TenantId, VehicleId
 from tests.support.builders import ANNA, BAY, FREEVEND, MANAGED, NOON, NORTH, depot_settings
 from tests.support.depot_in_memory import DepotInMemory, SettableClock
 from tests.support.stores import memory_store, pseudonyms
@@ -119,6 +124,17 @@ class ChargersInTheLog:
         registered = [each.event.charger_id for each in log if each.envelope.tenant_id == tenant_id]
         found = [await self.policies.get(tenant_id, charger_id) for charger_id in registered]
         return [p.charger_id for p in found if p.settings.depot_id == depot_id and p.retired_at is None]
+
+    async def depot_of_schedule(self, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId | None:
+        log = await self.store.read_log(after=0, limit=10_000, types=[SchedulePut.TYPE, ScheduleRemoved.TYPE])
+        of_it = [
+            each for each in log if each.envelope.tenant_id == tenant_id and _schedule_id(each.event) == schedule_id
+        ]
+        return of_it[-1].event.depot_id if of_it and isinstance(of_it[-1].event, SchedulePut) else None
+
+
+def _schedule_id(event: SchedulePut | ScheduleRemoved) -> ScheduleId:
+    return event.schedule.schedule_id if isinstance(event, SchedulePut) else event.schedule_id
 
 
 def putting_depot(**changes: Any) -> put_depot.PutDepot:
@@ -193,6 +209,7 @@ class Office:
         chargers = ChargersInTheLog(store, self.policies)
         policy, registry = ChangePolicy(self.policies, clock), ChangeRegistry(self.registries, clock)
         follow = ChargersFollow(self.depots, self.policies, chargers, clock)
+        self.follow = follow
         schedule = schedule_mode.ScheduleModeHandler(policy)
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
             put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, follow, clock),
@@ -200,6 +217,10 @@ class Office:
             remove_calendar.RemoveCalendar: remove_calendar.RemoveCalendarHandler(
                 self.depots, self.policies, chargers, follow, clock
             ),
+            put_schedule.PutSchedule: put_schedule.PutScheduleHandler(follow, chargers),
+            remove_schedule.RemoveSchedule: remove_schedule.RemoveScheduleHandler(follow, chargers),
+            follow_schedule.FollowSchedule: follow_schedule.FollowScheduleHandler(follow, chargers),
+            follow_schedule.FollowScheduleWithMany: follow_schedule.FollowScheduleWithManyHandler(follow, chargers),
             put_charger.PutCharger: put_charger.PutChargerHandler(
                 self.policies, self.depots, self.claims, profiles, self.passwords, clock
             ),
@@ -218,6 +239,8 @@ class Office:
             remove_exception.RemoveException: remove_exception.RemoveExceptionHandler(policy),
             override_mode.OverrideMode: override_mode.OverrideModeHandler(policy, self.depots),
             lift_override.LiftOverride: lift_override.LiftOverrideHandler(policy),
+            override_many.OverrideMany: override_many.OverrideManyHandler(policy, self.depots, chargers),
+            override_many.LiftMany: override_many.LiftManyHandler(policy, self.depots, chargers),
             put_vehicle.PutVehicle: put_vehicle.PutVehicleHandler(self.registries, pseudonyms(), self.vault, clock),
             suspend_vehicle.SuspendVehicle: suspend_vehicle.SuspendVehicleHandler(registry),
             reinstate_vehicle.ReinstateVehicle: reinstate_vehicle.ReinstateVehicleHandler(registry),

@@ -15,10 +15,13 @@ from access_policy.application.commands.create_api_key import CreateApiKeyHandle
 from access_policy.application.commands.end_agreement import EndAgreementHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
+from access_policy.application.commands.follow_schedule import FollowScheduleHandler, FollowScheduleWithManyHandler
+from access_policy.application.commands.keeping_up import KeepingUp
 from access_policy.application.commands.lift_override import LiftOverrideHandler
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.override_many import LiftManyHandler, OverrideManyHandler
 from access_policy.application.commands.override_mode import OverrideModeHandler
 from access_policy.application.commands.put_agreement import PutAgreementHandler
 from access_policy.application.commands.put_calendar import PutCalendarHandler
@@ -29,11 +32,13 @@ from access_policy.application.commands.put_profile import (
     PutProfileHandler,
     RemoveProfileHandler,
 )
+from access_policy.application.commands.put_schedule import PutScheduleHandler
 from access_policy.application.commands.put_tenant import PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
+from access_policy.application.commands.remove_schedule import RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireChargerHandler
 from access_policy.application.commands.revoke_api_key import RevokeApiKeyHandler
@@ -85,6 +90,11 @@ class Commands(containers.DeclarativeContainer):
     put_depot = command(PutDepotHandler, depots, chargers_follow, clock)
     put_calendar = command(PutCalendarHandler, depots, chargers_follow, clock)
     remove_calendar = command(RemoveCalendarHandler, depots, policies, deciding.view, chargers_follow, clock)
+    put_schedule = command(PutScheduleHandler, chargers_follow, deciding.view)
+    remove_schedule = command(RemoveScheduleHandler, chargers_follow, deciding.view)
+    follow_schedule = command(FollowScheduleHandler, chargers_follow, deciding.view)
+    follow_schedule_with_many = providers.Singleton(FollowScheduleWithManyHandler, chargers_follow, deciding.view)
+    keeping_up = providers.Singleton(KeepingUp, deciding.view, chargers_follow)
     put_profile = command(PutProfileHandler, operators_profiles, profiles)
     remove_profile = command(RemoveProfileHandler, operators_profiles, profiles, deciding.view)
     put_charger = command(PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock)
@@ -110,6 +120,8 @@ class Commands(containers.DeclarativeContainer):
     remove_exception = command(RemoveExceptionHandler, change_policy)
     override_mode = command(OverrideModeHandler, change_policy, depots)
     lift_override = command(LiftOverrideHandler, change_policy)
+    override_many = providers.Singleton(OverrideManyHandler, change_policy, depots, deciding.view)
+    lift_many = providers.Singleton(LiftManyHandler, change_policy, depots, deciding.view)
 
     # --- vehicles and agreements -------------------------------------------------------------------------------------
     put_vehicle = command(

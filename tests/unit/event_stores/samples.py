@@ -37,11 +37,13 @@ from access_policy.domain.ids import (
     ExceptionId,
     OverrideId,
     RuleId,
+    ScheduleId,
     TenantId,
     VehicleId,
 )
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, tenant
 from access_policy.domain.vehicle_registry import events as registry
@@ -126,6 +128,7 @@ MODE_RULE = ModeRule(
     extra_dates=frozenset({date(2026, 8, 1)}),
 )
 
+SCHEDULE = Schedule(schedule_id=ScheduleId("weekdays"), name="Werktage", rules=(MODE_RULE,))
 CALENDAR = HolidayCalendar(
     calendar_id=CalendarId("bavaria"),
     name="Bavaria",
@@ -326,6 +329,10 @@ SAMPLES: tuple[object, ...] = (
     policy.HolidayCalendarDropped(charger_id=BAY, calendar_id=CALENDAR.calendar_id),
     depot.HolidayCalendarPut(depot_id=DEPOT, calendar=CALENDAR),
     depot.HolidayCalendarRemoved(depot_id=DEPOT, calendar_id=CALENDAR.calendar_id),
+    depot.SchedulePut(depot_id=DEPOT, schedule=SCHEDULE),
+    depot.ScheduleRemoved(depot_id=DEPOT, schedule_id=SCHEDULE.schedule_id),
+    policy.ScheduleTaken(charger_id=BAY, schedule=SCHEDULE),
+    policy.ScheduleLeft(charger_id=BAY, schedule_id=SCHEDULE.schedule_id),
     policy.ModeExceptionRemoved(charger_id=BAY, exception_id=EXCEPTION),
     policy.ModeOverridden(
         charger_id=BAY,

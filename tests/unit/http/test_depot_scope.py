@@ -25,7 +25,10 @@ QUERIES = {
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
     "stream": "last_event_id=0&follow=false",
 }
+DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
 BODIES: Mapping[str, Any] = {
+    "create_schedule": {"depot_id": "bravo", "name": "Days", "rules": [DAYS]},
+    "put_schedule": {"name": "Days", "rules": [DAYS]},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
@@ -59,6 +62,16 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             "PUT",
             f"/v1/agreements/{depot}-guests",
             {"name": f"{depot}-secret", "fleet": "Guests", "valid_from": "2026-01-01T00:00:00Z", "depot_ids": [depot]},
+        ),
+        (
+            "POST",
+            "/v1/schedules",
+            {
+                "depot_id": depot,
+                "name": f"{depot}-secret",
+                "rules": [{**DAYS, "name": f"{depot}-days"}],
+                "charger_ids": [bay],
+            },
         ),
         ("POST", f"/v1/chargers/{bay}/enrolment-session", {}),
         ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),
@@ -140,7 +153,8 @@ async def operations(api: HttpApi) -> dict[str, tuple[str, str]]:
     """Method and path, with the ids of the depot bravo in it, by operation."""
     document = (await api.client.get("/openapi.json")).json()
     override = (await api.get("/v1/chargers/bravo-bay")).json()["overrides"][0]["override_id"]
-    names = {**PATH_NAMES, "attempt_id": "bravo-attempt", "override_id": override}
+    schedule = (await api.get("/v1/schedules?depot_id=bravo")).json()["items"][0]["schedule_id"]
+    names = {**PATH_NAMES, "attempt_id": "bravo-attempt", "override_id": override, "schedule_id": schedule}
     found = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

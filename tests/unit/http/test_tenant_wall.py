@@ -75,9 +75,24 @@ CALLS: dict[str, Call] = {
     "remove_exception": Call(),
     "override_mode": Call(body=PLAIN),
     "lift_override": Call(),
+    "override_many": Call(body={**PLAIN, "charger_ids": ["{known}-charger"]}),
+    "list_depot_overrides": Call(),
+    "lift_many": Call(),
     "get_timeline": Call(query=PERIOD),
     "schedule_mode_for_many": Call(body={"charger_ids": ["{known}-charger"], "rule": {"name": "Nights", **RULE}}),
     "copy_policy": Call(body={"charger_ids": ["{known}-charger"]}),
+    "create_schedule": Call(
+        body={"depot_id": "{known}-depot", "name": "Weekdays", "rules": [{"name": "Nights", **RULE}]}
+    ),
+    "put_schedule": Call(
+        body={"name": "Weekdays", "rules": [{"name": "Nights", **RULE}], "charger_ids": ["{known}-charger"]}
+    ),
+    "get_schedule": Call(),
+    "list_schedules": Call(query="depot_id={known}-depot", status=OK),
+    "remove_schedule": Call(),
+    "follow_schedule_with_many": Call(body={"charger_ids": ["{known}-charger"]}),
+    "follow_schedule": Call(),
+    "leave_schedule": Call(),
     "list_mode_changes": Call(query="charger_id={known}-charger", status=OK),
     "stream": Call(query="last_event_id=0&follow=false&charger_id={known}-charger", status=OK),
     "put_vehicle": Call(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 from access_policy.application.commands.add_exception import (
@@ -23,7 +23,19 @@ from access_policy.application.commands.copy_policy import CopyPolicy, CopyPolic
 from access_policy.application.commands.create_api_key import CreateApiKey, CreateApiKeyHandler
 from access_policy.application.commands.end_agreement import EndAgreement, EndAgreementHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier, EnrolIdentifierHandler
+from access_policy.application.commands.follow_schedule import (
+    FollowSchedule,
+    FollowScheduleHandler,
+    FollowScheduleWithMany,
+    FollowScheduleWithManyHandler,
+)
 from access_policy.application.commands.lift_override import LiftOverride, LiftOverrideHandler
+from access_policy.application.commands.override_many import (
+    LiftMany,
+    LiftManyHandler,
+    OverrideMany,
+    OverrideManyHandler,
+)
 from access_policy.application.commands.override_mode import OverrideMode, OverrideModeHandler
 from access_policy.application.commands.put_agreement import PutAgreement, PutAgreementHandler
 from access_policy.application.commands.put_calendar import PutCalendar, PutCalendarHandler
@@ -35,15 +47,18 @@ from access_policy.application.commands.put_profile import (
     RemoveProfile,
     RemoveProfileHandler,
 )
+from access_policy.application.commands.put_schedule import PutSchedule, PutScheduleHandler
 from access_policy.application.commands.put_tenant import PutTenant, PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicle, PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle, ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendar, RemoveCalendarHandler
 from access_policy.application.commands.remove_exception import RemoveException, RemoveExceptionHandler
+from access_policy.application.commands.remove_schedule import RemoveSchedule, RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicle, RemoveVehicleHandler
 from access_policy.application.commands.retire_charger import RetireCharger, RetireChargerHandler
 from access_policy.application.commands.revoke_api_key import RevokeApiKey, RevokeApiKeyHandler
 from access_policy.application.commands.rotate_password import PasswordNotTaken, RotatePassword, RotatePasswordHandler
+from access_policy.application.commands.schedule_drafts import ScheduleDraft, ScheduledRule
 from access_policy.application.commands.schedule_mode import ScheduleMode, ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForMany, ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle, SuspendVehicleHandler
@@ -53,7 +68,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.capability_profiles.profile import ProfileUnknown
 from access_policy.domain.charger_access_policy.copying import Parts
 from access_policy.domain.charger_access_policy.errors import ExceptionUnknown, RuleUnknown
-from access_policy.domain.depots.depot import CalendarUnknown
+from access_policy.domain.depots.depot import CalendarUnknown, ScheduleUnknown
 from access_policy.domain.enrolment.session import SessionUnknown
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import (
@@ -63,6 +78,7 @@ from access_policy.domain.ids import (
     ExceptionId,
     OverrideId,
     RuleId,
+    ScheduleId,
 )
 from access_policy.domain.tenants.tenant import TenantDescription
 from access_policy.domain.vehicle_registry.errors import VehicleUnknown
@@ -108,6 +124,7 @@ def exception(**changes: Any) -> AddException:
     return AddException(**(values | changes))
 
 
+OVERRIDE_ALL = OverrideMany(depot_id=NORTH, charger_ids=None, mode=MANAGED, reason="visit", lasts=timedelta(hours=2))
 OVERRIDE = OverrideMode(charger_id=BAY, mode=MANAGED, reason="visit", lasts=timedelta(hours=2))
 
 
@@ -115,7 +132,7 @@ def past(*commands: object) -> Callable[[Faults], Awaitable[OfficeWorld]]:
     async def lived(faults: Faults) -> OfficeWorld:
         world = OfficeWorld(faults)
         done = await world.lived(*commands)
-        world.made = None if isinstance(done, list) or done is None else done.created_id
+        world.made = done if isinstance(done, tuple) else getattr(done, "created_id", None)
         return world
 
     return lived
@@ -150,6 +167,9 @@ MANY = (*DEPOT, other_bay(), third_bay())
 PUT_TENANT = PutTenant(tenant_id=ACME, description=TenantDescription(name="Acme"))
 RENAMED = TenantDescription(name="Acme Depots", data_region="eu-central-1")
 DISPLAY = CreateApiKey(name="Display", role=Role.VIEWER, depots=frozenset({NORTH}))
+WEEKDAYS = PutSchedule(
+    depot_id=NORTH, draft=ScheduleDraft(name="Weekdays", rules=(ScheduledRule(draft=draft()),)), charger_ids=None
+)
 NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
 
 COMMANDS: tuple[Story, ...] = (
@@ -164,6 +184,39 @@ COMMANDS: tuple[Story, ...] = (
         (*MANY, calendar("2026-12-25 Christmas")),
         asks(RemoveCalendar(depot_id=NORTH, calendar_id=BAVARIA)),
         CalendarUnknown,
+    ),
+    story("create a schedule that all follow", PutScheduleHandler, MANY, asks(WEEKDAYS)),
+    story(
+        "amend a schedule",
+        PutScheduleHandler,
+        (*MANY, WEEKDAYS),
+        about_what_was_made(
+            lambda made: PutSchedule(
+                schedule_id=ScheduleId(made),
+                draft=ScheduleDraft(name="Weekdays", rules=(ScheduledRule(draft=draft(start=time(21))),)),
+            )
+        ),
+    ),
+    story(
+        "remove a schedule",
+        RemoveScheduleHandler,
+        (*MANY, replace(WEEKDAYS, charger_ids=())),
+        about_what_was_made(lambda made: RemoveSchedule(schedule_id=ScheduleId(made))),
+        ScheduleUnknown,
+    ),
+    story(
+        "follow a schedule",
+        FollowScheduleHandler,
+        (*MANY, replace(WEEKDAYS, charger_ids=())),
+        about_what_was_made(lambda made: FollowSchedule(schedule_id=ScheduleId(made), charger_id=BAY)),
+    ),
+    story(
+        "leave a schedule with many",
+        FollowScheduleWithManyHandler,
+        (*MANY, WEEKDAYS),
+        about_what_was_made(
+            lambda made: FollowScheduleWithMany(schedule_id=ScheduleId(made), charger_ids=None, follows=False)
+        ),
     ),
     story("put a profile", PutProfileHandler, (), asks(PutProfile(name="ours", definition=PROFILE))),
     story(
@@ -251,6 +304,13 @@ COMMANDS: tuple[Story, ...] = (
         LiftOverrideHandler,
         (*DEPOT, OVERRIDE),
         about_what_was_made(lambda made: LiftOverride(charger_id=BAY, override_id=OverrideId(made))),
+    ),
+    story("override the modes of many", OverrideManyHandler, MANY, asks(OVERRIDE_ALL)),
+    story(
+        "lift the override of many",
+        LiftManyHandler,
+        (*MANY, OVERRIDE_ALL),
+        about_what_was_made(lambda made: LiftMany(depot_id=NORTH, override_id=made[0])),
     ),
     story("register a vehicle", PutVehicleHandler, (), asks(van("04A1B2C3D4E5F6", "04A1B2C3D4E5F7"))),
     story(

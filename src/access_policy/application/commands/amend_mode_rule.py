@@ -29,7 +29,9 @@ class AmendModeRuleHandler:
         def amend(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
             current = policy.rule(command.rule_id)
             made_on = current.made_on or (current.anchor if current.applies_from is None else None)
-            rule = command.draft.rule(command.rule_id, policy, now=self.change.clock.now(), made_on=made_on)
+            rule = command.draft.rule(
+                command.rule_id, policy.settings.time_zone, now=self.change.clock.now(), made_on=made_on
+            )
             return policy.amend_rule(replace(rule, made_on=current.made_on))
 
         return await self.change(context, command, amend)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 from access_policy.domain.access_mode import AccessMode
-from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import CalendarId, RuleId
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
@@ -31,13 +30,11 @@ class RuleDraft:
     except_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
     extra_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
 
-    def rule(
-        self, rule_id: RuleId, policy: ChargerAccessPolicy, *, now: datetime, made_on: date | None = None
-    ) -> ModeRule:
-        """Return the rule for this charger. Dates count from `applies_from`, or else from the local date on which the
-        rule was made (`made_on`, None: today). Raises `UnknownTimeZone`.
+    def rule(self, rule_id: RuleId, time_zone: str, *, now: datetime, made_on: date | None = None) -> ModeRule:
+        """Return the rule for a charger or a depot in `time_zone`. Dates count from `applies_from`, or else from the local
+        date on which the rule was made (`made_on`, None: today). Raises `UnknownTimeZone`.
         """
-        rule_zone = zone(policy.settings.time_zone if self.time_zone is None else self.time_zone)
+        rule_zone = zone(time_zone if self.time_zone is None else self.time_zone)
         offset = self.end_day_offset
         made_on = made_on or now.astimezone(rule_zone).date()
         anchor = made_on if self.applies_from is None else self.applies_from.local_date(rule_zone)

@@ -28,6 +28,6 @@ class ScheduleModeHandler:
         return await self.change(
             context,
             command,
-            lambda policy: policy.schedule(command.draft.rule(rule_id, policy, now=now), now=now),
+            lambda policy: policy.schedule(command.draft.rule(rule_id, policy.settings.time_zone, now=now), now=now),
             rule_id,
         )

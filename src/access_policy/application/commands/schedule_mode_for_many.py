@@ -78,7 +78,9 @@ class ScheduleModeForManyHandler:
             if horizon is not None:
                 policy = await self.policies.get(context.tenant_id, charger_id)
                 now = self.clock.now()
-                events = policy.schedule(command.draft.rule(RuleId("dry-run"), policy, now=now), now=now)
+                events = policy.schedule(
+                    command.draft.rule(RuleId("dry-run"), policy.settings.time_zone, now=now), now=now
+                )
                 return ForOneCharger(charger_id=charger_id, preview=Preview.of(policy, events, horizon))
             done = await retrying(self.schedule)(context, ScheduleMode(charger_id=charger_id, draft=command.draft))
         except (Refused, TooBusy) as refusal:

@@ -21,7 +21,8 @@ from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, TenantId
+from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ScheduleId, TenantId
+from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 from access_policy.domain.vehicle_registry import events as registry_events
@@ -177,6 +178,19 @@ class DecisionView:
 
     def depots_of(self, tenant_id: TenantId) -> Iterator[Depot]:
         yield from self._tenant(tenant_id).depots.values()
+
+    async def depot_of_schedule(self, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId | None:
+        """The depot that has the schedule (port `DepotsOfSchedules`)."""
+        having = (each.depot_id for each in self.depots_of(tenant_id) if schedule_id in each.schedules)
+        return next(having, None)
+
+    def followers_of(self, tenant_id: TenantId, schedule_id: ScheduleId) -> dict[ChargerId, Schedule]:
+        """The chargers in service that follow the schedule, each with its copy."""
+        return {
+            charger_id: view.policy.schedules[schedule_id]
+            for charger_id, view in self._tenant(tenant_id).chargers.items()
+            if schedule_id in view.policy.schedules and view.policy.retired_at is None
+        }
 
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Protocol
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import ChargerId, DepotId, TenantId
+from access_policy.domain.ids import ChargerId, DepotId, ScheduleId, TenantId
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 
 class ChargersOfDepot(Protocol):
     async def charger_ids(self, tenant_id: TenantId, depot_id: DepotId) -> list[ChargerId]:
         """The chargers in service at the depot."""
+        ...
+
+
+class DepotsOfSchedules(Protocol):
+    async def depot_of_schedule(self, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId | None:
+        """The depot that has the schedule; None for an unknown one."""
         ...
 
 

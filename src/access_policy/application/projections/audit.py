@@ -61,7 +61,12 @@ def fold(recorded: Recorded) -> list[RowChange]:
 def _entry(event: Any) -> Entry:
     match event:
         case (
-            depot.DepotRegistered() | depot.DepotAmended() | depot.HolidayCalendarPut() | depot.HolidayCalendarRemoved()
+            depot.DepotRegistered()
+            | depot.DepotAmended()
+            | depot.HolidayCalendarPut()
+            | depot.HolidayCalendarRemoved()
+            | depot.SchedulePut()
+            | depot.ScheduleRemoved()
         ):
             return _of_depot(event)
         case CapabilityProfilePut():
@@ -95,6 +100,10 @@ def _of_depot(event: Any) -> Entry:
             return whole("depot", depot_id, f"calendar {calendar.calendar_id}", values_of(calendar))
         case depot.HolidayCalendarRemoved(calendar_id=calendar_id):
             return gone("depot", depot_id, f"calendar {calendar_id}")
+        case depot.SchedulePut(schedule=schedule):
+            return whole("depot", depot_id, f"schedule {schedule.schedule_id}", values_of(schedule))
+        case depot.ScheduleRemoved(schedule_id=schedule_id):
+            return gone("depot", depot_id, f"schedule {schedule_id}")
         case _:
             return whole("depot", depot_id, "", values_of(event.settings))
 
@@ -118,6 +127,11 @@ def _of_charger(event: Any) -> Entry:
             return whole("charger", charger_id, f"exception {event.exception_id}", _without_charger(event))
         case policy.ModeExceptionRemoved(exception_id=exception_id):
             return gone("charger", charger_id, f"exception {exception_id}")
+        case policy.ScheduleTaken(schedule=schedule):
+            followed: Words = {"follows": schedule.name, **values_of(schedule, without=("name",))}
+            return whole("charger", charger_id, f"schedule {schedule.schedule_id}", followed)
+        case policy.ScheduleLeft(schedule_id=schedule_id):
+            return gone("charger", charger_id, f"schedule {schedule_id}")
         case policy.ModeOverridden(override_id=override_id):
             return whole("charger", charger_id, f"override {override_id}", _without_charger(event))
         case policy.ModeOverrideLifted(override_id=override_id, lifted_at=lifted_at):
@@ -187,6 +201,8 @@ AUDIT = Projection(
         depot.DepotAmended,
         depot.HolidayCalendarPut,
         depot.HolidayCalendarRemoved,
+        depot.SchedulePut,
+        depot.ScheduleRemoved,
         CapabilityProfilePut,
         CapabilityProfileRemoved,
         IdentifierValuesShown,
@@ -203,6 +219,8 @@ AUDIT = Projection(
         policy.ModeExceptionAdded,
         policy.ModeCalendarExceptionAdded,
         policy.ModeExceptionRemoved,
+        policy.ScheduleTaken,
+        policy.ScheduleLeft,
         policy.ModeOverridden,
         policy.ModeOverrideLifted,
         registry.VehicleRegistered,

@@ -30,6 +30,8 @@ from access_policy.domain.charger_access_policy.events import (
     ModeScheduleAmended,
     ModeScheduled,
     ModeScheduleWithdrawn,
+    ScheduleLeft,
+    ScheduleTaken,
 )
 from access_policy.domain.charger_condition.events import (
     ChargerBooted,
@@ -49,6 +51,8 @@ _PLANNED = (
     ModeCalendarExceptionAdded,
     HolidayCalendarTaken,
     HolidayCalendarDropped,
+    ScheduleTaken,
+    ScheduleLeft,
     ModeOverridden,
     ModeOverrideLifted,
 )

@@ -140,6 +140,26 @@ class ModeExceptionRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTaken:
+    """The charger follows a schedule of its depot, whose rules read like this from now on."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    schedule_id: str
+    name: str
+    rules: tuple[ModeRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleLeft:
+    """The charger does not follow the schedule any more."""
+
+    VERSION: ClassVar = 1
+    charger_id: str
+    schedule_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModeOverridden:
     """The charger has `mode` in `[starts_at, ends_at)`, regardless of its schedule."""
 

@@ -46,6 +46,8 @@ INTERNAL: Final[Mapping[type, str]] = {
     depot.DepotRegistered: "depots are the neighbours' master data, copied here",
     depot.HolidayCalendarPut: "its consequences for each charger are in the timeline",
     depot.HolidayCalendarRemoved: "its consequences for each charger are in the timeline",
+    depot.SchedulePut: "the chargers that follow it publish what they take, as ScheduleTaken",
+    depot.ScheduleRemoved: "a schedule that no charger follows",
     enrolment.EnrolmentArmed: "a short-lived operator's tool",
     enrolment.EnrolmentCancelled: "a short-lived operator's tool",
     readings.IdentifierValuesShown: "for the audit alone",
@@ -292,6 +294,13 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
     policy.ModeExceptionAdded: _exception,
     policy.ModeCalendarExceptionAdded: _calendar_exception,
     policy.ModeExceptionRemoved: _alike(chargers.ModeExceptionRemoved, "charger_id", "exception_id"),
+    policy.ScheduleTaken: lambda event: chargers.ScheduleTaken(
+        charger_id=event.charger_id,
+        schedule_id=event.schedule.schedule_id,
+        name=event.schedule.name,
+        rules=tuple(_rule(rule) for rule in event.schedule.rules),
+    ),
+    policy.ScheduleLeft: _alike(chargers.ScheduleLeft, "charger_id", "schedule_id"),
     policy.ModeOverridden: _alike(
         chargers.ModeOverridden, "charger_id", "override_id", "mode", "starts_at", "ends_at", "reason"
     ),

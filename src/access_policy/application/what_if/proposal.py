@@ -15,8 +15,10 @@ from access_policy.domain.charger_access_policy.events import ModeScheduleAmende
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import AgreementId, ChargerId, RuleId, TenantId, VehicleId
+from access_policy.domain.ids import AgreementId, ChargerId, RuleId, ScheduleId, TenantId, VehicleId
 from access_policy.domain.instants import zone
+from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import RegistryEvent, VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -55,7 +57,17 @@ class ProposedAgreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedSchedule:
+    """`charger_ids` would follow the schedule, which would read like this (None: they would leave it)."""
+
+    schedule_id: ScheduleId
+    charger_ids: frozenset[ChargerId]
+    schedule: Schedule | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
+    schedules: tuple[ProposedSchedule, ...] = ()
     rules: tuple[ProposedRule, ...] = ()
     vehicles: tuple[ProposedVehicle, ...] = ()
     agreements: tuple[ProposedAgreement, ...] = ()
@@ -71,11 +83,29 @@ def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: d
     if proposal.baseline_mode is not None:
         settings = replace(settings, baseline_mode=proposal.baseline_mode)
     proposed = replace(policy, settings=settings, enforcement=proposal.enforcement or policy.enforcement)
+    for followed in proposal.schedules:
+        if policy.charger_id in followed.charger_ids:
+            proposed = _with_schedule(proposed, followed, since)
     for index, change in enumerate(proposal.rules):
         if change.charger_ids is None or policy.charger_id in change.charger_ids:
             with_pointer = f"/changes/rules/{index}"
             proposed = _pointed(with_pointer, partial(_with_rule, proposed, change, since))
     return proposed
+
+
+def _with_schedule(policy: ChargerAccessPolicy, change: ProposedSchedule, since: datetime) -> ChargerAccessPolicy:
+    """The dates of its rules count from `since` at the latest."""
+    if change.schedule is None:
+        left = {key: each for key, each in policy.schedules.items() if key != change.schedule_id}
+        return replace(policy, schedules=left)
+    rules = tuple(_counted_from(rule, policy.settings.time_zone, since) for rule in change.schedule.rules)
+    return replace(policy, schedules={**policy.schedules, change.schedule_id: replace(change.schedule, rules=rules)})
+
+
+def _counted_from(rule: ModeRule, time_zone: str, since: datetime) -> ModeRule:
+    if rule.applies_from is not None:
+        return rule
+    return replace(rule, anchor=min(rule.anchor, since.astimezone(zone(rule.time_zone or time_zone)).date()))
 
 
 def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetime) -> ChargerAccessPolicy:
@@ -92,7 +122,7 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
         )
     rule_zone = zone(policy.settings.time_zone if change.draft.time_zone is None else change.draft.time_zone)
     made_on = since.astimezone(rule_zone).date()
-    rule = change.draft.rule(named or RuleId("proposed"), policy, now=since, made_on=made_on)
+    rule = change.draft.rule(named or RuleId("proposed"), policy.settings.time_zone, now=since, made_on=made_on)
     policy.check_rule(rule)
     event = ModeScheduled if named is None else ModeScheduleAmended
     return evolve(policy, event(charger_id=policy.charger_id, rule=rule))

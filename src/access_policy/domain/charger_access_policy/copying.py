@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from access_policy.domain.charger_access_policy.errors import ScheduleElsewhere
 from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.following import leave_schedule, take_schedule
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import ExceptionId
 from access_policy.domain.mode_schedule.timeline import CalendarException, ModeException
@@ -43,6 +45,7 @@ def copy_policy(
     enforcement = source.enforcement if parts.enforcement else target.enforcement
     draft.add(target.put(settings, enforcement, target.calendars))
     if parts.rules:
+        _copy_schedules(source, draft, replaces=replaces)
         _copy_rules(source, draft, replaces=replaces, now=now)
     if parts.exceptions:
         _copy_exceptions(source, draft, replaces=replaces, now=now)
@@ -60,6 +63,22 @@ class _Draft:
         for event in events:
             self.policy = evolve(self.policy, event)
             self.events.append(event)
+
+
+def _copy_schedules(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool) -> None:
+    """The target follows the schedules that the source follows; both must be of one depot."""
+    if source.schedules and source.settings.depot_id != draft.policy.settings.depot_id:
+        names = ", ".join(sorted(each.name for each in source.schedules.values()))
+        raise ScheduleElsewhere(
+            f"The rules cannot be copied to another depot: the source follows {names} of depot "
+            f"{source.settings.depot_id}. Create such schedules there, or copy without the rules."
+        )
+    if replaces:
+        for schedule_id in [each for each in draft.policy.schedules if each not in source.schedules]:
+            draft.add(leave_schedule(draft.policy, schedule_id))
+    for schedule_id, schedule in source.schedules.items():
+        if schedule_id not in draft.policy.schedules:
+            draft.add(take_schedule(draft.policy, schedule))
 
 
 def _copy_rules(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool, now: datetime) -> None:

@@ -45,6 +45,18 @@ class CalendarInUse(Conflict):
     code = "holiday-calendar-in-use"
 
 
+class RuleOfSchedule(Conflict):
+    """A command names a rule that the charger has from a schedule, which alone can amend it."""
+
+    code = "mode-rule-of-schedule"
+
+
+class ScheduleElsewhere(Conflict):
+    """A charger follows schedules of its own depot only."""
+
+    code = "schedule-of-another-depot"
+
+
 class OverrideInvalid(Invalid):
     code = "override-invalid"
 

@@ -16,9 +16,11 @@ from access_policy.domain.ids import (
     ExceptionId,
     OverrideId,
     RuleId,
+    ScheduleId,
 )
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import ModeRule
+from access_policy.domain.mode_schedule.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,24 @@ class HolidayCalendarDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTaken:
+    """The charger follows the depot's schedule, which reads like this; its policy keeps its own copy (ADR 0039)."""
+
+    TYPE: ClassVar = "charger_access_policy.schedule_taken.v1"
+    charger_id: ChargerId
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleLeft:
+    """The charger does not follow the schedule any more."""
+
+    TYPE: ClassVar = "charger_access_policy.schedule_left.v1"
+    charger_id: ChargerId
+    schedule_id: ScheduleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModeOverridden:
     """An operator put the charger into `mode` from `starts_at` up to, not including, `ends_at`."""
 
@@ -234,6 +254,8 @@ PolicyEvent = (
     | ModeCalendarExceptionAdded
     | HolidayCalendarTaken
     | HolidayCalendarDropped
+    | ScheduleTaken
+    | ScheduleLeft
     | ModeOverridden
     | ModeOverrideLifted
     | ModeChangeRequested

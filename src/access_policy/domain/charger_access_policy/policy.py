@@ -35,6 +35,8 @@ from access_policy.domain.charger_access_policy.events import (
     ModeScheduled,
     ModeScheduleWithdrawn,
     PolicyEvent,
+    ScheduleLeft,
+    ScheduleTaken,
 )
 from access_policy.domain.ids import (
     ID_LENGTH_MAX,
@@ -44,6 +46,7 @@ from access_policy.domain.ids import (
     ExceptionId,
     OverrideId,
     RuleId,
+    ScheduleId,
     checked_id,
     checked_name,
     is_charge_point_id,
@@ -51,6 +54,8 @@ from access_policy.domain.ids import (
 from access_policy.domain.instants import checked_year, utc, zone
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar, shared
 from access_policy.domain.mode_schedule.rules import ModeRule, RuleNeverOccurs
+from access_policy.domain.mode_schedule.schedules import Schedule
+from access_policy.domain.mode_schedule.schedules import shared as shared_schedule
 from access_policy.domain.mode_schedule.timeline import (
     CalendarException,
     ModeException,
@@ -77,6 +82,7 @@ class ChargerAccessPolicy:
     never_begun: frozenset[OverrideId] = frozenset()  # overrides lifted before their time
     calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)  # the depot's, copied
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those it follows, copied
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     version: int = 0  # the number of events folded, which is the stream's version
@@ -92,7 +98,13 @@ class ChargerAccessPolicy:
             overrides=self.overrides,
             calendar_exceptions=self.calendar_exceptions,
             calendars=self.calendars,
+            schedules=self.schedules,
         )
+
+    @property
+    def rule_count(self) -> int:
+        """Its own rules and those of the schedules it follows."""
+        return len(self.rules) + sum(len(schedule.rules) for schedule in self.schedules.values())
 
     def has_entry(self, id_: str) -> bool:
         """A rule, an exception or an override has this id, or an override had it and was lifted before it began."""
@@ -114,11 +126,13 @@ class ChargerAccessPolicy:
         calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
     ) -> tuple[PolicyEvent, ...]:
         """Set everything that an operator sets on a charger; `calendars` are those of its depot. Unchanged settings
-        produce no event. Raises `CalendarInUse` for a move to a depot that lacks a calendar the charger uses.
+        produce no event. Raises `CalendarInUse` for a move to a depot that lacks a calendar the charger uses, and
+        `ScheduleElsewhere` for a move of a charger that follows a schedule.
         """
         self._must_be_in_service()
         check_settings(settings)
         if settings.depot_id != self.settings.depot_id:
+            self._must_follow_no_schedule()
             self._must_find_its_calendars(calendars)
         changes: list[PolicyEvent] = []
         if settings != self.settings:
@@ -126,6 +140,14 @@ class ChargerAccessPolicy:
         if enforcement is not self.enforcement:
             changes.append(EnforcementChanged(charger_id=self.charger_id, enforcement=enforcement))
         return (*changes, *self.follow_calendars(calendars))
+
+    def _must_follow_no_schedule(self) -> None:
+        if self.schedules:
+            names = ", ".join(sorted(each.name for each in self.schedules.values()))
+            raise errors.ScheduleElsewhere(
+                f"This charger follows {names} of depot {self.settings.depot_id}; take it out of these schedules first.",
+                pointer="/depot_id",
+            )
 
     def _must_find_its_calendars(self, calendars: Mapping[CalendarId, HolidayCalendar]) -> None:
         if missing := sorted(self.plan.calendars_in_use - calendars.keys()):
@@ -159,8 +181,12 @@ class ChargerAccessPolicy:
         )
 
     def sharing_calendars(self) -> ChargerAccessPolicy:
-        """The same policy, holding its calendars in common with others that have equal ones."""
-        return replace(self, calendars={key: shared(each) for key, each in self.calendars.items()})
+        """The same policy, holding its calendars and schedules in common with others that have equal ones."""
+        return replace(
+            self,
+            calendars={key: shared(each) for key, each in self.calendars.items()},
+            schedules={key: shared_schedule(each) for key, each in self.schedules.items()},
+        )
 
     def retire(self, *, now: datetime) -> tuple[PolicyEvent, ...]:
         """Retiring twice changes nothing."""
@@ -178,7 +204,7 @@ class ChargerAccessPolicy:
         self._must_be_in_service()
         if rule.rule_id in self.rules:
             return self._repeated(self.rules[rule.rule_id] == rule, rule.rule_id)
-        if len(self.rules) >= RULES_MAX:
+        if self.rule_count >= RULES_MAX:
             raise errors.TooManyRules(f"This charger has {RULES_MAX} mode rules already; withdraw or merge some.")
         self.check_rule(rule)
         if not self.occurs_after(rule, now):
@@ -204,8 +230,14 @@ class ChargerAccessPolicy:
         return (ModeScheduleWithdrawn(charger_id=self.charger_id, rule_id=rule_id),)
 
     def rule(self, rule_id: RuleId) -> ModeRule:
-        """Raises `RuleUnknown`."""
+        """The charger's own rule. Raises `RuleUnknown`, or `RuleOfSchedule`."""
         if rule_id not in self.rules:
+            for schedule in self.schedules.values():
+                if any(each.rule_id == rule_id for each in schedule.rules):
+                    raise errors.RuleOfSchedule(
+                        f"The rule {rule_id} belongs to the schedule {schedule.name} ({schedule.schedule_id}), which "
+                        "this charger follows; amend the schedule, or let the charger leave it."
+                    )
             raise errors.RuleUnknown(f"This charger has no mode rule {rule_id}; its timeline names those it has.")
         return self.rules[rule_id]
 
@@ -457,6 +489,10 @@ def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPoli
             return replace(policy, calendars={**policy.calendars, calendar.calendar_id: shared(calendar)})
         case HolidayCalendarDropped(calendar_id=calendar_id):
             return replace(policy, calendars={k: v for k, v in policy.calendars.items() if k != calendar_id})
+        case ScheduleTaken(schedule=schedule):
+            return replace(policy, schedules={**policy.schedules, schedule.schedule_id: shared_schedule(schedule)})
+        case ScheduleLeft(schedule_id=schedule_id):
+            return replace(policy, schedules={k: v for k, v in policy.schedules.items() if k != schedule_id})
         case ModeOverridden():
             made = Override(
                 override_id=event.override_id,

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import CalendarId, DepotId, checked_id, checked_name
+from access_policy.domain.ids import CalendarId, DepotId, ScheduleId, checked_id, checked_name
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
+from access_policy.domain.mode_schedule.schedules import Schedule
 
 LANGUAGES = ("en", "de", "fr", "es", "nl")
 EXCLUSIVE_KINDS = frozenset({IdentifierKind.MAC})  # unless the depot says otherwise
@@ -20,6 +21,7 @@ OVERRIDE_DAYS_MAX = 366
 SESSION_MAX_AGE_HOURS = 48
 SESSION_MAX_AGE_HOURS_MAX = 24 * 90
 CALENDARS_MAX = 50
+SCHEDULES_MAX = 200
 
 
 class DepotUnknown(Unknown):
@@ -36,6 +38,26 @@ class CalendarUnknown(Unknown):
 
 class TooManyCalendars(Conflict):
     code = "too-many-holiday-calendars"
+
+
+class CalendarInSchedule(Conflict):
+    code = "holiday-calendar-in-use"
+
+
+class ScheduleUnknown(Unknown):
+    code = "schedule-not-found"
+
+
+class ScheduleNameTaken(Conflict):
+    code = "schedule-name-taken"
+
+
+class ScheduleInUse(Conflict):
+    code = "schedule-in-use"
+
+
+class TooManySchedules(Conflict):
+    code = "too-many-schedules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +110,32 @@ class HolidayCalendarRemoved:
     calendar_id: CalendarId
 
 
-DepotEvent = DepotRegistered | DepotAmended | HolidayCalendarPut | HolidayCalendarRemoved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePut:
+    """The depot's schedule of this id reads like this from now on."""
+
+    TYPE: ClassVar = "depot.schedule_put.v1"
+    depot_id: DepotId
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRemoved:
+    TYPE: ClassVar = "depot.schedule_removed.v1"
+    depot_id: DepotId
+    schedule_id: ScheduleId
+
+
+DepotEvent = (
+    DepotRegistered | DepotAmended | HolidayCalendarPut | HolidayCalendarRemoved | SchedulePut | ScheduleRemoved
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depot:
-    """`version` is the stream's version; `changed_at` and `calendar_changed_at` are its values at the last change of
-    the settings and of each calendar: the versions that callers compare (ADR 0011).
+    """`version` is the stream's version; `changed_at`, `calendar_changed_at` and `schedule_changed_at` are its
+    values at the last change of the settings, of each calendar and of each schedule: the versions that callers
+    compare (ADR 0011).
     """
 
     depot_id: DepotId
@@ -103,6 +144,8 @@ class Depot:
     changed_at: int
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
     calendar_changed_at: Mapping[CalendarId, int] = field(default_factory=dict)
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)
+    schedule_changed_at: Mapping[ScheduleId, int] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -130,6 +173,10 @@ class Depot:
 
     def remove_calendar(self, calendar_id: CalendarId) -> tuple[DepotEvent, ...]:
         self.calendar(calendar_id)
+        if users := sorted(each.name for each in self.schedules.values() if calendar_id in each.calendars):
+            raise CalendarInSchedule(
+                f"Calendar {calendar_id} is used in the schedules {', '.join(users)}; take it out of their rules first."
+            )
         return (HolidayCalendarRemoved(depot_id=self.depot_id, calendar_id=calendar_id),)
 
     def calendar(self, calendar_id: CalendarId) -> HolidayCalendar:
@@ -137,6 +184,31 @@ class Depot:
         if calendar_id not in self.calendars:
             raise CalendarUnknown(f"Depot {self.depot_id} has no holiday calendar {calendar_id[:64]}.")
         return self.calendars[calendar_id]
+
+    def put_schedule(self, schedule: Schedule) -> tuple[DepotEvent, ...]:
+        """A schedule that reads as before changes nothing. Raises what `Schedule.check` raises."""
+        if self.schedules.get(schedule.schedule_id) == schedule:
+            return ()
+        schedule.check(self.settings.time_zone, self.calendars)
+        if schedule.schedule_id not in self.schedules and len(self.schedules) >= SCHEDULES_MAX:
+            raise TooManySchedules(f"This depot has {SCHEDULES_MAX} schedules already; remove one.")
+        for other in self.schedules.values():
+            if other.name == schedule.name and other.schedule_id != schedule.schedule_id:
+                raise ScheduleNameTaken(
+                    f"This depot has another schedule {schedule.name!r} ({other.schedule_id}); choose another name.",
+                    pointer="/name",
+                )
+        return (SchedulePut(depot_id=self.depot_id, schedule=schedule),)
+
+    def remove_schedule(self, schedule_id: ScheduleId) -> tuple[DepotEvent, ...]:
+        self.schedule(schedule_id)
+        return (ScheduleRemoved(depot_id=self.depot_id, schedule_id=schedule_id),)
+
+    def schedule(self, schedule_id: ScheduleId) -> Schedule:
+        """Raises `ScheduleUnknown`."""
+        if schedule_id not in self.schedules:
+            raise ScheduleUnknown(f"Depot {self.depot_id} has no schedule {schedule_id[:64]}.")
+        return self.schedules[schedule_id]
 
 
 def register(depot_id: DepotId, settings: DepotSettings) -> tuple[DepotEvent, ...]:
@@ -181,6 +253,20 @@ def evolve(depot: Depot | None, event: DepotEvent) -> Depot:
                 version=version,
                 calendars={key: each for key, each in depot.calendars.items() if key != gone},
                 calendar_changed_at={key: at for key, at in depot.calendar_changed_at.items() if key != gone},
+            )
+        case SchedulePut(schedule=schedule):
+            return replace(
+                depot,
+                version=version,
+                schedules={**depot.schedules, schedule.schedule_id: schedule},
+                schedule_changed_at={**depot.schedule_changed_at, schedule.schedule_id: version},
+            )
+        case ScheduleRemoved(schedule_id=removed):
+            return replace(
+                depot,
+                version=version,
+                schedules={key: each for key, each in depot.schedules.items() if key != removed},
+                schedule_changed_at={key: at for key, at in depot.schedule_changed_at.items() if key != removed},
             )
 
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
-from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, RuleId, ScheduleId
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, ModeRule, local_instant
+from access_policy.domain.mode_schedule.schedules import Schedule
 
 HORIZON_MAX = timedelta(days=400)
 _LOOK_AHEAD = timedelta(days=4)
@@ -83,12 +84,15 @@ class ModePlan:
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
     calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those that the charger follows
 
     @property
     def calendars_in_use(self) -> frozenset[CalendarId]:
-        """Those that a rule or an exception names."""
+        """Those that a rule, a rule of a schedule, or an exception names."""
         by_rules = (rule.calendars for rule in self.rules.values())
-        return frozenset(each.calendar_id for each in self.calendar_exceptions.values()).union(*by_rules)
+        by_schedules = (schedule.calendars for schedule in self.schedules.values())
+        by_exceptions = frozenset(each.calendar_id for each in self.calendar_exceptions.values())
+        return by_exceptions.union(*by_rules, *by_schedules)
 
 
 class Timeline:
@@ -153,7 +157,12 @@ def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
     near = start.date() - _REACH, end.date() + _REACH
     holidays = {calendar_id: plan.calendars[calendar_id].reasons(*near) for calendar_id in plan.calendars_in_use}
     layers = [
-        *(_of_rule(rule.on_days_of(holidays), zone, start, end) for rule in plan.rules.values()),
+        *(_of_rule(rule.on_days_of(holidays), rule.name, zone, start, end) for rule in plan.rules.values()),
+        *(
+            _of_rule(rule.on_days_of(holidays), f"{schedule.name}: {rule.name}", zone, start, end)
+            for schedule in plan.schedules.values()
+            for rule in schedule.rules
+        ),
         *_of_exceptions(plan, zone, start, end),
         *_of_calendar_exceptions(plan, holidays, zone, start, end),
         *(_of_override(each) for each in plan.overrides.values() if each.starts_at < end and each.ends_at > start),
@@ -162,10 +171,11 @@ def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
     return layers
 
 
-def _of_rule(rule: ModeRule, zone: ZoneInfo, start: datetime, end: datetime) -> _Layer:
+def _of_rule(rule: ModeRule, name: str, zone: ZoneInfo, start: datetime, end: datetime) -> _Layer:
+    """`name` is what the cause shows: that of the rule, or those of the schedule and its rule."""
     windows = rule.windows(ZoneInfo(rule.time_zone) if rule.time_zone else zone, start, end)
     rank = (1, rule.priority, int(rule.mode is AccessMode.MANAGED), rule.rule_id)
-    cause = Cause(CauseKind.RULE, rule.rule_id, rule.name)
+    cause = Cause(CauseKind.RULE, rule.rule_id, name)
     return _Layer(rank, rule.mode, cause, [(begins, ends) for begins, ends, _ in windows])
 
 

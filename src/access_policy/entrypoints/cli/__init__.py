@@ -35,6 +35,7 @@ from access_policy.entrypoints.cli import (
     registry,
     rules,
     running,
+    schedules,
     tenant_data,
     tenants,
     vehicles,
@@ -146,6 +147,7 @@ app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
 app.add_typer(profiles.app, name="profile", help="Your own capability profiles, which describe charger models")
 app.add_typer(api_keys.app, name="api-keys", help="Keys for machines that call the API")
 app.add_typer(rules.app, name="rules", help="Recurring windows with a mode")
+app.add_typer(schedules.app, name="schedules", help="Schedules that many chargers of a depot follow")
 app.add_typer(exceptions.app, name="exceptions", help="Whole days with another mode")
 app.add_typer(agreements.app, name="agreements", help="Other fleets' contracts with the depot owner")
 app.add_typer(vehicles.app, name="vehicles", help="The vehicle registry")

@@ -56,6 +56,8 @@ def _session(ctx: typer.Context) -> Session | None:
 
 chargers = _offers("/v1/chargers", "charger_id")
 depots = _offers("/v1/depots", "depot_id")
+schedules = _offers("/v1/schedules", "schedule_id")
 
 Charger = Annotated[str, typer.Argument(metavar="CHARGER", autocompletion=chargers)]
 Depot = Annotated[str, typer.Argument(metavar="DEPOT", autocompletion=depots)]
+Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", autocompletion=schedules)]

@@ -11,6 +11,7 @@ from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 calendars = typer.Typer(no_args_is_help=True)
@@ -84,6 +85,64 @@ def show_depot(ctx: typer.Context, depot_id: Depot) -> None:
     """Show a depot."""
     session = session_of(ctx)
     detail(session, session.get(f"/v1/depots/{segment(depot_id)}"))
+
+
+# --- overrides ---------------------------------------------------------------------------------------------------------
+
+
+@app.command("override")
+def override_many(
+    ctx: typer.Context,
+    depot_id: Depot,
+    mode: Annotated[str, typer.Argument(help="freevend or managed")],
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
+    charger: Annotated[list[str] | None, typer.Option(help="Repeatable [default: all of the depot]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the override")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
+    until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
+) -> None:
+    """Override the schedules of many chargers with a mode, until one end."""
+    session = session_of(ctx)
+    body = compact(
+        mode=mode,
+        reason=reason,
+        charger_ids=charger or "all",
+        until=session.instant(until, depot=depot_id),
+        until_next_transition=until_next_transition or None,
+    )
+    body |= compact(**{"from": session.instant(begin, depot=depot_id), "for": session.span(lasts)})
+    answer = session.command("POST", f"/v1/depots/{segment(depot_id)}/overrides", body)
+    _overridden(session, answer, f"override {answer['override_id']}")
+
+
+@app.command("overrides")
+def list_overrides(ctx: typer.Context, depot_id: Depot) -> None:
+    """List the overrides that run or are to come, each with its chargers."""
+    session = session_of(ctx)
+    items = session.get(f"/v1/depots/{segment(depot_id)}/overrides")["items"]
+    shown = columns("override_id", "mode", "from", "until", "reason", "made_by", "charger_ids")
+    table(session, items, shown, about={"depot_id": depot_id}, nothing="no overrides")
+
+
+@app.command("lift")
+def lift_many(ctx: typer.Context, depot_id: Depot, override_id: str) -> None:
+    """End an override now at all chargers of the depot that have it."""
+    session = session_of(ctx)
+    answer = session.command("DELETE", f"/v1/depots/{segment(depot_id)}/overrides/{segment(override_id)}")
+    _overridden(session, answer, f"override {override_id} is lifted")
+
+
+def _overridden(session: Session, answer: Any, sentence: str) -> None:
+    if document(session, answer):
+        return
+    refused = [each for each in answer["results"] if not each["ok"]]
+    count = len(answer["results"]) - len(refused)
+    session.out.print(f"{sentence} at {count} charger{'' if count == 1 else 's'}", markup=False)
+    for each in refused:
+        session.out.print(f"{each['charger_id']}: {each['problem']['detail']}", markup=False)
+    if refused:
+        raise typer.Exit(1)
 
 
 # --- holiday calendars -------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ _SAME_NAMES = (
 )
 
 
-def _rule(ctx: typer.Context) -> dict[str, Any]:
+def rule_of(ctx: typer.Context) -> dict[str, Any]:
     """Return the rule's fields that the command's options name."""
     fields = {**{name: name for name in _SAME_NAMES}, **_FIELDS_BY_OPTION}
     return compact(**{field: ctx.params.get(option) for option, field in fields.items()})
@@ -77,7 +77,7 @@ def add_rule(
 ) -> None:
     """Schedule a mode in recurring windows."""
     session = session_of(ctx)
-    body = _rule(ctx)
+    body = rule_of(ctx)
     answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/mode-rules", body, if_match=if_match)
     done(session, answer, f"rule {answer['rule_id']} on {charger_id}")
 
@@ -105,7 +105,7 @@ def add_rule_to_many(
 ) -> None:
     """Add the same rule to many chargers of a depot."""
     session = session_of(ctx)
-    rule = _rule(ctx)
+    rule = rule_of(ctx)
     body = {"charger_ids": charger or "all", "rule": rule, "dry_run": dry_run}
     results(session, session.command("POST", f"/v1/depots/{segment(depot_id)}/mode-rules", body))
 
@@ -136,7 +136,7 @@ def amend_rule(
     kept = next((each for each in _rules(session, charger_id) if each["rule_id"] == rule_id), None)
     if kept is None:
         session.refuse(f"charger {charger_id} has no rule {rule_id}; see: access-policy rules list {charger_id}")
-    changes = _rule(ctx)
+    changes = rule_of(ctx)
     if end_day_offset is None and (start is not None or end is not None):
         kept = {**kept, "end_day_offset": None}  # the service derives it from the new times
     body = {key: value for key, value in {**kept, **changes}.items() if key != "rule_id"}

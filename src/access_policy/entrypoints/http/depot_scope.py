@@ -2,8 +2,8 @@
 
 A caller who is limited to some depots gets 404 for everything that an operation names in its path, its query or its body
 and that belongs to another depot. Answers are built from views within the caller's depots (`dependencies.Provided`). An
-operation that names neither a charger nor a depot nor an attempt in its path admits such a caller only if its route says
-that its answer is limited by these views.
+operation that names no charger, depot, attempt or schedule in its path admits such a caller only if its route says that its
+answer is limited by these views.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from fastapi import Request
 
 from access_policy.application.ports.identity import DepotScope, Identity
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
-from access_policy.domain.depots.depot import DepotUnknown
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId
+from access_policy.domain.depots.depot import DepotUnknown, ScheduleUnknown
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ScheduleId, TenantId
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import not_found
 
-IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id"})
+IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id"})
 IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 SHOWN_MAX: Final = 64  # characters of an id in a problem
@@ -42,6 +42,8 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
                 require_depot(caller.depots, value)
             case "attempt_id":
                 await _require_attempt(request, caller, value)
+            case "schedule_id":
+                await _require_schedule(request, caller, value)
             case _:
                 await _require_charger(request, caller, value)
 
@@ -80,9 +82,15 @@ async def _require_attempt(request: Request, caller: Identity, attempt_id: str) 
         raise not_found("attempt")
 
 
+async def _require_schedule(request: Request, caller: Identity, schedule_id: str) -> None:
+    view = container_of(request).deciding.view()
+    depot_id = await view.depot_of_schedule(caller.tenant_id, ScheduleId(schedule_id))
+    if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
+        raise ScheduleUnknown(f"There is no schedule {schedule_id[:SHOWN_MAX]}.")
+
+
 async def _named(request: Request) -> list[tuple[str, str]]:
-    """The chargers, depots and attempts that a request names: in its path, its query, the fields of a form, and at any
-    depth of a JSON body."""
+    """The ids that a request names: in its path, its query, the fields of a form, and at any depth of a JSON body."""
     path = [(name, value) for name, value in request.path_params.items() if name in IN_PATHS]
     query = [(name, value) for name, value in request.query_params.multi_items() if name in IN_BODIES]
     if request.headers.get("Content-Type", "").startswith(FORMS):

@@ -78,7 +78,7 @@ class CopyPolicyBody(DryRunBody):
     replace: bool = True
 
 
-class RefusedRule(ResponseModel):
+class RefusedChange(ResponseModel):
     code: str
     detail: str
 
@@ -106,7 +106,7 @@ class ForOneCharger(ResponseModel):
 
     charger_id: str
     ok: bool
-    problem: Annotated[RefusedRule, Field(default=None)]
+    problem: Annotated[RefusedChange, Field(default=None)]
     time_zone: Annotated[str, Field(default=None)]
     from_: Annotated[UtcInstant, Field(alias="from", default=None)]
     until: Annotated[UtcInstant, Field(default=None)]
@@ -199,19 +199,19 @@ async def copy_policy(
 def _rules_made(results: Iterable[scheduling.ForOneCharger]) -> Iterator[RuleForOne]:
     for each in results:
         made = {"rule_id": each.rule_id} if each.refusal is None else {}
-        yield RuleForOne(charger_id=each.charger_id, **_outcome(each.refusal, each.preview), **made)
+        yield RuleForOne(charger_id=each.charger_id, **outcome(each.refusal, each.preview), **made)
 
 
 def _copies_made(results: Iterable[copying.CopiedToOne]) -> Iterator[CopiedToOne]:
     for each in results:
         made = {"change_count": each.changes} if each.refusal is None else {}
-        yield CopiedToOne(charger_id=each.charger_id, **_outcome(each.refusal, each.preview), **made)
+        yield CopiedToOne(charger_id=each.charger_id, **outcome(each.refusal, each.preview), **made)
 
 
-def _outcome(refusal: Refused | TooBusy | None, preview: Preview | None) -> dict[str, Any]:
+def outcome(refusal: Refused | TooBusy | None, preview: Preview | None) -> dict[str, Any]:
     if refusal is not None:
         code = refusal.code if isinstance(refusal, Refused) else "too-busy"
-        return {"ok": False, "problem": RefusedRule(code=code, detail=str(refusal))}
+        return {"ok": False, "problem": RefusedChange(code=code, detail=str(refusal))}
     if preview is None:
         return {"ok": True}
     zone = ZoneInfo(preview.time_zone)

@@ -16,6 +16,7 @@ from access_policy.entrypoints.http.v1.plan_models import (
     ExceptionSettings,
     OverrideSettings,
     RuleSettings,
+    ScheduleFollowed,
 )
 
 
@@ -90,6 +91,7 @@ class ChargerStatus(ChargerSettings):
 
 class Charger(ChargerStatus):
     mode_rules: list[RuleSettings]
+    schedules: list[ScheduleFollowed]
     exceptions: list[ExceptionSettings]
     overrides: list[OverrideSettings]
 
@@ -97,6 +99,7 @@ class Charger(ChargerStatus):
 class ChargerAsOf(ChargerSettings):
     as_of: UtcInstant
     mode_rules: list[RuleSettings]
+    schedules: list[ScheduleFollowed]
     exceptions: list[ExceptionSettings]
     overrides: list[OverrideSettings]
 

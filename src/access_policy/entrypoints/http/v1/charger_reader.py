@@ -36,6 +36,7 @@ from access_policy.entrypoints.http.v1.plan_models import (
     exceptions_of,
     overrides_of,
     rules_of,
+    schedules_of,
 )
 
 
@@ -191,6 +192,7 @@ def _settings(policy: ChargerAccessPolicy) -> dict[str, Any]:
 def _plan(policy: ChargerAccessPolicy) -> dict[str, Any]:
     return {
         "mode_rules": rules_of(policy),
+        "schedules": schedules_of(policy),
         "exceptions": exceptions_of(policy),
         "overrides": overrides_of(policy),
     }

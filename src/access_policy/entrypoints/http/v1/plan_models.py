@@ -13,6 +13,7 @@ from pydantic import Field
 from access_policy.domain.access_mode import AccessMode, Cause, CauseKind
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
+from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.entrypoints.http.fields import LocalInstant, ResponseModel, UtcInstant, utc_text
 
@@ -65,6 +66,19 @@ class RuleSettings(ResponseModel):
         )
 
 
+class ScheduleFollowed(ResponseModel):
+    """A schedule of the depot, as the charger has it."""
+
+    schedule_id: str
+    name: str
+    rules: list[RuleSettings]
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> ScheduleFollowed:
+        rules = [RuleSettings.of(rule) for rule in schedule.rules]
+        return cls(schedule_id=schedule.schedule_id, name=schedule.name, rules=rules)
+
+
 class ExceptionSettings(ResponseModel):
     """The days `date` to `until_date`, or all days of the calendar `calendar_id`; the fields of the other kind are null."""
 
@@ -97,7 +111,12 @@ class TimelineSegment(ResponseModel):
 
 
 def rules_of(policy: ChargerAccessPolicy) -> list[RuleSettings]:
+    """The charger's own."""
     return [RuleSettings.of(rule) for rule in policy.rules.values()]
+
+
+def schedules_of(policy: ChargerAccessPolicy) -> list[ScheduleFollowed]:
+    return [ScheduleFollowed.of(each) for each in policy.schedules.values()]
 
 
 def exceptions_of(policy: ChargerAccessPolicy) -> list[ExceptionSettings]:
@@ -162,7 +181,8 @@ def cause_at_the_time(
         return None
     match cause.kind:
         case CauseKind.RULE:
-            return next((each for each in rules_of(policy) if each.rule_id == cause.id), None)
+            by_schedules = (rule for each in schedules_of(policy) for rule in each.rules)
+            return next((each for each in (*rules_of(policy), *by_schedules) if each.rule_id == cause.id), None)
         case CauseKind.EXCEPTION:
             return next((each for each in exceptions_of(policy) if each.exception_id == cause.id), None)
         case CauseKind.OVERRIDE:

@@ -1,0 +1,62 @@
+"""Bring chargers level with their depots: the completion of commands that a crash or a failure interrupted.
+
+Level-triggered: compares the depots and the policies in memory, also at each start, and changes nothing where they agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from access_policy.application.commands.on_depot import ChargersFollow
+from access_policy.application.context import SYSTEM, Context, new_id
+from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.errors import TooBusy
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.turns import in_turns
+from access_policy.domain.charger_access_policy.following import keep_up
+from access_policy.domain.errors import Refused
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 15.0
+AT_A_TIME: Final = 10  # chargers in one turn of the event loop
+
+
+class KeepingUp:
+    """Several processes may look at once: the later one finds the charger level, or loses the race and looks again."""
+
+    def __init__(self, view: DecisionView, chargers_follow: ChargersFollow) -> None:
+        self._view = view
+        self._chargers_follow = chargers_follow
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.look()
+            except StoreUnavailable as trouble:
+                log.warning("chargers follow their depots later: %s", trouble)
+
+    async def look(self) -> None:
+        """Raises `StoreUnavailable`: look again later."""
+        async for charger in in_turns(list(self._view.chargers()), at_a_time=AT_A_TIME):
+            if self._is_behind(charger):
+                await self._level(charger)
+
+    def _is_behind(self, charger: ChargerView) -> bool:
+        depot = self._view.depot(charger.tenant_id, charger.policy.settings.depot_id)
+        return depot is not None and bool(keep_up(charger.policy, depot)[0])
+
+    async def _level(self, charger: ChargerView) -> None:
+        context = Context(tenant_id=charger.tenant_id, actor=SYSTEM, correlation_id=new_id())
+        charger_id, depot_id = charger.policy.charger_id, charger.policy.settings.depot_id
+        try:
+            followed = await self._chargers_follow.one(context, depot_id, charger_id)
+        except (Refused, TooBusy) as refusal:
+            log.warning("charger %s is brought level with depot %s later: %s", charger_id, depot_id, refusal)
+            return
+        if followed.changes:
+            log.info("charger %s was behind depot %s and is level now", charger_id, depot_id)
