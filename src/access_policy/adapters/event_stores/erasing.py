@@ -57,7 +57,9 @@ def claims_of(location: StoreLocation, tenant_id: TenantId) -> Claims:
     `sqlite3.Error` or `SQLAlchemyError`."""
     if isinstance(location, AwsAddress):
         raise CannotErase(
-            "A tenant cannot be erased from a DynamoDB store: its log has no place for a gap. Nothing was erased."
+            f"{tenant_id} cannot be erased from a DynamoDB store, whose log has no place for a gap. Nothing was erased. "
+            "Remove its vehicles (vehicles remove), which deletes the keys of their identifiers, and its webhooks and API "
+            "keys; docs/operations.md says how to get rid of the rest."
         )
     database = database_at(location, "tenant erasure", waits=True)
     position = POSITION["sqlite" if database.is_file else "postgresql"]
