@@ -19,6 +19,7 @@ from access_policy.containers.publishing import Publishing
 from access_policy.containers.queries import Queries
 from access_policy.containers.read_side import ReadSide
 from access_policy.containers.records import Records
+from access_policy.containers.restoring import Restoring
 from access_policy.containers.stores import Stores
 from access_policy.settings import Settings
 
@@ -81,6 +82,7 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         chargers=chargers,
     )
-    erasing = nested(Erasing, settings=settings, clock=clock, stores=stores)
+    erasing = nested(Erasing, settings=settings, clock=clock, stores=stores, records=records)
+    restoring = nested(Restoring, clock=clock, stores=stores)
     publishing = nested(Publishing, settings=settings, clock=clock, stores=stores, records=records)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

@@ -108,6 +108,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.tenant_stream(tenant)
     if kind == "tenant_erasure":
         return streams.erasure_stream(tenant)
+    if kind == "installation":
+        return streams.restore_stream(event.restore_id)
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
     if kind == "notice":

@@ -70,6 +70,11 @@ def erasure_stream(tenant_id: TenantId) -> StreamId:
     return StreamId(f"{INSTALLATION}/tenant_erasure/{tenant_id}")
 
 
+def restore_stream(restore_id: str) -> StreamId:
+    """Belongs to the installation."""
+    return StreamId(f"{INSTALLATION}/restore/{restore_id}")
+
+
 def reading_stream(tenant_id: TenantId, reading_id: str) -> StreamId:
     """Each reading of identifier values has a stream of its own, so that readers never contend."""
     return StreamId(f"{tenant_id}/identifier_reading/{reading_id}")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.event_stores.erasing import claims_of, erase_events
 from access_policy.adapters.local_files.erasing import erase_from_files
+from access_policy.adapters.local_files.erasure_list import ErasureList, Forgotten
 from access_policy.adapters.secrets.erasure_statements import ErasureStatements
 from access_policy.adapters.sql.tenant_rows import erase_rows
 from access_policy.application.ports.clock import Clock
@@ -32,9 +33,11 @@ OF_A_PROCESS = ("spool.sqlite", "view.snapshot", "view.draft")
 
 @dataclass(frozen=True, slots=True)
 class InstallationHoldings:
-    """Implements `TenantHoldings` for the places of the settings. Files of processes on other machines are not among them."""
+    """Implements `TenantHoldings` for the places of the settings. Files of processes on other machines are not among them.
+    `listed` writes the tenant on the list of erasures, which a restore of an older backup follows."""
 
     settings: Settings
+    listed: Callable[[TenantId], None]
 
     async def claims(self, tenant_id: TenantId) -> Claims:
         return await _on_a_thread(lambda: claims_of(self.settings.store_location, tenant_id))
@@ -43,6 +46,7 @@ class InstallationHoldings:
         return await _on_a_thread(lambda: list(self._erase(tenant_id, claims)))
 
     def _erase(self, tenant_id: TenantId, claims: Claims) -> Iterator[RemovedFrom]:
+        self.listed(tenant_id)
         for database in self._databases():
             yield from erase_rows(database, tenant_id, claims.charge_points)
         for directory in process_directories(self.settings):
@@ -69,6 +73,10 @@ def process_directories(settings: Settings) -> list[Path]:
     ]
 
 
+def listing_tenants(erasures: ErasureList) -> Callable[[TenantId], None]:
+    return lambda tenant_id: erasures.add(Forgotten.TENANT, [tenant_id])
+
+
 async def _on_a_thread(call: Callable[[], Answer]) -> Answer:
     try:
         return await asyncio.to_thread(call)
@@ -80,8 +88,11 @@ class Erasing(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
     stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
 
-    holdings = providers.Singleton(InstallationHoldings, settings)
+    holdings = providers.Singleton(
+        InstallationHoldings, settings, providers.Factory(listing_tenants, records.erasure_list)
+    )
     statements = providers.Singleton(ErasureStatements, stores.installation.provided.keys.vault)
     erase_tenant = providers.Singleton(
         EraseTenant,

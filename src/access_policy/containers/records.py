@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.local_files.erasure_list import FILE, ErasureList, Forgotten
 from access_policy.adapters.records.api_keys import SqlApiKeys
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.records.charger_credentials import SqlChargerCredentials
@@ -25,6 +28,10 @@ from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.settings import Settings
 
 
+def listing(erasures: ErasureList) -> Callable[[Sequence[str]], None]:
+    return lambda key_ids: erasures.add(Forgotten.VEHICLE_KEY, key_ids)
+
+
 class Records(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     stores = providers.DependenciesContainer()
@@ -32,7 +39,12 @@ class Records(containers.DeclarativeContainer):
     location = stores.installation.provided.records_named
     keys = stores.installation.provided.keys
 
-    vault = providers.Resource(SqlVehicleVault, location.call("vault"), keys.vault)
+    erasure_list = providers.Singleton(
+        ErasureList, providers.Callable(Path.joinpath, settings.provided.data, FILE), keys.vault, stores.clock
+    )
+    vault = providers.Resource(
+        SqlVehicleVault, location.call("vault"), keys.vault, forgotten=providers.Factory(listing, erasure_list)
+    )
     unknown_identifiers = providers.Resource(
         SqlUnknownIdentifiers,
         location.call("unknown_identifiers"),

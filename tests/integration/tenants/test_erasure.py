@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from access_policy.adapters.event_stores import erasing
 from access_policy.adapters.secrets.erasure_statements import ErasureStatements, StatementRefused
+from access_policy.application.audit.findings import Manipulation
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.container import Container
@@ -35,6 +36,7 @@ from access_policy.entrypoints.processes.tenant_data import erase_tenant
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.marked_tenant import MarkedTenant
+from tests.support.planted import plant_rows, plant_spools, spooled_streams
 
 ACME, RIVAL = TenantId("acme"), TenantId("rival")
 MARKS = (b"zqknown", b"zqsecret")
@@ -170,6 +172,26 @@ async def test_erased_tenant_leaves_no_byte_and_other_tenants_keep_every_byte(in
     assert {each["place"] for each in claims["removed"] if each["rows"]} >= {"stored_events", "vehicle_key", "vehicles"}
 
 
+async def test_erased_tenant_leaves_no_byte_in_any_table_or_spool(installation: Installation) -> None:
+    """Facts that could not be stored yet, waiting webhooks, dead letters, keys, sessions: a mark in every table there is."""
+    tables = plant_rows(installation.settings, "acme", "zqsecret")
+    await plant_spools(installation.settings, "zqsecret", "rival")
+    before, spooled = installation.marks(), await spooled_streams(installation.settings)
+    assert {"webhook_delivery", "console_session", "login_link", "api_key", "answers", "import_plan"} <= set(tables)
+    assert all(streams.count("acme/charger_condition/bay-1") == 3 for streams in spooled.values()), spooled
+    assert before["spool.sqlite"] >= 3
+
+    erased = await installation.erase()
+
+    assert erased is not None
+    assert installation.marks() == {}
+    removed = {each.place for each in erased.removed if each.rows}
+    assert {*tables, "spool.sqlite"} <= removed, {*tables} - removed
+    assert await spooled_streams(installation.settings) == {
+        name: [each for each in streams if not each.startswith("acme/")] for name, streams in spooled.items()
+    }
+
+
 async def test_service_started_after_an_erasure_serves_others_and_its_audit_chain_holds(
     installation: Installation,
 ) -> None:
@@ -194,6 +216,48 @@ async def test_service_started_after_an_erasure_serves_others_and_its_audit_chai
     ]
     assert claimed.status_code == 201, claimed.text
     assert verified.findings == []
+
+
+async def test_erasure_without_its_signed_record_is_a_finding_of_the_audit(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who can write to the database can append what an erasure begins with; only the installation can sign its end."""
+    exported = await _with(installation, lambda c: c.auditing.chainer().export_heads())
+    with monkeypatch.context() as forging:
+        forging.setattr(ErasureStatements, "sign", ErasureStatements(b"another installation's key: 32 B.").sign)
+        await installation.erase()
+
+    forged = await _with(installation, lambda c: c.auditing.verifier().verify(exported))
+
+    assert (ACME, Manipulation.VANISHED) in {(each.tenant_id, each.kind) for each in forged.findings}
+    assert any("no record signed by this installation" in each.text for each in forged.findings)
+    assert forged.erased == set()
+
+
+async def test_interrupted_erasure_is_a_finding_of_the_audit_until_it_is_complete(
+    in_files: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(ErasureStatements, "sign", _fails)
+        with pytest.raises(CannotRun):
+            await in_files.erase()
+
+    interrupted = await _with(in_files, lambda c: c.auditing.verifier().verify())
+
+    assert any("run `tenant erase` again" in each.text for each in interrupted.findings)
+
+
+async def test_tenant_that_vanished_with_its_chain_and_without_a_record_is_a_finding(in_files: Installation) -> None:
+    """Even without an exported head, because the installation's streams still have its claims of charge point ids."""
+    exported = await _with(in_files, lambda c: c.auditing.chainer().export_heads())
+    erasing.erase_events(in_files.settings.store_location, ACME, ())
+    await _with(in_files, lambda c: c.records.audit_chains().erase(ACME))
+
+    without = await _with(in_files, lambda c: c.auditing.verifier().verify())
+    against = await _with(in_files, lambda c: c.auditing.verifier().verify(exported))
+
+    assert [(each.tenant_id, each.kind) for each in without.findings] == [(ACME, Manipulation.VANISHED)]
+    assert [(each.tenant_id, each.kind) for each in against.findings] == [(ACME, Manipulation.VANISHED)] * 2
 
 
 async def test_claims_removed_without_an_erasure_are_findings_of_the_audit(in_files: Installation) -> None:
@@ -316,7 +380,7 @@ def test_statement_of_another_installation_is_refused() -> None:
 async def test_dynamodb_store_refuses_before_anything_is_erased(dynamodb_url: str, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, store_url=dynamodb_url)
 
-    with pytest.raises(CannotRun, match="DynamoDB"):
+    with pytest.raises(CannotRun, match=r"DynamoDB.*Nothing was erased.*vehicles remove.*docs/operations\.md"):
         await Installation(settings, lambda: iter(())).erase()
 
 

@@ -45,7 +45,7 @@ from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalenda
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import notices
-from access_policy.domain.tenants import erasure, tenant
+from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.webhooks import events as webhooks
@@ -354,6 +354,9 @@ SAMPLES: tuple[object, ...] = (
         statement="e30.e30.c2ln",
     ),
     erasure.TenantErasureBegun(tenant_id=TENANT, erasure_id="erasure-1", claims=(3, 5)),
+    restoring.InstallationRestored(
+        restore_id="restore-1", backed_up_at=START, restored_at=END, position=12, statement="header.claims.signature"
+    ),
     tenant.TenantAmended(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     tenant.TenantRegistered(tenant_id=TENANT, description=TENANT_DESCRIPTION),
     registry.AgreementAmended(agreement=AGREEMENT_TERMS),

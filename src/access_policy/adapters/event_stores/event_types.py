@@ -14,7 +14,7 @@ from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import notices
-from access_policy.domain.tenants import erasure, tenant
+from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
 
@@ -78,6 +78,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     policy.ScheduleTaken,
     erasure.TenantErased,
     erasure.TenantErasureBegun,
+    restoring.InstallationRestored,
     tenant.TenantAmended,
     tenant.TenantRegistered,
     registry.AgreementAmended,

@@ -103,8 +103,11 @@ def _write(files: InstallationFiles, draft: Path, *, program: str, now: datetime
             done += _size(source.connection)
             source.connection.close()  # its write-ahead log may begin anew
     for path, key in files.keys().items():  # after the databases: the keys of all their values exist
-        _copy_key(key, copies / path)
-    kinds = {path: source.kind for path, source in sources.items()}
+        _copy_whole(key, copies / path)
+    lists = files.lists()  # after the databases: a key that is missing there is on the list
+    for path, file in lists.items():
+        _copy_whole(file, copies / path)
+    kinds = {path: source.kind for path, source in sources.items()} | dict.fromkeys(lists, Kind.RECORDS)
     listed = tuple(_listed(copies, path, kinds.get(path, Kind.KEY)) for path in (*kinds, *files.keys()))
     manifest = Manifest(FORMAT, program, now, position, schema, listed)
     _write_synced(draft / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
@@ -179,9 +182,9 @@ def _schema(sources: Mapping[str, _Source]) -> str | None:
     return None
 
 
-def _copy_key(key: Path, copy: Path) -> None:
+def _copy_whole(file: Path, copy: Path) -> None:
     copy.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-    _write_synced(copy, key.read_bytes())
+    _write_synced(copy, file.read_bytes())
 
 
 def _write_synced(file: Path, content: bytes) -> None:

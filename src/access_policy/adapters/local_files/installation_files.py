@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from access_policy.adapters.local_files.erasure_list import FILE as ERASURES
 from access_policy.adapters.local_files.manifests import BackedUpFile, BackupUnusable, Kind
 
 KEYS: Final = "keys"
@@ -36,6 +37,11 @@ class InstallationFiles:
         """The key files by their paths in a backup; drafts of keys are hidden files."""
         files = sorted(self.data.glob(f"{KEYS}/[!.]*"))
         return {file.relative_to(self.data).as_posix(): file for file in files if file.is_file()}
+
+    def lists(self) -> dict[str, Path]:
+        """The list of erasures by its path in a backup."""
+        file = self.data / ERASURES
+        return {ERASURES: file} if file.exists() else {}
 
     def place_of(self, file: BackedUpFile) -> Path:
         """Where the file is restored to. Raises `BackupUnusable`."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -33,9 +33,10 @@ def restore_backup(
     *,
     schemas: Collection[str],
     progress: Progress = lambda done, of: None,
+    completed: Callable[[Path], None] = lambda draft: None,
 ) -> Manifest:
     """Restore a backup to a data directory that does not exist or is empty; `schemas` are the versions of the read models'
-    tables that this program knows.
+    tables that this program knows; `completed` may write further files into the draft of the data directory.
 
     Raises `BackupUnusable`, or `OSError` for a full or broken disk; then the data directory is as it was.
     """
@@ -53,6 +54,7 @@ def restore_backup(
             copy = target.with_name(target.name + DRAFT) if file in outside else draft / target.relative_to(data)
             undone.callback(copy.unlink, missing_ok=True)
             _copy(backup / COPIED / file.path, copy, file)
+        completed(draft)
         for directory in (*(each for each in draft.rglob("*") if each.is_dir()), draft):
             sync_directory(directory)
         for file in outside:

@@ -8,7 +8,7 @@ import base64
 import binascii
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,8 +58,17 @@ class SqlVehicleVault:
     master key, which is never stored in the database, protects it.
     """
 
-    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        where: Path | str,
+        master_key: bytes,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        forgotten: Callable[[Sequence[str]], None] = lambda key_ids: None,
+    ) -> None:
+        """`forgotten` stores the ids of keys durably before they are deleted, and may raise `OSError`."""
         self._master = AESGCM(master_key)
+        self._forgotten = forgotten
         self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
 
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
@@ -104,14 +113,45 @@ class SqlVehicleVault:
         """Atomic. Raises `StoreUnavailable`: forget again."""
         if not vehicle_ids:
             return
-        forgotten = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
-        await self._tables.write(lambda connection: connection.execute(_DELETE, forgotten))
+        rows = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
+
+        def forget(connection: Connection) -> None:
+            self._note_forgotten(connection, tenant_id, [VehicleId(each["vehicle"]) for each in rows])
+            connection.execute(_DELETE, rows)
+
+        await self._tables.write(forget)
         await self._tables.wipe(_KEYS)
+
+    async def vehicles_of(self, key_ids: Sequence[str]) -> list[tuple[TenantId, VehicleId]]:
+        """The vehicles that have one of these keys. Raises `StoreUnavailable`."""
+
+        def read(connection: Connection) -> list[tuple[TenantId, VehicleId]]:
+            found = []
+            for begin in range(0, len(key_ids), IDS_ASKED_MAX):
+                some = _KEYS.c.key_id.in_(key_ids[begin : begin + IDS_ASKED_MAX])
+                rows = connection.execute(select(_KEYS.c.tenant_id, _KEYS.c.vehicle_id).where(some))
+                found += [(TenantId(row.tenant_id), VehicleId(row.vehicle_id)) for row in rows]
+            return found
+
+        return await self._tables.read(read)
 
     async def close(self) -> None:
         await self._tables.close()
 
     # --- on the tables' thread ------------------------------------------------------------------------------------
+
+    def _note_forgotten(self, connection: Connection, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
+        """Raises `StoreUnavailable`: nothing is deleted whose deletion a restore could not repeat."""
+        key_ids: list[str] = []
+        for begin in range(0, len(vehicle_ids), IDS_ASKED_MAX):
+            some = _KEYS.c.vehicle_id.in_(vehicle_ids[begin : begin + IDS_ASKED_MAX])
+            key_ids += connection.execute(select(_KEYS.c.key_id).where(_KEYS.c.tenant_id == tenant_id, some)).scalars()
+        if not key_ids:
+            return
+        try:
+            self._forgotten(key_ids)
+        except OSError as error:
+            raise StoreUnavailable(f"the list of erasures cannot be written: {error}") from error
 
     def _keys_made(
         self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]

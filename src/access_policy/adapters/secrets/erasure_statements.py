@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.domain.ids import TenantId
-from access_policy.domain.tenants.erasure import RemovedFrom
+from access_policy.domain.tenants.erasure import RemovedFrom, TenantErased
 
 ALGORITHM: Final = "EdDSA"  # Ed25519, RFC 8037
 ISSUER: Final = "access-policy"
@@ -37,6 +37,14 @@ class ErasureStatements:
             "removed": [{"place": each.place, "rows": each.rows} for each in removed],
         }
         return jwt.encode(claims, self._signing, ALGORITHM)
+
+    def is_signed(self, erased: TenantErased) -> bool:
+        """Whether the record's statement is one of this installation, about this erasure."""
+        try:
+            claims = self.read(erased.statement)
+        except StatementRefused:
+            return False
+        return (claims.get("tenant_id"), claims["jti"]) == (erased.tenant_id, erased.erasure_id)
 
     def read(self, statement: str) -> dict[str, Any]:
         """The claims. Raises `StatementRefused`."""

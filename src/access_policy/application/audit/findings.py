@@ -16,6 +16,8 @@ class Manipulation(StrEnum):
     INSERTED = "inserted"  # an event stands among chained ones and is not chained itself
     TRUNCATED = "truncated"  # the last events, or the last links, are missing
     REWRITTEN = "rewritten"  # the chain itself was changed
+    RESTORED = "restored"  # the exported head is later than the backup from which the log was restored
+    VANISHED = "vanished"  # a tenant has no chain, and no signed record says that it was erased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Verification:
     links: int = 0
     unchained: int = 0
     chains: list[TenantId] = field(default_factory=list)
-    erased: set[TenantId] = field(default_factory=set)  # tenants, by the installation's own events
+    erased: set[TenantId] = field(default_factory=set)  # tenants, by signed records of the installation
     findings: list[Finding] = field(default_factory=list)
     untold: int = 0  # findings that were only counted
 

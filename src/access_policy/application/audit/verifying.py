@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from access_policy.application.audit.erasures import ErasuresOnRecord, no_erasures
 from access_policy.application.audit.findings import Finding, Manipulation, Verification
 from access_policy.application.audit.linking import BEGINNING, digest_of, hash_of, seal_of
+from access_policy.application.audit.restores import no_restores, restore_behind
 from access_policy.application.ports.audit_chains import (
     AuditChains,
     AuditSeals,
@@ -21,47 +23,52 @@ from access_policy.application.ports.audit_chains import (
 from access_policy.application.ports.raw_log import RawLog, StoredBytes
 from access_policy.application.streams import tenant_of
 from access_policy.domain.ids import TenantId
+from access_policy.domain.tenants.restoring import InstallationRestored
 from access_policy.domain.tenants.tenant import INSTALLATION
 
 BATCH = 500  # events
 LINKS_AT_ONCE = 50
 
 
-Erasures = Callable[[], Awaitable[Mapping[TenantId, frozenset[int]]]]
-
-
-async def no_erasures() -> Mapping[TenantId, frozenset[int]]:
-    return {}
+Erasures = Callable[[], Awaitable[ErasuresOnRecord]]
+Restores = Callable[[], Awaitable[Sequence[InstallationRestored]]]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditVerifier:
     """Reads the whole log and all chains once, in parts. The service may keep running. `erasures` returns the erased tenants,
-    whose chains are gone, with the positions that their erasure removed from the installation's streams (ADR 0033)."""
+    whose chains are gone, with the positions that their erasure removed from the installation's streams (ADR 0033). A chain
+    that is gone without a signed record is a finding."""
 
     log: RawLog
     chains: AuditChains
     seals: AuditSeals
     erasures: Erasures = no_erasures
+    restores: Restores = no_restores
 
     async def verify(self, exported: ExportedHeads | None = None) -> Verification:
         """Compare also with heads that were exported earlier: only they reveal a chain whose end was removed together with
         the events. Raises `StoreUnavailable`."""
         state = await self.chains.state()
         found = Verification(state.reached)
-        erased = await self.erasures()
-        removed = frozenset[int]().union(*erased.values())
-        of_exported = exported.heads.keys() - erased.keys() if exported is not None else set()
-        known = await self.chains.tenants() | state.heads.keys() | of_exported
+        erasures, restores = await self.erasures(), await self.restores()
+        of_exported = exported.heads.keys() - erasures.erased if exported is not None else set()
+        chained = await self.chains.tenants() | state.heads.keys()
+        known = chained | of_exported
         walks = {
-            tenant_id: _Walk(tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id), removed)
+            tenant_id: _Walk(
+                tenant_id, self.chains, self.seals, state, found, _head_in(exported, tenant_id), erasures.removed
+            )
             for tenant_id in sorted(known)
         }
         found.chains = sorted(known)
-        found.erased = set(erased)
+        found.erased = set(erasures.erased)
+        _tell_vanished(erasures, chained, state, found)
         await self._compare(walks, state, found)
         for walk in walks.values():
             await walk.end()
+            if exported is not None:
+                walk.compare_with_exported(exported, restores)
         found.unchained = max(0, await self.log.last_position() - state.reached)
         return found
 
@@ -75,6 +82,25 @@ class AuditVerifier:
                 await walks[tenant_id].compare(stored)
                 found.events += 1
             after = batch[-1].position
+
+
+def _tell_vanished(
+    erasures: ErasuresOnRecord, chained: Iterable[TenantId], state: ChainState, found: Verification
+) -> None:
+    """Tenants of which the installation's streams know, and whose chain is gone or may go, without a signed record."""
+    for tenant_id, position in sorted(erasures.unsigned.items()):
+        text = (
+            f"the erasure of {tenant_id} begins at position {position}, and no record signed by this installation says that "
+            "it ended; if it was interrupted, run `tenant erase` again"
+        )
+        found.add(Finding(tenant_id=tenant_id, kind=Manipulation.VANISHED, text=text, first=position, last=position))
+    for tenant_id in sorted(erasures.claiming.keys() - erasures.erased - erasures.unsigned.keys() - set(chained)):
+        position = erasures.claiming[tenant_id]
+        if position <= state.reached:
+            text = f"{tenant_id} claims a charge point id at position {position}, and has no chain"
+            found.add(
+                Finding(tenant_id=tenant_id, kind=Manipulation.VANISHED, text=text, first=position, last=position)
+            )
 
 
 def _head_in(exported: ExportedHeads | None, tenant_id: TenantId) -> ChainHead | None:
@@ -117,7 +143,6 @@ class _Walk:
             self._note_missing(self._expected.popleft().position)
         self._tell_missing(Manipulation.TRUNCATED)
         self._compare_with_head()
-        self._compare_with_exported()
 
     async def _next(self) -> Chained | None:
         if not self._expected and not self._is_over:
@@ -173,11 +198,23 @@ class _Walk:
         elif self._at != stored.head:
             self._tell(Manipulation.REWRITTEN, f"link {number} of the chain is not its stored head")
 
-    def _compare_with_exported(self) -> None:
+    def compare_with_exported(self, heads: ExportedHeads, restores: Iterable[InstallationRestored]) -> None:
+        """After the end of the walk."""
         if self.exported is None or self._has_exported:
             return
+        if (restored := restore_behind(self.exported, heads, restores)) is not None:
+            text = (
+                f"the log was restored at {restored.restored_at:%Y-%m-%dT%H:%M:%SZ} from a backup of "
+                f"{restored.backed_up_at:%Y-%m-%dT%H:%M:%SZ}; the head from {heads.exported_at:%Y-%m-%dT%H:%M:%SZ} is "
+                "later than the restored log"
+            )
+            self._tell(Manipulation.RESTORED, text)
+            return
         number = 0 if self._at is None else self._at.number
-        if number < self.exported.number:
+        if not number and self.tenant_id not in self.state.heads:
+            text = f"the exported head is link {self.exported.number}, the chain is gone, and no signed record says why"
+            self._tell(Manipulation.VANISHED, text)
+        elif number < self.exported.number:
             text = f"the chain ends at link {number}, and the exported head is link {self.exported.number}"
             self._tell(Manipulation.TRUNCATED, text)
         else:

@@ -22,7 +22,7 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.notices import notices
-from access_policy.domain.tenants import erasure, tenant
+from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.webhooks import events as webhooks
@@ -58,6 +58,7 @@ INTERNAL: Final[Mapping[type, str]] = {
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
     erasure.TenantErased: "the installation's own record; nobody may learn of a tenant from the bus of another",
     erasure.TenantErasureBegun: "the installation's own record; nobody may learn of a tenant from the bus of another",
+    restoring.InstallationRestored: "about the log itself; the audit verifies heads with it",
     tenant.TenantAmended: "tenants are the installation's master data",
     tenant.TenantRegistered: "tenants are the installation's master data",
     webhooks.WebhookChanged: "for the audit alone",

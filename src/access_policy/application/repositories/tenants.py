@@ -12,11 +12,10 @@ from access_policy.application.repositories import Committed
 from access_policy.application.streams import erasure_stream, tenant_of, tenant_stream
 from access_policy.domain.ids import TenantId
 from access_policy.domain.tenants import erasure, tenant
-from access_policy.domain.tenants.erasure import Erasures, TenantErasureBegun
+from access_policy.domain.tenants.erasure import Erasures
 from access_policy.domain.tenants.tenant import Tenant, TenantEvent
 
 BATCH: Final = 500  # events
-ERASURES_MAX: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,6 @@ class Tenants:
                 return True
             after = batch[-1].position
         return False
-
-    async def begun_erasures(self) -> dict[TenantId, frozenset[int]]:
-        """The tenants whose erasure has begun, with the positions that it removes from the installation's streams."""
-        begun: dict[TenantId, frozenset[int]] = {}
-        for recorded in await self.store.read_log(after=0, limit=ERASURES_MAX, types={TenantErasureBegun.TYPE}):
-            event = recorded.event
-            begun[event.tenant_id] = begun.get(event.tenant_id, frozenset()) | set(event.claims)
-        return begun
 
     async def record(
         self, context: Context, events: tuple[TenantEvent, ...], *, expected_version: int, now: datetime

@@ -11,12 +11,19 @@ import typer
 
 from access_policy import __version__
 from access_policy.adapters.local_files.installation_files import InstallationFiles
-from access_policy.adapters.local_files.manifests import BackupUnusable, Manifest, Progress
-from access_policy.entrypoints.cli.running import Data, refuse, settings_of
+from access_policy.adapters.local_files.manifests import BackupUnusable, Manifest, Progress, read_manifest
+from access_policy.application.context import new_id
+from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
 from access_policy.settings import Settings
 
 app = typer.Typer()
 
+Lists = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--erasures", exists=True, dir_okay=False, help="A list of erasures (erasures.jsonl), may be repeated"
+    ),
+]
 Backup = Annotated[Path, typer.Argument(help="Directory of the backup")]
 
 
@@ -43,8 +50,14 @@ def backup(directory: Backup, data: Data = None) -> None:
 
 
 @app.command()
-def restore(directory: Backup, data: Data = None) -> None:
-    """Restore a backup to a data directory that does not exist or is empty. Nothing is changed if that fails."""
+def restore(directory: Backup, data: Data = None, erasures: Lists = None) -> None:
+    """Restore a backup to a data directory that does not exist or is empty. Nothing is changed if that fails.
+
+    Vehicles and tenants that were erased after the backup are erased again: they are on the lists of erasures in other
+    backups beside this one and in data directories beside the new one. Name further lists with --erasures.
+    """
+    from access_policy.adapters.clock import SystemClock
+    from access_policy.adapters.local_files.restore_markers import RestoreMarker, complete, lists_for
     from access_policy.adapters.local_files.restoring import restore_backup
     from access_policy.adapters.sql.migrations import Part, revisions
     from access_policy.entrypoints.processes.safety import NotAllowed, refuse_served
@@ -52,15 +65,43 @@ def restore(directory: Backup, data: Data = None) -> None:
     settings = settings_of(data=data)
     try:
         refuse_served(settings.data)
+        lists = lists_for(directory, settings.data, erasures or [])
+        marker = RestoreMarker(
+            restore_id=new_id(), backed_up_at=read_manifest(directory).written_at, restored_at=SystemClock().now()
+        )
         with _progress("Checking") as progress:
             manifest = restore_backup(
-                _files_of(settings), directory, schemas=revisions(Part.READ_MODELS), progress=progress
+                _files_of(settings),
+                directory,
+                schemas=revisions(Part.READ_MODELS),
+                progress=progress,
+                completed=lambda draft: complete(draft, lists, marker),
             )
     except (BackupUnusable, NotAllowed, OSError) as error:
         refuse(error)
     _say(manifest, f"restored to {settings.data}")
-    for line in _elsewhere(settings):
+    print(f"Lists of erasures: {', '.join(map(str, lists)) or 'none found'}")
+    elsewhere = list(_elsewhere(settings))
+    for line in elsewhere:
         print(line)
+    if elsewhere:
+        print("Restore them, run migrate, then finish-restore. The service does not start before.")
+        return
+    _finish(settings)
+
+
+@app.command("finish-restore")
+def finish(data: Data = None) -> None:
+    """Finish a restore once every database is restored: record it, and erase again what was erased after the backup."""
+    _finish(settings_of(data=data))
+
+
+def _finish(settings: Settings) -> None:
+    from access_policy.entrypoints.processes.restoring import finish_restore
+
+    done = run(finish_restore(settings))
+    tenants = f", tenants {', '.join(done.tenants)}" if done.tenants else ""
+    print(f"{done.entries} erasures listed; erased again: {done.vehicles} vehicles{tenants}")
     print("Start the service; it brings the read models up to the end of the log.")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from access_policy.adapters.identity.issuer import Issuer, IssuerUnreachable, IssuerUnusable
+from access_policy.adapters.local_files.restore_markers import read_marker
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.webhooks.sender import WebhookCaUnusable, trusting
 from access_policy.settings import Settings
@@ -26,6 +27,11 @@ class NotAllowed(Exception):
 
 def refuse_unsafe(settings: Settings) -> None:
     """Check before anything is opened or created. Raises `NotAllowed`, or `TlsUnusable` for files that cannot be used."""
+    if read_marker(settings.data) is not None:
+        raise NotAllowed(
+            f"The restore to {settings.data} is not finished. Restore the databases that are not in files, if there are any, "
+            "then run: access-policy finish-restore"
+        )
     if not settings.http.is_loopback and settings.oidc_issuer is None:
         raise NotAllowed(
             f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "

@@ -1,0 +1,43 @@
+"""The restores of the installation as the log records them: an exported head may be later than a restored log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from access_policy.application.ports.audit_chains import ChainHead, ExportedHeads
+from access_policy.application.ports.event_store import EventStore
+from access_policy.domain.tenants.restoring import InstallationRestored
+
+RESTORES_MAX: Final = 100_000
+
+IsSigned = Callable[[InstallationRestored], bool]
+
+
+async def no_restores() -> list[InstallationRestored]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRestores:
+    """`is_signed` tells whether the statement of a record is signed by this installation and says the same."""
+
+    store: EventStore
+    is_signed: IsSigned
+
+    async def __call__(self) -> list[InstallationRestored]:
+        """The signed records, in the order of the log. Raises `StoreUnavailable`."""
+        recorded = await self.store.read_log(after=0, limit=RESTORES_MAX, types={InstallationRestored.TYPE})
+        return [each.event for each in recorded if self.is_signed(each.event)]
+
+
+def restore_behind(
+    head: ChainHead, exported: ExportedHeads, restores: Iterable[InstallationRestored]
+) -> InstallationRestored | None:
+    """The restore that ended the part of the log with this head: the head was exported before it, and is later than the
+    restored log. A head that was exported afterwards has to be in the chain."""
+    for restored in restores:
+        if exported.exported_at <= restored.restored_at and head.position > restored.position:
+            return restored
+    return None

@@ -1,0 +1,77 @@
+"""Finish a restore: record it, and erase again what was erased after the backup."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from access_policy.adapters.local_files.erasure_list import Entry, Forgotten
+from access_policy.adapters.local_files.restore_markers import RestoreMarker, read_marker, remove_marker
+from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.context import Context, new_id
+from access_policy.application.restoring import RESTORE
+from access_policy.container import Container
+from access_policy.containers.closing import close_opened
+from access_policy.domain.errors import Refused
+from access_policy.domain.ids import TenantId, VehicleId
+from access_policy.entrypoints.processes.failures import CannotRun
+from access_policy.entrypoints.processes.safety import alone_in
+from access_policy.entrypoints.processes.tenant_data import erase_tenant
+from access_policy.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRestore:
+    """What was erased again; `entries` is the length of the list of erasures."""
+
+    entries: int
+    vehicles: int
+    tenants: tuple[TenantId, ...]
+
+
+async def finish_restore(settings: Settings) -> FinishedRestore:
+    """All databases are restored, and no process serves. An interrupted call is repeated. Raises `CannotRun`."""
+    marker = read_marker(settings.data)
+    if marker is None:
+        raise CannotRun(f"No restore is unfinished in {settings.data}.")
+    with alone_in(settings.data):
+        entries, vehicles, tenants = await _record_and_remove(settings, marker)
+    for tenant_id in tenants:
+        await erase_tenant(settings, tenant_id, actor=RESTORE, although_connected=True, confirm=lambda _: True)
+    remove_marker(settings.data)
+    return FinishedRestore(entries=entries, vehicles=vehicles, tenants=tuple(tenants))
+
+
+async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> tuple[int, int, list[TenantId]]:
+    """The number of entries and of removed vehicles, and the tenants to erase."""
+    container = Container(settings=settings)
+    try:
+        record = container.restoring.record()
+        await record(marker.restore_id, backed_up_at=marker.backed_up_at, restored_at=marker.restored_at)
+        entries = container.records.erasure_list().entries()
+        keys = _of(entries, Forgotten.VEHICLE_KEY)
+        vehicles = await container.records.vault().vehicles_of(keys)
+        for tenant_id, vehicle_id in vehicles:
+            await _remove_again(container, tenant_id, vehicle_id)
+        tenants = [TenantId(each) for each in _of(entries, Forgotten.TENANT)]
+        return len(entries), len(vehicles), [each for each in tenants if await _is_there(container, each)]
+    finally:
+        await close_opened(container)
+
+
+async def _remove_again(container: Container, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
+    """The handler deletes the vehicle's key also if the registry does not have the vehicle, and then refuses."""
+    context = Context(tenant_id=tenant_id, actor=RESTORE, correlation_id=new_id())
+    with contextlib.suppress(Refused):
+        await container.commands.remove_vehicle()(context, RemoveVehicle(vehicle_id=vehicle_id))
+
+
+def _of(entries: Sequence[Entry], kind: Forgotten) -> list[str]:
+    return [each.id for each in entries if each.kind is kind]
+
+
+async def _is_there(container: Container, tenant_id: TenantId) -> bool:
+    tenants = container.commands.tenants()
+    erasures = await tenants.erasures(tenant_id)
+    return erasures.open_id is not None or await tenants.has_events(tenant_id)
