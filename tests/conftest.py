@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -66,6 +67,17 @@ def valid_frames(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.get_closest_marker("any_frames") is None:
         assert ocpp_schemas.offences == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Leave garbage alone while modules are imported and tests are made, and later what they hold: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
