@@ -27,7 +27,7 @@ from access_policy.domain.mode_schedule.timeline import (
 from tests.support.lengths import Length
 from tests.unit.domain.minute_reference import DateTest, Reference, clock_changes
 
-PLANS = Length(ci=80, soak=4_000, of="plans")
+PLANS = Length(ci=40, soak=4_000, of="plans")
 
 ZONES = (
     "Europe/Berlin",

@@ -35,7 +35,7 @@ from tests.support.lengths import Length
 from tests.support.operations import ROUTES, roles_of
 from tests.unit.http.conftest import GIVEN, NIGHTS, RFID
 
-CASES = Length(ci=4, soak=100, of="cases of each operation and mode")
+CASES = Length(ci=2, soak=100, of="cases of each operation and mode")
 CHAIN_LENGTH = 10
 CHAINS = Length(ci=4, soak=100, of=f"chains of {CHAIN_LENGTH} requests")
 DERIVED_IN_S = 120  # the document: a second of CPU, and much longer on a busy machine
