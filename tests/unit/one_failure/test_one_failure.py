@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from access_policy.application import commands
+from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
 from access_policy.application.charging_sessions.repeated_starts import RepeatedStarts
 from access_policy.application.charging_sessions.session_ends import SessionEnds
@@ -33,13 +34,18 @@ from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
+from access_policy.application.webhooks.deliveries import WebhookDeliveries
+from access_policy.application.webhooks.receiver import Receiver
+from access_policy.application.webhooks.registrations import WebhookRegistrations
+from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from tests.support.nth_call import Story, tried
 from tests.unit.one_failure.command_stories import COMMANDS
 from tests.unit.one_failure.decision_stories import DECISIONS
 from tests.unit.one_failure.registry_stories import REGISTRY
 from tests.unit.one_failure.start_stories import START
+from tests.unit.one_failure.webhook_stories import WEBHOOKS
 
-STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START)
+STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START, *WEBHOOKS)
 
 UNITS: Final = (
     AttemptDecider,
@@ -53,7 +59,9 @@ UNITS: Final = (
     LostSessions,
     LostSessionsWatch,
     PlanApplier,
+    Receiver,
     Reconciler,
+    RecordChanges,
     RegistryImports,
     Relay,
     RemoteStarts,
@@ -62,6 +70,9 @@ UNITS: Final = (
     Sessions,
     SpooledCommits,
     ViewKeeper,
+    WebhookDeliveries,
+    WebhookRegistrations,
+    WebhookSubscriptions,
 )
 WITHOUT_A_STORY: Final = {
     DecisionEffects.record_lockout: "a part of a decision and of a start",
@@ -76,6 +87,9 @@ WITHOUT_A_STORY: Final = {
     RegistryImports.close: "ends tasks",
     Relay.lag: "reads",
     FollowUp.finish: "waits for tasks",
+    WebhookRegistrations.all: "reads",
+    WebhookRegistrations.get: "reads",
+    WebhookRegistrations.test: "one try, neither repeated nor recorded",
     RemoteStarts.finish: "waits for tasks",
 }
 

@@ -86,7 +86,6 @@ class WebhookDeliveries:
         context = Context(tenant_id=webhook.tenant_id, actor=SYSTEM, correlation_id=new_id())
         event = pending_event(context, stream, changed(webhook, after, now=now), now=now)
         await self._webhooks.put(after, expected=webhook.version, event=event)
-        await self._subscriptions.follow()
         await self._changes.append(stream)
 
     def _follow(self, enabled: Mapping[WebhookKey, Webhook]) -> None:
@@ -97,7 +96,9 @@ class WebhookDeliveries:
             if key in self._receivers and not self._receivers[key][1].done():
                 self._receivers[key][0].webhook = webhook
                 continue
-            receiver = Receiver(webhook, self._queue, self._sender, self._clock, self.disable, self._timings)
+            receiver = Receiver(
+                webhook, self._queue, self._sender, self._clock, self.disable, self._subscriptions.follow, self._timings
+            )
             task = asyncio.create_task(receiver.run(), name=f"webhook {webhook.webhook_id}")
             self._receivers[key] = (receiver, task)
 

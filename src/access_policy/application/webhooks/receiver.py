@@ -22,7 +22,7 @@ GONE = 410
 
 class Receiver:
     """`run` delivers until cancelled. A delivery that is cut off between the receiver's answer and its record is repeated: at
-    least once. `disable` is called when the receiver answers 410 Gone."""
+    least once. `disable` is called when the receiver answers 410 Gone, and then `follow`."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Receiver:
         sender: WebhookSender,
         clock: Clock,
         disable: Callable[[Webhook, str], Awaitable[None]],
+        follow: Callable[[], Awaitable[None]],
         timings: WebhookTimings,
     ) -> None:
         self.webhook = webhook  # replaced after a change that leaves the queue alone
@@ -38,7 +39,9 @@ class Receiver:
         self._sender = sender
         self._clock = clock
         self._disable = disable
+        self._follow = follow
         self._timings = timings
+        self._gone_in: int | None = None  # the version of the webhook that was disabled
         self._woken = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
@@ -68,11 +71,16 @@ class Receiver:
         """Try once and record the result. Raises `StoreUnavailable`: the delivery is tried again."""
         webhook = self.webhook
         attempt = await attempted(webhook, delivery.message.event_id, delivery.message.body, self._sender, self._clock)
+        if attempt.status == GONE:  # before the record of the delivery, whose repetition answers for a failure
+            await self._disable(webhook, "the receiver answered 410 Gone")
+            self._gone_in = webhook.version
         await self._queue.finish(self._after(delivery, attempt))
         if attempt.status == GONE:
-            await self._disable(webhook, "the receiver answered 410 Gone")
+            await self._follow()  # which ends this loop
 
     async def _begin_due(self) -> None:
+        if self.webhook.version == self._gone_in:
+            return
         free = self._timings.at_a_time - len(self._under_way)
         if free <= 0:
             return

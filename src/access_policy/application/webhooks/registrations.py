@@ -88,6 +88,7 @@ class WebhookRegistrations:
             )
         webhook_id = context.created_id("create_webhook")
         if (known := await self.webhooks.find(context.tenant_id, webhook_id)) is not None:
+            await self._follow()
             await self._settle(known.tenant_id, known.webhook_id)
             return known  # by an earlier run of this command
         if len(await self.webhooks.of_tenant(context.tenant_id)) >= WEBHOOKS_MAX:
