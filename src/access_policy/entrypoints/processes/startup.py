@@ -19,7 +19,9 @@ from access_policy.settings_values import ProcessRole
 log = logging.getLogger(__name__)
 
 NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
-COLLECTED = (10_000, 10, 500)  # the second generation has at most 100,000 objects, which takes some 20 ms to search
+# Thresholds of the garbage collector. Every attempt leaves objects for minutes, and a search of them stops all decisions: the
+# second generation is searched with each second collection of the first, so that a search covers few of them.
+COLLECTED = (2_500, 1, 11_000)
 
 Step = tuple[str, Callable[[], Awaitable[Any]]]
 
