@@ -6,6 +6,8 @@ from dependency_injector import containers, providers
 
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.local_files.tls_files import TlsFiles
+from access_policy.adapters.outgoing.clients import KeptClients
+from access_policy.adapters.outgoing.trust import Trust
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.containers.auditing import Auditing
 from access_policy.containers.chargers import Chargers, tls_kind
@@ -44,10 +46,12 @@ class Container(containers.DeclarativeContainer):
         ),
     )
     charger_events = providers.Singleton(ChargerEventDispatcher)
+    trust = providers.Singleton(Trust, settings.provided.ca_file)
+    clients = providers.Resource(KeptClients, trust)
 
-    stores = nested(Stores, settings=settings, clock=clock)
+    stores = nested(Stores, settings=settings, clock=clock, trust=trust)
     records = nested(Records, settings=settings, stores=stores)
-    identity = nested(Identities, settings=settings, clock=clock, stores=stores, records=records)
+    identity = nested(Identities, settings=settings, clock=clock, trust=trust, stores=stores, records=records)
     read_side = nested(ReadSide, settings=settings, stores=stores)
     deciding = nested(
         Deciding, settings=settings, clock=clock, charger_events=charger_events, stores=stores, records=records
@@ -84,5 +88,5 @@ class Container(containers.DeclarativeContainer):
     )
     erasing = nested(Erasing, settings=settings, clock=clock, stores=stores, records=records)
     restoring = nested(Restoring, clock=clock, stores=stores)
-    publishing = nested(Publishing, settings=settings, clock=clock, stores=stores, records=records)
+    publishing = nested(Publishing, settings=settings, clock=clock, trust=trust, stores=stores, records=records)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

@@ -177,8 +177,10 @@ class Settings(ConsoleSettings):
         default=written(""),
         description="Networks,… with private addresses that webhooks may be delivered to, such as 10.20.0.0/16",
     )
-    webhook_ca: Path | None = Field(
-        default=None, description="CA certificates (PEM) of webhooks' receivers, beside the public ones"
+    ca_file: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM), beside the public ones, of servers that this service calls: issuer, peers,"
+        " webhooks' receivers, traces; reloaded when they change",
     )
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(

@@ -198,5 +198,5 @@ def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess
         metrics=Metrics(container).text,
         connected=has_connected,
         live=live_hub(container, has_connected),
-        peers=Peers(is_here, owner_of, lambda: 0, settled),
+        peers=Peers(is_here, owner_of, lambda: 0, settled, container.clients()),
     )

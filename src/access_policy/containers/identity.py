@@ -16,6 +16,7 @@ from access_policy.adapters.identity.request_limits import RequestLimits
 from access_policy.adapters.identity.sessions import SessionTokens
 from access_policy.adapters.identity.sign_in import KnownEndpoints, OidcClient, OidcSignIn
 from access_policy.adapters.ocpp.transport.guessing import GuessLimit
+from access_policy.adapters.outgoing.trust import Trust
 from access_policy.application.console_sign_in import ConsoleSignIn, LinkSignIn, SessionOpening, SignOut
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
@@ -44,10 +45,11 @@ def signed_by(issuer: str | None) -> str:
 class Identities(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    trust = providers.Dependency(instance_of=Trust)
     stores = providers.DependenciesContainer()
     records = providers.DependenciesContainer()
 
-    issuer = providers.Singleton(Issuer, settings.provided.oidc_issuer)
+    issuer = providers.Singleton(Issuer, settings.provided.oidc_issuer, trust)
     keys = providers.Singleton(KeyCache, issuer.provided.signing_keys, time.monotonic)
     rules = providers.Singleton(
         OidcRules,
@@ -100,7 +102,7 @@ class Identities(containers.DeclarativeContainer):
     identity_provider: providers.Selector[OidcSignIn | None] = providers.Selector(
         providers.Callable(provider_kind, settings.provided.oidc_console_client),
         none=providers.Object(None),
-        issuer=providers.Singleton(OidcSignIn, settings.provided.oidc_issuer, client, endpoints, issuer_tokens),
+        issuer=providers.Singleton(OidcSignIn, settings.provided.oidc_issuer, client, endpoints, issuer_tokens, trust),
     )
     sign_in = providers.Singleton(
         ConsoleSignIn, identity_provider, records.console_sessions.provided.sign_ins, open_session, clock

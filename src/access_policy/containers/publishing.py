@@ -7,6 +7,7 @@ from dependency_injector import containers, providers
 from access_policy.adapters.event_bus.eventbridge import EventBridgeBus
 from access_policy.adapters.event_bus.in_process import InProcessBus
 from access_policy.adapters.event_bus.patterns.compiling import fault_of
+from access_policy.adapters.outgoing.trust import Trust
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.webhooks.sender import HttpsWebhookSender
 from access_policy.application.ports.clock import Clock
@@ -30,6 +31,7 @@ def relay_name(instance: str) -> str:
 class Publishing(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    trust = providers.Dependency(instance_of=Trust)
     stores = providers.DependenciesContainer()
     records = providers.DependenciesContainer()
 
@@ -56,7 +58,7 @@ class Publishing(containers.DeclarativeContainer):
     )
 
     # --- webhooks ----------------------------------------------------------------------------------------------------
-    sender = providers.Resource(HttpsWebhookSender, settings.provided.webhook_networks, settings.provided.webhook_ca)
+    sender = providers.Resource(HttpsWebhookSender, settings.provided.webhook_networks, trust)
     subscriptions: providers.Selector[WebhookSubscriptions | None] = providers.Selector(
         kind,
         memory=providers.Singleton(WebhookSubscriptions, records.webhooks, records.webhook_queue, bus, clock),

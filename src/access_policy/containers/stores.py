@@ -14,6 +14,7 @@ from access_policy.adapters.event_stores.postgres import postgres_event_store
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.event_stores.sqlite import sqlite_event_store
 from access_policy.adapters.identity.embedded import open_embedded_tokens
+from access_policy.adapters.outgoing.trust import Trust
 from access_policy.adapters.records.key_check import require_same_keys
 from access_policy.adapters.secrets.key_files import Keys, open_keys
 from access_policy.adapters.secrets.pseudonyms import HmacPseudonyms
@@ -80,10 +81,10 @@ def wakes_by(location: Path | str | AwsAddress) -> str:
     return "postgres" if isinstance(location, str) else "local"
 
 
-def open_traces(endpoint: str, instance: str, ratio: float) -> Traces:
+def open_traces(endpoint: str, instance: str, ratio: float, trust: Trust) -> Traces:
     from access_policy.adapters.tracing.opentelemetry import exporting_traces  # 0.3 s of imports, for few installations
 
-    return exporting_traces(endpoint, instance=instance, ratio=ratio)
+    return exporting_traces(endpoint, instance=instance, ratio=ratio, trust=trust)
 
 
 def traces_kind(endpoint: str) -> str:
@@ -93,6 +94,7 @@ def traces_kind(endpoint: str) -> str:
 class Stores(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    trust = providers.Dependency(instance_of=Trust)
 
     key_directory = providers.Callable(Path, settings.provided.data, "keys")
     installation = providers.Singleton(
@@ -116,7 +118,11 @@ class Stores(containers.DeclarativeContainer):
         providers.Callable(traces_kind, settings.provided.traces_endpoint),
         none=providers.Object(None),
         exported=providers.Resource(
-            open_traces, settings.provided.traces_endpoint, settings.provided.instance, settings.provided.traces_ratio
+            open_traces,
+            settings.provided.traces_endpoint,
+            settings.provided.instance,
+            settings.provided.traces_ratio,
+            trust,
         ),
     )
     wake_ups: providers.Selector[WakeUps] = providers.Selector(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from access_policy.adapters.outgoing.trust import Trust as CaTrust
 from access_policy.adapters.webhooks.sender import HttpsWebhookSender
 from tests.support.certificates import Files, TestAuthority
 from tests.support.webhook_receiver import HOST, WebhookReceiver, webhook_receiver
@@ -48,6 +49,6 @@ class Names:
 
 @pytest.fixture
 async def sender(trust: Trust) -> AsyncIterator[HttpsWebhookSender]:
-    made = HttpsWebhookSender(LOOPBACK, trust.ca, lookup=Names(["127.0.0.1"]))
+    made = HttpsWebhookSender(LOOPBACK, CaTrust(trust.ca), lookup=Names(["127.0.0.1"]))
     yield made
     await made.close()

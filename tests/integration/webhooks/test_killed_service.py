@@ -27,7 +27,7 @@ async def test_service_killed_between_events_and_deliveries_delivers_each_event_
     tmp_path: Path, trust: Trust, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCESS_POLICY_WEBHOOK_NETWORKS", "127.0.0.0/8")
-    monkeypatch.setenv("ACCESS_POLICY_WEBHOOK_CA", str(trust.ca))
+    monkeypatch.setenv("ACCESS_POLICY_CA_FILE", str(trust.ca))
     ports = (free_port(), free_port())
     secret = ""
     async with serving(tmp_path, ports, "--single-process") as process:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from access_policy.adapters.outgoing.trust import Trust as CaTrust
 from access_policy.adapters.webhooks import sender as module
 from access_policy.adapters.webhooks.sender import HttpsWebhookSender
 from tests.integration.webhooks.conftest import LOOPBACK, Names, Trust
@@ -39,7 +40,7 @@ async def test_sender_given_a_name_that_changes_its_address_connects_only_to_the
     trust: Trust, receiver: WebhookReceiver
 ) -> None:
     names = Names(["203.0.113.7"], ["127.0.0.1"])  # public when it is checked, loopback for whoever asks again
-    sender = HttpsWebhookSender((), trust.ca, lookup=names, timeout_s=0.5)
+    sender = HttpsWebhookSender((), CaTrust(trust.ca), lookup=names, timeout_s=0.5)
 
     attempt = await sender.send(receiver.url(HOST), {}, b"{}", now=NOON)
     again = await sender.send(receiver.url(HOST), {}, b"{}", now=NOON)
@@ -54,7 +55,7 @@ async def test_sender_given_a_name_that_changes_its_address_connects_only_to_the
 async def test_sender_given_a_name_with_one_private_address_among_public_ones_sends_nothing(
     trust: Trust, receiver: WebhookReceiver
 ) -> None:
-    sender = HttpsWebhookSender((), trust.ca, lookup=Names(["93.184.215.14", "127.0.0.1"]))
+    sender = HttpsWebhookSender((), CaTrust(trust.ca), lookup=Names(["93.184.215.14", "127.0.0.1"]))
 
     attempt = await sender.send(receiver.url(HOST), {}, b"{}", now=NOON)
     await sender.close()
@@ -64,7 +65,7 @@ async def test_sender_given_a_name_with_one_private_address_among_public_ones_se
 
 
 async def test_sender_given_an_address_that_refuses_tries_the_next_one(trust: Trust, receiver: WebhookReceiver) -> None:
-    sender = HttpsWebhookSender(LOOPBACK, trust.ca, lookup=Names(["127.0.0.2", "127.0.0.1"]))
+    sender = HttpsWebhookSender(LOOPBACK, CaTrust(trust.ca), lookup=Names(["127.0.0.2", "127.0.0.1"]))
 
     attempt = await sender.send(receiver.url(HOST), {}, b"{}", now=NOON)
     await sender.close()
@@ -119,7 +120,7 @@ async def test_sender_given_a_receiver_that_does_not_finish_gives_up(trust: Trus
 
         return StreamingResponse(drip(), 503)
 
-    sender = HttpsWebhookSender(LOOPBACK, trust.ca, timeout_s=0.5)
+    sender = HttpsWebhookSender(LOOPBACK, CaTrust(trust.ca), timeout_s=0.5)
     async with webhook_receiver(trust.certificate, slow) as receiver:
         attempt = await sender.send(receiver.url(), {}, b"{}", now=NOON)
     await sender.close()
@@ -145,7 +146,7 @@ async def test_sender_given_a_name_server_that_does_not_answer_holds_one_thread_
         answer.wait(30)
         return ["127.0.0.1"]
 
-    sender = HttpsWebhookSender(LOOPBACK, trust.ca, lookup=silent, timeout_s=0.2)
+    sender = HttpsWebhookSender(LOOPBACK, CaTrust(trust.ca), lookup=silent, timeout_s=0.2)
     tries = [sender.send(f"https://{HOST}/", {}, b"{}", now=NOON) for _ in range(10)]
     attempts = await asyncio.gather(*tries)
     answer.set()

@@ -23,10 +23,8 @@ def test_ca_of_receivers_that_cannot_be_read_stops_the_start_with_one_line(tmp_p
     if content is not None:
         ca.write_text(content)
 
-    with pytest.raises(
-        NotAllowed, match=r"ca\.pem: not a readable file .* correct ACCESS_POLICY_WEBHOOK_CA"
-    ) as refused:
-        refuse_unsafe(Settings(data=tmp_path, webhook_ca=ca))
+    with pytest.raises(NotAllowed, match=r"ca\.pem: not a readable file .* correct ACCESS_POLICY_CA_FILE") as refused:
+        refuse_unsafe(Settings(data=tmp_path, ca_file=ca))
 
     assert "\n" not in str(refused.value)
 

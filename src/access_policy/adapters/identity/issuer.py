@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt import PyJWK, PyJWTError
+
+from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 
 DISCOVERY: Final = "/.well-known/openid-configuration"
 TIMEOUT_S: Final = 5.0
@@ -57,10 +59,11 @@ class Issuer:
     """`url` is the issuer exactly as its tokens name it."""
 
     url: str
+    trust: Trust = field(default_factory=Trust)
 
     async def signing_keys(self) -> SigningKeys:
         """At least one key. Raises `IssuerUnreachable` or `IssuerUnusable`."""
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        async with await self._client() as client:
             keys_at = self._named("jwks_uri", await self._discovered(client))
             key_set = await _json(client, keys_at)
         keys = await asyncio.to_thread(usable_keys, key_set)
@@ -70,7 +73,7 @@ class Issuer:
 
     async def endpoints(self) -> Endpoints:
         """Raises `IssuerUnreachable` or `IssuerUnusable`."""
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        async with await self._client() as client:
             document = await self._discovered(client)
         methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         return Endpoints(
@@ -80,6 +83,12 @@ class Issuer:
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
             takes_basic="client_secret_basic" in methods,
         )
+
+    async def _client(self) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(verify=await self.trust.context(), timeout=TIMEOUT_S)
+        except CaUnusable as unusable:
+            raise IssuerUnusable(str(unusable)) from unusable
 
     async def _discovered(self, client: httpx.AsyncClient) -> dict[str, Any]:
         document = await _json(client, self._discovery)

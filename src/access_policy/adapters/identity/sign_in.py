@@ -15,6 +15,7 @@ import httpx
 
 from access_policy.adapters.identity.issuer import TIMEOUT_S, Endpoints, IssuerUnreachable, IssuerUnusable
 from access_policy.adapters.identity.oidc import OidcTokens
+from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 from access_policy.application.ports.console_sessions import SignIn
 from access_policy.application.ports.identity import Identity, TokenRefused, VerifierUnavailable
 from access_policy.application.ports.identity_provider import Callback, ProviderUnavailable, SignInRefused
@@ -57,11 +58,14 @@ class KnownEndpoints:
 class OidcSignIn:
     """Implements `IdentityProvider`."""
 
-    def __init__(self, issuer: str, client: OidcClient, endpoints: KnownEndpoints, tokens: OidcTokens) -> None:
+    def __init__(
+        self, issuer: str, client: OidcClient, endpoints: KnownEndpoints, tokens: OidcTokens, trust: Trust
+    ) -> None:
         self._issuer = issuer
         self._client = client
         self._endpoints = endpoints
         self._tokens = tokens
+        self._trust = trust
 
     async def authorization_url(self, sign_in: SignIn, *, state: str, redirect_uri: str) -> str:
         challenge = urlsafe_b64encode(hashlib.sha256(sign_in.verifier.encode()).digest()).rstrip(b"=").decode()
@@ -123,14 +127,14 @@ class OidcSignIn:
         body = bytearray()
         try:
             async with (
-                httpx.AsyncClient(timeout=TIMEOUT_S) as connection,
+                httpx.AsyncClient(verify=await self._trust.context(), timeout=TIMEOUT_S) as connection,
                 connection.stream("POST", endpoints.token, data=dict(form), headers=headers, auth=auth) as answer,
             ):
                 async for part in answer.aiter_bytes():
                     body += part
                     if len(body) > ANSWER_MAX:
                         raise ProviderUnavailable(f"{endpoints.token} answers with more than {ANSWER_MAX} bytes.")
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, CaUnusable) as error:
             raise ProviderUnavailable(f"The issuer does not answer at {endpoints.token}: {error!r}.") from error
         return _checked(endpoints.token, answer.status_code, bytes(body))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -14,8 +15,11 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from requests import Response, Session
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 
 from access_policy import __version__
+from access_policy.adapters.outgoing.trust import Trust
 from access_policy.application.ports.traces import Attributes, SpanKind
 
 _KINDS: Final = {
@@ -85,7 +89,28 @@ class OpenTelemetrySpan:
         self._span.end()
 
 
-def exporting_traces(endpoint: str, *, instance: str, ratio: float) -> OpenTelemetryTraces:
+class TrustingAdapter(HTTPAdapter):
+    """Connections of `requests` that trust the authorities of this service. The exporter's thread uses it alone."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        self._context = self._trust.current()
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+
+    def send(self, *arguments: Any, **options: Any) -> Response:
+        if self._trust.current() is not self._context:
+            self.poolmanager.clear()
+            self.init_poolmanager(DEFAULT_POOLSIZE, DEFAULT_POOLSIZE)
+        return super().send(*arguments, **options)
+
+
+def exporting_traces(endpoint: str, *, instance: str, ratio: float, trust: Trust) -> OpenTelemetryTraces:
     """Traces exported to an OTLP/HTTP endpoint, such as `http://collector:4318`. While it is down, spans are dropped."""
-    exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + _SPANS_PATH)
+    session = Session()
+    session.mount("https://", TrustingAdapter(trust))
+    exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + _SPANS_PATH, session=session)
     return OpenTelemetryTraces(BatchSpanProcessor(exporter), instance=instance, ratio=ratio)

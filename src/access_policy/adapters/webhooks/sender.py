@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from access_policy import __version__
+from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 from access_policy.adapters.webhooks.addresses import AddressRefused, Lookup, Network, Resolver
 from access_policy.application.ports.webhooks import Attempt
 
@@ -27,10 +26,6 @@ PORT: Final = 443
 REDIRECTS: Final = range(300, 400)
 
 
-class WebhookCaUnusable(Exception):
-    """The file of CA certificates cannot be used; the message says what to do."""
-
-
 class HttpsWebhookSender:
     """Implements `WebhookSender`. Each try has a connection of its own: no receiver uses up the connections of another, and
     no connection outlives the check of its address."""
@@ -38,15 +33,14 @@ class HttpsWebhookSender:
     def __init__(
         self,
         allowed: Sequence[Network] = (),
-        ca: Path | None = None,
+        trust: Trust | None = None,
         *,
         lookup: Lookup | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._resolver = Resolver(allowed, lookup)
-        self._ca = ca
+        self._trust = trust or Trust()
         self._timeout_s = timeout_s
-        self._context: ssl.SSLContext | None = None
 
     def refusal_of(self, url: str) -> str | None:
         return self._resolver.refusal_of(urlsplit(url).hostname or "")
@@ -59,7 +53,7 @@ class HttpsWebhookSender:
                 status, detail, retry_after_s = await self._post(url, headers, body, now)
         except TimeoutError:
             detail = f"no complete response within {self._timeout_s:g} s"
-        except (AddressRefused, WebhookCaUnusable) as refused:
+        except (AddressRefused, CaUnusable) as refused:
             detail = str(refused)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             detail = f"{type(error).__name__}: {error}"
@@ -73,7 +67,7 @@ class HttpsWebhookSender:
         parts = httpx.URL(url)
         host = parts.raw_host.decode("ascii")
         addresses = await self._resolver.addresses(host, parts.port or PORT)
-        context = await self._ssl_context()
+        context = await self._trust.context()
         limits = httpx.Timeout(self._timeout_s, connect=CONNECT_S)
         sent = {
             **headers,
@@ -111,24 +105,6 @@ class HttpsWebhookSender:
         if response.status_code in REDIRECTS:
             detail = "redirects are not followed; change the webhook's URL"
         return response.status_code, detail, _retry_after_s(response.headers.get("Retry-After"), now)
-
-    async def _ssl_context(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = await asyncio.to_thread(trusting, self._ca)
-        return self._context
-
-
-def trusting(ca: Path | None) -> ssl.SSLContext:
-    """A context that trusts the public authorities and those of the file. Raises `WebhookCaUnusable`."""
-    context = httpx.create_ssl_context(trust_env=False)
-    if ca is not None:
-        try:
-            context.load_verify_locations(ca)
-        except (ssl.SSLError, OSError) as error:
-            raise WebhookCaUnusable(
-                f"{ca}: not a readable file of CA certificates ({error}); correct ACCESS_POLICY_WEBHOOK_CA"
-            ) from error
-    return context
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float:

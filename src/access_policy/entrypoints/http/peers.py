@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -13,14 +12,14 @@ import httpx
 from fastapi import Request
 from fastapi.responses import Response
 
-from access_policy.adapters.local_files.sockets import socket_address
+from access_policy.adapters.outgoing.clients import KeptClients
+from access_policy.adapters.outgoing.trust import CaUnusable
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.origins import forwarded
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION
 
 PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
-TIMEOUT_S: Final = 60.0
 _REQUEST_HEADERS = ("content-type",)
 _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
@@ -35,6 +34,7 @@ class Peers:
     owner_of: Callable[[ChargerKey], Awaitable[str | None]]
     position: Callable[[], int]
     settled: Callable[[int], Awaitable[bool]]
+    clients: KeptClients
     urls: Mapping[str, str] = field(default_factory=dict)
     sockets: Mapping[str, Path] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ class Peers:
             return None
         try:
             return await self._ask(owner, request, await request.body())
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, CaUnusable) as error:
             detail = "The process that owns the charger's connection does not answer; try again in a moment."
             raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from error
 
@@ -64,12 +64,12 @@ class Peers:
             return None
         try:
             answer = await self._ask(owner, request, body)
-        except (httpx.HTTPError, OSError):
+        except (httpx.HTTPError, OSError, CaUnusable):
             return None
         return None if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else answer
 
     async def _ask(self, owner: str, request: Request, body: bytes) -> Response:
-        """Raises `httpx.HTTPError` or `OSError`."""
+        """Raises `httpx.HTTPError`, `CaUnusable`, or `OSError` if the directory of the owner's socket does not exist."""
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers["authorization"] = f"Bearer {request.state.presented}"  # the token, or the session in the cookie
         headers["x-request-id"] = request.state.request_id
@@ -77,23 +77,14 @@ class Peers:
         if request.client is not None:
             headers["x-forwarded-for"] = request.client.host
         headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read
-        async with self._client(owner) as client:
-            answer = await client.request(
-                request.method, request.url.path, content=body, headers={**headers, PASSED_ON: "1"}
-            )
+        if (path := self.sockets.get(owner)) is None:
+            client, base = await self.clients.https(), self.urls[owner].rstrip("/")
+        else:
+            client, base = self.clients.at_socket(path), ""
+        answer = await client.request(
+            request.method, base + request.url.path, content=body, headers={**headers, PASSED_ON: "1"}
+        )
         if (written_to := answer.headers.get(LOG_POSITION)) is not None:
             await self.settled(int(written_to))
         kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
-
-    @asynccontextmanager
-    async def _client(self, owner: str) -> AsyncIterator[httpx.AsyncClient]:
-        """Raises `OSError` if the directory of the owner's socket does not exist."""
-        if (path := self.sockets.get(owner)) is None:
-            async with httpx.AsyncClient(base_url=self.urls[owner], timeout=TIMEOUT_S, trust_env=False) as client:
-                yield client
-            return
-        with socket_address(path) as address:
-            transport = httpx.AsyncHTTPTransport(uds=address)
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=TIMEOUT_S) as client:
-                yield client

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from access_policy.adapters.local_files.sockets import socket_address
+from access_policy.adapters.outgoing.clients import KeptClients
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,9 @@ def gateway_app(
 class GatewayChannel:
     """The office's end. A gateway that does not answer within `ANSWER_WITHIN_S` counts as down."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clients: KeptClients) -> None:
         self.path = path
+        self._clients = clients
 
     async def is_ready(self) -> bool:
         answer = await self._get(READY_PATH)
@@ -61,10 +62,7 @@ class GatewayChannel:
     async def _get(self, path: str) -> httpx.Response | None:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                with socket_address(self.path) as address:
-                    transport = httpx.AsyncHTTPTransport(uds=address)
-                    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-                        return await client.get(path)
+                return await self._clients.at_socket(self.path).get(path)
         except (httpx.HTTPError, OSError, TimeoutError) as trouble:
             log.warning("the gateway process does not answer: %r", trouble)
             return None

@@ -12,7 +12,7 @@ from typing import IO, Final
 from access_policy.adapters.identity.issuer import Issuer, IssuerUnreachable, IssuerUnusable
 from access_policy.adapters.local_files.restore_markers import read_marker
 from access_policy.adapters.local_files.tls_files import TlsFiles
-from access_policy.adapters.webhooks.sender import WebhookCaUnusable, trusting
+from access_policy.adapters.outgoing.trust import CaUnusable, Trust, trusting
 from access_policy.settings import Settings
 from access_policy.settings_values import ProcessRole
 
@@ -41,8 +41,8 @@ def refuse_unsafe(settings: Settings) -> None:
     if ProcessRole.API in settings.roles:
         refuse_plain_in_public(settings)
         check_http_tls(settings)
-    if settings.webhook_ca is not None:
-        check_webhook_ca(settings.webhook_ca)
+    if settings.ca_file is not None:
+        check_ca_file(settings.ca_file)
 
 
 def refuse_plain_in_public(settings: Settings) -> None:
@@ -68,11 +68,11 @@ def check_http_tls(settings: Settings) -> None:
         TlsFiles(certificate, key, checks_dates=True).context()
 
 
-def check_webhook_ca(ca: Path) -> None:
+def check_ca_file(ca: Path) -> None:
     """Raises `NotAllowed`."""
     try:
         trusting(ca)
-    except WebhookCaUnusable as unusable:
+    except CaUnusable as unusable:
         raise NotAllowed(str(unusable)) from unusable
 
 
@@ -83,7 +83,7 @@ async def check_issuer(settings: Settings) -> None:
     if settings.oidc_issuer is None or ProcessRole.API not in settings.roles:
         return
     try:
-        await Issuer(settings.oidc_issuer).signing_keys()
+        await Issuer(settings.oidc_issuer, Trust(settings.ca_file)).signing_keys()
     except IssuerUnusable as unusable:
         raise NotAllowed(str(unusable)) from unusable
     except IssuerUnreachable as trouble:

@@ -62,7 +62,9 @@ class Service:
         self._start_up = StartUp(self.container)
         self._part = part
         is_office = part is not None and part.name is PartName.OFFICE
-        self._channel = GatewayChannel(part.channel) if part is not None and is_office else None
+        self._channel = (
+            GatewayChannel(part.channel, self.container.clients()) if part is not None and is_office else None
+        )
         self._ready = Readiness(self.container, self._stopping.is_set, self._channel)
         self.readiness = self._ready.parts
         self.settled = self._ready.settled
@@ -205,6 +207,7 @@ class Service:
                 conditions.owner_of,
                 self._followed_to,
                 self.settled,
+                self.container.clients(),
                 self.settings.peers,
                 sockets,
             ),
