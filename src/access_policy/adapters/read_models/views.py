@@ -236,6 +236,11 @@ class SqlViews:
     async def chargers_of(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
         return await self._with_ids(self._of(CHARGER_STATUS, tenant_id), CHARGER_STATUS.c.charger_id, charger_ids)
 
+    async def sessions_under_way(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
+        query = self._of(ACCESS_LOG, tenant_id).where(_is_under_way()).order_by(ACCESS_LOG.c.position)
+        wanted = frozenset(charger_ids)
+        return [row for row in await self._all(query) if row["charger_id"] in wanted]
+
     async def mode_changes_of(self, tenant_id: TenantId, requests: Collection[tuple[str, int]]) -> Sequence[Row]:
         change, status = MODE_CHANGES.c, CHARGER_STATUS.c
         at_depot = and_(status.tenant_id == change.tenant_id, status.charger_id == change.charger_id)
@@ -322,8 +327,7 @@ class SqlViews:
     # --- what the decision path has to know again --------------------------------------------------------------------
 
     async def open_sessions(self) -> Sequence[Row]:
-        is_open = and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
-        return await self._all(select(ACCESS_LOG).where(is_open).order_by(ACCESS_LOG.c.position))
+        return await self._all(select(ACCESS_LOG).where(_is_under_way()).order_by(ACCESS_LOG.c.position))
 
     async def attempts_since(self, since: datetime) -> Sequence[Row]:
         return await self._all(
@@ -396,6 +400,10 @@ class SqlViews:
             return await asyncio.to_thread(in_one_transaction)
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the read models failed: {error}") from error
+
+
+def _is_under_way() -> ColumnElement[bool]:
+    return and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:

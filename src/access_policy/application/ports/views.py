@@ -106,6 +106,11 @@ class Views(Protocol):
         """The chargers with these ids, in no order."""
         ...
 
+    async def sessions_under_way(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
+        """The rows of the access log whose session has started at one of the chargers and has not ended, in the order of
+        their start."""
+        ...
+
     async def mode_changes_of(self, tenant_id: TenantId, requests: Collection[tuple[str, int]]) -> Sequence[Row]:
         """The requests to switch a charger, by the charger and its generation, in no order; each with the charger's present
         `depot_id`."""

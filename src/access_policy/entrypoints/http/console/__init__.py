@@ -6,11 +6,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from access_policy.entrypoints.http.console import assets, board, home, signing_in
+from access_policy.entrypoints.http.console import assets, board, charger, home, signing_in
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     assets.router,
     signing_in.router,
     home.router,
     board.router,
+    charger.router,
 )

@@ -24,7 +24,7 @@ from access_policy.entrypoints.http.console import said
 from access_policy.entrypoints.http.console.navigation import ENTRIES, Entry
 from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.console.templating import environment
-from access_policy.entrypoints.http.dependencies import container_of
+from access_policy.entrypoints.http.dependencies import container_of, process_of
 
 DEPOT: Final = "depot_id"  # the query parameter that every link keeps
 
@@ -61,6 +61,11 @@ class Visit:
     @property
     def path(self) -> str:
         return self.request.url.path
+
+    @property
+    def position(self) -> int:
+        """The log position that everything on the page includes at least."""
+        return process_of(self.request).peers.position()
 
     @property
     def is_fragment(self) -> bool:

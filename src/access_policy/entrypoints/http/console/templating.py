@@ -12,6 +12,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from access_policy.entrypoints.http.console import assets, times, words
+from access_policy.entrypoints.http.fields import utc_text
 
 PACKAGE: Final = "access_policy.entrypoints.http.console"
 
@@ -28,6 +29,7 @@ def environment() -> Environment:
     )
     found.globals["asset"] = assets.url_of
     found.filters.update(
+        utc=utc_text,
         instant=_instant,
         clock=_clock,
         since=_since,

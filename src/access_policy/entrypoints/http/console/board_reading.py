@@ -1,0 +1,114 @@
+"""What the board shows of each charger, and how its chargers are grouped."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from access_policy.application.ports.views import Row, Views
+from access_policy.application.queries.charger_sync import Sync
+from access_policy.application.turns import in_turns
+from access_policy.entrypoints.http.console import words
+from access_policy.entrypoints.http.console.here import Visit
+from access_policy.entrypoints.http.console.pictures import Picture
+from access_policy.entrypoints.http.console.problems_shown import ATTENTION, ProblemShown, problem_of
+from access_policy.entrypoints.http.v1.charger_models import ChargerStatus
+from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
+
+PAGE: Final = 200
+AT_A_TIME: Final = 20  # chargers in one turn of the event loop
+COLLAPSED_FROM: Final = 24  # a group of chargers without problems is closed from this size on
+ORDER: Final = (Sync.DRIFTED, Sync.FAILED, Sync.UNREACHABLE, Sync.PENDING, Sync.UNSUPPORTED, Sync.IN_SYNC)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_PREFIX = re.compile(r"^(.*?)[-_ .]?\d*$")
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    charger: ChargerStatus
+    problem: ProblemShown | None
+    session: Row | None
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    rows: list[BoardRow]
+    is_open: bool
+    sync: str | None = None
+
+
+async def read_rows(here: Visit, views: Views, chargers: ChargerReader, found: Sequence[Row]) -> list[BoardRow]:
+    sessions = await views.sessions_under_way(here.caller.tenant_id, [row["charger_id"] for row in found])
+    charging = {row["charger_id"]: row for row in sessions}
+    rows = []
+    async for row in in_turns(found, at_a_time=AT_A_TIME):
+        status = await chargers.status(here.caller.tenant_id, row)
+        if status is not None and status.retired_at is None:
+            rows.append(BoardRow(status, problem_of(status), charging.get(status.charger_id)))
+    return rows
+
+
+async def all_chargers(here: Visit, views: Views) -> list[Row]:
+    """The chargers of the chosen depot, or of all the visitor's depots."""
+    rows: list[Row] = []
+    cursor = None
+    while True:
+        found = await views.chargers(here.caller.tenant_id, depot_id=here.depot_id, cursor=cursor, limit=PAGE)
+        rows += found.items
+        if (cursor := found.next_cursor) is None:
+            return rows
+
+
+def matching(rows: Iterable[BoardRow], text: str, sync: Sync | None) -> list[BoardRow]:
+    """`text` is part of an id, a model or the vehicle that charges."""
+    wanted = text.casefold().strip()
+    return [row for row in rows if (sync is None or row.charger.sync is sync) and wanted in _searched(row)]
+
+
+def _searched(row: BoardRow) -> str:
+    charger = row.charger
+    parts = [charger.charger_id, charger.charge_point_id, charger.model or "", charger.profile]
+    return " ".join([*parts, (row.session or {}).get("vehicle_id") or ""]).casefold()
+
+
+def problems_first(rows: Iterable[BoardRow]) -> list[ProblemShown]:
+    """The gravest first, among equals the longest-standing."""
+    found = [row.problem for row in rows if row.problem is not None]
+    return sorted(found, key=lambda each: (each.severity, each.since or NEVER, each.charger.charger_id))
+
+
+def grouped(rows: Sequence[BoardRow], by: str) -> list[Group]:
+    groups: defaultdict[tuple[int, str], list[BoardRow]] = defaultdict(list)
+    for row in rows:
+        groups[_group(row, by)].append(row)
+    many = len(rows) > COLLAPSED_FROM
+    return [
+        Group(
+            name,
+            of_group,
+            not many or _needs_a_look(of_group),
+            str(of_group[0].charger.sync) if by == "state" else None,
+        )
+        for (_, name), of_group in sorted(groups.items())
+    ]
+
+
+def _group(row: BoardRow, by: str) -> tuple[int, str]:
+    match by:
+        case "state":
+            return ORDER.index(row.charger.sync), words.sync_in_words(row.charger.sync)
+        case "prefix":
+            match = _PREFIX.match(row.charger.charger_id)
+            return 0, (match[1] if match else "") or "Others"
+        case _:
+            return 0, "All chargers"
+
+
+def _needs_a_look(rows: Iterable[BoardRow]) -> bool:
+    return any(row.problem is not None and row.problem.severity < ATTENTION for row in rows)

@@ -1,0 +1,194 @@
+"""A charger's day or week as a picture: the expected mode as a band, the applied mode as a line below it.
+
+Lateness and drift are the gap between them. Positions are percentages of the window, so that a picture fits every width. A
+night with a clock change is one hour longer or shorter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from access_policy.application.ports.views import Row
+from access_policy.domain.access_mode import CauseKind
+from access_policy.domain.mode_schedule.rules import local_instant
+from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.entrypoints.http.console import times, words
+
+OUTLINED: Final = frozenset({CauseKind.OVERRIDE, CauseKind.EXCEPTION})
+MIDNIGHT: Final = time(0)
+LATE: Final = timedelta(seconds=30)  # a switch later than this is said in words
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`[start, end)`: whole local days on the clock of `zone`."""
+
+    first: date
+    days: int
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> datetime:
+        return local_instant(self.first, MIDNIGHT, self.zone)
+
+    @property
+    def end(self) -> datetime:
+        return local_instant(self.first + timedelta(days=self.days), MIDNIGHT, self.zone)
+
+    @property
+    def before(self) -> date:
+        return self.first - timedelta(days=self.days)
+
+    @property
+    def after(self) -> date:
+        return self.first + timedelta(days=self.days)
+
+    @property
+    def title(self) -> str:
+        """`Thu 26 Nov 2026, CET`, or the first and last day of a week."""
+        zone = times.zone_name(self.start, self.zone)
+        if self.days == 1:
+            return f"{self.first:%a} {self.first.day} {self.first:%b %Y}, {zone}"
+        last = self.first + timedelta(days=self.days - 1)
+        return f"{self.first:%a} {self.first.day} {self.first:%b} to {last:%a} {last.day} {last:%b %Y}, {zone}"
+
+    def on_the_clock_of(self, zone: str) -> Window:
+        """The same days at a charger with that clock."""
+        return self if zone == self.zone.key else replace(self, zone=ZoneInfo(zone))
+
+    def x(self, at: datetime) -> float:
+        """Per cent of the width, two decimals; instants outside are at the edges."""
+        part = (at - self.start) / (self.end - self.start)
+        return round(100 * min(max(part, 0.0), 1.0), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    x: float
+    label: str
+    is_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stretch of a mode. `mode` None: unknown. `at` is an instant within it, for the explanation."""
+
+    x: float
+    width: float
+    mode: str | None
+    title: str
+    at: datetime
+    outlined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    bands: tuple[Span, ...]
+    line: tuple[Span, ...]
+    now: float | None
+    in_words: str
+
+
+def ticks(window: Window) -> list[Tick]:
+    """Every two hours of a day, every six of a week; midnights are days."""
+    step = 2 if window.days == 1 else 12
+    found = []
+    for number in range(window.days):
+        day = window.first + timedelta(days=number)
+        for hour in range(0, 24, step):
+            at = local_instant(day, time(hour), window.zone)
+            label = f"{day:%a} {day.day}" if hour == 0 and window.days > 1 else f"{hour:02d}"
+            found.append(Tick(window.x(at), label, hour == 0))
+    return found
+
+
+def clock_changes(window: Window) -> list[tuple[float, str]]:
+    """Where the clock changes within the window, and a sentence about it."""
+    found = []
+    for number in range(window.days):
+        before = local_instant(window.first + timedelta(days=number), MIDNIGHT, window.zone)
+        after = local_instant(window.first + timedelta(days=number + 1), MIDNIGHT, window.zone)
+        if after - before != times.DAY:
+            at = _change_between(before, after, window.zone)
+            back = after - before > times.DAY
+            old, new = (times.clock(each, window.zone) for each in (at - timedelta(seconds=1), at))
+            text = f"The clock goes {'back' if back else 'forward'} here, from after {old} to {new}"
+            found.append((window.x(at), text))
+    return found
+
+
+def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(minutes=1):
+        middle = before + (after - before) / 2
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after.replace(second=0, microsecond=0)
+
+
+def picture(window: Window, expected: Sequence[Segment], changes: Sequence[Row], now: datetime) -> Picture:
+    """`expected` covers the window. `changes` are the charger's mode changes by the time of their request, with some from
+    before the window: they say which mode was in force at its start."""
+    bands = tuple(_bands(window, expected))
+    line = tuple(_line(window, changes, min(now, window.end)))
+    here = window.x(now) if window.start <= now < window.end else None
+    return Picture(bands, line, here, _in_words(window, expected, line))
+
+
+def _bands(window: Window, expected: Sequence[Segment]) -> Iterator[Span]:
+    for segment in expected:
+        x, until = window.x(segment.start), window.x(segment.end)
+        stretch = _stretch(segment.start, segment.end, window.zone)
+        title = f"{words.mode_in_words(segment.mode)} expected {stretch}, by {words.cause_in_words(segment.cause)}"
+        at = max(segment.start, window.start)
+        yield Span(x, round(until - x, 2), segment.mode, title, at, segment.cause.kind in OUTLINED)
+
+
+def _line(window: Window, changes: Sequence[Row], until: datetime) -> Iterator[Span]:
+    """The mode last verified, from one verification to the next. A request to switch to the mode in force answers a drift: from
+    the request to its verification the charger was in the other mode."""
+    for (start, mode, note), (end, _, _) in pairwise([*_verified(changes), (until, None, "")]):
+        begin, finish = max(start, window.start), min(end, until)
+        if begin >= finish:
+            continue
+        x = window.x(begin)
+        stretch = _stretch(begin, finish, window.zone)
+        title = f"{words.mode_in_words(mode)} applied {stretch}{note}"
+        yield Span(x, round(window.x(finish) - x, 2), mode, title, begin)
+
+
+def _verified(changes: Sequence[Row]) -> Iterator[tuple[datetime, str | None, str]]:
+    in_force: str | None = None
+    for row in changes:
+        if row["applied_at"] is None:
+            continue
+        if row["mode"] == in_force and row["requested_at"] < row["applied_at"]:
+            other = "managed" if in_force == "freevend" else "freevend"
+            yield row["requested_at"], other, ": the charger had drifted"
+        late = timedelta(seconds=row["late_s"] or 0)
+        yield row["applied_at"], row["mode"], f", {times.length(late)} late" if late > LATE else ""
+        in_force = row["mode"]
+
+
+def _stretch(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    same = first.date() == last.date() or last.time() == MIDNIGHT
+    pattern = "%H:%M" if same else "%a %H:%M"
+    return f"{first:{pattern}} to {last:{pattern}} {times.zone_name(start, zone)}"
+
+
+def _in_words(window: Window, expected: Sequence[Segment], line: Sequence[Span]) -> str:
+    parts = [
+        f"{words.mode_in_words(each.mode)} {_stretch(max(each.start, window.start), min(each.end, window.end), window.zone)} "
+        f"by {words.cause_in_words(each.cause)}"
+        for each in expected
+    ]
+    applied = "; ".join(each.title for each in line) or "nothing verified in this time"
+    return f"Expected: {'; '.join(parts)}. Applied: {applied}."

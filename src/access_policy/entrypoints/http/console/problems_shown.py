@@ -1,0 +1,84 @@
+"""Why a charger is not as it should be, in words, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from access_policy.application.queries.charger_conditions import ConditionStatus
+from access_policy.application.queries.charger_sync import Sync
+from access_policy.domain.access_mode import AccessMode
+from access_policy.entrypoints.http.console import words
+from access_policy.entrypoints.http.v1.charger_models import ChargerStatus, ConditionShown
+
+OPEN: Final = 0  # anyone may charge where only some may
+WRONG: Final = 1  # another mode than expected
+ATTENTION: Final = 2  # as expected so far, but the next change cannot be applied
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemShown:
+    """`since` None: not known. `severity` orders problems, the smallest first."""
+
+    charger: ChargerStatus
+    severity: int
+    what: str
+    why: str
+    next_step: str
+    since: datetime | None
+
+
+def problem_of(charger: ChargerStatus) -> ProblemShown | None:
+    conditions = {each.type: each for each in charger.conditions}
+    reachable, stalled = conditions["Reachable"], conditions["Stalled"]
+    match charger.sync:
+        case Sync.IN_SYNC if not charger.connected:
+            return _shown(charger, ATTENTION, "Offline", _offline(reachable), _next_offline(charger), reachable.since)
+        case Sync.DRIFTED:
+            why = f"The charger was seen in another mode after {words.mode_in_words(charger.applied_mode)} had been applied."
+            step = "The service is switching it back. If this repeats, somebody or something else changes its settings."
+            return _wrong(charger, "Drifted", why, step, conditions["Drifted"].since)
+        case Sync.FAILED:
+            why = _failure(charger, conditions["Applied"])
+            step = "The service tries again by itself. If it keeps failing, restart the charger or check its profile."
+            return _wrong(charger, "Switch failed", why, step, conditions["Applied"].since)
+        case Sync.UNREACHABLE:
+            return _wrong(charger, "Not reachable", _offline(reachable), _next_offline(charger), reachable.since)
+        case Sync.PENDING if stalled.status is ConditionStatus.TRUE:
+            why = stalled.message or "The charger is connected and has not confirmed the switch."
+            return _wrong(
+                charger, "Stuck", why, "Restart the charger; the service then switches it again.", stalled.since
+            )
+        case _:
+            return None
+
+
+def _wrong(charger: ChargerStatus, what: str, why: str, step: str, since: datetime | None) -> ProblemShown:
+    is_open = charger.expected_mode is AccessMode.MANAGED and charger.applied_mode is not AccessMode.MANAGED
+    return _shown(charger, OPEN if is_open else WRONG, what, why, step, since)
+
+
+def _shown(
+    charger: ChargerStatus, severity: int, what: str, why: str, step: str, since: datetime | None
+) -> ProblemShown:
+    return ProblemShown(charger, severity, what, why, step, since)
+
+
+def _offline(reachable: ConditionShown) -> str:
+    if reachable.reason == "never_connected":
+        return "It has never connected to this service."
+    return f"It lost its connection: {reachable.message}." if reachable.message else "It lost its connection."
+
+
+def _next_offline(charger: ChargerStatus) -> str:
+    if not charger.protocol:
+        return f"Enter the service's address in the charger; its path ends with {charger.charge_point_id}."
+    return "Check its power and network. The service switches it as soon as it connects again."
+
+
+def _failure(charger: ChargerStatus, applied: ConditionShown) -> str:
+    reason = (charger.failure.reason if charger.failure else applied.reason).replace("_", " ")
+    detail = charger.failure.detail if charger.failure else None
+    text = f"The switch to {words.mode_in_words(charger.expected_mode)} failed: {reason}"
+    return f"{text} ({detail})." if detail else f"{text}."

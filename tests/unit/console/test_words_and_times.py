@@ -1,0 +1,67 @@
+"""Codes and instants as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from access_policy.application.queries.charger_sync import Sync
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode
+from access_policy.entrypoints.http.console import times, words
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+BERLIN, DUBAI = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Dubai")
+
+
+def test_every_code_has_words() -> None:
+    assert set(words.REASONS) == set(Reason)
+    assert set(words.SYNCS) == set(Sync)
+    assert set(words.MODES) == set(AccessMode)
+
+
+def test_reason_of_a_newer_process_is_shown_as_its_code() -> None:
+    assert words.reason_in_words("energy_restricted") == "energy restricted"
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "text"),
+    [
+        (NOW + timedelta(hours=1), BERLIN, "14:00 CET"),
+        (NOW + timedelta(hours=12), BERLIN, "tomorrow 01:00 CET"),
+        (NOW - timedelta(hours=14), BERLIN, "yesterday 23:00 CET"),
+        (NOW - timedelta(days=150), BERLIN, "Mon 29 Jun 14:00 CEST"),
+        (NOW + timedelta(days=60), BERLIN, "Mon 25 Jan 2027 13:00 CET"),
+        (NOW, DUBAI, "16:00 UTC+04"),
+    ],
+)
+def test_instant_is_shown_on_the_clock_with_its_zone(at: datetime, zone: ZoneInfo, text: str) -> None:
+    assert times.day_and_clock(at, zone, NOW) == text
+
+
+def test_instant_has_utc_for_the_pointer() -> None:
+    assert times.as_element(NOW, "13:00 <CET>") == (
+        '<time datetime="2026-11-26T12:00:00Z" title="2026-11-26 12:00:00 UTC">13:00 &lt;CET&gt;</time>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(seconds=45), "45 s"),
+        (timedelta(minutes=12, seconds=50), "12 min"),
+        (timedelta(hours=2, minutes=5), "2 h 5 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=3, hours=4), "3 d 4 h"),
+        (timedelta(days=30, hours=4), "30 d"),
+    ],
+)
+def test_length_has_its_two_largest_units(span: timedelta, text: str) -> None:
+    assert times.length(span) == text
+
+
+def test_plural_counts() -> None:
+    assert [words.plural(number, "charger") for number in (0, 1, 1200)] == ["0 chargers", "1 charger", "1,200 chargers"]
+    assert words.plural(2, "entry", "entries") == "2 entries"
