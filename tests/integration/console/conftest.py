@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.support.console_pages import ServedDepot, Visitor, chromium, served_depot, visiting
+from tests.support.sample_page import with_sample_page
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,8 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def depot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServedDepot]:
-    async with served_depot(tmp_path_factory.mktemp("console")) as served:
-        yield served
+    with with_sample_page():
+        async with served_depot(tmp_path_factory.mktemp("console")) as served:
+            yield served
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

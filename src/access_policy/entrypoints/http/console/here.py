@@ -117,9 +117,10 @@ def csrf_token(request: Request) -> str:
 
 
 async def _visit(
-    request: Request, caller: Caller, depot_id: Annotated[str | None, Query(max_length=64)] = None
+    request: Request, caller: Caller, asked: Annotated[str | None, Query(max_length=64, alias=DEPOT)] = None
 ) -> Visit:
-    """Raises `DepotUnknown`."""
+    """The depot of the path, or else the chosen one. Raises `DepotUnknown`."""
+    depot_id = request.path_params.get(DEPOT) or asked
     c = container_of(request)
     known = c.deciding.view().depots_of(caller.tenant_id)
     depots = [each for each in known if caller.depots is None or each.depot_id in caller.depots]
