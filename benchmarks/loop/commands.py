@@ -19,6 +19,8 @@ ELSEWHERE = {
     "attempts follow": "asks as attempts list does, until it is interrupted",
 }
 MAY_FAIL = {
+    "attempts allow",
+    "attempts disallow",
     "tenant erase",
     "chargers probe",
     "chargers rotate-password",
@@ -114,6 +116,9 @@ COMMANDS: dict[str, Line] = {
     "decide": line("decide {s.charger} rfid 04B00000000000"),
     "attempts list": line("attempts list --limit 1000"),
     "attempts show": line("attempts show {attempt}"),
+    "attempts allow": line("attempts allow {refused} --for 1h --reason Visit"),
+    "attempts allowed": line("attempts allowed {s.depot}"),
+    "attempts disallow": line("attempts disallow {refused}"),
     "sessions end": line("sessions end {attempt} --reason Lost"),
     "report": line("report --by day,charger"),
     "mode-compliance": line("mode-compliance --by day,charger"),

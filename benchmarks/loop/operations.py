@@ -134,6 +134,15 @@ def leave_all(s: Scene) -> None:
     s.ask("POST", f"/v1/schedules/{s.made['schedule']}/chargers", {"charger_ids": "all", "follows": False})
 
 
+def allow_attempt(s: Scene) -> None:
+    """Of a stranger who was refused."""
+    stranger = {"kind": "rfid", "value": f"04C{s.number:011d}"}
+    asked = {"charger_id": s.charger, "identifier": stranger}
+    s.made["refused"] = s.ask("POST", "/v1/access-decisions", asked).json()["attempt_id"]
+    body = {"reason": "A visit", "for": "PT1H"}
+    s.ask("POST", f"/v1/access-events/{s.made['refused']}/allow", body, ok=[409])
+
+
 def create_api_key(s: Scene) -> None:
     s.made["api_key"] = s.ask("POST", "/v1/api-keys", {"name": "Display", "role": "viewer"}).json()["key_id"]
 
@@ -358,6 +367,9 @@ OPERATIONS: dict[str, Drive] = {
     "decide_access": decide_access,
     "list_access_events": list_access_events,
     "get_access_event": get("/v1/access-events/{attempt}"),
+    "allow_attempt": allow_attempt,
+    "list_allowances": get("/v1/depots/{s.depot}/ad-hoc-permissions"),
+    "end_allowance": send("DELETE", "/v1/access-events/{refused}/allow", 404),
     "end_session": send("POST", "/v1/sessions/{attempt}/end", 404, 409, reason="Lost"),
     "list_faults": get("/v1/faults?limit=200"),
     "list_pin_lockouts": get("/v1/pin-lockouts?limit=200"),

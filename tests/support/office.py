@@ -12,6 +12,7 @@ import pytest
 
 from access_policy.application.commands import (
     add_exception,
+    allow_attempt,
     amend_mode_rule,
     arm_enrolment,
     copy_policy,
@@ -250,6 +251,8 @@ class Office:
             put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
+            allow_attempt.AllowAttempt: allow_attempt.AllowAttemptHandler(self.registries, store, clock),
+            allow_attempt.EndAllowance: allow_attempt.EndAllowanceHandler(self.registries, clock),
             arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(enrolments, self.policies, clock),
             arm_enrolment.CancelEnrolment: arm_enrolment.CancelEnrolmentHandler(enrolments, self.policies, clock),
             enrol_identifier.EnrolIdentifier: enrol_identifier.EnrolIdentifierHandler(

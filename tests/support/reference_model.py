@@ -165,6 +165,9 @@ class Model:
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
     charging: dict[str, Charge] = field(default_factory=dict)  # by transaction
+    allowed: dict[tuple[str, str | Identifier], tuple[datetime, datetime]] = field(
+        default_factory=dict
+    )  # ad hoc, by depot and by vehicle or identifier: since and until
 
     def holder(self, identifier: Identifier | None) -> str | None:
         return next((name for name, vehicle in self.vehicles.items() if identifier in vehicle.identifiers), None)
@@ -173,7 +176,7 @@ class Model:
         charger, vehicle = self.chargers[charger_id], self.vehicles.get(self.holder(identifier) or "")
         mode, access_class = charger.mode_at(at), vehicle.access_class if vehicle else "unknown"
         reason = "freevend" if mode == "freevend" else self._row(charger_id, identifier, vehicle, at)
-        allowed = reason in ("freevend", "own_vehicle", "agreement_vehicle")
+        allowed = reason in ("freevend", "own_vehicle", "agreement_vehicle", "ad_hoc")
         if not allowed and charger.enforcement == "observe":
             return Verdict(True, "observed", reason, mode, access_class)
         return Verdict(allowed, reason, None, mode, access_class)
@@ -196,19 +199,27 @@ class Model:
             if at - each.since > 2 * DAY and at - each.watched_since >= timedelta(hours=1):
                 del self.charging[name]
 
+    def permitted(self, depot: str, identifier: Identifier, at: datetime) -> bool:
+        """By an operator, for the vehicle or for the identifier alone."""
+        spans = [self.allowed.get((depot, each)) for each in (identifier, self.holder(identifier) or "")]
+        return any(span is not None and span[0] <= at < span[1] for span in spans)
+
     def _row(self, charger_id: str, identifier: Identifier | None, vehicle: Vehicle | None, at: datetime) -> str:
         charger = self.chargers[charger_id]
         if identifier is None:
             return "identifier_invalid"
         if identifier[0] == "pin" and charger.pins_locked(at):
             return "pin_locked_out"
-        if vehicle is None:
+        permitted = self.permitted(charger.depot, identifier, at)
+        if vehicle is None and not permitted:
             return "unknown_identifier"
-        if vehicle.suspended:
+        if vehicle is not None and vehicle.suspended:
             return "vehicle_suspended"
         elsewhere = any(each.who == identifier and each.where != charger_id for each in self.charging.values())
         if identifier[0] == "mac" and elsewhere:
             return "identifier_in_use"
+        if permitted or vehicle is None:
+            return "ad_hoc"
         if (vehicle.valid_from or at) > at or (vehicle.valid_until is not None and vehicle.valid_until <= at):
             return "vehicle_not_valid"  # of whatever class: api.md gives every vehicle a validity of its own
         if vehicle.access_class == "own":

@@ -8,6 +8,7 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from access_policy.application.commands.add_exception import AddExceptionHandler
+from access_policy.application.commands.allow_attempt import AllowAttemptHandler, EndAllowanceHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
@@ -142,6 +143,8 @@ class Commands(containers.DeclarativeContainer):
         clock,
         deciding.freevend_tags,
     )
+    allow_attempt = command(AllowAttemptHandler, registries, stores.store, clock)
+    end_allowance = command(EndAllowanceHandler, registries, clock)
     arm_enrolment = command(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
 

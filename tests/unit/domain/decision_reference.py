@@ -11,12 +11,13 @@ from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ChargerId, DepotId
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId
 from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.domain.vehicle_registry.registry import Vehicle
-from tests.support.builders import BAY, BERLIN, DAY, MINUTE, NOON, NORTH, PARTNER, TRUCK
+from tests.support.builders import ANNA, BAY, BERLIN, DAY, MINUTE, NOON, NORTH, PARTNER, TRUCK
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
@@ -52,6 +53,10 @@ def other_hour(f: DecisionInputs) -> bool:
     return f.agreement is not None and bool(f.agreement.hours)
 
 
+def permitted(f: DecisionInputs) -> bool:
+    return f.ad_hoc is not None and within(f.at, f.ad_hoc.given_at, f.ad_hoc.until)
+
+
 def within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
     return not (start is not None and at < start) and not (end is not None and at >= end)
 
@@ -64,9 +69,10 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
         lambda f: f.identifier is not None and f.identifier.kind == "pin" and f.pin_locked_out,
         Reason.PIN_LOCKED_OUT,
     ),
-    ("4", lambda f: f.vehicle is None or not f.kind_counts, Reason.UNKNOWN_IDENTIFIER),
+    ("4", lambda f: (f.vehicle is None or not f.kind_counts) and not permitted(f), Reason.UNKNOWN_IDENTIFIER),
     ("5", lambda f: f.vehicle is not None and f.vehicle.suspended_because is not None, Reason.VEHICLE_SUSPENDED),
     ("6", lambda f: f.in_use_at_another, Reason.IDENTIFIER_IN_USE),
+    ("6a", lambda f: permitted(f), Reason.AD_HOC),
     ("7", lambda f: own(f) and not never(f), Reason.OWN_VEHICLE),
     ("8", never, Reason.VEHICLE_NOT_VALID),
     ("9a", lambda f: f.agreement is None or f.at < f.agreement.valid_from, Reason.AGREEMENT_NOT_STARTED),
@@ -115,6 +121,16 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         hours=tuple(draw(st.lists(hours, max_size=2))),
     )
     ref = IdentifierRef(draw(st.sampled_from(IdentifierKind)), "p1", "…1")
+    ad_hoc = AdHocPermission(
+        attempt_id=AttemptId("a1"),
+        depot_id=NORTH,
+        identifier=ref,
+        vehicle_id=None,
+        given_at=instant + draw(st.just(-MINUTE) | near),
+        until=instant + draw(near),
+        reason="any",
+        given_by=ANNA,
+    )
     mode = draw(st.sampled_from([AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND]))
     usually = st.sampled_from([True] * 9 + [False])
     return DecisionInputs(
@@ -130,4 +146,5 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         kind_counts=draw(usually),
         pin_locked_out=draw(st.booleans()),
         in_use_at_another=not draw(usually),
+        ad_hoc=ad_hoc if draw(st.sampled_from([True] + [False] * 4)) else None,
     )

@@ -24,8 +24,9 @@ from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access.trace import trace_of
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import ChargerId, OverrideId
+from access_policy.domain.ids import AttemptId, ChargerId, OverrideId
 from access_policy.domain.mode_schedule.timeline import ModePlan, Override, Segment, Timeline, timeline
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle
@@ -82,6 +83,66 @@ def van(**changes: Any) -> Vehicle:
 
 def truck(**changes: Any) -> Vehicle:
     return Vehicle(vehicle_id=TRUCK, description=partnered(**changes))
+
+
+def permission(**changes: Any) -> AdHocPermission:
+    values: dict[str, Any] = {
+        "attempt_id": AttemptId("a1"),
+        "depot_id": NORTH,
+        "identifier": ref(),
+        "vehicle_id": None,
+        "given_at": NOON,
+        "until": NOON + 3 * HOUR,
+        "reason": "tonight",
+        "given_by": ANNA,
+    }
+    return AdHocPermission(**(values | changes))
+
+
+# --- ad-hoc permissions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (NOON - MINUTE, Reason.UNKNOWN_IDENTIFIER),
+        (NOON, Reason.AD_HOC),
+        (NOON + 3 * HOUR - MINUTE, Reason.AD_HOC),
+        (NOON + 3 * HOUR, Reason.UNKNOWN_IDENTIFIER),
+    ],
+)
+def test_unknown_identifier_with_an_ad_hoc_permission_charges_from_its_first_instant_to_before_its_end(
+    at: datetime, reason: Reason
+) -> None:
+    assert reason_for(facts_of(None, at=at, ad_hoc=permission())) is reason
+
+
+def test_ad_hoc_permission_ends_the_validity_of_what_it_allows() -> None:
+    at = NOON + HOUR
+
+    decision = decide(facts_of(None, at=at, ad_hoc=permission()), timeline_around(ALWAYS_MANAGED, at))
+
+    assert (decision.allowed, decision.reason, decision.valid_until) == (True, Reason.AD_HOC, NOON + 3 * HOUR)
+
+
+def test_ad_hoc_permission_does_not_shorten_the_validity_of_an_own_vehicle() -> None:
+    decision = decide(facts_of(van(), ad_hoc=permission()), timeline_around(ALWAYS_MANAGED, NOON))
+
+    assert (decision.reason, decision.valid_until) == (Reason.AD_HOC, NOON + 24 * HOUR)
+
+
+def test_ad_hoc_permission_of_an_own_vehicle_that_is_valid_only_later_ends_with_the_permission() -> None:
+    later = van(valid_from=NOON + 10 * HOUR)
+
+    decision = decide(facts_of(later, ad_hoc=permission()), timeline_around(ALWAYS_MANAGED, NOON))
+
+    assert decision.valid_until == NOON + 3 * HOUR
+
+
+def test_suspended_vehicle_with_an_ad_hoc_permission_is_denied() -> None:
+    suspended = replace(van(), suspended_because="stolen")
+
+    assert reason_for(facts_of(suspended, ad_hoc=permission())) is Reason.VEHICLE_SUSPENDED
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

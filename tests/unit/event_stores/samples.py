@@ -47,6 +47,7 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import notices
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.webhooks import events as webhooks
 
@@ -128,6 +129,16 @@ MODE_RULE = ModeRule(
     extra_dates=frozenset({date(2026, 8, 1)}),
 )
 
+AD_HOC = AdHocPermission(
+    attempt_id=ATTEMPT,
+    depot_id=DEPOT,
+    identifier=REF,
+    vehicle_id=VEHICLE,
+    given_at=START,
+    until=END,
+    reason="tonight only",
+    given_by=ActorId("operator@acme"),
+)
 SCHEDULE = Schedule(schedule_id=ScheduleId("weekdays"), name="Werktage", rules=(MODE_RULE,))
 CALENDAR = HolidayCalendar(
     calendar_id=CalendarId("bavaria"),
@@ -331,6 +342,8 @@ SAMPLES: tuple[object, ...] = (
     depot.HolidayCalendarRemoved(depot_id=DEPOT, calendar_id=CALENDAR.calendar_id),
     depot.SchedulePut(depot_id=DEPOT, schedule=SCHEDULE),
     depot.ScheduleRemoved(depot_id=DEPOT, schedule_id=SCHEDULE.schedule_id),
+    registry.AdHocPermissionGiven(permission=AD_HOC),
+    registry.AdHocPermissionEnded(attempt_id=ATTEMPT, ended_at=END),
     policy.ScheduleTaken(charger_id=BAY, schedule=SCHEDULE),
     policy.ScheduleLeft(charger_id=BAY, schedule_id=SCHEDULE.schedule_id),
     policy.ModeExceptionRemoved(charger_id=BAY, exception_id=EXCEPTION),

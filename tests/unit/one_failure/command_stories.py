@@ -12,6 +12,12 @@ from access_policy.application.commands.add_exception import (
     AddException,
     AddExceptionHandler,
 )
+from access_policy.application.commands.allow_attempt import (
+    AllowAttempt,
+    AllowAttemptHandler,
+    EndAllowance,
+    EndAllowanceHandler,
+)
 from access_policy.application.commands.amend_mode_rule import AmendModeRule, AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import (
     ArmEnrolment,
@@ -63,8 +69,10 @@ from access_policy.application.commands.schedule_mode import ScheduleMode, Sched
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForMany, ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle, SuspendVehicleHandler
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule, WithdrawModeRuleHandler
-from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.context import enveloped
+from access_policy.application.ports.event_store import Append, StoreUnavailable
 from access_policy.application.ports.identity import Role
+from access_policy.application.streams import attempt_stream
 from access_policy.domain.capability_profiles.profile import ProfileUnknown
 from access_policy.domain.charger_access_policy.copying import Parts
 from access_policy.domain.charger_access_policy.errors import ExceptionUnknown, RuleUnknown
@@ -72,6 +80,7 @@ from access_policy.domain.depots.depot import CalendarUnknown, ScheduleUnknown
 from access_policy.domain.enrolment.session import SessionUnknown
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import (
+    AttemptId,
     CalendarId,
     ChargePointId,
     ChargerId,
@@ -83,12 +92,14 @@ from access_policy.domain.ids import (
 from access_policy.domain.tenants.tenant import TenantDescription
 from access_policy.domain.vehicle_registry.errors import VehicleUnknown
 from access_policy.domain.vehicle_registry.events import AccessClass
+from tests.support.attempts import denied
 from tests.support.builders import BAY, FREEVEND, MANAGED, NOON, NORTH, PARTNER, VAN, agreement, holiday, own
 from tests.support.nth_call import Faults, Story
 from tests.support.office import ACME, draft, putting_charger, putting_depot
 from tests.support.stores import pseudonyms
-from tests.unit.one_failure.office_world import OfficeWorld
+from tests.unit.one_failure.office_world import OfficeWorld, context
 
+DENIED = AttemptId("denied")
 OTHER_BAY, THIRD_BAY = ChargerId("bay-2"), ChargerId("bay-3")
 CARD = identifier(IdentifierKind.RFID, "04A1B2C3D4E5F6")
 BAVARIA = CalendarId("bavaria")
@@ -141,6 +152,19 @@ def past(*commands: object) -> Callable[[Faults], Awaitable[OfficeWorld]]:
 async def with_a_denied_card(faults: Faults) -> OfficeWorld:
     world = await past(*DEPOT)(faults)
     world.unknown.remember(ACME, pseudonyms().ref(ACME, CARD), CARD, at=NOON)
+    return world
+
+
+async def with_a_denied_attempt(faults: Faults) -> OfficeWorld:
+    world = await past(*DEPOT)(faults)
+    event = denied(attempt_id=DENIED)
+    await world.inner.append([Append(attempt_stream(ACME, DENIED), 0, enveloped(context(), (event,), now=NOON))])
+    return world
+
+
+async def with_an_allowed_attempt(faults: Faults) -> OfficeWorld:
+    world = await with_a_denied_attempt(faults)
+    await world.lived(AllowAttempt(attempt_id=DENIED, reason="tonight", lasts=timedelta(hours=8)))
     return world
 
 
@@ -349,6 +373,18 @@ COMMANDS: tuple[Story, ...] = (
                 pseudonym=pseudonyms().ref(ACME, CARD).pseudonym, vehicle_id=VAN, access_class=AccessClass.OWN
             )
         ),
+    ),
+    Story(
+        "allow a denied card for a while",
+        (AllowAttemptHandler,),
+        with_a_denied_attempt,
+        asks(AllowAttempt(attempt_id=DENIED, reason="tonight", lasts=timedelta(hours=8))),
+    ),
+    Story(
+        "end a permission for a while",
+        (EndAllowanceHandler,),
+        with_an_allowed_attempt,
+        asks(EndAllowance(attempt_id=DENIED)),
     ),
     story("arm an enrolment", ArmEnrolmentHandler, DEPOT, asks(ArmEnrolment(charger_id=BAY, minutes=10))),
     story(

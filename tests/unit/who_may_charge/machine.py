@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from access_policy.application.commands.add_exception import AddException
+from access_policy.application.commands.allow_attempt import AllowAttempt, EndAllowance
 from access_policy.application.commands.amend_mode_rule import AmendModeRule
 from access_policy.application.commands.end_agreement import EndAgreement
 from access_policy.application.commands.lift_override import LiftOverride
@@ -33,6 +34,7 @@ from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.errors import NoNextTransition, OverrideTooLong
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, RuleId, VehicleId
 from access_policy.domain.mode_schedule.rules import Edge, RuleEndsBeforeItStarts, RuleNeverOccurs, RuleOverlapsItself
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocNotPossible
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.errors import IdentifierTaken
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
@@ -44,6 +46,10 @@ from tests.support.service_in_memory import ServiceInMemory
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 DEPOT_OF = {"n-1": "north", "n-2": "north", "s-1": "south"}
+OVERRIDABLE = {
+    *("unknown_identifier", "vehicle_not_valid", "agreement_not_started"),
+    *("agreement_ended", "agreement_not_here", "agreement_not_now"),
+}
 VEHICLES, AGREEMENTS = ("bus", "van", "truck", "guest"), ("partner", "forwarder")
 CHECKED_AHEAD = 40  # every so many permissions are held against each minute of the next day
 
@@ -268,6 +274,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             self.counted("remove vehicle")
             self.service.do(RemoveVehicle(vehicle_id=VehicleId(vehicle)))
             del self.model.vehicles[vehicle]
+            self.model.allowed = {key: span for key, span in self.model.allowed.items() if key[1] != vehicle}
 
     @step(
         6,
@@ -487,6 +494,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             found |= {agreement.valid_from, agreement.valid_until}
         for vehicle in self.model.vehicles.values():
             found |= {vehicle.valid_from, vehicle.valid_until}
+        found |= {until for _, until in self.model.allowed.values()}
         return {edge for edge in found if edge is not None and edge < self.now + 40 * DAY}
 
     @step(1)
@@ -546,6 +554,40 @@ class WhoMayCharge(RuleBasedStateMachine):
             if pause:
                 self.counted("forward")
                 self.service.clock.forward(minutes=pause)
+
+    @step(
+        4,
+        charger=chargers,
+        key=known,
+        elsewhere=chargers,
+        lasting=st.sampled_from([MINUTE, HOUR, 5 * HOUR, DAY, 3 * DAY]),
+        ends=st.booleans(),
+    )
+    def allow_who_was_refused(
+        self, charger: str, key: model.Identifier, elsewhere: str, lasting: timedelta, ends: bool
+    ) -> None:
+        """An operator lets the identifier that was refused just now charge for a while, and may end that at once."""
+        self.attempt(charger, key, 0)
+        verdict = self.open[charger, key][1]
+        if self.last is None or (verdict.would_deny or verdict.reason) not in OVERRIDABLE:
+            return
+        attempt_id = self.last[3].attempt_id
+        self.counted("allow")
+        holder, depot = self.model.holder(key), DEPOT_OF[charger]
+        possible = not (holder is None and key[0] == "pin") and not (holder and self.model.vehicles[holder].suspended)
+        command = AllowAttempt(attempt_id=attempt_id, reason="tonight", lasts=lasting)
+        if not possible:
+            with pytest.raises(AdHocNotPossible):
+                self.service.do(command)
+            return
+        self.service.do(command)
+        self.model.allowed[depot, holder or key] = (self.now, self.now + lasting)
+        self.attempt(charger, key, 0)
+        self.attempt(elsewhere, key, 0)
+        if ends:
+            self.service.do(EndAllowance(attempt_id=attempt_id))
+            self.model.allowed[depot, holder or key] = (self.now, self.now)
+            self.attempt(charger, key, 0)
 
     @step(3)
     def deliver_again(self) -> None:

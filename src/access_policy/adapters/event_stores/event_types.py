@@ -81,6 +81,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     restoring.InstallationRestored,
     tenant.TenantAmended,
     tenant.TenantRegistered,
+    registry.AdHocPermissionEnded,
+    registry.AdHocPermissionGiven,
     registry.AgreementAmended,
     registry.AgreementEnded,
     registry.AgreementRecorded,

@@ -21,6 +21,7 @@ from access_policy.application.ports.view_snapshots import Anchor, ChargerState,
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
@@ -55,6 +56,7 @@ class _Tenant(_Part, frozen=True):
     agreements: tuple[Agreement, ...]
     agreement_changed_at: dict[AgreementId, int]
     profiles: dict[str, str]
+    ad_hoc: tuple[AdHocPermission, ...] = ()
 
 
 class _Vehicles(_Part, frozen=True):
@@ -145,6 +147,7 @@ def _parts(state: ViewState) -> Iterator[_Part]:
             registry.agreements,
             registry.agreement_changed_at,
             tenant.profiles,
+            registry.ad_hoc,
         )
         for vehicles in _batches(registry.vehicles):
             yield _Vehicles(vehicles)
@@ -218,7 +221,9 @@ def _tenant(
     chargers: Sequence[ChargerState],
     conditions: Sequence[tuple[ChargerId, ChargerCondition]],
 ) -> TenantState:
-    registry = RegistryState(head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at)
+    registry = RegistryState(
+        head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at, head.ad_hoc
+    )
     return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), tuple(conditions), head.profiles)
 
 

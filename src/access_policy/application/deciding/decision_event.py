@@ -65,4 +65,5 @@ def _lineage(
         access_class=decision.access_class,
         vehicle_id=decision.vehicle_id,
         agreement_id=decision.agreement_id,
+        ad_hoc=inputs.ad_hoc if decision.reason is Reason.AD_HOC else None,
     )

@@ -46,6 +46,7 @@ class InputsFromMemory:
             in_use_at_another=ref is not None
             and is_exclusive(ref.kind, depot)
             and self._live.charges_at_another(key, ref, self._is_retired),
+            ad_hoc=registry.permitted(settings.depot_id, ref, vehicle),
         )
 
     def _is_retired(self, key: ChargerKey) -> bool:

@@ -13,6 +13,7 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
 
@@ -33,6 +34,7 @@ class RegistryState:
     vehicles: tuple[Vehicle, ...]
     agreements: tuple[Agreement, ...]
     agreement_changed_at: dict[AgreementId, int]
+    ad_hoc: tuple[AdHocPermission, ...] = ()
 
     @staticmethod
     def of(registry: VehicleRegistry) -> RegistryState:
@@ -41,6 +43,7 @@ class RegistryState:
             tuple(registry.vehicles.values()),
             tuple(registry.agreements.values()),
             dict(registry.agreement_changed_at),
+            tuple(registry.ad_hoc.values()),
         )
 
     def registry(self) -> VehicleRegistry:
@@ -53,6 +56,7 @@ class RegistryState:
             },
             agreements={agreement.agreement_id: agreement for agreement in self.agreements},
             agreement_changed_at=dict(self.agreement_changed_at),
+            ad_hoc={each.subject: each for each in self.ad_hoc},
             version=self.version,
         )
 

@@ -165,6 +165,11 @@ def _of_registry(event: Any) -> Entry:
         case registry.AgreementEnded(agreement_id=agreement_id, ended_at=ended_at):
             new = {"ended at": in_words(ended_at)}
             return Entry(subject=("agreement", agreement_id), new=new, old={"ended at": None})
+        case registry.AdHocPermissionGiven(permission=permission):
+            allowed = values_of(permission, without=("attempt_id", "identifier"))
+            return whole("attempt", permission.attempt_id, "", {**allowed, **_identifier(permission.identifier)})
+        case registry.AdHocPermissionEnded(attempt_id=attempt_id, ended_at=ended_at):
+            return whole("attempt", attempt_id, "", {"until": in_words(ended_at)})
         case registry.RegistryImportApplied():
             new = values_of(event, without=("plan_id", "after_version"))
             return Entry(subject=("registry_import", event.plan_id), new=new)
@@ -233,6 +238,8 @@ AUDIT = Projection(
         registry.AgreementRecorded,
         registry.AgreementAmended,
         registry.AgreementEnded,
+        registry.AdHocPermissionGiven,
+        registry.AdHocPermissionEnded,
         registry.RegistryImportApplied,
         api_keys.ApiKeyCreated,
         api_keys.ApiKeyRevoked,

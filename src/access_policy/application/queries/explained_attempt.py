@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore, Recorded
@@ -88,6 +89,14 @@ def _identifier(lineage: DecisionLineage) -> str:
     return "no identifier" if ref is None else f"an identifier of kind {ref.kind.value} ({ref.masked})"
 
 
+def _permitted(lineage: DecisionLineage) -> str:
+    given = lineage.ad_hoc
+    if given is None:
+        return "An operator had allowed it for a limited time."
+    until = given.until.astimezone(UTC)
+    return f"Allowed until {until:%Y-%m-%d %H:%M} UTC by {given.given_by} because: {given.reason}"
+
+
 def _always(text: str) -> Callable[[DecisionLineage], str]:
     return lambda _: text
 
@@ -113,7 +122,11 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("PINs were locked out after too many wrong PINs."),
     ),
     rows.identifier_must_be_known: (
-        lambda of: f"It belonged to vehicle {of.vehicle_id} (registry version {of.registry_version}).",
+        lambda of: (
+            f"It belonged to vehicle {of.vehicle_id} (registry version {of.registry_version})."
+            if of.vehicle_id is not None
+            else f"No vehicle had it, but an operator had allowed it (registry version {of.registry_version})."
+        ),
         lambda of: (
             f"No vehicle had it (registry version {of.registry_version})."
             if of.vehicle_id is None
@@ -128,6 +141,10 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
     rows.identifier_must_not_charge_at_another: (
         _always("It had no charge under way at another charger, or its kind allows several."),
         _always("The same identifier had a charge under way at another charger."),
+    ),
+    rows.ad_hoc_permission_admits: (
+        _always("No ad-hoc permission held for it here."),
+        lambda of: _permitted(of),
     ),
     rows.own_vehicle_charges_while_valid: (
         _always("It was not a vehicle of the own fleet."),

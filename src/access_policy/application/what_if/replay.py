@@ -194,6 +194,7 @@ class WhatIf:
                 kind_counts=ref is None or kind_counts(ref.kind, depot, agreement),
                 pin_locked_out=recorded_reason == Reason.PIN_LOCKED_OUT,
                 in_use_at_another=recorded_reason == Reason.IDENTIFIER_IN_USE,
+                ad_hoc=registry.permitted(settings.depot_id, ref, vehicle),
             )
         )
         if reason in ALLOWING:

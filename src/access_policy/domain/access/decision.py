@@ -17,6 +17,7 @@ from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId, VehicleId
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle
@@ -30,7 +31,8 @@ class DecisionInputs:
     kind.
 
     `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an
-    identifier of this kind identifies a vehicle here, for this depot and this agreement.
+    identifier of this kind identifies a vehicle here, for this depot and this agreement. `ad_hoc`: the permission of the
+    vehicle or the identifier at this depot, in force or not.
     """
 
     at: datetime
@@ -45,6 +47,7 @@ class DecisionInputs:
     kind_counts: bool = True
     pin_locked_out: bool = False
     in_use_at_another: bool = False
+    ad_hoc: AdHocPermission | None = None
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
@@ -86,6 +89,8 @@ def pin_must_not_be_locked_out(inputs: DecisionInputs) -> Reason | None:
 
 
 def identifier_must_be_known(inputs: DecisionInputs) -> Reason | None:
+    if _is_permitted(inputs):
+        return None
     return Reason.UNKNOWN_IDENTIFIER if inputs.vehicle is None or not inputs.kind_counts else None
 
 
@@ -96,6 +101,10 @@ def vehicle_must_not_be_suspended(inputs: DecisionInputs) -> Reason | None:
 
 def identifier_must_not_charge_at_another(inputs: DecisionInputs) -> Reason | None:
     return Reason.IDENTIFIER_IN_USE if inputs.in_use_at_another else None
+
+
+def ad_hoc_permission_admits(inputs: DecisionInputs) -> Reason | None:
+    return Reason.AD_HOC if _is_permitted(inputs) else None
 
 
 def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
@@ -139,6 +148,7 @@ RULES: tuple[Rule, ...] = (
     identifier_must_be_known,
     vehicle_must_not_be_suspended,
     identifier_must_not_charge_at_another,
+    ad_hoc_permission_admits,
     own_vehicle_charges_while_valid,
     agreement_vehicle_must_be_valid,
     agreement_must_have_started,
@@ -208,6 +218,8 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
     instants = {segment.start for segment in soon}
     if inputs.vehicle is not None and inputs.vehicle.description.valid_until is not None:
         instants.add(inputs.vehicle.description.valid_until)
+    if inputs.ad_hoc is not None:
+        instants.add(inputs.ad_hoc.until)
     if inputs.agreement is not None:
         if inputs.agreement.ends_at is not None:
             instants.add(inputs.agreement.ends_at)
@@ -220,10 +232,15 @@ def _holds_at_all_times(inputs: DecisionInputs) -> bool:
     description = None if inputs.vehicle is None else inputs.vehicle.description
     return (
         inputs.expected.mode is AccessMode.MANAGED
+        and not _is_permitted(inputs)
         and description is not None
         and description.access_class is AccessClass.OWN
         and description.valid_until is None
     )
+
+
+def _is_permitted(inputs: DecisionInputs) -> bool:
+    return inputs.ad_hoc is not None and inputs.ad_hoc.admits(inputs.at)
 
 
 def _is_valid(vehicle: Vehicle, at: datetime) -> bool:

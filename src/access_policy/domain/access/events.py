@@ -12,6 +12,7 @@ from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, VehicleId
 from access_policy.domain.values import cheap_dataclass
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 
@@ -62,6 +63,7 @@ class DecisionLineage:
     access_class: AccessClass
     vehicle_id: VehicleId | None
     agreement_id: AgreementId | None
+    ad_hoc: AdHocPermission | None = None  # the permission that decided
 
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     FREEVEND = "freevend"
     OWN_VEHICLE = "own_vehicle"
     AGREEMENT_VEHICLE = "agreement_vehicle"
+    AD_HOC = "ad_hoc"  # an operator lets the refused identifier charge until an instant
     OBSERVED = "observed"  # allowed only because enforcement is off; `would_deny` has the reason
 
     IDENTIFIER_INVALID = "identifier_invalid"
@@ -23,4 +24,4 @@ class Reason(StrEnum):
     AGREEMENT_NOT_NOW = "agreement_not_now"
 
 
-ALLOWING = frozenset({Reason.FREEVEND, Reason.OWN_VEHICLE, Reason.AGREEMENT_VEHICLE, Reason.OBSERVED})
+ALLOWING = frozenset({Reason.FREEVEND, Reason.OWN_VEHICLE, Reason.AGREEMENT_VEHICLE, Reason.AD_HOC, Reason.OBSERVED})

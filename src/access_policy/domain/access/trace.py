@@ -19,6 +19,7 @@ _ROW_OF: dict[Reason, Rule] = {
     Reason.UNKNOWN_IDENTIFIER: rows.identifier_must_be_known,
     Reason.VEHICLE_SUSPENDED: rows.vehicle_must_not_be_suspended,
     Reason.IDENTIFIER_IN_USE: rows.identifier_must_not_charge_at_another,
+    Reason.AD_HOC: rows.ad_hoc_permission_admits,
     Reason.OWN_VEHICLE: rows.own_vehicle_charges_while_valid,
     Reason.AGREEMENT_NOT_STARTED: rows.agreement_must_have_started,
     Reason.AGREEMENT_ENDED: rows.agreement_must_not_have_ended,

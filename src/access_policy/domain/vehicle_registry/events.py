@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import AgreementId, VehicleId
+from access_policy.domain.ids import AgreementId, AttemptId, VehicleId
+from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 
 
@@ -111,6 +112,23 @@ class AgreementEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdHocPermissionGiven:
+    """It replaces an earlier permission of the same attempt, and of the same vehicle or identifier at the depot."""
+
+    TYPE: ClassVar = "vehicle_registry.ad_hoc_permission_given.v1"
+    permission: AdHocPermission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdHocPermissionEnded:
+    """The permission ended at `ended_at`, before its time."""
+
+    TYPE: ClassVar = "vehicle_registry.ad_hoc_permission_ended.v1"
+    attempt_id: AttemptId
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImportApplied:
     """A planned import was applied as a whole: its changes are the events after `after_version` of the registry, up
     to this one. `left_out` rows had errors or had changed since they were planned. `file_fingerprint` is a keyed
@@ -140,5 +158,7 @@ RegistryEvent = (
     | AgreementRecorded
     | AgreementAmended
     | AgreementEnded
+    | AdHocPermissionGiven
+    | AdHocPermissionEnded
     | RegistryImportApplied
 )

@@ -13,12 +13,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AgreementId, VehicleId, checked_id, checked_name
+from access_policy.domain.ids import AgreementId, AttemptId, DepotId, VehicleId, checked_id, checked_name
 from access_policy.domain.instants import utc
 from access_policy.domain.vehicle_registry import errors
+from access_policy.domain.vehicle_registry.ad_hoc import (
+    AdHocPermission,
+    AdHocUnknown,
+    Subject,
+    subject_of_identifier,
+    subject_of_vehicle,
+)
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import (
     AccessClass,
+    AdHocPermissionEnded,
+    AdHocPermissionGiven,
     AgreementAmended,
     AgreementEnded,
     AgreementRecorded,
@@ -59,6 +68,7 @@ class VehicleRegistry:
     holders: dict[IdentifierKey, VehicleId] = field(default_factory=dict)
     agreements: dict[AgreementId, Agreement] = field(default_factory=dict)
     agreement_changed_at: dict[AgreementId, int] = field(default_factory=dict)
+    ad_hoc: dict[Subject, AdHocPermission] = field(default_factory=dict)
     version: int = 0
     _pins: int | None = field(default=None, compare=False, repr=False)  # how many are held; None: not counted yet
 
@@ -69,6 +79,7 @@ class VehicleRegistry:
             holders=dict(self.holders),
             agreements=dict(self.agreements),
             agreement_changed_at=dict(self.agreement_changed_at),
+            ad_hoc=dict(self.ad_hoc),
             version=self.version,
         )
 
@@ -77,6 +88,20 @@ class VehicleRegistry:
     def holder_of(self, ref: IdentifierRef) -> Vehicle | None:
         vehicle_id = self.holders.get((ref.kind, ref.pseudonym))
         return None if vehicle_id is None else self.vehicles[vehicle_id]
+
+    def permitted(
+        self, depot_id: DepotId, ref: IdentifierRef | None, vehicle: Vehicle | None
+    ) -> AdHocPermission | None:
+        """The ad-hoc permission of the vehicle or the identifier at the depot, also one that is over; of two, the one that
+        lasts longer.
+        """
+        if ref is None or not self.ad_hoc:
+            return None
+        subjects = [subject_of_identifier(depot_id, ref)]
+        if vehicle is not None:
+            subjects.append(subject_of_vehicle(depot_id, vehicle.vehicle_id))
+        found = [self.ad_hoc[each] for each in subjects if each in self.ad_hoc]
+        return max(found, key=lambda each: each.until, default=None)
 
     def held_as(self, refs: Sequence[IdentifierRef], vehicle_id: VehicleId | None = None) -> IdentifierRef:
         """Of several refs of one identifier, the one that a vehicle holds, preferring `vehicle_id`; the first ref if
@@ -169,6 +194,25 @@ class VehicleRegistry:
             return ()
         return (AgreementEnded(agreement_id=agreement_id, ended_at=now),)
 
+    # --- ad-hoc permissions ---------------------------------------------------------------------------------------
+
+    def allow_ad_hoc(self, permission: AdHocPermission) -> tuple[RegistryEvent, ...]:
+        """The same end and reason for the same attempt again change nothing while the permission holds."""
+        permission.check()
+        known = self.ad_hoc.get(permission.subject)
+        if known is not None and known == replace(permission, given_at=known.given_at, given_by=known.given_by):
+            return ()
+        return (AdHocPermissionGiven(permission=permission),)
+
+    def end_ad_hoc(self, attempt_id: AttemptId, *, now: datetime) -> tuple[RegistryEvent, ...]:
+        """Ending one that is over changes nothing."""
+        known = next((each for each in self.ad_hoc.values() if each.attempt_id == attempt_id), None)
+        if known is None:
+            raise AdHocUnknown(f"Attempt {attempt_id[:64]} has no ad-hoc permission.")
+        if known.until <= now:
+            return ()
+        return (AdHocPermissionEnded(attempt_id=attempt_id, ended_at=now),)
+
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def check_description(self, description: VehicleDescription) -> None:
@@ -246,10 +290,26 @@ class VehicleRegistry:
                 for ref in self.vehicles.pop(event.vehicle_id).identifiers:
                     self._count_pin(ref, -1)
                     del self.holders[_key(ref)]
+                self.ad_hoc = {key: each for key, each in self.ad_hoc.items() if each.vehicle_id != event.vehicle_id}
             case AgreementRecorded(agreement=agreement) | AgreementAmended(agreement=agreement):
                 self._agree(agreement)
+            case AdHocPermissionGiven(permission=permission):
+                self._permit(permission)
+            case AdHocPermissionEnded(attempt_id=attempt_id):
+                for subject, each in self.ad_hoc.items():
+                    if each.attempt_id == attempt_id:
+                        self.ad_hoc[subject] = replace(each, until=event.ended_at)
             case AgreementEnded():
                 self._agree(replace(self.agreements[event.agreement_id], ended_at=event.ended_at))
+
+    def _permit(self, permission: AdHocPermission) -> None:
+        """Permissions that are over make room: no decision from now on needs them."""
+        kept = {
+            subject: each
+            for subject, each in self.ad_hoc.items()
+            if each.until > permission.given_at and each.attempt_id != permission.attempt_id
+        }
+        self.ad_hoc = {**kept, permission.subject: permission}
 
     def _count_pin(self, ref: IdentifierRef, by: int) -> None:
         if self._pins is not None and ref.kind is IdentifierKind.PIN:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from access_policy.entrypoints.cli.completion import Charger
+from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.history import (
     ChargerOption,
@@ -24,6 +24,7 @@ from access_policy.entrypoints.cli.history import (
 )
 from access_policy.entrypoints.cli.printing import (
     Column,
+    columns,
     compact,
     document,
     done,
@@ -33,6 +34,7 @@ from access_policy.entrypoints.cli.printing import (
     session_of,
     shown,
     styled,
+    table,
 )
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
@@ -109,6 +111,39 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
             session.out.print(f"  since then the {' and the '.join(changed)} changed", markup=False)
     if answer["session"] is not None:
         session.out.print(f"\nsession: {shown(answer['session'])}", markup=False)
+
+
+@attempts.command("allow")
+def allow_attempt(
+    ctx: typer.Context,
+    attempt_id: str,
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
+    until: Annotated[str | None, typer.Option(help="End of the permission")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
+) -> None:
+    """Let a refused identifier, or its vehicle, charge at the attempt's depot for a limited time."""
+    session = session_of(ctx)
+    body = compact(reason=reason, until=session.instant(until)) | compact(**{"for": session.span(lasts)})
+    answer = session.command("POST", f"/v1/access-events/{segment(attempt_id)}/allow", body)
+    who = answer["vehicle_id"] or f"{answer['kind']} {answer['masked']}"
+    done(session, answer, f"{who} may charge at {answer['depot_id']} until {answer['until']}")
+
+
+@attempts.command("disallow")
+def end_allowance(ctx: typer.Context, attempt_id: str) -> None:
+    """End the permission of an attempt now."""
+    session = session_of(ctx)
+    answer = session.command("DELETE", f"/v1/access-events/{segment(attempt_id)}/allow")
+    done(session, answer, f"the permission of attempt {attempt_id} is ended")
+
+
+@attempts.command("allowed")
+def list_allowances(ctx: typer.Context, depot_id: Depot) -> None:
+    """List the permissions that hold at a depot now."""
+    session = session_of(ctx)
+    items = session.get(f"/v1/depots/{segment(depot_id)}/ad-hoc-permissions")["items"]
+    names = ("attempt_id", "vehicle_id", "kind", "masked", "until", "reason", "given_by")
+    table(session, items, columns(*names), about={"depot_id": depot_id}, nothing="no ad-hoc permissions")
 
 
 @attempts.command("follow")

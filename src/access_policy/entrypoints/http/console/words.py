@@ -16,6 +16,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.FREEVEND: "Freevend: anyone may charge",
     Reason.OWN_VEHICLE: "Own vehicle",
     Reason.AGREEMENT_VEHICLE: "Vehicle with an agreement",
+    Reason.AD_HOC: "Allowed by an operator for a limited time",
     Reason.OBSERVED: "Observed only: enforcement is off",
     Reason.IDENTIFIER_INVALID: "Identifier could not be read",
     Reason.PIN_LOCKED_OUT: "Too many wrong PINs",

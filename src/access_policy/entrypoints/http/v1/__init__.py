@@ -5,6 +5,7 @@ from __future__ import annotations
 from access_policy.entrypoints.http.v1 import (
     access_decisions,
     access_events,
+    ad_hoc_permissions,
     agreements,
     api_keys,
     audit,
@@ -57,6 +58,7 @@ ROUTERS = (
     registry_export.router,
     access_decisions.router,
     access_events.router,
+    ad_hoc_permissions.router,
     faults.router,
     pin_lockouts.router,
     session.router,
