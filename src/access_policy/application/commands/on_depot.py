@@ -1,4 +1,4 @@
-"""Shared by the depot's commands: its chargers follow it, each by events of its own policy (ADR 0013, ADR 0039)."""
+"""Shared by the depot's commands: its chargers follow it, each by events of its own policy (ADR 0013, ADR 0040)."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class HolidayCalendarDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleTaken:
-    """The charger follows the depot's schedule, which reads like this; its policy keeps its own copy (ADR 0039)."""
+    """The charger follows the depot's schedule, which reads like this; its policy keeps its own copy (ADR 0040)."""
 
     TYPE: ClassVar = "charger_access_policy.schedule_taken.v1"
     charger_id: ChargerId

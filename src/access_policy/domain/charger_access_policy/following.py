@@ -1,4 +1,4 @@
-"""Decisions of a charger's policy about the schedules of its depot: to follow one, to leave it, and to keep up (ADR 0039)."""
+"""Decisions of a charger's policy about the schedules of its depot: to follow one, to leave it, and to keep up (ADR 0040)."""
 
 from __future__ import annotations
 

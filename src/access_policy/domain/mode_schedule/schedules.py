@@ -1,4 +1,4 @@
-"""A named schedule: mode rules that many chargers of a depot follow together (ADR 0039)."""
+"""A named schedule: mode rules that many chargers of a depot follow together (ADR 0040)."""
 
 from __future__ import annotations
 
