@@ -20,7 +20,8 @@ router = APIRouter(tags=["stream"])
 
 STREAMS_MAX = 1_000  # of one process
 POSITION = r"^[0-9]{1,18}$"
-_EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 503: {}}
+_MESSAGE = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
+_EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": _MESSAGE}}}, 503: {}}
 
 
 @router.get(
