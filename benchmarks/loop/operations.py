@@ -307,6 +307,8 @@ def change_webhook(s: Scene) -> None:
     s.ask("PUT", f"/v1/webhooks/{s.made['webhook']}", {"name": f"Hook {s.number}", **HOOK})
 
 
+UNLOCK = {"action": "UnlockConnector", "payload": {"connectorId": 1}}
+
 OPERATIONS: dict[str, Drive] = {
     "healthz": get("/healthz"),
     "readyz": get("/readyz", 503),
@@ -353,6 +355,8 @@ OPERATIONS: dict[str, Drive] = {
     "follow_schedule_with_many": leave_all,
     "remove_schedule": send("DELETE", "/v1/schedules/{schedule}"),
     "retire_charger": send("DELETE", "/v1/chargers/more-{s.number}"),
+    "call_charger": send("POST", "/v1/chargers/{s.charger}/calls", 409, 502, 503, 504, **UNLOCK),
+    "list_frames": get("/v1/chargers/{s.charger}/frames", 502),
     "rotate_password": send("POST", "/v1/chargers/{s.charger}/rotate-password", 409, 502, 503, 504),
     "put_vehicle": put_vehicle,
     "get_vehicle": get("/v1/vehicles/one-more-{s.number}"),

@@ -88,6 +88,11 @@ def webhook_stream(tenant_id: TenantId, webhook_id: str) -> StreamId:
     return StreamId(f"{tenant_id}/webhook/{webhook_id}")
 
 
+def charger_call_stream(tenant_id: TenantId, call_id: str) -> StreamId:
+    """Each call of a person to a charger has a stream of its own."""
+    return StreamId(f"{tenant_id}/charger_call/{call_id}")
+
+
 def notice_stream(tenant_id: TenantId, kind: str, subject_id: str, about: datetime) -> StreamId:
     """The notice of this kind about the subject at the instant."""
     return StreamId(f"{tenant_id}/{kind}/{subject_id}/{about.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")

@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
+from access_policy.adapters.ocpp.operator_calls.calling import OperatorCalls
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.consequences.denial_follow_up import FollowUp
@@ -99,6 +100,8 @@ class Chargers(containers.DeclarativeContainer):
         traces=stores.traces,
     )
     connections = providers.Singleton(operator.attrgetter("connections"), gateway)
+    operator_calls = providers.Singleton(OperatorCalls, connections)
+    frames = providers.Singleton(operator.attrgetter("frames"), gateway)
 
     # --- other gateways ----------------------------------------------------------------------------------------------
     other_gateways = providers.Singleton(

@@ -7,6 +7,7 @@ from typing import Any
 
 from dependency_injector import containers, providers
 
+from access_policy.application.charger_calls.call_charger import CallChargerHandler
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.allow_attempt import AllowAttemptHandler, EndAllowanceHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
@@ -100,6 +101,9 @@ class Commands(containers.DeclarativeContainer):
     remove_profile = command(RemoveProfileHandler, operators_profiles, profiles, deciding.view)
     put_charger = command(PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock)
     retire_charger = command(RetireChargerHandler, policies, claims, records.credentials, clock)
+    call_charger = providers.Singleton(
+        CallChargerHandler, deciding.view, profiles, chargers.operator_calls, stores.store, clock
+    )
     rotate_password = providers.Singleton(
         RotatePasswordHandler, policies, records.credentials, chargers.connections, deciding.conditions
     )

@@ -21,6 +21,7 @@ from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_calls import events as charger_calls
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
@@ -271,6 +272,22 @@ SAMPLES: tuple[object, ...] = (
         seen_at=START,
     ),
     condition.PasswordSent(charger_id=BAY, sent_at=START),
+    charger_calls.ChargerCallRequested(
+        call_id="0123456789abcdef",
+        charger_id=BAY,
+        protocol="ocpp1.6",
+        action="Reset",
+        payload='{"type":"Soft"}',
+        requested_at=START,
+    ),
+    charger_calls.ChargerCallEnded(
+        call_id="0123456789abcdef",
+        charger_id=BAY,
+        action="Reset",
+        outcome=charger_calls.CallOutcome.ANSWERED,
+        answer='{"status":"Accepted"}',
+        ended_at=END,
+    ),
     condition.ConnectorFaulted(
         charger_id=BAY,
         connector_id=1,

@@ -67,6 +67,8 @@ CALLS: dict[str, Call] = {
     "get_charger": Call(),
     "list_chargers": Call(query="depot_id={known}-depot", status=OK),
     "retire_charger": Call(),
+    "call_charger": Call(body={"action": "Reset", "payload": {"type": "Soft"}}),
+    "list_frames": Call(),
     "rotate_password": Call(),
     "schedule_mode": Call(body={"name": "Nights", **RULE}),
     "amend_mode_rule": Call(body={"name": "Nights", **RULE}),

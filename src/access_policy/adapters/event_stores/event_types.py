@@ -10,6 +10,7 @@ from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_calls import events as charger_calls
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
@@ -37,6 +38,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     readings.IdentifierValuesShown,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,
+    charger_calls.ChargerCallEnded,
+    charger_calls.ChargerCallRequested,
     condition.ChargerBooted,
     condition.ChargerConnected,
     condition.ChargerDisconnected,

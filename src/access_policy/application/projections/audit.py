@@ -19,6 +19,7 @@ from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit.readings import IdentifierValuesShown
 from access_policy.domain.capability_profiles.profile import CapabilityProfilePut, CapabilityProfileRemoved
 from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_calls.events import ChargerCallEnded, ChargerCallRequested
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
 from access_policy.domain.vehicle_registry import events as registry
@@ -87,6 +88,8 @@ def _entry(event: Any) -> Entry:
             | webhooks.WebhookRemoved()
         ):
             return of_webhook(event)
+        case ChargerCallRequested() | ChargerCallEnded():
+            return Entry(subject=("charger", event.charger_id), new=_without_charger(event))
         case _ if hasattr(event, "charger_id"):
             return _of_charger(event)
         case _:
@@ -214,6 +217,8 @@ AUDIT = Projection(
         SessionEndedByOperator,
         EnrolmentArmed,
         EnrolmentCancelled,
+        ChargerCallRequested,
+        ChargerCallEnded,
         policy.ChargerRegistered,
         policy.ChargerAmended,
         policy.ChargerRetired,

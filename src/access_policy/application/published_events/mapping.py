@@ -16,6 +16,7 @@ from access_policy.domain.audit import readings
 from access_policy.domain.capability_profiles import profile
 from access_policy.domain.charge_points import claims
 from access_policy.domain.charger_access_policy import events as policy
+from access_policy.domain.charger_calls import events as charger_calls
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
@@ -37,6 +38,8 @@ INTERNAL: Final[Mapping[type, str]] = {
     api_keys.ApiKeyRevoked: "for the audit alone",
     claims.ChargePointClaimed: "an internal index across tenants",
     claims.ChargePointReleased: "an internal index across tenants",
+    charger_calls.ChargerCallEnded: "for the audit alone",
+    charger_calls.ChargerCallRequested: "for the audit alone",
     condition.ChargerBooted: "internal to the gateway; the API shows it",
     condition.ChargerConnected: "internal to the gateway; the API shows it",
     condition.ChargerDisconnected: "internal to the gateway; the API shows it",

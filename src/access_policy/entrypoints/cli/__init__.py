@@ -22,6 +22,7 @@ from access_policy.entrypoints.cli import (
     api_keys,
     audit,
     backups,
+    charger_calls,
     chargers,
     databases,
     depots,
@@ -39,6 +40,7 @@ from access_policy.entrypoints.cli import (
     tenant_data,
     tenants,
     vehicles,
+    watch,
     webhooks,
     what_if,
 )
@@ -137,7 +139,8 @@ def connect(
     ctx.obj = session
 
 
-for module in (running, login_link, databases, backups, doctor, overview, access, what_if, overrides):
+chargers.app.registered_commands += charger_calls.app.registered_commands
+for module in (running, login_link, databases, backups, doctor, overview, watch, access, what_if, overrides):
     app.registered_commands += module.app.registered_commands
 app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
 app.add_typer(tenant_data.app, name="tenant", help="Everything of one tenant, on the machine of the service")

@@ -135,6 +135,21 @@ class Session:
         except (httpx.HTTPError, httpx.InvalidURL) as trouble:
             self.refuse(f"{self.url}: {str(trouble) or type(trouble).__name__}")
 
+    def lines(self, path: str, **query: Any) -> Iterator[str]:
+        """Yield the lines of a response without end, as they arrive. A connection that breaks ends them."""
+        parameters: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
+        url, headers = self.url.rstrip("/") + path, self._headers({})
+        try:
+            with self._client.stream("GET", url, params=parameters, headers=headers) as response:
+                if not response.is_success:
+                    response.read()
+                    self._end_with_problem(response)
+                yield from response.iter_lines()
+        except httpx.ConnectError:
+            self.refuse(f"cannot connect to {self.url}; is the service running? Start it with: access-policy serve")
+        except httpx.TransportError as trouble:
+            self.err.print(f"the connection broke ({type(trouble).__name__}) and is opened again", markup=False)
+
     @cached_property
     def _client(self) -> httpx.Client:
         verify = True if self.ca is None else self._trusting(self.ca)

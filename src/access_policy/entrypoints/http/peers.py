@@ -77,12 +77,14 @@ class Peers:
         if request.client is not None:
             headers["x-forwarded-for"] = request.client.host
         headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read
+        url = request.url
+        path_and_query = f"{url.path}?{url.query}" if url.query else url.path
         if (path := self.sockets.get(owner)) is None:
             client, base = await self.clients.https(), self.urls[owner].rstrip("/")
         else:
             client, base = self.clients.at_socket(path), ""
         answer = await client.request(
-            request.method, base + request.url.path, content=body, headers={**headers, PASSED_ON: "1"}
+            request.method, f"{base}{path_and_query}", content=body, headers={**headers, PASSED_ON: "1"}
         )
         if (written_to := answer.headers.get(LOG_POSITION)) is not None:
             await self.settled(int(written_to))

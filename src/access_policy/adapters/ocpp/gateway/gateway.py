@@ -13,6 +13,7 @@ from access_policy.adapters.ocpp.gateway.admission import ChargerAdmission
 from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.gateway.dispatch import MessageDispatch, error_of
 from access_policy.adapters.ocpp.gateway.ownership import Ownership
+from access_policy.adapters.ocpp.gateway.recent_frames import ChargerFrames
 from access_policy.adapters.ocpp.gateway.settling import Settling
 from access_policy.adapters.ocpp.gateway.traced_dispatch import traced_dispatch
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger, ConnectedCharger
@@ -31,7 +32,8 @@ from access_policy.domain.ids import ChargerKey
 
 
 class OcppGateway:
-    """`connections` implements the ports of connected chargers; `ownership` keeps the records of their connections."""
+    """`connections` implements the ports of connected chargers; `frames` has their recent frames; `ownership` keeps the
+    records of their connections."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class OcppGateway:
         self._traces = traces
         self.counters = Counters()
         self.connections = Connections()
+        self.frames = ChargerFrames()
         self.ownership = Ownership(self.connections, dependencies.conditions)
         self.admission = ChargerAdmission(
             dependencies.view,
@@ -96,6 +99,7 @@ class OcppGateway:
             connection=connection,
             commands=self._commands.of(connection, partial(self._dependencies.profile, admitted.key)),
         )
+        connection.frames = self.frames.ring(charger.key, connection.version)
         dispatch = self.dispatch.of(charger)
         return dispatch if self._traces is None else traced_dispatch(dispatch, self._traces, charger.key[1])
 

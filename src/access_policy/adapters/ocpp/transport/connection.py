@@ -30,6 +30,7 @@ from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Lat
 from access_policy.adapters.ocpp.transport.call_failures import CallDisconnected
 from access_policy.adapters.ocpp.transport.calls import OutgoingCalls
 from access_policy.adapters.ocpp.transport.counters import Counters
+from access_policy.adapters.ocpp.transport.frames import FrameRing
 from access_policy.adapters.ocpp.transport.framing import Call, Unreadable, decode, encode_error, encode_result
 from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 
@@ -58,7 +59,8 @@ class ConnectionLimits:
 
 
 class ChargerConnection:
-    """`epoch` grows with every connection of the server; `admission` is the subject of the handshake's admission."""
+    """`epoch` grows with every connection of the server; `admission` is the subject of the handshake's admission;
+    `frames` are the latest ones of the charger."""
 
     __slots__ = (
         "__weakref__",
@@ -81,6 +83,7 @@ class ChargerConnection:
         "charge_point_id",
         "counters",
         "epoch",
+        "frames",
         "keys_at_once",
         "remote",
         "version",
@@ -105,6 +108,7 @@ class ChargerConnection:
         self.remote = remote
         self.admission = admission
         self.counters = counters or Counters()
+        self.frames = FrameRing()
         self.keys_at_once = 0  # configuration keys that the charger accepts in a message; 0: not known to be few
         self.absent_keys: frozenset[str] | None = None  # configuration keys that it lacks without saying so
         self._ws = ws
@@ -208,6 +212,7 @@ class ChargerConnection:
     # receiving
 
     def _receive(self, raw: bytes) -> None:
+        self.frames.note(raw, False)
         message = decode(raw, self.version)
         if isinstance(message, Call):
             self._take(message)
@@ -342,11 +347,13 @@ class ChargerConnection:
     # writing
 
     def _write(self, frame: bytes) -> None:
+        self.frames.note(frame, True)
         if not self._ws.write(frame):
             self._is_leaving = True  # the connection is closing: received CALLs that have not begun are dropped
             self._end()
 
     def _send_call(self, frame: bytes) -> None:
+        self.frames.note(frame, True)
         if not self._ws.write(frame):
             raise CallDisconnected(sent=True)
 

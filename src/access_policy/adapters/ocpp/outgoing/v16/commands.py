@@ -55,7 +55,7 @@ class Ocpp16Commands(VersionCommands):
 
     async def set_password(self, password: str) -> None:
         """AuthorizationKey (security whitepaper, 4.3). The charger may need a reboot."""
-        await switch.change(self.connection, "AuthorizationKey", password)
+        await switch.change(self.connection, settings.PASSWORD_KEY, password)
 
     async def trigger_boot(self) -> None:
         """TriggerMessage (5.17)."""

@@ -17,6 +17,8 @@ from access_policy.application.ports.charger_inspection import ChargerSettingsSe
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.capability_profiles.charger_values import truth, value_text
 
+PASSWORD_KEY: Final = "AuthorizationKey"  # noqa: S105  its name; security whitepaper, 4.3
+
 _ALWAYS: Final[WantedSettings] = {
     "LocalPreAuthorize": "false",
     "StopTransactionOnInvalidId": "true",

@@ -60,7 +60,7 @@ class Ocpp201Commands(VersionCommands):
 
     async def set_password(self, password: str) -> None:
         """BasicAuthPassword (A01). The charger may need a reboot."""
-        result = await variables.set_variable(self.connection, "SecurityCtrlr.BasicAuthPassword", password)
+        result = await variables.set_variable(self.connection, variables.PASSWORD_VARIABLE, password)
         if result.get("attributeStatus") not in ("Accepted", "RebootRequired"):
             raise SwitchRefused("rejected", f"the charger answered {str(result.get('attributeStatus'))[:40]!r}")
 

@@ -21,6 +21,8 @@ from access_policy.domain.capability_profiles.charger_values import value_text
 
 Result = Mapping[str, Any]
 
+PASSWORD_VARIABLE: Final = "SecurityCtrlr.BasicAuthPassword"  # noqa: S105  its name; A01
+
 _ALWAYS: Final[WantedSettings] = {
     "AuthCtrlr.LocalPreAuthorize": "false",
     "AuthCtrlr.DisableRemoteAuthorization": "false",

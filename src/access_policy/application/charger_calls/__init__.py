@@ -1,0 +1,1 @@
+"""Calls of people to chargers, in the charger's own protocol."""

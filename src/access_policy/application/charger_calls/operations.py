@@ -1,0 +1,67 @@
+"""Frequent operations as calls of the version that a charger speaks (OCPP 1.6, chapter 5; 2.x, B11, F05, F06, G03)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from access_policy.domain.errors import Invalid
+
+Call = tuple[str, dict[str, Any]]
+
+V16 = "ocpp1.6"
+
+
+class OperationInvalid(Invalid):
+    code = "operation-invalid"
+
+
+def reset(protocol: str, *, immediately: bool = False) -> Call:
+    """Without `immediately`, 2.x waits until no charge is under way; 1.6 ends charges in an orderly way."""
+    if protocol == V16:
+        return "Reset", {"type": "Hard" if immediately else "Soft"}
+    return "Reset", {"type": "Immediate" if immediately else "OnIdle"}
+
+
+def unlock(protocol: str, connector_id: int = 1) -> Call:
+    """2.x: the connector is the EVSE, whose only connector in use is meant."""
+    if protocol == V16:
+        return "UnlockConnector", {"connectorId": connector_id}
+    return "UnlockConnector", {"evseId": connector_id, "connectorId": 1}
+
+
+def change_availability(protocol: str, *, is_operative: bool, connector_id: int | None = None) -> Call:
+    """None: the charger as a whole."""
+    state = "Operative" if is_operative else "Inoperative"
+    if protocol == V16:
+        return "ChangeAvailability", {"connectorId": connector_id or 0, "type": state}
+    evse = {} if connector_id is None else {"evse": {"id": connector_id}}
+    return "ChangeAvailability", {"operationalStatus": state, **evse}
+
+
+def trigger(protocol: str, message: str, connector_id: int | None = None) -> Call:
+    """`message` such as `StatusNotification`. None: the charger as a whole, or all connectors."""
+    where: dict[str, Any] = {}
+    if connector_id is not None:
+        where = {"connectorId": connector_id} if protocol == V16 else {"evse": {"id": connector_id}}
+    return "TriggerMessage", {"requestedMessage": message, **where}
+
+
+def read_setting(protocol: str, name: str) -> Call:
+    """`name` is a configuration key, or `Component.Variable` in 2.x. Raises `OperationInvalid`."""
+    if protocol == V16:
+        return "GetConfiguration", {"key": [name]}
+    return "GetVariables", {"getVariableData": [_address(name)]}
+
+
+def write_setting(protocol: str, name: str, value: str) -> Call:
+    """Raises `OperationInvalid`."""
+    if protocol == V16:
+        return "ChangeConfiguration", {"key": name, "value": value}
+    return "SetVariables", {"setVariableData": [{**_address(name), "attributeValue": value}]}
+
+
+def _address(name: str) -> dict[str, Any]:
+    component, dot, variable = name.partition(".")
+    if not (component and dot and variable):
+        raise OperationInvalid(f"{name[:64]!r} names no variable; write it as Component.Variable.")
+    return {"component": {"name": component}, "variable": {"name": variable}}

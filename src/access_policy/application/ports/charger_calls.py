@@ -1,0 +1,109 @@
+"""Calls of people to a connected charger, and the frames that it exchanged with this gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from access_policy.domain.capability_profiles.capabilities import Switch
+from access_policy.domain.errors import Conflict, Invalid
+from access_policy.domain.ids import ChargerKey
+
+Payload = Mapping[str, Any]
+
+
+class CallInvalid(Invalid):
+    """The charger's version has no such call, or its schema does not allow the payload."""
+
+    code = "call-invalid"
+
+
+class CallConflicts(Conflict):
+    """The service itself sets what the call would change."""
+
+    code = "call-conflicts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedCall:
+    """`shown` is the payload as it may be recorded. `is_harmless`: operators may send it, not only admins. `interrupts`: it
+    must not be sent while the charger is being switched."""
+
+    action: str
+    payload: Payload
+    shown: Payload
+    is_harmless: bool
+    interrupts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """The charger's error, in the words of OCPP."""
+
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """What the service sets itself, for the check of a call: the switches of all profiles, the tags of freevend sessions, and
+    whether this charger's switch is watched."""
+
+    switches: Collection[Switch] = ()
+    freevend_tags: Collection[str] = ()
+    is_watched: bool = False
+
+
+class OperatorCallCommands(Protocol):
+    @property
+    def protocol(self) -> str: ...
+
+    async def check_call(self, action: str, payload: Payload, reserved: Reserved) -> CheckedCall:
+        """Nothing is sent. Raises `CallInvalid` or `CallConflicts`."""
+        ...
+
+    async def send_call(self, checked: CheckedCall) -> Payload | CallRefused:
+        """The charger's answer as it may be shown and recorded. Raises `ChargerDidNotAnswer`."""
+        ...
+
+
+class CalledChargers(Protocol):
+    def commands(self, key: ChargerKey) -> OperatorCallCommands:
+        """Over the charger's connection to this process, as it is now. Raises `ChargerNotConnected`."""
+        ...
+
+
+class Direction(StrEnum):
+    RECEIVED = "received"
+    SENT = "sent"
+
+
+class FrameKind(StrEnum):
+    CALL = "call"
+    RESULT = "result"
+    ERROR = "error"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """`action` of an answer is that of its call, None if that is no longer kept. `payload` has identifiers masked and no
+    secrets; None for a frame that cannot be read or was too long to be kept (`size` bytes)."""
+
+    at: datetime
+    direction: Direction
+    kind: FrameKind
+    size: int
+    message_id: str | None = None
+    action: str | None = None
+    payload: Payload | None = None
+    error: CallRefused | None = None
+
+
+class RecentFrames(Protocol):
+    async def of(self, key: ChargerKey) -> Sequence[Frame]:
+        """The latest frames of the charger on this gateway, newest first; empty if it was never connected here."""
+        ...

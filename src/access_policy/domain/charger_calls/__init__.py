@@ -1,0 +1,1 @@
+"""Calls that people send to chargers."""

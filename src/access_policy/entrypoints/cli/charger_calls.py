@@ -1,0 +1,155 @@
+"""`access-policy chargers reset|unlock|availability|trigger|setting|call|frames`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from access_policy.application.charger_calls import operations
+from access_policy.entrypoints.cli.completion import Charger
+from access_policy.entrypoints.cli.printing import document, done, field, session_of, table
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
+
+app = typer.Typer()
+
+Connector = Annotated[int | None, typer.Option(min=1, help="Connector (OCPP 2.x: EVSE) [the whole charger]")]
+
+
+@app.command("reset")
+def reset(
+    ctx: typer.Context,
+    charger_id: Charger,
+    immediately: Annotated[
+        bool, typer.Option("--immediately", help="At once; otherwise charges end in good order first")
+    ] = False,
+) -> None:
+    """Restart a charger."""
+    session = session_of(ctx)
+    _call(session, charger_id, operations.reset(_protocol(session, charger_id), immediately=immediately))
+
+
+@app.command("unlock")
+def unlock(
+    ctx: typer.Context,
+    charger_id: Charger,
+    connector: Annotated[int, typer.Option(min=1, help="Connector (OCPP 2.x: EVSE)")] = 1,
+) -> None:
+    """Unlock a connector whose cable is stuck."""
+    session = session_of(ctx)
+    _call(session, charger_id, operations.unlock(_protocol(session, charger_id), connector))
+
+
+@app.command("availability")
+def change_availability(
+    ctx: typer.Context,
+    charger_id: Charger,
+    state: Annotated[str, typer.Argument(help="operative or inoperative")],
+    connector: Connector = None,
+) -> None:
+    """Take a charger or a connector out of operation, or put it back."""
+    session = session_of(ctx)
+    if state not in ("operative", "inoperative"):
+        raise typer.BadParameter(f"{state!r} is neither operative nor inoperative")
+    protocol = _protocol(session, charger_id)
+    operation = operations.change_availability(protocol, is_operative=state == "operative", connector_id=connector)
+    _call(session, charger_id, operation)
+
+
+@app.command("trigger")
+def trigger(
+    ctx: typer.Context,
+    charger_id: Charger,
+    message: Annotated[str, typer.Argument(help="Such as StatusNotification, MeterValues, BootNotification")],
+    connector: Connector = None,
+) -> None:
+    """Ask a charger to send a message now."""
+    session = session_of(ctx)
+    _call(session, charger_id, operations.trigger(_protocol(session, charger_id), message, connector))
+
+
+@app.command("call")
+def call(
+    ctx: typer.Context,
+    charger_id: Charger,
+    action: Annotated[str, typer.Argument(help="Such as GetConfiguration")],
+    payload: Annotated[str, typer.Argument(help="JSON, as OCPP has it")] = "{}",
+) -> None:
+    """Send a charger any call of its OCPP version, and print its answer. Most calls need the role admin."""
+    session = session_of(ctx)
+    try:
+        decoded = msgspec.json.decode(payload)
+    except msgspec.DecodeError as error:
+        session.refuse(f"the payload is not JSON: {error}")
+    if not isinstance(decoded, dict):
+        session.refuse('the payload is not a JSON object; write it like {"type": "Soft"}')
+    answer = _sent(session, charger_id, (action, decoded))
+    if not document(session, answer):
+        session.out.print_json(data=answer["answer"])
+
+
+@app.command("setting")
+def setting(
+    ctx: typer.Context,
+    charger_id: Charger,
+    name: Annotated[str, typer.Argument(help="A configuration key; Component.Variable in OCPP 2.x")],
+    value: Annotated[str | None, typer.Argument(help="Write this value [read]")] = None,
+) -> None:
+    """Read a setting of a charger, or write it (role admin)."""
+    session = session_of(ctx)
+    protocol = _protocol(session, charger_id)
+    try:
+        operation = (
+            operations.read_setting(protocol, name)
+            if value is None
+            else operations.write_setting(protocol, name, value)
+        )
+    except operations.OperationInvalid as invalid:
+        session.refuse(invalid.detail)
+    answer = _sent(session, charger_id, operation)
+    if not document(session, answer):
+        session.out.print_json(data=answer["answer"])
+
+
+@app.command("frames")
+def frames(ctx: typer.Context, charger_id: Charger) -> None:
+    """Show the latest messages between a charger and the service, newest first, with identifiers masked."""
+    session = session_of(ctx)
+    rows = session.get(f"/v1/chargers/{segment(charger_id)}/frames")["items"]
+    columns = [
+        ("when", field("at")),
+        ("direction", field("direction")),
+        ("kind", field("kind")),
+        ("action", field("action")),
+        ("payload", _payload),
+    ]
+    about = session.find(f"/v1/chargers/{segment(charger_id)}")
+    table(session, rows, columns, about=about, nothing="no frames since the gateway started")
+
+
+def _payload(row: Any) -> str:
+    if (error := row["error"]) is not None:
+        return f"{error['code']}: {error['description']}"
+    return "" if row["payload"] is None else msgspec.json.encode(row["payload"]).decode()
+
+
+def _call(session: Session, charger_id: str, operation: operations.Call) -> None:
+    answer = _sent(session, charger_id, operation)
+    status = answer["answer"].get("status", "no status")
+    done(session, answer, f"charger {charger_id} answered {operation[0]}: {status}")
+
+
+def _sent(session: Session, charger_id: str, operation: operations.Call) -> Any:
+    action, payload = operation
+    path = f"/v1/chargers/{segment(charger_id)}/calls"
+    return session.command("POST", path, {"action": action, "payload": payload})
+
+
+def _protocol(session: Session, charger_id: str) -> str:
+    """That of the charger's latest connection."""
+    protocol = session.get(f"/v1/chargers/{segment(charger_id)}")["protocol"]
+    if protocol is None:
+        session.refuse(f"charger {charger_id} has never been connected")
+    return str(protocol)
