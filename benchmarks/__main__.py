@@ -20,6 +20,7 @@ from benchmarks import (
     relay,
     revocation,
     storm,
+    stream,
     switch,
     timeline,
 )
@@ -40,6 +41,7 @@ ALL = [
     "propagation",
     "storm",
     "flood",
+    "stream",
     "relay",
     "cluster",
     "outage",
@@ -81,6 +83,9 @@ def main() -> None:
         _storm()
     if "flood" in wanted:
         _flood(chosen.seconds)
+    if "stream" in wanted:
+        for per_second in (None, 500.0):
+            print(f"{stream.measure(chosen.seconds, per_second)}\n", flush=True)
     if "relay" in wanted:
         told = relay.measure()
         print(

@@ -54,7 +54,8 @@ class Propagation:
     def __str__(self) -> str:
         figures = (("answer", self.answered_ms), ("request", self.asked_ms), ("shown", self.shown_ms))
         return "; ".join(
-            f"{name} p50 {_at(values, 0.5):.1f} ms, p99 {_at(values, 0.99):.1f} ms" for name, values in figures
+            f"{name} p50 {share_of(values, 0.5):.1f} ms, p99 {share_of(values, 0.99):.1f} ms"
+            for name, values in figures
         )
 
 
@@ -66,8 +67,8 @@ def measure(environment: Mapping[str, str], *, per_second: float, rounds: int = 
 async def _measure(environment: Mapping[str, str], per_second: float, rounds: int) -> Propagation:
     os.environ.update(environment)
     with tempfile.TemporaryDirectory(prefix="propagation-") as directory:
-        token = await _prepared(Path(directory))
-        async with _serving(Path(directory)) as (http, ocpp):
+        token = await prepared(Path(directory))
+        async with serving(Path(directory)) as (http, ocpp):
             headers = {"Authorization": f"Bearer {token}"}
             async with (
                 httpx.AsyncClient(base_url=f"{http}/v1", headers=headers, trust_env=False, timeout=30) as office,
@@ -109,7 +110,7 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     seen.shown_ms.append(1000 * (time.perf_counter() - decided))
 
 
-async def _prepared(directory: Path) -> str:
+async def prepared(directory: Path) -> str:
     """The depot in a new data directory; returns a token."""
     service = Service(Settings(data=directory))
     await set_up(service, CHARGERS)
@@ -127,7 +128,7 @@ async def _prepared(directory: Path) -> str:
 
 
 @asynccontextmanager
-async def _serving(directory: Path) -> AsyncIterator[tuple[str, str]]:
+async def serving(directory: Path) -> AsyncIterator[tuple[str, str]]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(directory)),
         *("--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"),
@@ -161,5 +162,5 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
         await process.wait()
 
 
-def _at(values: list[float], share: float) -> float:
+def share_of(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -1,0 +1,109 @@
+"""Open live streams beside full Authorize load: how late a message is, and what the streams cost decisions.
+
+`serve` runs as an operator runs it, in two processes; load and streams are processes of their own. Runs without and with
+streams take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from benchmarks.propagation import IN_FLIGHT, LOADED, prepared, serving, share_of
+
+STREAMS = 200
+ROUNDS = 3
+
+
+@dataclass
+class Streams:
+    """One decision p99 and rate for each round, without and with streams. `cut`: streams that the service ended."""
+
+    without_p99_ms: list[float] = field(default_factory=list)
+    with_p99_ms: list[float] = field(default_factory=list)
+    without_per_second: list[float] = field(default_factory=list)
+    with_per_second: list[float] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+    mib: float = 0.0
+    cut: int = 0
+
+    def __str__(self) -> str:
+        rates = f"{median(self.without_per_second):,.0f} and {median(self.with_per_second):,.0f} decisions a second"
+        tails = f"p99 {median(self.without_p99_ms):.1f} and {median(self.with_p99_ms):.1f} ms"
+        if not self.delays_ms:
+            return f"{rates}, {tails}; no message arrived"
+        late = f"p50 {share_of(self.delays_ms, 0.5):.0f} ms, p95 {share_of(self.delays_ms, 0.95):.0f} ms"
+        return (
+            f"without and with {STREAMS} streams: {rates}, {tails}; delay of a message {late}; "
+            f"{self.mib:,.0f} MiB sent; {self.cut} streams cut"
+        )
+
+
+def measure(seconds: float, per_second: float | None = None) -> Streams:
+    """`per_second`: attempts by a timetable; each answer is followed by the next attempt at once without it."""
+    return asyncio.run(_measure(seconds, per_second))
+
+
+async def _measure(seconds: float, per_second: float | None) -> Streams:
+    found = Streams()
+    with tempfile.TemporaryDirectory(prefix="stream-") as directory:
+        token = await prepared(Path(directory))
+        async with serving(Path(directory)) as (http, ocpp):
+            for _ in range(ROUNDS):
+                plain = await _load(ocpp, seconds, per_second)
+                found.without_p99_ms.append(plain["p99_ms"])
+                found.without_per_second.append(plain["per_second"])
+                async with _streams(http, token, found):
+                    beside = await _load(ocpp, seconds, per_second)
+                found.with_p99_ms.append(beside["p99_ms"])
+                found.with_per_second.append(beside["per_second"])
+    return found
+
+
+@asynccontextmanager
+async def _streams(http: str, token: str, found: Streams) -> AsyncIterator[None]:
+    address = urlsplit(http)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.stream_client", str(address.hostname), str(address.port), token),
+        str(STREAMS),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**26,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if await process.stdout.readline() != b"open\n":
+        raise SystemExit("the streams could not be opened")
+    try:
+        yield
+        process.stdin.write(b"\n")
+        told = json.loads(await process.stdout.readline())
+        found.delays_ms += told["delays_ms"]
+        found.mib += told["bytes"] / 2**20
+        found.cut += told["cut"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _load(ocpp: str, seconds: float, per_second: float | None) -> dict[str, float]:
+    rate = () if per_second is None else ("--per-second", str(per_second))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(LOADED)),
+        *("--in-flight", str(IN_FLIGHT), "--seconds", str(seconds), *rate),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit("the load client failed")
+    figures: dict[str, float] = json.loads(told)
+    return figures
