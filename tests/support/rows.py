@@ -110,6 +110,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.erasure_stream(tenant)
     if kind == "installation":
         return streams.restore_stream(event.restore_id)
+    if kind == "charger_call":
+        return streams.charger_call_stream(tenant, event.call_id)
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
     if kind == "notice":
