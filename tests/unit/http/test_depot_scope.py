@@ -27,6 +27,8 @@ QUERIES = {
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
 BODIES: Mapping[str, Any] = {
+    "allow_attempt": {"reason": "tonight", "for": "PT1H"},
+    "override_many": {"charger_ids": "all", "mode": "freevend", "for": "PT1H", "reason": "open"},
     "create_schedule": {"depot_id": "bravo", "name": "Days", "rules": [DAYS]},
     "put_schedule": {"name": "Days", "rules": [DAYS]},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
@@ -69,7 +71,7 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             {
                 "depot_id": depot,
                 "name": f"{depot}-secret",
-                "rules": [{**DAYS, "name": f"{depot}-days"}],
+                "rules": [{**DAYS, "name": f"{depot}-days", "start": "20:00", "end": "22:00"}],
                 "charger_ids": [bay],
             },
         ),
@@ -88,6 +90,11 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
                 "attempt_id": f"{depot}-attempt",
                 "identifier": {"kind": "rfid", "value": "04A1B2C3D4E5F6"},
             },
+        ),
+        (
+            "POST",
+            f"/v1/access-events/{depot}-attempt/allow",
+            {"reason": f"{depot}-secret", "until": "2026-11-20T12:00:00Z"},
         ),
     )
 
