@@ -157,6 +157,8 @@ COMMANDS: dict[str, Line] = {
     "api-keys list": line("api-keys list"),
     "api-keys revoke": line("api-keys revoke {cli_key}"),
     "denied list": line("denied list"),
+    "denied ignore": line("denied ignore {denied} --reason Neighbour"),
+    "denied unignore": line("denied unignore {denied}"),
     "denied enrol": line("denied enrol {denied} --vehicle cli-enrolled --name Bus --own"),
     "enrolment arm": line("enrolment arm {s.charger}"),
     "enrolment show": line("enrolment show {s.charger}"),

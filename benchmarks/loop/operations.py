@@ -378,6 +378,8 @@ OPERATIONS: dict[str, Drive] = {
     "list_faults": get("/v1/faults?limit=200"),
     "list_pin_lockouts": get("/v1/pin-lockouts?limit=200"),
     "list_denied_identifiers": list_denied_identifiers,
+    "ignore_identifier": send("POST", "/v1/denied-identifiers/{denied}/ignore", 404, reason="A neighbour"),
+    "list_identifier_again": send("DELETE", "/v1/denied-identifiers/{denied}/ignore", 404),
     "enrol_identifier": enrol_identifier,
     "arm_enrolment": send("POST", "/v1/chargers/{s.charger}/enrolment-session", minutes=5),
     "get_enrolment_session": get("/v1/chargers/{s.charger}/enrolment-session"),

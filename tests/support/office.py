@@ -19,6 +19,7 @@ from access_policy.application.commands import (
     end_agreement,
     enrol_identifier,
     follow_schedule,
+    ignore_identifier,
     lift_override,
     override_many,
     override_mode,
@@ -251,6 +252,12 @@ class Office:
             put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
+            ignore_identifier.IgnoreIdentifier: ignore_identifier.IgnoreIdentifierHandler(
+                self.registries, self.views, clock
+            ),
+            ignore_identifier.ListIdentifierAgain: ignore_identifier.ListIdentifierAgainHandler(
+                self.registries, self.views, clock
+            ),
             allow_attempt.AllowAttempt: allow_attempt.AllowAttemptHandler(self.registries, store, clock),
             allow_attempt.EndAllowance: allow_attempt.EndAllowanceHandler(self.registries, clock),
             arm_enrolment.ArmEnrolment: arm_enrolment.ArmEnrolmentHandler(enrolments, self.policies, clock),

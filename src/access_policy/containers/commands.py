@@ -18,6 +18,7 @@ from access_policy.application.commands.end_agreement import EndAgreementHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.follow_schedule import FollowScheduleHandler, FollowScheduleWithManyHandler
+from access_policy.application.commands.ignore_identifier import IgnoreIdentifierHandler, ListIdentifierAgainHandler
 from access_policy.application.commands.keeping_up import KeepingUp
 from access_policy.application.commands.lift_override import LiftOverrideHandler
 from access_policy.application.commands.on_depot import ChargersFollow
@@ -149,6 +150,8 @@ class Commands(containers.DeclarativeContainer):
     )
     allow_attempt = command(AllowAttemptHandler, registries, stores.store, clock)
     end_allowance = command(EndAllowanceHandler, registries, clock)
+    ignore_identifier = command(IgnoreIdentifierHandler, registries, read_side.views, clock)
+    list_identifier_again = command(ListIdentifierAgainHandler, registries, read_side.views, clock)
     arm_enrolment = command(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
 

@@ -50,6 +50,7 @@ from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
+from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 from access_policy.domain.webhooks import events as webhooks
 
 BAY, DEPOT, TENANT = ChargerId("bay-1"), DepotId("north"), TenantId("acme")
@@ -360,6 +361,13 @@ SAMPLES: tuple[object, ...] = (
     depot.SchedulePut(depot_id=DEPOT, schedule=SCHEDULE),
     depot.ScheduleRemoved(depot_id=DEPOT, schedule_id=SCHEDULE.schedule_id),
     registry.AdHocPermissionGiven(permission=AD_HOC),
+    registry.DeniedIdentifierIgnored(
+        ignored=IgnoredIdentifier(
+            pseudonym=REF.pseudonym, until=END, reason="a neighbour", ignored_by=ActorId("operator@acme")
+        ),
+        ignored_at=START,
+    ),
+    registry.DeniedIdentifierListed(pseudonym=REF.pseudonym),
     registry.AdHocPermissionEnded(attempt_id=ATTEMPT, ended_at=END),
     policy.ScheduleTaken(charger_id=BAY, schedule=SCHEDULE),
     policy.ScheduleLeft(charger_id=BAY, schedule_id=SCHEDULE.schedule_id),

@@ -128,6 +128,8 @@ CALLS: dict[str, Call] = {
     "end_session": Call(body={"reason": "lost"}),
     "list_denied_identifiers": Call(status=OK),
     "enrol_identifier": Call(body={"vehicle_id": "new", "name": "New", "access_class": "own"}),
+    "ignore_identifier": Call(body={"reason": "a neighbour"}),
+    "list_identifier_again": Call(),
     "arm_enrolment": Call(body={"minutes": 5}),
     "get_enrolment_session": Call(),
     "cancel_enrolment": Call(),

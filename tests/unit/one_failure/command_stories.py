@@ -35,6 +35,12 @@ from access_policy.application.commands.follow_schedule import (
     FollowScheduleWithMany,
     FollowScheduleWithManyHandler,
 )
+from access_policy.application.commands.ignore_identifier import (
+    IgnoreIdentifier,
+    IgnoreIdentifierHandler,
+    ListIdentifierAgain,
+    ListIdentifierAgainHandler,
+)
 from access_policy.application.commands.lift_override import LiftOverride, LiftOverrideHandler
 from access_policy.application.commands.override_many import (
     LiftMany,
@@ -196,6 +202,7 @@ WEEKDAYS = PutSchedule(
 )
 NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
 
+IGNORE = IgnoreIdentifier(pseudonym="p", days=30, reason="a neighbour")
 COMMANDS: tuple[Story, ...] = (
     story("register a tenant", PutTenantHandler, (), asks(PUT_TENANT)),
     story("rename a tenant", PutTenantHandler, (PUT_TENANT,), asks(replace(PUT_TENANT, description=RENAMED))),
@@ -385,6 +392,13 @@ COMMANDS: tuple[Story, ...] = (
         (EndAllowanceHandler,),
         with_an_allowed_attempt,
         asks(EndAllowance(attempt_id=DENIED)),
+    ),
+    Story("ignore a denied card", (IgnoreIdentifierHandler,), with_a_denied_card, asks(IGNORE)),
+    story(
+        "list a denied card again",
+        ListIdentifierAgainHandler,
+        (*DEPOT, IGNORE),
+        asks(ListIdentifierAgain(pseudonym="p")),
     ),
     story("arm an enrolment", ArmEnrolmentHandler, DEPOT, asks(ArmEnrolment(charger_id=BAY, minutes=10))),
     story(

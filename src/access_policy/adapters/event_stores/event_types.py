@@ -89,6 +89,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     registry.AgreementAmended,
     registry.AgreementEnded,
     registry.AgreementRecorded,
+    registry.DeniedIdentifierIgnored,
+    registry.DeniedIdentifierListed,
     registry.RegistryImportApplied,
     registry.VehicleIdentifierAdded,
     registry.VehicleIdentifierRemoved,

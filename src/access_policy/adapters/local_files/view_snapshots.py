@@ -23,6 +23,7 @@ from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
 _Item = TypeVar("_Item")
@@ -57,6 +58,7 @@ class _Tenant(_Part, frozen=True):
     agreement_changed_at: dict[AgreementId, int]
     profiles: dict[str, str]
     ad_hoc: tuple[AdHocPermission, ...] = ()
+    ignored: tuple[IgnoredIdentifier, ...] = ()
 
 
 class _Vehicles(_Part, frozen=True):
@@ -148,6 +150,7 @@ def _parts(state: ViewState) -> Iterator[_Part]:
             registry.agreement_changed_at,
             tenant.profiles,
             registry.ad_hoc,
+            registry.ignored,
         )
         for vehicles in _batches(registry.vehicles):
             yield _Vehicles(vehicles)
@@ -222,7 +225,7 @@ def _tenant(
     conditions: Sequence[tuple[ChargerId, ChargerCondition]],
 ) -> TenantState:
     registry = RegistryState(
-        head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at, head.ad_hoc
+        head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at, head.ad_hoc, head.ignored
     )
     return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), tuple(conditions), head.profiles)
 

@@ -15,6 +15,7 @@ from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
 
 
@@ -35,6 +36,7 @@ class RegistryState:
     agreements: tuple[Agreement, ...]
     agreement_changed_at: dict[AgreementId, int]
     ad_hoc: tuple[AdHocPermission, ...] = ()
+    ignored: tuple[IgnoredIdentifier, ...] = ()
 
     @staticmethod
     def of(registry: VehicleRegistry) -> RegistryState:
@@ -44,6 +46,7 @@ class RegistryState:
             tuple(registry.agreements.values()),
             dict(registry.agreement_changed_at),
             tuple(registry.ad_hoc.values()),
+            tuple(registry.ignored.values()),
         )
 
     def registry(self) -> VehicleRegistry:
@@ -57,6 +60,7 @@ class RegistryState:
             agreements={agreement.agreement_id: agreement for agreement in self.agreements},
             agreement_changed_at=dict(self.agreement_changed_at),
             ad_hoc={each.subject: each for each in self.ad_hoc},
+            ignored={each.pseudonym: each for each in self.ignored},
             version=self.version,
         )
 

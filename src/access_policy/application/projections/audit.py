@@ -168,6 +168,10 @@ def _of_registry(event: Any) -> Entry:
         case registry.AgreementEnded(agreement_id=agreement_id, ended_at=ended_at):
             new = {"ended at": in_words(ended_at)}
             return Entry(subject=("agreement", agreement_id), new=new, old={"ended at": None})
+        case registry.DeniedIdentifierIgnored(ignored=ignored):
+            return whole("denied_identifier", ignored.pseudonym, "", values_of(ignored, without=("pseudonym",)))
+        case registry.DeniedIdentifierListed(pseudonym=pseudonym):
+            return gone("denied_identifier", pseudonym, "")
         case registry.AdHocPermissionGiven(permission=permission):
             allowed = values_of(permission, without=("attempt_id", "identifier"))
             return whole("attempt", permission.attempt_id, "", {**allowed, **_identifier(permission.identifier)})
@@ -243,6 +247,8 @@ AUDIT = Projection(
         registry.AgreementRecorded,
         registry.AgreementAmended,
         registry.AgreementEnded,
+        registry.DeniedIdentifierIgnored,
+        registry.DeniedIdentifierListed,
         registry.AdHocPermissionGiven,
         registry.AdHocPermissionEnded,
         registry.RegistryImportApplied,

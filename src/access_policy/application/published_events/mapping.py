@@ -59,6 +59,8 @@ INTERNAL: Final[Mapping[type, str]] = {
     policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
+    vehicles.DeniedIdentifierIgnored: "what an operator wants to see in a list",
+    vehicles.DeniedIdentifierListed: "what an operator wants to see in a list",
     vehicles.AdHocPermissionEnded: "an operator's decision for one attempt; AccessAllowed (reason `ad_hoc`) is published",
     vehicles.AdHocPermissionGiven: "an operator's decision for one attempt; AccessAllowed (reason `ad_hoc`) is published",
     erasure.TenantErased: "the installation's own record; nobody may learn of a tenant from the bus of another",

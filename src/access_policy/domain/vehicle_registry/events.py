@@ -11,6 +11,7 @@ from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AgreementId, AttemptId, VehicleId
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
+from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 
 
 class AccessClass(StrEnum):
@@ -129,6 +130,21 @@ class AdHocPermissionEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeniedIdentifierIgnored:
+    TYPE: ClassVar = "vehicle_registry.denied_identifier_ignored.v1"
+    ignored: IgnoredIdentifier
+    ignored_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeniedIdentifierListed:
+    """It is not ignored any more."""
+
+    TYPE: ClassVar = "vehicle_registry.denied_identifier_listed.v1"
+    pseudonym: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImportApplied:
     """A planned import was applied as a whole: its changes are the events after `after_version` of the registry, up
     to this one. `left_out` rows had errors or had changed since they were planned. `file_fingerprint` is a keyed
@@ -160,5 +176,7 @@ RegistryEvent = (
     | AgreementEnded
     | AdHocPermissionGiven
     | AdHocPermissionEnded
+    | DeniedIdentifierIgnored
+    | DeniedIdentifierListed
     | RegistryImportApplied
 )

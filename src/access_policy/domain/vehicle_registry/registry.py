@@ -31,6 +31,8 @@ from access_policy.domain.vehicle_registry.events import (
     AgreementAmended,
     AgreementEnded,
     AgreementRecorded,
+    DeniedIdentifierIgnored,
+    DeniedIdentifierListed,
     RegistryEvent,
     VehicleDescription,
     VehicleIdentifier,
@@ -42,6 +44,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleRemoved,
     VehicleSuspended,
 )
+from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 
 IDENTIFIERS_MAX = 100
 REASON_LENGTH_MAX = 500
@@ -69,6 +72,7 @@ class VehicleRegistry:
     agreements: dict[AgreementId, Agreement] = field(default_factory=dict)
     agreement_changed_at: dict[AgreementId, int] = field(default_factory=dict)
     ad_hoc: dict[Subject, AdHocPermission] = field(default_factory=dict)
+    ignored: dict[str, IgnoredIdentifier] = field(default_factory=dict)  # denied identifiers, by pseudonym
     version: int = 0
     _pins: int | None = field(default=None, compare=False, repr=False)  # how many are held; None: not counted yet
 
@@ -80,6 +84,7 @@ class VehicleRegistry:
             agreements=dict(self.agreements),
             agreement_changed_at=dict(self.agreement_changed_at),
             ad_hoc=dict(self.ad_hoc),
+            ignored=dict(self.ignored),
             version=self.version,
         )
 
@@ -213,6 +218,19 @@ class VehicleRegistry:
             return ()
         return (AdHocPermissionEnded(attempt_id=attempt_id, ended_at=now),)
 
+    # --- denied identifiers ---------------------------------------------------------------------------------------
+
+    def ignore(self, ignored: IgnoredIdentifier, *, now: datetime) -> tuple[RegistryEvent, ...]:
+        """The same again changes nothing."""
+        checked_name(ignored.reason, "reason", length_max=REASON_LENGTH_MAX)
+        if self.ignored.get(ignored.pseudonym) == ignored:
+            return ()
+        return (DeniedIdentifierIgnored(ignored=ignored, ignored_at=now),)
+
+    def list_again(self, pseudonym: str) -> tuple[RegistryEvent, ...]:
+        """One that is not ignored stays as it is."""
+        return (DeniedIdentifierListed(pseudonym=pseudonym),) if pseudonym in self.ignored else ()
+
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def check_description(self, description: VehicleDescription) -> None:
@@ -293,6 +311,11 @@ class VehicleRegistry:
                 self.ad_hoc = {key: each for key, each in self.ad_hoc.items() if each.vehicle_id != event.vehicle_id}
             case AgreementRecorded(agreement=agreement) | AgreementAmended(agreement=agreement):
                 self._agree(agreement)
+            case DeniedIdentifierIgnored(ignored=ignored, ignored_at=now):
+                listed = {key: each for key, each in self.ignored.items() if each.until > now}
+                self.ignored = {**listed, ignored.pseudonym: ignored}
+            case DeniedIdentifierListed(pseudonym=pseudonym):
+                self.ignored = {key: each for key, each in self.ignored.items() if key != pseudonym}
             case AdHocPermissionGiven(permission=permission):
                 self._permit(permission)
             case AdHocPermissionEnded(attempt_id=attempt_id):

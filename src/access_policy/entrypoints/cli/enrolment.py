@@ -31,6 +31,27 @@ def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
     table(session, session.pages("/v1/denied-identifiers", limit), shown, nothing="no denied identifiers")
 
 
+@denied.command("ignore")
+def ignore_identifier(
+    ctx: typer.Context,
+    denied_id: str,
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
+    days: Annotated[int, typer.Option(help="List it again when it is denied after so many days")] = 30,
+) -> None:
+    """Leave a denied identifier out of the list."""
+    session = session_of(ctx)
+    path = f"/v1/denied-identifiers/{segment(denied_id)}/ignore"
+    done(session, session.command("POST", path, {"reason": reason, "days": days}), f"{denied_id} is ignored")
+
+
+@denied.command("unignore")
+def list_identifier_again(ctx: typer.Context, denied_id: str) -> None:
+    """List a denied identifier again."""
+    session = session_of(ctx)
+    path = f"/v1/denied-identifiers/{segment(denied_id)}/ignore"
+    done(session, session.command("DELETE", path), f"{denied_id} is listed again")
+
+
 @denied.command("enrol")
 def enrol(
     ctx: typer.Context,

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import Field
 
 from access_policy.application.audit.readings import Readings
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
+from access_policy.application.commands.ignore_identifier import IgnoreIdentifier, ListIdentifierAgain
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
 from access_policy.application.ports.views import Row
@@ -20,6 +22,7 @@ from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import HIDDEN, Identifier, IdentifierKind
 from access_policy.domain.ids import AgreementId, ChargerId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
+from access_policy.domain.vehicle_registry.ignored import DAYS_MAX, IgnoredIdentifier
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
 from access_policy.entrypoints.http.calls import Call, CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, Views, provided
@@ -55,6 +58,11 @@ class EnrolBody(RequestModel):
     agreement_id: Text | None = None
 
 
+class IgnoreBody(RequestModel):
+    reason: Text
+    days: Annotated[int, Field(strict=True, ge=1, le=DAYS_MAX)] = 30
+
+
 @router.get(
     "/denied-identifiers",
     operation_id="list_denied_identifiers",
@@ -71,26 +79,34 @@ async def list_denied_identifiers(
     unknown: Annotated[UnknownIdentifiers, provided(lambda c: c.records.unknown_identifiers)],
     readings: Annotated[Readings, provided(lambda c: c.auditing.readings)],
     settings: Annotated[Settings, provided(lambda c: c.settings)],
+    ignored: Annotated[bool, Query(description="List also those that are ignored")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DeniedIdentifier]:
     """Identifiers of no vehicle that were denied within the retention period, latest first. `value` is shown to callers who
-    may enrol it; null once it has been erased."""
+    may enrol it; null once it has been erased. Those that are ignored are left out, so that a page may have fewer items."""
     now, retention = clock.now(), timedelta(days=settings.unknown_identifier_days)
     page = await views.denied_identifiers(
         caller.tenant_id, since=now - retention, until=None, cursor=cursor, limit=limit
     )
-    values = dict(await unknown.values(caller.tenant_id, [row["pseudonym"] for row in page.items], now=now))
-    hidden = {row["pseudonym"] for row in page.items if _may_be_a_pin(view, caller.tenant_id, row, values)}
+    hiding = {} if ignored else view.registry(caller.tenant_id).ignored
+    listed = [row for row in page.items if not _is_ignored(hiding, row)]
+    values = dict(await unknown.values(caller.tenant_id, [row["pseudonym"] for row in listed], now=now))
+    hidden = {row["pseudonym"] for row in listed if _may_be_a_pin(view, caller.tenant_id, row, values)}
     for pseudonym in hidden & values.keys():  # stored before the depot used PINs
         del values[pseudonym]
         await unknown.forget(caller.tenant_id, pseudonym)
-    rows = [{**row, "masked": HIDDEN} if row["pseudonym"] in hidden else row for row in page.items]
+    rows = [{**row, "masked": HIDDEN} if row["pseudonym"] in hidden else row for row in listed]
     with_value = caller.role in SEES_VALUES and await _recorded(readings, call, values)
     items = [
         _shown(vehicles, caller.tenant_id, row, values.get(row["pseudonym"]), with_value=with_value) for row in rows
     ]
     return Page(items=items, next_cursor=page.next_cursor)
+
+
+def _is_ignored(ignored: Mapping[str, IgnoredIdentifier], row: Row) -> bool:
+    found = ignored.get(row["pseudonym"])
+    return found is not None and found.hides(row["last_seen_at"])
 
 
 async def _recorded(readings: Readings, call: Call, values: Mapping[str, Identifier]) -> bool:
@@ -156,3 +172,36 @@ async def enrol_identifier(
     )
     done = await call(handler, command)
     return await vehicles.after_command(call.caller.tenant_id, command.vehicle_id, done.version)
+
+
+@router.post(
+    "/denied-identifiers/{denied_id}/ignore",
+    operation_id="ignore_identifier",
+    dependencies=requires(OPERATORS),
+    status_code=204,
+    response_class=Response,
+)
+async def ignore_identifier(
+    denied_id: str,
+    body: IgnoreBody,
+    call: CommandCall,
+    handler: Annotated[Handler, provided(lambda c: c.commands.ignore_identifier)],
+) -> None:
+    """Leave the identifier out of the list. It appears again when it is denied more than `days` days from now."""
+    await call(handler, IgnoreIdentifier(pseudonym=denied_id, days=body.days, reason=body.reason))
+
+
+@router.delete(
+    "/denied-identifiers/{denied_id}/ignore",
+    operation_id="list_identifier_again",
+    dependencies=requires(OPERATORS),
+    status_code=204,
+    response_class=Response,
+)
+async def list_identifier_again(
+    denied_id: str,
+    call: CommandCall,
+    handler: Annotated[Handler, provided(lambda c: c.commands.list_identifier_again)],
+) -> None:
+    """List the identifier again. One that is not ignored stays as it is."""
+    await call(handler, ListIdentifierAgain(pseudonym=denied_id))
