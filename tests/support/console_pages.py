@@ -73,13 +73,8 @@ async def served_depot(directory: Path) -> AsyncIterator[ServedDepot]:
     settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with AsyncExitStack() as closing:
         service = await closing.enter_async_context(Service(settings).running())
-        token = service.container.stores.tokens().issue(TENANT, Role.ADMIN, subject="setup", ttl=timedelta(hours=3))
-        url = f"http://127.0.0.1:{service.http_port}"
-        client = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
-        )
-        await closing.enter_async_context(client)
-        api = DemoApi(url, token)
+        client = await closing.enter_async_context(serving_client(service, TENANT))
+        api = DemoApi(str(client.base_url), client.headers["Authorization"].removeprefix("Bearer "))
         closing.push_async_callback(api.close)
         await api.set_up()
         chargers = all_chargers(f"ws://127.0.0.1:{service.ocpp_port}/ocpp")
@@ -91,6 +86,15 @@ async def served_depot(directory: Path) -> AsyncIterator[ServedDepot]:
         )
         await _visits(chargers)
         yield ServedDepot(service, client, chargers)
+
+
+@asynccontextmanager
+async def serving_client(service: Service, tenant: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service's API, as an admin."""
+    token = service.container.stores.tokens().issue(tenant, Role.ADMIN, subject="setup", ttl=timedelta(hours=3))
+    headers, url = {"Authorization": f"Bearer {token}"}, f"http://127.0.0.1:{service.http_port}"
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+        yield client
 
 
 async def _set_up(client: httpx.AsyncClient) -> None:

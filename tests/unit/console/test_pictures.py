@@ -13,7 +13,7 @@ from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.entrypoints.http.console.pictures import Window, clock_changes, picture, ticks
 
 BERLIN = ZoneInfo("Europe/Berlin")
-DAY = Window(date(2026, 11, 26), 1, BERLIN)
+DAY = Window.of(date(2026, 11, 26), 1, BERLIN)
 NIGHT = Cause(CauseKind.RULE, "r-1", "Nights")
 OPEN_HOUSE = Cause(CauseKind.OVERRIDE, "o-1", "Open house")
 
@@ -53,7 +53,7 @@ def test_band_shows_the_expected_mode_and_outlines_an_override() -> None:
         (25.0, 25.0, "freevend", True),
         (50.0, 50.0, "freevend", False),
     ]
-    assert drawn.bands[0].title == "Managed expected 00:00 to 06:00 CET, by rule “Nights”"
+    assert drawn.bands[0].title == "Managed 00:00 to 06:00 CET by rule “Nights”"
     assert drawn.now == 37.5
 
 
@@ -66,7 +66,7 @@ def test_line_begins_when_a_mode_is_verified_and_ends_now() -> None:
         (0.0, 30.0, "managed"),
         (30.0, 20.0, "freevend"),
     ]
-    assert drawn.line[1].title == "Freevend applied 07:12 to 12:00 CET, 1 h 12 min late"
+    assert drawn.line[1].title == "Freevend 07:12 to 12:00 CET, 1 h 12 min late"
 
 
 def test_line_of_a_charger_without_a_verified_mode_is_empty() -> None:
@@ -101,7 +101,7 @@ def test_future_day_has_no_line_and_no_now() -> None:
     ],
 )
 def test_clock_change_is_marked_where_it_happens(day: date, hours: int, says: str) -> None:
-    window = Window(day, 1, BERLIN)
+    window = Window.of(day, 1, BERLIN)
     changes_at = datetime(day.year, day.month, day.day, 1, tzinfo=UTC)
 
     assert window.end - window.start == timedelta(hours=hours)
@@ -109,7 +109,7 @@ def test_clock_change_is_marked_where_it_happens(day: date, hours: int, says: st
 
 
 def test_ticks_of_a_week_name_its_days() -> None:
-    found = ticks(Window(date(2026, 11, 23), 7, BERLIN))
+    found = ticks(Window.of(date(2026, 11, 23), 7, BERLIN))
 
     assert [each.label for each in found if each.is_day] == [
         *("Mon 23", "Tue 24", "Wed 25", "Thu 26", "Fri 27", "Sat 28", "Sun 29")
@@ -123,5 +123,5 @@ def test_text_alternative_says_what_the_picture_shows() -> None:
 
     assert drawn.in_words == (
         "Expected: Managed 00:00 to 06:00 CET by rule “Nights”; Freevend 06:00 to 00:00 CET by baseline mode. "
-        "Applied: Managed applied 00:05 to 03:00 CET, 5 min late."
+        "Applied: Managed 00:05 to 03:00 CET, 5 min late."
     )

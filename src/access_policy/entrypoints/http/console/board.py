@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
 from access_policy.application.ports.views import Row
@@ -26,10 +26,10 @@ from access_policy.entrypoints.http.console.board_reading import BoardRow
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.pictures import Window
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
-from access_policy.entrypoints.http.console.shared_readings import Shared, seen_by
+from access_policy.entrypoints.http.console.shared_readings import Shared, SharedReadings, seen_by
 from access_policy.entrypoints.http.dependencies import Policies, Views
 from access_policy.entrypoints.http.fields import Day
-from access_policy.entrypoints.http.v1.charger_reader import Chargers
+from access_policy.entrypoints.http.v1.charger_reader import ChargerReader, Chargers
 
 router: APIRouter = pages_router()
 
@@ -80,28 +80,25 @@ Asked = Annotated[Shown, Depends(_shown)]
 async def board(here: Here, asked: Asked, views: Views, chargers: Chargers, policies: Policies) -> HTMLResponse:
     rows = await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
     shown = await _pictured(here, asked, views, policies, reading.matching(rows, asked.q, asked.sync))
-    return here.page("board.html", rows=rows, **_listed(here, asked, shown))
+    return await here.page_in_turns("board.html", rows=rows, **_listed(here, asked, shown))
 
 
 @router.get(BOARD + "/problems", dependencies=visitors(READERS))
-async def problems(
-    request: Request, here: Here, asked: Asked, views: Views, chargers: Chargers, shared: Shared
-) -> HTMLResponse:
+async def problems(here: Here, asked: Asked, views: Views, chargers: Chargers, shared: Shared) -> HTMLResponse:
     """The part of the board above the chargers, for its live updates."""
-
-    async def read() -> list[BoardRow]:
-        return await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
-
-    key = (here.caller.tenant_id, here.caller.depots, here.depot_id)
-    rows = await shared.get(key, seen_by(request), read)
-    return here.page("board_problems.html", rows=rows, asked=asked, problems=reading.problems_first(rows))
+    rows = await _shared_rows(here, views, chargers, shared)
+    return await here.page_in_turns(
+        "board_problems.html", rows=rows, asked=asked, problems=reading.problems_first(rows)
+    )
 
 
 @router.get(BOARD + "/chargers", dependencies=visitors(READERS))
-async def all_rows(here: Here, asked: Asked, views: Views, chargers: Chargers, policies: Policies) -> HTMLResponse:
-    rows = await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
-    shown = await _pictured(here, asked, views, policies, reading.matching(rows, asked.q, asked.sync))
-    return here.page("board_chargers.html", **_listed(here, asked, shown))
+async def all_rows(
+    here: Here, asked: Asked, views: Views, chargers: Chargers, policies: Policies, shared: Shared
+) -> HTMLResponse:
+    rows = reading.matching(await _shared_rows(here, views, chargers, shared), asked.q, asked.sync)
+    shown = await _pictured(here, asked, views, policies, rows)
+    return await here.page_in_turns("board_chargers.html", **_listed(here, asked, shown))
 
 
 @router.get(BOARD + "/rows", dependencies=visitors(READERS))
@@ -111,12 +108,27 @@ async def some_rows(
     views: Views,
     chargers: Chargers,
     policies: Policies,
+    shared: Shared,
     charger_id: Annotated[list[str] | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
     """The rows of these chargers, for the live updates of a page that shows them."""
-    found = await views.chargers_of(here.caller.tenant_id, charger_id or [])
-    rows = await _pictured(here, asked, views, policies, await reading.read_rows(here, views, chargers, found))
-    return here.page("board_rows.html", **_listed(here, asked, rows))
+    wanted = frozenset(charger_id or ())
+    rows = [row for row in await _shared_rows(here, views, chargers, shared) if row.charger.charger_id in wanted]
+    shown = await _pictured(here, asked, views, policies, rows)
+    return await here.page_in_turns("board_rows.html", **_listed(here, asked, shown))
+
+
+async def _shared_rows(
+    here: Visit, views: ViewsPort, chargers: ChargerReader, shared: SharedReadings
+) -> list[BoardRow]:
+    """All rows of the board, read once for all consoles that look at the same chargers."""
+
+    async def read() -> list[BoardRow]:
+        return await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
+
+    key = (here.caller.tenant_id, here.caller.depots, here.depot_id)
+    rows: list[BoardRow] = await shared.get(key, seen_by(here.request), read)
+    return rows
 
 
 def _listed(here: Visit, asked: Shown, rows: Sequence[BoardRow]) -> dict[str, Any]:
@@ -138,8 +150,8 @@ def window_of(here: Visit, asked: Shown) -> Window | None:
         return None
     first = asked.day or here.now.astimezone(here.zone).date()
     if asked.view == "day":
-        return Window(first, 1, here.zone)
-    return Window(first - timedelta(days=first.weekday()), 7, here.zone)
+        return Window.of(first, 1, here.zone)
+    return Window.of(first - timedelta(days=first.weekday()), 7, here.zone)
 
 
 async def _pictured(

@@ -62,7 +62,7 @@ async def charger(
     policy = await policies.get(tenant_id, this)
     if instant < here.now and at:
         policy = await policies.as_of(tenant_id, this, instant) or policy
-    window = Window(instant.astimezone(here.zone).date(), 1, here.zone)
+    window = Window.of(instant.astimezone(here.zone).date(), 1, here.zone)
     changes = (await changes_of(here, views, window, {charger_id}))[charger_id]
     segments = timeline(policy.plan, window.start, window.end).segments
     explained = _explained(policy, instant, changes, is_now=not at)

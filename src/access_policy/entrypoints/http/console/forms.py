@@ -24,7 +24,7 @@ from access_policy.domain.errors import Refused
 from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.entrypoints.http.auth import Caller
 from access_policy.entrypoints.http.browsers import SAFE_METHODS, session_in
-from access_policy.entrypoints.http.console.here import csrf_token
+from access_policy.entrypoints.http.console.here import SALT_LENGTH, csrf_token
 from access_policy.entrypoints.http.fields import utc_text
 from access_policy.entrypoints.http.problems import ApiProblem, found_in
 
@@ -46,9 +46,13 @@ async def csrf_must_match(request: Request, _: Caller) -> None:
     if request.method in SAFE_METHODS or "Authorization" in request.headers or session_in(request) is None:
         return
     sent = (await _fields(request)).get(CSRF)
-    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), csrf_token(request).encode()):
+    if not isinstance(sent, str) or not _is_token(request, sent):
         detail = "You have signed in again since this page was opened. Press the button once more."
         raise ApiProblem(HTTPStatus.FORBIDDEN, "stale-form", detail)
+
+
+def _is_token(request: Request, sent: str) -> bool:
+    return hmac.compare_digest(sent.encode(), csrf_token(request, sent[:SALT_LENGTH]).encode())
 
 
 async def _fields(request: Request) -> Any:

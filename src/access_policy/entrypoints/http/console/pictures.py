@@ -7,7 +7,7 @@ night with a clock change is one hour longer or shorter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
@@ -31,14 +31,13 @@ class Window:
     first: date
     days: int
     zone: ZoneInfo
+    start: datetime
+    end: datetime
 
-    @property
-    def start(self) -> datetime:
-        return local_instant(self.first, MIDNIGHT, self.zone)
-
-    @property
-    def end(self) -> datetime:
-        return local_instant(self.first + timedelta(days=self.days), MIDNIGHT, self.zone)
+    @classmethod
+    def of(cls, first: date, days: int, zone: ZoneInfo) -> Window:
+        start, end = (local_instant(day, MIDNIGHT, zone) for day in (first, first + timedelta(days=days)))
+        return cls(first, days, zone, start, end)
 
     @property
     def before(self) -> date:
@@ -59,7 +58,7 @@ class Window:
 
     def on_the_clock_of(self, zone: str) -> Window:
         """The same days at a charger with that clock."""
-        return self if zone == self.zone.key else replace(self, zone=ZoneInfo(zone))
+        return self if zone == self.zone.key else Window.of(self.first, self.days, ZoneInfo(zone))
 
     def x(self, at: datetime) -> float:
         """Per cent of the width, two decimals; instants outside are at the edges."""
@@ -139,14 +138,16 @@ def picture(window: Window, expected: Sequence[Segment], changes: Sequence[Row],
     bands = tuple(_bands(window, expected))
     line = tuple(_line(window, changes, min(now, window.end)))
     here = window.x(now) if window.start <= now < window.end else None
-    return Picture(bands, line, here, _in_words(window, expected, line))
+    applied = "; ".join(each.title for each in line) or "nothing verified in this time"
+    in_words = f"Expected: {'; '.join(each.title for each in bands)}. Applied: {applied}."
+    return Picture(bands, line, here, in_words)
 
 
 def _bands(window: Window, expected: Sequence[Segment]) -> Iterator[Span]:
     for segment in expected:
         x, until = window.x(segment.start), window.x(segment.end)
         stretch = _stretch(segment.start, segment.end, window.zone)
-        title = f"{words.mode_in_words(segment.mode)} expected {stretch}, by {words.cause_in_words(segment.cause)}"
+        title = f"{words.mode_in_words(segment.mode)} {stretch} by {words.cause_in_words(segment.cause)}"
         at = max(segment.start, window.start)
         yield Span(x, round(until - x, 2), segment.mode, title, at, segment.cause.kind in OUTLINED)
 
@@ -160,7 +161,7 @@ def _line(window: Window, changes: Sequence[Row], until: datetime) -> Iterator[S
             continue
         x = window.x(begin)
         stretch = _stretch(begin, finish, window.zone)
-        title = f"{words.mode_in_words(mode)} applied {stretch}{note}"
+        title = f"{words.mode_in_words(mode)} {stretch}{note}"
         yield Span(x, round(window.x(finish) - x, 2), mode, title, begin)
 
 
@@ -182,13 +183,3 @@ def _stretch(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     same = first.date() == last.date() or last.time() == MIDNIGHT
     pattern = "%H:%M" if same else "%a %H:%M"
     return f"{first:{pattern}} to {last:{pattern}} {times.zone_name(start, zone)}"
-
-
-def _in_words(window: Window, expected: Sequence[Segment], line: Sequence[Span]) -> str:
-    parts = [
-        f"{words.mode_in_words(each.mode)} {_stretch(max(each.start, window.start), min(each.end, window.end), window.zone)} "
-        f"by {words.cause_in_words(each.cause)}"
-        for each in expected
-    ]
-    applied = "; ".join(each.title for each in line) or "nothing verified in this time"
-    return f"Expected: {'; '.join(parts)}. Applied: {applied}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
@@ -44,6 +45,21 @@ def environment() -> Environment:
         plural=words.plural,
     )
     return found
+
+
+async def compiled() -> None:
+    """Return when all templates are compiled: the first time on a thread, because that takes some tenths of a second."""
+    if not _compiled:
+        await asyncio.to_thread(_compile)
+
+
+_compiled: set[str] = set()
+
+
+def _compile() -> None:
+    for name in environment().list_templates():
+        environment().get_template(name)
+        _compiled.add(name)
 
 
 @pass_context

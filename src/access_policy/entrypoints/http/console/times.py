@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from access_policy.entrypoints.http.fields import utc_text
 
@@ -48,7 +48,7 @@ def _day(local: datetime, today: datetime) -> str:
 def as_element(at: datetime, text: str) -> Markup:
     """A `<time>` element that shows `text`, and UTC where the pointer rests."""
     title = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(utc_text(at), title, text)
+    return Markup(f'<time datetime="{utc_text(at)}" title="{title}">{escape(text)}</time>')  # noqa: S704  the text is escaped
 
 
 def length(span: timedelta) -> str:
