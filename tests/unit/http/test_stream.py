@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.identity import Role
+from access_policy.application.streams import attempt_stream
+from access_policy.domain.access.events import ChargingStarted, SessionDecision
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId, VehicleId
 from access_policy.entrypoints.http import event_stream
 from access_policy.entrypoints.http.browsers import SESSION
+from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
+from tests.support.stores import happened
 from tests.unit.http.conftest import RFID
 from tests.unit.http.test_console_sessions import forward, sign_in
 
@@ -113,6 +120,36 @@ async def test_charger_that_is_changed_is_sent_as_the_list_shows_it(api: HttpApi
 
     (listed,) = (await api.get("/v1/chargers")).json()["items"]
     assert dict(messages(text))["charger"] == listed
+
+
+async def test_charge_under_way_is_shown_with_its_charger(api: HttpApi) -> None:
+    attempt = (await api.done("POST", "/v1/access-decisions", DECISION))["attempt_id"]
+    started = ChargingStarted(
+        attempt_id=AttemptId(attempt),
+        charger_id=ChargerId("bay-1"),
+        depot_id=DepotId("north"),
+        connector_id=1,
+        transaction_id="7",
+        started_at=NOON,
+        meter_start_wh=0,
+        decision=SessionDecision.ALLOWED,
+        identifier=None,
+        vehicle_id=VehicleId("bus-7"),
+        expected_mode=AccessMode.MANAGED,
+        offline=False,
+    )
+    async with opened(api, "event=charger") as stream:
+        await stream.until("event: ready")
+        of_attempt = attempt_stream(TenantId("acme"), AttemptId(attempt))
+        await api.container.stores.store().append([Append(of_attempt, 1, (happened(started),))])
+        await api.settled()
+        text = await stream.until("event: charger")
+
+    (listed,) = (await api.get("/v1/chargers")).json()["items"]
+    (session,) = listed["sessions"]
+    assert (session["attempt_id"], session["vehicle_id"], session["connector_id"]) == (attempt, "bus-7", 1)
+    assert dict(messages(text))["charger"] == listed
+    assert (await api.get("/v1/chargers/bay-1")).json()["sessions"] == [session]
 
 
 async def test_import_is_sent_to_operators_and_not_to_viewers(api: HttpApi) -> None:

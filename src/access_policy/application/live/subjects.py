@@ -13,6 +13,7 @@ from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingEnded, ChargingStarted
 from access_policy.domain.charger_condition.events import ConnectorFaulted
+from access_policy.domain.notices.notices import ChargerUnreachableAtTransition
 from access_policy.domain.vehicle_registry.events import (
     RegistryImportApplied,
     VehicleIdentifierAdded,
@@ -44,8 +45,11 @@ class Subject:
 IMPORTED: Final = types_of(
     VehicleRegistered, VehicleReclassified, VehicleIdentifierAdded, VehicleIdentifierRemoved, VehicleRemoved
 )
+NOTICES: Final = types_of(ChargerUnreachableAtTransition)  # a transition that no other event shows
 SESSIONS: Final = types_of(ChargingStarted, ChargingEnded)
-TYPES: Final = ACCESS_LOG.types | CHARGER_STATUS.types | MODE_CHANGES.types | IMPORTED | types_of(RegistryImportApplied)
+TYPES: Final = (
+    ACCESS_LOG.types | CHARGER_STATUS.types | MODE_CHANGES.types | IMPORTED | NOTICES | types_of(RegistryImportApplied)
+)
 
 
 def subjects_of(recorded: Recorded) -> list[Subject]:
@@ -61,7 +65,7 @@ def subjects_of(recorded: Recorded) -> list[Subject]:
     found = []
     if name in ACCESS_LOG.types and (attempt_id := _attempt_of(event)) is not None:
         found.append(Subject(Kind.ATTEMPT, attempt_id))
-    if name in CHARGER_STATUS.types or name in SESSIONS:
+    if name in CHARGER_STATUS.types or name in SESSIONS or name in NOTICES:
         found.append(Subject(Kind.CHARGER, event.charger_id))
     if name in MODE_CHANGES.types:
         found.append(Subject(Kind.MODE_CHANGE, event.charger_id, event.generation))

@@ -78,7 +78,7 @@ Asked = Annotated[Shown, Depends(_shown)]
 
 @router.get(BOARD, dependencies=visitors(READERS))
 async def board(here: Here, asked: Asked, views: Views, chargers: Chargers, policies: Policies) -> HTMLResponse:
-    rows = await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
+    rows = await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
     shown = await _pictured(here, asked, views, policies, reading.matching(rows, asked.q, asked.sync))
     return await here.page_in_turns("board.html", rows=rows, **_listed(here, asked, shown))
 
@@ -124,7 +124,7 @@ async def _shared_rows(
     """All rows of the board, read once for all consoles that look at the same chargers."""
 
     async def read() -> list[BoardRow]:
-        return await reading.read_rows(here, views, chargers, await reading.all_chargers(here, views))
+        return await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
 
     key = (here.caller.tenant_id, here.caller.depots, here.depot_id)
     rows: list[BoardRow] = await shared.get(key, seen_by(here.request), read)

@@ -43,14 +43,15 @@ class Group:
     sync: str | None = None
 
 
-async def read_rows(here: Visit, views: Views, chargers: ChargerReader, found: Sequence[Row]) -> list[BoardRow]:
-    sessions = await views.sessions_under_way(here.caller.tenant_id, [row["charger_id"] for row in found])
-    charging = {row["charger_id"]: row for row in sessions}
+async def read_rows(here: Visit, chargers: ChargerReader, found: Sequence[Row]) -> list[BoardRow]:
+    charging = await chargers.charging(here.caller.tenant_id, found)
     rows = []
     async for row in in_turns(found, at_a_time=AT_A_TIME):
-        status = await chargers.status(here.caller.tenant_id, row)
+        status = await chargers.status(here.caller.tenant_id, row, charging)
         if status is not None and status.retired_at is None:
-            rows.append(BoardRow(status, problem_of(status), charging.get(status.charger_id)))
+            rows.append(
+                BoardRow(status, problem_of(status), next(iter(reversed(charging.get(status.charger_id, ()))), None))
+            )
     return rows
 
 

@@ -6,10 +6,12 @@ from typing import Literal
 
 from pydantic import RootModel
 
+from access_policy.application.ports.views import Row
 from access_policy.application.queries.charger_conditions import ConditionStatus
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant, Version
 from access_policy.entrypoints.http.v1.plan_models import (
     CauseShown,
@@ -75,6 +77,26 @@ class ConditionShown(ResponseModel):
     generation: int
 
 
+class SessionUnderWay(ResponseModel):
+    """A charge that has started and has not ended, with the attempt that it belongs to."""
+
+    attempt_id: str
+    connector_id: int | None
+    started_at: UtcInstant
+    access_class: AccessClass | None
+    vehicle_id: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> SessionUnderWay:
+        return cls(
+            attempt_id=row["attempt_id"],
+            connector_id=row["connector_id"],
+            started_at=row["session_started_at"],
+            access_class=row["access_class"],
+            vehicle_id=row["vehicle_id"],
+        )
+
+
 class ChargerStatus(ChargerSettings):
     connected: bool
     protocol: str | None
@@ -84,6 +106,7 @@ class ChargerStatus(ChargerSettings):
     applied_late_s: float | None
     evidence: str | None
     sync: Sync
+    sessions: list[SessionUnderWay]
     failure: Failure | None
     conditions: list[ConditionShown]
     kept_permissions: KeptPermissions | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from access_policy.entrypoints.http.v1.charger_models import (
     ConditionShown,
     Failure,
     KeptPermissions,
+    SessionUnderWay,
     Transition,
 )
 from access_policy.entrypoints.http.v1.plan_models import (
@@ -38,6 +40,9 @@ from access_policy.entrypoints.http.v1.plan_models import (
     rules_of,
     schedules_of,
 )
+
+Charging = Mapping[str, Sequence[Row]]
+"""The rows of sessions under way, by charger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class ChargerReader:
         """Raises `ChargerUnknown`."""
         row = await self.views.charger(tenant_id, charger_id)
         policy = None if row is None else await self.policies.find(tenant_id, charger_id)
-        status = None if row is None else await self._status(tenant_id, row)
+        charging = {} if row is None else await self.charging(tenant_id, [row])
+        status = None if row is None else await self._status(tenant_id, row, charging)
         if policy is None or status is None:
             raise ChargerUnknown(f"There is no charger {charger_id[:64]}.")
         return Charger(**status, **_plan(policy))
@@ -77,11 +83,19 @@ class ChargerReader:
             **_plan(policy),
         )
 
-    async def status(self, tenant_id: TenantId, row: Row) -> ChargerStatus | None:
-        fields = await self._status(tenant_id, row)
+    async def charging(self, tenant_id: TenantId, rows: Collection[Row]) -> Charging:
+        """The sessions under way at these chargers."""
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        for session in await self.views.sessions_under_way(tenant_id, [row["charger_id"] for row in rows]):
+            found[session["charger_id"]].append(session)
+        return found
+
+    async def status(self, tenant_id: TenantId, row: Row, charging: Charging) -> ChargerStatus | None:
+        """`charging` is that of a list of rows, read once."""
+        fields = await self._status(tenant_id, row, charging)
         return None if fields is None else ChargerStatus(**fields)
 
-    async def _status(self, tenant_id: TenantId, row: Row) -> dict[str, Any] | None:
+    async def _status(self, tenant_id: TenantId, row: Row, charging: Charging) -> dict[str, Any] | None:
         """The fields of `ChargerStatus`. A charger in the read model that the decision view does not have yet is read from
         the store; None if the store does not have it either."""
         now = self.clock.now()
@@ -112,6 +126,7 @@ class ChargerReader:
             "expected_mode": expected.mode,
             "expected_cause": CauseShown.of(expected.cause),
             "sync": sync_of(policy, profile, expected.mode, connected=connected),
+            "sessions": [SessionUnderWay.of(each) for each in charging.get(charger_id, ())],
             "failure": None if row["failure"] is None else Failure(reason=row["failure"], detail=row["failure_detail"]),
             "conditions": [_condition(each) for each in conditions],
             "kept_permissions": _kept_permissions(row),

@@ -118,8 +118,9 @@ async def list_chargers(
         size = limit if sync is None else PAGE_MAX
         found = await views.chargers(caller.tenant_id, depot_id=depot_id, cursor=cursor, limit=size)
         cursor = found.next_cursor
+        charging = await chargers.charging(caller.tenant_id, found.items)
         async for number, row in in_turns(list(enumerate(found.items, 1)), at_a_time=SHOWN_AT_A_TIME):
-            shown = await chargers.status(caller.tenant_id, row)
+            shown = await chargers.status(caller.tenant_id, row, charging)
             if shown is not None and sync in (None, shown.sync):
                 items.append(shown)
             if len(items) == limit and number < len(found.items):

@@ -70,9 +70,10 @@ class StreamMessages:
 
     async def _charger_states(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         rows = await self._views.chargers_of(tenant_id, {each.id for each in subjects})
+        charging = await self._chargers.charging(tenant_id, rows)
         found: Messages = {}
         async for row in in_turns(rows, at_a_time=CHARGERS_AT_A_TIME):
-            if (status := await self._chargers.status(tenant_id, row)) is not None:
+            if (status := await self._chargers.status(tenant_id, row, charging)) is not None:
                 found[Subject(Kind.CHARGER, row["charger_id"])] = _rendered(status, row)
         return found
 
