@@ -80,7 +80,8 @@ Asked = Annotated[Shown, Depends(_shown)]
 async def board(here: Here, asked: Asked, views: Views, chargers: Chargers, policies: Policies) -> HTMLResponse:
     rows = await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
     shown = await _pictured(here, asked, views, policies, reading.matching(rows, asked.q, asked.sync))
-    return await here.page_in_turns("board.html", rows=rows, **_listed(here, asked, shown))
+    problems = reading.problems_first(rows)
+    return await here.page_in_turns("board.html", rows=rows, problems=problems, **_listed(here, asked, shown))
 
 
 @router.get(BOARD + "/problems", dependencies=visitors(READERS))
@@ -135,11 +136,10 @@ def _listed(here: Visit, asked: Shown, rows: Sequence[BoardRow]) -> dict[str, An
     window = window_of(here, asked)
     return {
         "asked": asked,
-        "groups": reading.grouped(rows, asked.group),
+        "groups": reading.grouped(rows, asked.group, all_open=bool(asked.q or asked.sync)),
         "window": window,
         "ticks": [] if window is None else pictures.ticks(window),
         "clock_changes": [] if window is None else pictures.clock_changes(window),
-        "problems": reading.problems_first(rows),
         "board": BOARD,
     }
 

@@ -84,16 +84,17 @@ def problems_first(rows: Iterable[BoardRow]) -> list[ProblemShown]:
     return sorted(found, key=lambda each: (each.severity, each.since or NEVER, each.charger.charger_id))
 
 
-def grouped(rows: Sequence[BoardRow], by: str) -> list[Group]:
+def grouped(rows: Sequence[BoardRow], by: str, *, all_open: bool) -> list[Group]:
+    """Where there are many chargers, a group in which all is well is closed."""
     groups: defaultdict[tuple[int, str], list[BoardRow]] = defaultdict(list)
     for row in rows:
         groups[_group(row, by)].append(row)
-    many = len(rows) > COLLAPSED_FROM
+    some_closed = len(rows) > COLLAPSED_FROM and len(groups) > 1 and not all_open
     return [
         Group(
             name,
             of_group,
-            not many or _needs_a_look(of_group),
+            not some_closed or _needs_a_look(of_group),
             str(of_group[0].charger.sync) if by == "state" else None,
         )
         for (_, name), of_group in sorted(groups.items())

@@ -1,0 +1,63 @@
+"""The board of a depot with 200 chargers and three days behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.support.console_history import served_history
+from tests.support.console_pages import ServedDepot, check_page, screenshots, visiting
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def harbour(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServedDepot]:
+    async with served_history(tmp_path_factory.mktemp("harbour")) as served:
+        yield served
+
+
+async def test_board_of_200_chargers_opens_the_groups_that_need_a_look(browser: Browser, harbour: ServedDepot) -> None:
+    async with visiting(browser, harbour) as visitor:
+        page = await visitor.open("/console/board")
+
+        assert await page.locator("tr[data-key]").count() == 200
+        groups = page.locator("details.group")
+        assert await groups.evaluate_all("all => all.filter(each => each.open).map(each => each.id)") == [
+            "group-1-Switch failed"
+        ]
+        assert await page.locator("#problems > ul > li").count() == 8
+        assert await page.locator("#more-problems li").count() > 5
+        await check_page(visitor, page)
+        await screenshots(page, "board-200")
+
+
+async def test_week_of_200_chargers_shows_lateness_drift_and_overrides(browser: Browser, harbour: ServedDepot) -> None:
+    async with visiting(browser, harbour) as visitor:
+        page = await visitor.open("/console/board?view=week&group=prefix")
+
+        late = page.locator("svg.timeline .line", has_text=" late")
+        drifted = page.locator("svg.timeline .line", has_text="the charger had drifted")
+        assert await late.count() > 5
+        assert await drifted.count() > 2
+        assert await page.locator("svg.timeline .band.outlined").count() >= 5
+        await check_page(visitor, page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_keyboard_reaches_the_problems_and_the_explanation(
+    browser: Browser, harbour: ServedDepot, scheme: str
+) -> None:
+    async with visiting(browser, harbour, color_scheme=scheme) as visitor:
+        page = await visitor.open("/console/board?view=day&q=A-12")
+
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.className") == "charger-link"
+        await page.keyboard.press("Enter")
+        await page.locator(".explained").wait_for()
+
+        await check_page(visitor, page)
