@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from datetime import datetime
+from typing import cast
 
 import uvloop
 
@@ -29,8 +30,7 @@ class Stream(asyncio.Protocol):
         self.opened = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(self._request)
+        cast("asyncio.Transport", transport).write(self._request)  # uvloop's is not one of asyncio's
 
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.read_models.tables import FAULTS, MODE_CHANGES, PIN_LOCKOUTS
 from access_policy.application.ports.identity import Role
+from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.entrypoints.http import auth, dependencies
 from access_policy.entrypoints.http.depot_scope import IN_PATHS
 from tests.support.builders import NOON
@@ -19,6 +21,7 @@ from tests.support.depot_in_memory import SettableClock
 from tests.support.http_api import HttpApi, http_api
 from tests.support.operations import ROUTES, WITHOUT_TOKEN, roles_of
 
+ACME = TenantId("acme")
 PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-21T00:00:00Z"
 QUERIES = {
     "report_access": f"{PERIOD}&group_by=depot,charger",
@@ -121,6 +124,8 @@ async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
     async with http_api(tmp_path, given=GIVEN) as api:
         with api.container.read_side.models().engine.begin() as connection:
             for number, depot in enumerate(("alfa", "bravo"), 1):
+                ring = api.container.chargers.frames().ring((ACME, ChargerId(f"{depot}-bay")), OcppVersion.V16)
+                ring.note(f'[2,"{depot}-1","Heartbeat",{{}}]'.encode(), False)
                 of = {"tenant_id": "acme", "charger_id": f"{depot}-bay", "position": number}
                 connection.execute(
                     insert(FAULTS).values(**of, fault_id=depot, occurred_at=NOON, error_code="GroundFailure")
