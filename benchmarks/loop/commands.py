@@ -15,6 +15,7 @@ ELSEWHERE = {
     "audit verify": "reads the whole log in a process of its own",
     "backup": "copies files in a process of its own",
     "restore": "copies files where no service runs",
+    "finish-restore": "removes again what was erased, where no service runs",
     "doctor": "asks the service for its readiness and metrics, and reads files",
     "attempts follow": "asks as attempts list does, until it is interrupted",
 }
