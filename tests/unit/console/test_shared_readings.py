@@ -43,6 +43,16 @@ def test_reading_from_before_an_event_is_not_shown_after_it() -> None:
     run_in_virtual_time(story())
 
 
+def test_consoles_that_wait_with_different_events_share_the_next_reading() -> None:
+    async def story() -> None:
+        readings = Readings()
+        await readings.get(7)
+
+        assert await asyncio.gather(*(readings.get(8 + number) for number in range(20))) == [2] * 20
+
+    run_in_virtual_time(story())
+
+
 def test_readings_of_the_same_thing_are_a_second_apart() -> None:
     async def story() -> None:
         readings, began = Readings(), asyncio.get_running_loop().time()

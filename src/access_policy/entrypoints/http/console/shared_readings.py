@@ -20,6 +20,7 @@ KEPT_MAX: Final = 200
 class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     result: Any = None
+    wanted: int = -1  # the highest position that a console has asked for
     includes: int = -1
     at: float = float("-inf")
 
@@ -34,15 +35,16 @@ class SharedReadings:
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
+        kept.wanted = max(kept.wanted, seen)
         loop = asyncio.get_running_loop()
         async with kept.lock:
             if kept.includes >= seen and loop.time() - kept.at < KEPT_S:
                 return kept.result
             if (wait := kept.at + APART_S - loop.time()) > 0:
                 await asyncio.sleep(wait)
-            began = loop.time()
+            began, includes = loop.time(), kept.wanted  # all that wait are satisfied by this reading
             kept.result = await read()
-            kept.includes, kept.at = seen, began
+            kept.includes, kept.at = includes, began
             return kept.result
 
 
