@@ -17,7 +17,8 @@ from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.charger_condition.events import ChargerConnected
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.vehicle_registry.events import AccessClass
 from tests.support.attempts import TRY, allowed, denied, ended, faulted, recovered, started
 from tests.support.builders import (
     BAY,
@@ -166,6 +167,13 @@ async def test_a_cursor_that_is_not_ours_is_refused(views: SqlViews, cursor: str
         (AttemptFilter(depot_id="south"), ["try-2"]),
         (AttemptFilter(since=NOON + 2 * MINUTE), ["try-4", "try-3", "try-2"]),
         (AttemptFilter(until=NOON + 2 * MINUTE), ["try-1"]),
+        (AttemptFilter(access_class="agreement"), ["try-2"]),
+        (AttemptFilter(vehicle_ids=["van-9"]), ["try-2"]),
+        (AttemptFilter(pseudonyms=["p-of-3"]), ["try-3"]),
+        (AttemptFilter(vehicle_ids=["van-9"], pseudonyms=["p-of-3"]), ["try-3", "try-2"]),
+        (AttemptFilter(id_prefix="try-"), ["try-4", "try-3", "try-2", "try-1"]),
+        (AttemptFilter(id_prefix="try-2"), ["try-2"]),
+        (AttemptFilter(id_prefix="try%"), []),
         (AttemptFilter(decision="denied", since=NOON + 2 * MINUTE, until=NOON + 4 * MINUTE), ["try-3"]),
         (
             AttemptFilter(since=datetime(2026, 11, 18, 13, 2, tzinfo=timezone(timedelta(hours=1))), decision="allowed"),
@@ -178,8 +186,14 @@ async def test_attempts_are_found_by_what_they_are(
 ):
     await happened(
         a_try(1),
-        allowed(attempt_id=AttemptId("try-2"), depot_id=DepotId("south"), decided_for=NOON + 2 * MINUTE),
-        a_try(3, reason=Reason.VEHICLE_SUSPENDED, charger_id=ChargerId("bay-2")),
+        allowed(
+            attempt_id=AttemptId("try-2"),
+            depot_id=DepotId("south"),
+            decided_for=NOON + 2 * MINUTE,
+            access_class=AccessClass.AGREEMENT,
+            vehicle_id=VehicleId("van-9"),
+        ),
+        a_try(3, reason=Reason.VEHICLE_SUSPENDED, charger_id=ChargerId("bay-2"), identifier=ref(pseudonym="p-of-3")),
         started(attempt_id=AttemptId("try-4"), decision=SessionDecision.NONE, started_at=NOON + 4 * MINUTE),
     )
 

@@ -103,10 +103,15 @@ class SqlViews:
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         query = self._of(ACCESS_LOG, tenant_id)
-        for name in ("decision", "reason", "would_deny", "charger_id", "depot_id"):
+        for name in ("decision", "reason", "would_deny", "access_class", "charger_id", "depot_id"):
             value = getattr(wanted, name)
             if value is not None:
                 query = query.where(ACCESS_LOG.c[name] == value)
+        if wanted.vehicle_ids or wanted.pseudonyms:
+            of_vehicle = ACCESS_LOG.c.vehicle_id.in_(sorted(wanted.vehicle_ids))
+            query = query.where(or_(of_vehicle, ACCESS_LOG.c.identifier_pseudonym.in_(sorted(wanted.pseudonyms))))
+        if wanted.id_prefix is not None:
+            query = query.where(ACCESS_LOG.c.attempt_id.startswith(wanted.id_prefix, autoescape=True))
         return await self._newest(query, ACCESS_LOG, "occurred_at", wanted.since, wanted.until, cursor, limit)
 
     async def access_counts(

@@ -35,11 +35,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFilter:
-    """`[since, until)` on the time of the attempt; None leaves a condition out."""
+    """`[since, until)` on the time of the attempt; None leaves a condition out. `vehicle_ids` and `pseudonyms` are one
+    condition: attempts of one of these vehicles, or with one of these identifiers."""
 
     decision: str | None = None
     reason: str | None = None
     would_deny: str | None = None
+    access_class: str | None = None
+    vehicle_ids: Collection[str] = ()
+    pseudonyms: Collection[str] = ()
+    id_prefix: str | None = None
     charger_id: str | None = None
     depot_id: str | None = None
     since: datetime | None = None

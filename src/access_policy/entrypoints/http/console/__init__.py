@@ -6,7 +6,16 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from access_policy.entrypoints.http.console import assets, board, charger, home, signing_in
+from access_policy.entrypoints.http.console import (
+    assets,
+    attempt,
+    attempts,
+    board,
+    charger,
+    enrolling,
+    home,
+    signing_in,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     assets.router,
@@ -14,4 +23,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     board.router,
     charger.router,
+    attempts.router,
+    attempt.router,
+    enrolling.router,
 )

@@ -19,4 +19,7 @@ class Entry:
     roles: Collection[Role] = READERS
 
 
-ENTRIES: Final = (Entry("Board", "/console/board"),)
+ENTRIES: Final = (
+    Entry("Board", "/console/board"),
+    Entry("Attempts", "/console/attempts"),
+)

@@ -40,6 +40,8 @@ def environment() -> Environment:
         seconds=lambda number: times.length(timedelta(seconds=number)),
         mode=words.mode_in_words,
         reason=words.reason_in_words,
+        next_step=words.next_step_after,
+        energy=words.energy_in_words,
         sync=words.sync_in_words,
         cause=words.cause_in_words,
         plural=words.plural,

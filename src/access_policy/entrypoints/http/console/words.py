@@ -30,6 +30,20 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.AGREEMENT_NOT_NOW: "Agreement does not cover this hour",
 }
 
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    Reason.IDENTIFIER_INVALID: "Ask the driver to present the card again, and check the charger's reader if it repeats.",
+    Reason.PIN_LOCKED_OUT: "The lock-out ends by itself; another identifier works meanwhile.",
+    Reason.UNKNOWN_IDENTIFIER: "Enrol it if you know the vehicle, or allow it for tonight.",
+    Reason.VEHICLE_SUSPENDED: "Reinstate the vehicle if it may charge again.",
+    Reason.IDENTIFIER_IN_USE: "End the other charge first, or find out which of the two vehicles is the real one.",
+    Reason.VEHICLE_NOT_VALID: "Correct the vehicle's validity, or allow it for tonight.",
+    Reason.AGREEMENT_NOT_STARTED: "Amend the agreement, or allow the vehicle for tonight.",
+    Reason.AGREEMENT_ENDED: "Renew the agreement, or allow the vehicle for tonight.",
+    Reason.AGREEMENT_NOT_HERE: "Send the vehicle to a charger of its agreement, or allow it for tonight.",
+    Reason.AGREEMENT_NOT_NOW: "Amend the hours of the agreement, or allow the vehicle for tonight.",
+}
+"""What an operator can do about a refusal."""
+
 SYNCS: Final[Mapping[str, str]] = {
     Sync.IN_SYNC: "In expected mode",
     Sync.PENDING: "Switching",
@@ -53,6 +67,15 @@ def mode_in_words(mode: str | None) -> str:
 def reason_in_words(reason: str | None) -> str:
     """A code without words of its own, such as one of a newer process, as it is."""
     return "" if reason is None else REASONS.get(reason, reason.replace("_", " "))
+
+
+def next_step_after(reason: str | None) -> str:
+    return "" if reason is None else NEXT_STEPS.get(reason, "")
+
+
+def energy_in_words(watt_hours: int) -> str:
+    """`42.5 kWh`."""
+    return f"{watt_hours / 1000:,.1f} kWh"
 
 
 def sync_in_words(sync: str) -> str:

@@ -14,10 +14,11 @@ from access_policy.application.audit.readings import Readings
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Identity, Role
-from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault, refs_of
 from access_policy.application.ports.views import Row, Views
 from access_policy.domain.audit.readings import ShownIn
-from access_policy.domain.identifiers import ASSURANCE, Assurance, Identifier, IdentifierKind
+from access_policy.domain.errors import Refused
+from access_policy.domain.identifiers import ASSURANCE, Assurance, Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import AgreementId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.entrypoints.http.calls import Call
@@ -147,6 +148,16 @@ class VehicleReader:
             return None
         holder = self.view.registry(tenant_id).holder_of(self.pseudonyms.ref(tenant_id, twin))
         return None if holder is None else holder.vehicle_id
+
+    def spellings(self, tenant_id: TenantId, text: str) -> set[str]:
+        """The pseudonyms of all identifiers that the text may be a spelling of."""
+        found: set[str] = set()
+        for kind in IdentifierKind:
+            try:
+                found.update(ref.pseudonym for ref in refs_of(self.pseudonyms, tenant_id, identifier(kind, text)))
+            except Refused:
+                continue
+        return found
 
     async def _values(self, caller: Identity, row: Row) -> dict[str, str | None]:
         """The values of the vehicle's identifiers by pseudonym, if the caller may see them. A PIN's value is not stored."""

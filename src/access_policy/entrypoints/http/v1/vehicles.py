@@ -11,7 +11,6 @@ from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
-from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind
@@ -99,7 +98,6 @@ async def list_vehicles(
     call: CommandCall,
     views: Views,
     vehicles: Vehicles,
-    pseudonyms: Annotated[Pseudonyms, provided(lambda c: c.stores.pseudonyms)],
     identifier: Annotated[str | None, Query(max_length=300, description="Any spelling of an identifier")] = None,
     name: Annotated[str | None, Query(max_length=200, description="Part of the name")] = None,
     access_class: Annotated[str | None, Query(pattern="^(own|agreement)$")] = None,
@@ -109,7 +107,7 @@ async def list_vehicles(
 ) -> VehiclesFound:
     found = await views.vehicles(
         caller.tenant_id,
-        pseudonyms=None if identifier is None else _spellings(pseudonyms, caller.tenant_id, identifier),
+        pseudonyms=None if identifier is None else vehicles.spellings(caller.tenant_id, identifier),
         name=name,
         access_class=access_class,
         agreement_id=agreement_id,
@@ -192,14 +190,3 @@ def _notes(vehicles: VehicleReader, tenant_id: TenantId, vehicle_id: VehicleId, 
             message = f"Vehicle {holder} has this UID with its bytes in the other order; is it the same card, read differently?"
             notes.append(Note(pointer=f"/identifiers/{index}/value", message=message))
     return notes
-
-
-def _spellings(pseudonyms: Pseudonyms, tenant_id: TenantId, text: str) -> set[str]:
-    """The pseudonyms of all identifiers that the text may be a spelling of."""
-    found: set[str] = set()
-    for kind in IdentifierKind:
-        try:
-            found.update(ref.pseudonym for ref in refs_of(pseudonyms, tenant_id, read_identifier(kind, text)))
-        except Refused:
-            continue
-    return found
