@@ -15,6 +15,8 @@ from access_policy.entrypoints.http.console import (
     enrolling,
     home,
     signing_in,
+    vehicle,
+    vehicles,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -26,4 +28,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     attempts.router,
     attempt.router,
     enrolling.router,
+    vehicles.router,
+    vehicle.router,
 )

@@ -22,4 +22,5 @@ class Entry:
 ENTRIES: Final = (
     Entry("Board", "/console/board"),
     Entry("Attempts", "/console/attempts"),
+    Entry("Vehicles", "/console/vehicles"),
 )
