@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from access_policy.adapters.aws.address import AwsAddress
+from access_policy.process_roles import ProcessRole
 from access_policy.settings_console import ConsoleSettings
 from access_policy.settings_identity import IssuerUrl, Names, RoleMap
 from access_policy.settings_values import (
@@ -21,7 +22,6 @@ from access_policy.settings_values import (
     LogLevel,
     Networks,
     PeerUrls,
-    ProcessRole,
     ReadModelsLocation,
     RecordsLocation,
     Roles,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
 from access_policy.adapters.aws.address import AwsAddress
+from access_policy.process_roles import ProcessRole
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -19,13 +19,6 @@ DYNAMODB = "dynamodb"
 EVENTBRIDGE = "eventbridge"
 SQS = "sqs"
 IN_PROCESS = "memory://"
-
-
-class ProcessRole(StrEnum):
-    API = "api"
-    GATEWAY = "gateway"
-    PROJECTOR = "projector"
-    PUBLISHER = "publisher"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from access_policy.adapters.aws.address import AwsAddress
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import LogFormat, Settings
-from access_policy.settings_values import HostPort, ProcessRole
+from access_policy.settings_values import HostPort
 
 
 def test_settings_from_the_environment_are_typed_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,9 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.presence.other_gateways import TYPES as other_gateways_types  # noqa: N811
 from access_policy.application.presence.other_gateways import OtherGateways
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import HostPort, ProcessRole
+from access_policy.settings_values import HostPort
 
 
 def requires_passwords(listening: HostPort) -> bool:

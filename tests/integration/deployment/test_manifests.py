@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from access_policy import __version__
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))

@@ -8,65 +8,21 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import httpx
 import typer
-from typer.core import TyperGroup
 
 from access_policy import __version__
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.cli import (
-    access,
-    agreements,
-    api_keys,
-    audit,
-    backups,
-    charger_calls,
-    chargers,
-    databases,
-    depots,
-    doctor,
-    enrolment,
-    exceptions,
-    login_link,
-    overrides,
-    overview,
-    profiles,
-    registry,
-    rules,
-    running,
-    schedules,
-    tenant_data,
-    tenants,
-    vehicles,
-    watch,
-    webhooks,
-    what_if,
-)
+from access_policy.entrypoints.cli.lazy_commands import Root
 from access_policy.entrypoints.cli.session import Session
 
-_ANYWHERE = ("--json",)  # people write it at the end, scripts at the beginning
-
-
-class _Root(TyperGroup):
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        options = args[: args.index("--")] if "--" in args else args
-        hoisted = [each for each in options if each in _ANYWHERE]
-        kept = [each for each in options if each not in _ANYWHERE]
-        return super().parse_args(ctx, [*hoisted, *kept, *args[len(options) :]])
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (KeyboardInterrupt, typer.Abort):  # click raises Abort at a prompt
-            raise typer.Exit(130) from None
-
-
 app = typer.Typer(
-    cls=_Root,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
 )
 
@@ -131,35 +87,9 @@ def connect(
         as_json=as_json,
         role=role,
         ca=ca,
-        transport=ctx.obj if isinstance(ctx.obj, httpx.BaseTransport) else None,
+        transport=ctx.obj,
     )
     ctx.call_on_close(session.close)
     if time_zone is not None:
         session.zone()  # end now if the name is unknown
     ctx.obj = session
-
-
-chargers.app.registered_commands += charger_calls.app.registered_commands
-for module in (running, login_link, databases, backups, doctor, overview, watch, access, what_if, overrides):
-    app.registered_commands += module.app.registered_commands
-app.add_typer(tenants.app, name="tenants", help="The tenants of the installation")
-app.add_typer(tenant_data.app, name="tenant", help="Everything of one tenant, on the machine of the service")
-app.add_typer(depots.app, name="depots", help="Sites with a time zone, and their holiday calendars")
-app.add_typer(depots.calendars, name="calendars", help="Holiday calendars that the chargers of a depot share")
-app.add_typer(chargers.app, name="chargers", help="Chargers and their status")
-app.add_typer(profiles.app, name="profile", help="Your own capability profiles, which describe charger models")
-app.add_typer(api_keys.app, name="api-keys", help="Keys for machines that call the API")
-app.add_typer(rules.app, name="rules", help="Recurring windows with a mode")
-app.add_typer(schedules.app, name="schedules", help="Schedules that many chargers of a depot follow")
-app.add_typer(exceptions.app, name="exceptions", help="Whole days with another mode")
-app.add_typer(agreements.app, name="agreements", help="Other fleets' contracts with the depot owner")
-app.add_typer(vehicles.app, name="vehicles", help="The vehicle registry")
-app.add_typer(registry.app, name="registry", help="Import and export the registry as CSV")
-app.add_typer(enrolment.denied, name="denied", help="Denied identifiers that no vehicle has")
-app.add_typer(
-    enrolment.app, name="enrolment", help="Enrolment sessions: offer the next unknown identifier at a charger"
-)
-app.add_typer(access.sessions, name="sessions", help="Charging sessions")
-app.add_typer(access.attempts, name="attempts", help="Access attempts, their decisions and sessions")
-app.add_typer(audit.app, name="audit", help="Who changed and read what, and the chain that proves it")
-app.add_typer(webhooks.app, name="webhooks", help="URLs to which events are delivered, signed")

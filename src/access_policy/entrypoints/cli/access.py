@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from access_policy.entrypoints.cli.completion import Charger, Depot
@@ -149,6 +148,8 @@ def list_allowances(ctx: typer.Context, depot_id: Depot) -> None:
 @attempts.command("follow")
 def follow_attempts(ctx: typer.Context, charger: ChargerOption = None, depot: DepotOption = None) -> None:
     """Print new attempts until Ctrl-C."""
+    import msgspec
+
     session = session_of(ctx)
     for row in _new_attempts(session, charger, depot):
         if session.as_json:

@@ -10,7 +10,7 @@ import typer
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.printing import columns, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.running import span_of
+from access_policy.entrypoints.durations import span_of
 
 app = typer.Typer(no_args_is_help=True)
 

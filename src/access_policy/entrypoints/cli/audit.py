@@ -11,12 +11,12 @@ import typer
 
 from access_policy.application.changes_in_words import change_in_words
 from access_policy.entrypoints.cli.history import Since, Until, period, print_newest
+from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
 from access_policy.entrypoints.cli.printing import Column, Row, field, session_of, shown
-from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
-from access_policy.settings import Settings
 
 if TYPE_CHECKING:
     from access_policy.application.audit.findings import Verification
+    from access_policy.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 

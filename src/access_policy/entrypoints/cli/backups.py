@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from access_policy import __version__
-from access_policy.adapters.local_files.installation_files import InstallationFiles
-from access_policy.adapters.local_files.manifests import BackupUnusable, Manifest, Progress, read_manifest
-from access_policy.application.context import new_id
-from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
-from access_policy.settings import Settings
+from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
+
+if TYPE_CHECKING:
+    from access_policy.adapters.local_files.installation_files import InstallationFiles
+    from access_policy.adapters.local_files.manifests import Manifest, Progress
+    from access_policy.settings import Settings
 
 app = typer.Typer()
 
@@ -35,6 +36,7 @@ def backup(directory: Backup, data: Data = None) -> None:
     """
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.local_files.backups import write_backup
+    from access_policy.adapters.local_files.manifests import BackupUnusable
 
     settings = settings_of(data=data)
     try:
@@ -57,9 +59,11 @@ def restore(directory: Backup, data: Data = None, erasures: Lists = None) -> Non
     backups beside this one and in data directories beside the new one. Name further lists with --erasures.
     """
     from access_policy.adapters.clock import SystemClock
+    from access_policy.adapters.local_files.manifests import BackupUnusable, read_manifest
     from access_policy.adapters.local_files.restore_markers import RestoreMarker, complete, lists_for
     from access_policy.adapters.local_files.restoring import restore_backup
     from access_policy.adapters.sql.migrations import Part, revisions
+    from access_policy.application.context import new_id
     from access_policy.entrypoints.processes.safety import NotAllowed, refuse_served
 
     settings = settings_of(data=data)
@@ -106,6 +110,8 @@ def _finish(settings: Settings) -> None:
 
 
 def _files_of(settings: Settings) -> InstallationFiles:
+    from access_policy.adapters.local_files.installation_files import InstallationFiles
+
     log, read_models = settings.store_location, settings.read_models_location
     return InstallationFiles(
         settings.data,

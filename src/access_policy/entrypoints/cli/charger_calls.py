@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from access_policy.application.charger_calls import operations
@@ -79,6 +78,8 @@ def call(
 ) -> None:
     """Send a charger any call of its OCPP version, and print its answer. Most calls need the role admin."""
     session = session_of(ctx)
+    import msgspec
+
     try:
         decoded = msgspec.json.decode(payload)
     except msgspec.DecodeError as error:
@@ -132,6 +133,8 @@ def frames(ctx: typer.Context, charger_id: Charger) -> None:
 def _payload(row: Any) -> str:
     if (error := row["error"]) is not None:
         return f"{error['code']}: {error['description']}"
+    import msgspec
+
     return "" if row["payload"] is None else msgspec.json.encode(row["payload"]).decode()
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.session import Session
@@ -40,7 +38,7 @@ def _session(ctx: typer.Context) -> Session | None:
     given = ctx.find_root().params
     if given["token"] is None and (given["tenant"] is None or not (Path(given["data"]) / "keys").is_dir()):
         return None
-    session = Session(
+    return Session(
         url=given["url"],
         token=given["token"],
         tenant=given["tenant"],
@@ -49,9 +47,8 @@ def _session(ctx: typer.Context) -> Session | None:
         as_json=False,
         role=Role.VIEWER,
         timeout_s=TIMEOUT_S,
+        silent=True,
     )
-    session.err = Console(file=StringIO())
-    return session
 
 
 chargers = _offers("/v1/chargers", "charger_id")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from access_policy.adapters.aws.address import AwsAddress
-from access_policy.application.projections import PROJECTIONS
-from access_policy.entrypoints.cli.running import Data, refuse, run, settings_of
-from access_policy.settings import Settings
+from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
+
+if TYPE_CHECKING:
+    from access_policy.settings import Settings
 
 app = typer.Typer()
 
@@ -31,6 +31,8 @@ def rebuild_read_models(
     parked: Annotated[bool, typer.Option("--parked", help="Only read models that could not apply an event")] = False,
 ) -> None:
     """Rebuild read models from the event log beside the ones in use, then swap them. The service may keep running."""
+    from access_policy.application.projections import PROJECTIONS
+
     names = [projection.name for projection in PROJECTIONS]
     if unknown := set(only or []) - set(names):
         refuse(ValueError(f"unknown projection {min(unknown)!r}; choose from {', '.join(names)}"))
@@ -44,6 +46,7 @@ def list_parked(data: Data = None) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    from access_policy.adapters.aws.address import AwsAddress
     from access_policy.adapters.event_stores.dynamodb.table import make_table
     from access_policy.adapters.read_models.runner import prepare
     from access_policy.adapters.sql.databases import database_at

@@ -9,10 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import ValidationError
 
-from access_policy.entrypoints.cli.running import Data
-from access_policy.settings import Settings
+from access_policy.entrypoints.cli.installation import Data
 
 if TYPE_CHECKING:
     from access_policy.entrypoints.doctor.findings import Finding
@@ -40,8 +38,11 @@ def doctor(ctx: typer.Context, data: Data = None) -> None:
 
 
 def _findings(ctx: typer.Context, flags: dict[str, object]) -> Iterator[Finding]:
+    from pydantic import ValidationError
+
     from access_policy.entrypoints.doctor.examination import examine, misspelt
     from access_policy.entrypoints.doctor.findings import act
+    from access_policy.settings import Settings
 
     yield from misspelt(os.environ, _variables_of_the_command_line(ctx))
     try:

@@ -10,7 +10,7 @@ from access_policy.application.ports.identity import NO_TENANT, Identity, Role
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ActorId, checked_id
 from access_policy.domain.tenants.tenant import checked_tenant_id
-from access_policy.entrypoints.cli.running import Data, Http, refuse, run, settings_of
+from access_policy.entrypoints.cli.installation import Data, Http, refuse, run, settings_of
 
 app = typer.Typer()
 

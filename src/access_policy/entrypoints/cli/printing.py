@@ -6,16 +6,16 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from access_policy.entrypoints.cli.quoting import printable
 from access_policy.entrypoints.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], Any]]
@@ -48,6 +48,8 @@ def session_of(ctx: typer.Context) -> Session:
 def document(session: Session, answer: Any) -> bool:
     """Print the answer if `--json` was given. Return True if so; the caller then prints nothing else."""
     if session.as_json:
+        import msgspec
+
         typer.echo(msgspec.json.format(msgspec.json.encode(answer)))  # bytes: JSON is UTF-8, whatever the terminal is
     return session.as_json
 
@@ -74,6 +76,8 @@ def table(
         for line in (names, *cells):
             sys.stdout.write("\t".join(map(shown, line)) + "\n")
         return
+    from rich.table import Table
+
     grid = Table(box=None, pad_edge=False, header_style="bold")
     shown_columns = [place for place in range(len(names)) if any(shown(line[place]) for line in cells)]
     for place in shown_columns:
@@ -109,6 +113,8 @@ def detail(session: Session, answer: Row, names: Sequence[str] | None = None) ->
     """Print one object, a line per field, without empty fields."""
     if document(session, answer):
         return
+    from rich.text import Text
+
     answer = in_local_times(session, answer)
     fields = {name: answer[name] for name in names or answer if answer.get(name) not in (None, [], {}, "")}
     width = max((len(name) for name in fields), default=0)
@@ -129,6 +135,8 @@ def done(session: Session, answer: Any, sentence: str) -> None:
 
 
 def styled(value: Any) -> Text:
+    from rich.text import Text
+
     text = shown(value)
     return Text(text, style=_STYLES.get(text, ""))
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.chargers import app as chargers
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 
 app = typer.Typer(no_args_is_help=True)
+chargers = typer.Typer()
 
 
 @app.command("show")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from access_policy.application.changes_in_words import change_in_words
 from access_policy.entrypoints.cli.printing import Column, document, done, field, session_of, shown, table
@@ -108,6 +107,8 @@ def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int 
     if confirm_removals is not None:
         body["confirm_removals"] = confirm_removals
     answer = session.command("POST", f"{path}/apply", body)
+    from rich.progress import Progress
+
     with Progress(
         console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
     ) as progress:

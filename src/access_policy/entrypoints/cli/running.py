@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
 from access_policy.application.ports.identity import NO_TENANT, Identity, Role
-from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ActorId, TenantId
-from access_policy.entrypoints.http.fields import duration
-from access_policy.entrypoints.processes import loops
-from access_policy.entrypoints.processes.failures import CannotRun, explained
-from access_policy.entrypoints.processes.listening import must_be_free
-from access_policy.entrypoints.processes.logs import configure_logs
-from access_policy.entrypoints.processes.safety import check_issuer, refuse_unsafe
-from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
+from access_policy.entrypoints.cli.installation import Data, Http, Ocpp, refuse, run, settings_of
+from access_policy.entrypoints.durations import span_of
+from access_policy.process_roles import ProcessRole
 
-log = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
+if TYPE_CHECKING:
+    from access_policy.settings import Settings
 
 app = typer.Typer()
-
-Data = Annotated[Path | None, typer.Option(help="Directory of the SQLite files and keys [default: ./data]")]
-Http = Annotated[str | None, typer.Option(help="Where the HTTP API listens [default: 127.0.0.1:8000]")]
-Ocpp = Annotated[str | None, typer.Option(help="Where chargers connect [default: 127.0.0.1:9000]")]
 
 
 @app.command()
@@ -51,6 +36,10 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C: a gateway for the chargers and an office for the rest, or with --role a part."""
+    from rich.console import Console
+
+    from access_policy.entrypoints.processes.logs import configure_logs
+
     roles = ",".join(role) if role else None
     flags = {"data": data, "http": http, "ocpp": ocpp, "roles": roles, "instance": instance}
     settings = settings_of(**flags)
@@ -85,6 +74,7 @@ def token(
     """Print a bearer token signed with the embedded key of the data directory, and nothing else."""
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
+    from access_policy.domain.errors import Refused
 
     settings = settings_of(data=data)
     _require_embedded_key(settings)
@@ -103,26 +93,15 @@ def demo_once(
 ) -> None:
     """Run the demo for about a minute, check what it should show, and exit with 0 or 1."""
     _require_demo_extra()
+    from rich.console import Console
+
     from access_policy.entrypoints.demo.run import demo_once as run_once
+    from access_policy.entrypoints.processes.logs import configure_logs
 
     settings = settings_of(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0")
     configure_logs(settings, process="demo", quiet=True)
     if not run(run_once(settings, Console(), keep=data is not None)):
         raise typer.Exit(1)
-
-
-def signed_token(data: Path, tenant: str, role: Role) -> str:
-    """A token for some minutes, for who can read the installation's keys. Ends the command where there is none."""
-    from access_policy.adapters.clock import SystemClock
-    from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
-
-    if not (data / "keys").is_dir():
-        refuse(ValueError(f"there are no keys in {data / 'keys'}; name the service's directory with --keys-of"))
-    try:
-        tokens = open_embedded_tokens(data / "keys", SystemClock())
-        return tokens.issue(tenant, role, subject="cli", ttl=timedelta(minutes=10))
-    except (ValueError, Refused, KeyFileUnsafe, OSError) as error:
-        refuse(error)
 
 
 def _require_embedded_key(settings: Settings) -> None:
@@ -142,6 +121,7 @@ def _require_demo_extra() -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    from access_policy.entrypoints.processes.safety import check_issuer, refuse_unsafe
     from access_policy.entrypoints.processes.service import Service
 
     refuse_unsafe(settings)
@@ -150,6 +130,11 @@ async def _serve(settings: Settings) -> None:
 
 
 def _supervise(settings: Settings, flags: Mapping[str, object]) -> None:
+    import asyncio
+
+    from access_policy.entrypoints.processes.failures import CannotRun, explained
+    from access_policy.entrypoints.processes.listening import must_be_free
+    from access_policy.entrypoints.processes.safety import check_issuer, refuse_unsafe
     from access_policy.entrypoints.processes.supervisor import Supervisor, environment_of
 
     try:
@@ -196,6 +181,7 @@ async def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
 
 async def _say_link(settings: Settings, port: int) -> None:
     """The service goes on without a link; `login-link` prints another."""
+    from access_policy.entrypoints.processes.failures import CannotRun, explained
     from access_policy.entrypoints.processes.one_time_links import one_time_link, qr_code
 
     admin = Identity(tenant_id=TenantId(settings.console_tenant), role=Role.ADMIN, subject=ActorId("operator"))
@@ -203,40 +189,6 @@ async def _say_link(settings: Settings, port: int) -> None:
         with explained():
             url = await one_time_link(settings, admin, port)
     except CannotRun as trouble:
-        log.warning("there is no one-time link to the console: %s", trouble)
+        logging.getLogger(__name__).warning("there is no one-time link to the console: %s", trouble)
         return
     print(f"Console   {url}   (once, within ten minutes)\n{qr_code(url)}", flush=True)
-
-
-def settings_of(**flags: object) -> Settings:
-    try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        typer.echo(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", err=True)
-        raise typer.Exit(2) from error
-
-
-def span_of(text: str) -> timedelta:
-    """`90s`, `30m`, `1h`, `7d` or an ISO 8601 duration. Raises `ValueError`."""
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}.get(text[-1:].lower())
-    if unit is not None and text[:-1].isdigit():
-        return timedelta(**{unit: int(text[:-1])})
-    span = duration(text)
-    if span is None:
-        raise ValueError(f"{text!r} is not a duration; write 1h, 30m or 7d")
-    return span
-
-
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Print an error that the operator can mend as one line; let any other error show its traceback, since it is a bug."""
-    try:
-        with explained():
-            return loops.run(work)
-    except CannotRun as failure:
-        refuse(failure)
-
-
-def refuse(error: Exception) -> NoReturn:
-    typer.echo(f"access-policy: {error}", err=True)
-    raise typer.Exit(1) from error

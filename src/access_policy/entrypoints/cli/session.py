@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -10,24 +9,29 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
-import httpx
-import msgspec
 import typer
-from rich.console import Console
 
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.instants import is_far_future
+from access_policy.entrypoints.cli.installation import signed_token
 from access_policy.entrypoints.cli.quoting import printable, segment
-from access_policy.entrypoints.cli.running import signed_token, span_of
 from access_policy.entrypoints.cli.unknown_tenants import unknown_tenant
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
+from access_policy.entrypoints.durations import span_of
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+    from rich.console import Console
 
 TIMEOUT_S = 60.0
 PAGE = 200
 TENANTS = "/v1/tenants"
+FORBIDDEN = 403
 
 Document = Any
 
@@ -44,11 +48,22 @@ class Session:
     ca: Path | None = None
     transport: httpx.BaseTransport | None = None
     timeout_s: float = TIMEOUT_S
+    silent: bool = False
 
     def __post_init__(self) -> None:
-        self.out = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
         self.signed = self.has_more = False
+
+    @cached_property
+    def out(self) -> Console:
+        from rich.console import Console
+
+        return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+    @cached_property
+    def err(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=True, soft_wrap=True, highlight=False, quiet=self.silent)
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -57,6 +72,8 @@ class Session:
 
     def ready(self) -> Document:
         """Return the response of `/readyz`, even if the service is not ready."""
+        import httpx
+
         response = self._send("GET", "/readyz", None, None, self._headers({}), {})
         if response.status_code != httpx.codes.SERVICE_UNAVAILABLE and not response.is_success:
             self._end_with_problem(response)
@@ -72,6 +89,8 @@ class Session:
 
     def get_if_there(self, path: str) -> Document | None:
         """Return the document; None if it does not exist. Any other refusal ends the command."""
+        import httpx
+
         response = self._send("GET", path, None, None, self._headers({}), {})
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -124,6 +143,8 @@ class Session:
         headers: Mapping[str, str],
         query: Mapping[str, Any],
     ) -> httpx.Response:
+        import httpx
+
         parameters = {name: str(value) for name, value in query.items() if value is not None}
         url = self.url.rstrip("/") + path
         try:
@@ -137,6 +158,8 @@ class Session:
 
     def lines(self, path: str, **query: Any) -> Iterator[str]:
         """Yield the lines of a response without end, as they arrive. A connection that breaks ends them."""
+        import httpx
+
         parameters: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
         url, headers = self.url.rstrip("/") + path, self._headers({})
         try:
@@ -152,10 +175,16 @@ class Session:
 
     @cached_property
     def _client(self) -> httpx.Client:
+        import httpx
+
         verify = True if self.ca is None else self._trusting(self.ca)
         return httpx.Client(transport=self.transport, timeout=self.timeout_s, trust_env=False, verify=verify)
 
     def _trusting(self, ca: Path) -> ssl.SSLContext:
+        import ssl
+
+        import httpx
+
         context = httpx.create_ssl_context(trust_env=False)
         try:
             context.load_verify_locations(ca)
@@ -228,6 +257,8 @@ class Session:
 
     def _end_with_problem(self, response: httpx.Response) -> NoReturn:
         """End the command with the response's problem document."""
+        import msgspec
+
         try:
             problem = msgspec.json.decode(response.content, type=dict[str, Any])
         except msgspec.DecodeError:
@@ -241,7 +272,7 @@ class Session:
         detail = str(problem.get("detail") or problem.get("title"))
         more = [": ".join(filter(None, (each["pointer"], each["message"]))) for each in problem.get("errors", [])]
         lines = [detail, *(each for each in more if detail not in each)][:20]
-        if response.status_code == httpx.codes.FORBIDDEN and self.signed:
+        if response.status_code == FORBIDDEN and self.signed:
             lines.append(f"the token has the role {self.role}; choose another with --role")
         self.refuse("\n  ".join(map(printable, lines)))
 

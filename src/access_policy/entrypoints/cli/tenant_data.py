@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from access_policy.domain.ids import ActorId, TenantId
-from access_policy.entrypoints.cli.running import Data, run, settings_of
+from access_policy.entrypoints.cli.installation import Data, run, settings_of
 
 app = typer.Typer(no_args_is_help=True)
 

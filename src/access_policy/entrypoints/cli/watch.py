@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 
 from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier
@@ -55,6 +54,8 @@ def _messages(
     session: Session, place: _Place, charger: str | None, depot: str | None, events: list[str], *, follow: bool
 ) -> Iterator[tuple[str, Any]]:
     """Name and data of each message, until the connection ends."""
+    import msgspec
+
     query = {
         "charger_id": charger,
         "depot_id": depot,
@@ -75,6 +76,8 @@ def _messages(
 
 
 def _print(session: Session, name: str, data: Any, last_id: str | None) -> None:
+    import msgspec
+
     if session.as_json:
         line = msgspec.json.encode({"id": last_id, "event": name, "data": data})
         sys.stdout.write(line.decode() + "\n")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from access_policy.entrypoints.cli.history import identifier, next_second, text_of
@@ -59,6 +58,8 @@ def what_if(
 def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
+    import msgspec
+
     try:
         return msgspec.json.decode(file.read_bytes().removeprefix(codecs.BOM_UTF8), type=dict[str, Any])
     except (msgspec.DecodeError, OSError) as error:

@@ -16,8 +16,9 @@ from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.entrypoints.doctor.findings import Finding, act, ok, soon
 from access_policy.entrypoints.processes.listening import must_be_free
 from access_policy.entrypoints.processes.safety import NotAllowed, refuse_unsafe, serving_in
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import HostPort, ProcessRole
+from access_policy.settings_values import HostPort
 
 TIMEOUT_S: Final = 10.0
 LAG_S_MAX: Final = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -22,7 +22,6 @@ Version = Annotated[int, Field(ge=1, description="The version that If-Match is c
 
 TEXT_MAX = 500
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?")
 
 
 class RequestModel(BaseModel):
@@ -153,14 +152,3 @@ def _end_edge_text(value: str) -> str | None:
 
 EdgeText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_edge_text)]
 EndEdgeText = Annotated[str | None, StringConstraints(max_length=40), AfterValidator(_end_edge_text)]
-
-
-def duration(value: Any) -> timedelta | None:
-    """Read days, hours, minutes and seconds in ISO 8601, such as `PT2H` or `P1DT30M`. Raises `ValueError`."""
-    if value is None or isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        raise ValueError("must be an ISO 8601 duration such as PT2H or P1D")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -11,7 +11,7 @@ from access_policy.application.ports.views import Row
 from access_policy.container import Container
 from access_policy.domain.ids import ChargerKey
 from access_policy.entrypoints.http.v1.stream_messages import StreamMessages
-from access_policy.settings_values import ProcessRole
+from access_policy.process_roles import ProcessRole
 
 
 class ReadProgress:

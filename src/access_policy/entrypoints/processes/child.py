@@ -12,8 +12,8 @@ from access_policy.entrypoints.processes.control import Report, SupervisorChanne
 from access_policy.entrypoints.processes.failures import CannotRun, explained
 from access_policy.entrypoints.processes.logs import configure_logs
 from access_policy.entrypoints.processes.parts import Part, PartName, part_of
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 

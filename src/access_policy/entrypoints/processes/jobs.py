@@ -11,7 +11,7 @@ from typing import Any
 from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
-from access_policy.settings_values import ProcessRole
+from access_policy.process_roles import ProcessRole
 
 log = logging.getLogger(__name__)
 

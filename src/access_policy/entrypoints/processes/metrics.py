@@ -29,7 +29,7 @@ from access_policy.application.ports.webhooks import DeliveryState
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
 from access_policy.entrypoints.processes.loop_watch import LoopWatch
-from access_policy.settings_values import ProcessRole
+from access_policy.process_roles import ProcessRole
 
 log = logging.getLogger(__name__)
 

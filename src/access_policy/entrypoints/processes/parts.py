@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
 
 CHANNEL_FILE = "gateway.sock"
 

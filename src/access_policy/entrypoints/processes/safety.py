@@ -13,8 +13,8 @@ from access_policy.adapters.identity.issuer import Issuer, IssuerUnreachable, Is
 from access_policy.adapters.local_files.restore_markers import read_marker
 from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust, trusting
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 

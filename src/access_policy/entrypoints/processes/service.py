@@ -39,8 +39,8 @@ from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits,
 from access_policy.entrypoints.processes.readiness import Readiness
 from access_policy.entrypoints.processes.safety import alone_in, refuse_unsafe
 from access_policy.entrypoints.processes.startup import COLLECTED, StartUp, Step, spare_collections
+from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
-from access_policy.settings_values import ProcessRole
 
 log = logging.getLogger(__name__)
 

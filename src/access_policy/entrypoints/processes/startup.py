@@ -14,7 +14,7 @@ from dependency_injector import providers
 from access_policy.application.decision_view.reloading import reload
 from access_policy.container import Container
 from access_policy.entrypoints.processes.safety import opening_lock
-from access_policy.settings_values import ProcessRole
+from access_policy.process_roles import ProcessRole
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AttemptId, DepotId
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
+from access_policy.entrypoints.durations import duration
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, provided
@@ -24,7 +25,6 @@ from access_policy.entrypoints.http.fields import (
     ResponseModel,
     Text,
     UtcInstant,
-    duration,
 )
 from access_policy.entrypoints.http.responses import not_found
 

@@ -15,6 +15,7 @@ from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerId, OverrideId, TenantId
 from access_policy.domain.mode_schedule.timeline import Override
+from access_policy.entrypoints.durations import duration
 from access_policy.entrypoints.http.auth import OPERATORS, requires
 from access_policy.entrypoints.http.calls import ChangeCall
 from access_policy.entrypoints.http.dependencies import Handler, Policies, provided
@@ -25,7 +26,6 @@ from access_policy.entrypoints.http.fields import (
     Text,
     UtcInstant,
     Version,
-    duration,
 )
 
 router = APIRouter(tags=["schedule"])

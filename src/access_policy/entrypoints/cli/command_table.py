@@ -1,0 +1,87 @@
+"""All commands and groups of the first level, in the order of the help, with the module that holds each.
+
+The help and the completion of the first level are made from this table alone; the module is imported when its command is
+called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`group`: the module's Typer with the group's commands. None: the module has a command of the entry's own name."""
+
+    name: str
+    module: str
+    help: str
+    group: str | None = "app"
+    hidden: bool = False
+
+
+def _command(name: str, module: str, text: str, *, hidden: bool = False) -> Entry:
+    return Entry(name, module, text, group=None, hidden=hidden)
+
+
+SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
+    "Every day": (
+        _command("status", "overview", "Show whether the service is ready and the chargers are in their modes"),
+        _command("watch", "watch", "Show what happens, until Ctrl-C"),
+        _command("timeline", "timelines", "Draw the week of a charger or a depot"),
+        _command("override", "overrides", "Override the schedules of chargers for a limited time"),
+        _command("lift", "overrides", "End an override now"),
+        _command("overrides", "overrides", "List a charger's overrides"),
+        _command("decide", "access", "Decide whether an identifier may charge here, and explain"),
+        Entry("attempts", "access", "Access attempts, their decisions and sessions", "attempts"),
+        Entry("sessions", "access", "Charging sessions", "sessions"),
+        Entry("denied", "enrolment", "Denied identifiers that no vehicle has", "denied"),
+        Entry("enrolment", "enrolment", "Offer the next unknown identifier at a charger"),
+    ),
+    "Chargers and schedules": (
+        Entry("depots", "depots", "Sites with a time zone"),
+        Entry("chargers", "charger_group", "Chargers, their status, and calls to them"),
+        Entry("schedules", "schedules", "Schedules that many chargers of a depot follow"),
+        Entry("rules", "rules", "Recurring windows with a mode"),
+        Entry("exceptions", "exceptions", "Whole days with another mode"),
+        Entry("calendars", "depots", "Holiday calendars that the chargers of a depot share", "calendars"),
+        _command("profiles", "overview", "List the available capability profiles"),
+        Entry("profile", "profiles", "Your own capability profiles, which describe charger models"),
+    ),
+    "Vehicles": (
+        Entry("vehicles", "vehicles", "The vehicle registry"),
+        Entry("agreements", "agreements", "Other fleets' contracts with the depot owner"),
+        Entry("registry", "registry", "Import and export the registry as CSV"),
+    ),
+    "History and reports": (
+        _command("report", "overview", "Count attempts by day, charger, reason and so on"),
+        _command("mode-compliance", "overview", "Report how many mode transitions were on time"),
+        _command("mode-changes", "overview", "List mode switches"),
+        _command("faults", "overview", "List charger faults"),
+        _command("lockouts", "overview", "List lock-outs after too many wrong PINs"),
+        _command("what-if", "what_if", "Decide recorded attempts again under proposed changes"),
+        Entry("audit", "audit", "Who changed and read what, and the chain that proves it"),
+    ),
+    "Access to the service": (
+        Entry("api-keys", "api_keys", "Keys for machines that call the API"),
+        Entry("webhooks", "webhooks", "URLs to which events are delivered, signed"),
+        Entry("tenants", "tenants", "The tenants of the installation"),
+    ),
+    "On the machine of the service": (
+        _command("serve", "running", "Run the service until SIGTERM or Ctrl-C"),
+        _command("token", "running", "Print a bearer token"),
+        _command("login-link", "login_link", "Print a link that opens one session of the console"),
+        _command("doctor", "doctor", "Check the installation, and say what to do"),
+        _command("backup", "backups", "Back up the files and keys of the installation"),
+        _command("restore", "backups", "Restore a backup to an empty data directory"),
+        _command("finish-restore", "backups", "Finish a restore once every database is restored"),
+        _command("migrate", "databases", "Migrate the databases to this version"),
+        _command("rebuild-read-models", "databases", "Rebuild read models from the event log"),
+        _command("rebuild", "databases", "Rebuild read models from the event log", hidden=True),
+        _command("parked", "databases", "List events that a read model could not apply"),
+        Entry("tenant", "tenant_data", "Everything of one tenant, to export or erase"),
+        _command("demo-once", "running", "Run the demo for about a minute, and check it"),
+    ),
+}
+ENTRIES: Final = {entry.name: entry for entries in SECTIONS.values() for entry in entries}

@@ -1,0 +1,40 @@
+"""Values that typer need not convert: it would import pydantic to pass a text as a text, which takes longer than help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, get_args
+
+
+class PlainValue:
+    """Takes texts, flags and members of enumerations as they are; typer converts all others."""
+
+    def __init__(self, annotation: Any) -> None:
+        inner = get_args(annotation)
+        self._type = inner[0] if len(inner) == 1 else annotation
+
+    def coerce(self, value: Any, *, param: Any, ctx: Any) -> Any:
+        many = param.multiple or param.nargs == -1
+        if value is None:
+            return () if many else None
+        values = value if many and isinstance(value, (list, tuple)) else [value]
+        if (many and isinstance(value, str)) or not all(self._is_plain(each) for each in values):
+            from typer._coercion import build_runtime_param
+
+            return build_runtime_param(param.type_descriptor).coerce(value, param=param, ctx=ctx)
+        return list(values) if many else value
+
+    def _is_plain(self, value: Any) -> bool:
+        plain = self._type in (str, bool) or (isinstance(self._type, type) and issubclass(self._type, Enum))
+        return plain and isinstance(value, self._type)
+
+
+def take_as_they_are(params: Iterable[Any]) -> list[Any]:
+    """Make these parameters of a command take plain values without a conversion."""
+    found = list(params)
+    for param in found:
+        descriptor = getattr(param, "type_descriptor", None)
+        if descriptor is not None and descriptor.parameter_info.parser is None:
+            param._runtime_param = PlainValue(descriptor.annotation)
+    return found
