@@ -47,7 +47,7 @@ def completing(words: str) -> dict[str, str]:
         (("--version",), {}, "access-policy "),
         (("chargers", "-h"), {}, "retire"),
         (("serve", "-h"), {}, "--single-process"),
-        (("backup", "-h"), {}, "DIRECTORY"),
+        (("backup", "-h"), {}, "Back up the files"),
         ((), completing("access-policy ch"), "chargers"),
         ((), completing("access-policy chargers re"), "retire"),
         ((), completing("access-policy rules add --na"), "--name"),
