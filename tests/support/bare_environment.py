@@ -1,6 +1,8 @@
 """A virtual environment that contains the locked runtime packages and the wheels under test, and nothing else.
 
 The runtime packages are links to this environment's copies, so building it needs no network and takes seconds.
+
+`python -m tests.support.bare_environment DIRECTORY LOCK` links the packages of a lock file into an existing environment.
 """
 
 from __future__ import annotations
@@ -29,9 +31,19 @@ class BareEnvironment:
     def create(cls, directory: Path) -> BareEnvironment:
         venv.EnvBuilder(symlinks=True).create(directory)
         environment = cls(directory)
-        for package in _runtime_packages():
-            _link(package, environment.site_packages)
+        environment.link(RUNTIME_LOCK)
         return environment
+
+    def link(self, lock: Path) -> None:
+        """Link the locked packages and copy their programs."""
+        for package in _locked_packages(lock):
+            _link(package, self.site_packages)
+            for program in _programs(package):
+                copy = self.directory / "bin" / program.name
+                copy.write_text(
+                    f"#!{self.program('python')}\n" + program.read_text("utf-8").partition("\n")[2], "utf-8"
+                )
+                copy.chmod(0o755)
 
     @property
     def site_packages(self) -> Path:
@@ -84,13 +96,25 @@ def _checked(command: list[str], cwd: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _runtime_packages() -> Iterator[metadata.Distribution]:
-    """Yield the installed distributions of the runtime lock that apply to this interpreter."""
-    for line in RUNTIME_LOCK.read_text("utf-8").splitlines():
+def _locked_packages(lock: Path) -> Iterator[metadata.Distribution]:
+    """Yield the installed distributions of the lock file that apply to this interpreter."""
+    for line in lock.read_text("utf-8").splitlines():
         if line and not line.startswith((" ", "#")):
             requirement = Requirement(line.rstrip("\\ "))
             if requirement.marker is None or requirement.marker.evaluate():
                 yield metadata.distribution(requirement.name)
+
+
+def _programs(package: metadata.Distribution) -> Iterator[Path]:
+    """Yield the package's programs that Python runs."""
+    for file in package.files or ():
+        program = Path(str(package.locate_file(file))).resolve()
+        if (
+            program.parent.name == "bin"
+            and program.read_bytes().startswith(b"#!")
+            and b"python" in program.read_bytes()[:200]
+        ):
+            yield program
 
 
 def _link(package: metadata.Distribution, site_packages: Path) -> None:
@@ -111,3 +135,7 @@ def _of_one_package(file: PurePath, files: set[PurePath]) -> PurePath:
     return next(
         each for each in beginnings if each / "__init__.py" in files or each.suffix == ".dist-info" or each == file
     )
+
+
+if __name__ == "__main__":
+    BareEnvironment(Path(sys.argv[1])).link(Path(sys.argv[2]))
