@@ -22,6 +22,7 @@ from dockerfile_parse import DockerfileParser
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTAINERFILE = ROOT / "Containerfile"
+NOT_CLONED = ("node_modules", "vendor")  # made by builds: a fresh clone of the repository has none
 COMPILED = "/opt/access-policy/lib"
 LOCKED = re.compile(r"(/\S+)/bin/python -m pip install (?:--\S+ )*--require-hashes -r (\S+)")
 IMAGE_PATH = re.compile(r"(?<![\w.-])/(?=(?:opt|build|etc|var)/)")
@@ -96,13 +97,12 @@ def _copy(stage: Stage, stages: Mapping[str, Stage], words: Sequence[str]) -> No
     options = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--"))
     *sources, target = (word for word in words if not word.startswith("--"))
     origin = stages[options["from"]].directory if "from" in options else ROOT
+    left_out = shutil.ignore_patterns("__pycache__", *(() if "from" in options else NOT_CLONED))
     into = stage.place(target)
     for source in sources:
         found = origin / source.lstrip("/")
         if found.is_dir():
-            shutil.copytree(
-                found, into, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
-            )
+            shutil.copytree(found, into, symlinks=True, ignore=left_out, dirs_exist_ok=True)
             if "from" in options:
                 _relocate(origin, stage.directory, into)
         else:

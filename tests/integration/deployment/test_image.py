@@ -118,9 +118,10 @@ def test_user_and_volume_of_image_are_those_of_the_service(image: Stage) -> None
     assert image.place("/var/lib/access-policy").is_dir()
 
 
-def test_image_has_the_version_of_the_source_and_neither_tools_nor_sources(image: Stage) -> None:
+def test_image_has_the_version_of_the_source_and_the_assets_but_neither_tools_nor_sources(image: Stage) -> None:
     (site_packages,) = image.place("/opt/access-policy/lib").glob("python*/site-packages")
 
     assert (site_packages / f"access_policy-{__version__}.dist-info").is_dir()
+    assert (site_packages / "access_policy/entrypoints/http/console/assets/vendor/htmx.min.js").stat().st_size > 0
     assert not any((site_packages / name).exists() for name in ("pip", "pytest", "hatchling", "simulated_charger"))
     assert not image.place("/build").exists()
