@@ -12,8 +12,12 @@ from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_st
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.adapters.records.audit_chains import SqlAuditChains
 from access_policy.adapters.secrets.audit_seals import InstallationAuditSeals
+from access_policy.adapters.secrets.erasure_statements import ErasureStatements
+from access_policy.adapters.secrets.restore_statements import RestoreStatements
 from access_policy.application.audit.chaining import AuditChainer
+from access_policy.application.audit.erasures import ReadErasures
 from access_policy.application.audit.findings import Verification
+from access_policy.application.audit.restores import ReadRestores
 from access_policy.application.audit.verifying import AuditVerifier
 from access_policy.application.ports.audit_chains import ExportedHeads
 from tests.support.depot_in_memory import SettableClock
@@ -54,7 +58,14 @@ class AuditedLog:
 
     async def verify(self, exported: ExportedHeads | None = None) -> Verification:
         store, chains = self.open_store(), self.chains()
-        found = await AuditVerifier(store, chains, InstallationAuditSeals(TEST_KEY)).verify(exported)
+        verifier = AuditVerifier(
+            store,
+            chains,
+            InstallationAuditSeals(TEST_KEY),
+            ReadErasures(store, ErasureStatements(TEST_KEY).is_signed),
+            ReadRestores(store, RestoreStatements(TEST_KEY).is_signed),
+        )
+        found = await verifier.verify(exported)
         await store.close()
         await chains.close()
         return found

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from access_policy.container import Container
@@ -60,6 +63,30 @@ def test_audit_verify_edited_event_exits_1_and_names_it(tmp_path: Path) -> None:
     found = json.loads(scripts.stdout)
     assert [(each["kind"], each["first"]) for each in found["findings"]] == [("edited", 2)]
     assert found["holds"] is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = CAST(state AS TEXT)",
+        "state = CAST(x'ff' AS TEXT)",
+        "state = 7",
+        "topic = CAST(topic AS BLOB)",
+        "topic = CAST(x'ff' AS TEXT)",
+        "originator_version = -1",
+        "originator_version = 'two'",
+    ],
+)
+def test_audit_verify_value_of_another_type_in_sqlite_is_a_finding(tmp_path: Path, change: str) -> None:
+    events = filled(tmp_path)
+    command(tmp_path, "head")
+    with closing(sqlite3.connect(events)) as connection, connection:
+        connection.execute(f"UPDATE stored_events SET {change} WHERE rowid = 2")
+
+    answer = command(tmp_path, "verify", "--json")
+
+    assert answer.exit_code == 1
+    assert [(each["kind"], each["first"]) for each in json.loads(answer.stdout)["findings"]] == [("edited", 2)]
 
 
 def test_audit_verify_head_that_was_not_signed_here_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def log_rows(
 
 @runtime_checkable
 class ReadsDamagedRows(Protocol):
-    """A recorder whose usual reads wait for rows that its log promises, as rows may not be visible yet."""
+    """A recorder whose usual reads wait for rows that its log promises, as rows may not be visible yet, or fail for a row
+    that the service cannot have written."""
 
     def rows_as_stored(self, after: int, limit: int, up_to: int) -> Iterable[LogRow]:
         """As `ReadsRows.log_rows`, without missing rows; an undecodable row has any bytes that differ from its own."""

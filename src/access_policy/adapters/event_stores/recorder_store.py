@@ -35,6 +35,7 @@ from access_policy.domain.ids import ActorId
 
 TIMEOUT_S: Final = 5.0
 READERS: Final = 2  # threads
+DAMAGED_AT_ONCE: Final = 500  # events
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RECORDER_ERRORS: Final[tuple[type[Exception], ...]] = (
@@ -126,6 +127,15 @@ class RecorderEventStore:
         return await self._run(
             self._readers, lambda: [_stored_bytes(row) for row in rows_as_stored(self._recorder, after, limit, up_to)]
         )
+
+    async def read_damaged_of(self, types: Collection[str]) -> list[Recorded]:
+        names = frozenset(self._serde.stored_names(types))
+        found: list[Recorded] = []
+        after, last = 0, await self.last_position()
+        while batch := await self.read_damaged(after=after, limit=DAMAGED_AT_ONCE, up_to=last):
+            found += [self._recorded_or_unreadable(*each) for each in batch if each.name in names]
+            after = batch[-1].position
+        return found
 
     async def last_position(self) -> int:
         return await self._run(self._readers, self._last_position)

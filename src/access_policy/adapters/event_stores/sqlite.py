@@ -27,6 +27,11 @@ ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 3
 CHECKPOINT_IN_A_COMMIT_PAGES: Final = 50_000  # 200 MB of write-ahead log, which `Checkpoints` never lets it reach
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # share of the store's deadline, so that SQLite's lock error arrives first
 
+TYPES: Final = ("text", "integer", "text", "blob")  # of the columns; an edited row may have others
+SELECT_AS_STORED: Final = """
+SELECT rowid, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), CAST(state AS BLOB),
+    typeof(originator_id), typeof(originator_version), typeof(topic), typeof(state)
+FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"""
 SELECT_ROWS: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 
 
@@ -83,6 +88,11 @@ class ManyRowsAppends(SQLiteApplicationRecorder):
             cursor.row_factory = None  # plain tuples
             return cursor.execute(select, (*values, *names, limit)).fetchall()
 
+    def rows_as_stored(self, after: int, limit: int, up_to: int) -> list[LogRow]:
+        with self.datastore.get_connection(commit=False) as connection, connection.cursor() as cursor:
+            cursor.row_factory = None
+            return [_as_stored(*row) for row in cursor.execute(SELECT_AS_STORED, (after, up_to, limit))]
+
     def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         parts = (stored_events[at : at + ROWS_MAX] for at in range(0, len(stored_events), ROWS_MAX))
         return [position for part in parts for position in _insert_rows(c, part)]
@@ -95,6 +105,16 @@ def _insert_rows(cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> Sequenc
     cursor.execute(f"INSERT INTO stored_events VALUES {rows}", tuple(values))  # noqa: S608  placeholders alone
     last: int = cursor.lastrowid
     return range(last - len(events) + 1, last + 1)
+
+
+def _as_stored(
+    position: int, stream: bytes | None, version: object, name: bytes | None, state: bytes | None, *types: str
+) -> LogRow:
+    """SQLite keeps any type in any column: the types are among the bytes of a row that this service cannot have written."""
+    state = state or b""
+    if types != TYPES or not isinstance(version, int) or version < 0:
+        version, state = 0, f"{version} {types} ".encode() + state
+    return position, (stream or b"").decode(errors="replace"), version, (name or b"").decode(errors="replace"), state
 
 
 class DurableSqliteDatastore(SQLiteDatastore):

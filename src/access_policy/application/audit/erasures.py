@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.ports.raw_log import RawLog
 from access_policy.domain.charge_points.claims import ChargePointClaimed
 from access_policy.domain.ids import TenantId
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 
-BATCH: Final = 500  # events
 TYPES: Final = frozenset({TenantErasureBegun.TYPE, TenantErased.TYPE, ChargePointClaimed.TYPE})
 
 IsSigned = Callable[[TenantErased], bool]
@@ -37,12 +36,12 @@ async def no_erasures() -> ErasuresOnRecord:
 class ReadErasures:
     """`is_signed` tells whether the statement of a record is signed by this installation and says the same."""
 
-    store: EventStore
+    log: RawLog
     is_signed: IsSigned
 
     async def __call__(self) -> ErasuresOnRecord:
-        """Raises `StoreUnavailable`."""
-        recorded = await self._recorded()
+        """A record that is damaged does not count. Raises `StoreUnavailable`."""
+        recorded = await self.log.read_damaged_of(TYPES)
         begun = [each for each in recorded if isinstance(each.event, TenantErasureBegun)]
         signed = {
             _key(each.event) for each in recorded if isinstance(each.event, TenantErased) and self.is_signed(each.event)
@@ -54,14 +53,6 @@ class ReadErasures:
             unsigned={each.event.tenant_id: each.position for each in begun if _key(each.event) not in signed},
             claiming={each.event.tenant_id: each.position for each in reversed(claims)},
         )
-
-    async def _recorded(self) -> list[Recorded]:
-        found: list[Recorded] = []
-        after = 0
-        while batch := await self.store.read_log(after=after, limit=BATCH, types=TYPES):
-            found += batch
-            after = batch[-1].position
-        return found
 
 
 def _key(event: TenantErasureBegun | TenantErased) -> tuple[TenantId, str]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from access_policy.application.ports.audit_chains import ChainHead, ExportedHeads
-from access_policy.application.ports.event_store import EventStore
+from access_policy.application.ports.raw_log import RawLog
 from access_policy.domain.tenants.restoring import InstallationRestored
-
-RESTORES_MAX: Final = 100_000
 
 IsSigned = Callable[[InstallationRestored], bool]
 
@@ -23,13 +20,17 @@ async def no_restores() -> list[InstallationRestored]:
 class ReadRestores:
     """`is_signed` tells whether the statement of a record is signed by this installation and says the same."""
 
-    store: EventStore
+    log: RawLog
     is_signed: IsSigned
 
     async def __call__(self) -> list[InstallationRestored]:
-        """The signed records, in the order of the log. Raises `StoreUnavailable`."""
-        recorded = await self.store.read_log(after=0, limit=RESTORES_MAX, types={InstallationRestored.TYPE})
-        return [each.event for each in recorded if self.is_signed(each.event)]
+        """The signed records, in the order of the log; a damaged one does not count. Raises `StoreUnavailable`."""
+        recorded = await self.log.read_damaged_of({InstallationRestored.TYPE})
+        return [
+            each.event
+            for each in recorded
+            if isinstance(each.event, InstallationRestored) and self.is_signed(each.event)
+        ]
 
 
 def restore_behind(

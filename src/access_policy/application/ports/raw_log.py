@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
-from access_policy.application.ports.event_store import StreamId
+from access_policy.application.ports.event_store import Recorded, StreamId
 
 
 class StoredBytes(NamedTuple):
@@ -25,6 +26,11 @@ class RawLog(Protocol):
     async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:
         """As `read_raw`, of a log that may have been damaged: missing events stay out, where `read_raw` may wait for
         it. Raises `StoreUnavailable`."""
+        ...
+
+    async def read_damaged_of(self, types: Collection[str]) -> list[Recorded]:
+        """All events with these names, in order, of a log that may have been damaged: missing events stay out, and one
+        that cannot be decoded is `Unreadable`. Reads the whole log. Raises `StoreUnavailable`."""
         ...
 
     async def last_position(self) -> int:
