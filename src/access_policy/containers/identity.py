@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
 from access_policy.adapters.identity.api_keys import ApiKeyTokens, ApiKeyUses
 from access_policy.adapters.identity.bearer import AcceptedTokens, EmbeddedBearerTokens
 from access_policy.adapters.identity.issuer import Issuer
+from access_policy.adapters.identity.kept_keys import FILE, KeptKeys
 from access_policy.adapters.identity.key_cache import KeyCache
 from access_policy.adapters.identity.oidc import OidcRules, OidcTokens
 from access_policy.adapters.identity.request_limits import RequestLimits
@@ -50,7 +52,14 @@ class Identities(containers.DeclarativeContainer):
     records = providers.DependenciesContainer()
 
     issuer = providers.Singleton(Issuer, settings.provided.oidc_issuer, trust)
-    keys = providers.Singleton(KeyCache, issuer.provided.signing_keys, time.monotonic)
+    kept_keys = providers.Singleton(
+        KeptKeys,
+        providers.Callable(Path.joinpath, settings.provided.data, FILE),
+        settings.provided.oidc_issuer,
+        stores.installation.provided.keys.vault,
+        clock,
+    )
+    keys = providers.Singleton(KeyCache, issuer.provided.signing_keys, time.monotonic, kept_keys)
     rules = providers.Singleton(
         OidcRules,
         issuer=settings.provided.oidc_issuer,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 
 from access_policy.adapters.identity.bearer import AcceptedTokens
 from access_policy.adapters.identity.issuer import Issuer
+from access_policy.adapters.identity.kept_keys import FILE, KEPT_MAX, KeptKeys
 from access_policy.adapters.identity.key_cache import UNKNOWN_KID_S, KeyCache
 from access_policy.adapters.identity.oidc import OidcRules, OidcTokens
 from access_policy.application.ports.identity import Role
 from tests.support.depot_in_memory import SettableClock
 from tests.support.http_api import HttpApi, http_api
 from tests.support.issuer import MockIssuer, mock_issuer
+from tests.support.stores import TEST_KEY
 from tests.support.tokens import RULES
 
 COGNITO: dict[str, Any] = {
@@ -32,10 +35,10 @@ COGNITO: dict[str, Any] = {
 
 
 class Cognito:
-    """The API with the settings of a user pool. `seconds` is the clock of the key cache."""
+    """The API with the settings of a user pool. `seconds` is the clock of the key cache, `file` keeps the keys."""
 
-    def __init__(self, issuer: MockIssuer, api: HttpApi) -> None:
-        self.issuer, self.api, self.seconds = issuer, api, 0.0
+    def __init__(self, issuer: MockIssuer, api: HttpApi, file: Path) -> None:
+        self.issuer, self.api, self.file, self.seconds = issuer, api, file, 0.0
         rules = OidcRules(
             issuer=issuer.url,
             audiences=frozenset(),
@@ -46,9 +49,16 @@ class Cognito:
             role_map={"depot-admins": Role.ADMIN},
             clock_skew=RULES.clock_skew,
         )
-        self.keys = KeyCache(Issuer(issuer.url).signing_keys, lambda: self.seconds)
-        tokens = OidcTokens(rules, self.keys, SettableClock(datetime.now(UTC)))
-        api.replace_part("identity.accepted", AcceptedTokens([tokens]))
+        self.rules, self.clock = rules, SettableClock(datetime.now(UTC))
+        self.start()
+
+    def start(self, issuer_url: str = "", key: bytes = TEST_KEY) -> None:
+        """As a process that knows only its files. `issuer_url` and `key` are settings that have changed."""
+        url = issuer_url or self.issuer.url
+        kept = KeptKeys(self.file, url, key, self.clock)
+        self.keys = KeyCache(Issuer(url).signing_keys, lambda: self.seconds, kept)
+        tokens = OidcTokens(replace(self.rules, issuer=url), self.keys, self.clock)
+        self.api.replace_part("identity.accepted", AcceptedTokens([tokens]))
 
     async def status(self, token: str) -> int:
         answer = await self.api.client.get("/v1/depots", headers={"Authorization": f"Bearer {token}"})
@@ -58,7 +68,7 @@ class Cognito:
 @pytest.fixture
 async def cognito(tmp_path: Path) -> AsyncIterator[Cognito]:
     async with mock_issuer() as issuer, http_api(tmp_path) as api:
-        yield Cognito(issuer, api)
+        yield Cognito(issuer, api, tmp_path / FILE)
 
 
 async def test_access_token_of_cognito_is_accepted_and_its_id_token_is_not(cognito: Cognito) -> None:
@@ -108,3 +118,59 @@ async def test_issuer_that_is_down_from_the_start_is_503(cognito: Cognito) -> No
     await cognito.issuer.stop()
 
     assert await cognito.status(token) == 503
+
+
+async def test_restart_while_the_issuer_is_down_verifies_by_the_kept_keys_for_a_day(cognito: Cognito) -> None:
+    token = await cognito.issuer.token(COGNITO)
+    await cognito.keys.refresh()
+    await cognito.issuer.stop()
+    cognito.clock.forward(minutes=1)
+
+    cognito.start()
+
+    assert await cognito.status(token) == 200
+    assert await cognito.status(f"{token[:-4]}AAAA") == 401
+    statuses = []
+    for clocks in (timedelta(minutes=30), KEPT_MAX - timedelta(minutes=31)):
+        cognito.seconds += clocks.total_seconds()
+        cognito.clock.forward(seconds=clocks.total_seconds())
+        statuses.append(await cognito.status(token))
+    assert statuses == [200, 503]
+
+
+async def test_restart_with_kept_keys_that_are_too_old_or_changed_or_of_another_issuer_verifies_nothing(
+    cognito: Cognito,
+) -> None:
+    token = await cognito.issuer.token(COGNITO)
+    await cognito.keys.refresh()
+    await cognito.issuer.stop()
+    stored = cognito.file.read_bytes()
+
+    for day, settings, content in (
+        (1, {}, stored),
+        (0, {"issuer_url": f"{cognito.issuer.url}/other"}, stored),
+        (0, {"key": bytes(32)}, stored),
+        (0, {}, stored.replace(b"RS256", b"PS256")),
+        (0, {}, b"{"),
+    ):
+        cognito.file.write_bytes(content)
+        cognito.clock.forward(days=day)
+        cognito.start(**settings)
+        assert await cognito.status(token) == 503, (day, settings)
+        cognito.clock.forward(days=-day)
+    cognito.file.write_bytes(stored)
+    cognito.start()
+    assert await cognito.status(token) == 200
+
+
+async def test_kept_keys_follow_a_rotation(cognito: Cognito) -> None:
+    before = await cognito.issuer.token(COGNITO)
+    await cognito.keys.refresh()
+    await cognito.issuer.rotate("ES256")
+    after = await cognito.issuer.token(COGNITO)
+    await cognito.keys.refresh()
+    await cognito.issuer.stop()
+
+    cognito.start()
+
+    assert [await cognito.status(token) for token in (after, before)] == [200, 401]

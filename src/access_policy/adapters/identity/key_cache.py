@@ -1,4 +1,7 @@
-"""The issuer's signing keys in memory: refreshed beside the requests, and kept while the issuer is unreachable."""
+"""The issuer's signing keys in memory: refreshed beside the requests, and kept while the issuer is unreachable.
+
+At a start the keys that a file keeps serve until the issuer answers, but not longer than the file allows (ADR 0031).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from access_policy.adapters.identity.issuer import IssuerUnreachable, IssuerUnusable, SigningKey, SigningKeys
+from access_policy.adapters.identity.kept_keys import KeptKeys
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +28,16 @@ class KeyCache:
     """A refresh that fails leaves the keys in place; one that succeeds replaces all of them, so that a key that the issuer
     has withdrawn verifies nothing any more. `monotonic` returns seconds."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[SigningKeys]], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[SigningKeys]],
+        monotonic: Callable[[], float],
+        kept: KeptKeys | None = None,
+    ) -> None:
         self._fetch = fetch
         self._monotonic = monotonic
+        self._kept = kept
+        self._kept_until: float | None = None  # None: the keys are not those of the file
         self._keys: SigningKeys | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._begun_at: float | None = None
@@ -37,6 +48,8 @@ class KeyCache:
 
         Raises `NoKeysYet`.
         """
+        if self._kept_until is not None and self._monotonic() >= self._kept_until:
+            self._keys = self._kept_until = None
         found = None if self._keys is None else self._keys.get(kid)
         if found is not None:
             return found
@@ -65,13 +78,24 @@ class KeyCache:
 
     async def _replace_keys(self) -> None:
         try:
-            self._keys = await self._fetch()
+            self._keys, self._kept_until = await self._fetch(), None
         except (IssuerUnreachable, IssuerUnusable) as trouble:
             if str(trouble) != self._trouble:
                 log.warning("the issuer's keys are not refreshed: %s", trouble)
             self._trouble = str(trouble)
+            if self._keys is None and isinstance(trouble, IssuerUnreachable):
+                await self._take_kept()
         else:
             self._trouble = ""
+            if self._kept is not None:
+                await asyncio.to_thread(self._kept.put, self._keys)
+
+    async def _take_kept(self) -> None:
+        found = None if self._kept is None else await asyncio.to_thread(self._kept.find)
+        if found is not None:
+            self._keys, lasts = found
+            self._kept_until = self._monotonic() + lasts.total_seconds()
+            log.warning("tokens are verified by the keys kept in a file, for %s at most", lasts)
 
     def _refreshed(self, _: asyncio.Task[None]) -> None:
         self._refreshing = None
