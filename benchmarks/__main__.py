@@ -23,6 +23,7 @@ from benchmarks import (
     stream,
     switch,
     timeline,
+    traces,
 )
 from benchmarks.loop import report as loop_report
 
@@ -31,6 +32,7 @@ ALL = [
     "decisions",
     "authorize",
     "audit",
+    "traces",
     "idle",
     "registry",
     "import",
@@ -63,6 +65,8 @@ def main() -> None:
         _authorize(chosen.seconds)
     if "audit" in wanted:
         _audit(chosen.seconds)
+    if "traces" in wanted:
+        _traces(chosen.seconds)
     if "idle" in wanted:
         print(f"An idle charger costs {authorize.idle_kib():.1f} KiB\n")
     if "registry" in wanted:
@@ -111,6 +115,19 @@ def _audit(seconds: float) -> None:
         f"{found.chained:,} of {found.events:,} events chained at the end. Processor time: "
         f"{found.decision_cpu_us:.0f} us for a decision, and {found.chain_cpu_us:.0f} us in the other process to chain it\n"
     )
+
+
+def _traces(seconds: float) -> None:
+    print(
+        f"| decisions with {traces.IN_FLIGHT} in flight, traces to | a second | ratio | each round's | CPU us of each | ratio |"
+    )
+    print("|---|---:|---:|---|---:|---:|")
+    for each in traces.measure(seconds):
+        rounds = ", ".join(f"{ratio:.2f}" for ratio in each.ratios)
+        print(
+            f"| {each.name} | {each.per_second:,.0f} | {each.ratio:.3f} | {rounds} | {each.cpu_us:.0f} | {each.cpu_ratio:.3f} |"
+        )
+    print()
 
 
 def _outage() -> None:

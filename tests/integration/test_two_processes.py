@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from access_policy.application.follower import Follower
-from access_policy.application.ports.identity import NO_TENANT, Role
+from access_policy.application.ports.identity import NO_TENANT, Identity, Role
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.ids import ChargerId, TenantId
+from access_policy.domain.ids import ActorId, ChargerId, TenantId
+from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.entrypoints.processes.parts import PartName, part_of
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
@@ -129,3 +130,27 @@ async def test_readiness_and_metrics_of_the_office_cover_the_gateway(
     assert (alone.status_code, alone.json()["parts"]["gateway"]) == (503, False)
     assert 'process="gateway"' not in measured_alone
     assert 'access_policy_spool_backlog{process="office"} 0.0' in measured_alone
+
+
+async def test_request_of_a_console_session_is_passed_on_to_the_gateway_of_the_charger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_processes(tmp_path, monkeypatch) as depot:
+        gateway, office = depot.gateway.container, depot.office
+        put_at = await office.container.stores.store().last_position()
+        await until(lambda: gateway.deciding.follower().reached >= put_at)
+        admin = Identity(tenant_id=ACME, role=Role.ADMIN, subject=ActorId("anna"))
+        link = await one_time_link(office.settings, admin, office.http_port)
+        own_page = {"Origin": link.partition("/login")[0], "Sec-Fetch-Site": "same-origin"}
+        async with SimulatedCharger(depot.spec()) as charger, httpx.AsyncClient(trust_env=False) as browser:
+            await charger.until_ready()
+            await until(lambda: gateway.chargers.connections().serving_epoch((ACME, BAY)) is not None)
+            await browser.get(link)
+            rotate = f"{own_page['Origin']}/v1/chargers/bay-1/rotate-password"
+            foreign = await browser.post(rotate, headers={**own_page, "Origin": "https://evil.example"})
+            before = charger.settings_in_force.get("AuthorizationKey")
+            own = await browser.post(rotate, headers=own_page)
+
+            assert (foreign.status_code, own.is_success) == (403, True), own.text
+            assert len(charger.settings_in_force["AuthorizationKey"]) == 40
+            assert charger.settings_in_force["AuthorizationKey"] != before

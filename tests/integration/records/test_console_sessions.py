@@ -10,6 +10,7 @@ import pytest
 from access_policy.adapters.records.console_sessions import SqlConsoleSessions
 from access_policy.adapters.records.login_links import SqlLoginLinks
 from access_policy.application.api_key_secrets import digest_of
+from access_policy.application.errors import TooBusy
 from access_policy.application.ports.console_sessions import ConsoleSession, SignIn
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.application.ports.login_links import LoginLink
@@ -87,3 +88,21 @@ async def test_sign_in_and_link_are_taken_once(sessions: SqlConsoleSessions, rec
     assert [await sessions.sign_ins.take("state") for _ in range(2)] == [SIGN_IN, None]
     assert [await links.take("code") for _ in range(2)] == [link, None]
     await links.close()
+
+
+async def test_sign_in_beyond_the_most_at_once_is_refused_until_another_ends_or_expires(
+    sessions: SqlConsoleSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("access_policy.adapters.records.console_sessions.SIGN_INS_MAX", 2)
+    sign_ins = sessions.sign_ins
+    await sign_ins.put("first", SIGN_IN, now=NOON)
+    await sign_ins.put("second", replace(SIGN_IN, expires_at=NOON + 2 * DAY), now=NOON)
+
+    with pytest.raises(TooBusy):
+        await sign_ins.put("third", SIGN_IN, now=NOON)
+    assert await sign_ins.take("third") is None
+    await sign_ins.put("after the first expired", replace(SIGN_IN, expires_at=NOON + 3 * DAY), now=NOON + DAY)
+    with pytest.raises(TooBusy):
+        await sign_ins.put("third", SIGN_IN, now=NOON + DAY)
+    assert await sign_ins.take("second") is not None
+    await sign_ins.put("third", SIGN_IN, now=NOON + DAY)

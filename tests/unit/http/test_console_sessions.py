@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from access_policy.application.console_sign_in import new_login_link
+from access_policy.application.ports.console_sessions import SignIn
 from access_policy.application.ports.identity import Identity, Role
+from access_policy.application.ports.identity_provider import Callback
 from access_policy.domain.ids import ActorId, DepotId, TenantId
 from access_policy.entrypoints.http.browsers import SESSION
 from tests.support.depot_in_memory import SettableClock
@@ -187,3 +189,55 @@ async def test_page_keeps_other_sites_and_scripts_out(empty_api: HttpApi, path: 
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
+
+
+class AskedProvider:
+    """An identity provider that notes the redirect URIs."""
+
+    def __init__(self) -> None:
+        self.redirect_uris: list[str] = []
+
+    async def authorization_url(self, sign_in: SignIn, *, state: str, redirect_uri: str) -> str:
+        self.redirect_uris.append(redirect_uri)
+        return f"https://issuer.example/authorize?state={state}"
+
+    async def redeem(self, callback: Callback, sign_in: SignIn, *, redirect_uri: str) -> tuple[Identity, str]:
+        self.redirect_uris.append(redirect_uri)
+        return Identity(tenant_id=TenantId("acme"), role=Role.ADMIN, subject=ActorId("anna")), "id-token"
+
+    async def end_session_url(self, id_token: str, *, return_to: str) -> str | None:
+        self.redirect_uris.append(return_to)
+        return None
+
+
+async def test_public_url_is_the_origin_of_pages_and_the_redirect_uri_behind_a_proxy(empty_api: HttpApi) -> None:
+    """The proxy reaches the service as http://api; browsers reach the proxy."""
+    provider, c = AskedProvider(), empty_api.container
+    public = c.settings().model_copy(
+        update={
+            "public_url": "https://access.example",
+            "oidc_issuer": "https://issuer.example",
+            "oidc_console_client": "console",
+        }
+    )
+    empty_api.replace_part("settings", public)
+    empty_api.replace_part("identity.identity_provider", provider)
+    begun = await empty_api.client.get("/login")
+    state = begun.headers["Location"].partition("state=")[2]
+    cookies = [begun.headers["Set-Cookie"].partition(";")[0]]
+
+    opened = await empty_api.client.get(f"/login/callback?code=c&state={state}", headers={"Cookie": "; ".join(cookies)})
+    session = next(each for each in opened.headers.get_list("Set-Cookie") if SESSION in each).partition(";")[0]
+    answers = [
+        (
+            await empty_api.client.put(
+                "/v1/depots/north", json=DEPOT, headers={"Cookie": session, "Origin": origin, "If-None-Match": "*"}
+            )
+        ).status_code
+        for origin in (ORIGIN, "https://access.example.evil", "https://access.example")
+    ]
+    await empty_api.client.post("/logout", headers={"Cookie": session, "Origin": "https://access.example"})
+
+    assert session.startswith(f"__Host-{SESSION}=")
+    assert answers == [403, 403, 201]
+    assert provider.redirect_uris == [*["https://access.example/login/callback"] * 2, "https://access.example/"]
