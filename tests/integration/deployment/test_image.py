@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,9 +19,17 @@ from tests.integration.deployment.image import Stage, build
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def place() -> Iterator[Path]:
+    """A directory that the image's user reaches; those of pytest are closed to everyone but their owner."""
+    with TemporaryDirectory(prefix="image-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def image(place: Path) -> Iterator[Stage]:
     """The last stage; root owns it, and its files are read-only, as those of a container with a read-only root."""
-    stage = build(tmp_path_factory.mktemp("image"))
+    stage = build(place)
     _set_writable(stage, writable=False)
     yield stage
     _set_writable(stage, writable=True)
@@ -33,8 +43,8 @@ def _set_writable(image: Stage, *, writable: bool) -> None:
 
 
 def as_user(image: Stage, command: Sequence[str]) -> list[str]:
-    """The command as the image's user if the tests run as root. That user may read everything, because the interpreter may be
-    in a directory of root's."""
+    """The command as the image's user if the tests run as root. That user may read everything, because the interpreter and the
+    locked packages may be in a directory of root's. access(2) does not count that capability: the image is elsewhere."""
     if os.getuid() != 0:
         return [*command]
     user, group = user_of(image)
@@ -44,8 +54,8 @@ def as_user(image: Stage, command: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture
-def volume(image: Stage, tmp_path: Path) -> Path:
-    data = tmp_path / "data"
+def volume(image: Stage, place: Path) -> Path:
+    data = place / "data"
     data.mkdir(mode=0o700)
     if os.getuid() == 0:
         os.chown(data, *user_of(image))
@@ -111,6 +121,16 @@ def test_user_of_image_cannot_write_to_it(image: Stage) -> None:
 
     assert done.returncode != 0
     assert "Permission denied" in done.stderr
+
+
+def test_image_is_readable_for_its_user_apart_from_the_volume(image: Stage) -> None:
+    volume = image.place("/var/lib/access-policy")
+    found = {
+        path: path.lstat().st_mode for path in image.directory.rglob("*") if path != volume and not path.is_symlink()
+    }
+
+    assert len(found) > 500
+    assert [path for path, mode in found.items() if ~mode & (0o005 if S_ISDIR(mode) else 0o004)] == []
 
 
 def test_user_and_volume_of_image_are_those_of_the_service(image: Stage) -> None:
