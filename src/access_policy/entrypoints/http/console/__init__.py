@@ -14,6 +14,7 @@ from access_policy.entrypoints.http.console import (
     charger,
     enrolling,
     home,
+    overrides,
     signing_in,
     vehicle,
     vehicles,
@@ -30,4 +31,5 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     enrolling.router,
     vehicles.router,
     vehicle.router,
+    overrides.router,
 )

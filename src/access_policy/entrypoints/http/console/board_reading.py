@@ -106,10 +106,15 @@ def _group(row: BoardRow, by: str) -> tuple[int, str]:
         case "state":
             return ORDER.index(row.charger.sync), words.sync_in_words(row.charger.sync)
         case "prefix":
-            match = _PREFIX.match(row.charger.charger_id)
-            return 0, (match[1] if match else "") or "Others"
+            return 0, prefix_of(row.charger.charger_id)
         case _:
             return 0, "All chargers"
+
+
+def prefix_of(charger_id: str) -> str:
+    """The name of a charger without its number: `bay` for `bay-12`."""
+    match = _PREFIX.match(charger_id)
+    return (match[1] if match else "") or "Others"
 
 
 def _needs_a_look(rows: Iterable[BoardRow]) -> bool:

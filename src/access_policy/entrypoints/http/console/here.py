@@ -21,9 +21,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import DepotId
-from access_policy.entrypoints.http.auth import Caller
+from access_policy.entrypoints.http.auth import OPERATORS, Caller
 from access_policy.entrypoints.http.browsers import session_in
-from access_policy.entrypoints.http.console import said
+from access_policy.entrypoints.http.console import said, times
 from access_policy.entrypoints.http.console.navigation import ENTRIES, Entry
 from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.console.templating import compiled, environment
@@ -69,6 +69,11 @@ class Visit:
         return self.request.url.path
 
     @property
+    def zone_name(self) -> str:
+        """`CET`, as it is now."""
+        return times.zone_name(self.now, self.zone)
+
+    @property
     def position(self) -> int:
         """The log position that everything on the page includes at least."""
         return process_of(self.request).peers.position()
@@ -77,6 +82,11 @@ class Visit:
     def is_fragment(self) -> bool:
         """Whether a script of the page asks for a part of it."""
         return "HX-Request" in self.request.headers
+
+    @property
+    def operates(self) -> bool:
+        """Whether the visitor may change what operators change."""
+        return self.may(OPERATORS)
 
     def may(self, roles: Iterable[Role]) -> bool:
         return self.caller.role in roles
@@ -95,6 +105,11 @@ class Visit:
     def in_depot(self, depot: Depot | None) -> Visit:
         """The same visit on the clock of one depot, for a page about one thing of it."""
         return self if depot is None else replace(self, zone=ZoneInfo(depot.settings.time_zone))
+
+    def at_one_depot(self) -> Visit:
+        """The same visit at the chosen depot, without a choice at the first one, for a page that is about one depot."""
+        first = self.depot or (self.depots[0] if self.depots else None)
+        return replace(self, depot=first).in_depot(first)
 
     def page(self, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
         return self._answer(self.html(template, said=said.read(self.request), **context), status)

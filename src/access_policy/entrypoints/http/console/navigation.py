@@ -23,4 +23,5 @@ ENTRIES: Final = (
     Entry("Board", "/console/board"),
     Entry("Attempts", "/console/attempts"),
     Entry("Vehicles", "/console/vehicles"),
+    Entry("Overrides", "/console/overrides"),
 )

@@ -31,6 +31,25 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submits]")) event.target.form.requestSubmit();
 });
 
+// --- checkboxes that choose a whole group (`data-all`), a count of the chosen ones (`data-chosen`), and a time typed in ----
+function countChosen() {
+  each("[data-chosen]", (text) => {
+    text.dataset.none ??= text.textContent;
+    const number = document.querySelectorAll(`input[name="${text.dataset.chosen}"]:checked`).length;
+    const words = number ? `${number} chosen` : text.dataset.none;
+    if (text.textContent !== words) text.textContent = words;
+  });
+}
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.matches?.("[data-all]")) each("input[type=checkbox]", (one) => { one.checked = box.checked; }, box.closest(".choose-group"));
+  else if (box.matches?.(".choose-group input:not(:checked)")) each("[data-all]", (all) => { all.checked = false; }, box.closest(".choose-group"));
+  else if (box.matches?.("input[type=datetime-local]")) each("input[value=typed]", (one) => { one.checked = true; }, box.form);
+  countChosen();
+});
+document.addEventListener("htmx:after:swap", countChosen);
+countChosen();
+
 // --- a refused form: the focus goes to the problem, then to the first wrong field -----------------------------------
 document.addEventListener("htmx:after:swap", () => {
   const problem = document.querySelector("#form-problem");

@@ -1,0 +1,185 @@
+"""Overrides of a depot's chargers: what runs, how long it still runs, and one for many chargers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from access_policy.application.commands.lift_override import LiftOverride
+from access_policy.application.commands.override_many import (
+    LiftMany,
+    LiftManyHandler,
+    OverriddenOne,
+    OverrideMany,
+    OverrideManyHandler,
+)
+from access_policy.application.decision_view.view import DecisionView as View
+from access_policy.application.turns import in_turns
+from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.ids import ChargerId, DepotId, OverrideId
+from access_policy.domain.mode_schedule.timeline import Override
+from access_policy.entrypoints.http.auth import OPERATORS, READERS
+from access_policy.entrypoints.http.calls import CommandCall
+from access_policy.entrypoints.http.console import ends, times, words
+from access_policy.entrypoints.http.console.board_reading import prefix_of
+from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
+from access_policy.entrypoints.http.console.here import Here, Visit
+from access_policy.entrypoints.http.console.routing import pages_router, visitors
+from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
+from access_policy.entrypoints.http.v1.depot_overrides import OverrideManyBody
+
+router: APIRouter = pages_router()
+
+OVERRIDES: Final = "/console/overrides"
+REFUSED_SHOWN: Final = 3  # chargers whose refusal is said after the change
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    charger_id: str
+    mode: AccessMode
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One override with the chargers that have it."""
+
+    override: Override
+    depot_id: str
+    charger_ids: list[str]
+    zone: str
+
+
+@router.get(OVERRIDES, dependencies=visitors(READERS))
+async def overrides(here: Here, view: DecisionView) -> Response:
+    return here.page("overrides.html", running=await _running(here, view))
+
+
+async def _running(here: Visit, view: View) -> list[Running]:
+    """Those that run or are to come, by their end."""
+    groups: dict[OverrideId, Running] = {}
+    for depot in here.depots if here.depot is None else (here.depot,):
+        ids = await view.charger_ids(here.caller.tenant_id, depot.depot_id)
+        async for charger_id in in_turns(sorted(ids)):
+            for each in view.charger(here.caller.tenant_id, charger_id).policy.overrides.values():
+                if each.ends_at > here.now:
+                    found = Running(each, depot.depot_id, [], depot.settings.time_zone)
+                    groups.setdefault(each.override_id, found).charger_ids.append(charger_id)
+    return sorted(groups.values(), key=lambda each: (each.override.ends_at, each.override.override_id))
+
+
+@router.get(OVERRIDES + "/new", dependencies=visitors(OPERATORS))
+async def new(
+    here: Here, view: DecisionView, charger_ids: Annotated[list[str] | None, Query(max_length=500)] = None
+) -> Response:
+    """`charger_ids`: chosen already, on the board."""
+    here = here.at_one_depot()
+    first = ends.choices(here.now, here.zone)[0][0]
+    values: dict[str, str | list[str]] = {
+        "charger_ids": charger_ids or [],
+        "mode": "freevend",
+        "ends": first,
+        "reason": "",
+    }
+    return await _form(here, view, Form.of(values))
+
+
+@router.post(OVERRIDES + "/new", dependencies=visitors(OPERATORS))
+async def make(
+    here: Here,
+    view: DecisionView,
+    sent: Sent,
+    call: CommandCall,
+    handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
+) -> Response:
+    here = here.at_one_depot()
+    sent = replace(sent, values={"charger_ids": [], "reason": "", "ends": "", "until": "", **sent.values})
+    try:
+        body = _body(here, sent, [each.charger_id for each in await _choices(here, view)])
+        command = OverrideMany(
+            depot_id=DepotId(here.depot_id or ""),
+            charger_ids=body.chosen(),
+            mode=body.mode,
+            reason=body.reason,
+            until=body.until,
+            lasts=body.for_,
+        )
+        _, results = await handler(call.context, command)
+        if all(each.refusal for each in results):
+            raise invalid({"charger_ids": str(results[0].refusal)})
+    except REFUSALS as error:
+        return await _form(here, view, sent.refused(error), status=422)
+    await call.settled(max(each.position for each in results))
+    return here.done(here.url(OVERRIDES), _said(here, body.mode, results))
+
+
+def _body(here: Visit, sent: Form, charger_ids: Sequence[str]) -> OverrideManyBody:
+    groups = frozenset(sent.texts("group"))
+    chosen = [*sent.texts("charger_ids"), *(each for each in charger_ids if prefix_of(each) in groups)]
+    if not chosen:
+        raise invalid({"charger_ids": "Choose at least one charger."})
+    own = ("charger_ids", "group", "ends", "until")
+    return sent.body(
+        OverrideManyBody, ignored=own, charger_ids=list(dict.fromkeys(chosen)), **ends.end_of(sent, here.zone)
+    )
+
+
+async def _form(here: Visit, view: View, form: Form, status: int = 200) -> Response:
+    groups: dict[str, list[Choice]] = {}
+    for each in await _choices(here, view):
+        groups.setdefault(prefix_of(each.charger_id), []).append(each)
+    options = ends.choices(here.now, here.zone)
+    return here.page("override_form.html", status=status, form=form, groups=groups, ends=options, typed=ends.TYPED)
+
+
+async def _choices(here: Visit, view: View) -> list[Choice]:
+    found = []
+    if here.depot_id is not None:
+        ids = await view.charger_ids(here.caller.tenant_id, here.depot_id)
+        async for charger_id in in_turns(sorted(ids)):
+            mode = view.charger(here.caller.tenant_id, charger_id).expected(here.now).mode
+            found.append(Choice(charger_id, mode))
+    return found
+
+
+def _said(here: Visit, mode: AccessMode, results: Sequence[OverriddenOne]) -> str:
+    made = [each.override for each in results if each.override is not None and each.refusal is None]
+    until = {each.ends_at for each in made}
+    end = f" until {times.day_and_clock(until.pop(), here.zone, here.now)}" if len(until) == 1 else ""
+    verb = "is" if len(made) == 1 else "are"
+    text = f"{words.plural(len(made), 'charger')} {verb} {words.mode_in_words(mode).lower()}{end}."
+    return text + refused_in_words(results)
+
+
+def refused_in_words(results: Iterable[Any]) -> str:
+    """` 2 refused it: bay-1 (…); bay-2 (…).`; empty where none did."""
+    refused = [each for each in results if each.refusal is not None]
+    if not refused:
+        return ""
+    named = "; ".join(f"{each.charger_id} ({each.refusal})" for each in refused[:REFUSED_SHOWN])
+    return f" {len(refused)} refused it: {named}{'; and more' if len(refused) > REFUSED_SHOWN else ''}"
+
+
+@router.post(OVERRIDES + "/{override_id}/lift", dependencies=visitors(OPERATORS))
+async def lift(
+    here: Here,
+    override_id: str,
+    sent: Sent,
+    call: CommandCall,
+    lift_many: Annotated[LiftManyHandler, provided(lambda c: c.commands.lift_many)],
+    lift_one: Annotated[Handler, provided(lambda c: c.commands.lift_override)],
+) -> Response:
+    """At the charger `charger_id`, without one at all chargers of the depot."""
+    override, charger_id = OverrideId(override_id), sent.text("charger_id")
+    if charger_id:
+        await call(lift_one, LiftOverride(charger_id=ChargerId(charger_id), override_id=override))
+        return here.done(here.url(OVERRIDES), f"The override is lifted at {charger_id}.")
+    results = await lift_many(call.context, LiftMany(depot_id=DepotId(sent.text("depot_id")), override_id=override))
+    await call.settled(max(each.position for each in results))
+    lifted = sum(each.refusal is None for each in results)
+    text = f"The override is lifted at {words.plural(lifted, 'charger')}."
+    return here.done(here.url(OVERRIDES), text + refused_in_words(results))
