@@ -36,15 +36,16 @@ async def save(page: Page, **typed: str) -> None:
 
 async def test_vehicles_are_found_by_name_card_plate_and_agreement(visitor: Visitor, bus: str) -> None:
     found = {}
+    page = await visitor.open("/console/vehicles")
     for text in ("night", "04-aa-bb-cc-dd-ee-01", "bnb7001", "city-couriers", "nothing like it"):
-        page = await visitor.open(f"/console/vehicles?q={text}")
+        await page.goto(f"{visitor.depot.url}/console/vehicles?q={text}")
         found[text] = [name.split()[0] for name in await page.locator("tbody th").all_inner_texts()]
 
     assert found["night"] == found["04-aa-bb-cc-dd-ee-01"] == found["bnb7001"] == ["<b>Night</b>"]
     assert len(found["city-couriers"]) == 2
     assert found["nothing like it"] == []
     await check_page(visitor, page)
-    page = await visitor.open("/console/vehicles")
+    await page.goto(f"{visitor.depot.url}/console/vehicles")
     await check_page(visitor, page)
     await screenshots(page, "vehicles")
 

@@ -26,7 +26,9 @@ BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 API = "/v1"
 IMPORT_PATH = f"{API}/registry/imports"
+CONSOLE_IMPORTS = "/console/vehicle-imports"  # a form with the file, which is taken apart in one turn of the event loop
 IMPORT_MAX = 32 * MIB
+CONSOLE_IMPORT_MAX = 8 * MIB
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -150,17 +152,17 @@ class BodyLimit:
 
 async def _limit(request: Request) -> int:
     """Only authenticated callers may upload a large body."""
-    if request.method != "POST" or request.url.path != IMPORT_PATH:
+    if request.method != "POST" or request.url.path not in (IMPORT_PATH, CONSOLE_IMPORTS):
         return BODY_MAX
     try:
         await authenticated(request)
     except ApiProblem:
         return BODY_MAX
-    return IMPORT_MAX
+    return IMPORT_MAX if request.url.path == IMPORT_PATH else CONSOLE_IMPORT_MAX
 
 
 def _too_large(limit: int) -> Response:
-    if limit == IMPORT_MAX:
+    if limit > BODY_MAX:
         return problem(
             413,
             "body-too-large",

@@ -7,16 +7,20 @@ from typing import Final
 from fastapi import APIRouter
 
 from access_policy.entrypoints.http.console import (
+    agreements,
     assets,
     attempt,
     attempts,
     board,
     charger,
     enrolling,
+    faults,
     home,
     overrides,
+    search,
     signing_in,
     vehicle,
+    vehicle_imports,
     vehicles,
 )
 
@@ -32,4 +36,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     vehicles.router,
     vehicle.router,
     overrides.router,
+    vehicle_imports.router,
+    agreements.router,
+    faults.router,
+    search.router,
 )

@@ -24,4 +24,5 @@ ENTRIES: Final = (
     Entry("Attempts", "/console/attempts"),
     Entry("Vehicles", "/console/vehicles"),
     Entry("Overrides", "/console/overrides"),
+    Entry("Agreements", "/console/agreements"),
 )

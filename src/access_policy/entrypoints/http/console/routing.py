@@ -39,6 +39,8 @@ class ConsoleRoute(APIRoute):
                 return HTMLResponse(f"<!doctype html><title>Console</title><p>{missing}</p>", 500, SECURITY)
             except Exception as error:  # noqa: BLE001 - the edge: each error becomes a page
                 return await _refusal(request, error)
+            finally:
+                await request.close()  # the uploaded files of a form
 
         return shown
 
