@@ -215,16 +215,25 @@ def ask_what_if(s: Scene) -> None:
     s.ask("POST", "/v1/what-if", {**period, "changes": suspended}, ok=[404, 422])
 
 
+REPORT_FORMATS = ("application/json", "text/csv", "application/vnd.apache.parquet")
+
+
 def report_access(s: Scene) -> None:
     query = f"from={s.instant(days=-365)}&until={s.instant(days=1)}&group_by=day,charger,reason,access_class"
-    for accept in ("application/json", "text/csv"):
+    for accept in REPORT_FORMATS:
         s.ask("GET", f"/v1/reports/access?{query}", headers={"Accept": accept})
 
 
 def report_mode_compliance(s: Scene) -> None:
     query = f"from={s.instant(days=-90)}&until={s.instant(days=1)}&group_by=day,charger"
-    for accept in ("application/json", "text/csv"):
+    for accept in REPORT_FORMATS:
         s.ask("GET", f"/v1/reports/mode-compliance?{query}", headers={"Accept": accept})
+
+
+def report_unenrolled_identifiers(s: Scene) -> None:
+    query = f"from={s.instant(days=-365)}&until={s.instant(days=1)}"
+    for accept in REPORT_FORMATS:
+        s.ask("GET", f"/v1/reports/unenrolled-identifiers?{query}", headers={"Accept": accept})
 
 
 def put_profile(s: Scene) -> None:
@@ -387,6 +396,7 @@ OPERATIONS: dict[str, Drive] = {
     "ask_what_if": ask_what_if,
     "report_access": report_access,
     "report_mode_compliance": report_mode_compliance,
+    "report_unenrolled_identifiers": report_unenrolled_identifiers,
     "stream": get("/v1/stream?last_event_id=0&follow=false"),
     "list_mode_changes": get("/v1/mode-changes?limit=200"),
     "list_profiles": get("/v1/profiles"),

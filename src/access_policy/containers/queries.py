@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
+from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.audit_entries import AuditExport
@@ -12,6 +13,7 @@ from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.open_while_managed import OpenWhileManaged
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.what_if.replay import WhatIf
 
 
@@ -26,7 +28,11 @@ class Queries(containers.DeclarativeContainer):
 
     explained_attempts = providers.Singleton(ExplainedAttempts, stores.store, deciding.policies, deciding.view)
     audit_export = providers.Singleton(AuditExport, read_side.views)
-    access_reports = providers.Singleton(AccessReports, read_side.views, deciding.view.provided.zone_of)
+    access_reports = providers.Singleton(
+        AccessReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of
+    )
+    unenrolled_identifiers = providers.Singleton(UnenrolledIdentifiers, read_side.views, deciding.view.provided.zone_of)
+    parquet_files = providers.Singleton(ParquetFiles)
     mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
     open_while_managed = providers.Singleton(
         OpenWhileManaged, deciding.view, deciding.profiles, chargers.connections.provided.connected, clock

@@ -182,7 +182,7 @@ async def test_a_dry_run_at_another_instant_leaves_the_timeline_of_decisions_in_
 
 async def test_a_report_by_day_is_added_up_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     on_the_loop: list[bool] = []
-    by_day = access_report._by_day
+    grouped = access_report._grouped
 
     def noted(*arguments: Any) -> Any:
         try:
@@ -190,18 +190,26 @@ async def test_a_report_by_day_is_added_up_off_the_event_loop(monkeypatch: pytes
             on_the_loop.append(True)
         except RuntimeError:
             on_the_loop.append(False)
-        return by_day(*arguments)
+        return grouped(*arguments)
 
     class Counts:
         async def access_counts(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
-            return [dict.fromkeys(access_report.COUNTS, 1) | {"quarter": NIGHT, "depot_id": "north"}]
+            return [
+                dict.fromkeys(access_report.COUNTS, 1)
+                | {
+                    "quarter": NIGHT,
+                    "depot_id": "north",
+                    "first_attempt_at": NIGHT,
+                    "last_attempt_at": NIGHT,
+                }
+            ]
 
-    monkeypatch.setattr(access_report, "_by_day", noted)
-    reports = AccessReports(Counts(), lambda *_: BERLIN)  # type: ignore[arg-type]
+    monkeypatch.setattr(access_report, "_grouped", noted)
+    reports = AccessReports(Counts(), lambda *_: BERLIN, lambda _: ())  # type: ignore[arg-type]
 
-    rows = await reports(TENANT, [GroupBy.DAY], ReportFilter(since=DAY, until=NIGHT))
+    report = await reports(TENANT, [GroupBy.DAY], ReportFilter(since=DAY, until=NIGHT))
 
-    assert [row["day"] for row in rows] == ["2026-11-20"]
+    assert [row["day"] for row in report.rows] == ["2026-11-20"]
     assert on_the_loop == [False]
 
 

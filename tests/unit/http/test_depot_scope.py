@@ -26,6 +26,7 @@ PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-21T00:00:00Z"
 QUERIES = {
     "report_access": f"{PERIOD}&group_by=depot,charger",
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
+    "report_unenrolled_identifiers": PERIOD,
     "stream": "last_event_id=0&follow=false",
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}

@@ -144,6 +144,7 @@ CALLS: dict[str, Call] = {
     ),
     "report_access": Call(query=f"{PERIOD}&group_by=charger,reason&charger_id={{known}}-charger", status=OK),
     "report_mode_compliance": Call(query=f"{PERIOD}&group_by=charger&charger_id={{known}}-charger", status=OK),
+    "report_unenrolled_identifiers": Call(query=f"{PERIOD}&charger_id={{known}}-charger", status=OK),
     "list_profiles": Call(status=OK),
     "get_profile": Call(),
     "put_profile": Call(body=PROFILE, status=MADE),

@@ -77,6 +77,7 @@ DEPOTS = _table(
     Column("longest_override_days", BigInteger),
     Column("session_max_age_hours", BigInteger),
     *(Column(name, JSON) for name in ("identifier_kinds", "exclusive_kinds")),
+    Column("partner_reports_include_denials", Boolean),
     Column("version", BigInteger),
 )
 

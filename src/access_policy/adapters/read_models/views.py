@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     func,
     or_,
     select,
@@ -50,6 +51,8 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import AttemptFilter, AuditFilter, CursorInvalid, Page, ReportFilter, Row
 from access_policy.application.projections.vehicle_directory import folded
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
 
 Answer = TypeVar("Answer")
@@ -57,6 +60,7 @@ Answer = TypeVar("Answer")
 CURSOR_LENGTH_MAX: Final = 500
 IDS_AT_ONCE: Final = 500
 READ_TIMEOUT_S: Final = 20.0
+UNKNOWN: Final = Reason.UNKNOWN_IDENTIFIER.value
 POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
@@ -118,11 +122,12 @@ class SqlViews:
         self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
     ) -> Sequence[Row]:
         log = ACCESS_LOG.c
-        grouped: list[Any] = [log[name] for name in columns]
+        would_deny = _told(log.would_deny, within)
+        shown = {"would_deny": would_deny.label("would_deny")}
+        grouped: list[Any] = [shown.get(name, log[name]) for name in dict.fromkeys([*columns, "depot_id"])]
         if by_quarter:
             at = type_coerce(log.occurred_at, String)  # 2026-11-20T06:00:00.000000Z
             quarter = cast(func.substr(at, 15, 2), Integer) // 15 * 15
-            grouped += [] if "depot_id" in columns else [log.depot_id]
             grouped += [func.substr(at, 1, 13).label("hour"), quarter.label("minute")]
         names = [each.name for each in grouped]  # an expression with parameters is not the same twice
         query = select(
@@ -130,17 +135,55 @@ class SqlViews:
             func.count().label("attempts"),
             func.sum(case((log.decision == "allowed", 1), else_=0)).label("allowed"),
             func.sum(case((log.decision == "denied", 1), else_=0)).label("denied"),
-            func.count(log.would_deny).label("would_deny_count"),
+            func.count(would_deny).label("would_deny_count"),
             func.count(log.session_started_at).label("sessions"),
             cast(func.sum(log.session_energy_wh), BigInteger).label("energy_wh"),
-        ).where(self._is_within(ACCESS_LOG, tenant_id), log.occurred_at >= within.since, log.occurred_at < within.until)
-        for name in ("depot_id", "charger_id"):
-            if getattr(within, name) is not None:
-                query = query.where(log[name] == getattr(within, name))
-        rows = await self._all(query.group_by(*names).order_by(*(each.nulls_first() for each in grouped)))
+            func.min(log.occurred_at).label("first_attempt_at"),
+            func.max(log.occurred_at).label("last_attempt_at"),
+        ).where(*self._reported(tenant_id, within))
+        rows = await self._all(query.group_by(*names))
         if not by_quarter:
             return rows
         return [{**row, "quarter": datetime.fromisoformat(f"{row['hour']}:{row['minute']:02}Z")} for row in rows]
+
+    async def unenrolled_identifiers(self, tenant_id: TenantId, within: ReportFilter, *, limit: int) -> Sequence[Row]:
+        log, held = ACCESS_LOG.c, VEHICLE_IDENTIFIERS.c
+        refused = or_(log.reason == UNKNOWN, log.would_deny == UNKNOWN)
+        is_held = exists().where(
+            held.tenant_id == log.tenant_id,
+            held.kind == log.identifier_kind,
+            held.pseudonym == log.identifier_pseudonym,
+        )
+        query = (
+            select(
+                log.identifier_kind,
+                log.identifier_pseudonym,
+                log.depot_id,
+                func.max(log.identifier_masked).label("masked"),
+                func.count().label("attempts"),
+                func.sum(case((log.decision == "denied", 1), else_=0)).label("denied"),
+                func.count(log.charger_id.distinct()).label("chargers"),
+                func.min(log.occurred_at).label("first_seen_at"),
+                func.max(log.occurred_at).label("last_seen_at"),
+            )
+            .where(*self._reported(tenant_id, within), refused, log.vehicle_id.is_(None))
+            .where(log.identifier_pseudonym.is_not(None), log.identifier_kind != IdentifierKind.PIN.value, ~is_held)
+            .group_by(log.identifier_kind, log.identifier_pseudonym, log.depot_id)
+        )
+        return await self._all(query.limit(limit))
+
+    def _reported(self, tenant_id: TenantId, within: ReportFilter) -> list[ColumnElement[bool]]:
+        log = ACCESS_LOG.c
+        found = [
+            self._is_within(ACCESS_LOG, tenant_id),
+            log.occurred_at >= within.since,
+            log.occurred_at < within.until,
+        ]
+        named = {name: getattr(within, name) for name in ("depot_id", "charger_id", "vehicle_id", "agreement_id")}
+        found += [log[name] == value for name, value in named.items() if value is not None]
+        if within.denials_at is not None:
+            found.append(or_(log.decision != "denied", log.depot_id.in_(sorted(within.denials_at))))
+        return found
 
     async def mode_changes(
         self,
@@ -405,6 +448,13 @@ class SqlViews:
             return await asyncio.to_thread(in_one_transaction)
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the read models failed: {error}") from error
+
+
+def _told(would_deny: ColumnElement[Any], within: ReportFilter) -> ColumnElement[Any]:
+    """The suppressed refusal, where the report may tell it."""
+    if within.denials_at is None:
+        return would_deny
+    return case((ACCESS_LOG.c.depot_id.in_(sorted(within.denials_at)), would_deny), else_=None)
 
 
 def _is_under_way() -> ColumnElement[bool]:

@@ -67,12 +67,17 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
-    """Attempts in `[since, until)`."""
+    """Attempts in `[since, until)`. `agreement_id`: decided under that agreement. `denials_at`: denied attempts, and refusals
+    that `observe` suppressed, count at these depots only; None: at all.
+    """
 
     since: datetime
     until: datetime
     depot_id: str | None = None
     charger_id: str | None = None
+    vehicle_id: str | None = None
+    agreement_id: str | None = None
+    denials_at: Collection[str] | None = None
 
 
 class TenantRecords(Protocol):
@@ -128,8 +133,15 @@ class Views(Protocol):
     async def access_counts(
         self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
     ) -> Sequence[Row]:
-        """Attempts counted by columns of the access log: `attempts`, `allowed`, `denied`, `would_deny_count`, `sessions` and
-        `energy_wh`. `by_quarter`: also by `depot_id` and the quarter of an hour in which they were made (`quarter`)."""
+        """Attempts counted by columns of the access log and by `depot_id`: `attempts`, `allowed`, `denied`, `would_deny_count`,
+        `sessions`, `energy_wh`, `first_attempt_at` and `last_attempt_at`. `by_quarter`: also by the quarter of an hour in which
+        they were made (`quarter`)."""
+        ...
+
+    async def unenrolled_identifiers(self, tenant_id: TenantId, within: ReportFilter, *, limit: int) -> Sequence[Row]:
+        """Identifiers that were refused as unknown, also where `observe` suppressed it, and that no vehicle has now, by
+        `identifier_kind`, `identifier_pseudonym` and `depot_id`: `masked`, `attempts`, `denied`, `chargers`, `first_seen_at`,
+        `last_seen_at`. Without PINs. At most `limit` rows."""
         ...
 
     async def mode_changes(

@@ -24,6 +24,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "session_max_age_hours": settings.session_max_age_hours,
                 "identifier_kinds": sorted(settings.identifier_kinds),
                 "exclusive_kinds": sorted(settings.exclusive_kinds),
+                "partner_reports_include_denials": settings.partner_reports_include_denials,
                 "version": recorded.version,
             },
         )

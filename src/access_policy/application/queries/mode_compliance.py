@@ -8,14 +8,15 @@ missed.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from math import ceil
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
@@ -23,14 +24,32 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, Recorded
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import PAGE_MAX, Views
-from access_policy.application.queries.access_report import ReportInvalid
+from access_policy.application.queries.mode_transitions import (
+    ChargerPast,
+    Expected,
+    Transition,
+    TransitionOutcome,
+    runs_of,
+    transition_to,
+)
+from access_policy.application.queries.report_columns import (
+    ColumnType,
+    Report,
+    ReportColumn,
+    ReportInvalid,
+    check_rows,
+    columns_of,
+    instants,
+    local_values,
+    on_both_clocks,
+    row_order,
+)
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
-from access_policy.domain.charger_access_policy.events import ModeApplied, ModeChangeRequested, ModeDriftDetected
-from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId
-from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
+from access_policy.domain.mode_schedule.timeline import HORIZON_MAX
 
 ON_TIME_S = 60  # unless the caller says otherwise
 _AROUND = timedelta(
@@ -40,24 +59,35 @@ _AROUND = timedelta(
 
 class ComplianceGroup(StrEnum):
     DAY = "day"  # the depot's local day
+    HOUR = "hour"  # of the depot's local day, 0 to 23
+    WEEKDAY = "weekday"  # on the depot's clock, MO to SU
     DEPOT = "depot"
     CHARGER = "charger"
 
 
-COLUMNS = {ComplianceGroup.DAY: "day", ComplianceGroup.DEPOT: "depot_id", ComplianceGroup.CHARGER: "charger_id"}
-MEASURES = (
-    "transitions",
-    "on_time",
-    "late",
-    "missed",
-    "pending",
-    "unreachable",
-    "on_time_share",
-    "lateness_p50_s",
-    "lateness_p95_s",
-    "lateness_max_s",
-    "in_expected_mode_share",
+_IDS: Final = {ComplianceGroup.DEPOT: "depot_id", ComplianceGroup.CHARGER: "charger_id"}
+_TYPES: Final = {ComplianceGroup.DAY: ColumnType.DATE, ComplianceGroup.HOUR: ColumnType.INTEGER}
+LATENESS_BOUNDS_S: Final = (1, 10, 60, 300, 3600)
+LATENESS: Final = (
+    "applied_0_to_1_s",
+    "applied_1_to_10_s",
+    "applied_10_to_60_s",
+    "applied_60_to_300_s",
+    "applied_300_to_3600_s",
+    "applied_after_3600_s",
 )
+_MEASURES: Final = (
+    *columns_of(ColumnType.INTEGER, "transitions", "on_time", "late", "missed", "pending", "unreachable"),
+    *columns_of(ColumnType.NUMBER, "on_time_share", "lateness_p50_s", "lateness_p95_s", "lateness_max_s"),
+    *columns_of(ColumnType.NUMBER, "in_expected_mode_share", "expected_s", "in_expected_mode_s"),
+    *columns_of(ColumnType.INTEGER, *LATENESS),
+    *instants("first_due_at", "last_due_at"),
+)
+
+
+def compliance_columns(group_by: Sequence[ComplianceGroup]) -> tuple[ReportColumn, ...]:
+    grouping = (ReportColumn(_IDS.get(each, each.value), _TYPES.get(each, ColumnType.TEXT)) for each in group_by)
+    return (*grouping, *_MEASURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,120 +105,6 @@ class ComplianceQuestion:
         return self.depot_id in (None, depot_id) and (self.depots is None or depot_id in self.depots)
 
 
-class TransitionOutcome(StrEnum):
-    ON_TIME = "on_time"
-    LATE = "late"  # applied while the mode was still expected
-    MISSED = "missed"  # not applied before another mode was expected
-    PENDING = "pending"  # not applied yet, and still expected
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """In `[start, end)` the plan in force expected `mode` of the charger, at this depot."""
-
-    start: datetime
-    end: datetime
-    mode: AccessMode
-    depot_id: str
-    time_zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """`lateness_s` is set once applied. `unreachable`: the charger was offline when the mode was due."""
-
-    due_at: datetime
-    outcome: TransitionOutcome
-    lateness_s: float | None
-    unreachable: bool
-
-
-@dataclass(slots=True)
-class ChargerPast:
-    """A charger's stream, read once. `plans` are its policies by the instant from which they applied; `seen` the
-    modes it was seen in; `requested_at` the instants of requests.
-    """
-
-    plans: list[tuple[datetime, ChargerAccessPolicy]] = field(default_factory=list)
-    seen: list[tuple[datetime, AccessMode]] = field(default_factory=list)
-    requested_at: list[datetime] = field(default_factory=list)
-
-    @staticmethod
-    def of(history: Sequence[Recorded]) -> ChargerPast:
-        past = ChargerPast()
-        policy: ChargerAccessPolicy | None = None
-        at = datetime.min.replace(tzinfo=UTC)
-        for recorded in history:
-            at = max(at, recorded.envelope.recorded_at)  # clocks of processes differ; the stream's order counts
-            changed_before = None if policy is None else policy.changed_at
-            policy = evolve(policy, recorded.event)
-            match recorded.event:
-                case ModeApplied(mode=mode, applied_at=applied_at):
-                    past.seen.append((applied_at, mode))
-                case ModeDriftDetected(found=found, detected_at=detected_at):
-                    past.seen.append((detected_at, found))
-                case ModeChangeRequested():
-                    past.requested_at.append(at)
-            if policy.changed_at != changed_before:
-                past.plans.append((at, policy))
-        past.seen.sort(key=lambda each: each[0])
-        return past
-
-    def expected(self, since: datetime, until: datetime) -> Iterator[Expected]:
-        """In order, without overlap; neighbours may have the same mode. Nothing after the charger was retired."""
-        for index, (begins, policy) in enumerate(self.plans):
-            ends = self.plans[index + 1][0] if index + 1 < len(self.plans) else until
-            start, end = max(begins, since), min(ends, until)
-            if policy.retired_at is not None or start >= end:
-                continue
-            settings = policy.settings
-            for each in timeline(policy.plan, start, end).segments:
-                yield Expected(each.start, each.end, each.mode, settings.depot_id, settings.time_zone)
-
-    def mode_at(self, at: datetime) -> AccessMode | None:
-        """The last mode it was seen in; None before the first."""
-        index = bisect_right(self.seen, at, key=lambda each: each[0])
-        return self.seen[index - 1][1] if index else None
-
-    def first_seen_in(self, mode: AccessMode, after: datetime, before: datetime) -> datetime | None:
-        for at, seen in self.seen[bisect_left(self.seen, after, key=lambda each: each[0]) :]:
-            if at >= before:
-                return None
-            if seen is mode:
-                return at
-        return None
-
-    def was_requested(self, after: datetime, before: datetime) -> bool:
-        index = bisect_left(self.requested_at, after)
-        return index < len(self.requested_at) and self.requested_at[index] < before
-
-
-def runs_of(pieces: Sequence[Expected]) -> list[Expected]:
-    """Merge neighbours with the same mode; the depot is that of the first."""
-    runs: list[Expected] = []
-    for each in pieces:
-        last = runs[-1] if runs else None
-        if last is not None and last.mode is each.mode and last.end == each.start:
-            runs[-1] = Expected(last.start, each.end, last.mode, last.depot_id, last.time_zone)
-        else:
-            runs.append(each)
-    return runs
-
-
-def transition_to(run: Expected, past: ChargerPast, *, on_time_s: int, now: datetime) -> Transition:
-    on_time_until = run.start + timedelta(seconds=on_time_s)
-    if past.mode_at(run.start) is run.mode:
-        return Transition(run.start, TransitionOutcome.ON_TIME, 0.0, unreachable=False)
-    applied_at = past.first_seen_in(run.mode, run.start, run.end)
-    reached = past.was_requested(run.start, min(run.end, on_time_until))
-    if applied_at is None:
-        outcome = TransitionOutcome.PENDING if run.end >= now else TransitionOutcome.MISSED
-        return Transition(run.start, outcome, None, unreachable=not reached)
-    outcome = TransitionOutcome.ON_TIME if applied_at <= on_time_until else TransitionOutcome.LATE
-    unreachable = outcome is TransitionOutcome.LATE and not reached
-    return Transition(run.start, outcome, (applied_at - run.start).total_seconds(), unreachable)
-
-
 @dataclass(slots=True)
 class _Tally:
     outcomes: defaultdict[TransitionOutcome, int] = field(default_factory=lambda: defaultdict(int))
@@ -196,8 +112,13 @@ class _Tally:
     unreachable: int = 0
     in_mode_s: float = 0.0
     expected_s: float = 0.0
+    first: tuple[datetime, str] | None = None  # when the first transition was due, and the zone of its depot
+    last: tuple[datetime, str] | None = None
 
-    def add(self, transition: Transition) -> None:
+    def add(self, transition: Transition, time_zone: str) -> None:
+        due = (transition.due_at, time_zone)
+        self.first = due if self.first is None else min(self.first, due)
+        self.last = due if self.last is None else max(self.last, due)
         self.outcomes[transition.outcome] += 1
         self.unreachable += transition.unreachable
         if transition.lateness_s is not None:
@@ -216,7 +137,17 @@ class _Tally:
             "lateness_p95_s": self._percentile(95),
             "lateness_max_s": self._percentile(100),
             "in_expected_mode_share": None if not self.expected_s else round(self.in_mode_s / self.expected_s, 4),
+            "expected_s": round(self.expected_s, 3),
+            "in_expected_mode_s": round(self.in_mode_s, 3),
+            **self._distribution(),
+            **_instants("first_due_at", self.first),
+            **_instants("last_due_at", self.last),
         }
+
+    def _distribution(self) -> dict[str, int]:
+        """The number of applied transitions by lateness; each class includes its upper bound."""
+        edges = [0, *(bisect_right(self.lateness_s, bound) for bound in LATENESS_BOUNDS_S), len(self.lateness_s)]
+        return {name: after - before for name, (before, after) in zip(LATENESS, pairwise(edges), strict=True)}
 
     def _percentile(self, percent: int) -> float | None:
         """The smallest lateness that the given share of transitions does not exceed."""
@@ -225,7 +156,11 @@ class _Tally:
         return round(self.lateness_s[ceil(len(self.lateness_s) * percent / 100) - 1], 3)
 
 
-_Key = tuple[str, ...]
+def _instants(name: str, due: tuple[datetime, str] | None) -> dict[str, datetime | None]:
+    return on_both_clocks(name, None if due is None else due[0], ZoneInfo("UTC" if due is None else due[1]))
+
+
+_Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +174,8 @@ class ModeCompliance:
 
     async def __call__(
         self, tenant_id: TenantId, group_by: Sequence[ComplianceGroup], question: ComplianceQuestion
-    ) -> list[dict[str, Any]]:
-        """One row per group, ascending; each has the grouping columns and `MEASURES`."""
+    ) -> Report:
+        """One row per group, ascending."""
         if question.until <= question.since or question.until - question.since > HORIZON_MAX:
             raise ReportInvalid(
                 f"'until' must be later than 'from', by at most {HORIZON_MAX.days} days.", pointer="/until"
@@ -250,8 +185,8 @@ class ModeCompliance:
         async for charger_id in self._chargers(tenant_id, question):
             history = await self.store.load(policy_stream(tenant_id, charger_id))
             await asyncio.to_thread(self._count, tenant_id, charger_id, history, question, group_by, tallies, now)
-        names = [COLUMNS[each] for each in group_by]
-        return [{**dict(zip(names, key, strict=True)), **tallies[key].measures()} for key in sorted(tallies)]
+            check_rows(len(tallies))
+        return Report(compliance_columns(group_by), await asyncio.to_thread(_rows, group_by, tallies))
 
     async def _chargers(self, tenant_id: TenantId, question: ComplianceQuestion) -> Any:
         if question.charger_id is not None:
@@ -283,19 +218,17 @@ class ModeCompliance:
         pieces = list(past.expected(question.since - _AROUND, min(question.until + _AROUND, now)))
 
         def tally(at: datetime, of: Expected) -> _Tally:
-            values = {
-                ComplianceGroup.DAY: at.astimezone(ZoneInfo(of.time_zone)).date().isoformat(),
-                ComplianceGroup.DEPOT: of.depot_id,
-                ComplianceGroup.CHARGER: charger_id,
-            }
+            values = {**local_values(at, ZoneInfo(of.time_zone)), "depot": of.depot_id, "charger": charger_id}
             return tallies[tuple(values[each] for each in group_by)]
 
         for run in runs_of(pieces)[1:]:  # the first one started before the period
             if question.since <= run.start < until and question.covers(run.depot_id):
-                tally(run.start, run).add(transition_to(run, past, on_time_s=question.on_time_s, now=now))
+                transition = transition_to(run, past, on_time_s=question.on_time_s, now=now)
+                tally(run.start, run).add(transition, run.time_zone)
+        divide = _within_hours if ComplianceGroup.HOUR in group_by else _within_days
         for piece in pieces:
             if question.covers(piece.depot_id):
-                for start, end in _within_days(piece, question.since, until):
+                for start, end in divide(piece, question.since, until):
                     of_day = tally(start, piece)
                     of_day.expected_s += (end - start).total_seconds()
                     of_day.in_mode_s += _seconds_in(piece.mode, past, start, end)
@@ -315,6 +248,24 @@ def _within_days(piece: Expected, since: datetime, until: datetime) -> Iterator[
         part_end = min(end, max(midnight, start + timedelta(minutes=1)))
         yield start, part_end
         start = part_end
+
+
+def _within_hours(piece: Expected, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The part within `[since, until)`, split where an hour of the local clock begins."""
+    zone = ZoneInfo(piece.time_zone)
+    start, end = max(piece.start, since), min(piece.end, until)
+    while start < end:
+        local = start.astimezone(zone)
+        into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        part_end = min(end, start + timedelta(hours=1) - into)
+        yield start, part_end
+        start = part_end
+
+
+def _rows(group_by: Sequence[ComplianceGroup], tallies: Mapping[_Key, _Tally]) -> list[dict[str, Any]]:
+    names = [_IDS.get(each, each.value) for each in group_by]
+    order = row_order(names)
+    return [{**dict(zip(names, key, strict=True)), **tallies[key].measures()} for key in sorted(tallies, key=order)]
 
 
 def _seconds_in(mode: AccessMode, past: ChargerPast, start: datetime, end: datetime) -> float:

@@ -66,7 +66,7 @@ class DepotSettings:
 
     A session that draws no energy for `session_max_age_hours` ends as lost. `identifier_kinds` are the kinds that
     identify a vehicle here (empty: all). An identifier of one of the `exclusive_kinds` may charge at only one charger
-    at a time.
+    at a time. `partner_reports_include_denials`: a report for the partner of an agreement also counts denied attempts.
     """
 
     name: str
@@ -76,6 +76,7 @@ class DepotSettings:
     identifier_kinds: frozenset[IdentifierKind] = field(default_factory=frozenset)
     exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
     session_max_age_hours: int = SESSION_MAX_AGE_HOURS
+    partner_reports_include_denials: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

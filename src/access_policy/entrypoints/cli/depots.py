@@ -27,6 +27,7 @@ DEPOT_FIELDS = (
     "session_max_age_hours",
     "identifier_kinds",
     "exclusive_kinds",
+    "partner_reports_include_denials",
 )
 
 
@@ -50,6 +51,10 @@ def put_depot(
     exclusive_kind: Annotated[
         list[str] | None, typer.Option(help="Kind that may charge at one charger at a time; repeatable")
     ] = None,
+    partner_denials: Annotated[
+        bool | None,
+        typer.Option("--partner-denials/--no-partner-denials", help="Reports for partners of agreements count denials"),
+    ] = None,
     if_match: IfMatch = None,
 ) -> None:
     """Register a depot, or change the named settings and print the changes."""
@@ -62,6 +67,7 @@ def put_depot(
         session_max_age_hours=session_max_age_hours,
         identifier_kinds=identifier_kind,
         exclusive_kinds=exclusive_kind,
+        partner_reports_include_denials=partner_denials,
     )
     if any_kind and identifier_kind:
         session.refuse("--any-kind contradicts --identifier-kind; give one of them")

@@ -1,9 +1,10 @@
-"""`access-policy status`, `profiles`, `faults`, `lockouts`, `report`, `mode-compliance` and `mode-changes`."""
+"""`access-policy status`, `profiles`, `faults`, `lockouts`, `report`, `unenrolled`, `mode-compliance` and `mode-changes`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,23 +25,50 @@ from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
 
+ACCESS_GROUPS = (
+    *("day", "hour", "weekday", "depot", "charger", "vehicle", "agreement"),
+    *("access_class", "reason", "would_deny", "decision"),
+)
+PRINTED = Path("-")
+CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Save a CSV file; - prints it")]
+ParquetFile = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="Save a Parquet file; - prints it")]
+
 
 @app.command()
 def report(
     ctx: typer.Context,
-    by: Annotated[
-        str, typer.Option(help="Comma-separated: day, depot, charger, access_class, reason, would_deny, decision")
-    ] = "day",
+    by: Annotated[str, typer.Option(help="Comma-separated: " + ", ".join(ACCESS_GROUPS))] = "day",
     begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
+    vehicle: Annotated[str | None, typer.Option()] = None,
+    agreement: Annotated[str | None, typer.Option(help="A report for the partner of this agreement")] = None,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
 ) -> None:
     """Count attempts by day, charger, reason and so on."""
     session = session_of(ctx)
     query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
-    _report(session, "/v1/reports/access", query, csv=csv, nothing="no attempts in this period")
+    query |= {"vehicle_id": vehicle, "agreement_id": agreement}
+    _report(session, "/v1/reports/access", query, csv, parquet, nothing="no attempts in this period")
+
+
+@app.command()
+def unenrolled(
+    ctx: typer.Context,
+    begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
+) -> None:
+    """List refused identifiers that no vehicle has, by depot."""
+    session = session_of(ctx)
+    query = _period(session, begin, until, charger=charger, depot=depot, days=30)
+    path = "/v1/reports/unenrolled-identifiers"
+    _report(session, path, query, csv, parquet, nothing="no unenrolled identifiers in this period")
 
 
 def _period(
@@ -56,22 +84,36 @@ def _period(
     }
 
 
-def _report(session: Session, path: str, query: Mapping[str, Any], *, csv: bool, nothing: str) -> None:
-    accept = "text/csv" if csv else "application/json"
-    response = session.request("GET", path, query=query, headers={"Accept": accept})
-    if csv:
-        typer.echo(response.content, nl=False)
+def _report(
+    session: Session, path: str, query: Mapping[str, Any], csv: Path | None, parquet: Path | None, *, nothing: str
+) -> None:
+    for file, kind in ((csv, "text/csv"), (parquet, "application/vnd.apache.parquet")):
+        if file is not None:
+            _save(session, session.request("GET", path, query=query, headers={"Accept": kind}).content, file)
+    if csv is not None or parquet is not None:
         return
+    response = session.request("GET", path, query=query, headers={"Accept": "application/json"})
     answer = session.document(response)
     if not document(session, answer):
         rows = answer["rows"]
         table(session, rows, columns(*(rows[0] if rows else ())), nothing=nothing)
 
 
+def _save(session: Session, content: bytes, file: Path) -> None:
+    if file == PRINTED:
+        typer.echo(content, nl=False)
+        return
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        session.refuse(f"{file} cannot be written: {error.strerror}; name another file")
+    session.err.print(f"saved {file} ({len(content)} bytes)", markup=False)
+
+
 @app.command("mode-compliance")
 def mode_compliance(
     ctx: typer.Context,
-    by: Annotated[str, typer.Option(help="Comma-separated: day, depot, charger")] = "day",
+    by: Annotated[str, typer.Option(help="Comma-separated: day, hour, weekday, depot, charger")] = "day",
     begin: Annotated[str | None, typer.Option("--from", help="[default: seven days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: ChargerOption = None,
@@ -79,13 +121,14 @@ def mode_compliance(
     on_time: Annotated[
         int | None, typer.Option(help="Seconds within which a transition is on time [default: 60]")
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV file")] = False,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
 ) -> None:
     """Report how many mode transitions were on time, late or missed."""
     session = session_of(ctx)
     period = _period(session, begin, until, charger=charger, depot=depot, days=7)
     query = {"group_by": by, "on_time_s": on_time, **period}
-    _report(session, "/v1/reports/mode-compliance", query, csv=csv, nothing="no transitions in this period")
+    _report(session, "/v1/reports/mode-compliance", query, csv, parquet, nothing="no transitions in this period")
 
 
 @app.command("mode-changes")

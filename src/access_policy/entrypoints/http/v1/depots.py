@@ -36,6 +36,11 @@ class DepotBody(RequestModel):
     )
     identifier_kinds: frozenset[IdentifierKind] = frozenset()
     exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
+    partner_reports_include_denials: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether a report for the partner of an agreement (`agreement_id`) also counts denied attempts here",
+    )
 
     def settings(self) -> DepotSettings:
         return DepotSettings(**dict(self))
@@ -50,6 +55,7 @@ class Depot(ResponseModel):
     session_max_age_hours: int
     identifier_kinds: list[IdentifierKind]
     exclusive_kinds: list[IdentifierKind]
+    partner_reports_include_denials: bool
     version: Version
 
 
@@ -69,6 +75,7 @@ async def put_depot(
         session_max_age_hours=settings.session_max_age_hours,
         identifier_kinds=sorted(settings.identifier_kinds),
         exclusive_kinds=sorted(settings.exclusive_kinds),
+        partner_reports_include_denials=settings.partner_reports_include_denials,
         version=done.version,
     )
 

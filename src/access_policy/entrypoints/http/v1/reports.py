@@ -1,168 +1,189 @@
-"""`/v1/reports`: attempts counted, and whether chargers entered their modes on time."""
+"""`/v1/reports`: attempts counted, whether chargers entered their modes on time, and identifiers of no vehicle."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import BaseModel
 
+from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.ports.views import ReportFilter
-from access_policy.application.queries.access_report import COUNTS, AccessReports, GroupBy, ReportInvalid
-from access_policy.application.queries.mode_compliance import COLUMNS as COMPLIANCE_COLUMNS
+from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.queries.mode_compliance import (
-    MEASURES,
     ON_TIME_S,
     ComplianceGroup,
     ComplianceQuestion,
     ModeCompliance,
 )
+from access_policy.application.queries.report_columns import Report, ReportInvalid
+from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.spreadsheets import csv_file
-from access_policy.domain.access.reasons import Reason
-from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import provided
-from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant
-from access_policy.entrypoints.http.responses import CSV, json_in_pieces
+from access_policy.entrypoints.http.fields import Instant
+from access_policy.entrypoints.http.responses import Responses, json_in_pieces
+from access_policy.entrypoints.http.v1 import report_models as models
 
 router = APIRouter(tags=["reports"])
 
 Group = TypeVar("Group", GroupBy, ComplianceGroup)
-Accept = Annotated[str, Header(max_length=1000, include_in_schema=False)]
+PARQUET: Final = "application/vnd.apache.parquet"
+FILES: Final[Responses] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            PARQUET: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+
+From = Annotated[Instant, Query(alias="from")]
+Until = Annotated[Instant, Query()]
+Id = Annotated[str | None, Query(max_length=64)]
+OnTime = Annotated[int, Query(ge=0, le=86_400, description="Up to this lateness in seconds a transition is on time")]
+Access = Annotated[AccessReports, provided(lambda c: c.queries.access_reports)]
+Compliance = Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)]
+Unenrolled = Annotated[UnenrolledIdentifiers, provided(lambda c: c.queries.unenrolled_identifiers)]
 
 
-class AccessCount(ResponseModel):
-    """The columns of `group_by`, and the counts."""
+class ReportAnswers:
+    """The representation that `Accept` asks for: JSON, or a file with the same columns and rows."""
 
-    day: Annotated[dt.date, Field(default=None)]
-    depot_id: Annotated[str, Field(default=None)]
-    charger_id: Annotated[str, Field(default=None)]
-    access_class: Annotated[AccessClass | None, Field(default=None)]
-    reason: Annotated[Reason | None, Field(default=None)]
-    would_deny: Annotated[Reason | None, Field(default=None)]
-    decision: Annotated[Literal["allowed", "denied", "none"], Field(default=None)]
-    attempts: int
-    allowed: int
-    denied: int
-    would_deny_count: int
-    sessions: int
-    energy_wh: int
+    def __init__(
+        self,
+        parquet: Annotated[ParquetFiles, provided(lambda c: c.queries.parquet_files)],
+        accept: Annotated[str, Header(max_length=1000, include_in_schema=False)] = "application/json",
+    ) -> None:
+        self._parquet = parquet
+        self._accept = accept
 
-
-class AccessReportHead(ResponseModel):
-    group_by: list[GroupBy]
-    from_: Annotated[UtcInstant, Field(alias="from")]
-    until: UtcInstant
+    async def __call__(self, report: Report, head: BaseModel, row: Callable[..., BaseModel]) -> Response:
+        if PARQUET in self._accept:
+            return Response(await self._parquet.file(report), media_type=PARQUET)
+        if "text/csv" in self._accept:
+            file = await asyncio.to_thread(csv_file, report.names, map(_written, report.rows))
+            return Response(file, media_type="text/csv; charset=utf-8")
+        return await json_in_pieces(head, "rows", (row(**each) for each in report.rows))
 
 
-class AccessReport(AccessReportHead):
-    rows: list[AccessCount]
-
-
-class ComplianceRow(ResponseModel):
-    """The columns of `group_by`, and the measures."""
-
-    day: Annotated[dt.date, Field(default=None)]
-    depot_id: Annotated[str, Field(default=None)]
-    charger_id: Annotated[str, Field(default=None)]
-    transitions: int
-    on_time: int
-    late: int
-    missed: int
-    pending: int
-    unreachable: int
-    on_time_share: float | None
-    lateness_p50_s: float | None
-    lateness_p95_s: float | None
-    lateness_max_s: float | None
-    in_expected_mode_share: float | None
-
-
-class ComplianceReportHead(ResponseModel):
-    group_by: list[ComplianceGroup]
-    from_: Annotated[UtcInstant, Field(alias="from")]
-    until: UtcInstant
-    on_time_s: int
-
-
-class ComplianceReport(ComplianceReportHead):
-    rows: list[ComplianceRow]
+Answers = Annotated[ReportAnswers, Depends()]
 
 
 @router.get(
     "/reports/access",
     operation_id="report_access",
     dependencies=requires(READERS, some_depots=True),
-    response_model=AccessReport,
-    responses=CSV,
+    response_model=models.AccessReport,
+    responses=FILES,
 )
 async def report_access(
     caller: Caller,
-    access_reports: Annotated[AccessReports, provided(lambda c: c.queries.access_reports)],
-    from_: Annotated[Instant, Query(alias="from")],
-    until: Annotated[Instant, Query()],
+    access_reports: Access,
+    answers: Answers,
+    from_: From,
+    until: Until,
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(GroupBy))] = "day",
-    depot_id: Annotated[str | None, Query(max_length=64)] = None,
-    charger_id: Annotated[str | None, Query(max_length=64)] = None,
-    accept: Accept = "application/json",
+    depot_id: Id = None,
+    charger_id: Id = None,
+    vehicle_id: Id = None,
+    agreement_id: Annotated[
+        str | None, Query(max_length=64, description="A report for the partner of this agreement")
+    ] = None,
 ) -> Response:
-    """Attempts counted by the columns of `group_by`; a day is the depot's local day. `would_deny_count` counts the attempts
-    that were allowed only under `observe`. With `Accept: text/csv` the response is a file."""
-    wanted = ReportFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
+    """Attempts counted by the columns of `group_by`; a day, an hour (0 to 23) and a weekday are on the depot's clock.
+    `would_deny_count` counts the attempts that were allowed only under `observe`. `energy_wh` is the energy of the sessions.
+
+    With `agreement_id` it is a report to hand to the agreement's partner: the attempts that were decided under that agreement
+    and no others. Denied attempts, and refusals that `observe` suppressed, are in it only at depots whose
+    `partner_reports_include_denials` is true.
+
+    With `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows.
+    """
+    wanted = ReportFilter(
+        since=from_,
+        until=until,
+        depot_id=depot_id,
+        charger_id=charger_id,
+        vehicle_id=vehicle_id,
+        agreement_id=agreement_id,
+    )
     groups = _groups_of(GroupBy, group_by)
-    rows = await access_reports(caller.tenant_id, groups, wanted)
-    if "text/csv" in accept:
-        return await _file([*map(_column, groups), *COUNTS], rows)
-    head = AccessReportHead(group_by=groups, from_=from_, until=until)
-    return await json_in_pieces(head, "rows", (AccessCount(**row) for row in rows))
+    report = await access_reports(caller.tenant_id, groups, wanted)
+    head = models.AccessReportHead(group_by=groups, from_=from_, until=until)
+    return await answers(report, head, models.AccessCount)
 
 
 @router.get(
     "/reports/mode-compliance",
     operation_id="report_mode_compliance",
     dependencies=requires(READERS, some_depots=True),
-    response_model=ComplianceReport,
-    responses=CSV,
+    response_model=models.ComplianceReport,
+    responses=FILES,
 )
 async def report_mode_compliance(
     caller: Caller,
-    mode_compliance: Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)],
-    from_: Annotated[Instant, Query(alias="from")],
-    until: Annotated[Instant, Query()],
+    mode_compliance: Compliance,
+    answers: Answers,
+    from_: From,
+    until: Until,
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ComplianceGroup))] = "day",
-    depot_id: Annotated[str | None, Query(max_length=64)] = None,
-    charger_id: Annotated[str | None, Query(max_length=64)] = None,
-    on_time_s: Annotated[
-        int, Query(ge=0, le=86_400, description="Up to this lateness in seconds a transition is on time")
-    ] = ON_TIME_S,
-    accept: Accept = "application/json",
+    depot_id: Id = None,
+    charger_id: Id = None,
+    on_time_s: OnTime = ON_TIME_S,
 ) -> Response:
-    """Whether chargers entered their expected modes on time, by the columns of `group_by`; a day is the depot's local day.
+    """Whether chargers entered their expected modes on time, by the columns of `group_by`, on the depot's clock.
 
     Of the `transitions` due in `[from, until)`, `on_time` were applied within `on_time_s`, `late` while the mode was still
     expected, `missed` not before another mode was expected, and `pending` are still expected and not applied. `unreachable`
     counts the late, missed and pending transitions at which the service could not reach the charger in time. `lateness_…_s`
-    cover the applied transitions. `in_expected_mode_share` is the share of the time in which the charger's last verified mode
-    was the expected one. Transitions are due by the plan in force at the time. Chargers whose profile cannot switch the mode
-    are left out. With `Accept: text/csv` the response is a file.
+    and the counts `applied_…_s` (the distribution; each includes its upper bound) cover the applied transitions.
+    `in_expected_mode_share` is the share of the time in which the charger's last verified mode was the expected one.
+    Transitions are due by the plan in force at the time. Chargers whose profile cannot switch the mode are left out. With
+    `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows.
     """
     question = ComplianceQuestion(
         since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots, on_time_s=on_time_s
     )
     groups = _groups_of(ComplianceGroup, group_by)
-    rows = await mode_compliance(caller.tenant_id, groups, question)
-    if "text/csv" in accept:
-        return await _file([*(COMPLIANCE_COLUMNS[each] for each in groups), *MEASURES], rows)
-    head = ComplianceReportHead(group_by=groups, from_=from_, until=until, on_time_s=on_time_s)
-    return await json_in_pieces(head, "rows", (ComplianceRow(**row) for row in rows))
+    report = await mode_compliance(caller.tenant_id, groups, question)
+    head = models.ComplianceReportHead(group_by=groups, from_=from_, until=until, on_time_s=on_time_s)
+    return await answers(report, head, models.ComplianceRow)
 
 
-async def _file(columns: list[str], rows: list[dict[str, Any]]) -> Response:
-    file = await asyncio.to_thread(csv_file, columns, rows)
-    return Response(file, media_type="text/csv; charset=utf-8")
+@router.get(
+    "/reports/unenrolled-identifiers",
+    operation_id="report_unenrolled_identifiers",
+    dependencies=requires(READERS, some_depots=True),
+    response_model=models.UnenrolledReport,
+    responses=FILES,
+)
+async def report_unenrolled_identifiers(
+    caller: Caller,
+    unenrolled: Unenrolled,
+    answers: Answers,
+    from_: From,
+    until: Until,
+    depot_id: Id = None,
+    charger_id: Id = None,
+) -> Response:
+    """Identifiers that were refused as unknown in `[from, until)`, also where `observe` suppressed the refusal, and that no
+    vehicle has today; by depot, the one with the most attempts first. PINs are left out. With `Accept: text/csv` or
+    `application/vnd.apache.parquet` the response is a file of the same columns and rows."""
+    wanted = ReportFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
+    report = await unenrolled(caller.tenant_id, wanted)
+    return await answers(report, models.Head(from_=from_, until=until), models.UnenrolledIdentifier)
+
+
+def _written(row: dict[str, Any]) -> dict[str, Any]:
+    """Instants as in JSON: `Z` in UTC, an offset on the depot's clock."""
+    return {
+        name: cell.isoformat().replace("+00:00", "Z") if hasattr(cell, "isoformat") else cell
+        for name, cell in row.items()
+    }
 
 
 def _groups_of(kind: type[Group], text: str) -> list[Group]:
@@ -172,7 +193,3 @@ def _groups_of(kind: type[Group], text: str) -> list[Group]:
         raise ReportInvalid(
             f"group_by must be one or several of {', '.join(kind)}, separated by commas.", pointer="/group_by"
         ) from unknown
-
-
-def _column(group: GroupBy) -> str:
-    return {GroupBy.DEPOT: "depot_id", GroupBy.CHARGER: "charger_id"}.get(group, group.value)

@@ -1,0 +1,67 @@
+"""Parquet files, written by a short-lived child process.
+
+pyarrow holds the interpreter for a third of a second while it is loaded, and again while it converts a long column. The process
+with the event loop never imports it (ADR 0043).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import msgspec
+
+from access_policy.application.queries.report_columns import Report
+
+WRITER: Final = "access_policy.adapters.report_files.parquet_writer"
+AT_A_TIME: Final = 2
+TIMEOUT_S: Final = 120.0
+
+
+class ParquetNotWritten(RuntimeError):
+    """The child process failed or took too long."""
+
+
+class ParquetFiles:
+    """At most `AT_A_TIME` files are written at once; further callers wait."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(AT_A_TIME)
+
+    async def file(self, report: Report) -> bytes:
+        """The report with typed columns, the same without rows. Raises `ParquetNotWritten`."""
+        async with self._turns, _child() as child:
+            sent = await asyncio.to_thread(_encoded, report)
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    written, said = await child.communicate(sent)
+            except TimeoutError:
+                raise ParquetNotWritten(f"the file was not written within {TIMEOUT_S:.0f} s") from None
+        if child.returncode != 0:
+            raise ParquetNotWritten(said.decode(errors="replace")[-500:])
+        return written
+
+
+@asynccontextmanager
+async def _child() -> AsyncIterator[asyncio.subprocess.Process]:
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", WRITER, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:  # cancelled, or too slow
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+
+def _encoded(report: Report) -> bytes:
+    """One line with the columns, and one for each row."""
+    encode, names = msgspec.json.encode, report.names
+    body = bytearray(encode([[column.name, column.type.value] for column in report.columns]))
+    for row in report.rows:
+        body += b"\n" + encode([row[name] for name in names])
+    return bytes(body)
