@@ -18,6 +18,7 @@ from access_policy.entrypoints.http.console import (
     home,
     overrides,
     search,
+    reports,
     signing_in,
     vehicle,
     vehicle_imports,
@@ -40,4 +41,5 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     agreements.router,
     faults.router,
     search.router,
+    reports.router,
 )

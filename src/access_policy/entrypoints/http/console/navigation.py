@@ -25,4 +25,5 @@ ENTRIES: Final = (
     Entry("Vehicles", "/console/vehicles"),
     Entry("Overrides", "/console/overrides"),
     Entry("Agreements", "/console/agreements"),
+    Entry("Reports", "/console/reports"),
 )
