@@ -136,6 +136,7 @@ COMMANDS: dict[str, Line] = {
     "attempts disallow": line("attempts disallow {refused}"),
     "sessions end": line("sessions end {attempt} --reason Lost"),
     "report": line("report --by day,charger"),
+    "unenrolled": line("unenrolled"),
     "mode-compliance": line("mode-compliance --by day,charger"),
     "mode-changes": line("mode-changes"),
     "faults": line("faults"),

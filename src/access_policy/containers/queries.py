@@ -5,6 +5,7 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from access_policy.adapters.report_files.parquet import ParquetFiles
+from access_policy.application.digests.watch import DigestWatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.audit_entries import AuditExport
@@ -36,6 +37,15 @@ class Queries(containers.DeclarativeContainer):
     mode_compliance = providers.Singleton(ModeCompliance, stores.store, read_side.views, deciding.profiles, clock)
     open_while_managed = providers.Singleton(
         OpenWhileManaged, deciding.view, deciding.profiles, chargers.connections.provided.connected, clock
+    )
+    digests = providers.Singleton(
+        DigestWatch,
+        deciding.view,
+        stores.store,
+        clock,
+        access_reports,
+        mode_compliance,
+        read_side.models.provided.followed_to,
     )
     probe = providers.Singleton(Probe, deciding.view, deciding.profiles, chargers.connections, read_side.views)
     registry_export = providers.Singleton(

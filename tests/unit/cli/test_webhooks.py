@@ -56,10 +56,11 @@ def test_webhook_with_bad_options_is_refused_with_what_to_do(cli: Cli) -> None:
     assert "--dead-letters" in cli("webhooks", "redeliver", "x", status=1).stderr
 
 
-def test_webhook_presets_name_the_four_needs(cli: Cli) -> None:
+def test_webhook_presets_name_the_common_needs(cli: Cli) -> None:
     assert [each["preset"] for each in cli.json("webhooks", "presets")["items"]] == [
         "open_but_should_be_managed",
         "unreachable_at_transition",
         "agreement_ends_soon",
+        "depot_digest",
         "denied_vehicle",
     ]

@@ -45,7 +45,7 @@ from access_policy.domain.ids import (
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.schedules import Schedule
-from access_policy.domain.notices import notices
+from access_policy.domain.notices import digests, notices
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
@@ -215,6 +215,25 @@ SAMPLES: tuple[object, ...] = (
         transaction_id="tx-1",
         cause=access.StopCause.WINDOW_START,
         requested_at=START,
+    ),
+    digests.DepotDigestMade(
+        depot_id=DEPOT,
+        since=START,
+        until=END,
+        attempts=12,
+        allowed=9,
+        denied=2,
+        denials=(digests.DenialCount(reason=Reason.UNKNOWN_IDENTIFIER, denials=2),),
+        sessions=10,
+        energy_wh=181_000,
+        transitions=8,
+        on_time=6,
+        late=1,
+        missed=1,
+        unreachable=1,
+        problems=(digests.ChargerProblem(charger_id=BAY, late=1, missed=1, lateness_max_s=84.5),),
+        problem_count=1,
+        made_at=END,
     ),
     notices.AgreementEndsSoon(agreement_id=AGREEMENT, ends_at=END, noted_at=START),
     notices.ChargerUnreachableAtTransition(

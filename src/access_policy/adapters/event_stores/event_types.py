@@ -14,7 +14,7 @@ from access_policy.domain.charger_calls import events as charger_calls
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
-from access_policy.domain.notices import notices
+from access_policy.domain.notices import digests, notices
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
@@ -57,6 +57,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     depot.ScheduleRemoved,
     profile.CapabilityProfilePut,
     profile.CapabilityProfileRemoved,
+    digests.DepotDigestMade,
     notices.AgreementEndsSoon,
     notices.ChargerUnreachableAtTransition,
     policy.ChargerAmended,

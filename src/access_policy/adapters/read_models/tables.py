@@ -78,6 +78,7 @@ DEPOTS = _table(
     Column("session_max_age_hours", BigInteger),
     *(Column(name, JSON) for name in ("identifier_kinds", "exclusive_kinds")),
     Column("partner_reports_include_denials", Boolean),
+    Column("digest_at", TEXT),
     Column("version", BigInteger),
 )
 

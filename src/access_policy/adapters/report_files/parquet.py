@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-
-from access_policy.application.queries.report_columns import Report
 
 WRITER: Final = "access_policy.adapters.report_files.parquet_writer"
 AT_A_TIME: Final = 2
@@ -31,10 +29,11 @@ class ParquetFiles:
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
-    async def file(self, report: Report) -> bytes:
-        """The report with typed columns, the same without rows. Raises `ParquetNotWritten`."""
+    async def file(self, columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]) -> bytes:
+        """`columns` are names and types (those of `parquet_writer.TYPES`), the same without rows. Raises
+        `ParquetNotWritten`."""
         async with self._turns, _child() as child:
-            sent = await asyncio.to_thread(_encoded, report)
+            sent = await asyncio.to_thread(_encoded, columns, rows)
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     written, said = await child.communicate(sent)
@@ -58,10 +57,10 @@ async def _child() -> AsyncIterator[asyncio.subprocess.Process]:
             await child.wait()
 
 
-def _encoded(report: Report) -> bytes:
+def _encoded(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]) -> bytes:
     """One line with the columns, and one for each row."""
-    encode, names = msgspec.json.encode, report.names
-    body = bytearray(encode([[column.name, column.type.value] for column in report.columns]))
-    for row in report.rows:
+    encode, names = msgspec.json.encode, [name for name, _ in columns]
+    body = bytearray(encode(columns))
+    for row in rows:
         body += b"\n" + encode([row[name] for name in names])
     return bytes(body)

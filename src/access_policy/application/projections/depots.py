@@ -25,6 +25,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "identifier_kinds": sorted(settings.identifier_kinds),
                 "exclusive_kinds": sorted(settings.exclusive_kinds),
                 "partner_reports_include_denials": settings.partner_reports_include_denials,
+                "digest_at": None if settings.digest_at is None else f"{settings.digest_at:%H:%M}",
                 "version": recorded.version,
             },
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from access_policy.application.published_events.shared import Cause
+from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 
 
@@ -218,6 +219,48 @@ class ModeDriftDetected:
     found: AccessMode
     evidence: str
     detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenialCount:
+    reason: Reason
+    denials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerProblem:
+    """A charger that entered a mode late or not at all."""
+
+    charger_id: str
+    late: int
+    missed: int
+    lateness_max_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepotDigestMade:
+    """Counts of the depot in `[since, until)`, the 24 local hours before its `digest_at`. `problems` are at most 50 chargers,
+    those that missed most first; `problem_count` is the number of all.
+    """
+
+    VERSION: ClassVar = 1
+    depot_id: str
+    since: datetime
+    until: datetime
+    attempts: int
+    allowed: int
+    denied: int
+    denials: tuple[DenialCount, ...]
+    sessions: int
+    energy_wh: int
+    transitions: int
+    on_time: int
+    late: int
+    missed: int
+    unreachable: int
+    problems: tuple[ChargerProblem, ...]
+    problem_count: int
+    made_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

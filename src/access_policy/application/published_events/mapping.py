@@ -22,7 +22,7 @@ from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
-from access_policy.domain.notices import notices
+from access_policy.domain.notices import digests, notices
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -235,6 +235,21 @@ def _applied(event: policy.ModeApplied) -> chargers.ModeApplied:
     )
 
 
+def _digest(event: digests.DepotDigestMade) -> chargers.DepotDigestMade:
+    names = (
+        *("depot_id", "since", "until", "attempts", "allowed", "denied", "sessions", "energy_wh", "transitions"),
+        *("on_time", "late", "missed", "unreachable", "problem_count", "made_at"),
+    )
+    problem = ("charger_id", "late", "missed", "lateness_max_s")
+    return chargers.DepotDigestMade(
+        **{name: getattr(event, name) for name in names},
+        denials=tuple(chargers.DenialCount(reason=each.reason, denials=each.denials) for each in event.denials),
+        problems=tuple(
+            chargers.ChargerProblem(**{name: getattr(each, name) for name in problem}) for each in event.problems
+        ),
+    )
+
+
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +367,7 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
         due_at=event.due_at,
         noted_at=event.noted_at,
     ),
+    digests.DepotDigestMade: _digest,
     vehicles.RegistryImportApplied: _alike(
         registry.RegistryImportApplied,
         *("plan_id", "mode", "added", "changed", "removed", "unchanged", "left_out"),

@@ -60,6 +60,13 @@ _ALL: Final = (
         pattern=_events("AgreementEndsSoon"),
     ),
     Preset(
+        name="depot_digest",
+        title="Daily digest of a depot",
+        meaning="Once a day, at the `digest_at` of each depot that has one: attempts, denials, energy, late and missed"
+        " transitions of the last 24 hours (DepotDigestMade).",
+        pattern=_events("DepotDigestMade"),
+    ),
+    Preset(
         name="denied_vehicle",
         title="Denied vehicle",
         meaning="An attempt to charge was denied (AccessDenied).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -67,6 +67,7 @@ class DepotSettings:
     A session that draws no energy for `session_max_age_hours` ends as lost. `identifier_kinds` are the kinds that
     identify a vehicle here (empty: all). An identifier of one of the `exclusive_kinds` may charge at only one charger
     at a time. `partner_reports_include_denials`: a report for the partner of an agreement also counts denied attempts.
+    `digest_at`: the local time at which the digest of the last 24 hours is made; None: no digest.
     """
 
     name: str
@@ -77,6 +78,7 @@ class DepotSettings:
     exclusive_kinds: frozenset[IdentifierKind] = EXCLUSIVE_KINDS
     session_max_age_hours: int = SESSION_MAX_AGE_HOURS
     partner_reports_include_denials: bool = False
+    digest_at: time | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ DEPOT_FIELDS = (
     "identifier_kinds",
     "exclusive_kinds",
     "partner_reports_include_denials",
+    "digest_at",
 )
 
 
@@ -55,6 +56,9 @@ def put_depot(
         bool | None,
         typer.Option("--partner-denials/--no-partner-denials", help="Reports for partners of agreements count denials"),
     ] = None,
+    digest_at: Annotated[
+        str | None, typer.Option(help="Local time of the daily digest, such as 06:30; 'never' for none")
+    ] = None,
     if_match: IfMatch = None,
 ) -> None:
     """Register a depot, or change the named settings and print the changes."""
@@ -71,6 +75,7 @@ def put_depot(
     )
     if any_kind and identifier_kind:
         session.refuse("--any-kind contradicts --identifier-kind; give one of them")
+    named |= compact(digest_at=digest_at) if digest_at != "never" else {"digest_at": None}
     named |= {"identifier_kinds": None} if any_kind else {}
     needed = {"name": "--name", "time_zone": "--time-zone"}
     before, answer = amend(

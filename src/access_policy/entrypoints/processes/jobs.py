@@ -46,6 +46,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "changes of API keys", c.records.api_key_changes().run()
         yield "changes of webhooks", c.records.webhook_changes().run()
         yield "notices", c.deciding.notices().run()
+        yield "digests", c.queries.digests().run()
         yield "chargers follow depots", c.commands.keeping_up().run()
         yield "last uses of API keys", c.identity.api_key_uses().run()
         yield "delete old identifiers", _delete_old_identifiers(c)

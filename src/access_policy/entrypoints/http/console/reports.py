@@ -82,7 +82,7 @@ async def file(
         "charger_id": asked.charger_id or None,
     }
     if name == "access":
-        ids = {key: asked.filters()[key] for key in ("vehicle_id", "agreement_id")}
+        ids: dict[str, Any] = {key: asked.filters()[key] for key in ("vehicle_id", "agreement_id")}
         response = await api.report_access(access_reports=access, group_by=group_by, **common, **ids)
     elif name == "mode-compliance":
         response = await api.report_mode_compliance(mode_compliance=compliance, group_by=group_by, **common)

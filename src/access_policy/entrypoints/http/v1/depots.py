@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.ports.views import Row
@@ -41,9 +42,13 @@ class DepotBody(RequestModel):
         strict=True,
         description="Whether a report for the partner of an agreement (`agreement_id`) also counts denied attempts here",
     )
+    digest_at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        default=None, description="The local time, such as 06:30, at which DepotDigestMade tells of the last 24 hours"
+    )
 
     def settings(self) -> DepotSettings:
-        return DepotSettings(**dict(self))
+        digest_at = None if self.digest_at is None else time.fromisoformat(self.digest_at)
+        return DepotSettings(**{**dict(self), "digest_at": digest_at})
 
 
 class Depot(ResponseModel):
@@ -56,6 +61,7 @@ class Depot(ResponseModel):
     identifier_kinds: list[IdentifierKind]
     exclusive_kinds: list[IdentifierKind]
     partner_reports_include_denials: bool
+    digest_at: str | None
     version: Version
 
 
@@ -76,6 +82,7 @@ async def put_depot(
         identifier_kinds=sorted(settings.identifier_kinds),
         exclusive_kinds=sorted(settings.exclusive_kinds),
         partner_reports_include_denials=settings.partner_reports_include_denials,
+        digest_at=None if settings.digest_at is None else f"{settings.digest_at:%H:%M}",
         version=done.version,
     )
 

@@ -63,7 +63,8 @@ class ReportAnswers:
 
     async def __call__(self, report: Report, head: BaseModel, row: Callable[..., BaseModel]) -> Response:
         if PARQUET in self._accept:
-            return Response(await self._parquet.file(report), media_type=PARQUET)
+            columns = [(column.name, column.type.value) for column in report.columns]
+            return Response(await self._parquet.file(columns, report.rows), media_type=PARQUET)
         if "text/csv" in self._accept:
             file = await asyncio.to_thread(csv_file, report.names, map(_written, report.rows))
             return Response(file, media_type="text/csv; charset=utf-8")
