@@ -1,1 +1,1 @@
-"""Reports as Parquet files, written by a process of their own (ADR 0043)."""
+"""Reports as Parquet files, written by a process of their own (ADR 0044)."""

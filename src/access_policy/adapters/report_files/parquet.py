@@ -1,7 +1,7 @@
 """Parquet files, written by a short-lived child process.
 
 pyarrow holds the interpreter for a third of a second while it is loaded, and again while it converts a long column. The process
-with the event loop never imports it (ADR 0043).
+with the event loop never imports it (ADR 0044).
 """
 
 from __future__ import annotations

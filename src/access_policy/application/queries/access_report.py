@@ -70,7 +70,7 @@ class AccessReports:
         """One row per group, ascending. Raises `ReportInvalid`.
 
         With `wanted.agreement_id` it is a report for the agreement's partner: attempts that were decided under the agreement,
-        without the denied ones at depots that keep denials out of such reports (ADR 0043).
+        without the denied ones at depots that keep denials out of such reports (ADR 0044).
         """
         if wanted.until <= wanted.since:
             raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")
