@@ -47,7 +47,7 @@ class Asked:
 
     @property
     def title(self) -> str:
-        return Window(self.first, len(self.days), self.zone).title
+        return Window.of(self.first, len(self.days), self.zone).title
 
     @property
     def days(self) -> list[date]:
