@@ -247,7 +247,7 @@ def _commands(scene: Scene, service: Service, data: Path) -> Iterator[Run]:
         if name == "denied enrol":
             list_denied_identifiers(replace(scene, number=1_000))  # of one that is not enrolled
         arguments = [*COMMANDS[name](scene, files), *(["--json"] if name in KEPT else [])]
-        result = CliRunner().invoke(command_line, arguments, env=environment)
+        result = CliRunner().invoke(command_line, ["--yes", *arguments], env=environment)
         if result.exit_code and name not in MAY_FAIL:
             raise Unexpected(f"{arguments}: {result.exit_code} {result.output} {result.exception!r}")
         if name in KEPT:

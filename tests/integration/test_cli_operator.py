@@ -44,7 +44,7 @@ def cli(service: tuple[str, Path], request: pytest.FixtureRequest) -> Cli:
             "ACCESS_POLICY_ROLE": "admin",
             "COLUMNS": "200",
         }
-        result = CliRunner().invoke(app, ["--url", service[0], *arguments], input=stdin, env=environment)
+        result = CliRunner().invoke(app, ["--yes", "--url", service[0], *arguments], input=stdin, env=environment)
         assert result.exit_code == status, result.output
         return result
 

@@ -43,16 +43,17 @@ class ToTheApp(httpx.BaseTransport):
 
 
 class Cli:
-    """Runs commands with this token; each must end with `status`."""
+    """Runs commands with this token and, unless `yes` is set to False, without prompts; each must end with `status`."""
 
     def __init__(self, transport: httpx.BaseTransport, token: str = "t") -> None:
         self.transport = transport
         self.environment = {"ACCESS_POLICY_URL": "http://api", "ACCESS_POLICY_TOKEN": token, "COLUMNS": "200"}
         self.charset = "utf-8"
+        self.yes = True
 
     def __call__(self, *arguments: str, status: int = 0, stdin: str | None = None) -> Result:
         result = CliRunner(charset=self.charset).invoke(
-            app, arguments, input=stdin, env=self.environment, obj=self.transport
+            app, ("--yes", *arguments) if self.yes else arguments, input=stdin, env=self.environment, obj=self.transport
         )
         assert result.exit_code == status, f"{result.output}\n{result.exception!r}"
         return result

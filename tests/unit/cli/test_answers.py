@@ -48,7 +48,7 @@ def raises(error: Exception) -> Cli:
         (says(503, json={"title": "The store is down"}), "The store is down"),
         (
             says(422, json={"detail": "Bad.", "errors": [{"pointer": "/mode", "message": "no"}]}),
-            "Bad.\n  /mode: no",
+            "Bad.\n  mode: no",
         ),
         (says(409, json={"detail": "Bad.", "errors": [{"pointer": "", "message": "row"}]}), "Bad.\n  row"),
     ],

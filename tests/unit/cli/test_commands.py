@@ -165,3 +165,69 @@ def test_profile_put_with_an_invalid_file_explains_in_one_line(
 
 def test_probe_of_a_disconnected_charger_is_refused(cli: Cli) -> None:
     assert "not connected" in cli("chargers", "probe", "bay-1", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("chargers", "retire", "bay-1"),
+        ("vehicles", "remove", "bus-1"),
+        ("rules", "withdraw", "bay-1", "r"),
+        ("api-keys", "revoke", "k"),
+        ("agreements", "end", "a"),
+        ("sessions", "end", "a", "--reason", "x"),
+        ("lift", "bay-1", "o"),
+    ],
+)
+def test_command_that_ends_something_without_a_terminal_needs_yes(
+    cli: Cli, asked: ToTheApp, command: tuple[str, ...]
+) -> None:
+    cli.yes = False
+
+    refused = cli(*command, status=2)
+
+    assert "give --yes" in refused.stderr
+    assert asked.asked == []
+
+
+def test_command_that_ends_something_asks_at_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.yes = False
+    monkeypatch.setattr("access_policy.entrypoints.cli.session.is_interactive", lambda: True)
+
+    refused = cli("chargers", "retire", "bay-1", stdin="n\n", status=1)
+    done = cli("chargers", "retire", "bay-1", stdin="y\n")
+
+    assert "Retire the charger bay-1?" in refused.stderr
+    assert "nothing is changed" in refused.stderr
+    assert "charger bay-1 is retired" in done.stdout
+
+
+def test_rule_with_days_in_words_is_stored_as_a_recurrence(cli: Cli) -> None:
+    cli("rules", "add", "bay-1", *NIGHTS[:4], "--recurrence", "mon,wed", *NIGHTS[6:])
+
+    assert cli.json("rules", "list", "bay-1")["items"][0]["recurrence"] == "FREQ=WEEKLY;BYDAY=MO,WE"
+
+
+def test_refused_field_is_named_by_its_option(cli: Cli) -> None:
+    refused = cli("rules", "add", "bay-1", *NIGHTS[:-1], "6 o'clock", status=1)
+
+    assert refused.stderr.startswith("access-policy: --end: ")
+
+
+def test_help_of_a_command_shows_examples(cli: Cli) -> None:
+    assert "access-policy override bay-1 freevend --reason visit --for 2h" in cli("override", "-h").stdout
+
+
+def test_override_at_a_pattern_of_chargers_and_a_prefix_of_an_id(cli: Cli) -> None:
+    put = ("--depot", "north", "--profile", "ocpp16-central", "--baseline-mode", "managed")
+    cli("chargers", "put", "bay-2", "--charge-point-id", "CP-2", *put)
+
+    two = cli("override", "bay-*", "freevend", "--reason", "visit", "--for", "2h").stdout
+    several = cli("chargers", "show", "bay", status=1).stderr
+    cli("chargers", "put", "gate-1", "--charge-point-id", "CP-3", *put)
+
+    assert [line.rpartition(" ")[2] for line in two.splitlines()] == ["bay-1", "bay-2"]
+    assert "these begin with it: bay-1, bay-2" in several
+    assert cli.json("chargers", "show", "gat")["charger_id"] == "gate-1"
+    assert "gate-1" in cli("chargers", "retire", "gat", status=1).stderr
+    assert "no charger fits 'yard-*'" in cli("override", "yard-*", "freevend", "--reason", "x", status=1).stderr

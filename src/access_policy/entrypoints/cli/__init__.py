@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
+    epilog="Options of this list may stand anywhere on the line. Examples of a command are in its own help.",
 )
 
 
@@ -68,9 +69,12 @@ def connect(
             envvar="ACCESS_POLICY_TIME_ZONE", help="Time zone of times without an offset [default: the depot's]"
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the API's responses, for scripts; at any position")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the API's responses, for scripts")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="End or remove things without a prompt")] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(envvar="ACCESS_POLICY_CONTEXT", help="Stored service; see: access-policy context"),
+    ] = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
     ] = False,
@@ -85,6 +89,7 @@ def connect(
         data=data,
         time_zone=time_zone,
         as_json=as_json,
+        yes=yes,
         role=role,
         ca=ca,
         transport=ctx.obj,

@@ -58,6 +58,7 @@ def end_session(
 ) -> None:
     """End an open session on record, and request a stop from its charger if that is connected."""
     session = session_of(ctx)
+    session.confirm(f"end the session of attempt {attempt_id}")
     answer = session.command("POST", f"/v1/sessions/{segment(attempt_id)}/end", {"reason": reason})
     stop = answer["asked_to_stop"]
     charger = f"charger {answer['charger_id']}"
@@ -132,6 +133,7 @@ def allow_attempt(
 def end_allowance(ctx: typer.Context, attempt_id: str) -> None:
     """End the permission of an attempt now."""
     session = session_of(ctx)
+    session.confirm(f"end the permission of attempt {attempt_id}")
     answer = session.command("DELETE", f"/v1/access-events/{segment(attempt_id)}/allow")
     done(session, answer, f"the permission of attempt {attempt_id} is ended")
 

@@ -109,6 +109,7 @@ def show_agreement(ctx: typer.Context, agreement_id: str) -> None:
 def end_agreement(ctx: typer.Context, agreement_id: str, if_match: IfMatch = None) -> None:
     """End an agreement now."""
     session = session_of(ctx)
+    session.confirm(f"end the agreement {agreement_id}")
     answer = session.command("DELETE", f"/v1/agreements/{segment(agreement_id)}", if_match=if_match)
     done(session, answer, f"agreement {agreement_id} has ended")
 

@@ -51,5 +51,6 @@ def list_api_keys(ctx: typer.Context) -> None:
 def revoke_api_key(ctx: typer.Context, key_id: str) -> None:
     """Revoke a key: from now on the service refuses it."""
     session = session_of(ctx)
+    session.confirm(f"revoke the API key {key_id}")
     answer = session.command("DELETE", f"/v1/api-keys/{segment(key_id)}")
     done(session, answer, f"API key {key_id} is revoked")

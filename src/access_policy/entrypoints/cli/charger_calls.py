@@ -27,6 +27,7 @@ def reset(
 ) -> None:
     """Restart a charger."""
     session = session_of(ctx)
+    session.confirm(f"restart the charger {charger_id}")
     _call(session, charger_id, operations.reset(_protocol(session, charger_id), immediately=immediately))
 
 

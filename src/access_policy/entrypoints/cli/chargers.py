@@ -87,13 +87,14 @@ def show_charger(
     """Show a charger's settings and state."""
     session = session_of(ctx)
     path = f"/v1/chargers/{segment(charger_id)}"
-    detail(session, session.get(path, as_of=session.instant(as_of, charger=charger_id)))
+    detail(session, session.get(path, as_of=session.instant(as_of, charger=charger_id, ago=True)))
 
 
 @app.command("retire")
 def retire_charger(ctx: typer.Context, charger_id: Charger, if_match: IfMatch = None) -> None:
     """Retire a charger."""
     session = session_of(ctx)
+    session.confirm(f"retire the charger {charger_id}")
     answer = session.command("DELETE", f"/v1/chargers/{segment(charger_id)}", if_match=if_match)
     done(session, answer, f"charger {charger_id} is retired")
 

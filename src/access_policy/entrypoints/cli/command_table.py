@@ -29,7 +29,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
     "Every day": (
         _command("status", "overview", "Show whether the service is ready and the chargers are in their modes"),
         _command("watch", "watch", "Show what happens, until Ctrl-C"),
-        _command("timeline", "timelines", "Draw the week of a charger or a depot"),
+        _command("timeline", "timelines", "Draw a charger's week: its mode at each hour"),
         _command("override", "overrides", "Override the schedules of chargers for a limited time"),
         _command("lift", "overrides", "End an override now"),
         _command("overrides", "overrides", "List a charger's overrides"),
@@ -64,6 +64,8 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("audit", "audit", "Who changed and read what, and the chain that proves it"),
     ),
     "Access to the service": (
+        _command("login", "contexts", "Store the address and a token of a service under a name"),
+        Entry("context", "contexts", "The stored services, and the one in use", "group"),
         Entry("api-keys", "api_keys", "Keys for machines that call the API"),
         Entry("webhooks", "webhooks", "URLs to which events are delivered, signed"),
         Entry("tenants", "tenants", "The tenants of the installation"),

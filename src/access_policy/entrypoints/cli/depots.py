@@ -140,6 +140,7 @@ def list_overrides(ctx: typer.Context, depot_id: Depot) -> None:
 def lift_many(ctx: typer.Context, depot_id: Depot, override_id: str) -> None:
     """End an override now at all chargers of the depot that have it."""
     session = session_of(ctx)
+    session.confirm(f"lift the override {override_id} at all its chargers")
     answer = session.command("DELETE", f"/v1/depots/{segment(depot_id)}/overrides/{segment(override_id)}")
     _overridden(session, answer, f"override {override_id} is lifted")
 
@@ -227,6 +228,7 @@ def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None
 def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str, if_match: IfMatch = None) -> None:
     """Remove a calendar that no rule uses."""
     session = session_of(ctx)
+    session.confirm(f"remove the calendar {calendar_id}")
     answer = session.command("DELETE", _path(depot_id, calendar_id), if_match=if_match)
     done(session, answer, f"removed calendar {calendar_id}")
 

@@ -38,6 +38,7 @@ def add_exception(
 def remove_exception(ctx: typer.Context, charger_id: Charger, exception_id: str, if_match: IfMatch = None) -> None:
     """Remove an exception."""
     session = session_of(ctx)
+    session.confirm(f"remove the exception {exception_id} of {charger_id}")
     path = f"/v1/chargers/{segment(charger_id)}/exceptions/{segment(exception_id)}"
     done(session, session.command("DELETE", path, if_match=if_match), f"removed exception {exception_id}")
 

@@ -12,8 +12,8 @@ from access_policy.entrypoints.cli.completion import chargers, depots
 from access_policy.entrypoints.cli.printing import Column, table
 from access_policy.entrypoints.cli.session import Session
 
-Since = Annotated[str | None, typer.Option("--from")]
-Until = Annotated[str | None, typer.Option()]
+Since = Annotated[str | None, typer.Option("--from", help="Such as 2h, 7d, yesterday, 18:00 or 2026-11-20 06:00")]
+Until = Annotated[str | None, typer.Option(help="Written as --from [default: now]")]
 ChargerOption = Annotated[str | None, typer.Option("--charger", autocompletion=chargers)]
 DepotOption = Annotated[str | None, typer.Option("--depot", autocompletion=depots)]
 
@@ -22,8 +22,8 @@ def period(
     session: Session, begin: str | None, until: str | None, *, charger: str | None = None, depot: str | None = None
 ) -> dict[str, str | None]:
     return {
-        "from": session.instant(begin, charger=charger, depot=depot),
-        "until": session.instant(until, charger=charger, depot=depot),
+        "from": session.instant(begin, charger=charger, depot=depot, ago=True),
+        "until": session.instant(until, charger=charger, depot=depot, ago=True),
     }
 
 

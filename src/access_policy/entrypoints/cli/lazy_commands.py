@@ -12,6 +12,8 @@ from typer.main import get_group_from_info
 from typer.models import TyperInfo
 
 from access_policy.entrypoints.cli.command_table import ENTRIES, SECTIONS, Entry
+from access_policy.entrypoints.cli.context_defaults import with_context, without_token_of_others
+from access_policy.entrypoints.cli.examples import lines_of
 from access_policy.entrypoints.cli.global_options import hoisted
 from access_policy.entrypoints.cli.plain_values import take_as_they_are
 
@@ -19,7 +21,14 @@ PACKAGE = "access_policy.entrypoints.cli"
 
 
 class Command(TyperCommand):
-    """A command that reports all missing options at once."""
+    """A command that reports all missing options at once and shows examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        path = ctx.command_path.partition(" ")[2]
+        if examples := lines_of(path):
+            with formatter.section("Examples"):
+                for line in examples:
+                    formatter.write(f"  {line}\n")
 
     def get_params(self, ctx: Any) -> list[Any]:
         return take_as_they_are(super().get_params(ctx))
@@ -80,7 +89,11 @@ class Root(Group):
         self.commands = LazyCommands()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, hoisted(self, ctx, args))
+        line = hoisted(self, ctx, args)
+        with_context(self, ctx, line)
+        left = super().parse_args(ctx, line)
+        without_token_of_others(ctx)
+        return left
 
     def invoke(self, ctx: Any) -> Any:
         try:

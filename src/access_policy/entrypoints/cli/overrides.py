@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.choosing import Chargers, chosen
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
-from access_policy.entrypoints.cli.printing import columns, compact, done, session_of, table
+from access_policy.entrypoints.cli.printing import columns, compact, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
@@ -19,26 +21,27 @@ app = typer.Typer()
 @app.command()
 def override(
     ctx: typer.Context,
-    charger_id: Charger,
+    charger: Chargers,
     mode: Annotated[str, typer.Argument(help="freevend or managed")],
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
-    until: Annotated[str | None, typer.Option(help="End of the override")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the override, such as 18:00 or 'tomorrow 06:00'")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
     until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
     if_match: IfMatch = None,
 ) -> None:
-    """Override a charger's schedule with a mode for a limited time."""
+    """Override the schedules of chargers with a mode for a limited time."""
     session = session_of(ctx)
-    body = compact(
-        mode=mode,
-        reason=reason,
-        until=session.instant(until, charger=charger_id),
-        until_next_transition=until_next_transition or None,
-    )
-    body |= compact(**{"from": session.instant(begin, charger=charger_id), "for": session.span(lasts)})
-    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/overrides", body, if_match=if_match)
-    done(session, answer, f"override {answer['override_id']} on {charger_id}")
+    common = compact(mode=mode, reason=reason, until_next_transition=until_next_transition or None)
+    common |= compact(**{"for": session.span(lasts)})
+
+    def override_one(charger_id: str) -> tuple[Any, str]:
+        times = {name: session.instant(at, charger=charger_id) for name, at in (("from", begin), ("until", until))}
+        path = f"/v1/chargers/{segment(charger_id)}/overrides"
+        answer = session.command("POST", path, {**common, **compact(**times)}, if_match=if_match)
+        return answer, f"override {answer['override_id']} on {answer.get('charger_id', charger_id)}"
+
+    _each(session, chosen(session, charger), override_one)
 
 
 @app.command()
@@ -48,11 +51,37 @@ def lift(
     override_id: Annotated[str | None, typer.Argument(help="[default: the only current one]")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """End an override now."""
+    """End an override now; with a pattern such as 'bay-*', the only one of each charger."""
     session = session_of(ctx)
-    override_id = override_id or _only_override(session, charger_id)
-    path = f"/v1/chargers/{segment(charger_id)}/overrides/{segment(override_id)}"
-    done(session, session.command("DELETE", path, if_match=if_match), f"override {override_id} is lifted")
+    ids = chosen(session, [charger_id])
+    what = f"the override {override_id}" if override_id else "the override"
+    session.confirm(f"lift {what} of {', '.join(ids)}")
+
+    def lift_one(charger_id: str) -> tuple[Any, str]:
+        lifted = override_id or _only_override(session, charger_id)
+        path = f"/v1/chargers/{segment(charger_id)}/overrides/{segment(lifted)}"
+        return session.command("DELETE", path, if_match=if_match), f"override {lifted} is lifted"
+
+    _each(session, ids, lift_one)
+
+
+def _each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str]]) -> None:
+    """Act on each charger, also after one was refused; then exit with 1."""
+    answers, refused = [], False
+    for charger_id in ids:
+        try:
+            answer, sentence = act(charger_id)
+        except typer.Exit:
+            if len(ids) == 1:
+                raise
+            refused = True
+            continue
+        answers.append(answer)
+        if not session.as_json:
+            session.out.print(sentence, markup=False)
+    document(session, answers[0] if len(ids) == 1 else {"items": answers})
+    if refused:
+        raise typer.Exit(1)
 
 
 def _only_override(session: Session, charger_id: str) -> str:

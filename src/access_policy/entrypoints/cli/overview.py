@@ -79,8 +79,8 @@ def _period(
     return {
         "charger_id": charger,
         "depot_id": depot,
-        "from": session.instant(begin, charger=charger, depot=depot) or text_of(now - timedelta(days=days)),
-        "until": session.instant(until, charger=charger, depot=depot) or text_of(now),
+        "from": session.instant(begin, charger=charger, depot=depot, ago=True) or text_of(now - timedelta(days=days)),
+        "until": session.instant(until, charger=charger, depot=depot, ago=True) or text_of(now),
     }
 
 

@@ -13,6 +13,7 @@ import typer
 
 from access_policy.entrypoints.cli.quoting import printable
 from access_policy.entrypoints.cli.session import Session
+from access_policy.entrypoints.cli.terms import terms_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -41,7 +42,9 @@ _STYLES = {
 
 
 def session_of(ctx: typer.Context) -> Session:
+    """Return the session, which from now on names fields by the options and arguments of this command."""
     found: Session = ctx.obj
+    found.terms = terms_of(ctx.command.params)
     return found
 
 

@@ -42,6 +42,7 @@ def put_profile(
 def remove_profile(ctx: typer.Context, name: str, if_match: IfMatch = None) -> None:
     """Remove your own profile, which no charger may have."""
     session = session_of(ctx)
+    session.confirm(f"remove the profile {name}")
     answer = session.command("DELETE", f"/v1/profiles/{segment(name)}", if_match=if_match)
     done(session, answer, f"profile {name} is removed")
 

@@ -11,13 +11,14 @@ from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, compact, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.recurrences import rrule
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[str, typer.Option()]
 Mode = Annotated[str, typer.Option(help="freevend or managed")]
-Recurrence = Annotated[str, typer.Option(help="RRULE, such as 'FREQ=WEEKLY;BYDAY=MO,TU'")]
+Recurrence = Annotated[str, typer.Option(help="daily, weekdays, weekends, mon,wed, mon-fri, or an RRULE")]
 Clock = Annotated[str, typer.Option(help="Local time, such as 22:00")]
 EndDay = Annotated[
     int | None, typer.Option("--end-day-offset", help="[default: 1 if the end is before the start, else 0]")
@@ -52,7 +53,8 @@ _SAME_NAMES = (
 def rule_of(ctx: typer.Context) -> dict[str, Any]:
     """Return the rule's fields that the command's options name."""
     fields = {**{name: name for name in _SAME_NAMES}, **_FIELDS_BY_OPTION}
-    return compact(**{field: ctx.params.get(option) for option, field in fields.items()})
+    named = compact(**{field: ctx.params.get(option) for option, field in fields.items()})
+    return {**named, "recurrence": rrule(named["recurrence"])} if "recurrence" in named else named
 
 
 @app.command("add")
@@ -148,6 +150,7 @@ def amend_rule(
 def withdraw_rule(ctx: typer.Context, charger_id: Charger, rule_id: str, if_match: IfMatch = None) -> None:
     """Withdraw a rule."""
     session = session_of(ctx)
+    session.confirm(f"withdraw the rule {rule_id} of {charger_id}")
     path = f"/v1/chargers/{segment(charger_id)}/mode-rules/{segment(rule_id)}"
     done(session, session.command("DELETE", path, if_match=if_match), f"rule {rule_id} is withdrawn")
 

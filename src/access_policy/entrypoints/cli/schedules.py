@@ -146,6 +146,8 @@ def withdraw_rule(
     rules = [each for each in known["rules"] if each["name"] != rule]
     if not rules:
         session.refuse("a schedule needs a rule; let the chargers leave it, and remove it")
+    if not dry_run:
+        session.confirm(f"withdraw the rule {rule} from {known['name']}")
     _amend(session, known, {"rules": rules}, dry_run, what_if, f"the rule {rule} is withdrawn")
 
 
@@ -205,6 +207,7 @@ def leave_schedule(
 def remove_schedule(ctx: typer.Context, schedule_id: Schedule, if_match: IfMatch = None) -> None:
     """Remove a schedule that no charger follows."""
     session = session_of(ctx)
+    session.confirm(f"remove the schedule {schedule_id}")
     answer = session.command("DELETE", f"/v1/schedules/{segment(schedule_id)}", if_match=if_match)
     done(session, answer, f"schedule {schedule_id} is removed")
 

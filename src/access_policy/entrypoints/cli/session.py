@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,10 @@ import typer
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.instants import is_far_future
 from access_policy.entrypoints.cli.installation import signed_token
+from access_policy.entrypoints.cli.moments import moment
+from access_policy.entrypoints.cli.prefixes import SHOWN, beginning_with, parts_of
 from access_policy.entrypoints.cli.quoting import printable, segment
+from access_policy.entrypoints.cli.terms import in_terms
 from access_policy.entrypoints.cli.unknown_tenants import unknown_tenant
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 from access_policy.entrypoints.durations import span_of
@@ -32,8 +35,13 @@ TIMEOUT_S = 60.0
 PAGE = 200
 TENANTS = "/v1/tenants"
 FORBIDDEN = 403
+NOT_FOUND = 404
 
 Document = Any
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty()
 
 
 @dataclass
@@ -49,6 +57,8 @@ class Session:
     transport: httpx.BaseTransport | None = None
     timeout_s: float = TIMEOUT_S
     silent: bool = False
+    yes: bool = False
+    terms: Mapping[str, str] = field(default_factory=dict)  # options and arguments by field
 
     def __post_init__(self) -> None:
         self.signed = self.has_more = False
@@ -130,9 +140,35 @@ class Session:
     ) -> httpx.Response:
         """Send a request. End the command with one line if the service is unreachable or refuses."""
         response = self._send(method, path, body, content, self._headers(headers or {}), query or {})
+        if response.status_code == NOT_FOUND and (whole := self._whole(method, path)) is not None:
+            response = self._send(method, whole, body, content, self._headers(headers or {}), query or {})
         if not response.is_success:
             self._end_with_problem(response)
         return response
+
+    def _whole(self, method: str, path: str) -> str | None:
+        """Return the path with the only id that begins with the given one; None if there is none. Ends the command if
+        there are several, or if the command would remove or replace another thing than the one that was named.
+        """
+        if (parts := parts_of(path)) is None:
+            return None
+        kind, beginning, rest = parts
+        found = beginning_with(kind, beginning, self._listed)
+        if not found:
+            return None
+        if len(found) > 1 or method not in ("GET", "POST"):
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            self.refuse(f"there is no {beginning!r}; these begin with it: {', '.join(found[:SHOWN])}{more}")
+        self.err.print(f"{beginning} is {found[0]}", markup=False)
+        return f"/v1/{kind}/{segment(found[0])}{rest}"
+
+    def _listed(self, path: str) -> Iterator[Document]:
+        """Yield the entries of a list, with or without pages; none if the caller may not read it."""
+        page = self.find(path)
+        while page is not None:
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            page = self.find(path, cursor=cursor) if cursor else None
 
     def _send(
         self,
@@ -270,11 +306,27 @@ class Session:
             self.err.print_json(data=problem)
             raise typer.Exit(1)
         detail = str(problem.get("detail") or problem.get("title"))
-        more = [": ".join(filter(None, (each["pointer"], each["message"]))) for each in problem.get("errors", [])]
+        more = []
+        for each in problem.get("errors", []):
+            term = in_terms(each["pointer"], self.terms)
+            detail = detail.replace(f"{each['pointer']}: ", f"{term}: ", 1) if each["pointer"] else detail
+            more.append(": ".join(filter(None, (term, each["message"]))))
         lines = [detail, *(each for each in more if detail not in each)][:20]
         if response.status_code == FORBIDDEN and self.signed:
             lines.append(f"the token has the role {self.role}; choose another with --role")
         self.refuse("\n  ".join(map(printable, lines)))
+
+    def confirm(self, action: str) -> None:
+        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with 2 if there
+        is no terminal to ask at, and with 1 if the answer is no.
+        """
+        if self.yes:
+            return
+        if not is_interactive():
+            self.err.print(f"access-policy: to {action} without a terminal, give --yes", markup=False)
+            raise typer.Exit(2)
+        if not typer.confirm(f"{action[:1].upper()}{action[1:]}?", err=True):
+            self.refuse("nothing is changed")
 
     def refuse(self, reason: str) -> NoReturn:
         self.err.print(f"access-policy: {reason}", markup=False)
@@ -308,21 +360,34 @@ class Session:
         except ValueError as error:
             self.refuse(str(error))
 
-    def instant(self, text: str | None, *, charger: str | None = None, depot: str | None = None) -> str | None:
-        """Convert `2026-11-20T06:00:00Z`, or a depot's local time such as `2026-11-20 06:00`, to RFC 3339 in UTC."""
+    def instant(
+        self, text: str | None, *, charger: str | None = None, depot: str | None = None, ago: bool = False
+    ) -> str | None:
+        """Convert `2026-11-20T06:00:00Z`, a depot's local time such as `2026-11-20 06:00`, or words such as `tomorrow 06:00`
+        and `7d`, to RFC 3339 in UTC. `ago`: a span counts back from now.
+        """
+
+        def zone() -> ZoneInfo:
+            found = self.zones.typed(charger=charger, depot=depot)
+            if found is None:
+                self.refuse(
+                    f"the time zone of {text!r} is unknown; give --time-zone, or write it like 2026-11-20T06:00:00Z"
+                )
+            return found
+
         if text is None:
             return None
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            self.refuse(f"{text!r} is not a valid time; write 2026-11-20 06:00, or 2026-11-20T06:00:00Z")
-        if at.tzinfo is None:
-            zone = self.zones.typed(charger=charger, depot=depot)
-            if zone is None:
+            found = moment(text, datetime.now(UTC), zone, ago=ago)
+            if found is None:
                 self.refuse(
-                    f"the time zone of {text!r} is unknown; give --time-zone, or write it like 2026-11-20T06:00:00Z"
+                    f"{text!r} is not a valid time; write 2026-11-20 06:00, 2026-11-20T06:00:00Z, tomorrow 06:00, 18:00, or 7d"
                 )
-            at = at.replace(tzinfo=zone)
+            at = found
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=zone())
         if is_far_future(at):
             return (
                 at.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")

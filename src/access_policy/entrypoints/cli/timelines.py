@@ -37,7 +37,7 @@ def timeline(
         **{
             "from": starts,
             "until": session.instant(until, charger=charger_id) or _text(week),
-            "as_of": session.instant(as_of, charger=charger_id),
+            "as_of": session.instant(as_of, charger=charger_id, ago=True),
         },
     )
     if document(session, answer):

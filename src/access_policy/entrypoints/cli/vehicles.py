@@ -116,6 +116,7 @@ def show_vehicle(ctx: typer.Context, vehicle_id: str) -> None:
 def remove_vehicle(ctx: typer.Context, vehicle_id: str, if_match: IfMatch = None) -> None:
     """Remove a vehicle and erase the values of its identifiers."""
     session = session_of(ctx)
+    session.confirm(f"remove the vehicle {vehicle_id} and the values of its identifiers")
     answer = session.command("DELETE", f"/v1/vehicles/{segment(vehicle_id)}", if_match=if_match)
     done(session, answer, f"removed vehicle {vehicle_id}")
 

@@ -93,6 +93,7 @@ def change_webhook(
 def delete_webhook(ctx: typer.Context, webhook_id: str, if_match: IfMatch = None) -> None:
     """Delete a webhook, its queue and its delivery log."""
     session = session_of(ctx)
+    session.confirm(f"delete the webhook {webhook_id}, its queue and its delivery log")
     answer = session.command("DELETE", _path(webhook_id), if_match=if_match)
     done(session, answer, f"webhook {webhook_id} is deleted")
 

@@ -46,8 +46,8 @@ def what_if(
         raise typer.BadParameter("no changes; give a FILE, or an option such as --enforcement")
     only = charger[0] if charger and len(charger) == 1 else None
     body = compact(charger_ids=charger) | {
-        "from": session.instant(begin, charger=only) or text_of(now - timedelta(days=7)),
-        "until": session.instant(until, charger=only) or text_of(now),
+        "from": session.instant(begin, charger=only, ago=True) or text_of(now - timedelta(days=7)),
+        "until": session.instant(until, charger=only, ago=True) or text_of(now),
         "changes": proposed,
     }
     answer = session.document(session.request("POST", "/v1/what-if", body=body))

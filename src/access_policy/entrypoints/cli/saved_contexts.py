@@ -1,0 +1,54 @@
+"""The named contexts in the user's configuration directory: address and token of a service each.
+
+The file is readable and writable by the user only (mode 0600).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import typer
+
+FIELDS = ("url", "token", "ca", "time_zone")
+
+
+class ContextsUnreadable(Exception):
+    """The file is not what this program writes."""
+
+
+@dataclass
+class Contexts:
+    """`by_name`: the values of global options by context."""
+
+    current: str | None = None
+    by_name: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def place() -> Path:
+    return Path(typer.get_app_dir("access-policy")) / "contexts.json"
+
+
+def read() -> Contexts:
+    """Raises `ContextsUnreadable`."""
+    try:
+        found: dict[str, Any] = json.loads(place().read_text("utf-8"))
+        return Contexts(found["current"], {str(name): dict(each) for name, each in found["by_name"].items()})
+    except FileNotFoundError:
+        return Contexts()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ContextsUnreadable(f"{place()} cannot be read ({error}); mend or delete it") from error
+
+
+def write(contexts: Contexts) -> None:
+    """Replace the file at once, so that an interrupted command leaves the old one. Raises `OSError`."""
+    path = place()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{uuid4().hex}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(contexts), file, indent=2)
+    draft.replace(path)
