@@ -118,3 +118,15 @@ async def test_denial_is_enrolled_as_a_new_vehicle_on_a_phone(visitor: Visitor) 
     vehicle = await visitor.depot.send("GET", "/v1/vehicles/guest-bus")
     assert (vehicle["name"], len(vehicle["identifiers"])) == ("<i>Guest</i> bus", 1)
     await visitor.depot.send("DELETE", "/v1/vehicles/guest-bus")
+
+
+async def test_attempts_follow_a_new_one_in_the_open_tab(visitor: Visitor) -> None:
+    page = await visitor.open(f"/console/attempts?{NORTH}&q=van-201")
+    await page.locator("#live[data-state=on]").wait_for()
+    assert await page.locator("#attempts tbody tr").count() == 0
+
+    body = {"charger_id": "bay-4", "identifier": {"kind": "rfid", "value": "04F0E1D2C3B4A5"}}
+    made = await visitor.depot.send("POST", "/v1/access-decisions", body)
+
+    await page.locator(f"#attempt-{made['attempt_id']}").wait_for()
+    await check_page(visitor, page)
