@@ -58,8 +58,8 @@ async def test_digest_is_made_once_at_the_local_time_of_the_depot(api: HttpApi) 
     assert (digest.since, digest.until) == (DUE - timedelta(days=1), DUE)
     assert (digest.attempts, digest.allowed, digest.denied) == (3, 1, 2)
     assert digest.denials == (DenialCount(reason=Reason.UNKNOWN_IDENTIFIER, denials=2),)
-    assert (digest.transitions, digest.missed, digest.unreachable) == (2, 2, 2)
-    assert [(each.charger_id, each.missed) for each in digest.problems] == [("bay-1", 2)]
+    assert (digest.transitions, digest.missed, digest.pending, digest.unreachable) == (2, 1, 1, 2)
+    assert [(each.charger_id, each.missed, each.pending) for each in digest.problems] == [("bay-1", 1, 1)]
     assert await made_at(api, DUE + timedelta(hours=5)) == [], "another process looks again"
 
 

@@ -37,7 +37,7 @@ from access_policy.domain.notices.digests import (
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 30.0
-TRANSITIONS: Final = ("transitions", "on_time", "late", "missed", "unreachable")
+TRANSITIONS: Final = ("transitions", "on_time", "late", "missed", "pending", "unreachable")
 
 
 class DigestWatch:
@@ -101,7 +101,7 @@ class DigestWatch:
         question = ComplianceQuestion(since=since, until=until, depot_id=depot.depot_id)
         attempts = (await self._access_reports(tenant_id, [GroupBy.REASON], wanted)).rows
         chargers = (await self._mode_compliance(tenant_id, [ComplianceGroup.CHARGER], question)).rows
-        problems = sorted((row for row in chargers if row["late"] or row["missed"]), key=_worst_first)
+        problems = sorted((row for row in chargers if row["late"] or row["missed"] or row["pending"]), key=_worst_first)
         counts = {name: sum(row[name] for row in attempts) for name in COUNTS if name != "would_deny_count"}
         digest = DepotDigestMade(
             depot_id=depot.depot_id,
@@ -125,8 +125,8 @@ class DigestWatch:
 
 
 def _worst_first(row: dict[str, Any]) -> tuple[int, int, str]:
-    return -row["missed"], -row["late"], row["charger_id"]
+    return -(row["missed"] + row["pending"]), -row["late"], row["charger_id"]
 
 
 def _problem(row: dict[str, Any]) -> ChargerProblem:
-    return ChargerProblem(**{name: row[name] for name in ("charger_id", "late", "missed", "lateness_max_s")})
+    return ChargerProblem(**{name: row[name] for name in ("charger_id", "late", "missed", "pending", "lateness_max_s")})

@@ -238,9 +238,9 @@ def _applied(event: policy.ModeApplied) -> chargers.ModeApplied:
 def _digest(event: digests.DepotDigestMade) -> chargers.DepotDigestMade:
     names = (
         *("depot_id", "since", "until", "attempts", "allowed", "denied", "sessions", "energy_wh", "transitions"),
-        *("on_time", "late", "missed", "unreachable", "problem_count", "made_at"),
+        *("on_time", "late", "missed", "pending", "unreachable", "problem_count", "made_at"),
     )
-    problem = ("charger_id", "late", "missed", "lateness_max_s")
+    problem = ("charger_id", "late", "missed", "pending", "lateness_max_s")
     return chargers.DepotDigestMade(
         **{name: getattr(event, name) for name in names},
         denials=tuple(chargers.DenialCount(reason=each.reason, denials=each.denials) for each in event.denials),

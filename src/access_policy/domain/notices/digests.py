@@ -25,11 +25,12 @@ class DenialCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerProblem:
-    """A charger that entered a mode late or not at all."""
+    """A charger that entered a mode late or not at all; `pending`: not yet, and the mode is still expected."""
 
     charger_id: ChargerId
     late: int
     missed: int
+    pending: int
     lateness_max_s: float | None
 
 
@@ -53,6 +54,7 @@ class DepotDigestMade:
     on_time: int
     late: int
     missed: int
+    pending: int
     unreachable: int
     problems: tuple[ChargerProblem, ...]
     problem_count: int
