@@ -189,7 +189,7 @@ async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "
 
 async def check_page(visitor: Visitor, page: Page) -> None:
     """No serious violation of accessibility, no error in the browser's console, no sideways scrolling on a phone."""
-    assert visitor.errors == []
+    assert visitor.errors == [], "\n".join(visitor.errors)
     await page.evaluate(AXE.read_text("utf-8"))
     found = await page.evaluate("async () => (await axe.run()).violations")
     serious = [

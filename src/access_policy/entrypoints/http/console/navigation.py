@@ -26,4 +26,6 @@ ENTRIES: Final = (
     Entry("Overrides", "/console/overrides"),
     Entry("Agreements", "/console/agreements"),
     Entry("Reports", "/console/reports"),
+    Entry("Schedules", "/console/schedules"),
+    Entry("Calendars", "/console/calendars"),
 )
