@@ -54,7 +54,7 @@ async def test_reports_page_opens_from_the_navigation_and_keeps_the_filters_in_i
     page = await visitor.open(f"/console/board?{NORTH}")
 
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Reports").click()
-    await page.get_by_label("Agreement").fill("guests")
+    await page.get_by_label("Agreement", exact=True).fill("guests")
     await page.get_by_role("button", name="Show").click()
     await page.get_by_role("link", name="30 days").click()
 
