@@ -11,6 +11,7 @@ from access_policy.application.notices.watch import notice_stream_of
 from access_policy.application.ports.event_store import Recorded, StreamId
 from access_policy.application.projections.changes import Change, Projection, Put, Remove, RowChange
 from access_policy.domain.ids import AttemptId, ChargePointId, ChargerId, DepotId, TenantId
+from access_policy.domain.notices.digests import DepotDigestMade
 from tests.support.stores import envelope
 
 Row = dict[str, Any]
@@ -114,6 +115,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.charger_call_stream(tenant, event.call_id)
     if kind == "charge_point":
         return streams.charge_point_stream(ChargePointId(event.charge_point_id))
+    if isinstance(event, DepotDigestMade):
+        return streams.notice_stream(tenant, "depot_digest", event.depot_id, event.until)
     if kind == "notice":
         return notice_stream_of(tenant, event)
     if kind == "tenant_erasure":

@@ -104,6 +104,8 @@ def _href(stream: StreamId, data: Any) -> str:
             return f"/v1/chargers/{quote(aggregate_id, safe='')}"
         case "charger_notice":
             return f"/v1/chargers/{quote(data.charger_id, safe='')}"
+        case "depot_digest":
+            return f"/v1/depots/{quote(data.depot_id, safe='')}"
     if (vehicle_id := getattr(data, "vehicle_id", None)) is not None:
         return f"/v1/vehicles/{quote(vehicle_id, safe='')}"
     agreement_id = getattr(getattr(data, "agreement", data), "agreement_id", None)
