@@ -21,7 +21,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import DepotId
-from access_policy.entrypoints.http.auth import OPERATORS, Caller
+from access_policy.entrypoints.http.auth import ADMINS, OPERATORS, Caller
 from access_policy.entrypoints.http.browsers import session_in
 from access_policy.entrypoints.http.console import said, times
 from access_policy.entrypoints.http.console.navigation import ENTRIES, Entry
@@ -87,6 +87,10 @@ class Visit:
     def operates(self) -> bool:
         """Whether the visitor may change what operators change."""
         return self.may(OPERATORS)
+
+    @property
+    def administers(self) -> bool:
+        return self.may(ADMINS)
 
     def may(self, roles: Iterable[Role]) -> bool:
         return self.caller.role in roles
