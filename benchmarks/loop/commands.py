@@ -169,6 +169,10 @@ COMMANDS: dict[str, Line] = {
     "enrolment arm": line("enrolment arm {s.charger}"),
     "enrolment show": line("enrolment show {s.charger}"),
     "enrolment cancel": line("enrolment cancel {s.charger}"),
+    "chargers export": line("chargers export --output {d}/chargers.csv"),
+    "chargers import": line("chargers import {d}/chargers.csv"),
+    "chargers plan": line("chargers plan {cli_charger_plan}"),
+    "chargers apply": line("chargers apply {cli_charger_plan}"),
     "registry import": line("registry import {d}/vehicles.csv"),
     "registry plan": line("registry plan {cli_plan}"),
     "registry apply": line("registry apply {cli_plan}"),
@@ -194,5 +198,5 @@ KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception"
 KEPT |= {"schedules create": ("cli_schedule", "schedule_id")}
 KEPT |= {"depots override": ("cli_override", "override_id")}
 KEPT |= {"api-keys create": ("cli_key", "key_id")}
-KEPT |= {"registry import": ("cli_plan", "plan_id")}
+KEPT |= {"registry import": ("cli_plan", "plan_id"), "chargers import": ("cli_charger_plan", "plan_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id"), "webhooks create": ("cli_webhook", "webhook_id")}

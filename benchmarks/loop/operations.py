@@ -179,6 +179,23 @@ def apply_registry_import(s: Scene) -> None:
         record = s.ask("GET", f"/v1/registry/imports/{plan}?rows=false").json()
 
 
+def plan_charger_import(s: Scene) -> None:
+    exported = s.ask("GET", "/v1/chargers/export?bom=false").text
+    chosen = ("observe", "enforce")[s.number % 2]
+    lines = [line.split(",") for line in exported.splitlines()]
+    at = lines[0].index("enforcement")
+    file = "\r\n".join(",".join([*line[:at], chosen, *line[at + 1 :]]) for line in lines[1:])
+    content = f"{','.join(lines[0])}\r\n{file}".encode()
+    s.made["charger_plan"] = s.ask("POST", "/v1/chargers/imports", headers=CSV, content=content).json()["plan_id"]
+
+
+def apply_charger_import(s: Scene) -> None:
+    plan = s.made["charger_plan"]
+    record = s.ask("POST", f"/v1/chargers/imports/{plan}/apply").json()
+    while record["state"] != "applied":
+        record = s.ask("GET", f"/v1/chargers/imports/{plan}?rows=false").json()
+
+
 def decide_access(s: Scene) -> None:
     asked = {"charger_id": s.charger, "identifier": s.card}
     s.ask("POST", "/v1/access-decisions", {**asked, "dry_run": True, "at": s.instant(days=200)})
@@ -329,6 +346,10 @@ OPERATIONS: dict[str, Drive] = {
     "put_depot": put_depot,
     "get_depot": get("/v1/depots/{s.depot}"),
     "list_depots": get("/v1/depots"),
+    "plan_charger_import": plan_charger_import,
+    "get_charger_import": get("/v1/chargers/imports/{charger_plan}"),
+    "apply_charger_import": apply_charger_import,
+    "export_chargers": get("/v1/chargers/export"),
     "plan_registry_import": plan_registry_import,
     "get_registry_import": get("/v1/registry/imports/{plan}"),
     "apply_registry_import": apply_registry_import,

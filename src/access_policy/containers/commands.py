@@ -8,6 +8,9 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from access_policy.application.charger_calls.call_charger import CallChargerHandler
+from access_policy.application.charger_import.applying import ChargerPlanApplier
+from access_policy.application.charger_import.imports import ChargerImports
+from access_policy.application.charger_import.planning import ChargerPlanner
 from access_policy.application.commands.add_exception import AddExceptionHandler
 from access_policy.application.commands.allow_attempt import AllowAttemptHandler, EndAllowanceHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
@@ -100,8 +103,23 @@ class Commands(containers.DeclarativeContainer):
     keeping_up = providers.Singleton(KeepingUp, deciding.view, chargers_follow)
     put_profile = command(PutProfileHandler, operators_profiles, profiles)
     remove_profile = command(RemoveProfileHandler, operators_profiles, profiles, deciding.view)
-    put_charger = command(PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock)
-    retire_charger = command(RetireChargerHandler, policies, claims, records.credentials, clock)
+    put_charger_once = providers.Singleton(
+        PutChargerHandler, policies, depots, claims, profiles, records.credentials, clock
+    )
+    put_charger = providers.Singleton(retrying, put_charger_once)
+    retire_charger_once = providers.Singleton(RetireChargerHandler, policies, claims, records.credentials, clock)
+    retire_charger = providers.Singleton(retrying, retire_charger_once)
+    charger_imports = providers.Resource(
+        ChargerImports,
+        providers.Singleton(ChargerPlanner, put_charger_once),
+        records.charger_import_plans,
+        deciding.view,
+        providers.Singleton(
+            ChargerPlanApplier, put_charger_once, retire_charger_once, stores.store, records.charger_import_plans
+        ),
+        stores.store,
+        clock,
+    )
     call_charger = providers.Singleton(
         CallChargerHandler, deciding.view, profiles, chargers.operator_calls, stores.store, clock
     )

@@ -9,6 +9,7 @@ from access_policy.application.digests.watch import DigestWatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.audit_entries import AuditExport
+from access_policy.application.queries.charger_export import ChargerExport
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.open_while_managed import OpenWhileManaged
@@ -55,5 +56,8 @@ class Queries(containers.DeclarativeContainer):
         stores.store,
         read_side.models.provided.followed_to,
         auditing.readings,
+    )
+    charger_export = providers.Singleton(
+        ChargerExport, deciding.policies, stores.store, read_side.models.provided.followed_to
     )
     what_if = providers.Singleton(WhatIf, deciding.view, read_side.views, stores.pseudonyms, clock, deciding.profiles)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from access_policy.entrypoints.cli import registry
+from access_policy.entrypoints.cli import imports
 from tests.support.cli_in_memory import Cli
 
 
@@ -26,7 +26,7 @@ def cli_of(answers: list[dict[str, Any]], asked: list[str]) -> Cli:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "POLL_EVERY_S", 0.0)
+    monkeypatch.setattr(imports, "POLL_EVERY_S", 0.0)
 
 
 def test_import_queued_or_lost_by_another_process_is_applied_again_until_it_ends() -> None:

@@ -28,6 +28,10 @@ PLAIN = {"mode": "managed", "for": "PT1H", "reason": "visit"}
 PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z"
 CARD = {"kind": "rfid", "value": "04A1B2C3D4E5F6"}  # of a vehicle of the other tenant
 CSV = b"vehicle_id,name,access_class,agreement_id\r\n{known}-vehicle,Van,agreement,{known}-agreement\r\n"
+CHARGERS_CSV = (
+    b"charger_id,charge_point_id,depot_id,profile,baseline_mode\r\n"
+    b"{known}-charger,OWN-2,{known}-depot,ocpp16-central,managed\r\n"
+)
 HOOK = {"name": "Hook", "url": "https://hooks.invalid/", "preset": "denied_vehicle"}
 CHARGER = {"profile": "ocpp16-central", "baseline_mode": "managed"}
 DAYS = {"name": "Days", "days": [{"date": "2027-12-25", "reason": "Christmas"}]}
@@ -113,6 +117,10 @@ CALLS: dict[str, Call] = {
     "get_agreement": Call(),
     "list_agreements": Call(status=OK),
     "end_agreement": Call(),
+    "plan_charger_import": Call(file=CHARGERS_CSV, status=MADE | {202}),
+    "get_charger_import": Call(),
+    "apply_charger_import": Call(),
+    "export_chargers": Call(status=OK),
     "plan_registry_import": Call(file=CSV, status=MADE | {202}),
     "get_registry_import": Call(),
     "apply_registry_import": Call(),

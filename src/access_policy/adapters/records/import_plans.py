@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -21,7 +21,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from access_policy.adapters.records.tables import RecordTables, as_text
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.sql.databases import TEXT, upsert_into
+from access_policy.application.charger_import.plan import PLAN_IDS, ChargerImportPlan, ChargerPlanRow
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.import_plans import Plan
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanRow, PlanState
 
@@ -40,25 +42,36 @@ _PLANS = Table(
     Column("record", LargeBinary, nullable=False),
     Column("body", LargeBinary),
 )
+_OF_CHARGERS = _PLANS.c.plan_id.startswith(PLAN_IDS)
 
 
-class SqlImportPlans:
-    """Implements `ImportPlans`. Rows written by an incompatible version of the program cannot be applied:
-    `StoreUnavailable` says so.
+class SqlPlans(Generic[Plan]):
+    """Implements `ImportPlans` for the plans in `which`. Rows written by an incompatible version of the program cannot be
+    applied: `StoreUnavailable` says so.
     """
 
-    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        where: Path | str,
+        master_key: bytes,
+        plan: type[Plan],
+        row: type[Any],
+        which: ColumnElement[bool],
+        *,
+        timeout_s: float,
+    ) -> None:
         self._cipher = AESGCM(derived_key(master_key, "import plans"))
         self._fingerprint_key = derived_key(master_key, "import fingerprints")
         self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
         self._records = msgspec.json.Decoder(PlanRecord)
-        self._plans = msgspec.json.Decoder(ImportPlan)
-        self._rows = msgspec.json.Decoder(tuple[PlanRow, ...])
+        self._plans = msgspec.json.Decoder(plan)
+        self._rows = msgspec.json.Decoder(tuple[row, ...])  # type: ignore[valid-type]
+        self._which = which
 
     def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
         return hmac.digest(self._fingerprint_key, f"{tenant_id}\0".encode() + file, "sha256").hex()
 
-    async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
+    async def keep(self, record: PlanRecord, plan: Plan) -> None:
         row = {**_columns(record), "body": await asyncio.to_thread(self._encrypted, plan)}
 
         def write(connection: Connection) -> None:
@@ -69,11 +82,12 @@ class SqlImportPlans:
 
     async def find(self, tenant_id: TenantId, plan_id: str, *, now: datetime) -> PlanRecord | None:
         holds = or_(_PLANS.c.expires_at > as_text(now), _PLANS.c.state == PlanState.APPLYING.value)
-        asked = select(_PLANS.c.record).where(_PLANS.c.tenant_id == tenant_id, _PLANS.c.plan_id == plan_id, holds)
+        this = (_PLANS.c.tenant_id == tenant_id) & (_PLANS.c.plan_id == plan_id) & self._which
+        asked = select(_PLANS.c.record).where(this, holds)
         encoded = await self._tables.read(lambda connection: connection.execute(asked).scalar())
         return None if encoded is None else self._records.decode(encoded)
 
-    async def rows(self, record: PlanRecord) -> ImportPlan | None:
+    async def rows(self, record: PlanRecord) -> Plan | None:
         asked = select(_PLANS.c.body).where(_this(record))
         sealed = await self._tables.read(lambda connection: connection.execute(asked).scalar())
         try:
@@ -93,7 +107,7 @@ class SqlImportPlans:
         await self._tables.wipe(_PLANS)
 
     async def unfinished(self) -> Sequence[PlanRecord]:
-        asked = select(_PLANS.c.record).where(_PLANS.c.state == PlanState.APPLYING.value)
+        asked = select(_PLANS.c.record).where(_PLANS.c.state == PlanState.APPLYING.value, self._which)
         found = await self._tables.read(lambda connection: connection.execute(asked).scalars().all())
         return [self._records.decode(encoded) for encoded in found]
 
@@ -107,14 +121,14 @@ class SqlImportPlans:
     async def close(self) -> None:
         await self._tables.close()
 
-    def _encrypted(self, plan: ImportPlan) -> bytes:
+    def _encrypted(self, plan: Plan) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         lines = [msgspec.json.encode(replace(plan, rows=()))]
         lines += [msgspec.json.encode(chunk) for chunk in _chunks(plan.rows)]
         plain = zlib.compress(b"\n".join(lines), 1)
         return nonce + self._cipher.encrypt(nonce, plain, _bound_to(plan.tenant_id, plan.plan_id))
 
-    def _decrypted(self, record: PlanRecord, sealed: bytes) -> ImportPlan:
+    def _decrypted(self, record: PlanRecord, sealed: bytes) -> Plan:
         bound_to = _bound_to(record.tenant_id, record.plan_id)
         plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
         lines = zlib.decompress(plain).split(b"\n")
@@ -122,7 +136,21 @@ class SqlImportPlans:
         return replace(self._plans.decode(lines[0]), rows=rows)
 
 
-def _chunks(rows: tuple[PlanRow, ...]) -> Iterator[tuple[PlanRow, ...]]:
+class SqlImportPlans(SqlPlans[ImportPlan]):
+    """Plans for a registry."""
+
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(where, master_key, ImportPlan, PlanRow, ~_OF_CHARGERS, timeout_s=timeout_s)
+
+
+class SqlChargerImportPlans(SqlPlans[ChargerImportPlan]):
+    """Plans for chargers, in the same table."""
+
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(where, master_key, ChargerImportPlan, ChargerPlanRow, _OF_CHARGERS, timeout_s=timeout_s)
+
+
+def _chunks(rows: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     for begin in range(0, len(rows), CHUNK):
         yield rows[begin : begin + CHUNK]
 

@@ -18,7 +18,7 @@ from access_policy.application.repositories.depots import Depots
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.charger_access_policy import policy as policies
 from access_policy.domain.charger_access_policy.errors import SettingsInvalid
-from access_policy.domain.charger_access_policy.events import ChargerSettings
+from access_policy.domain.charger_access_policy.events import ChargerSettings, PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, checked_id
@@ -55,14 +55,7 @@ class PutChargerHandler:
         checked_id(command.charger_id, "charger_id")
         policy = await self.policies.find(context.tenant_id, command.charger_id)
         check_version(command.expected_version, 0 if policy is None else policy.changed_at)
-        depot = await self._depot(context, command)
-        settings = self._settings(context, command, depot, policy)
-        if policy is None:
-            events = policies.register(
-                command.charger_id, settings, command.enforcement or Enforcement.ENFORCE, depot.calendars
-            )
-        else:
-            events = policy.put(settings, command.enforcement or policy.enforcement, depot.calendars)
+        events = await self.decided(context, command, policy)
         now = self.clock.now()
         version = 0 if policy is None else policy.version
         claims = await self._claims(context, command, policy, now=now)
@@ -75,6 +68,19 @@ class PutChargerHandler:
         await self._passwords(holder, command, policy)
         changed_at = done.version if events or policy is None else policy.changed_at
         return Done(version=changed_at, position=done.position, created=policy is None)
+
+    async def decided(
+        self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None
+    ) -> tuple[PolicyEvent, ...]:
+        """The events that the command would record for the charger that is now `policy`. Records nothing and does not
+        look at the claim on the charge point id. Raises the refusals.
+        """
+        depot = await self._depot(context, command)
+        settings = self._settings(context, command, depot, policy)
+        if policy is not None:
+            return policy.put(settings, command.enforcement or policy.enforcement, depot.calendars)
+        enforcement = command.enforcement or Enforcement.ENFORCE
+        return policies.register(command.charger_id, settings, enforcement, depot.calendars)
 
     async def _depot(self, context: Context, command: PutCharger) -> Depot:
         depot = await self.depots.find(context.tenant_id, command.depot_id)

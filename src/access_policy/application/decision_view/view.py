@@ -160,6 +160,10 @@ class DecisionView:
         for tenant in self._tenants.values():
             yield from tenant.chargers.values()
 
+    def charger_ids_of(self, tenant_id: TenantId) -> tuple[ChargerId, ...]:
+        """All of the tenant's chargers, retired ones among them."""
+        return tuple(self._tenant(tenant_id).chargers)
+
     def chargers_of(self, tenant_id: TenantId) -> Iterator[ChargerView]:
         yield from self._tenant(tenant_id).chargers.values()
 

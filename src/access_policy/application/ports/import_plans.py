@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from access_policy.domain.ids import TenantId
-from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord
+from access_policy.domain.vehicle_registry.import_plan import PlannedFile, PlanRecord
+
+Plan = TypeVar("Plan", bound=PlannedFile)
 
 
-class ImportPlans(Protocol):
+class ImportPlans(Protocol[Plan]):
     """Rows contain identifiers from the file: they are stored encrypted, and no longer than needed. All methods raise
     `StoreUnavailable`."""
 
@@ -19,7 +21,7 @@ class ImportPlans(Protocol):
         file would reveal a forgotten identifier to anyone who tries them all. Thread-safe."""
         ...
 
-    async def keep(self, record: PlanRecord, plan: ImportPlan) -> None:
+    async def keep(self, record: PlanRecord, plan: Plan) -> None:
         """Store the plan, in place of an earlier one with the same tenant and id."""
         ...
 
@@ -27,7 +29,7 @@ class ImportPlans(Protocol):
         """None if unknown or expired. A plan that is being applied does not expire."""
         ...
 
-    async def rows(self, record: PlanRecord) -> ImportPlan | None:
+    async def rows(self, record: PlanRecord) -> Plan | None:
         """The plan with its rows; None once it has ended."""
         ...
 

@@ -38,25 +38,20 @@ class RegistryExport:
         """Wait until the views contain everything stored now: importing a stale export with `replace` would remove
         the missing vehicles. Raises `StoreUnavailable` if that takes too long.
         """
-        position = await self.store.last_position()
-        for _ in range(WAITS):
-            await settled(position)
-            if await self.followed_to() >= position:
-                return
-        raise StoreUnavailable("the read models are behind, as after a large import; export again in a moment")
+        await followed(self.store, self.followed_to, settled)
 
     async def __call__(self, context: Context) -> AsyncIterator[str]:
         """Yield the vehicles by id, each in its state when its page is read, once the reading is recorded. PINs, and
         values that cannot be decrypted, are masked. Raises `StoreUnavailable`.
         """
         tenant_id = context.tenant_id
-        yield _lines([COLUMNS])
+        yield csv_lines([COLUMNS])
         cursor: str | None = None
         while True:
             page = await self.views.vehicles(tenant_id, cursor=cursor, limit=PAGE_MAX)
             values = await self._values(tenant_id, page.items)
             await self._record(context, page.items, values)
-            yield _lines([_cells(vehicle, values) for vehicle in page.items])
+            yield csv_lines([_cells(vehicle, values) for vehicle in page.items])
             cursor = page.next_cursor
             if cursor is None:
                 return
@@ -82,7 +77,19 @@ class RegistryExport:
         return {text: value for (_, text), value in zip(sealed, opened, strict=True)}
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> str:
+async def followed(
+    store: EventStore, followed_to: Callable[[], Awaitable[int]], settled: Callable[[int], Awaitable[bool]]
+) -> None:
+    """Wait until the views contain everything stored now. Raises `StoreUnavailable` if that takes too long."""
+    position = await store.last_position()
+    for _ in range(WAITS):
+        await settled(position)
+        if await followed_to() >= position:
+            return
+    raise StoreUnavailable("the read models are behind, as after a large import; export again in a moment")
+
+
+def csv_lines(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()

@@ -54,7 +54,7 @@ Progress = Callable[[int, int], None]
 class PlanApplier:
     registries: VehicleRegistries
     store: EventStore
-    plans: ImportPlans
+    plans: ImportPlans[ImportPlan]
     vault: VehicleVault
     clock: Clock
     batch_events: int = BATCH_EVENTS

@@ -32,7 +32,7 @@ _FRACTION = re.compile(r"[0-9]+[.,]0+")
 _DIGITS = re.compile(r"[0-9]+")
 _MASK = re.compile(r"[*•]+|….{0,16}")
 _SPREADSHEET = "Format the column as 'Text' in the spreadsheet and enter the value again."
-_MADE_A_NUMBER = f"A spreadsheet converted the value to a number and lost digits. {_SPREADSHEET}"
+MADE_A_NUMBER = f"A spreadsheet converted the value to a number and lost digits. {_SPREADSHEET}"
 _DIGITS_KEPT = 15  # the digits of a number that spreadsheets keep
 _LENGTHS = {IdentifierKind.RFID: (8, 14, 20), IdentifierKind.MAC: (12, 16), IdentifierKind.PIN: (4,)}
 _ZEROS_LOST_MAX = 2
@@ -118,7 +118,7 @@ def _read(row: Row, known: _Known) -> ReadRow:
 
 def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
     try:
-        return VehicleId(_id(cell, "vehicle_id"))
+        return VehicleId(id_cell(cell, "vehicle_id"))
     except Refused as refusal:
         errors.insert(0, CellError("vehicle_id", refusal.detail))
     except ValueError as wrong:
@@ -126,10 +126,11 @@ def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
     return None
 
 
-def _id(cell: str, column: str) -> str:
+def id_cell(cell: str, column: str) -> str:
+    """Raises `InvalidId`, or `ValueError` for an id that a spreadsheet converted to a number."""
     text = cell.strip()
     if EXPONENT.fullmatch(text):
-        raise ValueError(_MADE_A_NUMBER)
+        raise ValueError(MADE_A_NUMBER)
     return checked_id(unguarded(text), column)
 
 
@@ -165,7 +166,7 @@ def _point_in_time(text: str) -> datetime:
 _VALUES: Mapping[str, Callable[[str], str | AccessClass | datetime | None]] = {
     "name": unguarded,
     "access_class": _access_class,
-    "agreement_id": lambda cell: AgreementId(_id(cell, "agreement_id")),
+    "agreement_id": lambda cell: AgreementId(id_cell(cell, "agreement_id")),
     "valid_from": _instant,
     "valid_until": _end,
 }
@@ -196,7 +197,7 @@ def _identifier(kind: IdentifierKind, text: str) -> Identifier:
     if kind is IdentifierKind.OTHER:
         return identifier(kind, _verbatim(text))
     if EXPONENT.fullmatch(text) or _FRACTION.fullmatch(text):
-        raise ValueError(_MADE_A_NUMBER)
+        raise ValueError(MADE_A_NUMBER)
     if _DIGITS.fullmatch(text) and kind in _LENGTHS and not text.startswith("0"):  # a number has no leading zeros
         if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
             raise ValueError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from access_policy.application.registry_import.errors import ImportHasErrors, ImportPlanStale, RemovalsNotConfirmed
 from access_policy.domain.ids import VehicleId
-from access_policy.domain.vehicle_registry.import_plan import Action, ImportPlan, PlanRow, RefusedRow
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportPlan, PlannedRow, PlanRow, RefusedRow
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
 REMOVALS_FREE = 5  # as many need no confirmation,
@@ -28,13 +28,13 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
     """Return the rows to leave out; empty without `partial`. Raises `ImportHasErrors`, `ImportPlanStale` or
     `RemovalsNotConfirmed`.
     """
-    wrong = tuple(_refused(row, _said(row)) for row in plan.rows if row.action is Action.ERROR)
+    wrong = tuple(refused_row(row, errors_in_words(row)) for row in plan.rows if row.action is Action.ERROR)
     if wrong and not options.partial:
         raise ImportHasErrors(
             f"{len(wrong)} rows have errors: correct them and plan the file again, or send partial to apply the others.",
             wrong[:ROWS_NAMED],
         )
-    moved = {row.vehicle_id: _refused(row, said) for row in plan.rows if (said := _moved(row, registry))}
+    moved = {row.vehicle_id: refused_row(row, said) for row in plan.rows if (said := _moved(row, registry))}
     gone = _kept_back_removals(plan) if options.partial else {}
     refused = _with_dependents(plan, registry, {**gone, **moved})
     if refused and not options.partial:
@@ -53,7 +53,7 @@ def left_out_midway(
     known = {row.vehicle_id for row in before}
     said = "was changed by others during the import"
     moved: dict[VehicleId | None, RefusedRow] = {
-        row.touched: _refused(row, f"{row.vehicle_id} {said}")
+        row.touched: refused_row(row, f"{row.vehicle_id} {said}")
         for row in plan.rows
         if row.touched in touched_by_others and row.touched not in known and not row.is_so(registry)
     }
@@ -100,7 +100,7 @@ def _with_dependents(
         found = False
         for vehicle_id, row in list(rows.items()):
             if said := _taken(row, registry, rows):
-                refused[vehicle_id] = _refused(row, said)
+                refused[vehicle_id] = refused_row(row, said)
                 del rows[vehicle_id]
                 found = True
     return refused
@@ -120,7 +120,7 @@ def _kept_back_removals(plan: ImportPlan) -> dict[VehicleId | None, RefusedRow]:
     if all(row.vehicle_id is not None for row in plan.rows):
         return {}
     said = "A row with errors does not name its vehicle and could mean this one; correct it and plan the file again."
-    return {row.vehicle_id: _refused(row, said) for row in plan.rows if row.action is Action.REMOVE}
+    return {row.vehicle_id: refused_row(row, said) for row in plan.rows if row.action is Action.REMOVE}
 
 
 def _check_removals(
@@ -130,12 +130,17 @@ def _check_removals(
     options: ApplyOptions,
 ) -> None:
     removals = sum(row.action is Action.REMOVE and row.vehicle_id not in refused for row in plan.rows)
-    many = needs_confirmation(removals, len(registry.vehicles))
+    check_removals(removals, len(registry.vehicles), "vehicles", options)
+
+
+def check_removals(removals: int, all_of_them: int, subjects: str, options: ApplyOptions) -> None:
+    """Raises `RemovalsNotConfirmed`."""
+    many = needs_confirmation(removals, all_of_them)
     if options.confirm_removals is None and not many:
         return
     if options.confirm_removals != removals:
         raise RemovalsNotConfirmed(
-            f"{removals} of {len(registry.vehicles)} vehicles would be removed; if that is meant, send "
+            f"{removals} of {all_of_them} {subjects} would be removed; if that is meant, send "
             f'"confirm_removals": {removals}.',
             pointer="/confirm_removals",
         )
@@ -145,9 +150,9 @@ def needs_confirmation(removals: int, vehicles: int) -> bool:
     return removals > REMOVALS_FREE and removals > REMOVALS_FREE_SHARE * vehicles
 
 
-def _said(row: PlanRow) -> str:
+def errors_in_words(row: PlannedRow) -> str:
     return " ".join(f"{error.column}: {error.message}" if error.column else error.message for error in row.errors)
 
 
-def _refused(row: PlanRow, message: str) -> RefusedRow:
-    return RefusedRow(line=row.line, vehicle_id=row.vehicle_id, message=message)
+def refused_row(row: PlannedRow, message: str) -> RefusedRow:
+    return RefusedRow(line=row.line, vehicle_id=row.subject, message=message)

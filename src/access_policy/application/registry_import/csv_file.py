@@ -26,7 +26,23 @@ COLUMNS = (
 )
 ROWS_MAX = 250_000
 
-_KNOWN = f"Known columns are {', '.join(COLUMNS)}."
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns that a file may have; `key` says which `subject` a row is about. At most `rows_max` rows."""
+
+    columns: tuple[str, ...]
+    key: str
+    subject: str
+    rows_max: int
+
+    @property
+    def known(self) -> str:
+        return f"Known columns are {', '.join(self.columns)}."
+
+
+VEHICLES = Table(COLUMNS, key="vehicle_id", subject="vehicle", rows_max=ROWS_MAX)
+
 _OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -46,22 +62,22 @@ class Row:
     wrong: str | None = None
 
 
-def rows_of(file: bytes) -> Iterator[Row]:
+def rows_of(file: bytes, table: Table = VEHICLES) -> Iterator[Row]:
     """Yield the rows that have content. Raises `ImportFileUnreadable` when it reaches the unreadable part."""
     lines = _Lines(_text(file))
     header = next(lines, None)
     if header is None:
-        raise _unreadable(f"The file is empty. Its first line must name the columns. {_KNOWN}")
+        raise _unreadable(f"The file is empty. Its first line must name the columns. {table.known}")
     if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=," as Excel writes and wants it
         header = next(lines, (header[0], []))
-    columns = _columns(header[0], _without_empty_end(header[1], 1))
+    columns = _columns(table, header[0], _without_empty_end(header[1], 1))
     number = 0
     for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         number += 1
-        if number > ROWS_MAX:
-            raise _unreadable(f"The file has more than {ROWS_MAX:,} rows; split it and import the parts in turn.")
+        if number > table.rows_max:
+            raise _unreadable(f"The file has more than {table.rows_max:,} rows; split it and import the parts in turn.")
         cells = _without_empty_end(cells, len(columns))
         yield Row(line, dict(zip(columns, cells, strict=False)), _wrong_count(len(columns), cells))
     if number == 0:
@@ -141,27 +157,27 @@ def _utf_16(file: bytes) -> str:
 # --- the header ------------------------------------------------------------------------------------------------------
 
 
-def _columns(line: int, cells: list[str]) -> list[str]:
+def _columns(table: Table, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip().lower() for cell in cells]
-    unknown = [cell for cell, name in zip(cells, names, strict=True) if name not in COLUMNS]
+    unknown = [cell for cell, name in zip(cells, names, strict=True) if name not in table.columns]
     if len(unknown) == len(names):
-        raise _unreadable(_no_header(line, cells))
+        raise _unreadable(_no_header(table, line, cells))
     if unknown:
         shown = ", ".join(repr(cell[:40]) for cell in unknown[:10])
-        raise _unreadable(f"The file has unknown columns: {shown}. {_KNOWN}")
+        raise _unreadable(f"The file has unknown columns: {shown}. {table.known}")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise _unreadable(f"The header names a column twice: {', '.join(twice)}.")
-    if "vehicle_id" not in names:
-        raise _unreadable("The header has no column vehicle_id, which says which vehicle a row is about.")
+    if table.key not in names:
+        raise _unreadable(f"The header has no column {table.key}, which says which {table.subject} a row is about.")
     return names
 
 
-def _no_header(line: int, cells: list[str]) -> str:
+def _no_header(table: Table, line: int, cells: list[str]) -> str:
     for separator, name in _SEPARATORS.items() if len(cells) == 1 else ():
         parts = [part.strip(' "').lower() for part in cells[0].split(separator)]
-        if parts == ["sep=", ""] or any(part in COLUMNS for part in parts):
+        if parts == ["sep=", ""] or any(part in table.columns for part in parts):
             return f"This file is separated by {name}; save it with commas ('CSV UTF-8, comma delimited')."
-    return f"Line {line} is not a header: its cells are not column names. {_KNOWN}"
+    return f"Line {line} is not a header: its cells are not column names. {table.known}"
 
 
 def _unreadable(detail: str) -> ImportFileUnreadable:

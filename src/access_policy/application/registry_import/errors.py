@@ -23,11 +23,12 @@ class RemovalsNotConfirmed(Conflict):
 
 
 class ImportRowsRefused(Conflict):
-    """Rows prevent the plan from being applied."""
+    """Rows prevent the plan from being applied; `names` is the field that says which vehicle or charger each is about."""
 
-    def __init__(self, detail: str, rows: Sequence[RefusedRow]) -> None:
+    def __init__(self, detail: str, rows: Sequence[RefusedRow], *, names: str = "vehicle_id") -> None:
         super().__init__(detail)
         self.rows = tuple(rows)
+        self.names = names
 
 
 class ImportPlanStale(ImportRowsRefused):

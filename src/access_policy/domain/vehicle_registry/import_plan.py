@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Protocol
 
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, TenantId, VehicleId
@@ -43,7 +44,9 @@ class CellError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have."""
+    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have. In an import of
+    chargers `vehicle_id` is the charger's id.
+    """
 
     line: int | None
     vehicle_id: str | None
@@ -78,6 +81,10 @@ class PlanRow:
     errors: tuple[CellError, ...] = ()
 
     @property
+    def subject(self) -> str | None:
+        return self.vehicle_id
+
+    @property
     def touched(self) -> VehicleId | None:
         """The vehicle that the row changes."""
         return self.vehicle_id if self.action in TOUCHING else None
@@ -93,9 +100,26 @@ class PlanRow:
         return current.description == self.description and set(current.identifiers) == {i.ref for i in self.identifiers}
 
 
+class PlannedRow(Protocol):
+    """A row of any plan; `subject` is the id of the vehicle or charger that it is about."""
+
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def action(self) -> Action: ...
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def base_version(self) -> int: ...
+    @property
+    def errors(self) -> tuple[CellError, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportPlan:
-    """`registry_version` is the registry's version at planning, `vehicles` its number of vehicles then."""
+class PlannedFile:
+    """The plan of any file. `registry_version` is the registry's version at planning, `vehicles` its number of vehicles
+    then; in an import of chargers they are the log's position and the number of chargers in service.
+    """
 
     tenant_id: TenantId
     plan_id: str
@@ -103,11 +127,16 @@ class ImportPlan:
     file_fingerprint: str
     registry_version: int
     vehicles: int
-    rows: tuple[PlanRow, ...]
+    rows: tuple[Any, ...]
 
     def counts(self) -> dict[str, int]:
         counted = Counter(row.action for row in self.rows)
         return {action.value: counted[action] for action in Action}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPlan(PlannedFile):
+    rows: tuple[PlanRow, ...]
 
 
 class PlanState(StrEnum):
@@ -162,7 +191,7 @@ class PlanRecord:
 
 
 def plan_id_of(
-    tenant_id: TenantId, mode: ImportMode, file_fingerprint: str, rows: Iterable[PlanRow], generation: int
+    tenant_id: TenantId, mode: ImportMode, file_fingerprint: str, rows: Iterable[PlannedRow], generation: int
 ) -> str:
     """Equal for the same file and mode against the same versions of the vehicles that it touches. `generation`
     distinguishes the plan from an identical earlier one that was applied already.
@@ -171,5 +200,5 @@ def plan_id_of(
     for row in rows:
         base = row.base_version if row.action in TOUCHING else ""
         said = "\0".join(f"{error.column}:{error.message}" for error in row.errors)
-        digest.update(f"\n{row.line}\0{row.action}\0{row.vehicle_id}\0{base}\0{said}".encode())
+        digest.update(f"\n{row.line}\0{row.action}\0{row.subject}\0{base}\0{said}".encode())
     return digest.hexdigest()[:32]

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from access_policy.application.changes_in_words import change_in_words
-from access_policy.entrypoints.cli.printing import Column, document, done, field, session_of, shown, table
+from access_policy.entrypoints.cli import imports
+from access_policy.entrypoints.cli.printing import session_of
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
-ROWS_SHOWN = 50
-POLL_EVERY_S = 0.5
-
-Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
+VEHICLES = imports.Imported("/v1/registry", "registry", "vehicle")
 Removals = Annotated[
     int | None, typer.Option("--confirm-removals", help="The exact number, if many vehicles would be removed")
 ]
@@ -28,136 +21,45 @@ Removals = Annotated[
 @app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    file: imports.File,
     replace: Annotated[bool, typer.Option("--replace", help="Remove vehicles that are not in the file")] = False,
-    apply: Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")] = False,
-    partial: Partial = False,
+    apply: imports.Apply = False,
+    partial: imports.Partial = False,
     confirm_removals: Removals = None,
 ) -> None:
     """Plan an import of a CSV file, show its changes, and apply it after confirmation."""
-    session = session_of(ctx)
-    mode = "replace" if replace else "merge"
-    plan = session.command("POST", "/v1/registry/imports", file=file.read_bytes(), file_type="text/csv", mode=mode)
-    if not apply and (session.as_json or not sys.stdin.isatty()):
-        _show(session, plan)
-        if not session.as_json:
-            session.err.print(
-                f"nothing has changed yet; apply the plan with: access-policy registry apply {plan['plan_id']}"
-            )
-        return
-    if not session.as_json:
-        _show(session, plan)
-    if not apply:
-        confirm_removals = _confirmed(session, plan, partial, confirm_removals)
-    _apply(session, plan["plan_id"], partial, confirm_removals)
-
-
-def _confirmed(session: Session, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
-    """Ask for confirmation. Return the confirmed number of removals, if any; end the command otherwise."""
-    counts = plan["counts"]
-    if counts["error"] and not partial:
-        session.refuse("nothing has changed; correct the rows with errors, or skip them with --partial")
-    if not counts["add"] + counts["change"] + counts["remove"]:
-        raise typer.Exit(0)
-    if not typer.confirm("Apply this plan?", err=True):
-        session.err.print("nothing has changed")
-        raise typer.Exit(0)
-    if plan.get("confirm_removals") and confirm_removals is None:
-        entered: int = typer.prompt("Many vehicles would be removed. Enter their number", type=int, err=True)
-        return entered
-    return confirm_removals
+    imports.plan_file(
+        session_of(ctx),
+        VEHICLES,
+        file,
+        replace=replace,
+        apply=apply,
+        partial=partial,
+        confirm_removals=confirm_removals,
+    )
 
 
 @app.command("plan")
 def show_plan(ctx: typer.Context, plan_id: str) -> None:
     """Show a plan and its state."""
     session = session_of(ctx)
-    _show(session, session.get(f"/v1/registry/imports/{segment(plan_id)}"))
+    imports.show_plan(session, VEHICLES, session.get(f"/v1/registry/imports/{segment(plan_id)}"))
 
 
 @app.command("apply")
-def apply_plan(ctx: typer.Context, plan_id: str, partial: Partial = False, confirm_removals: Removals = None) -> None:
+def apply_plan(
+    ctx: typer.Context, plan_id: str, partial: imports.Partial = False, confirm_removals: Removals = None
+) -> None:
     """Apply a plan. After a crash, apply it again to resume."""
-    _apply(session_of(ctx), plan_id, partial, confirm_removals)
+    imports.apply_plan(session_of(ctx), VEHICLES, plan_id, partial, confirm_removals)
 
 
 @app.command("export")
 def export(
     ctx: typer.Context,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
-    bom: Annotated[
-        bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")
-    ] = True,
+    output: imports.Output = None,
+    bom: imports.Bom = True,
     excel: Annotated[bool, typer.Option("--excel", hidden=True)] = False,  # the former name of --bom
 ) -> None:
     """Export all vehicles as CSV, including identifier values. An import of the file changes nothing."""
-    session = session_of(ctx)
-    content = session.request("GET", "/v1/registry/export", query={"bom": None if bom or excel else "false"}).content
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    output.write_bytes(content)
-    rows = max(0, len(content.splitlines()) - 1)
-    session.err.print(f"{output}: {rows} lines", markup=False)
-
-
-def _apply(session: Session, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
-    path = f"/v1/registry/imports/{segment(plan_id)}"
-    body: dict[str, Any] = {"partial": partial}
-    if confirm_removals is not None:
-        body["confirm_removals"] = confirm_removals
-    answer = session.command("POST", f"{path}/apply", body)
-    from rich.progress import Progress
-
-    with Progress(
-        console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
-    ) as progress:
-        task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
-        while _is_running(answer):
-            time.sleep(POLL_EVERY_S)
-            answer = session.get(path, rows="false")
-            if answer["state"] == "planned" and answer["error"] is None:  # another process has it queued, or crashed
-                answer = session.command("POST", f"{path}/apply", body)
-            progress.update(task, total=answer["of"], completed=answer["done"])
-    if answer["state"] != "applied":
-        session.refuse(f"the import is {answer['state']}: {answer['error'] or 'see its plan'}")
-    applied = answer["result"]["applied"]
-    done(
-        session,
-        answer,
-        "applied: " + (", ".join(f"{count} {action}" for action, count in applied.items()) or "nothing"),
-    )
-
-
-def _is_running(answer: Any) -> bool:
-    return answer["state"] == "applying" or (answer["state"] == "planned" and answer["error"] is None)
-
-
-def _show(session: Session, plan: Any) -> None:
-    if document(session, plan):
-        return
-    counts = ", ".join(f"{count} {action}" for action, count in plan["counts"].items() if count) or "no rows"
-    session.out.print(f"plan {plan['plan_id']}: {counts}", markup=False)
-    changing = [row for row in plan["rows"] if row["action"] != "unchanged"]
-    changing.sort(key=lambda row: row["action"] != "error")
-    layout: list[Column] = [
-        ("line", field("line")),
-        ("action", field("action")),
-        ("vehicle", field("vehicle_id")),
-        ("what", _what),
-    ]
-    table(session, changing[:ROWS_SHOWN], layout, nothing="nothing would change")
-    if len(changing) > ROWS_SHOWN:
-        session.out.print(f"… and {len(changing) - ROWS_SHOWN} more rows; --json shows all of them")
-    if plan.get("confirm_removals"):
-        session.err.print(f"many vehicles would be removed; confirm with --confirm-removals {plan['confirm_removals']}")
-
-
-def _what(row: Any) -> str:
-    if row["errors"]:
-        return "; ".join(f"{each['column']}: {each['message']}" for each in row["errors"])
-    changes = row["changes"] or {}
-    return "; ".join(
-        change_in_words(name, shown(change.get("before")), shown(change.get("after")))
-        for name, change in changes.items()
-    )
+    imports.export_file(session_of(ctx), VEHICLES, output, bom=bom or excel)

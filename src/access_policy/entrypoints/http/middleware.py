@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 API = "/v1"
-IMPORT_PATH = f"{API}/registry/imports"
+IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports")
 CONSOLE_IMPORTS = "/console/vehicle-imports"  # a form with the file, which is taken apart in one turn of the event loop
 IMPORT_MAX = 32 * MIB
 CONSOLE_IMPORT_MAX = 8 * MIB
@@ -152,13 +152,13 @@ class BodyLimit:
 
 async def _limit(request: Request) -> int:
     """Only authenticated callers may upload a large body."""
-    if request.method != "POST" or request.url.path not in (IMPORT_PATH, CONSOLE_IMPORTS):
+    if request.method != "POST" or request.url.path not in (*IMPORT_PATHS, CONSOLE_IMPORTS):
         return BODY_MAX
     try:
         await authenticated(request)
     except ApiProblem:
         return BODY_MAX
-    return IMPORT_MAX if request.url.path == IMPORT_PATH else CONSOLE_IMPORT_MAX
+    return IMPORT_MAX if request.url.path in IMPORT_PATHS else CONSOLE_IMPORT_MAX
 
 
 def _too_large(limit: int) -> Response:

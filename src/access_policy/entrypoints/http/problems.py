@@ -81,10 +81,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _rows_refused(request: Request, error: Exception) -> Response:
-    """`line` and `vehicle_id` identify a row of the file, which is not part of this request's body."""
+    """`line` and `vehicle_id` or `charger_id` identify a row of the file, which is not part of this request's body."""
     assert isinstance(error, ImportRowsRefused)
     errors = [
-        {"pointer": "", "message": row.message, "line": row.line, "vehicle_id": row.vehicle_id} for row in error.rows
+        {"pointer": "", "message": row.message, "line": row.line, error.names: row.vehicle_id} for row in error.rows
     ]
     return problem(409, error.code, error.detail, errors=errors)
 

@@ -12,6 +12,7 @@ from access_policy.entrypoints.http.v1 import (
     calendars,
     changes_of_many,
     charger_calls,
+    charger_imports,
     chargers,
     denied_identifiers,
     depot_overrides,
@@ -43,6 +44,7 @@ from access_policy.entrypoints.http.v1 import (
 ROUTERS = (
     depots.router,
     calendars.router,
+    charger_imports.router,  # before the routes with a charger's id in the same place
     chargers.router,
     charger_calls.router,
     mode_rules.router,

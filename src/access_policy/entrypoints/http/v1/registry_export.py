@@ -33,11 +33,15 @@ async def export_registry(
 ) -> Response:
     """All vehicles with their identifiers as a CSV file; importing it changes nothing. PINs are masked."""
     await export.ready(process.settled)
-    lines = export(call.context)
+    return await csv_download(export(call.context), "registry.csv", bom=bom)
+
+
+async def csv_download(lines: AsyncIterator[str], name: str, *, bom: bool) -> Response:
+    """The lines as a file; the first are the header. Raises what reading the first page raises."""
     header = await anext(lines)
     first_page = await anext(lines, "")  # an unreadable page is a problem document now, and a truncated response later
     begin = (BYTE_ORDER_MARK if bom else "") + header + first_page
-    headers = {"Content-Disposition": 'attachment; filename="registry.csv"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(_followed_by(begin, lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -26,7 +26,7 @@ router = APIRouter(tags=["registry"])
 
 WAIT_S = 1.0  # for an import to end before the response says that it is under way
 _NOT_A_FILE = ("application/json", "multipart/", "application/vnd.openxmlformats")
-_CSV_BODY: dict[str, Any] = {
+CSV_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
@@ -101,7 +101,7 @@ class RegistryImportPlan(RegistryImport):
     dependencies=requires(OPERATORS),
     status_code=201,
     response_model=RegistryImportPlan,
-    openapi_extra=_CSV_BODY,
+    openapi_extra=CSV_BODY,
 )
 async def plan_registry_import(
     request: Request,
@@ -115,7 +115,7 @@ async def plan_registry_import(
     An empty cell keeps the present value, `-` clears it, and `;` separates several identifiers. With `replace`, vehicles that
     are not in the file are removed. The same file against the same registry gives the same plan, which is kept for a week.
     """
-    _refuse_other_types(request.headers.get("Content-Type", ""))
+    refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await registry_imports.plan(caller.tenant_id, await request.body(), mode)
     rows = list(plan.rows)
     del plan  # so that `_with_rows` frees the rows in turns
@@ -167,7 +167,7 @@ async def apply_registry_import(
     return import_head(record)
 
 
-def _refuse_other_types(content_type: str) -> None:
+def refuse_other_types(content_type: str) -> None:
     if content_type.strip().lower().startswith(_NOT_A_FILE):
         raise ApiProblem(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,0 +1,153 @@
+"""Imports of files over the API: plan, show, confirm, apply and wait; and exports."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from access_policy.application.changes_in_words import change_in_words
+from access_policy.entrypoints.cli.printing import Column, document, done, field, shown, table
+from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.session import Session
+
+ROWS_SHOWN = 50
+POLL_EVERY_S = 0.5
+
+Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
+Apply = Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")]
+Bom = Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`path` is that of the API, `command` the group of commands, `subject` the word for one of what is imported."""
+
+    path: str
+    command: str
+    subject: str
+
+
+def plan_file(
+    session: Session,
+    of: Imported,
+    file: Path,
+    *,
+    replace: bool,
+    apply: bool,
+    partial: bool,
+    confirm_removals: int | None,
+) -> None:
+    """Plan an import and show it; apply it at once with `apply`, or after confirmation at a terminal."""
+    mode = "replace" if replace else "merge"
+    plan = session.command("POST", f"{of.path}/imports", file=file.read_bytes(), file_type="text/csv", mode=mode)
+    if not apply and (session.as_json or not sys.stdin.isatty()):
+        show_plan(session, of, plan)
+        if not session.as_json:
+            session.err.print(
+                f"nothing has changed yet; apply the plan with: access-policy {of.command} apply {plan['plan_id']}"
+            )
+        return
+    if not session.as_json:
+        show_plan(session, of, plan)
+    if not apply:
+        confirm_removals = _confirmed(session, of, plan, partial, confirm_removals)
+    apply_plan(session, of, plan["plan_id"], partial, confirm_removals)
+
+
+def _confirmed(session: Session, of: Imported, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
+    """Ask for confirmation. Return the confirmed number of removals, if any; end the command otherwise."""
+    counts = plan["counts"]
+    if counts["error"] and not partial:
+        session.refuse("nothing has changed; correct the rows with errors, or skip them with --partial")
+    if not counts["add"] + counts["change"] + counts["remove"]:
+        raise typer.Exit(0)
+    if not typer.confirm("Apply this plan?", err=True):
+        session.err.print("nothing has changed")
+        raise typer.Exit(0)
+    if plan.get("confirm_removals") and confirm_removals is None:
+        entered: int = typer.prompt(f"Many {of.subject}s would be removed. Enter their number", type=int, err=True)
+        return entered
+    return confirm_removals
+
+
+def export_file(session: Session, of: Imported, output: Path | None, *, bom: bool) -> None:
+    content = session.request("GET", f"{of.path}/export", query={"bom": None if bom else "false"}).content
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    output.write_bytes(content)
+    rows = max(0, len(content.splitlines()) - 1)
+    session.err.print(f"{output}: {rows} lines", markup=False)
+
+
+def apply_plan(session: Session, of: Imported, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
+    path = f"{of.path}/imports/{segment(plan_id)}"
+    body: dict[str, Any] = {"partial": partial}
+    if confirm_removals is not None:
+        body["confirm_removals"] = confirm_removals
+    answer = session.command("POST", f"{path}/apply", body)
+    from rich.progress import Progress
+
+    with Progress(
+        console=session.err, transient=True, disable=session.as_json or not session.err.is_terminal
+    ) as progress:
+        task = progress.add_task("Applying", total=answer["of"], completed=answer["done"])
+        while _is_running(answer):
+            time.sleep(POLL_EVERY_S)
+            answer = session.get(path, rows="false")
+            if answer["state"] == "planned" and answer["error"] is None:  # another process has it queued, or crashed
+                answer = session.command("POST", f"{path}/apply", body)
+            progress.update(task, total=answer["of"], completed=answer["done"])
+    if answer["state"] != "applied":
+        session.refuse(f"the import is {answer['state']}: {answer['error'] or 'see its plan'}")
+    applied, left_out = answer["result"]["applied"], answer["result"].get("left_out") or []
+    for row in left_out:
+        session.err.print(f"not applied: {row[of.subject + '_id'] or ''} {row['message']}", markup=False)
+    done(
+        session,
+        answer,
+        "applied: " + (", ".join(f"{count} {action}" for action, count in applied.items()) or "nothing"),
+    )
+
+
+def _is_running(answer: Any) -> bool:
+    return answer["state"] == "applying" or (answer["state"] == "planned" and answer["error"] is None)
+
+
+def show_plan(session: Session, of: Imported, plan: Any) -> None:
+    if document(session, plan):
+        return
+    counts = ", ".join(f"{count} {action}" for action, count in plan["counts"].items() if count) or "no rows"
+    session.out.print(f"plan {plan['plan_id']}: {counts}", markup=False)
+    changing = [row for row in plan["rows"] if row["action"] != "unchanged"]
+    changing.sort(key=lambda row: row["action"] != "error")
+    layout: list[Column] = [
+        ("line", field("line")),
+        ("action", field("action")),
+        (of.subject, field(f"{of.subject}_id")),
+        ("what", _what),
+    ]
+    table(session, changing[:ROWS_SHOWN], layout, nothing="nothing would change")
+    if len(changing) > ROWS_SHOWN:
+        session.out.print(f"… and {len(changing) - ROWS_SHOWN} more rows; --json shows all of them")
+    if plan.get("confirm_removals"):
+        session.err.print(
+            f"many {of.subject}s would be removed; confirm with --confirm-removals {plan['confirm_removals']}"
+        )
+
+
+def _what(row: Any) -> str:
+    if row["errors"]:
+        return "; ".join(f"{each['column']}: {each['message']}" for each in row["errors"])
+    changes = row["changes"] or {}
+    return "; ".join(
+        change_in_words(name, shown(change.get("before")), shown(change.get("after")))
+        for name, change in changes.items()
+    )

@@ -1,0 +1,220 @@
+"""`/v1/chargers/imports` and `/v1/chargers/export`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response
+
+from access_policy.application.charger_import import imports
+from access_policy.application.charger_import.plan import ChargerPlanRow
+from access_policy.application.queries.charger_export import ChargerExport
+from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
+from access_policy.application.turns import let_go
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanState
+from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import CommandCall
+from access_policy.entrypoints.http.dependencies import Process, Views, provided
+from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
+from access_policy.entrypoints.http.responses import CSV, json_in_pieces
+from access_policy.entrypoints.http.v1.registry_export import csv_download
+from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
+from access_policy.entrypoints.http.v1.registry_imports import (
+    CSV_BODY,
+    WAIT_S,
+    ApplyBody,
+    RegistryImportCounts,
+    refuse_other_types,
+)
+
+router = APIRouter(tags=["chargers"])
+
+Imports = Annotated[imports.ChargerImports, provided(lambda c: c.commands.charger_imports)]
+
+
+class ChargerImportLeftOut(ResponseModel):
+    line: int | None
+    charger_id: str | None
+    message: str
+
+
+class ChargerImportResult(ResponseModel):
+    """`left_out` names each charger that keeps what it had, and says why."""
+
+    applied: dict[Literal["add", "change", "remove"], int]
+    left_out: list[ChargerImportLeftOut]
+    applied_at: UtcInstant
+
+    @classmethod
+    def of(cls, record: PlanRecord) -> ChargerImportResult | None:
+        if (result := record.result) is None:
+            return None
+        left_out = [
+            ChargerImportLeftOut(line=row.line, charger_id=row.vehicle_id, message=row.message)
+            for row in result.left_out
+        ]
+        return cls(applied=result.applied, left_out=left_out, applied_at=result.applied_at)
+
+
+class ChargerImport(ResponseModel):
+    """`done` of `of` chargers are changed. Where `confirm_removals` is a number, send it along to apply the plan."""
+
+    plan_id: str
+    state: PlanState
+    mode: ImportMode
+    file_fingerprint: str
+    counts: RegistryImportCounts
+    confirm_removals: int | None
+    created_at: UtcInstant
+    expires_at: UtcInstant
+    done: int
+    of: int
+    error: str | None
+    result: ChargerImportResult | None
+
+    @classmethod
+    def head(cls, record: PlanRecord) -> ChargerImport:
+        """The plan without its rows."""
+        removals = record.counts[Action.REMOVE.value]
+        return cls(
+            plan_id=record.plan_id,
+            state=record.state,
+            mode=record.mode,
+            file_fingerprint=record.file_fingerprint,
+            counts=RegistryImportCounts(**record.counts),
+            confirm_removals=removals if needs_confirmation(removals, record.vehicles) else None,
+            created_at=record.created_at,
+            expires_at=record.expires_at,
+            done=record.done,
+            of=record.of,
+            error=record.error,
+            result=ChargerImportResult.of(record),
+        )
+
+
+class ChargerImportRow(ResponseModel):
+    """`line` is null for a charger that is not in the file. A new password is shown as asterisks."""
+
+    line: int | None
+    action: Action
+    charger_id: str | None
+    changes: dict[str, RegistryImportChange]
+    errors: list[RegistryImportError]
+
+    @classmethod
+    def of(cls, row: ChargerPlanRow) -> ChargerImportRow:
+        return cls(
+            line=row.line,
+            action=row.action,
+            charger_id=row.charger_id,
+            changes={each.column: RegistryImportChange(before=each.before, after=each.after) for each in row.changes},
+            errors=[RegistryImportError(column=error.column, message=error.message) for error in row.errors],
+        )
+
+
+class ChargerImportPlanned(ChargerImport):
+    rows: list[ChargerImportRow]
+
+
+@router.post(
+    "/chargers/imports",
+    operation_id="plan_charger_import",
+    dependencies=requires(ADMINS),
+    status_code=201,
+    response_model=ChargerImportPlanned,
+    openapi_extra=CSV_BODY,
+)
+async def plan_charger_import(
+    request: Request,
+    call: CommandCall,
+    charger_imports: Imports,
+    mode: Annotated[ImportMode, Query()] = ImportMode.MERGE,
+) -> Response:
+    """Plan the import of the CSV file in the body: for each charger add, change, remove or unchanged, or an error. No charger
+    is changed.
+
+    The columns are those of `PUT /v1/chargers/{charger_id}`. An empty cell keeps the present value. With `replace`, chargers
+    that are not in the file are retired. The plan is kept for a week.
+    """
+    refuse_other_types(request.headers.get("Content-Type", ""))
+    record, plan = await charger_imports.plan(call.context, await request.body(), mode)
+    rows = list(plan.rows)
+    del plan  # so that `_with_rows` frees the rows in turns
+    return await _with_rows(record, rows, status=201)
+
+
+@router.get(
+    "/chargers/imports/{plan_id}",
+    operation_id="get_charger_import",
+    dependencies=requires(ADMINS),
+    response_model=ChargerImportPlanned,
+)
+async def get_charger_import(
+    caller: Caller,
+    charger_imports: Imports,
+    plan_id: str,
+    action: Annotated[list[Action] | None, Query(description="Only rows with these actions")] = None,
+    rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
+) -> Response:
+    """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
+    record = await charger_imports.find(caller.tenant_id, plan_id)
+    found = list(await charger_imports.rows(record)) if rows else []
+    return await _with_rows(record, found, set(action or Action))
+
+
+@router.post(
+    "/chargers/imports/{plan_id}/apply",
+    operation_id="apply_charger_import",
+    dependencies=requires(ADMINS),
+    responses={202: {"model": ChargerImport}},
+)
+async def apply_charger_import(
+    plan_id: str,
+    call: CommandCall,
+    charger_imports: Imports,
+    response: Response,
+    body: Annotated[ApplyBody | None, Body()] = None,
+) -> ChargerImport:
+    """Apply exactly the plan, one charger after the other; the result names those that were refused. 202 if that takes longer:
+    get the plan to see the progress, or apply it again to continue waiting, also after a crash. Applying an applied plan again
+    returns the first result. 409 if chargers of the plan have changed since; then plan the file again."""
+    chosen = body or ApplyBody()
+    options = ApplyOptions(partial=chosen.partial, confirm_removals=chosen.confirm_removals)
+    record = await charger_imports.apply(call.context, plan_id, options, wait_s=WAIT_S)
+    if record.state is not PlanState.APPLIED:
+        response.status_code = HTTPStatus.ACCEPTED
+    else:
+        await call.settled(await charger_imports.log_position())
+    return ChargerImport.head(record)
+
+
+@router.get(
+    "/chargers/export",
+    operation_id="export_chargers",
+    dependencies=requires(READERS, some_depots=True),
+    response_class=Response,
+    responses=CSV,
+)
+async def export_chargers(
+    caller: Caller,
+    process: Process,
+    views: Views,
+    export: Annotated[ChargerExport, provided(lambda c: c.queries.charger_export)],
+    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
+) -> Response:
+    """All chargers in service as a CSV file; importing it changes nothing. The column `password` is empty."""
+    await export.ready(process.settled)
+    return await csv_download(export(caller.tenant_id, views), "chargers.csv", bom=bom)
+
+
+async def _with_rows(
+    record: PlanRecord, rows: list[ChargerPlanRow], actions: Collection[Action] = tuple(Action), *, status: int = 200
+) -> Response:
+    """`rows` is empty afterwards."""
+    shown = (ChargerImportRow.of(row) for row in rows if row.action in actions)
+    response = await json_in_pieces(ChargerImport.head(record), "rows", shown, status=status)
+    await let_go(rows)
+    return response
