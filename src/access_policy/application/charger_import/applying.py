@@ -16,7 +16,6 @@ from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.retire_charger import RetireCharger, RetireChargerHandler
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
-from access_policy.application.import_runs import Progress
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.import_plans import ImportPlans
 from access_policy.application.registry_import.checks import (
@@ -27,6 +26,7 @@ from access_policy.application.registry_import.checks import (
     refused_row,
 )
 from access_policy.application.registry_import.errors import ImportHasErrors, ImportPlanStale
+from access_policy.application.registry_import.runs import Progress
 from access_policy.application.retrying import retrying
 from access_policy.application.streams import policy_stream
 from access_policy.application.turns import in_turns

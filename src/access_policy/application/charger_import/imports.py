@@ -11,12 +11,12 @@ from access_policy.application.charger_import.cells import CHARGERS, read_charge
 from access_policy.application.charger_import.plan import PLAN_IDS, ChargerImportPlan
 from access_policy.application.charger_import.planning import ChargerPlanner
 from access_policy.application.context import Context
-from access_policy.application.import_runs import ImportRuns, Progress
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.import_plans import ImportPlans
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.csv_file import rows_of
+from access_policy.application.registry_import.runs import ImportRuns, Progress
 from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from access_policy.application.context import Context
 from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTags
-from access_policy.application.import_runs import ImportRuns, Progress
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.import_plans import ImportPlans
 from access_policy.application.ports.secrets import Pseudonyms, refs_of
@@ -16,6 +15,7 @@ from access_policy.application.registry_import.cells import ReadRow, read_rows
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.planning import plan_rows
+from access_policy.application.registry_import.runs import ImportRuns, Progress
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.turns import let_go
 from access_policy.domain.ids import TenantId
