@@ -1,3 +1,3 @@
-"""Import of chargers from a CSV file: read, plan, review, apply exactly the plan, charger by charger (ADR 0044); and
+"""Import of chargers from a CSV file: read, plan, review, apply exactly the plan, charger by charger (ADR 0045); and
 export.
 """
