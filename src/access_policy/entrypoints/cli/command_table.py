@@ -56,6 +56,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
     ),
     "History and reports": (
         _command("report", "overview", "Count attempts by day, charger, reason and so on"),
+        _command("unenrolled", "overview", "List refused identifiers that no vehicle has"),
         _command("mode-compliance", "overview", "Report how many mode transitions were on time"),
         _command("mode-changes", "overview", "List mode switches"),
         _command("faults", "overview", "List charger faults"),
