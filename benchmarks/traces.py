@@ -72,6 +72,7 @@ async def _measure(directory: Path, endpoints: dict[str, str], seconds: float) -
         await set_up(service, CHARGERS)
         containers[name] = service.container
         await service.container.deciding.follower().catch_up()
+        service.container.deciding.decider()  # imports the exporter, which may take longer than a measurement
         await decisions(service.container, IN_FLIGHT, seconds, numbers)  # warm
     rounds: dict[str, list[Round]] = {name: [] for name in endpoints}
     names = [*endpoints]
