@@ -68,7 +68,7 @@ async def _measure(directory: Path, endpoints: dict[str, str], seconds: float) -
     numbers = itertools.count()
     containers: dict[str, Container] = {}
     for place, (name, endpoint) in enumerate(endpoints.items()):
-        service = Service(Settings(data=directory / str(place), traces_endpoint=endpoint))
+        service = Service(Settings(data=directory / str(place), traces_endpoint=endpoint, traces_ratio=1.0))
         await set_up(service, CHARGERS)
         containers[name] = service.container
         await service.container.deciding.follower().catch_up()

@@ -193,7 +193,10 @@ class Settings(ConsoleSettings):
         description="OTLP/HTTP endpoint that traces are sent to, such as http://collector:4318; empty: nothing is traced",
     )
     traces_ratio: float = Field(
-        default=1.0, ge=0, le=1, description="Share of traces that are recorded; one that a caller began is its choice"
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of traces that are recorded; one that a caller began is its choice",
     )
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two inspections of every charger")
     unknown_identifier_days: int = Field(
