@@ -90,7 +90,7 @@ async def test_second_of_two_operators_sees_the_first_change_of_a_schedule_and_l
 
     await page.get_by_text("Depot nights is saved").wait_for()
     stored = (await visitor.depot.send("GET", f"/v1/schedules/{nights['schedule_id']}"))["rules"][0]
-    assert stored["end"][:5] == "07:00"
+    assert (stored["start"][:5], stored["end"][:5]) == ("21:00", "07:00")
 
 
 async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_when_its_chargers_have_left(

@@ -154,11 +154,13 @@ class Form:
 
     def _overtaken(self, version: int, present: Mapping[str, str | list[str]]) -> Form:
         changed = {name: text for name, text in present.items() if self.was.get(name, "") != text}
+        untouched = {name for name in changed if self.values.get(name, "") == self.was.get(name, "")}
+        values = {**self.values, **{name: changed[name] for name in untouched}}
         problem = (
-            "Somebody else has saved a change since you opened this form. Nothing you typed is lost: compare the marked "
-            "fields, and press the button again to save yours."
+            "Somebody else has saved a change since you opened this form. Nothing you typed is lost, and fields that you did "
+            "not change show what is stored now: compare the marked fields, and press the button again to save."
         )
-        return replace(self, version=version, changed=changed, was=present or self.was, problem=problem)
+        return replace(self, values=values, version=version, changed=changed, was=present or self.was, problem=problem)
 
     @property
     def was_as_json(self) -> str:
