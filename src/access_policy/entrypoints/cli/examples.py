@@ -12,7 +12,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "lift": ("lift bay-1", "lift 'bay-*'"),
     "timeline": ("timeline bay-1", "timeline bay-1 --from tomorrow"),
     "decide": ("decide bay-1 rfid 04A1B2C3D4E5F6", "decide bay-1 rfid 04A1B2C3D4E5F6 --at 'tomorrow 22:30'"),
-    "report": ("report --by day,charger --from 30d", "report --by reason --depot north --csv"),
+    "report": ("report --by day,charger --from 30d", "report --by reason --depot north --csv denials.csv"),
     "login": ("login https://charging.example --name depot", "login https://charging.example < token.txt"),
     "attempts list": ("attempts list --decision denied --from 2h", "attempts list --charger bay-1 --from yesterday"),
     "attempts allow": ("attempts allow ATTEMPT --reason 'card left at home' --until 'tomorrow 06:00'",),
