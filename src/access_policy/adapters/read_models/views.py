@@ -156,6 +156,7 @@ class SqlViews:
         )
         query = (
             select(
+                log.tenant_id,
                 log.identifier_kind,
                 log.identifier_pseudonym,
                 log.depot_id,
@@ -168,7 +169,7 @@ class SqlViews:
             )
             .where(*self._reported(tenant_id, within), refused, log.vehicle_id.is_(None))
             .where(log.identifier_pseudonym.is_not(None), log.identifier_kind != IdentifierKind.PIN.value, ~is_held)
-            .group_by(log.identifier_kind, log.identifier_pseudonym, log.depot_id)
+            .group_by(log.tenant_id, log.identifier_kind, log.identifier_pseudonym, log.depot_id)
         )
         return await self._all(query.limit(limit))
 
