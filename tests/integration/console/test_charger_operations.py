@@ -39,7 +39,10 @@ async def test_operations_at_a_charger_that_is_not_connected_say_so(visitor: Vis
 
 
 async def test_log_shows_the_latest_frames_of_a_charger(visitor: Visitor) -> None:
+    ask = {"action": "TriggerMessage", "payload": {"requestedMessage": "BootNotification"}}
+    await visitor.depot.send("POST", f"/v1/chargers/{KEYED.charger_id}/calls", ask)
     page = await visitor.open(f"{PATH}/log?{NORTH}")
+    await page.locator("#frames").get_by_text("BootNotification").first.wait_for()
 
     assert "BootNotification" in await page.locator("#frames").inner_text()
     await check_page(visitor, page)

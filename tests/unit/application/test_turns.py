@@ -25,6 +25,7 @@ from access_policy.application.ports.views import Page, ReportFilter
 from access_policy.application.queries import access_report
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.registry_import import imports
+from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.relay import held_streams, relay
 from access_policy.application.relay.timings import RelayTimings as RelayPace
@@ -246,8 +247,10 @@ async def test_an_import_is_planned_from_one_version_of_the_registry_while_other
         return plan_rows(registry, *rest)
 
     monkeypatch.setattr(imports, "plan_rows", while_others_register_it)
-    registries = VehicleRegistries(inline_memory_store(), InMemory())
-    planner = RegistryImports(registries, _Plans(), HashedPseudonyms(), None, SettableClock(NIGHT))  # type: ignore[arg-type]
+    store, plans, clock = inline_memory_store(), _Plans(), SettableClock(NIGHT)
+    registries = VehicleRegistries(store, InMemory())
+    applier = PlanApplier(registries, store, plans, None, clock)  # type: ignore[arg-type]
+    planner = RegistryImports(registries, plans, HashedPseudonyms(), applier, clock)  # type: ignore[arg-type]
 
     record, plan = await planner.plan(TENANT, b"vehicle_id,name,access_class\nbus-1,Bus,own\n", ImportMode.MERGE)
 

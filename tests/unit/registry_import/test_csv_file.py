@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from access_policy.application.registry_import import csv_file
-from access_policy.application.registry_import.csv_file import rows_of
+from access_policy.application.registry_import.csv_file import VEHICLES, Table, rows_of
 from access_policy.application.registry_import.errors import ImportFileUnreadable
 
 HEADER = "vehicle_id,name"
 
 
-def read(file: str | bytes) -> list[tuple[int, dict[str, str]]]:
+def read(file: str | bytes, table: Table = VEHICLES) -> list[tuple[int, dict[str, str]]]:
     content = file.encode() if isinstance(file, str) else file
-    return [(row.line, dict(row.cells)) for row in rows_of(content)]
+    return [(row.line, dict(row.cells)) for row in rows_of(content, table)]
 
 
-def refusal(file: str | bytes) -> str:
+def refusal(file: str | bytes, table: Table = VEHICLES) -> str:
     with pytest.raises(ImportFileUnreadable) as refused:
-        read(file)
+        read(file, table)
     return refused.value.detail
 
 
@@ -115,8 +116,8 @@ def test_an_odd_file_is_refused_with_the_reason_and_the_place(file: bytes, said:
     assert said in refusal(file)
 
 
-def test_more_rows_than_can_be_reviewed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "ROWS_MAX", 2)
+def test_more_rows_than_can_be_reviewed_are_refused() -> None:
+    small = replace(VEHICLES, rows_max=2)
 
-    assert "more than 2 rows" in refusal(f"{HEADER}\na,A\nb,B\nc,C\n")
-    assert len(read(f"{HEADER}\na,A\nb,B\n")) == 2
+    assert "more than 2 rows" in refusal(f"{HEADER}\na,A\nb,B\nc,C\n", small)
+    assert len(read(f"{HEADER}\na,A\nb,B\n", small)) == 2
