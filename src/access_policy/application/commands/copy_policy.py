@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.previews import Horizon, Preview
 from access_policy.application.context import Context
@@ -34,17 +35,6 @@ class CopyPolicy:
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedToOne:
-    """`changes` counts the changes made, or to be made; `refusal` says why none was possible."""
-
-    charger_id: ChargerId
-    changes: int = 0
-    refusal: Refused | TooBusy | None = None
-    preview: Preview | None = None
-    position: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Copy:
     charger_id: ChargerId
@@ -58,7 +48,7 @@ class CopyPolicyHandler:
     change: ChangePolicy
     chargers: ChargersOfDepot
 
-    async def __call__(self, context: Context, command: CopyPolicy) -> list[CopiedToOne]:
+    async def __call__(self, context: Context, command: CopyPolicy) -> list[ChangedOne]:
         source = await self.change.policies.get(context.tenant_id, command.charger_id)
         source.must_be_in_service()
         wanted = await self._wanted(context, command, source)
@@ -73,18 +63,18 @@ class CopyPolicyHandler:
         at_depot = await self.chargers.charger_ids(context.tenant_id, source.settings.depot_id)
         return [each for each in at_depot if each != command.charger_id]
 
-    async def _one(self, context: Context, copy: _Copy, horizon: Horizon | None) -> CopiedToOne:
+    async def _one(self, context: Context, copy: _Copy, horizon: Horizon | None) -> ChangedOne:
         try:
             if horizon is not None:
                 policy = await self.change.policies.get(context.tenant_id, copy.charger_id)
                 events = self._decide(copy, policy)
                 preview = Preview.of(policy, events, horizon)
-                return CopiedToOne(charger_id=copy.charger_id, changes=len(events), preview=preview)
+                return ChangedOne(charger_id=copy.charger_id, changes=len(events), preview=preview)
             return await retrying(self._record)(context, copy)
         except (Refused, TooBusy) as refusal:
-            return CopiedToOne(charger_id=copy.charger_id, refusal=refusal)
+            return ChangedOne(charger_id=copy.charger_id, refusal=refusal)
 
-    async def _record(self, context: Context, copy: _Copy) -> CopiedToOne:
+    async def _record(self, context: Context, copy: _Copy) -> ChangedOne:
         changes = 0
 
         def decide(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
@@ -94,7 +84,7 @@ class CopyPolicyHandler:
             return events
 
         done = await self.change(context, copy, decide)
-        return CopiedToOne(charger_id=copy.charger_id, changes=changes, position=done.position)
+        return ChangedOne(charger_id=copy.charger_id, changes=changes, position=done.position)
 
     def _decide(self, copy: _Copy, policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
         command = copy.command

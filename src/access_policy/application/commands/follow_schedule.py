@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from access_policy.application.commands import Done
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.previews import Horizon, Preview
 from access_policy.application.context import Context
@@ -48,17 +49,6 @@ class FollowScheduleWithMany:
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForOneCharger:
-    """`changes` counts the events of the charger's policy; `refusal` says why the charger keeps what it has."""
-
-    charger_id: ChargerId
-    changes: int = 0
-    refusal: Refused | TooBusy | None = None
-    preview: Preview | None = None
-    position: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class FollowScheduleHandler:
     chargers_follow: ChargersFollow
@@ -75,7 +65,7 @@ class FollowScheduleWithManyHandler:
     chargers_follow: ChargersFollow
     schedules: DepotsOfSchedules
 
-    async def __call__(self, context: Context, command: FollowScheduleWithMany) -> list[ForOneCharger]:
+    async def __call__(self, context: Context, command: FollowScheduleWithMany) -> list[ChangedOne]:
         """Raises `ScheduleUnknown`, or `PreviewRangeInvalid`."""
         follow = self.chargers_follow
         depot_id = await depot_of(self.schedules, context.tenant_id, command.schedule_id)
@@ -114,7 +104,7 @@ async def follow_each(
     schedule_id: ScheduleId,
     *,
     follows: bool = True,
-) -> list[ForOneCharger]:
+) -> list[ChangedOne]:
     """Raises `StoreUnavailable`; every other failure is a charger's own result."""
     results = []
     async for charger_id in in_turns(list(charger_ids)):
@@ -122,9 +112,9 @@ async def follow_each(
         try:
             done = await retrying(_OneOf(follow, depot_id))(context, command)
             changes = int(done.position > 0)
-            results.append(ForOneCharger(charger_id=charger_id, changes=changes, position=done.position))
+            results.append(ChangedOne(charger_id=charger_id, changes=changes, position=done.position))
         except (Refused, TooBusy) as refusal:
-            results.append(ForOneCharger(charger_id=charger_id, refusal=refusal))
+            results.append(ChangedOne(charger_id=charger_id, refusal=refusal))
     return results
 
 
@@ -137,7 +127,7 @@ async def preview_each(
     horizon: Horizon,
     *,
     follows: bool = True,
-) -> list[ForOneCharger]:
+) -> list[ChangedOne]:
     """The timelines before and after, with `depot` as it would be."""
     results = []
     async for charger_id in in_turns(list(charger_ids)):
@@ -145,9 +135,9 @@ async def preview_each(
             policy = await policies.get(context.tenant_id, charger_id)
             events = _decided(policy, depot, schedule_id, follows=follows)
             preview = Preview.of(policy, events, horizon)
-            results.append(ForOneCharger(charger_id=charger_id, changes=len(events), preview=preview))
+            results.append(ChangedOne(charger_id=charger_id, changes=len(events), preview=preview))
         except Refused as refusal:
-            results.append(ForOneCharger(charger_id=charger_id, refusal=refusal))
+            results.append(ChangedOne(charger_id=charger_id, refusal=refusal))
     return results
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.follow_schedule import (
-    ForOneCharger,
     follow_each,
     preview_each,
     with_schedule,
@@ -46,7 +46,7 @@ class SchedulePutDone:
     depot_id: DepotId
     schedule: Schedule
     version: int
-    results: list[ForOneCharger]
+    results: list[ChangedOne]
     position: int = 0
     created: bool = False
 
@@ -125,7 +125,7 @@ class PutScheduleHandler:
 
     async def _followed(
         self, context: Context, command: PutSchedule, depot_id: DepotId, schedule_id: ScheduleId
-    ) -> list[ForOneCharger]:
+    ) -> list[ChangedOne]:
         follow = self.chargers_follow
         levelled = await follow.each(context, depot_id)
         begin: Iterable[ChargerId] = levelled if command.charger_ids is None else command.charger_ids
@@ -135,7 +135,7 @@ class PutScheduleHandler:
         }
         for charger_id, followed in levelled.items():
             if charger_id not in results and schedule_id in followed.schedules:
-                results[charger_id] = ForOneCharger(
+                results[charger_id] = ChangedOne(
                     charger_id=charger_id,
                     changes=followed.changes,
                     refusal=followed.refusal,

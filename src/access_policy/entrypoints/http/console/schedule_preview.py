@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from access_policy.application.commands.follow_schedule import ForOneCharger
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.turns import in_turns
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.entrypoints.http.console import pictures
@@ -33,7 +33,7 @@ class PreviewShown:
     clock_changes: list[tuple[float, str]]
     changed: list[Alike]
     unchanged: list[str] = field(default_factory=list)
-    refused: list[ForOneCharger] = field(default_factory=list)
+    refused: list[ChangedOne] = field(default_factory=list)
     what_if: AttemptsCounted | None = None
 
     @property
@@ -47,7 +47,7 @@ def week_of(here: Visit) -> Window:
 
 
 async def preview_of(
-    here: Visit, window: Window, results: Iterable[ForOneCharger], what_if: AttemptsCounted | None
+    here: Visit, window: Window, results: Iterable[ChangedOne], what_if: AttemptsCounted | None
 ) -> PreviewShown:
     shown = PreviewShown(window, pictures.ticks(window), pictures.clock_changes(window), [], what_if=what_if)
     alike: dict[tuple[Modes, Modes], Alike] = {}

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from access_policy.application.commands import copy_policy as copying
 from access_policy.application.commands import schedule_mode_for_many as scheduling
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.previews import Preview
 from access_policy.application.errors import TooBusy
 from access_policy.domain.access_mode import AccessMode
@@ -202,7 +203,7 @@ def _rules_made(results: Iterable[scheduling.ForOneCharger]) -> Iterator[RuleFor
         yield RuleForOne(charger_id=each.charger_id, **outcome(each.refusal, each.preview), **made)
 
 
-def _copies_made(results: Iterable[copying.CopiedToOne]) -> Iterator[CopiedToOne]:
+def _copies_made(results: Iterable[ChangedOne]) -> Iterator[CopiedToOne]:
     for each in results:
         made = {"change_count": each.changes} if each.refusal is None else {}
         yield CopiedToOne(charger_id=each.charger_id, **outcome(each.refusal, each.preview), **made)

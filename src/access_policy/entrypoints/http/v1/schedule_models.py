@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from access_policy.application.commands.follow_schedule import FollowSchedule, ForOneCharger
+from access_policy.application.commands.changed_one import ChangedOne
+from access_policy.application.commands.follow_schedule import FollowSchedule
 from access_policy.application.commands.schedule_drafts import ScheduleDraft, ScheduledRule
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargerId, RuleId, ScheduleId
@@ -190,7 +191,7 @@ def follower_of(schedule_id: str, charger_id: str, expected_version: int | None,
     )
 
 
-def followers_shown(results: Iterable[ForOneCharger]) -> Iterator[FollowedByOne]:
+def followers_shown(results: Iterable[ChangedOne]) -> Iterator[FollowedByOne]:
     for each in results:
         made = {"change_count": each.changes} if each.refusal is None else {}
         yield FollowedByOne(charger_id=each.charger_id, **outcome(each.refusal, each.preview), **made)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from access_policy.application.commands.follow_schedule import ForOneCharger
+from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.put_schedule import SchedulePutDone
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import Identity
@@ -33,7 +33,7 @@ class CountDifferent:
         return await self._count(caller, done.schedule.schedule_id, done.schedule, done.results, body.what_if_days)
 
     async def of_following(
-        self, caller: Identity, body: FollowBody, schedule_id: ScheduleId, results: Iterable[ForOneCharger]
+        self, caller: Identity, body: FollowBody, schedule_id: ScheduleId, results: Iterable[ChangedOne]
     ) -> AttemptsCounted | None:
         """None unless the body asks for it. Raises `StoreUnavailable`."""
         if body.what_if_days is None:
@@ -52,7 +52,7 @@ class CountDifferent:
         caller: Identity,
         schedule_id: ScheduleId,
         schedule: Schedule | None,
-        results: Iterable[ForOneCharger],
+        results: Iterable[ChangedOne],
         days: int,
     ) -> AttemptsCounted:
         concerned = frozenset(each.charger_id for each in results if each.refusal is None)
