@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
@@ -12,7 +11,7 @@ from fastapi.responses import Response
 from access_policy.application.charger_import import imports
 from access_policy.application.charger_import.plan import ChargerPlanRow
 from access_policy.application.queries.charger_export import ChargerExport
-from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
+from access_policy.application.registry_import.checks import needs_confirmation
 from access_policy.application.turns import let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanState
 from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
@@ -24,9 +23,9 @@ from access_policy.entrypoints.http.v1.registry_export import csv_download
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
 from access_policy.entrypoints.http.v1.registry_imports import (
     CSV_BODY,
-    WAIT_S,
     ApplyBody,
     RegistryImportCounts,
+    applied,
     refuse_other_types,
 )
 
@@ -181,14 +180,7 @@ async def apply_charger_import(
     """Apply exactly the plan, one charger after the other; the result names those that were refused. 202 if that takes longer:
     get the plan to see the progress, or apply it again to continue waiting, also after a crash. Applying an applied plan again
     returns the first result. 409 if chargers of the plan have changed since; then plan the file again."""
-    chosen = body or ApplyBody()
-    options = ApplyOptions(partial=chosen.partial, confirm_removals=chosen.confirm_removals)
-    record = await charger_imports.apply(call.context, plan_id, options, wait_s=WAIT_S)
-    if record.state is not PlanState.APPLIED:
-        response.status_code = HTTPStatus.ACCEPTED
-    else:
-        await call.settled(await charger_imports.log_position())
-    return ChargerImport.head(record)
+    return ChargerImport.head(await applied(charger_imports, plan_id, call, response, body))
 
 
 @router.get(

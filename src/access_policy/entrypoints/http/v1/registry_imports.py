@@ -12,6 +12,7 @@ from pydantic import Field
 
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
+from access_policy.application.registry_import.runs import ImportRuns
 from access_policy.application.turns import let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
 from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
@@ -157,14 +158,21 @@ async def apply_registry_import(
     """Apply exactly the plan. 202 if that takes longer: get the plan to see the progress, or apply it again to continue
     waiting. Applying an applied plan again returns the first result. 409 if vehicles of the plan have changed since; then plan
     the file again."""
+    return import_head(await applied(registry_imports, plan_id, call, response, body))
+
+
+async def applied(
+    runs: ImportRuns[Any], plan_id: str, call: CommandCall, response: Response, body: ApplyBody | None
+) -> PlanRecord:
+    """Apply the plan. If that takes longer than `WAIT_S`, the response is a 202."""
     chosen = body or ApplyBody()
     options = ApplyOptions(partial=chosen.partial, confirm_removals=chosen.confirm_removals)
-    record = await registry_imports.apply(call.context, plan_id, options, wait_s=WAIT_S)
+    record = await runs.apply(call.context, plan_id, options, wait_s=WAIT_S)
     if record.state is not PlanState.APPLIED:
         response.status_code = HTTPStatus.ACCEPTED
     else:
-        await call.settled(await registry_imports.log_position())
-    return import_head(record)
+        await call.settled(await runs.log_position())
+    return record
 
 
 def refuse_other_types(content_type: str) -> None:
