@@ -1,4 +1,4 @@
-"""What a restore adds to the files of the backup: the lists of erasures of its place, merged, and a marker.
+"""Files that a restore writes beside those of the backup: the merged lists of erasures, and a marker.
 
 The marker stays until the restore is finished: the service does not start before.
 """

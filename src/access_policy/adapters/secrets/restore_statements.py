@@ -17,7 +17,7 @@ SUBJECT: Final = "restore"
 
 
 class RestoreStatements:
-    """Derives its key from a key of the installation, so that there is no further key to back up."""
+    """Derives its key from a key of the installation; a backup needs no other key."""
 
     def __init__(self, master: bytes) -> None:
         self._signing = Ed25519PrivateKey.from_private_bytes(derived_key(master, "restores"))

@@ -53,8 +53,8 @@ TYPES: Final = (
 
 
 def subjects_of(recorded: Recorded) -> list[Subject]:
-    """Whatever reads differently after this event, which is of `TYPES`. A vehicle that an import changes counts as progress
-    of the import, whose plan caused the event."""
+    """The things that read differently after this event, which is of `TYPES`. A vehicle that an import changes counts as
+    progress of the import, whose plan caused the event."""
     event = recorded.event
     name = type(event).TYPE
     if isinstance(event, RegistryImportApplied):

@@ -40,7 +40,7 @@ class Subscription:
         self._woken.set()
 
     def end(self, reason: EndReason) -> None:
-        """What waits is sent before the reason, unless the reader was too slow. The first reason stays."""
+        """Send the waiting messages, then the reason; a reader that was too slow gets only the reason. The first one stays."""
         if self.ended is None:
             self.ended = reason
             self._woken.set()

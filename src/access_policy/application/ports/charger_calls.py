@@ -49,8 +49,9 @@ class CallRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """What the service sets itself, for the check of a call: the switches of all profiles, the tags of freevend sessions, and
-    whether this charger's switch is watched."""
+    """The settings that the service writes itself, for the check of a call: the switches of all profiles, the tags of
+    freevend sessions, and whether this charger's switch is watched.
+    """
 
     switches: Collection[Switch] = ()
     freevend_tags: Collection[str] = ()

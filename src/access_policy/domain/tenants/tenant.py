@@ -27,7 +27,7 @@ class TenantIsErased(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDescription:
-    """`data_region` is a note for people, such as `eu-central-1`; empty if there is no note."""
+    """`data_region` is a note for people, such as `eu-central-1`; empty without one."""
 
     name: str
     data_region: str = ""

@@ -28,7 +28,7 @@ def with_context(root: Any, ctx: Any, line: Sequence[str]) -> None:
         return
     if name not in contexts.by_name:
         if chosen and not ctx.resilient_parsing:
-            ctx.fail(f"there is no context {name}; there is {', '.join(sorted(contexts.by_name)) or 'none'}")
+            ctx.fail(f"context {name} is unknown; known: {', '.join(sorted(contexts.by_name)) or 'none'}")
         return
     ctx.default_map = contexts.by_name[name]
 

@@ -109,4 +109,4 @@ def _write(session: Session, contexts: saved_contexts.Contexts) -> None:
 def _refuse_unknown(session: Session, contexts: saved_contexts.Contexts, name: str) -> None:
     if name not in contexts.by_name:
         known = ", ".join(sorted(contexts.by_name)) or "none; store one: access-policy login URL"
-        session.refuse(f"there is no context {name}; there is {known}")
+        session.refuse(f"context {name} is unknown; known: {known}")

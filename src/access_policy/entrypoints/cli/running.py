@@ -189,6 +189,6 @@ async def _say_link(settings: Settings, port: int) -> None:
         with explained():
             url = await one_time_link(settings, admin, port)
     except CannotRun as trouble:
-        logging.getLogger(__name__).warning("there is no one-time link to the console: %s", trouble)
+        logging.getLogger(__name__).warning("the one-time link to the console cannot be made: %s", trouble)
         return
     print(f"Console   {url}   (once, within ten minutes)\n{qr_code(url)}", flush=True)

@@ -158,7 +158,7 @@ class Session:
             return None
         if len(found) > 1 or method not in ("GET", "POST"):
             more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            self.refuse(f"there is no {beginning!r}; these begin with it: {', '.join(found[:SHOWN])}{more}")
+            self.refuse(f"{beginning!r} is unknown; these begin with it: {', '.join(found[:SHOWN])}{more}")
         self.err.print(f"{beginning} is {found[0]}", markup=False)
         return f"/v1/{kind}/{segment(found[0])}{rest}"
 

@@ -23,7 +23,7 @@ from access_policy.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRestore:
-    """What was erased again; `entries` is the length of the list of erasures."""
+    """The numbers of vehicles and tenants that were erased again; `entries` is the length of the list of erasures."""
 
     entries: int
     vehicles: int

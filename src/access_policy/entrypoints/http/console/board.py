@@ -43,7 +43,7 @@ View = Literal["now", "day", "week"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the board was asked to show; every link of the page changes one of it."""
+    """The view, filter and grouping of the board; every link of the page changes one of them."""
 
     view: View
     day: date | None

@@ -1,4 +1,4 @@
-"""What the board shows of each charger, and how its chargers are grouped."""
+"""The rows of the board, and their groups."""
 
 from __future__ import annotations
 

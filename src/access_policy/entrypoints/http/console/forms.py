@@ -38,7 +38,7 @@ FIELDS_MAX: Final = 2000
 Body = TypeVar("Body", bound=BaseModel)
 
 REFUSALS: Final = (RequestValidationError, Refused, VersionMismatch)
-"""What a form is drawn again for."""
+"""The errors for which a form is drawn again."""
 
 
 async def csrf_must_match(request: Request, _: Caller) -> None:

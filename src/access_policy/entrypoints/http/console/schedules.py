@@ -43,7 +43,7 @@ Put = Retrying[PutSchedule, SchedulePutDone]
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """What the editor needs of the request."""
+    """The parts of the request that the editor needs."""
 
     view: View
     call: Call

@@ -42,7 +42,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     Reason.AGREEMENT_NOT_HERE: "Send the vehicle to a charger of its agreement, or allow it for tonight.",
     Reason.AGREEMENT_NOT_NOW: "Amend the hours of the agreement, or allow the vehicle for tonight.",
 }
-"""What an operator can do about a refusal."""
+"""The next step of an operator after a refusal, by its reason."""
 
 SYNCS: Final[Mapping[str, str]] = {
     Sync.IN_SYNC: "In expected mode",
