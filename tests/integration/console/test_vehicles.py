@@ -145,8 +145,10 @@ async def test_vehicle_is_registered_with_an_identifier(visitor: Visitor) -> Non
 
 
 async def test_refused_identifiers_are_listed_to_enrol(visitor: Visitor) -> None:
+    refused = {"charger_id": "bay-4", "identifier": {"kind": "rfid", "value": "04DEADBEEF00EE"}}
+    await visitor.depot.send("POST", "/v1/access-decisions", refused)
     page = await visitor.open("/console/denied-identifiers")
 
-    assert "rfid 04DEADBEEF0001" in await page.locator("tbody").inner_text()
+    assert "rfid 04DEADBEEF00EE" in await page.locator("tbody").inner_text()
     await check_page(visitor, page)
     await screenshots(page, "to-enrol")
