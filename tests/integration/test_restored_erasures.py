@@ -32,6 +32,7 @@ from access_policy.entrypoints.processes.tenant_data import erase_tenant
 from access_policy.settings import Settings
 from tests.support import command_line
 from tests.support.builders import NOON
+from tests.support.ocpp_pipe import until
 
 ACME, RIVAL = TenantId("acme"), TenantId("rival")
 
@@ -199,6 +200,7 @@ async def test_no_position_in_a_backup_is_ahead_of_its_log(tmp_path: Path) -> No
     data = tmp_path / "data"
     async with Service(settings(data)).running() as service:
         await seed(service)
+        await until(lambda: "audit_position" in {table for table, _ in _positions(data)}, 30.0)
         backup = asyncio.create_task(access_policy("backup", tmp_path / "backup", "--data", data))
         number = 0
         while not backup.done():
