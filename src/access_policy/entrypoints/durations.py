@@ -13,9 +13,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def span_of(text: str) -> timedelta:
     """Read `90s`, `30m`, `1h`, `7d` or an ISO 8601 duration. Raises `ValueError`."""
     unit = _UNITS.get(text[-1:].lower())
-    if unit is not None and text[:-1].isdigit():
-        return timedelta(**{unit: int(text[:-1])})
-    span = duration(text)
+    try:
+        span = timedelta(**{unit: int(text[:-1])}) if unit is not None and text[:-1].isdigit() else duration(text)
+    except (ValueError, OverflowError):
+        span = None
     if span is None:
         raise ValueError(f"{text!r} is not a duration; write 1h, 30m or 7d")
     return span

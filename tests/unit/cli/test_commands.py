@@ -192,7 +192,7 @@ def test_command_that_ends_something_without_a_terminal_needs_yes(
 
 def test_command_that_ends_something_asks_at_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     cli.yes = False
-    monkeypatch.setattr("access_policy.entrypoints.cli.session.is_interactive", lambda: True)
+    monkeypatch.setattr("access_policy.entrypoints.cli.terminal.is_interactive", lambda: True)
 
     refused = cli("chargers", "retire", "bay-1", stdin="n\n", status=1)
     done = cli("chargers", "retire", "bay-1", stdin="y\n")

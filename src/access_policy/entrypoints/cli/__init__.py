@@ -14,6 +14,8 @@ import typer
 
 from access_policy import __version__
 from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.cli.connection import Connection
+from access_policy.entrypoints.cli.credentials import Credentials
 from access_policy.entrypoints.cli.lazy_commands import Root
 from access_policy.entrypoints.cli.session import Session
 
@@ -83,16 +85,11 @@ def connect(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not fail
     session = Session(
-        url=url,
-        token=token,
-        tenant=tenant,
-        data=data,
-        time_zone=time_zone,
+        Connection(url, ca, transport=ctx.obj),
+        Credentials(token, tenant, data, role),
+        time_zone,
         as_json=as_json,
         yes=yes,
-        role=role,
-        ca=ca,
-        transport=ctx.obj,
     )
     ctx.call_on_close(session.close)
     if time_zone is not None:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.cli.connection import Connection
+from access_policy.entrypoints.cli.credentials import Credentials
 from access_policy.entrypoints.cli.session import Session
 
 TIMEOUT_S = 1.0  # the person waits at the prompt
@@ -38,17 +40,8 @@ def _session(ctx: typer.Context) -> Session | None:
     given = ctx.find_root().params
     if given["token"] is None and (given["tenant"] is None or not (Path(given["data"]) / "keys").is_dir()):
         return None
-    return Session(
-        url=given["url"],
-        token=given["token"],
-        tenant=given["tenant"],
-        data=given["data"],
-        time_zone=None,
-        as_json=False,
-        role=Role.VIEWER,
-        timeout_s=TIMEOUT_S,
-        silent=True,
-    )
+    credentials = Credentials(given["token"], given["tenant"], given["data"], Role.VIEWER)
+    return Session(Connection(given["url"], given.get("ca"), timeout_s=TIMEOUT_S), credentials, silent=True)
 
 
 chargers = _offers("/v1/chargers", "charger_id")

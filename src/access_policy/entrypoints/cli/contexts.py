@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from access_policy.entrypoints.cli import saved_contexts
+from access_policy.entrypoints.cli.credentials import Credentials
 from access_policy.entrypoints.cli.printing import columns, done, session_of, table
 from access_policy.entrypoints.cli.session import Session
 
@@ -32,7 +34,7 @@ def login(
     token = (token or _read_token()).strip()
     if not token:
         session.refuse("the token is empty; nothing is stored")
-    tried = Session(url, token, None, session.data, None, session.as_json, ca=session.ca, transport=session.transport)
+    tried = Session(replace(session.connection, url=url), Credentials(token), as_json=session.as_json)
     try:
         tried.get("/v1/depots", limit=1)
     finally:
@@ -41,7 +43,7 @@ def login(
     stored = {
         "url": url,
         "token": token,
-        "ca": session.ca and str(session.ca.absolute()),
+        "ca": session.connection.ca and str(session.connection.ca.absolute()),
         "time_zone": session.time_zone,
     }
     contexts.by_name[name] = {option: value for option, value in stored.items() if value}

@@ -4,13 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
+
+from access_policy.domain.instants import is_far_future
+from access_policy.entrypoints.durations import span_of
 
 _SPAN: Final = re.compile(r"(in )?(\d{1,5}) ?([smhdw])( ago)?")
 _CLOCK: Final = re.compile(r"(?:(today|tomorrow|yesterday)(?: |$))?(?:(\d\d?:\d\d))?")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAYS: Final = {"today": 0, "tomorrow": 1, "yesterday": -1}
+
+
+class NotATime(ValueError):
+    """The text is none of the forms of a time; the text of the error names them."""
+
+
+def instant_of(text: str, now: datetime, zone: Callable[[], tzinfo], *, ago: bool) -> str:
+    """Return the instant of `2026-11-20T06:00:00Z`, of a time on the depot's clock such as `2026-11-20 06:00`, or of words
+    such as `tomorrow 06:00` and `7d`, as RFC 3339 in UTC. Raises `NotATime`.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        found = moment(text, now, zone, ago=ago)
+        if found is None:
+            raise NotATime(
+                f"{text!r} is not a valid time; write 2026-11-20 06:00, 2026-11-20T06:00:00Z, tomorrow 06:00, 18:00, or 7d"
+            ) from None
+        at = found
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone())
+    # the far future stands for "no end" and cannot be converted
+    return rfc3339(at.replace(tzinfo=UTC) if is_far_future(at) else at.astimezone(UTC))
+
+
+def rfc3339(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def span_in_iso(text: str) -> str:
+    """Convert `2h`, `90m`, `7d` or ISO 8601 to an ISO 8601 duration. Raises `ValueError`."""
+    return f"PT{round(span_of(text).total_seconds())}S"
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, ago: bool) -> datetime | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 from urllib.parse import unquote
+
+from access_policy.entrypoints.cli.quoting import segment
 
 SEARCHED: Final = 2_000  # entries of a list
 SHOWN: Final = 8
@@ -33,6 +36,36 @@ def parts_of(path: str) -> tuple[str, str, str] | None:
     if match is None or match[1] not in _FIELDS:
         return None
     return match[1], unquote(match[2]), match[3]
+
+
+class Ambiguous(Exception):
+    """Several ids begin with the typed text, or one does and the command would remove or replace the wrong thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The typed beginning of an id, the only id that begins so, and the path with it."""
+
+    beginning: str
+    identity: str
+    path: str
+
+
+def whole(method: str, path: str, listed: Lists) -> Whole | None:
+    """Return the only id that begins with the one in the path; None if there is none.
+
+    Raises `Ambiguous` if there are several, or if the command would remove or replace another thing than the named one.
+    """
+    if (parts := parts_of(path)) is None:
+        return None
+    kind, beginning, rest = parts
+    found = beginning_with(kind, beginning, listed)
+    if not found:
+        return None
+    if len(found) > 1 or method not in ("GET", "POST"):
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise Ambiguous(f"{beginning!r} is unknown; these begin with it: {', '.join(found[:SHOWN])}{more}")
+    return Whole(beginning, found[0], f"/v1/{kind}/{segment(found[0])}{rest}")
 
 
 def beginning_with(kind: str, beginning: str, listed: Lists) -> list[str]:

@@ -1,0 +1,109 @@
+"""The HTTP connection to the service. Every failure of it is `Unreachable`, with a line for the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+TIMEOUT_S = 60.0
+
+_NO_HEADERS: Mapping[str, str] = {}
+_NO_QUERY: Mapping[str, Any] = {}
+
+
+class Unreachable(Exception):
+    """The service cannot be reached or did not answer; the text says what to do."""
+
+
+class Interrupted(Exception):
+    """A response without end was cut off; the caller may request the rest."""
+
+
+@dataclass
+class Connection:
+    """`ca`: a CA certificate (PEM) that is trusted beside those of the system. `transport` replaces the network in tests."""
+
+    url: str
+    ca: Path | None = None
+    transport: httpx.BaseTransport | None = None
+    timeout_s: float = field(default=TIMEOUT_S, kw_only=True)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        query: Mapping[str, Any] = _NO_QUERY,
+        body: Any = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """Return the response of any status. Raises `Unreachable`."""
+        import httpx
+
+        parameters = {name: str(value) for name, value in query.items() if value is not None}
+        try:
+            return self._client.request(
+                method, self._address(path), params=parameters, json=body, content=content, headers=headers
+            )
+        except httpx.ConnectError as error:
+            raise self._not_running() from error
+        except httpx.TimeoutException as error:
+            raise Unreachable(
+                f"{self.url} did not answer within {self.timeout_s:g} s; it may still execute the request"
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{self.url}: {str(error) or type(error).__name__}") from error
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> Iterator[httpx.Response]:
+        """Yield a response whose lines are read as they arrive. Raises `Unreachable` and `Interrupted`."""
+        import httpx
+
+        parameters: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._client.stream("GET", self._address(path), params=parameters, headers=headers) as response:
+                yield response
+        except httpx.ConnectError as error:
+            raise self._not_running() from error
+        except httpx.TransportError as error:
+            raise Interrupted(type(error).__name__) from error
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    def _address(self, path: str) -> str:
+        return self.url.rstrip("/") + path
+
+    def _not_running(self) -> Unreachable:
+        return Unreachable(f"cannot connect to {self.url}; is the service running? Start it with: access-policy serve")
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        import httpx
+
+        verify = True if self.ca is None else _trusting(self.ca)
+        return httpx.Client(transport=self.transport, timeout=self.timeout_s, trust_env=False, verify=verify)
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    import ssl
+
+    import httpx
+
+    context = httpx.create_ssl_context(trust_env=False)
+    try:
+        context.load_verify_locations(ca)
+    except (ssl.SSLError, OSError) as error:
+        raise Unreachable(f"{ca} is not a readable CA certificate ({error}); give it as PEM") from error
+    return context

@@ -1,0 +1,54 @@
+"""Output to the terminal, prompts at it, and the ends of a command."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty()
+
+
+@dataclass(kw_only=True)
+class Terminal:
+    """`yes`: confirm every prompt. `silent`: print no errors."""
+
+    as_json: bool = False
+    silent: bool = False
+    yes: bool = False
+
+    @cached_property
+    def out(self) -> Console:
+        from rich.console import Console
+
+        return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+    @cached_property
+    def err(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=True, soft_wrap=True, highlight=False, quiet=self.silent)
+
+    def confirm(self, action: str) -> None:
+        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with 2 if there
+        is no terminal to ask at, and with 1 if the answer is no.
+        """
+        if self.yes:
+            return
+        if not is_interactive():
+            self.err.print(f"access-policy: to {action} without a terminal, give --yes", markup=False)
+            raise typer.Exit(2)
+        if not typer.confirm(f"{action[:1].upper()}{action[1:]}?", err=True):
+            self.refuse("nothing is changed")
+
+    def refuse(self, reason: str) -> NoReturn:
+        self.err.print(f"access-policy: {reason}", markup=False)
+        raise typer.Exit(1)
