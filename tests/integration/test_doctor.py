@@ -123,7 +123,7 @@ def _migrated_by_a_newer_program(settings: Settings) -> None:
         (_others_write, "chmod 700"),
         (_ahead, "ahead of the log"),
         (_behind, "positions behind the log Is a process"),
-        (_parked, "1 events are parked List them"),
+        (_parked, "1 event is parked List them"),
         (_migrated_by_a_newer_program, "is of a newer program"),
     ],
 )

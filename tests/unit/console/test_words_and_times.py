@@ -10,6 +10,7 @@ import pytest
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.console import times, words
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -62,6 +63,6 @@ def test_length_has_its_two_largest_units(span: timedelta, text: str) -> None:
     assert times.length(span) == text
 
 
-def test_plural_counts() -> None:
-    assert [words.plural(number, "charger") for number in (0, 1, 1200)] == ["0 chargers", "1 charger", "1,200 chargers"]
-    assert words.plural(2, "entry", "entries") == "2 entries"
+def test_counted_numbers_have_the_noun_in_singular_or_plural() -> None:
+    assert [counted(number, "charger") for number in (0, 1, 1200)] == ["0 chargers", "1 charger", "1,200 chargers"]
+    assert counted(2, "entry", "entries") == "2 entries"

@@ -33,6 +33,7 @@ from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId
+from access_policy.domain.plurals import counted
 from access_policy.domain.vehicle_registry.import_plan import (
     Action,
     Application,
@@ -117,7 +118,8 @@ class ChargerPlanApplier:
         wrong = tuple(refused_row(row, errors_in_words(row)) for row in plan.rows if row.action is Action.ERROR)
         if wrong and not options.partial:
             raise ImportHasErrors(
-                f"{len(wrong)} rows have errors: correct them and plan the file again, or send partial to apply the others.",
+                f"{counted(len(wrong), 'row has', 'rows have')} errors: correct the file and plan it again, or send partial "
+                "to apply the other rows.",
                 wrong[:ROWS_NAMED],
                 names="charger_id",
             )
@@ -131,7 +133,8 @@ class ChargerPlanApplier:
                 refused[row.charger_id] = refused_row(row, said)
         if refused and not options.partial:
             raise ImportPlanStale(
-                f"{len(refused)} rows no longer apply: their chargers changed after the plan was made; {_ANEW}.",
+                f"{counted(len(refused), 'row no longer applies', 'rows no longer apply')}: a charger changed after the "
+                f"plan was made; {_ANEW}.",
                 tuple(refused.values())[:ROWS_NAMED],
                 names="charger_id",
             )

@@ -10,6 +10,7 @@ from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, fold
 from access_policy.domain.errors import Invalid
 from access_policy.domain.mode_schedule.timeline import Timeline, timeline
+from access_policy.domain.plurals import counted
 
 PREVIEW_DEFAULT = timedelta(days=14)
 PREVIEW_MAX = timedelta(days=92)
@@ -40,8 +41,8 @@ class Horizon:
             )
         if chargers * length > timedelta(days=CHARGER_DAYS_MAX):
             raise PreviewRangeInvalid(
-                f"A dry run covers at most {CHARGER_DAYS_MAX} charger-days, and {chargers} chargers were "
-                "requested; choose fewer chargers or an earlier 'until'.",
+                f"A dry run covers at most {CHARGER_DAYS_MAX} charger-days, and "
+                f"{counted(chargers, 'charger was', 'chargers were')} requested; choose fewer chargers or an earlier 'until'.",
                 pointer="/until",
             )
         return horizon

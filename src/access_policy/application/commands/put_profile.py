@@ -19,6 +19,7 @@ from access_policy.domain.capability_profiles.profile import (
     ProfileNameTaken,
     fold,
 )
+from access_policy.domain.plurals import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class RemoveProfileHandler:
         ]
         if users:
             raise ProfileInUse(
-                f"{len(users)} chargers have this profile, {users[0]} among them; assign another profile to them first."
+                f"{counted(len(users), 'charger has', 'chargers have')} this profile, {users[0]} among them; "
+                "assign another profile first."
             )
         return await self.profiles.record(context, profile, removed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from access_policy.application.registry_import.errors import ImportHasErrors, ImportPlanStale, RemovalsNotConfirmed
 from access_policy.domain.ids import VehicleId
+from access_policy.domain.plurals import counted
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportPlan, PlannedRow, PlanRow, RefusedRow
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
@@ -31,7 +32,8 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
     wrong = tuple(refused_row(row, errors_in_words(row)) for row in plan.rows if row.action is Action.ERROR)
     if wrong and not options.partial:
         raise ImportHasErrors(
-            f"{len(wrong)} rows have errors: correct them and plan the file again, or send partial to apply the others.",
+            f"{counted(len(wrong), 'row has', 'rows have')} errors: correct the file and plan it again, or send partial "
+            "to apply the other rows.",
             wrong[:ROWS_NAMED],
         )
     moved = {row.vehicle_id: refused_row(row, said) for row in plan.rows if (said := _moved(row, registry))}
@@ -39,7 +41,8 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
     refused = _with_dependents(plan, registry, {**gone, **moved})
     if refused and not options.partial:
         raise ImportPlanStale(
-            f"{len(refused)} rows no longer apply: their vehicles changed after the plan was made; {_ANEW}.",
+            f"{counted(len(refused), 'row no longer applies', 'rows no longer apply')}: a vehicle changed after the "
+            f"plan was made; {_ANEW}.",
             tuple(refused.values())[:ROWS_NAMED],
         )
     _check_removals(plan, registry, refused, options)

@@ -63,6 +63,7 @@ from access_policy.domain.mode_schedule.timeline import (
     Override,
     next_transition,
 )
+from access_policy.domain.plurals import counted
 
 CONNECTORS_MAX = 100
 RULES_MAX = 200
@@ -351,7 +352,7 @@ class ChargerAccessPolicy:
             )
         if ends - begins > longest:
             raise errors.OverrideTooLong(
-                f"The override would last longer than the {longest.days} days that this depot allows; "
+                f"The override would last longer than the {counted(longest.days, 'day')} that this depot allows; "
                 "give an earlier end, or schedule a mode rule.",
                 pointer="/until",
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from access_policy.application.changes_in_words import change_in_words
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.history import Since, Until, period, print_newest
 from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
 from access_policy.entrypoints.cli.printing import Column, Row, field, session_of, shown
@@ -158,13 +159,14 @@ def _print(found: Verification) -> None:
     if found.untold:
         print(f"and {found.untold} more")
     compared = (
-        f"{found.events} events, {found.links} links in {len(found.chains)} chains, up to position {found.reached}"
+        f"{counted(found.events, 'event')}, {counted(found.links, 'link')} in {counted(len(found.chains), 'chain')}, "
+        f"up to position {found.reached}"
     )
     print(f"{'The audit chain holds' if found.holds else 'The audit chain does NOT hold'}: {compared}.")
     if found.erased:
         print(f"Erased tenants, whose chains went with them: {', '.join(sorted(found.erased))}.")
     if found.unchained:
-        print(f"{found.unchained} younger positions are not chained yet.")
+        print(f"{counted(found.unchained, 'younger position is', 'younger positions are')} not chained yet.")
 
 
 def _document(found: Verification) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from access_policy import __version__
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _finish(settings: Settings) -> None:
 
     done = run(finish_restore(settings))
     tenants = f", tenants {', '.join(done.tenants)}" if done.tenants else ""
-    print(f"{done.entries} erasures listed; erased again: {done.vehicles} vehicles{tenants}")
+    print(f"{counted(done.entries, 'erasure')} listed; erased again: {counted(done.vehicles, 'vehicle')}{tenants}")
     print("Start the service; it brings the read models up to the end of the log.")
 
 
@@ -122,7 +123,7 @@ def _files_of(settings: Settings) -> InstallationFiles:
 
 def _say(manifest: Manifest, done: str) -> None:
     log = "" if manifest.position is None else f", the event log up to position {manifest.position}"
-    print(f"{len(manifest.files)} files ({manifest.size:,} bytes) {done}{log}")
+    print(f"{counted(len(manifest.files), 'file')} ({counted(manifest.size, 'byte')}) {done}{log}")
 
 
 def _elsewhere(settings: Settings) -> Iterator[str]:

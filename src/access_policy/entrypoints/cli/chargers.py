@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import compact, detail, document, done, field, local, session_of, table
@@ -140,7 +141,7 @@ def _changes(session: Session, each: Any) -> str:
     """Describe the changes that a dry run found, or the number of changes made."""
     if "changes" not in each:
         count = each.get("change_count")
-        return "" if count is None else f"{count} changes"
+        return "" if count is None else counted(count, "change")
     zone = session.zone(each["time_zone"])
     changes = [
         f"{local(change['start'], zone)} to {local(change['end'], zone)}: "

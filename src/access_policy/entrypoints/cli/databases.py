@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ async def _rebuild(settings: Settings, names: list[str], *, only_parked: bool) -
                 lambda at, of: progress.update(task, completed=at, total=of),
                 open_store=opens(settings.store_location),
             )
-        print(f"{', '.join(names)}: {folded} events applied")
+        print(f"{', '.join(names)}: {counted(folded, 'event')} applied")
     finally:
         await close_opened(container)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
@@ -149,8 +150,8 @@ def _overridden(session: Session, answer: Any, sentence: str) -> None:
     if document(session, answer):
         return
     refused = [each for each in answer["results"] if not each["ok"]]
-    count = len(answer["results"]) - len(refused)
-    session.out.print(f"{sentence} at {count} charger{'' if count == 1 else 's'}", markup=False)
+    changed = counted(len(answer["results"]) - len(refused), "charger")
+    session.out.print(f"{sentence} at {changed}", markup=False)
     for each in refused:
         session.out.print(f"{each['charger_id']}: {each['problem']['detail']}", markup=False)
     if refused:
@@ -173,7 +174,7 @@ def put_calendar(
     session = session_of(ctx)
     body = {"name": name, "days": [_day(session, each) for each in day]}
     answer = session.command("PUT", _path(depot_id, calendar_id), body, if_match=if_match)
-    done(session, answer, f"calendar {calendar_id} has {len(body['days'])} entries")
+    done(session, answer, f"calendar {calendar_id} has {counted(len(body['days']), 'entry', 'entries')}")
 
 
 @calendars.command("import")
@@ -203,7 +204,7 @@ def import_calendar(
     for each in left:
         text = f"not imported: {each['summary']} ({each['starts_at']}) has times; --timed imports it as whole days"
         session.err.print(text, markup=False)
-    done(session, answer, f"calendar {calendar_id} has {len(answer.get('days', []))} entries")
+    done(session, answer, f"calendar {calendar_id} has {counted(len(answer.get('days', [])), 'entry', 'entries')}")
 
 
 @calendars.command("list")

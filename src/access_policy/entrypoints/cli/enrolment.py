@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, done, field, local, session_of, table
@@ -66,7 +67,7 @@ def enrol(
     access_class = "agreement" if agreement is not None else "own" if own else None
     body = compact(vehicle_id=vehicle_id, name=name, access_class=access_class, agreement_id=agreement)
     answer = session.command("POST", f"/v1/denied-identifiers/{segment(denied_id)}/enrol", body)
-    done(session, answer, f"vehicle {vehicle_id} has {len(answer['identifiers'])} identifiers")
+    done(session, answer, f"vehicle {vehicle_id} has {counted(len(answer['identifiers']), 'identifier')}")
 
 
 @app.command("arm")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.application.changes_in_words import change_in_words
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.printing import Column, document, done, field, shown, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
@@ -84,7 +85,7 @@ def export_file(session: Session, of: Imported, output: Path | None, *, bom: boo
         return
     output.write_bytes(content)
     rows = max(0, len(content.splitlines()) - 1)
-    session.err.print(f"{output}: {rows} lines", markup=False)
+    session.err.print(f"{output}: {counted(rows, 'line')}", markup=False)
 
 
 def apply_plan(session: Session, of: Imported, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
@@ -136,7 +137,7 @@ def show_plan(session: Session, of: Imported, plan: Any) -> None:
     ]
     table(session, changing[:ROWS_SHOWN], layout, nothing="nothing would change")
     if len(changing) > ROWS_SHOWN:
-        session.out.print(f"… and {len(changing) - ROWS_SHOWN} more rows; --json shows all of them")
+        session.out.print(f"… and {counted(len(changing) - ROWS_SHOWN, 'more row')}; --json shows all of them")
     if plan.get("confirm_removals"):
         session.err.print(
             f"many {of.subject}s would be removed; confirm with --confirm-removals {plan['confirm_removals']}"

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.history import (
     ChargerOption,
@@ -107,7 +108,7 @@ def _save(session: Session, content: bytes, file: Path) -> None:
         file.write_bytes(content)
     except OSError as error:
         session.refuse(f"{file} cannot be written: {error.strerror}; name another file")
-    session.err.print(f"saved {file} ({len(content)} bytes)", markup=False)
+    session.err.print(f"saved {file} ({counted(len(content), 'byte')})", markup=False)
 
 
 @app.command("mode-compliance")
@@ -189,10 +190,10 @@ def status(ctx: typer.Context) -> None:
             session.out.print(f"not ready: {shown(ready['parts'])}", markup=False)
         raise typer.Exit(1)
     chargers = list(session.pages("/v1/chargers", None))
-    counted: dict[str, int] = {}
+    in_state: dict[str, int] = {}
     for charger in chargers:
-        counted[charger["sync"]] = counted.get(charger["sync"], 0) + 1
-    if document(session, {**ready, "chargers": counted}):
+        in_state[charger["sync"]] = in_state.get(charger["sync"], 0) + 1
+    if document(session, {**ready, "chargers": in_state}):
         return
     session.out.print(f"ready: {shown(ready['parts'])}", markup=False)
-    session.out.print(f"{len(chargers)} chargers: {shown(counted) or 'none'}", markup=False)
+    session.out.print(f"{counted(len(chargers), 'charger')}: {shown(in_state) or 'none'}", markup=False)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.chargers import results
 from access_policy.entrypoints.cli.completion import Depot, Schedule
 from access_policy.entrypoints.cli.depots import IfMatch
@@ -257,10 +258,10 @@ def _put(session: Session, answer: Any, sentence: str | None) -> None:
     if sentence is not None and not answer["dry_run"]:
         session.out.print(sentence, markup=False)
     results(session, answer)
-    if (counted := answer.get("what_if")) is not None:
+    if (differing := answer.get("what_if")) is not None:
         session.out.print(
-            f"{counted['different']} of {counted['attempts']} attempts would have been decided differently: "
-            f"{counted['newly_allowed']} newly allowed, {counted['newly_denied']} newly denied",
+            f"{differing['different']} of {counted(differing['attempts'], 'attempt')} would have been decided differently: "
+            f"{differing['newly_allowed']} newly allowed, {differing['newly_denied']} newly denied",
             markup=False,
         )
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from access_policy.domain.ids import ActorId, TenantId
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.installation import Data, run, settings_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,7 +43,7 @@ def export(
                 progress=lambda at, of: progress.update(task, completed=at, total=of),
             )
         )
-    print(json.dumps({"tenant_id": tenant, "files": files}) if ctx.obj.as_json else f"{files} files in {to}")
+    print(json.dumps({"tenant_id": tenant, "files": files}) if ctx.obj.as_json else f"{counted(files, 'file')} in {to}")
 
 
 @app.command("erase")

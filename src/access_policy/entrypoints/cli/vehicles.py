@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
@@ -66,7 +67,7 @@ def put_vehicle(
     )
     for note in answer.get("hints", []):
         session.err.print(f"note: {note['message']}", markup=False)
-    sentence = f"vehicle {vehicle_id} has {len(answer['identifiers'])} identifiers"
+    sentence = f"vehicle {vehicle_id} has {counted(len(answer['identifiers']), 'identifier')}"
     print_changes(session, sentence, _masked(before), _masked(answer), (*VEHICLE_FIELDS, "identifiers"))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier
 from access_policy.entrypoints.cli.printing import in_local_times, session_of, shown
 from access_policy.entrypoints.cli.session import Session
@@ -101,7 +102,7 @@ def _words(name: str, row: Any) -> list[Any]:
             connected = "connected" if row["connected"] else "not connected"
             return [row["charger_id"], connected, f"expected {row['expected_mode']}", row["sync"]]
         case _:
-            return [row["plan_id"], row["state"], f"{row['done']} of {row['of']} rows"]
+            return [row["plan_id"], row["state"], f"{row['done']} of {counted(row['of'], 'row')}"]
 
 
 def _charge(session: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.history import identifier, next_second, text_of
 from access_policy.entrypoints.cli.printing import Column, compact, document, field, session_of, table
 from access_policy.entrypoints.cli.session import Session
@@ -69,7 +70,7 @@ def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
 def _differences(session: Session, answer: Any) -> None:
     counts = f"{answer['newly_denied']} newly denied, {answer['newly_allowed']} newly allowed"
     session.out.print(
-        f"{answer['attempts']} attempts, {answer['different']} decided differently: {counts}", markup=False
+        f"{counted(answer['attempts'], 'attempt')}, {answer['different']} decided differently: {counts}", markup=False
     )
     if not answer["complete"]:
         session.err.print("only the newest attempts of this period were evaluated; choose a shorter period")

@@ -24,6 +24,7 @@ from typing import Final
 
 from rich.console import Console
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT
 from access_policy.entrypoints.demo.once import all_chargers
@@ -182,7 +183,7 @@ async def _report(api: DemoApi, console: Console) -> None:
         shown = [await api.charger(charger.charger_id) for charger in CHARGERS]
         connected = sum(each["connected"] for each in shown)
         console.print(
-            f"{connected} of {len(shown)} chargers connected, {dict(Counter(each['sync'] for each in shown))}"
+            f"{connected} of {counted(len(shown), 'charger')} connected, {dict(Counter(each['sync'] for each in shown))}"
         )
 
 

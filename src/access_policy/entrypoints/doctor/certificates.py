@@ -9,6 +9,7 @@ from typing import Final
 
 from access_policy.adapters.clock import SystemClock
 from access_policy.adapters.local_files.tls_files import TlsFiles, TlsUnusable
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.doctor.findings import Finding, act, ok, soon
 from access_policy.settings import Settings
 
@@ -32,7 +33,7 @@ def _listener(name: str, certificate: Path | None, key: Path | None, client_ca: 
         return
     assert files.expires_at is not None  # `context` has read it
     left = files.expires_at - SystemClock().now()
-    text = f"for {name}: valid until {files.expires_at:%Y-%m-%d}, {left.days} days from now"
+    text = f"for {name}: valid until {files.expires_at:%Y-%m-%d}, {counted(left.days, 'day')} from now"
     if left < RENEW_BEFORE:
         yield soon(check, text, f"Renew {certificate}; a running service takes it within a minute.")
     else:

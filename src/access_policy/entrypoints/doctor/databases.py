@@ -15,6 +15,7 @@ from access_policy.adapters.event_stores.serde import DOMAIN_SERDE
 from access_policy.adapters.read_models.tables import PARKED, POSITIONS
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, latest, revisions, version_of
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.doctor.findings import Finding, act, ok, soon
 from access_policy.settings import Settings
 
@@ -46,7 +47,8 @@ def lag(settings: Settings) -> Iterator[Finding]:
         positions = {row.projection: row.position for row in connection.execute(select(POSITIONS))}
         parked = len(connection.execute(select(PARKED.c.position)).all())
     if parked:
-        yield act("read models", f"{parked} events are parked", "List them with `access-policy parked`.")
+        text = f"{counted(parked, 'event is', 'events are')} parked"
+        yield act("read models", text, "List them with `access-policy parked`.")
     behind = {name: last - position for name, position in positions.items()}
     if ahead := sorted(name for name, lags in behind.items() if lags < 0):
         yield act(
@@ -56,10 +58,12 @@ def lag(settings: Settings) -> Iterator[Finding]:
         )
     elif (most := max(behind.values(), default=0)) > LAG_MAX:
         yield act(
-            "read models", f"up to {most:,} positions behind the log", "Is a process with the role projector running?"
+            "read models",
+            f"up to {counted(most, 'position')} behind the log",
+            "Is a process with the role projector running?",
         )
     else:
-        yield ok("read models", f"at most {most:,} positions behind the log")
+        yield ok("read models", f"at most {counted(most, 'position')} behind the log")
 
 
 def newest_event_at(settings: Settings) -> datetime | None:

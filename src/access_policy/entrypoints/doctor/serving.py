@@ -27,16 +27,16 @@ ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compar
 
 SPOOL: Final = "The store refuses appends: see the log of the service and the store's disk."
 LIMITS: Final[Mapping[str, tuple[float, str, str]]] = {
-    "access_policy_spool_backlog": (0, "{value:g} appends wait in the spool", SPOOL),
+    "access_policy_spool_backlog": (0, "appends that wait in the spool: {value:g}", SPOOL),
     "access_policy_reader_lag_seconds": (
         LAG_S_MAX,
         "{labels} is {value:.0f} s behind the log",
         "See the log of the process with the role projector or publisher.",
     ),
-    "access_policy_parked_events": (0, "{value:g} events are parked for {labels}", "Run `access-policy parked`."),
+    "access_policy_parked_events": (0, "events that are parked for {labels}: {value:g}", "Run `access-policy parked`."),
     "access_policy_held_streams": (
         0,
-        "the bus does not accept events of {value:g} streams",
+        "streams whose events the bus does not accept: {value:g}",
         "See the log, and the bus.",
     ),
     "access_policy_event_loop_lag_max_seconds": (
@@ -46,7 +46,7 @@ LIMITS: Final[Mapping[str, tuple[float, str, str]]] = {
     ),
     "access_policy_chargers_open_while_managed": (
         0,
-        "{value:g} chargers are open that should be managed",
+        "chargers that are open and should be managed: {value:g}",
         "Run `access-policy chargers list` and `access-policy mode-changes`.",
     ),
 }

@@ -20,9 +20,9 @@ from access_policy.application.turns import in_turns
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import CalendarId, DepotId
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
-from access_policy.entrypoints.http.console import words
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -106,7 +106,7 @@ async def add_day(
     except REFUSALS as error:
         return await _drawn(here, view, sent.refused(error), Form(), of=calendar_id, status=422)
     users = next(each.users for each in await _shown(here, view) if each.calendar.calendar_id == calendar_id)
-    text = f"{day.reason} is added to {calendar.name}; {words.plural(len(users), 'charger')} follow it."
+    text = f"{day.reason} is added to {calendar.name}; {counted(len(users), 'charger')} follow it."
     return here.done(here.url(CALENDARS), text)
 
 

@@ -22,6 +22,7 @@ from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerId, DepotId, OverrideId
 from access_policy.domain.mode_schedule.timeline import Override
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console import ends, times, words
@@ -151,7 +152,7 @@ def _said(here: Visit, mode: AccessMode, results: Sequence[OverriddenOne]) -> st
     until = {each.ends_at for each in made}
     end = f" until {times.day_and_clock(until.pop(), here.zone, here.now)}" if len(until) == 1 else ""
     verb = "is" if len(made) == 1 else "are"
-    text = f"{words.plural(len(made), 'charger')} {verb} {words.mode_in_words(mode).lower()}{end}."
+    text = f"{counted(len(made), 'charger')} {verb} {words.mode_in_words(mode).lower()}{end}."
     return text + refused_in_words(results)
 
 
@@ -181,5 +182,5 @@ async def lift(
     results = await lift_many(call.context, LiftMany(depot_id=DepotId(sent.text("depot_id")), override_id=override))
     await call.settled(max(each.position for each in results))
     lifted = sum(each.refusal is None for each in results)
-    text = f"The override is lifted at {words.plural(lifted, 'charger')}."
+    text = f"The override is lifted at {counted(lifted, 'charger')}."
     return here.done(here.url(OVERRIDES), text + refused_in_words(results))

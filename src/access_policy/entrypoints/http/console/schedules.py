@@ -21,9 +21,10 @@ from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import ChargerId, DepotId, ScheduleId
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.domain.mode_schedule.schedules import Schedule
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call, CommandCall
-from access_policy.entrypoints.http.console import schedule_form, schedule_words, words
+from access_policy.entrypoints.http.console import schedule_form, schedule_words
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.overrides import refused_in_words
@@ -139,7 +140,7 @@ async def _saved(here: Visit, form: Form, editing: Editor, stored: Schedule | No
     done = await editing.put(editing.call.context, _command(here, form, body, stored))
     await editing.call.settled(done.position)
     changed = sum(each.refusal is None for each in done.results)
-    text = f"{body.name} is saved; {words.plural(changed, 'charger')} {'follows' if changed == 1 else 'follow'} it."
+    text = f"{body.name} is saved; {counted(changed, 'charger')} {'follows' if changed == 1 else 'follow'} it."
     url = here.url(f"{SCHEDULES}/{done.schedule.schedule_id}")
     return here.done(url, text + refused_in_words(done.results))
 
@@ -204,7 +205,7 @@ async def follow(
             )
             results += await handler(call.context, command)
     await call.settled(max((each.position for each in results), default=0))
-    text = f"{words.plural(len(wanted), 'charger')} {'follows' if len(wanted) == 1 else 'follow'} {stored.name}."
+    text = f"{counted(len(wanted), 'charger')} {'follows' if len(wanted) == 1 else 'follow'} {stored.name}."
     return here.done(here.url(f"{SCHEDULES}/{schedule_id}"), text + refused_in_words(results))
 
 

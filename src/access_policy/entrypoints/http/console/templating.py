@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.console import assets, times, words
 from access_policy.entrypoints.http.fields import utc_text
 
@@ -44,7 +45,7 @@ def environment() -> Environment:
         energy=words.energy_in_words,
         sync=words.sync_in_words,
         cause=words.cause_in_words,
-        plural=words.plural,
+        plural=counted,
     )
     return found
 

@@ -90,8 +90,3 @@ def cause_in_words(cause: Any) -> str:
     if kind is None:
         return "baseline mode" if cause.kind == CauseKind.BASELINE else str(cause.kind)
     return f"{kind} “{cause.name}”" if cause.name else kind
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """`1 charger`, `2 chargers`, `1,200 chargers`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
