@@ -38,6 +38,11 @@ def put_calendar(s: Scene) -> None:
     s.ask("PUT", f"/v1/depots/{s.depot}/calendars/file?name=File", headers=ICS, content=file.encode())
 
 
+def add_holiday(s: Scene) -> None:
+    body = {"date": f"2027-01-{1 + s.number % 28:02}", "reason": f"Day {s.number}", "calendar_ids": "all"}
+    s.ask("POST", f"/v1/depots/{s.depot}/holidays", body)
+
+
 def remove_calendar(s: Scene) -> None:
     s.ask(
         "PUT", f"/v1/depots/{s.depot}/calendars/gone", {"name": "Gone", "days": [{"date": "2026-12-25", "reason": "x"}]}
@@ -357,6 +362,7 @@ OPERATIONS: dict[str, Drive] = {
     "list_audit": get("/v1/audit?limit=200"),
     "export_audit": get("/v1/audit/export"),
     "put_calendar": put_calendar,
+    "add_holiday": add_holiday,
     "get_calendar": get("/v1/depots/{s.depot}/calendars/days"),
     "list_calendars": get("/v1/depots/{s.depot}/calendars"),
     "remove_calendar": remove_calendar,

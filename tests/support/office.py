@@ -12,6 +12,7 @@ import pytest
 
 from access_policy.application.commands import (
     add_exception,
+    add_holiday,
     allow_attempt,
     amend_mode_rule,
     arm_enrolment,
@@ -216,6 +217,7 @@ class Office:
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
             put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, follow, clock),
             put_calendar.PutCalendar: put_calendar.PutCalendarHandler(self.depots, follow, clock),
+            add_holiday.AddHoliday: add_holiday.AddHolidayHandler(self.depots, follow, clock),
             remove_calendar.RemoveCalendar: remove_calendar.RemoveCalendarHandler(
                 self.depots, self.policies, chargers, follow, clock
             ),

@@ -12,6 +12,7 @@ from access_policy.application.charger_import.applying import ChargerPlanApplier
 from access_policy.application.charger_import.imports import ChargerImports
 from access_policy.application.charger_import.planning import ChargerPlanner
 from access_policy.application.commands.add_exception import AddExceptionHandler
+from access_policy.application.commands.add_holiday import AddHolidayHandler
 from access_policy.application.commands.allow_attempt import AllowAttemptHandler, EndAllowanceHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
@@ -95,6 +96,7 @@ class Commands(containers.DeclarativeContainer):
     # --- depots and chargers -----------------------------------------------------------------------------------------
     put_depot = command(PutDepotHandler, depots, chargers_follow, clock)
     put_calendar = command(PutCalendarHandler, depots, chargers_follow, clock)
+    add_holiday = command(AddHolidayHandler, depots, chargers_follow, clock)
     remove_calendar = command(RemoveCalendarHandler, depots, policies, deciding.view, chargers_follow, clock)
     put_schedule = command(PutScheduleHandler, chargers_follow, deciding.view)
     remove_schedule = command(RemoveScheduleHandler, chargers_follow, deciding.view)

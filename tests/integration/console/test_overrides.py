@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import Page
 
 from access_policy.application.ports.identity import Role
+from tests.support.clicks import Clicks
 from tests.support.console_pages import ServedDepot, Visitor, check_page, screenshots
 
 NORTH = "depot_id=north-yard"
@@ -25,26 +25,6 @@ async def none_runs(depot: ServedDepot) -> AsyncIterator[None]:
 async def running(depot: ServedDepot) -> list[tuple[str, str, list[str]]]:
     items = (await depot.send("GET", "/v1/depots/north-yard/overrides"))["items"]
     return [(each["mode"], each["reason"], each["charger_ids"]) for each in items]
-
-
-class Clicks:
-    """Counts what an operator has to press."""
-
-    def __init__(self, page: Page) -> None:
-        self.page, self.number = page, 0
-
-    async def link(self, name: str) -> None:
-        await self._press(self.page.get_by_role("link", name=name, exact=True).first)
-
-    async def button(self, name: str) -> None:
-        await self._press(self.page.get_by_role("button", name=name, exact=True).first)
-
-    async def tick(self, label: str) -> None:
-        await self._press(self.page.get_by_label(label).first)
-
-    async def _press(self, target: object) -> None:
-        await target.click()  # type: ignore[attr-defined]
-        self.number += 1
 
 
 async def test_six_chargers_of_the_board_are_open_until_the_evening_after_nine_clicks(visitor: Visitor) -> None:
@@ -68,6 +48,28 @@ async def test_six_chargers_of_the_board_are_open_until_the_evening_after_nine_c
     assert "18:00" in await page.locator(".countdown").inner_text()
     await check_page(visitor, page)
     await screenshots(page, "overrides")
+
+
+async def test_override_is_previewed_with_what_it_changes_and_wins_over_before_it_is_made(visitor: Visitor) -> None:
+    body = {"charger_ids": ["bay-1"], "mode": "managed", "reason": "Fleet <b>only</b>", "for": "PT8H"}
+    await visitor.depot.send("POST", "/v1/depots/north-yard/overrides", body)
+    page = await visitor.open(f"/console/overrides/new?{NORTH}&charger_ids=bay-1&charger_ids=bay-2")
+    await page.get_by_label("For 2 h").check()
+    await page.get_by_label("Reason").fill("Workshop")
+    await page.get_by_role("button", name="Preview").click()
+
+    await page.get_by_role("heading", name="Would change 2 chargers").wait_for()
+    preview = await page.locator("#preview").inner_text()
+    assert "Wins over 1 other override while it holds" in preview
+    assert "at bay-1: “Fleet <b>only</b>”" in preview
+    assert await running(visitor.depot) == [("managed", "Fleet <b>only</b>", ["bay-1"])]
+    await check_page(visitor, page)
+    await screenshots(page, "override-preview")
+    await page.get_by_role("button", name="Override 2 chargers").click()
+
+    await page.get_by_text("2 chargers are freevend until").wait_for()
+    made = [each for each in await running(visitor.depot) if each[1] == "Workshop"]
+    assert made == [("freevend", "Workshop", ["bay-1", "bay-2"])]
 
 
 async def test_override_is_lifted_at_one_charger_and_then_at_all(visitor: Visitor) -> None:

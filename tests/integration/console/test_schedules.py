@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
@@ -120,60 +118,3 @@ async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_when_its_char
     await page.get_by_text("0 chargers follow").wait_for()
     await page.get_by_role("button", name="Withdraw").click()
     await page.get_by_text("is withdrawn.").wait_for()
-
-
-ICS = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:test
-X-WR-CALNAME:School days
-BEGIN:VEVENT
-UID:one
-DTSTAMP:20260101T000000Z
-DTSTART;VALUE=DATE:{day}
-SUMMARY:Open <day>
-END:VEVENT
-BEGIN:VEVENT
-UID:two
-DTSTAMP:20260101T000000Z
-DTSTART:{day}T080000Z
-DTEND:{day}T090000Z
-SUMMARY:Morning meeting
-END:VEVENT
-END:VCALENDAR
-"""
-
-
-async def test_public_holiday_is_added_to_the_depot_in_two_clicks_and_a_file_is_reported(visitor: Visitor) -> None:
-    holidays = "/v1/depots/south-yard/calendars/public"
-    body = {"name": "Public holidays", "days": [{"date": "2027-01-01", "reason": "New Year"}]}
-    await visitor.depot.send("PUT", holidays, body)
-    for charger_id in TWELVE:
-        exception = {"calendar_id": "public", "mode": "freevend", "reason": "Holiday"}
-        await visitor.depot.send("POST", f"/v1/chargers/{charger_id}/exceptions", exception)
-    page = await visitor.open(f"/console/board?{SOUTH}")
-    await page.get_by_role("link", name="Calendars").click()
-    await page.get_by_label("Day", exact=True).fill("2027-05-05")
-    await page.get_by_label("Holiday", exact=True).fill("Liberation Day")
-    await page.get_by_role("button", name="Add day").click()
-
-    await page.get_by_text("Liberation Day is added to Public holidays; 12 chargers follow it.").wait_for()
-    assert [each["date"] for each in (await visitor.depot.send("GET", holidays))["days"]] == [
-        "2027-01-01",
-        "2027-05-05",
-    ]
-    await check_page(visitor, page)
-    await screenshots(page, "calendars")
-    page = await visitor.open(f"/console/calendars?{SOUTH}")  # without the marks that the checks leave on elements
-    day = (datetime.now() + timedelta(days=30)).strftime("%Y%m%d")  # noqa: DTZ005  any day to come
-    file = {
-        "name": "school.ics",
-        "mimeType": "text/calendar",
-        "buffer": re.sub("\n", "\r\n", ICS.format(day=day)).encode(),
-    }
-    await page.get_by_label("iCalendar file").set_input_files(files=[file])  # type: ignore[list-item]
-    await page.get_by_role("button", name="Read the file").click()
-    await page.get_by_text("1 day read.").wait_for()
-    await page.get_by_text("1 event with times of the day").wait_for()
-    await page.get_by_role("heading", name="School days").wait_for()
-    await check_page(visitor, page)
-    await screenshots(page, "calendars-report")

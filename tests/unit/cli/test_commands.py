@@ -52,6 +52,18 @@ def test_if_match_is_sent_and_refused_when_the_version_has_moved_on(cli: Cli) ->
     assert refused.stderr.startswith("access-policy: ")
 
 
+def test_calendars_add_day_without_a_calendar_takes_the_only_one_and_else_asks(cli: Cli) -> None:
+    assert "make one" in cli("calendars", "add-day", "north", "2027-05-05=Fair", status=1).stderr
+    cli("calendars", "put", "north", "holidays", "2026-12-25=Christmas", "--name", "Holidays")
+
+    assert "Fair is in holidays" in cli("calendars", "add-day", "north", "2027-05-05=Fair").stdout
+    assert "Fair" in cli("calendars", "show", "north", "holidays").stdout
+    cli("calendars", "put", "north", "schools", "2026-12-25=Christmas", "--name", "Schools")
+    asked = cli("calendars", "add-day", "north", "2027-05-06=Fair", status=1).stderr
+    assert "--calendar with one of holidays, schools, or --all" in asked
+    assert "Fair is in holidays, schools" in cli("calendars", "add-day", "north", "2027-05-06=Fair", "--all").stdout
+
+
 def test_calendars_are_listed_with_their_number_of_days(cli: Cli) -> None:
     assert "no calendars" in cli("calendars", "list", "north").stderr
     cli("calendars", "put", "north", "holidays", "2026-12-25..2026-12-26=Christmas", "--name", "Holidays")

@@ -356,3 +356,38 @@ async def test_events_with_times_are_named_in_the_answer_and_taken_only_when_ask
     assert taken["timed_events"] == [{**shown, "imported": True}]
     assert "2026-12-24" not in [each["date"] for each in left_out["days"]]
     assert "2026-12-24" in [each["date"] for each in taken["days"]]
+
+
+# --- one holiday more -------------------------------------------------------------------------------------------------
+
+
+async def test_holiday_is_added_to_the_named_calendars_and_the_answer_lists_them(api: HttpApi) -> None:
+    await api.recorded(("PUT", PATH, BODY), ("PUT", "/v1/depots/north/calendars/schools", BODY))
+    may = {"date": "2027-05-05", "reason": "Liberation Day"}
+
+    added = await api.send("POST", "/v1/depots/north/holidays", {**may, "calendar_ids": ["bavaria"]})
+
+    assert (added.status_code, [each["calendar_id"] for each in added.json()["items"]]) == (200, ["bavaria"])
+    assert added.json()["items"][0]["day_count"] == 4
+    assert {**may, "until_date": "2027-05-05"} in (await api.get(PATH)).json()["days"]
+    everywhere = await api.send("POST", "/v1/depots/north/holidays", {**may, "calendar_ids": "all"})
+    assert [each["day_count"] for each in everywhere.json()["items"]] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"until_date": "2027-05-04"}, "/until_date"),
+        ({"reason": " "}, "/reason"),
+        ({"date": "2027-02-30"}, "/date"),
+        ({"calendar_ids": []}, "/calendar_ids"),
+    ],
+)
+async def test_holiday_that_cannot_be_is_refused_at_its_field(api: HttpApi, changes: Any, pointer: str) -> None:
+    await api.recorded(("PUT", PATH, BODY))
+    body = {"date": "2027-05-05", "reason": "Liberation Day", "calendar_ids": "all", **changes}
+
+    refused = await api.send("POST", "/v1/depots/north/holidays", body)
+
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"][0]["pointer"].startswith(pointer)

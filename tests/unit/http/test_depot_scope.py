@@ -32,6 +32,7 @@ QUERIES = {
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
 BODIES: Mapping[str, Any] = {
     "allow_attempt": {"reason": "tonight", "for": "PT1H"},
+    "add_holiday": {"date": "2027-01-01", "reason": "New Year", "calendar_ids": "all"},
     "override_many": {"charger_ids": "all", "mode": "freevend", "for": "PT1H", "reason": "open"},
     "create_schedule": {"depot_id": "bravo", "name": "Days", "rules": [DAYS]},
     "put_schedule": {"name": "Days", "rules": [DAYS]},

@@ -62,6 +62,7 @@ CALLS: dict[str, Call] = {
     "get_depot": Call(),
     "list_depots": Call(status=OK),
     "put_calendar": Call(body=DAYS, status=MADE | NOT_THERE),
+    "add_holiday": Call(body={"date": "2027-01-01", "reason": "New Year", "calendar_ids": "all"}),
     "get_calendar": Call(),
     "list_calendars": Call(),
     "remove_calendar": Call(),

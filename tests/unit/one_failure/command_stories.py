@@ -12,6 +12,7 @@ from access_policy.application.commands.add_exception import (
     AddException,
     AddExceptionHandler,
 )
+from access_policy.application.commands.add_holiday import AddHoliday, AddHolidayHandler
 from access_policy.application.commands.allow_attempt import (
     AllowAttempt,
     AllowAttemptHandler,
@@ -200,6 +201,7 @@ DISPLAY = CreateApiKey(name="Display", role=Role.VIEWER, depots=frozenset({NORTH
 WEEKDAYS = PutSchedule(
     depot_id=NORTH, draft=ScheduleDraft(name="Weekdays", rules=(ScheduledRule(draft=draft()),)), charger_ids=None
 )
+ADD_HOLIDAY = AddHoliday(depot_id=NORTH, calendar_ids=None, day=holiday("2027-01-01 New Year"))
 NIGHTS = ScheduleMode(charger_id=BAY, draft=draft())
 
 IGNORE = IgnoreIdentifier(pseudonym="p", days=30, reason="a neighbour")
@@ -209,6 +211,7 @@ COMMANDS: tuple[Story, ...] = (
     story("register a depot", PutDepotHandler, (), asks(putting_depot())),
     story("correct a depot's time zone", PutDepotHandler, MANY, asks(putting_depot(time_zone="Europe/Paris"))),
     story("put a calendar", PutCalendarHandler, MANY, asks(calendar("2026-12-25 Christmas"))),
+    story("add a holiday", AddHolidayHandler, (*MANY, calendar("2026-12-25 Christmas")), asks(ADD_HOLIDAY)),
     story(
         "remove a calendar",
         RemoveCalendarHandler,

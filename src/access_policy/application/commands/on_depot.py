@@ -52,7 +52,7 @@ class ChargersFollow:
         already has its new version. Raises `TooBusy`.
         """
         position = 0
-        for charger_id in await self.chargers.charger_ids(context.tenant_id, depot_id):
+        async for charger_id in in_turns(await self.chargers.charger_ids(context.tenant_id, depot_id)):
             followed = await self._level(context, _Follower(depot_id, charger_id))
             position = max(position, followed.position)
         return position

@@ -12,7 +12,7 @@ from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import CalendarId, DepotId, ScheduleId, checked_id, checked_name
 from access_policy.domain.instants import zone
-from access_policy.domain.mode_schedule.calendars import HolidayCalendar
+from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.schedules import Schedule
 
 LANGUAGES = ("en", "de", "fr", "es", "nl")
@@ -173,6 +173,11 @@ class Depot:
         if calendar.calendar_id not in self.calendars and len(self.calendars) >= CALENDARS_MAX:
             raise TooManyCalendars(f"This depot has {CALENDARS_MAX} holiday calendars already; remove one.")
         return (HolidayCalendarPut(depot_id=self.depot_id, calendar=calendar),)
+
+    def add_holiday(self, calendar_ids: Iterable[CalendarId], day: Holiday) -> tuple[DepotEvent, ...]:
+        """One entry more in each of these calendars. Raises `CalendarUnknown`, or what `HolidayCalendar.with_day` raises."""
+        calendars = [self.calendar(each) for each in dict.fromkeys(calendar_ids)]
+        return tuple(event for each in calendars for event in self.put_calendar(each.with_day(day)))
 
     def remove_calendar(self, calendar_id: CalendarId) -> tuple[DepotEvent, ...]:
         self.calendar(calendar_id)

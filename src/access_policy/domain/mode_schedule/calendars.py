@@ -44,11 +44,18 @@ class HolidayCalendar:
         if not 1 <= len(days) <= ENTRIES_MAX:
             raise CalendarInvalid(f"A calendar has 1 to {ENTRIES_MAX} entries, this one {len(days)}.", pointer="/days")
         for index, day in enumerate(days):
-            _check(day, f"/days/{index}")
+            _check(day, f"days/{index}/")
         calendar = HolidayCalendar(calendar_id=calendar_id, name=name, days=tuple(sorted(set(days))))
         if (count := sum((day.last - day.first).days + 1 for day in calendar.days)) > DATES_MAX:
             raise CalendarInvalid(f"A calendar has at most {DATES_MAX} days, this one {count}.", pointer="/days")
         return calendar
+
+    def with_day(self, day: Holiday) -> HolidayCalendar:
+        """The calendar with one entry more; itself if it has this entry. Raises as `of`, with pointers into the entry."""
+        if day in self.days:
+            return self
+        _check(day)
+        return HolidayCalendar.of(self.calendar_id, self.name, (*self.days, day))
 
     def reasons(self, first: date = date.min, last: date = date.max) -> Mapping[date, str]:
         """The reason of each day in `[first, last]`, both included."""
@@ -64,14 +71,15 @@ class HolidayCalendar:
         return reasons
 
 
-def _check(day: Holiday, pointer: str) -> None:
-    checked_year(day.first.year, f"{pointer[1:]}/date")
-    checked_year(day.last.year, f"{pointer[1:]}/until_date")
+def _check(day: Holiday, within: str = "") -> None:
+    checked_year(day.first.year, f"{within}date")
+    checked_year(day.last.year, f"{within}until_date")
     if day.last < day.first:
         raise CalendarInvalid(
-            f"{day.reason!r} would end on {day.last}, before it starts on {day.first}.", pointer=pointer
+            f"{day.reason!r} would end on {day.last}, before it starts on {day.first}.",
+            pointer=f"/{within.removesuffix('/') or 'until_date'}",
         )
-    checked_name(day.reason, f"{pointer[1:]}/reason")
+    checked_name(day.reason, f"{within}reason")
 
 
 @lru_cache(maxsize=256)

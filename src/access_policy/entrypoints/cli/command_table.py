@@ -45,7 +45,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("schedules", "schedules", "Schedules that many chargers of a depot follow"),
         Entry("rules", "rules", "Recurring windows with a mode"),
         Entry("exceptions", "exceptions", "Whole days with another mode"),
-        Entry("calendars", "depots", "Holiday calendars that the chargers of a depot share", "calendars"),
+        Entry("calendars", "calendars", "Holiday calendars that the chargers of a depot share"),
         _command("profiles", "overview", "List the available capability profiles"),
         Entry("profile", "profiles", "Your own capability profiles, which describe charger models"),
     ),

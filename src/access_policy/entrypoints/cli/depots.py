@@ -1,8 +1,7 @@
-"""`access-policy depots` and `calendars`."""
+"""`access-policy depots`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +9,11 @@ import typer
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.completion import Depot
-from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
+from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
-calendars = typer.Typer(no_args_is_help=True)
 
 IfMatch = Annotated[str | None, typer.Option(help="Change it only if this is still its version")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most entries to list [default: all]")]
@@ -99,9 +97,6 @@ def show_depot(ctx: typer.Context, depot_id: Depot) -> None:
     detail(session, session.get(f"/v1/depots/{segment(depot_id)}"))
 
 
-# --- overrides ---------------------------------------------------------------------------------------------------------
-
-
 @app.command("override")
 def override_many(
     ctx: typer.Context,
@@ -156,91 +151,3 @@ def _overridden(session: Session, answer: Any, sentence: str) -> None:
         session.out.print(f"{each['charger_id']}: {each['problem']['detail']}", markup=False)
     if refused:
         raise typer.Exit(1)
-
-
-# --- holiday calendars -------------------------------------------------------------------------------------------------
-
-
-@calendars.command("put")
-def put_calendar(
-    ctx: typer.Context,
-    depot_id: Depot,
-    calendar_id: str,
-    day: Annotated[list[str], typer.Argument(help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'")],
-    name: Annotated[str, typer.Option()],
-    if_match: IfMatch = None,
-) -> None:
-    """Replace a calendar's days."""
-    session = session_of(ctx)
-    body = {"name": name, "days": [_day(session, each) for each in day]}
-    answer = session.command("PUT", _path(depot_id, calendar_id), body, if_match=if_match)
-    done(session, answer, f"calendar {calendar_id} has {counted(len(body['days']), 'entry', 'entries')}")
-
-
-@calendars.command("import")
-def import_calendar(
-    ctx: typer.Context,
-    depot_id: Depot,
-    calendar_id: str,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
-    name: Annotated[str | None, typer.Option(help="[default: the file's name for it]")] = None,
-    years: Annotated[str | None, typer.Option(help="Years to import for repeating days, such as 2026-2028")] = None,
-    timed: Annotated[bool, typer.Option("--timed", help="Also import events with times, as whole days")] = False,
-    if_match: IfMatch = None,
-) -> None:
-    """Replace a calendar's days by those of an .ics file."""
-    session = session_of(ctx)
-    answer = session.command(
-        "PUT",
-        _path(depot_id, calendar_id),
-        file=file.read_bytes(),
-        file_type="text/calendar",
-        if_match=if_match,
-        name=name,
-        years=years,
-        timed=timed or None,
-    )
-    left = [each for each in answer.get("timed_events", []) if not each["imported"]]
-    for each in left:
-        text = f"not imported: {each['summary']} ({each['starts_at']}) has times; --timed imports it as whole days"
-        session.err.print(text, markup=False)
-    done(session, answer, f"calendar {calendar_id} has {counted(len(answer.get('days', [])), 'entry', 'entries')}")
-
-
-@calendars.command("list")
-def list_calendars(ctx: typer.Context, depot_id: Depot) -> None:
-    """List a depot's holiday calendars."""
-    session = session_of(ctx)
-    answer = session.get(f"/v1/depots/{segment(depot_id)}/calendars")
-    table(session, answer["items"], columns("calendar_id", "name", "day_count"), nothing="no calendars")
-
-
-@calendars.command("show")
-def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None:
-    """Show a calendar's days."""
-    session = session_of(ctx)
-    answer = session.get(_path(depot_id, calendar_id))
-    if not document(session, answer):
-        session.out.print(f"{answer['name']} ({calendar_id})", markup=False)
-        table(session, answer["days"], columns("date", "until_date", "reason"))
-
-
-@calendars.command("remove")
-def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str, if_match: IfMatch = None) -> None:
-    """Remove a calendar that no rule uses."""
-    session = session_of(ctx)
-    session.confirm(f"remove the calendar {calendar_id}")
-    answer = session.command("DELETE", _path(depot_id, calendar_id), if_match=if_match)
-    done(session, answer, f"removed calendar {calendar_id}")
-
-
-def _path(depot_id: str, calendar_id: str) -> str:
-    return f"/v1/depots/{segment(depot_id)}/calendars/{segment(calendar_id)}"
-
-
-def _day(session: Any, text: str) -> dict[str, str]:
-    dates, separator, reason = text.partition("=")
-    if not separator or not reason:
-        session.refuse(f"{text!r} is not DATE=REASON; write 2026-12-25=Christmas")
-    first, _, last = dates.partition("..")
-    return compact(date=first, until_date=last or None, reason=reason)

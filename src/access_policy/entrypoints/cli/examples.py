@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "chargers list": ("chargers list --depot north --sync drifted",),
     "depots put": ("depots put north --name North --time-zone Europe/Berlin",),
+    "calendars add-day": ("calendars add-day north 2027-05-05='Liberation Day'",),
     "calendars import": ("calendars import north holidays holidays.ics --years 2026-2028",),
     "registry import": ("registry import fleet.csv", "registry import fleet.csv --replace --apply"),
     "api-keys create": ("api-keys create yard-display --with-role viewer --depot north --expires-in 90d",),

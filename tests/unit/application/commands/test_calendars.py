@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import date
 
 from access_policy.application.commands.add_exception import AddCalendarException
+from access_policy.application.commands.add_holiday import AddHoliday
 from access_policy.application.commands.put_calendar import PutCalendar
 from access_policy.application.commands.remove_calendar import NAMED_MAX, RemoveCalendar
 from access_policy.application.commands.retire_charger import RetireCharger
@@ -21,6 +24,7 @@ from access_policy.domain.depots.depot import (
     TooManyCalendars,
 )
 from access_policy.domain.ids import CalendarId, ChargePointId, ChargerId, DepotId
+from access_policy.domain.mode_schedule.calendars import CalendarInvalid
 from tests.support.builders import ANNA, BAVARIA, BAY, FREEVEND, NORTH, calendar, holiday
 from tests.support.office import ACME, RIVAL, Office, putting_charger, putting_depot
 
@@ -125,6 +129,34 @@ async def test_a_calendar_is_of_a_depot_of_the_own_tenant_at_the_version_read(of
     await office.refused(RemoveCalendar(depot_id=NORTH, calendar_id=BAVARIA, expected_version=3), VersionMismatch)
     assert (await office.do(putting("2026-12-26 Boxing Day", expected_version=2))).done.version == 3
     assert (await office.do(putting("2026-12-26 Boxing Day"))).done.version == 3
+
+
+async def test_add_holiday_by_many_at_once_keeps_each_day_in_each_calendar(office: Office) -> None:
+    other = CalendarId("schools")
+    await office.do(putting())
+    await office.do(putting(calendar_id=other))
+    days = [holiday(f"2027-05-{day:02} Fair") for day in range(1, 6)]
+
+    await asyncio.gather(
+        *(office.run(AddHoliday(depot_id=NORTH, calendar_ids=(BAVARIA, other), day=each)) for each in days)
+    )
+
+    depot = await office.depots.get(ACME, NORTH)
+    policy = await office.policies.get(ACME, BAY)
+    assert {*depot.calendars[BAVARIA].days} == {*depot.calendars[other].days} == {*calendar().days, *days}
+    assert policy.calendars == depot.calendars
+
+
+async def test_add_holiday_again_records_nothing_and_an_unknown_calendar_stops_all(office: Office) -> None:
+    await office.do(putting())
+    fair = AddHoliday(depot_id=NORTH, calendar_ids=None, day=holiday("2027-05-01 Fair"))
+    added = await office.do(fair)
+
+    assert [type(each) for each in added.events] == [HolidayCalendarPut, HolidayCalendarTaken]
+    assert (await office.do(fair)).events == []
+    await office.refused(replace(fair, calendar_ids=(BAVARIA, CalendarId("gone"))), CalendarUnknown)
+    backwards = await office.refused(replace(fair, day=replace(fair.day, last=date(2027, 4, 30))), CalendarInvalid)
+    assert backwards.pointer == "/until_date"
 
 
 def _context() -> Context:

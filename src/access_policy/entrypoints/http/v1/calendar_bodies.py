@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from access_policy.adapters.calendars.ics import TimedEvent, read_ics
+from access_policy.domain.depots.depot import CALENDARS_MAX
+from access_policy.domain.ids import CalendarId
 from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX, CalendarInvalid, Holiday
 from access_policy.entrypoints.http.fields import Day, RequestModel, Text
 
@@ -24,6 +26,13 @@ class HolidayBody(RequestModel):
 
     def holiday(self) -> Holiday:
         return Holiday(first=self.date, last=self.until_date or self.date, reason=self.reason)
+
+
+class NewHolidayBody(HolidayBody):
+    calendar_ids: Annotated[list[Text], Field(min_length=1, max_length=CALENDARS_MAX)] | Literal["all"]
+
+    def chosen(self) -> tuple[CalendarId, ...] | None:
+        return None if self.calendar_ids == "all" else tuple(CalendarId(each) for each in self.calendar_ids)
 
 
 class CalendarBody(RequestModel):

@@ -8,17 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from access_policy.application.commands.add_holiday import AddHoliday
 from access_policy.application.commands.put_calendar import PutCalendar
 from access_policy.application.commands.remove_calendar import RemoveCalendar
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import CalendarId, DepotId, TenantId
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
-from access_policy.entrypoints.http.calls import ChangeCall, PutCall
+from access_policy.entrypoints.http.calls import ChangeCall, CommandCall, PutCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, provided
 from access_policy.entrypoints.http.fields import Page, ResponseModel, Text, UtcInstant, Version
 from access_policy.entrypoints.http.responses import created, set_etag
-from access_policy.entrypoints.http.v1.calendar_bodies import JSON_SCHEMA, read_calendar
+from access_policy.entrypoints.http.v1.calendar_bodies import JSON_SCHEMA, NewHolidayBody, read_calendar
 
 router = APIRouter(tags=["calendars"])
 
@@ -154,17 +155,24 @@ async def get_calendar(
 async def list_calendars(caller: Caller, view: DecisionView, depot_id: str) -> Page[CalendarSummary]:
     """All calendars of the depot, without their days; `day_count` is the number of days."""
     depot = _depot(view, caller.tenant_id, DepotId(depot_id))
-    items = [
-        CalendarSummary(
-            depot_id=depot.depot_id,
-            calendar_id=calendar_id,
-            name=calendar.name,
-            day_count=len(calendar.reasons()),
-            version=depot.calendar_changed_at[calendar_id],
-        )
-        for calendar_id, calendar in sorted(depot.calendars.items())
-    ]
-    return Page(items=items, next_cursor=None)
+    return Page(items=[_summary(depot, each) for each in sorted(depot.calendars)], next_cursor=None)
+
+
+@router.post("/depots/{depot_id}/holidays", operation_id="add_holiday", dependencies=requires(OPERATORS))
+async def add_holiday(
+    depot_id: str,
+    body: NewHolidayBody,
+    call: CommandCall,
+    view: DecisionView,
+    handler: Annotated[Handler, provided(lambda c: c.commands.add_holiday)],
+) -> Page[CalendarSummary]:
+    """Add one entry to calendars of the depot, whatever others change in them meanwhile. The answer lists these calendars.
+    Calendars that have the entry stay as they are."""
+    chosen = body.chosen()
+    await call(handler, AddHoliday(depot_id=DepotId(depot_id), calendar_ids=chosen, day=body.holiday()))
+    depot = _depot(view, call.caller.tenant_id, DepotId(depot_id))
+    into = depot.calendars if chosen is None else depot.calendars.keys() & set(chosen)
+    return Page(items=[_summary(depot, each) for each in sorted(into)], next_cursor=None)
 
 
 @router.delete(
@@ -192,6 +200,17 @@ def _depot(view: DecisionView, tenant_id: TenantId, depot_id: DepotId) -> Depot:
     if depot is None:
         raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
     return depot
+
+
+def _summary(depot: Depot, calendar_id: CalendarId) -> CalendarSummary:
+    calendar = depot.calendars[calendar_id]
+    return CalendarSummary(
+        depot_id=depot.depot_id,
+        calendar_id=calendar_id,
+        name=calendar.name,
+        day_count=len(calendar.reasons()),
+        version=depot.calendar_changed_at[calendar_id],
+    )
 
 
 def _years(text: str | None) -> tuple[int, int] | None:
