@@ -59,6 +59,39 @@ async def test_override_many_reports_each_charger_that_refuses_and_overrides_the
     assert (results[1]["ok"], results[1]["problem"]["code"]) == (False, "charger-not-found")
 
 
+async def test_override_many_dry_run_shows_changes_and_other_overrides_and_records_nothing(two: HttpApi) -> None:
+    earlier = await made(two, mode="managed", charger_ids=["bay-2"], reason="fleet only", **{"for": "PT4H"})
+    before = await two.position()
+    body = {**OPEN, "charger_ids": ["bay-1", "bay-2", "bay-9"], "dry_run": True}
+
+    answer = await two.send("POST", PATH, body)
+
+    assert (answer.status_code, answer.json()["dry_run"]) == (200, True)
+    first, second, third = answer.json()["results"]
+    period = {"from": "2026-11-18T12:00:00Z", "until": "2026-11-18T14:00:00Z"}
+    assert {name: first[name] for name in period} == period
+    assert [(each["before"]["mode"], each["after"]["mode"]) for each in first["changes"]] == [("managed", "freevend")]
+    assert first["other_overrides"] == []
+    assert [(each["override_id"], each["reason"]) for each in second["other_overrides"]] == [
+        (earlier["override_id"], "fleet only")
+    ]
+    assert (third["ok"], third["problem"]["code"]) == (False, "charger-not-found")
+    assert await two.position() == before
+
+
+async def test_override_many_dry_run_of_the_present_mode_changes_nothing_and_what_it_shows_happens(
+    two: HttpApi,
+) -> None:
+    shown = (await two.send("POST", PATH, {**OPEN, "mode": "managed", "dry_run": True})).json()["results"]
+    assert [each["changes"] for each in shown] == [[], []]
+    (shown, _) = (await two.send("POST", PATH, {**OPEN, "dry_run": True})).json()["results"]
+    await made(two)
+
+    segments = await two.get(f"/v1/chargers/bay-1/timeline?from={shown['from']}&until={shown['until']}")
+
+    assert {each["mode"] for each in segments.json()["segments"]} == {shown["changes"][0]["after"]["mode"]}
+
+
 async def test_override_many_with_an_idempotency_key_again_records_nothing(two: HttpApi) -> None:
     headers = {"Idempotency-Key": "open"}
     first = await two.send("POST", PATH, OPEN, headers=headers)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from access_policy.application.commands.on_policy import ChangePolicy
+from access_policy.application.commands.override_previews import OverrideEffect, effect_of
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
 from access_policy.application.ports.directories import ChargersOfDepot
@@ -28,7 +29,7 @@ from access_policy.domain.mode_schedule.timeline import Override
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideMany:
     """`charger_ids` None: all chargers in service at the depot. Ends as in `OverrideMode`; without `until` and `lasts`
-    each charger's ends at its own next transition.
+    each charger's ends at its own next transition. `dry_run`: record nothing, and return its effect on each charger.
     """
 
     depot_id: DepotId
@@ -38,6 +39,7 @@ class OverrideMany:
     starts_at: datetime | None = None
     until: datetime | None = None
     lasts: timedelta | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class LiftMany:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverriddenOne:
     """`override` as the charger has it afterwards; None where it was lifted before it began. `changed`: there was
-    something to record. `refusal` says why nothing was.
+    something to record. `refusal` says why nothing was. `effect`: in a dry run.
     """
 
     charger_id: ChargerId
@@ -57,6 +59,7 @@ class OverriddenOne:
     changed: bool = False
     refusal: Refused | TooBusy | None = None
     position: int = 0
+    effect: OverrideEffect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +71,40 @@ class _OnOne:
 Decide = Callable[[ChargerAccessPolicy], tuple[PolicyEvent, ...]]
 
 
-async def _each(
-    context: Context, change: ChangePolicy, charger_ids: list[ChargerId], override_id: OverrideId, decide: Decide
-) -> list[OverriddenOne]:
-    """Raises `StoreUnavailable`; every other failure is a charger's own result."""
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """Record the events of each charger."""
 
-    async def run(context: Context, on: _OnOne) -> OverriddenOne:
-        done = await change(context, on, decide)
-        policy = await change.policies.get(context.tenant_id, on.charger_id)
+    change: ChangePolicy
+    override_id: OverrideId
+    decide: Decide
+
+    async def __call__(self, context: Context, on: _OnOne) -> OverriddenOne:
+        done = await self.change(context, on, self.decide)
+        policy = await self.change.policies.get(context.tenant_id, on.charger_id)
         return OverriddenOne(
             charger_id=on.charger_id,
-            override=policy.overrides.get(override_id),
+            override=policy.overrides.get(self.override_id),
             changed=done.position > 0,
             position=done.position,
         )
 
+
+@dataclass(frozen=True, slots=True)
+class _Trying:
+    """Record nothing."""
+
+    change: ChangePolicy
+    decide: Decide
+
+    async def __call__(self, context: Context, on: _OnOne) -> OverriddenOne:
+        policy = await self.change.policies.get(context.tenant_id, on.charger_id)
+        effect = effect_of(policy, self.decide(policy))
+        return OverriddenOne(charger_id=on.charger_id, override=effect.override, effect=effect)
+
+
+async def _each(context: Context, charger_ids: list[ChargerId], run: _Recording | _Trying) -> list[OverriddenOne]:
+    """Raises `StoreUnavailable`; every other failure is a charger's own result."""
     results = []
     async for charger_id in in_turns(charger_ids):
         try:
@@ -123,7 +145,9 @@ class OverrideManyHandler:
                 longest=depot.longest_override,
             )
 
-        return override_id, await _each(context, self.change, wanted, override_id, decide)
+        if command.dry_run:
+            return override_id, await _each(context, wanted, _Trying(self.change, decide))
+        return override_id, await _each(context, wanted, _Recording(self.change, override_id, decide))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +169,7 @@ class LiftManyHandler:
         if not having:
             raise OverrideUnknown(f"No charger of this depot has the override {command.override_id[:64]}.")
         now = self.change.clock.now()
-        return await _each(
-            context,
-            self.change,
-            having,
-            command.override_id,
-            lambda policy: policy.lift_override(command.override_id, now=now),
+        run = _Recording(
+            self.change, command.override_id, lambda policy: policy.lift_override(command.override_id, now=now)
         )
+        return await _each(context, having, run)

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
-from access_policy.entrypoints.cli.printing import compact, detail, document, done, field, local, session_of, table
+from access_policy.entrypoints.cli.many_results import results
+from access_policy.entrypoints.cli.printing import compact, detail, done, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -120,37 +119,6 @@ def copy_policy(
     session = session_of(ctx)
     body = {"charger_ids": "all" if to == ["all"] else to, "dry_run": dry_run, "replace": not add}
     results(session, session.command("POST", f"/v1/chargers/{segment(charger_id)}/copy-policy", body))
-
-
-def results(session: Session, answer: Any) -> None:
-    """Print one line per charger of a command for many. Exit with 1 if any was refused."""
-    if document(session, answer):
-        return
-    for each in answer["results"]:
-        problem = each.get("problem")
-        text = problem["detail"] if problem else _changes(session, each) or each.get("rule_id") or "unchanged"
-        session.out.print(f"{each['charger_id']}: {text}", markup=False)
-    if any(each.get("problem") for each in answer["results"]):
-        raise typer.Exit(1)
-
-
-CHANGES_SHOWN = 5
-
-
-def _changes(session: Session, each: Any) -> str:
-    """Describe the changes that a dry run found, or the number of changes made."""
-    if "changes" not in each:
-        count = each.get("change_count")
-        return "" if count is None else counted(count, "change")
-    zone = session.zone(each["time_zone"])
-    changes = [
-        f"{local(change['start'], zone)} to {local(change['end'], zone)}: "
-        f"{change['before']['mode']} becomes {change['after']['mode']}"
-        for change in each["changes"]
-        if change["before"]["mode"] != change["after"]["mode"]
-    ]
-    more = [f"and {len(changes) - CHANGES_SHOWN} more"] if len(changes) > CHANGES_SHOWN else []
-    return "\n  ".join(["would change", *changes[:CHANGES_SHOWN], *more]) if changes else "would change no mode"
 
 
 def _cause(cause: Any) -> str:

@@ -9,6 +9,7 @@ import typer
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.completion import Depot
+from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
@@ -108,6 +109,7 @@ def override_many(
     until: Annotated[str | None, typer.Option(help="End of the override")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
     until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
 ) -> None:
     """Override the schedules of many chargers with a mode, until one end."""
     session = session_of(ctx)
@@ -117,10 +119,14 @@ def override_many(
         charger_ids=charger or "all",
         until=session.instant(until, depot=depot_id),
         until_next_transition=until_next_transition or None,
+        dry_run=dry_run or None,
     )
     body |= compact(**{"from": session.instant(begin, depot=depot_id), "for": session.span(lasts)})
     answer = session.command("POST", f"/v1/depots/{segment(depot_id)}/overrides", body)
-    _overridden(session, answer, f"override {answer['override_id']}")
+    if dry_run:
+        results(session, answer)
+    else:
+        _overridden(session, answer, f"override {answer['override_id']}")
 
 
 @app.command("overrides")

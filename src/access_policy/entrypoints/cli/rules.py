@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.chargers import results
 from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import IfMatch
+from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.recurrences import rrule

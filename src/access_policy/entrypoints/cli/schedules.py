@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.chargers import results
 from access_policy.entrypoints.cli.completion import Depot, Schedule
 from access_policy.entrypoints.cli.depots import IfMatch
+from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.rules import (

@@ -29,6 +29,7 @@ from access_policy.entrypoints.http.console import ends, times, words
 from access_policy.entrypoints.http.console.board_reading import prefix_of
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
+from access_policy.entrypoints.http.console.override_preview import OverridePreview, preview_of
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
 from access_policy.entrypoints.http.v1.depot_overrides import OverrideManyBody
@@ -97,25 +98,33 @@ async def make(
     call: CommandCall,
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
+    """`action` is the button that was pressed: `preview` records nothing."""
     here = here.at_one_depot()
     sent = replace(sent, values={"charger_ids": [], "reason": "", "ends": "", "until": "", **sent.values})
+    preview = sent.text("action") == "preview"
     try:
         body = _body(here, sent, [each.charger_id for each in await _choices(here, view)])
-        command = OverrideMany(
-            depot_id=DepotId(here.depot_id or ""),
-            charger_ids=body.chosen(),
-            mode=body.mode,
-            reason=body.reason,
-            until=body.until,
-            lasts=body.for_,
-        )
-        _, results = await handler(call.context, command)
+        _, results = await handler(call.context, _command(here, body, dry_run=preview))
         if all(each.refusal for each in results):
             raise invalid({"charger_ids": str(results[0].refusal)})
     except REFUSALS as error:
         return await _form(here, view, sent.refused(error), status=422)
+    if preview:
+        return await _form(here, view, sent, preview_of(results))
     await call.settled(max(each.position for each in results))
     return here.done(here.url(OVERRIDES), _said(here, body.mode, results))
+
+
+def _command(here: Visit, body: OverrideManyBody, *, dry_run: bool) -> OverrideMany:
+    return OverrideMany(
+        depot_id=DepotId(here.depot_id or ""),
+        charger_ids=body.chosen(),
+        mode=body.mode,
+        reason=body.reason,
+        until=body.until,
+        lasts=body.for_,
+        dry_run=dry_run,
+    )
 
 
 def _body(here: Visit, sent: Form, charger_ids: Sequence[str]) -> OverrideManyBody:
@@ -123,18 +132,22 @@ def _body(here: Visit, sent: Form, charger_ids: Sequence[str]) -> OverrideManyBo
     chosen = [*sent.texts("charger_ids"), *(each for each in charger_ids if prefix_of(each) in groups)]
     if not chosen:
         raise invalid({"charger_ids": "Choose at least one charger."})
-    own = ("charger_ids", "group", "ends", "until")
+    own = ("charger_ids", "group", "ends", "until", "action")
     return sent.body(
         OverrideManyBody, ignored=own, charger_ids=list(dict.fromkeys(chosen)), **ends.end_of(sent, here.zone)
     )
 
 
-async def _form(here: Visit, view: View, form: Form, status: int = 200) -> Response:
+async def _form(
+    here: Visit, view: View, form: Form, preview: OverridePreview | None = None, *, status: int = 200
+) -> Response:
     groups: dict[str, list[Choice]] = {}
     for each in await _choices(here, view):
         groups.setdefault(prefix_of(each.charger_id), []).append(each)
     options = ends.choices(here.now, here.zone)
-    return here.page("override_form.html", status=status, form=form, groups=groups, ends=options, typed=ends.TYPED)
+    return here.page(
+        "override_form.html", status=status, form=form, groups=groups, ends=options, typed=ends.TYPED, preview=preview
+    )
 
 
 async def _choices(here: Visit, view: View) -> list[Choice]:

@@ -223,11 +223,11 @@ def outcome(refusal: Refused | TooBusy | None, preview: Preview | None) -> dict[
         "until": preview.before.end,
         "before": list(segments_of(preview.before, zone)),
         "after": list(segments_of(preview.after, zone)),
-        "changes": [_change(each, zone) for each in differences(preview.before, preview.after)],
+        "changes": [change_shown(each, zone) for each in differences(preview.before, preview.after)],
     }
 
 
-def _change(change: Difference, zone: ZoneInfo) -> TimelineChange:
+def change_shown(change: Difference, zone: ZoneInfo) -> TimelineChange:
     return TimelineChange(
         start=change.start,
         end=change.end,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -27,7 +28,7 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, provided
 from access_policy.entrypoints.http.fields import Page, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.responses import json_in_pieces
-from access_policy.entrypoints.http.v1.changes_of_many import RefusedChange
+from access_policy.entrypoints.http.v1.changes_of_many import RefusedChange, TimelineChange, change_shown
 from access_policy.entrypoints.http.v1.overrides import OverrideBody
 
 router = APIRouter(tags=["schedule"])
@@ -35,6 +36,7 @@ router = APIRouter(tags=["schedule"])
 
 class OverrideManyBody(OverrideBody):
     charger_ids: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | Literal["all"]
+    dry_run: bool = False
 
     def chosen(self) -> tuple[ChargerId, ...] | None:
         return None if self.charger_ids == "all" else tuple(ChargerId(each) for each in self.charger_ids)
@@ -59,6 +61,34 @@ class OverriddenMany(OverriddenHead):
     results: list[OverriddenCharger]
 
 
+class OtherOverride(ResponseModel):
+    """An override that the charger has already and that holds in a part of the same period."""
+
+    override_id: str
+    mode: AccessMode
+    from_: Annotated[UtcInstant, Field(alias="from")]
+    until: UtcInstant
+    reason: str
+    made_by: str
+
+
+class OverrideTriedAtOne(OverriddenCharger):
+    """`changes`: the parts of the period in which the charger would have another mode; none where it has this mode already.
+    `other_overrides`: the new override wins over them as long as it holds."""
+
+    time_zone: Annotated[str, Field(default=None)]
+    changes: Annotated[list[TimelineChange], Field(default=None)]
+    other_overrides: Annotated[list[OtherOverride], Field(default=None)]
+
+
+class OverrideTriedHead(ResponseModel):
+    dry_run: Literal[True] = True
+
+
+class OverrideTried(OverrideTriedHead):
+    results: list[OverrideTriedAtOne]
+
+
 class OverrideOfMany(ResponseModel):
     """One override that has not ended, with the chargers that have it. `from` is the earliest start and `until` the latest
     end, which differ between chargers only with `until_next_transition`."""
@@ -78,6 +108,7 @@ class OverrideOfMany(ResponseModel):
     dependencies=requires(OPERATORS),
     status_code=201,
     response_model=OverriddenMany,
+    responses={200: {"model": OverrideTried, "description": "A dry run: nothing is recorded"}},
 )
 async def override_many(
     depot_id: str,
@@ -86,7 +117,8 @@ async def override_many(
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
     """One override with one id on many chargers, all from and until the same instants, with one result per charger. With
-    `until_next_transition` each ends at its charger's own next transition."""
+    `until_next_transition` each ends at its charger's own next transition. With `dry_run` nothing is recorded, and each
+    result shows what would change and the other overrides in the same period."""
     command = OverrideMany(
         depot_id=DepotId(depot_id),
         charger_ids=body.chosen(),
@@ -95,8 +127,11 @@ async def override_many(
         starts_at=body.from_,
         until=body.until,
         lasts=body.for_,
+        dry_run=body.dry_run,
     )
     override_id, results = await handler(call.context, command)
+    if body.dry_run:
+        return await json_in_pieces(OverrideTriedHead(), "results", map(_tried, results))
     await call.settled(max((each.position for each in results), default=0))
     return await json_in_pieces(OverriddenHead(override_id=override_id), "results", _shown(results), status=201)
 
@@ -139,6 +174,33 @@ async def lift_many(
 def _shown(results: Iterable[OverriddenOne]) -> Iterator[OverriddenCharger]:
     for each in results:
         yield OverriddenCharger(charger_id=each.charger_id, **_outcome(each))
+
+
+def _tried(one: OverriddenOne) -> OverrideTriedAtOne:
+    """Refused, or with its effect."""
+    if one.effect is None:
+        return OverrideTriedAtOne(charger_id=one.charger_id, **_outcome(one))
+    zone = ZoneInfo(one.effect.time_zone)
+    found = {
+        "ok": True,
+        "time_zone": one.effect.time_zone,
+        "from": one.effect.override.starts_at,
+        "until": one.effect.override.ends_at,
+        "changes": [change_shown(each, zone) for each in one.effect.changes],
+        "other_overrides": [_other(each) for each in one.effect.others],
+    }
+    return OverrideTriedAtOne(charger_id=one.charger_id, **found)
+
+
+def _other(override: Override) -> OtherOverride:
+    return OtherOverride(
+        override_id=override.override_id,
+        mode=override.mode,
+        from_=override.starts_at,
+        until=override.ends_at,
+        reason=override.reason,
+        made_by=override.made_by,
+    )
 
 
 def _outcome(one: OverriddenOne) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""The effect of an override on one charger, without recording anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from access_policy.application.commands.previews import Horizon, Preview
+from access_policy.domain.charger_access_policy.events import ModeOverridden, PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, fold
+from access_policy.domain.mode_schedule.differences import Difference, differences
+from access_policy.domain.mode_schedule.timeline import Override
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideEffect:
+    """`override` as the charger would have it, in `time_zone`. `changes` are the parts of its period with another mode than
+    without it. `others` are overrides that hold in a part of its period too, by their start; the one made last wins.
+    """
+
+    override: Override
+    time_zone: str
+    changes: tuple[Difference, ...]
+    others: tuple[Override, ...]
+
+
+def effect_of(policy: ChargerAccessPolicy, events: Sequence[PolicyEvent]) -> OverrideEffect:
+    """`events` are those that the command would record: one `ModeOverridden`."""
+    (made,) = [each for each in events if isinstance(each, ModeOverridden)]
+    changed = fold(events, policy)
+    assert changed is not None  # it was a policy before
+    override = changed.overrides[made.override_id]
+    preview = Preview.of(policy, events, Horizon(override.starts_at, override.ends_at))
+    others = sorted(
+        (
+            each
+            for each in policy.overrides.values()
+            if each.starts_at < override.ends_at and override.starts_at < each.ends_at
+        ),
+        key=lambda each: (each.starts_at, each.override_id),
+    )
+    found = differences(preview.before, preview.after)
+    return OverrideEffect(
+        override,
+        preview.time_zone,
+        tuple(each for each in found if each.before.mode is not each.after.mode),
+        tuple(others),
+    )
