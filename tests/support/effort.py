@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,6 +26,20 @@ class Turns:
 
 
 @contextmanager
+def _without_collections() -> Iterator[None]:
+    """Free the garbage of earlier tests before the block, and none of it during the block: a collection runs finalizers and
+    callbacks of whoever made it, in the middle of the code under test."""
+    collected = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+@contextmanager
 def at_most(calls: int) -> Iterator[Effort]:
     """Fail as soon as the block makes more than `calls` function calls in this thread, calls of built-in functions and
     resumed generators included. The count depends on the code and its input only."""
@@ -38,11 +53,12 @@ def at_most(calls: int) -> Iterator[Effort]:
                 raise TooMuchWork(f"more than {calls} function calls")
 
     before = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        yield effort
-    finally:
-        sys.setprofile(before)
+    with _without_collections():
+        sys.setprofile(counted)
+        try:
+            yield effort
+        finally:
+            sys.setprofile(before)
 
 
 @asynccontextmanager
@@ -67,13 +83,14 @@ async def turns_of_the_loop() -> AsyncIterator[Turns]:
     before = sys.getprofile()
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
-    sys.setprofile(counted)
-    try:
-        yield turns
-        await asyncio.sleep(0)
-    finally:
-        sys.setprofile(before)
-        watching.cancel()
+    with _without_collections():
+        sys.setprofile(counted)
+        try:
+            yield turns
+            await asyncio.sleep(0)
+        finally:
+            sys.setprofile(before)
+            watching.cancel()
 
 
 @asynccontextmanager

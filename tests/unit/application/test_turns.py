@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,26 @@ async def test_in_turns_lets_others_run_after_each_group_of_items() -> None:
     task.cancel()
 
     assert ran == ["other", "a", "b", "other", "c", "d"]
+
+
+async def test_turns_of_the_loop_do_not_count_the_finalizers_of_earlier_garbage() -> None:
+    class Left:
+        """Garbage in a cycle, as an earlier test may leave it, whose finalizer calls functions."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            for _ in range(1_000):
+                len("")
+
+    gc.collect()  # the next collection begins after as many objects as the threshold says
+    Left()
+    async with turns_of_the_loop() as turns:
+        kept = [[] for _ in range(2 * gc.get_threshold()[0])]
+
+    assert kept
+    assert turns.longest < 1_000
 
 
 async def test_what_if_looks_at_as_many_chargers_in_a_turn_whatever_their_number() -> None:
