@@ -13,6 +13,7 @@ from access_policy.adapters.records.webhook_queue import DEAD_LETTERS_KEPT, DELI
 from access_policy.adapters.records.webhooks import SqlWebhooks
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.webhooks import RETRIED_FOR, Attempt, Delivery, DeliveryState, Message
+from access_policy.application.webhooks.timings import WebhookTimings
 from access_policy.domain.ids import TenantId
 from access_policy.domain.webhooks.events import WebhookCreated, WebhookRemoved, settings_of
 from access_policy.domain.webhooks.webhook import SigningSecret, Webhook
@@ -202,3 +203,32 @@ async def test_forget_old_deletes_what_ended_long_ago_and_ends_what_nobody_tried
     assert await queue.forget_old(now=NOON) == 2
     left = {each.message.event_id: each.state for each in await queue.page(KEY, state=None, before=None, limit=9)}
     assert left == {"new": DeliveryState.QUEUED, "stale": DeliveryState.DEAD_LETTER}
+
+
+async def test_queue_given_one_that_waited_for_a_day_begins_its_day_of_retries_when_its_turn_comes(
+    queue: SqlWebhookQueue,
+) -> None:
+    for event_id in ("first", "second"):
+        await queue.enqueue(message(event_id), now=NOON - RETRIED_FOR)
+    (first,) = await queue.due(KEY, now=NOON, limit=9)
+    await queue.finish(ended(first, DeliveryState.DEAD_LETTER))
+
+    (second,) = await queue.due(KEY, now=NOON, limit=9)
+
+    assert (second.message.event_id, second.queued_at, second.try_at) == ("second", NOON, NOON)
+    failed = Attempt(at=NOON + SECOND, status=503, detail="", took_ms=1)
+    assert WebhookTimings().next_try(second, 1, failed) is not None, "it would be a dead letter after one try"
+
+
+async def test_forget_old_lets_the_next_of_an_aggregate_pass_when_it_ends_the_one_before(
+    queue: SqlWebhookQueue,
+) -> None:
+    await queue.enqueue(message("stale"), now=NOON - 2 * RETRIED_FOR)
+    for event_id, aggregate in (("later", "a"), ("last", "a"), ("other", "b")):
+        await queue.enqueue(message(event_id, aggregate), now=NOON - RETRIED_FOR)
+
+    await queue.forget_old(now=NOON)
+
+    assert await due(queue) == ["other", "later"]
+    left = {each.message.event_id: each.state for each in await queue.page(KEY, state=None, before=None, limit=9)}
+    assert (left["stale"], left["last"]) == (DeliveryState.DEAD_LETTER, DeliveryState.WAITING)

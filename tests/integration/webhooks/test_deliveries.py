@@ -215,6 +215,11 @@ async def test_delivery_that_fails_for_a_day_becomes_a_dead_letter_and_can_be_de
     assert {each.state for each in await here.log(webhook)} == {DeliveryState.QUEUED, DeliveryState.WAITING}
 
     here.clock.forward(minutes=2)
+    first, second = await here.until(webhook, DeliveryState.DEAD_LETTER, DeliveryState.QUEUED)
+    assert (first.state, second.state) == (DeliveryState.DEAD_LETTER, DeliveryState.QUEUED), (
+        "the second has its own day"
+    )
+    here.clock.forward(days=1)
     dead = await here.until(webhook, DeliveryState.DEAD_LETTER)
     assert [(each.message.event_id, each.attempts[-1].status) for each in dead] == [("a-1", 503), ("a-2", 503)]
     receiver.answer = status(200)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, and_, delete, exists, func, or_, select, update
 
 from access_policy.adapters.records.tables import RecordTables, as_text, only_one, storable
 from access_policy.adapters.records.webhooks import DELIVERIES, METADATA, WEBHOOKS
@@ -82,8 +82,8 @@ class SqlWebhookQueue:
         def write(connection: Connection) -> None:
             only_one(connection, "webhook queue", *key)
             connection.execute(update(DELIVERIES).where(DELIVERIES.c.number == delivery.number).values(row))
-            if delivery.state not in _UNFINISHED:
-                _promote(connection, key, aggregate)
+            if delivery.finished_at is not None:
+                _promote(connection, key, aggregate, delivery.finished_at)
 
         await self._tables.write(write)
 
@@ -149,7 +149,8 @@ class SqlWebhookQueue:
         dead = {"state": DeliveryState.DEAD_LETTER.value, "finished_at": as_text(now)}
 
         def write(connection: Connection) -> int:
-            connection.execute(update(DELIVERIES).where(untried).values(dead))
+            if connection.execute(update(DELIVERIES).where(untried).values(dead)).rowcount:
+                connection.execute(_first_of_each_aggregate().values(**_queued_at(now)))
             return connection.execute(delete(DELIVERIES).where(old)).rowcount
 
         return await self._tables.write(write)
@@ -234,15 +235,33 @@ def _insert(connection: Connection, message: Message, now: datetime) -> None:
     connection.execute(put.on_conflict_do_nothing(index_elements=["tenant_id", "webhook_id", "event_id"]))
 
 
-def _promote(connection: Connection, key: WebhookKey, aggregate: str) -> None:
-    """Queue the first that waits, unless one of the aggregate is queued already."""
+def _promote(connection: Connection, key: WebhookKey, aggregate: str, now: datetime) -> None:
+    """Queue the first that waits, unless one of the aggregate is queued already. Its day of retries begins now: one that waited
+    for a day behind a dead letter would be tried once otherwise."""
     these = _of_aggregate(key, aggregate)
     queued = select(DELIVERIES.c.number).where(*these, DELIVERIES.c.state == DeliveryState.QUEUED.value)
     if connection.execute(queued.limit(1)).first() is None:
         first = select(func.min(DELIVERIES.c.number)).where(*these, DELIVERIES.c.state == DeliveryState.WAITING.value)
         if (number := connection.execute(first).scalar()) is not None:
             next_one = update(DELIVERIES).where(DELIVERIES.c.number == number)
-            connection.execute(next_one.values(state=DeliveryState.QUEUED.value))
+            connection.execute(next_one.values(**_queued_at(now)))
+
+
+def _first_of_each_aggregate() -> Update:
+    """The first that waits of each aggregate without a queued one."""
+    ahead = DELIVERIES.alias()
+    same = (getattr(ahead.c, name) == getattr(DELIVERIES.c, name) for name in ("tenant_id", "webhook_id", "aggregate"))
+    queued = exists().where(*same, ahead.c.state == DeliveryState.QUEUED.value)
+    first = (
+        select(func.min(DELIVERIES.c.number))
+        .where(DELIVERIES.c.state == DeliveryState.WAITING.value, ~queued)
+        .group_by(DELIVERIES.c.tenant_id, DELIVERIES.c.webhook_id, DELIVERIES.c.aggregate)
+    )
+    return update(DELIVERIES).where(DELIVERIES.c.number.in_(first))
+
+
+def _queued_at(now: datetime) -> dict[str, str]:
+    return {"state": DeliveryState.QUEUED.value, "queued_at": as_text(now), "try_at": as_text(now)}
 
 
 def _instant(text: str) -> datetime:

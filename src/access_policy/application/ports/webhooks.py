@@ -52,8 +52,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message in the queue or the log. `number` orders the deliveries of all webhooks; `tries` counts since `queued_at`;
-    `attempts` are the latest ones, oldest first."""
+    """A message in the queue or the log. `number` orders the deliveries of all webhooks; `queued_at` is when it came or, if it
+    waited, when its turn came; `tries` counts since then; `attempts` are the latest ones, oldest first."""
 
     number: int
     message: Message
@@ -112,7 +112,8 @@ class WebhookQueue(Protocol):
         ...
 
     async def finish(self, delivery: Delivery) -> None:
-        """Record the delivery as it is now; a later event of its aggregate takes its place if it has ended."""
+        """Record the delivery as it is now; a later event of its aggregate takes its place if it has ended, with a day of
+        retries of its own."""
         ...
 
     async def page(
@@ -131,8 +132,8 @@ class WebhookQueue(Protocol):
         ...
 
     async def forget_old(self, *, now: datetime) -> int:
-        """Delete deliveries at the end of their retention, make dead letters of those that were not tried within their day, and
-        return the number of deleted ones."""
+        """Delete deliveries at the end of their retention, make dead letters of those that were not tried within their day, let
+        later events of their aggregates take their places, and return the number of deleted ones."""
         ...
 
 
