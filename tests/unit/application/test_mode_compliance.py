@@ -9,7 +9,8 @@ import pytest
 
 from access_policy.application.context import Context, enveloped
 from access_policy.application.ports.event_store import Append
-from access_policy.application.queries.mode_compliance import ComplianceGroup, ComplianceQuestion
+from access_policy.application.queries.compliance_measures import ComplianceGroup
+from access_policy.application.queries.mode_compliance import ComplianceQuestion
 from access_policy.application.queries.report_columns import ReportInvalid
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode

@@ -20,7 +20,8 @@ from access_policy.application.ports.event_store import (
 )
 from access_policy.application.ports.views import ReportFilter
 from access_policy.application.queries.access_report import COUNTS, AccessReports, GroupBy
-from access_policy.application.queries.mode_compliance import ComplianceGroup, ComplianceQuestion, ModeCompliance
+from access_policy.application.queries.compliance_measures import ComplianceGroup
+from access_policy.application.queries.mode_compliance import ComplianceQuestion, ModeCompliance
 from access_policy.application.streams import notice_stream
 from access_policy.application.turns import in_turns
 from access_policy.domain.access.reasons import Reason

@@ -90,6 +90,14 @@ class ChargerPast:
         index = bisect_right(self.seen, at, key=lambda each: each[0])
         return self.seen[index - 1][1] if index else None
 
+    def seconds_in(self, mode: AccessMode, start: datetime, end: datetime) -> float:
+        """The number of seconds in `[start, end)` during which the mode that it was last seen in was `mode`."""
+        begin, last = (bisect_right(self.seen, at, key=lambda each: each[0]) for at in (start, end))
+        marks = [(start, self.mode_at(start)), *self.seen[begin:last], (end, None)]
+        return sum(
+            (marks[index + 1][0] - at).total_seconds() for index, (at, seen) in enumerate(marks[:-1]) if seen is mode
+        )
+
     def first_seen_in(self, mode: AccessMode, after: datetime, before: datetime) -> datetime | None:
         for at, seen in self.seen[bisect_left(self.seen, after, key=lambda each: each[0]) :]:
             if at >= before:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.queries.access_report import COUNTS, GroupBy
-from access_policy.application.queries.mode_compliance import LATENESS, ComplianceGroup
+from access_policy.application.queries.compliance_measures import LATENESS, ComplianceGroup
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.console import charts, words

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from access_policy.application.queries.access_report import GroupBy
-from access_policy.application.queries.mode_compliance import ComplianceGroup
+from access_policy.application.queries.compliance_measures import ComplianceGroup
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.vehicle_registry.events import AccessClass

@@ -13,12 +13,8 @@ from pydantic import BaseModel
 from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.ports.views import ReportFilter
 from access_policy.application.queries.access_report import AccessReports, GroupBy
-from access_policy.application.queries.mode_compliance import (
-    ON_TIME_S,
-    ComplianceGroup,
-    ComplianceQuestion,
-    ModeCompliance,
-)
+from access_policy.application.queries.compliance_measures import ComplianceGroup
+from access_policy.application.queries.mode_compliance import ON_TIME_S, ComplianceQuestion, ModeCompliance
 from access_policy.application.queries.report_columns import Report, ReportInvalid
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.spreadsheets import csv_file
