@@ -21,7 +21,14 @@ from access_policy.adapters.event_stores.sqlite import (
     NotDurable,
     sqlite_event_store,
 )
-from access_policy.application.ports.event_store import Append, EventStore, StreamId, VersionConflict
+from access_policy.adapters.event_stores.sqlite_locks import AGAIN_MAX_S, PromptConnection
+from access_policy.application.ports.event_store import (
+    Append,
+    EventStore,
+    StoreUnavailable,
+    StreamId,
+    VersionConflict,
+)
 from tests.support.lengths import Length
 from tests.support.stores import happened, note, notes, sqlite_store, text_of
 
@@ -82,14 +89,15 @@ async def test_reopening_finds_everything_and_goes_on(tmp_path: Path) -> None:
 def test_every_connection_has_a_write_ahead_log_and_full_synchronisation(tmp_path: Path, commit: bool) -> None:
     datastore = DurableSqliteDatastore(tmp_path / "events.sqlite", timeout_s=5)
 
-    with datastore.transaction(commit=commit) as cursor:
+    with datastore.get_connection(commit=commit) as connection, connection.cursor() as cursor:
         pragmas = []
-        for pragma in ("journal_mode", "synchronous", "busy_timeout"):
+        for pragma in ("journal_mode", "synchronous"):
             cursor.execute(f"PRAGMA {pragma}")
             pragmas.append(cursor.fetchone()[0])
+        patience_s = connection._sqlite_conn.patience_s
     datastore.close()
 
-    assert pragmas == ["wal", 2, 4000]
+    assert (pragmas, patience_s) == (["wal", 2], 4.0)
 
 
 def test_a_store_that_would_not_be_durable_is_not_opened() -> None:
@@ -226,3 +234,43 @@ async def test_append_of_more_events_than_a_statement_takes_keeps_all_in_order_o
         assert await all_texts(store) == texts
     finally:
         await store.close()
+
+
+async def test_append_while_another_process_writes_asks_for_the_lock_every_two_milliseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "events.sqlite"
+    store = sqlite_event_store(path)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        pauses: list[float] = []
+
+        def pause(length_s: float) -> None:
+            pauses.append(length_s)
+            if len(pauses) == 40:  # SQLite's own wait would have slept for most of two seconds by now
+                other.execute("ROLLBACK")
+
+        monkeypatch.setattr(PromptConnection, "pause", staticmethod(pause))
+        await store.append([notes(A, ["waited"])])
+    assert await all_texts(store) == ["waited"]
+    await store.close()
+
+    assert len(pauses) == 40
+    assert max(pauses) <= AGAIN_MAX_S
+
+
+async def test_append_fails_when_another_process_keeps_the_lock_and_succeeds_afterwards(tmp_path: Path):
+    path = tmp_path / "events.sqlite"
+    store = sqlite_event_store(path, timeout_s=0.2)
+    append = notes(A, ["later"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            await store.append([append])
+        other.execute("ROLLBACK")
+    await store.close()
+
+    store = sqlite_event_store(path)
+    await store.append([append])
+    assert await all_texts(store) == ["later"]
+    await store.close()

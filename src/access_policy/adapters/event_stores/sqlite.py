@@ -21,6 +21,7 @@ from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite_checkpoints import CHECKPOINT_BYTES, Checkpoints
+from access_policy.adapters.event_stores.sqlite_locks import PromptConnection
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766
@@ -126,11 +127,14 @@ class DurableSqliteDatastore(SQLiteDatastore):
 class _DurablePool(SQLiteConnectionPool):
     def __init__(self, path: Path, *, timeout_s: float) -> None:
         super().__init__(db_name=str(path), pool_timeout=timeout_s)
-        self._busy_timeout_ms = round(timeout_s * 1000)
+        self._patience_s = timeout_s
 
     def _create_connection(self) -> SQLiteConnection:
         """As the library does (autocommit, rows by name), but checked, and closed if unsuitable."""
-        connection = sqlite3.connect(self.db_name, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.db_name, isolation_level=None, check_same_thread=False, timeout=0, factory=PromptConnection
+        )
+        connection.patience_s = self._patience_s
         try:
             self._make_durable(connection)
         except BaseException:
@@ -140,7 +144,6 @@ class _DurablePool(SQLiteConnectionPool):
         return SQLiteConnection(connection, max_age=self.max_age)
 
     def _make_durable(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
         (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_IN_A_COMMIT_PAGES}")
