@@ -118,6 +118,11 @@ class ChargerConditions:
         `StoreUnavailable`."""
         return (await self._stored(key)).gateway
 
+    async def connected_elsewhere(self, key: ChargerKey) -> str | None:
+        """The other gateway that the charger is connected to, by the records. Raises `StoreUnavailable`."""
+        found = await self._stored(key)
+        return found.gateway if found.is_connected and self._is_at_another_gateway(found) else None
+
     def _is_at_another_gateway(self, found: ChargerCondition) -> bool:
         return found.gateway not in (None, self._gateway)
 

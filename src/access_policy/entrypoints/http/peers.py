@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 from fastapi import Request
@@ -20,13 +21,15 @@ from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION
 
 PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
+_IN_PATHS: Final = "%/:@!$&'()*+,;=~"  # characters that a path has as they are (RFC 3986, 3.3), and escapes
 _REQUEST_HEADERS = ("content-type",)
 _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """`urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
+    """`elsewhere` names the other gateway that a charger is connected to, as recorded; None where this process is alone.
+    `urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
     charger's latest connection; `position` is the position of the log that this process has followed, and
     `settled` waits for one: a caller reads what the peer has written, as if this process had."""
 
@@ -37,6 +40,7 @@ class Peers:
     clients: KeptClients
     urls: Mapping[str, str] = field(default_factory=dict)
     sockets: Mapping[str, Path] = field(default_factory=dict)
+    elsewhere: Callable[[ChargerKey], Awaitable[str | None]] | None = None
 
     async def answer(self, request: Request, key: ChargerKey) -> Response | None:
         """The peer's response, or None if this process has to answer. Raises `ApiProblem` (502) if the peer fails."""
@@ -50,6 +54,20 @@ class Peers:
         except (httpx.HTTPError, OSError, CaUnusable) as error:
             detail = "The process that owns the charger's connection does not answer; try again in a moment."
             raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from error
+
+    async def answer_or_refusal(self, request: Request, key: ChargerKey) -> Response | None:
+        """As `answer`, for an operation that is nothing without the connection. Raises `ApiProblem` (409) too, if a gateway
+        has the connection that is no peer of this process."""
+        passed_on = await self.answer(request, key)
+        if passed_on is not None or self.elsewhere is None or self.is_here(key) or PASSED_ON in request.headers:
+            return passed_on
+        if (gateway := await self.elsewhere(key)) is not None:
+            detail = (
+                f"Charger {key[1]} is connected at {gateway}, which this process does not know; add its URL to "
+                f"ACCESS_POLICY_PEERS, or send the request to {gateway}."
+            )
+            raise ApiProblem(HTTPStatus.CONFLICT, "charger-at-unknown-gateway", detail)
+        return None
 
     async def decision(self, request: Request, key: ChargerKey, body: bytes) -> Response | None:
         """The decision by the gateway of this machine, which first learns of charges and wrong PINs at its chargers.
@@ -77,12 +95,12 @@ class Peers:
         if request.client is not None:
             headers["x-forwarded-for"] = request.client.host
         headers[LOG_POSITION] = str(self.position())  # the peer first reads what this process has read
-        url = request.url
-        path_and_query = f"{url.path}?{url.query}" if url.query else url.path
-        if (path := self.sockets.get(owner)) is None:
+        path = quote(request.scope["raw_path"], safe=_IN_PATHS)  # as it was sent; that of `request.url` is decoded
+        path_and_query = f"{path}?{request.url.query}" if request.url.query else path
+        if (socket := self.sockets.get(owner)) is None:
             client, base = await self.clients.https(), self.urls[owner].rstrip("/")
         else:
-            client, base = self.clients.at_socket(path), ""
+            client, base = self.clients.at_socket(socket), ""
         answer = await client.request(
             request.method, f"{base}{path_and_query}", content=body, headers={**headers, PASSED_ON: "1"}
         )

@@ -210,6 +210,7 @@ class Service:
                 self.container.clients(),
                 self.settings.peers,
                 sockets,
+                None if self.settings.is_alone else conditions.connected_elsewhere,
             ),
         )
         return create_app(self.container, process)

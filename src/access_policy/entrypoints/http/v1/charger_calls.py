@@ -101,7 +101,7 @@ async def call_charger(
     change. 504: it did not answer in time, and may have carried the call out. The audit has each call with its answer.
     """
     key = (call.caller.tenant_id, ChargerId(charger_id))
-    passed_on = await process.peers.answer(request, key)
+    passed_on = await process.peers.answer_or_refusal(request, key)
     if passed_on is not None:
         return passed_on
     command = CallCharger(

@@ -95,5 +95,5 @@ async def probe_charger(
 ) -> ProbedCharger | Response:
     """Read a connected charger's settings without changing any, and propose profiles, the best match first."""
     key = (caller.tenant_id, ChargerId(charger_id))
-    passed_on = await process.peers.answer(request, key)
+    passed_on = await process.peers.answer_or_refusal(request, key)
     return passed_on if passed_on is not None else ProbedCharger.of(await probe(key))
