@@ -43,12 +43,14 @@ class Group:
     sync: str | None = None
 
 
-async def read_rows(here: Visit, chargers: ChargerReader, found: Sequence[Row]) -> list[BoardRow]:
+async def read_rows(
+    here: Visit, chargers: ChargerReader, found: Sequence[Row], *, also_retired: bool = False
+) -> list[BoardRow]:
     charging = await chargers.charging(here.caller.tenant_id, found)
     rows = []
     async for row in in_turns(found, at_a_time=AT_A_TIME):
         status = await chargers.status(here.caller.tenant_id, row, charging)
-        if status is not None and status.retired_at is None:
+        if status is not None and (also_retired or status.retired_at is None):
             rows.append(
                 BoardRow(status, problem_of(status), next(iter(reversed(charging.get(status.charger_id, ()))), None))
             )

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -18,12 +19,14 @@ from access_policy.application.charger_calls import operations
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.ports.charger_calls import RecentFrames
 from access_policy.domain.errors import Refused
-from access_policy.domain.ids import ChargerId, DepotId
 from access_policy.entrypoints.http.auth import OPERATORS
 from access_policy.entrypoints.http.calls import CommandCall
-from access_policy.entrypoints.http.console.charger import CHARGERS
+from access_policy.entrypoints.http.console.board import BOARD
+from access_policy.entrypoints.http.console.chargers import CHARGERS
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
-from access_policy.entrypoints.http.console.here import Here, Visit
+from access_policy.entrypoints.http.console.here import Visit
+from access_policy.entrypoints.http.console.one_charger import At as OneCharger
+from access_policy.entrypoints.http.console.one_charger import AtCharger, as_api, of_peer, refused
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.dependencies import DecisionView, Process, Views, provided
 from access_policy.entrypoints.http.fields import ReasonBody
@@ -31,7 +34,6 @@ from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.v1 import charger_calls, sessions
 from access_policy.entrypoints.http.v1.charger_calls import CallAnswer, CallBody, CallChargerCommand, FrameShown
 from access_policy.entrypoints.http.v1.charger_models import Charger
-from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
 router: APIRouter = pages_router()
 
@@ -46,9 +48,16 @@ TRIGGERS: Final = ("StatusNotification", "Heartbeat", "MeterValues", "BootNotifi
 class Reached:
     """A charger, and what its pages read of it."""
 
-    here: Visit
-    charger: Charger
+    at: AtCharger
     sessions: list[Any]
+
+    @property
+    def here(self) -> Visit:
+        return self.at.here
+
+    @property
+    def charger(self) -> Charger:
+        return self.at.charger
 
     def page(self, form: Form, *, status: int = HTTPStatus.OK, answer: CallAnswer | None = None) -> Response:
         return self.here.page(
@@ -60,16 +69,13 @@ class Reached:
             answer=answer,
             answer_text="" if answer is None else json.dumps(answer.answer, indent=2, ensure_ascii=False),
             triggers=[(each, each) for each in TRIGGERS],
-            path=self.here.url(f"{CHARGERS}/{self.charger.charger_id}/operations"),
-            log=self.here.url(f"{CHARGERS}/{self.charger.charger_id}/log"),
+            path=self.at.url("/operations"),
+            log=self.at.url("/log"),
         )
 
 
-async def _reached(here: Here, charger_id: str, chargers: Chargers, views: Views, view: DecisionView) -> Reached:
-    tenant_id = here.caller.tenant_id
-    shown = await chargers.charger(tenant_id, ChargerId(charger_id))
-    there = here.in_depot(view.depot(tenant_id, DepotId(shown.depot_id)))
-    return Reached(there, shown, list(await views.sessions_under_way(tenant_id, [charger_id])))
+async def _reached(at: OneCharger, charger_id: str, views: Views) -> Reached:
+    return Reached(at, list(await views.sessions_under_way(at.here.caller.tenant_id, [charger_id])))
 
 
 At = Annotated[Reached, Depends(_reached)]
@@ -85,17 +91,41 @@ async def operate(
     at: At, request: Request, sent: Sent, call: CommandCall, process: Process, handler: CallChargerCommand
 ) -> Response:
     """`operation` is the button that was pressed."""
-    charger_id = at.charger.charger_id
     sent = replace(sent, values={**UNSENT, **sent.values})
     try:
         action, payload = _operation(sent, at.charger.protocol or "")
-        body = CallBody(action=action, payload=payload)
-        asked = _as_api(request, f"/v1/chargers/{charger_id}/calls", body.model_dump())
-        found = await charger_calls.call_charger(asked, charger_id, body, call, process, handler)
-        answer = CallAnswer.model_validate_json(_of_peer(found)) if isinstance(found, Response) else found
+        answer = await _answer(at, request, CallBody(action=action, payload=payload), call, process, handler)
     except (*REFUSALS, ApiProblem) as error:
-        return at.page(_refused(sent, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return at.page(refused(sent, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return at.page(sent, answer=answer)
+
+
+@router.post(CHARGERS + "/{charger_id}/restart", dependencies=visitors(OPERATORS))
+async def restart(
+    at: At, request: Request, sent: Sent, call: CommandCall, process: Process, handler: CallChargerCommand
+) -> Response:
+    """From a card of a problem; `back` says where it is shown."""
+    charger_id = at.charger.charger_id
+    try:
+        action, payload = operations.reset(at.charger.protocol or "")
+        answer = await _answer(at, request, CallBody(action=action, payload=payload), call, process, handler)
+        said = f"{charger_id} {_RESTARTS.get(str(answer.answer.get('status')), 'refused to restart')}."
+    except (Refused, ApiProblem) as error:
+        said = f"{charger_id} is not restarted. {error.detail}"
+    return at.here.done(at.here.url(BOARD) if sent.text("back") == "board" else at.at.url(), said)
+
+
+_RESTARTS: Final = {"Accepted": "restarts once it is idle", "Scheduled": "restarts once it is idle"}
+
+
+async def _answer(
+    at: Reached, request: Request, body: CallBody, call: CommandCall, process: Process, handler: CallChargerCommand
+) -> CallAnswer:
+    """The charger's answer, by the process that has its connection. Raises `Refused`, `ApiProblem`."""
+    charger_id = at.charger.charger_id
+    asked = as_api(request, f"/v1/chargers/{quote(charger_id, safe='')}/calls", body.model_dump())
+    found = await charger_calls.call_charger(asked, charger_id, body, call, process, handler)
+    return CallAnswer.model_validate_json(of_peer(found)) if isinstance(found, Response) else found
 
 
 def _operation(sent: Form, protocol: str) -> tuple[str, dict[str, Any]]:
@@ -138,43 +168,6 @@ def _payload(sent: Form) -> dict[str, Any]:
     return found
 
 
-def _as_api(request: Request, path: str, body: Any) -> Request:
-    """The same visitor's request for an operation of the API, which may be passed on to the charger's process."""
-    content = msgspec.json.encode(body)
-    headers = [pair for pair in request.scope["headers"] if pair[0] not in (b"content-type", b"content-length")]
-    scope = {
-        **request.scope,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [*headers, (b"content-type", b"application/json")],
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": content, "more_body": False}
-
-    return Request(scope, receive)
-
-
-def _of_peer(answer: Response) -> bytes:
-    """The body of a success. Raises `ApiProblem`."""
-    body = bytes(answer.body)
-    if answer.status_code >= HTTPStatus.BAD_REQUEST:
-        problem = msgspec.json.decode(body)
-        raise ApiProblem(HTTPStatus(answer.status_code), "charger-refused", problem["detail"])
-    return body
-
-
-def _refused(sent: Form, error: Exception) -> Form:
-    match error:
-        case ApiProblem():
-            return replace(sent, problem=error.detail)
-        case Refused():
-            return replace(sent, problem=error.detail)
-        case _:
-            return sent.refused(error)
-
-
 @router.post(CHARGERS + "/{charger_id}/sessions/{attempt_id}/end", dependencies=visitors(OPERATORS))
 async def end_session(
     at: At,
@@ -185,16 +178,15 @@ async def end_session(
     process: Process,
     end: Annotated[EndSessionHandler, provided(lambda c: c.commands.end_session)],
 ) -> Response:
-    path = at.here.url(f"{CHARGERS}/{at.charger.charger_id}/operations")
     try:
         body = sent.body(ReasonBody)
-        asked = _as_api(request, f"/v1/sessions/{attempt_id}/end", body.model_dump())
+        asked = as_api(request, f"/v1/sessions/{quote(attempt_id, safe='')}/end", body.model_dump())
         found = await sessions.end_session(asked, attempt_id, body, call, process, end)
         if isinstance(found, Response):
-            _of_peer(found)
+            of_peer(found)
     except (*REFUSALS, ApiProblem) as error:
-        return at.page(_refused(sent, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    return at.here.done(path, "The session is ended; the charger is asked to stop it.")
+        return at.page(refused(sent, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return at.here.done(at.at.url("/operations"), "The session is ended; the charger is asked to stop it.")
 
 
 @router.get(CHARGERS + "/{charger_id}/log", dependencies=visitors(OPERATORS))
@@ -206,19 +198,18 @@ async def log(
     frames: Annotated[RecentFrames, provided(lambda c: c.chargers.frames)],
 ) -> Response:
     charger_id = at.charger.charger_id
-    asked = _as_api(request, f"/v1/chargers/{charger_id}/frames", None)
+    asked = as_api(request, f"/v1/chargers/{quote(charger_id, safe='')}/frames", None)
     found = await charger_calls.list_frames(asked, at.here.caller, process, view, frames, charger_id)
     if isinstance(found, Response):
-        items = [FrameShown.model_validate(each) for each in msgspec.json.decode(_of_peer(found))["items"]]
+        items = [FrameShown.model_validate(each) for each in msgspec.json.decode(of_peer(found))["items"]]
     else:
         items = found.items
     shown = [(each, "" if each.payload is None else json.dumps(each.payload, ensure_ascii=False)) for each in items]
-    path = f"{CHARGERS}/{charger_id}"
     return at.here.page(
         "charger_log.html",
         charger=at.charger,
         frames=shown,
-        page=at.here.url(path),
-        operations=at.here.url(f"{path}/operations"),
-        log=at.here.url(f"{path}/log"),
+        page=at.at.url(),
+        operations=at.at.url("/operations"),
+        log=at.at.url("/log"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from access_policy.application.queries.charger_conditions import ConditionStatus
@@ -17,6 +18,15 @@ WRONG: Final = 1  # another mode than expected
 ATTENTION: Final = 2  # as expected so far, but the next change cannot be applied
 
 
+class Act(StrEnum):
+    """The next steps that a card offers to visitors of a role that may take them."""
+
+    RESTART = "restart"
+    LOG = "log"
+    PROBE = "probe"
+    SETTINGS = "settings"
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemShown:
     """`since` None: not known. `severity` orders problems, the smallest first."""
@@ -27,6 +37,7 @@ class ProblemShown:
     why: str
     next_step: str
     since: datetime | None
+    acts: tuple[Act, ...] = ()
 
 
 def problem_of(charger: ChargerStatus) -> ProblemShown | None:
@@ -34,38 +45,42 @@ def problem_of(charger: ChargerStatus) -> ProblemShown | None:
     reachable, stalled = conditions["Reachable"], conditions["Stalled"]
     match charger.sync:
         case Sync.IN_SYNC if not charger.connected:
-            return _shown(charger, ATTENTION, "Offline", _offline(reachable), _next_offline(charger), reachable.since)
+            return _offline(charger, ATTENTION, "Offline", reachable)
         case Sync.DRIFTED:
             why = f"The charger was seen in another mode after {words.mode_in_words(charger.applied_mode)} had been applied."
             step = "The service is switching it back. If this repeats, somebody or something else changes its settings."
-            return _wrong(charger, "Drifted", why, step, conditions["Drifted"].since)
+            return _wrong(charger, "Drifted", why, step, conditions["Drifted"].since, Act.PROBE, Act.LOG)
         case Sync.FAILED:
             why = _failure(charger, conditions["Applied"])
             step = "The service tries again by itself. If it keeps failing, restart the charger or check its profile."
-            return _wrong(charger, "Switch failed", why, step, conditions["Applied"].since)
+            since = conditions["Applied"].since
+            return _wrong(charger, "Switch failed", why, step, since, Act.RESTART, Act.PROBE)
         case Sync.UNREACHABLE:
-            return _wrong(charger, "Not reachable", _offline(reachable), _next_offline(charger), reachable.since)
+            return _offline(charger, _gravity(charger), "Not reachable", reachable)
         case Sync.PENDING if stalled.status is ConditionStatus.TRUE:
             why = stalled.message or "The charger is connected and has not confirmed the switch."
-            return _wrong(
-                charger, "Stuck", why, "Restart the charger; the service then switches it again.", stalled.since
-            )
+            step = "Restart the charger; the service then switches it again."
+            return _wrong(charger, "Stuck", why, step, stalled.since, Act.RESTART, Act.LOG)
         case _:
             return None
 
 
-def _wrong(charger: ChargerStatus, what: str, why: str, step: str, since: datetime | None) -> ProblemShown:
+def _wrong(charger: ChargerStatus, what: str, why: str, step: str, since: datetime | None, *acts: Act) -> ProblemShown:
+    return ProblemShown(charger, _gravity(charger), what, why, step, since, acts)
+
+
+def _gravity(charger: ChargerStatus) -> int:
     is_open = charger.expected_mode is AccessMode.MANAGED and charger.applied_mode is not AccessMode.MANAGED
-    return _shown(charger, OPEN if is_open else WRONG, what, why, step, since)
+    return OPEN if is_open else WRONG
 
 
-def _shown(
-    charger: ChargerStatus, severity: int, what: str, why: str, step: str, since: datetime | None
-) -> ProblemShown:
-    return ProblemShown(charger, severity, what, why, step, since)
+def _offline(charger: ChargerStatus, severity: int, what: str, reachable: ConditionShown) -> ProblemShown:
+    act = Act.LOG if charger.protocol else Act.SETTINGS
+    step = _next_offline(charger)
+    return ProblemShown(charger, severity, what, _why_offline(reachable), step, reachable.since, (act,))
 
 
-def _offline(reachable: ConditionShown) -> str:
+def _why_offline(reachable: ConditionShown) -> str:
     if reachable.reason == "never_connected":
         return "It has never connected to this service."
     return f"It lost its connection: {reachable.message}." if reachable.message else "It lost its connection."

@@ -125,7 +125,7 @@
         reached(event);
         const data = JSON.parse(event.data);
         tellAll({ is: "event", kind, key: data.charger_id ?? data.import_id ?? null, id: mine.id });
-        if (kind === "attempt" && data.decision === "denied") announce(data);
+        if (kind === "attempt" && data.decision === "denied") announce(`Denied at ${data.charger_id}.`);
       });
     }
     source.addEventListener("error", () => {
@@ -143,10 +143,38 @@
     leading = null;
   }
 
-  function announce(data) {
+  // --- screen readers: denials, and the problems that are new or gone; never the whole list ----------------------------
+  const SPOKEN_MAX = 3, KEPT_MAX = 5;
+
+  function announce(text) {
     const where = document.getElementById("announcer");
-    if (where && !document.hidden) where.textContent = `Denied at ${data.charger_id}.`;
+    if (!where || document.hidden) return;
+    const spoken = where.appendChild(document.createElement("p"));
+    spoken.textContent = text;
+    while (where.children.length > KEPT_MAX) where.firstChild.remove();
   }
+
+  function problems() {
+    const cards = document.querySelectorAll("#problems .problem");
+    const text = (card, selector) => card.querySelector(selector).textContent.trim();
+    return new Map([...cards].map((card) => [text(card, ".charger-link"), text(card, ".state")]));
+  }
+
+  function some(names) {
+    const rest = names.length - SPOKEN_MAX;
+    return names.slice(0, SPOKEN_MAX).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  }
+
+  let known = problems();
+  document.addEventListener("htmx:after:swap", () => {
+    if (!document.getElementById("problems")) return;
+    const now = problems();
+    const fresh = [...now].filter(([name, what]) => known.get(name) !== what).map((each) => each.join(" "));
+    const gone = [...known.keys()].filter((name) => !now.has(name));
+    known = now;
+    if (fresh.length) announce(`New problem: ${some(fresh)}.`);
+    if (gone.length) announce(`Solved: ${some(gone)}.`);
+  });
 
   // --- who leads: whoever holds the lock; a tab that is looked at takes it from one that does not answer -----------------
   function stand(steal) {
