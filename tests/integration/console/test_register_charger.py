@@ -23,7 +23,7 @@ async def test_charger_is_registered_once_and_retired_after_a_question(visitor: 
     await page.get_by_text("bay-99 is registered").wait_for()
 
     page.on("dialog", lambda dialog: dialog.accept())
-    await page.goto(f"{visitor.depot.url}/console/chargers/bay-99/operations?{NORTH}")
+    await page.goto(f"{visitor.depot.url}/console/chargers/bay-99/settings?{NORTH}")
     await page.get_by_role("button", name="Retire the charger").click()
     await page.get_by_text("bay-99 is retired.").wait_for()
     assert (await visitor.depot.send("GET", "/v1/chargers/bay-99"))["retired_at"] is not None

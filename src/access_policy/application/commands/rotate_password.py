@@ -24,6 +24,11 @@ from access_policy.domain.ids import ChargerId, ChargerKey
 PASSWORD_BYTES = 20  # as many as OCPP 1.6 takes; written as 40 hex digits, which 2.x takes as text
 
 
+def new_password() -> str:
+    """A random password that chargers of every OCPP version take."""
+    return secrets.token_bytes(PASSWORD_BYTES).hex()
+
+
 class PasswordNotTaken(Conflict):
     code = "password-not-taken"
 
@@ -52,7 +57,7 @@ class RotatePasswordHandler:
             raise PasswordNotTaken(
                 f"Charger {command.charger_id} is not connected; rotate its password once it is connected."
             )
-        password = secrets.token_bytes(PASSWORD_BYTES).hex()
+        password = new_password()
         await self.credentials.propose(charge_point_id, key, password)
         try:
             await self.chargers.commands(key).set_password(password)

@@ -26,9 +26,10 @@ BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 API = "/v1"
 IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports")
-CONSOLE_IMPORTS = "/console/vehicle-imports"  # a form with the file, which is taken apart in one turn of the event loop
+CONSOLE_VEHICLE_IMPORTS = "/console/vehicle-imports"
+CONSOLE_CHARGER_IMPORTS = "/console/chargers/import"
 IMPORT_MAX = 32 * MIB
-CONSOLE_IMPORT_MAX = 8 * MIB
+CONSOLE_IMPORT_MAX = 8 * MIB  # a form with the file, which is taken apart in one turn of the event loop
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -152,7 +153,11 @@ class BodyLimit:
 
 async def _limit(request: Request) -> int:
     """Only authenticated callers may upload a large body."""
-    if request.method != "POST" or request.url.path not in (*IMPORT_PATHS, CONSOLE_IMPORTS):
+    if request.method != "POST" or request.url.path not in (
+        *IMPORT_PATHS,
+        CONSOLE_VEHICLE_IMPORTS,
+        CONSOLE_CHARGER_IMPORTS,
+    ):
         return BODY_MAX
     try:
         await authenticated(request)

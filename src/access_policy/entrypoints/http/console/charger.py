@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
@@ -16,18 +16,18 @@ from access_policy.domain.mode_schedule.timeline import Segment, expected_at, ne
 from access_policy.entrypoints.http.auth import READERS
 from access_policy.entrypoints.http.console import pictures
 from access_policy.entrypoints.http.console.board import changes_of
+from access_policy.entrypoints.http.console.charger_settings import meaning_of
+from access_policy.entrypoints.http.console.chargers import CHARGERS
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.pictures import Window
 from access_policy.entrypoints.http.console.problems_shown import problem_of
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
-from access_policy.entrypoints.http.dependencies import DecisionView, Policies, Views
+from access_policy.entrypoints.http.dependencies import DecisionView, Policies, Profiles, Views
 from access_policy.entrypoints.http.fields import Instant, utc_text
 from access_policy.entrypoints.http.v1.charger_reader import Chargers
 from access_policy.entrypoints.http.v1.plan_models import cause_at_the_time
 
 router: APIRouter = pages_router()
-
-CHARGERS: Final = "/console/chargers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ async def charger(
     policies: Policies,
     views: Views,
     view: DecisionView,
+    profiles: Profiles,
     at: Annotated[Instant | Literal[""] | None, Query()] = None,
 ) -> HTMLResponse:
     """`at`: explain that instant instead of the present. Raises `ChargerUnknown`."""
@@ -70,6 +71,7 @@ async def charger(
         "charger.html",
         charger=shown,
         problem=problem_of(shown),
+        meaning=meaning_of(profiles, here.caller, shown.profile),
         explained=explained,
         window=window,
         picture=pictures.picture(window, segments, changes, here.now),

@@ -23,6 +23,7 @@ ENTRIES: Final = (
     Entry("Board", "/console/board"),
     Entry("Attempts", "/console/attempts"),
     Entry("Vehicles", "/console/vehicles"),
+    Entry("Chargers", "/console/chargers"),
     Entry("Overrides", "/console/overrides"),
     Entry("Agreements", "/console/agreements"),
     Entry("Reports", "/console/reports"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
@@ -12,13 +11,12 @@ from access_policy.application.charger_import import imports
 from access_policy.application.charger_import.plan import ChargerPlanRow
 from access_policy.application.queries.charger_export import ChargerExport
 from access_policy.application.registry_import.checks import needs_confirmation
-from access_policy.application.turns import let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanState
 from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Process, Views, provided
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
-from access_policy.entrypoints.http.responses import CSV, json_in_pieces
+from access_policy.entrypoints.http.responses import CSV
 from access_policy.entrypoints.http.v1.registry_export import csv_download
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
 from access_policy.entrypoints.http.v1.registry_imports import (
@@ -27,6 +25,7 @@ from access_policy.entrypoints.http.v1.registry_imports import (
     RegistryImportCounts,
     applied,
     refuse_other_types,
+    with_rows,
 )
 
 router = APIRouter(tags=["chargers"])
@@ -141,8 +140,8 @@ async def plan_charger_import(
     refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await charger_imports.plan(call.context, await request.body(), mode)
     rows = list(plan.rows)
-    del plan  # so that `_with_rows` frees the rows in turns
-    return await _with_rows(record, rows, status=201)
+    del plan  # so that `with_rows` frees the rows in turns
+    return await with_rows(ChargerImport.head(record), rows, ChargerImportRow.of, status=201)
 
 
 @router.get(
@@ -161,7 +160,7 @@ async def get_charger_import(
     """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
     record = await charger_imports.find(caller.tenant_id, plan_id)
     found = list(await charger_imports.rows(record)) if rows else []
-    return await _with_rows(record, found, set(action or Action))
+    return await with_rows(ChargerImport.head(record), found, ChargerImportRow.of, set(action or Action))
 
 
 @router.post(
@@ -200,13 +199,3 @@ async def export_chargers(
     """All chargers in service as a CSV file; importing it changes nothing. The column `password` is empty."""
     await export.ready(process.settled)
     return await csv_download(export(caller.tenant_id, views), "chargers.csv", bom=bom)
-
-
-async def _with_rows(
-    record: PlanRecord, rows: list[ChargerPlanRow], actions: Collection[Action] = tuple(Action), *, status: int = 200
-) -> Response:
-    """`rows` is empty afterwards."""
-    shown = (ChargerImportRow.of(row) for row in rows if row.action in actions)
-    response = await json_in_pieces(ChargerImport.head(record), "rows", shown, status=status)
-    await let_go(rows)
-    return response

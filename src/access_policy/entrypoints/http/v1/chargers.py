@@ -55,6 +55,22 @@ class ChargerBody(RequestModel):
         | None
     ) = None
 
+    def command(self, charger_id: str, *, expected_version: int | None) -> PutCharger:
+        return PutCharger(
+            charger_id=ChargerId(charger_id),
+            charge_point_id=ChargePointId(self.charge_point_id),
+            depot_id=DepotId(self.depot_id),
+            profile=self.profile,
+            baseline_mode=self.baseline_mode,
+            enforcement=self.enforcement,
+            connectors=self.connectors,
+            on_window_start=self.on_window_start,
+            on_store_outage=self.on_store_outage,
+            offline_starts=self.offline_starts,
+            password=self.password,
+            expected_version=expected_version,
+        )
+
 
 @router.put(
     "/chargers/{charger_id}", operation_id="put_charger", dependencies=requires(ADMINS), responses=created(Charger)
@@ -66,20 +82,7 @@ async def put_charger(
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
     chargers: Chargers,
 ) -> Charger:
-    command = PutCharger(
-        charger_id=ChargerId(charger_id),
-        charge_point_id=ChargePointId(body.charge_point_id),
-        depot_id=DepotId(body.depot_id),
-        profile=body.profile,
-        baseline_mode=body.baseline_mode,
-        enforcement=body.enforcement,
-        connectors=body.connectors,
-        on_window_start=body.on_window_start,
-        on_store_outage=body.on_store_outage,
-        offline_starts=body.offline_starts,
-        password=body.password,
-        expected_version=call.expected_version,
-    )
+    command = body.command(charger_id, expected_version=call.expected_version)
     done = await call(handler, command)
     shown = await chargers.charger(call.caller.tenant_id, command.charger_id)
     return shown.model_copy(update={"version": done.version})
@@ -161,7 +164,7 @@ async def rotate_password(
 ) -> Response | None:
     """Give the charger a new password over its connection. The old password stays valid until the charger has used the new
     one. The service does not show the new password to anyone."""
-    passed_on = await process.peers.answer(request, (call.caller.tenant_id, ChargerId(charger_id)))
+    passed_on = await process.peers.answer_or_refusal(request, (call.caller.tenant_id, ChargerId(charger_id)))
     if passed_on is None:
         await rotate(call.context, RotatePassword(charger_id=ChargerId(charger_id)))
     return passed_on

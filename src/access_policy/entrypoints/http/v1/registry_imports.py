@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
 from access_policy.application.registry_import.runs import ImportRuns
 from access_policy.application.turns import let_go
-from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanRow, PlanState
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanState
 from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import provided
@@ -119,8 +119,8 @@ async def plan_registry_import(
     refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await registry_imports.plan(caller.tenant_id, await request.body(), mode)
     rows = list(plan.rows)
-    del plan  # so that `_with_rows` frees the rows in turns
-    return await _with_rows(record, rows, status=201)
+    del plan  # so that `with_rows` frees the rows in turns
+    return await with_rows(import_head(record), rows, RegistryImportRow.of, status=201)
 
 
 @router.get(
@@ -139,7 +139,7 @@ async def get_registry_import(
     """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
     record = await registry_imports.find(caller.tenant_id, plan_id)
     found = list(await registry_imports.rows(record)) if rows else []
-    return await _with_rows(record, found, set(action or Action))
+    return await with_rows(import_head(record), found, RegistryImportRow.of, set(action or Action))
 
 
 @router.post(
@@ -184,12 +184,18 @@ def refuse_other_types(content_type: str) -> None:
         )
 
 
-async def _with_rows(
-    record: PlanRecord, rows: list[PlanRow], actions: Collection[Action] = tuple(Action), *, status: int = 200
+async def with_rows(
+    head: BaseModel,
+    rows: list[Any],
+    shown: Callable[[Any], BaseModel],
+    actions: Collection[Action] = tuple(Action),
+    *,
+    status: int = 200,
 ) -> Response:
-    """There may be hundreds of thousands of rows. `rows` is empty afterwards."""
-    shown = (RegistryImportRow.of(row) for row in rows if row.action in actions)
-    response = await json_in_pieces(import_head(record), "rows", shown, status=status)
+    """A plan with those of its rows that have one of `actions`, as `shown`. There may be hundreds of thousands of rows; `rows`
+    is empty afterwards."""
+    found = (shown(row) for row in rows if row.action in actions)
+    response = await json_in_pieces(head, "rows", found, status=status)
     await let_go(rows)
     return response
 

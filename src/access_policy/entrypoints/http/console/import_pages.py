@@ -1,0 +1,121 @@
+"""The pages of an import from a CSV file: plan, review (errors first, then removals, then changes), apply with progress.
+
+Vehicles and chargers have the same pages; `ImportPages` has what differs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi.responses import HTMLResponse, Response
+
+from access_policy.application.registry_import.checks import ApplyOptions
+from access_policy.application.registry_import.errors import ImportRowsRefused, RemovalsNotConfirmed
+from access_policy.application.registry_import.runs import ImportRuns
+from access_policy.application.turns import in_turns, let_go
+from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlannedFile, PlanRecord, PlanState
+from access_policy.entrypoints.http.calls import Call
+from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
+from access_policy.entrypoints.http.console.here import Visit
+from access_policy.entrypoints.http.v1.registry_imports import WAIT_S, ApplyBody
+
+SHOWN_MAX: Final = 200  # rows of each action on the page
+AT_A_TIME: Final = 500
+
+Plan = Callable[[bytes, ImportMode], Awaitable[tuple[PlanRecord, PlannedFile]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPages:
+    """`subject` is what a row is about, such as `vehicle`; `base` the page that lists them, `path` that of the upload,
+    `export` the address of a file that imports without changes. `removing` and `removed` are the words for what a file
+    that replaces does with those it does not have, and `warning` its consequence. `about` says what cells mean. `row_of`
+    and `head_of` make the API's models."""
+
+    subject: str
+    base: str
+    path: str
+    export: str
+    columns: str
+    about: str
+    removing: str
+    removed: str
+    warning: str
+    row_of: Callable[[Any], Any]
+    head_of: Callable[[PlanRecord], Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.subject}_id"
+
+    def upload(self, here: Visit, form: Form, *, status: int = HTTPStatus.OK) -> HTMLResponse:
+        return here.page("import_upload.html", status=status, form=form, pages=self)
+
+    def empty_upload(self, here: Visit) -> HTMLResponse:
+        return self.upload(here, Form.of({"mode": ImportMode.MERGE.value}))
+
+    async def planned(self, here: Visit, sent: Sent, plan: Plan) -> Response:
+        try:
+            uploaded = sent.files.get("file")
+            if uploaded is None:
+                raise invalid({"file": "Choose a CSV file."})
+            mode = ImportMode(sent.text("mode") or ImportMode.MERGE)
+            record, made = await plan(await uploaded.read(), mode)
+            rows = list(made.rows)
+            del made  # so that the list alone holds the rows
+            await let_go(rows)
+        except REFUSALS as error:
+            return self.upload(here, sent.refused(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return here.done(here.url(f"{self.path}/{record.plan_id}"), "Planned. Nothing is changed until you apply it.")
+
+    async def review(self, here: Visit, runs: ImportRuns[Any], plan_id: str) -> HTMLResponse:
+        record = await runs.find(here.caller.tenant_id, plan_id)
+        return await self._review(here, runs, record, Form.of({"confirm_removals": "", "partial": ""}))
+
+    async def applied(self, here: Visit, call: Call, runs: ImportRuns[Any], plan_id: str, sent: Sent) -> Response:
+        try:
+            body = sent.body(ApplyBody, numbers=("confirm_removals",), flags=("partial",))
+            options = ApplyOptions(partial=body.partial, confirm_removals=body.confirm_removals)
+            record = await runs.apply(call.context, plan_id, options, wait_s=WAIT_S)
+            if record.state is PlanState.APPLIED:
+                await call.settled(await runs.log_position())
+        except REFUSALS as error:
+            record = await runs.find(here.caller.tenant_id, plan_id)
+            return await self._review(here, runs, record, sent.refused(_in_the_form(error)), refusal=error)
+        said = "The import is applied." if record.state is PlanState.APPLIED else "The import is being applied."
+        return here.done(here.url(f"{self.path}/{plan_id}"), said)
+
+    async def _review(
+        self, here: Visit, runs: ImportRuns[Any], record: PlanRecord, form: Form, *, refusal: Exception | None = None
+    ) -> HTMLResponse:
+        return here.page(
+            "import_plan.html",
+            status=HTTPStatus.OK if refusal is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+            plan=self.head_of(record),
+            rows=await self._by_action(runs, record),
+            form=form,
+            refused_rows=refusal.rows if isinstance(refusal, ImportRowsRefused) else (),
+            shown_max=SHOWN_MAX,
+            pages=self,
+        )
+
+    async def _by_action(self, runs: ImportRuns[Any], record: PlanRecord) -> dict[str, list[Any]]:
+        """The first rows of each action. A plan may have hundreds of thousands."""
+        rows = list(await runs.rows(record))
+        found: defaultdict[str, list[Any]] = defaultdict(list)
+        async for row in in_turns(rows, at_a_time=AT_A_TIME):
+            if len(found[row.action.value]) < SHOWN_MAX:
+                found[row.action.value].append(self.row_of(row))
+        await let_go(rows)
+        return {action.value: found[action.value] for action in Action}
+
+
+def _in_the_form(error: Exception) -> Exception:
+    if not isinstance(error, RemovalsNotConfirmed):
+        return error
+    how_many = error.detail.split(";")[0]
+    return invalid({"confirm_removals": f"{how_many}; if that is meant, type their number."})
