@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.follower import Follower
 from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import allowed, denied, faulted, started
+from tests.support.builders import depot_registered
 from tests.support.histories import store_history
 from tests.support.rows import log_of, rows_of
 from tests.support.tables import as_content, content
@@ -26,9 +29,10 @@ BATCH = 7
 
 
 @pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_batches_of_a_started_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("access_policy.adapters.read_models.filling.BATCH", BATCH)
     monkeypatch.setattr("access_policy.adapters.read_models.filling.LONG", 1)
+    monkeypatch.setattr("access_policy.adapters.read_models.filling.START_WAIT_S", 60.0)
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ async def store(tmp_path: Path) -> AsyncIterator[RecorderEventStore]:
 
 
 def history(attempts: int = 10) -> list[Any]:
-    events = []
+    events: list[Any] = [depot_registered()]  # which has columns of JSON
     for number in range(attempts):
         attempt_id = f"try-{number % 6}"
         events += [denied(attempt_id=attempt_id), allowed(attempt_id=attempt_id), started(attempt_id=attempt_id)]
@@ -95,6 +99,20 @@ async def test_a_batch_in_trouble_is_left_to_this_process_which_parks_as_a_follo
     assert await rebuild(models, store, tmp_path) == len(log) + 1
 
     assert (content(models), await models.parked()) == expected
+
+
+async def test_a_rebuild_folds_by_itself_until_the_other_process_has_started(
+    models: ReadModels, store: RecorderEventStore, monkeypatch: pytest.MonkeyPatch
+):
+    log = history()
+    await store_history(store, log)
+    monkeypatch.setattr("access_policy.adapters.read_models.filling.START_WAIT_S", 0.0)
+
+    opens_too_late = partial(time.sleep, 600.0)
+    assert await models.rebuild(store, ALL, open_store=opens_too_late) == len(log)  # type: ignore[arg-type]
+
+    assert content(models) == as_content(models, rows_of(PROJECTIONS, log))
+    assert multiprocessing.active_children() == []
 
 
 async def test_a_rebuild_goes_on_without_the_other_process_when_that_is_killed(

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller batches, because callers wait for it
 LONG: Final = 50_000  # events: for fewer, the start of another process takes longer than it saves
+START_WAIT_S: Final = 0.0  # for that start, before each batch: this process folds meanwhile
 
 Write = Callable[[Callable[[Connection], Any]], Awaitable[Any]]  # runs the call in a transaction
 Batch = Sequence[Recorded] | Prepared
@@ -101,7 +102,8 @@ class Filling:
     async def _prepare(self, position: int, last: int) -> Batch:
         if self._preparer is not None:
             try:
-                return await self._preparer.prepare(position, last)
+                if self._preparer.has_started(START_WAIT_S):
+                    return await self._preparer.prepare(position, last)
             except PreparerLost as loss:
                 log.warning("the process that prepares batches has ended, the rebuild goes on without it: %s", loss)
                 await self.end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import marshal
 import multiprocessing
 import signal
 import threading
@@ -17,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Final, NamedTuple
 
 from access_policy.adapters.read_models.collecting import few_collections
+from access_policy.adapters.read_models.grouping import Shape
 from access_policy.adapters.read_models.tables import NEXT
 from access_policy.adapters.read_models.writing import RowGroup, dialect_named, row_groups
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, Unreadable, name_of
@@ -36,6 +38,20 @@ class Prepared(NamedTuple):
     groups: list[RowGroup] | None
 
 
+class _Packed(NamedTuple):
+    """A `Prepared` on its way: `marshal` takes a seventh of the time that `pickle` needs for many rows."""
+
+    events: int
+    reached: int
+    groups: list[tuple[Shape, bytes]] | None
+
+    def unpacked(self) -> Prepared:
+        if self.groups is None:
+            return Prepared(self.events, self.reached, None)
+        groups = [RowGroup(shape, marshal.loads(rows)) for shape, rows in self.groups]  # noqa: S302  of our own process
+        return Prepared(self.events, self.reached, groups)
+
+
 class PreparerLost(Exception):
     """The process that prepares batches has ended."""
 
@@ -51,6 +67,17 @@ class Preparer:
         self._process.start()
         theirs.close()
         self._turn = threading.Lock()  # a cancelled call still receives its answer
+        self._started = False
+
+    def has_started(self, wait_s: float = 0.0) -> bool:
+        """True once the process can prepare batches: it needs about as long to start as thousands of events to fold. Raises
+        `PreparerLost`."""
+        try:
+            if not self._started and self._requests.poll(wait_s):
+                self._started = bool(self._requests.recv())
+        except (EOFError, OSError) as error:
+            raise self._lost() from error
+        return self._started
 
     async def prepare(self, after: int, last: int) -> Prepared:
         """The next batch of events with positions in `(after, last]`. Raises `StoreUnavailable` or `PreparerLost`."""
@@ -60,12 +87,15 @@ class Preparer:
         try:
             with self._turn:
                 self._requests.send((after, last))
-                answer: Prepared | StoreUnavailable = self._requests.recv()
+                answer: _Packed | StoreUnavailable = self._requests.recv()
         except (EOFError, OSError) as error:
-            raise PreparerLost(f"exit code {self._process.exitcode}") from error
+            raise self._lost() from error
         if isinstance(answer, StoreUnavailable):
             raise answer
-        return answer
+        return answer.unpacked()
+
+    def _lost(self) -> PreparerLost:
+        return PreparerLost(f"exit code {self._process.exitcode}")
 
     async def end(self) -> None:
         self._process.kill()  # it only reads
@@ -76,11 +106,12 @@ class Preparer:
 def _serve(
     requests: Connection, open_store: OpenStore, projections: Sequence[Projection], dialect: str, batch: int
 ) -> None:
-    """Answer requests until the caller's end of the pipe closes."""
+    """Say that the process has started, then answer requests until the caller's end of the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller too, which ends this process
     with few_collections(), asyncio.Runner() as runner:
         store = open_store()
         folding = Folding(projections, dialect)
+        requests.send(True)  # it has started
         while True:
             try:
                 after, last = requests.recv()
@@ -94,7 +125,7 @@ def _serve(
                 requests.send(StoreUnavailable(str(trouble)))
             else:
                 reached = events[-1].position if events else after
-                requests.send(Prepared(len(events), reached, folding.groups(events)))
+                requests.send(_Packed(len(events), reached, folding.packed(events)))
 
 
 class Folding:
@@ -107,10 +138,11 @@ class Folding:
             name: [projection.fold for projection in projections if name in projection.types] for name in self.types
         }
 
-    def groups(self, events: Sequence[Recorded]) -> list[RowGroup] | None:
+    def packed(self, events: Sequence[Recorded]) -> list[tuple[Shape, bytes]] | None:
         """None if an event cannot be decoded or folded, or its rows cannot be made."""
         try:
-            return row_groups(self._changes(events), NEXT, self._dialect)
+            groups = row_groups(self._changes(events), NEXT, self._dialect)
+            return [(group.shape, marshal.dumps(group.rows)) for group in groups]
         except Exception as error:  # noqa: BLE001  the caller finds out which event it is, and parks it
             log.warning("a batch is left to the caller: %r", error)
             return None

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Connection,
     Dialect,
@@ -133,10 +134,12 @@ def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableC
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> ConvertColumn | None:
-    """A function that turns the values of a column into values that the driver stores; None if it accepts them as they are."""
+    """A function that turns the values of a column into texts and numbers, which every driver stores and another process can
+    send; None if they are."""
     if isinstance(kind, Instant):
         return texts_of
-    convert = None if isinstance(kind, Boolean) else kind.dialect_impl(dialect).bind_processor(dialect)
+    of = SQLITE if isinstance(kind, JSON) else dialect  # JSON as text, and not in an object of the driver's
+    convert = None if isinstance(kind, Boolean) else kind.dialect_impl(of).bind_processor(of)
     return None if convert is None else lambda column: list(map(convert, column))
 
 
