@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from access_policy.entrypoints.cli.week import BOTH, CELL, FREE, MANAGED, NOW, PLAIN, draw
+from access_policy.entrypoints.cli.timeline_cells import BOTH, CELL, FREE, MANAGED, NOW, PLAIN
+from access_policy.entrypoints.cli.week import draw
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -29,7 +29,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
     "Every day": (
         _command("status", "overview", "Show whether the service is ready and the chargers are in their modes"),
         _command("watch", "watch", "Show what happens, until Ctrl-C"),
-        _command("timeline", "timelines", "Draw a charger's week: its mode at each hour"),
+        _command("timeline", "timelines", "Draw the mode at each hour: a charger's week, or a depot's day"),
         _command("override", "overrides", "Override the schedules of chargers for a limited time"),
         _command("lift", "overrides", "End an override now"),
         _command("overrides", "overrides", "List a charger's overrides"),

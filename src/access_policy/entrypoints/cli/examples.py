@@ -10,7 +10,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "override bay-1 bay-2 'gate-*' freevend --reason festival --until 'tomorrow 06:00'",
     ),
     "lift": ("lift bay-1", "lift 'bay-*'"),
-    "timeline": ("timeline bay-1", "timeline bay-1 --from tomorrow"),
+    "timeline": ("timeline bay-1", "timeline --depot north", "timeline 'bay-*' --from tomorrow --until 3d"),
     "decide": ("decide bay-1 rfid 04A1B2C3D4E5F6", "decide bay-1 rfid 04A1B2C3D4E5F6 --at 'tomorrow 22:30'"),
     "report": ("report --by day,charger --from 30d", "report --by reason --depot north --csv denials.csv"),
     "login": ("login https://charging.example --name depot", "login https://charging.example < token.txt"),

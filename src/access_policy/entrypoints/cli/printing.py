@@ -22,7 +22,6 @@ Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], Any]]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_UNBROKEN_MAX = 20  # characters of a word that a narrow terminal must not break
 
 _STYLES = {
     "allowed": "green",
@@ -79,20 +78,10 @@ def table(
         for line in (names, *cells):
             sys.stdout.write("\t".join(map(shown, line)) + "\n")
         return
-    from rich.table import Table
+    from access_policy.entrypoints.cli.grids import laid_out
 
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    shown_columns = [place for place in range(len(names)) if any(shown(line[place]) for line in cells)]
-    for place in shown_columns:
-        grid.add_column(names[place], overflow="fold", no_wrap=all(_is_word(line[place]) for line in cells))
-    for line in cells:
-        grid.add_row(*(styled(line[place]) for place in shown_columns))
-    session.out.print(grid)
-
-
-def _is_word(value: Any) -> bool:
-    text = shown(value)
-    return len(text) <= _UNBROKEN_MAX and " " not in text
+    for text in laid_out(names, [[styled(value) for value in line] for line in cells], session.out):
+        session.out.print(text)
 
 
 def in_local_times(session: Session, row: Row, about: Row | None = None) -> Any:

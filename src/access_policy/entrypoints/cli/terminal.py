@@ -29,7 +29,9 @@ class Terminal:
     def out(self) -> Console:
         from rich.console import Console
 
-        return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+        console = Console(highlight=False)
+        console.soft_wrap = not console.is_terminal  # for pipes: complete lines
+        return console
 
     @cached_property
     def err(self) -> Console:

@@ -1,0 +1,107 @@
+"""Every command that prints a table fits a terminal of eighty columns, whatever the names are."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from rich.cells import cell_len
+
+from access_policy.entrypoints import cli as package
+from access_policy.entrypoints.cli import app
+from tests.support.cli_in_memory import Cli
+from tests.support.http_api import http_api
+from tests.support.made_up_answers import ID, MadeUpAnswers
+
+WIDTH = 80
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+SOURCES = [ast.parse(file.read_text("utf-8")) for file in Path(package.__file__).parent.glob("*.py")]
+VALUES = {"file": "fleet.csv", "changes": "changes.json", "kind": "rfid", "mode": "managed"}
+
+
+def functions_that_print_a_table() -> set[str]:
+    """The names of all functions that call `table`, or call one that does."""
+    calls = {
+        function.name: {
+            getattr(call.func, "id", getattr(call.func, "attr", ""))
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call)
+        }
+        for source in SOURCES
+        for function in ast.walk(source)
+        if isinstance(function, ast.FunctionDef)
+    }
+    found = {"table"}
+    while more := {name for name, called in calls.items() if name not in found and called & found}:
+        found |= more
+    return found
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command
+
+
+def with_a_table() -> list[tuple[str, Any]]:
+    names = functions_that_print_a_table()
+    every = commands(typer.main.get_command(app))
+    return [(path, command) for path, command in every if command.callback.__name__ in names]
+
+
+@cache
+def openapi() -> Any:
+    async def read(directory: Path) -> Any:
+        async with http_api(directory) as api:
+            return api.app.openapi()
+
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as directory:
+        return asyncio.run(read(Path(directory)))
+
+
+def words_of(command: Any) -> list[str]:
+    words = []
+    for param in command.params:
+        if param.param_type_name == "argument" and (param.required or param.name in VALUES):
+            words.append(VALUES.get(param.name, ID))
+        elif param.required:
+            words += [param.opts[0], VALUES.get(param.name, ID)]
+    return words
+
+
+@pytest.mark.parametrize(("path", "command"), with_a_table(), ids=lambda each: each if isinstance(each, str) else "")
+def test_table_fits_eighty_columns(path: str, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.csv").write_text("vehicle_id,name,access_class\n")
+    (tmp_path / "changes.json").write_text('{"enforcement": "observe"}')
+    cli = Cli(MadeUpAnswers(openapi()))
+    cli.environment |= {"COLUMNS": str(WIDTH), "TTY_COMPATIBLE": "1", "XDG_CONFIG_HOME": str(tmp_path)}
+    cli("login", f"https://{ID}.example", "--name", ID, "--token", "t")  # for the list of contexts
+
+    shown = cli(*path.split(), *words_of(command)).stdout
+
+    lines = [STYLE.sub("", line) for line in shown.splitlines()]
+    assert len(lines) > 1
+    assert max(map(cell_len, lines)) <= WIDTH
+
+
+def test_table_of_attempts_shows_whole_ids_and_in_a_pipe_everything() -> None:
+    cli = Cli(MadeUpAnswers(openapi()))
+    piped = cli("attempts", "list").stdout
+    cli.environment |= {"COLUMNS": str(WIDTH), "TTY_COMPATIBLE": "1"}
+    shown = STYLE.sub("", cli("attempts", "list").stdout)
+
+    assert f"attempt {ID}" in shown
+    assert len(piped.splitlines()) == 4
+    assert piped.splitlines()[1].split("\t")[-1] == ID
