@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from access_policy.application.live import hub
 from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.identity import Role
 from access_policy.application.streams import attempt_stream
@@ -32,7 +34,7 @@ class Stream:
     """A stream that is open. `text` is what has come so far."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self.body = b""
         self.status = 0
         self.headers: dict[str, str] = {}
         self.is_over = False
@@ -45,9 +47,15 @@ class Stream:
                 self.status = message["status"]
                 self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             else:
-                self.text += message["body"].decode()
+                self.body += message["body"]
                 self.is_over = not message.get("more_body", False)
             self._news.notify_all()
+
+    @property
+    def text(self) -> str:
+        if self.headers.get("content-encoding") != "deflate":
+            return self.body.decode()
+        return zlib.decompressobj().decompress(self.body).decode()
 
     async def until(self, part: str) -> str:
         async with asyncio.timeout(DEADLINE_S), self._news:
@@ -194,7 +202,7 @@ async def test_parameter_that_is_not_valid_is_refused(api: HttpApi, query: str) 
 async def test_idle_stream_shows_that_it_is_alive_and_moves_the_position_on(
     api: HttpApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 0.01)
 
     async with opened(api, "event=import") as stream:
         await stream.until("event: ready")
@@ -205,6 +213,28 @@ async def test_idle_stream_shows_that_it_is_alive_and_moves_the_position_on(
 
     assert await api.position() > position
     assert "event: attempt" not in text
+
+
+async def test_client_that_accepts_deflate_receives_each_message_at_once_and_a_complete_body_at_the_end(
+    api: HttpApi,
+) -> None:
+    headers = {"Authorization": f"Bearer {api.token()}", "Accept-Encoding": "gzip, deflate, br"}
+    async with opened(api, headers=headers) as packed, opened(api) as plain:
+        await packed.until("event: ready")
+        await plain.until("event: ready")
+        for _ in range(3):
+            await api.done("POST", "/v1/access-decisions", DECISION)
+            await api.settled()
+            last = (await api.get("/v1/access-events")).json()["items"][0]["attempt_id"]
+            await packed.until(last)
+            await plain.until(last)
+        await api.process.live.close()
+        await packed.until_over()
+        await plain.until_over()
+
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in plain.headers
+    assert zlib.decompress(packed.body) == plain.body
 
 
 async def test_client_that_leaves_is_forgotten(api: HttpApi) -> None:

@@ -33,14 +33,16 @@ class Fleet:
         self.asked: list[tuple[TenantId, str]] = []
         self.depots: dict[str, str] = {}
         self.failures = 0
+        self.held_at: int | None = None  # the read models of this process have not got further
 
     async def reached(self) -> int:
-        return await self.store.last_position()
+        last = await self.store.last_position()
+        return last if self.held_at is None else min(last, self.held_at)
 
     async def beyond(self, position: int) -> int:
-        while (last := await self.store.last_position()) <= position:  # noqa: ASYNC110  in memory
+        while (reached := await self.reached()) <= position:  # noqa: ASYNC110  in memory
             await asyncio.sleep(0.001)
-        return last
+        return reached
 
     async def render(self, tenant_id: TenantId, subjects: Sequence[Subject]) -> dict[Subject, Rendered]:
         if self.failures:
@@ -86,7 +88,7 @@ def audience(tenant: TenantId = ACME, depots: Sequence[str] | None = None, **wan
 
 async def client(hub: LiveHub, after: int | None = None, **who: Any) -> tuple[Subscription, bytes]:
     """The subscription and the beginning of its stream."""
-    opened = await hub.subscribe(audience(**who))
+    opened = await hub.subscribe(audience(**who), after)
     return opened, await hub.replay(opened, after)
 
 
@@ -95,10 +97,7 @@ async def received(hub: LiveHub, opened: Subscription, up_to: int) -> bytes:
     async with asyncio.timeout(DEADLINE_S):
         while hub.position < up_to:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-    pieces = []
-    while not opened.is_empty:
-        pieces.append(await opened.next(DEADLINE_S) or b"")
-    return b"".join(pieces)
+    return b"" if opened.is_empty else b"".join(each.plain for each in await opened.next())
 
 
 def ids(stream: bytes) -> list[int]:
@@ -291,6 +290,48 @@ async def test_position_beyond_the_log_resets_the_client(fleet: Fleet, hub: Live
     assert ids(stream) == [last, last]
 
 
+async def test_client_from_a_process_that_is_further_ahead_gets_nothing_twice(fleet: Fleet, hub: LiveHub) -> None:
+    everything = [await fleet.change(f"bay-{number}") for number in range(6)]
+    fleet.held_at = everything[1]
+
+    ahead, beginning = await client(hub, everything[3])
+    behind, replayed = await client(hub, everything[0])
+    fleet.held_at = None
+    rest = await received(hub, ahead, everything[-1])
+
+    assert names(beginning) == [b"ready"]
+    assert ids(beginning + rest) == [everything[3], *everything[4:]]
+    assert ids(replayed + await received(hub, behind, everything[-1])) == [
+        everything[1],
+        everything[1],
+        *everything[2:],
+    ]
+
+
+async def test_idle_clients_receive_heartbeats_with_the_position(
+    fleet: Fleet, hub: LiveHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "HEARTBEAT_S", 0.001)
+    position = await fleet.change("bay-1")
+    opened = [(await client(hub))[0] for _ in range(3)]
+
+    async with asyncio.timeout(DEADLINE_S):
+        beats = [(await each.next())[0] for each in opened]
+
+    assert {each.plain for each in beats} == {b": heartbeat\nid: %d\n\n" % position}
+
+
+async def test_clients_with_the_same_filters_share_one_piece(fleet: Fleet, hub: LiveHub) -> None:
+    opened = [(await client(hub, depots=["north"]))[0] for _ in range(3)]
+
+    await fleet.change("bay-1")
+    async with asyncio.timeout(DEADLINE_S):
+        pieces = [(await each.next())[0] for each in opened]
+
+    assert pieces[0] is pieces[1] is pieces[2]
+    assert pieces[0].compressed is pieces[1].compressed
+
+
 async def test_slow_reader_is_cut_off_and_loses_nothing(
     fleet: Fleet, hub: LiveHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +369,7 @@ async def test_close_ends_all_streams_and_those_that_begin_later(hub: LiveHub) -
     late = await hub.subscribe(audience())
 
     assert (opened.ended, late.ended) == (EndReason.SHUTTING_DOWN, EndReason.SHUTTING_DOWN)
-    assert await opened.next(DEADLINE_S) is None
+    assert await opened.next() == []
 
 
 async def test_last_client_that_leaves_stops_the_hub_and_the_next_starts_it(fleet: Fleet, hub: LiveHub) -> None:

@@ -15,14 +15,17 @@ from access_policy.application.live.messages import (
     Message,
     Rendering,
     ResetReason,
+    heartbeat,
     on_the_wire,
     ready,
     reset,
 )
+from access_policy.application.live.pieces import Piece
 from access_policy.application.live.recent_messages import RecentMessages
 from access_policy.application.live.subjects import TYPES, Subject, subjects_of
 from access_policy.application.live.subscription import Subscription
 from access_policy.application.ports.event_store import EventStore, Recorded, Unreadable
+from access_policy.application.turns import in_turns
 from access_policy.domain.ids import TenantId
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 500  # events read at a time
 REST_S: Final = 0.25  # between two looks at the log, so that several changes of one thing become one message
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
+HEARTBEAT_S: Final = 15.0
+CLIENTS_AT_A_TIME: Final = 50  # in one turn of the event loop
 RETRY_FIRST_S: Final = 0.2
 RETRY_LONGEST_S: Final = 5.0
 
@@ -59,7 +64,7 @@ class LiveHub:
         self._recent: dict[TenantId, RecentMessages] = {}
         self._filling = asyncio.Lock()
         self._turn = asyncio.Lock()  # a client that subscribes sees either all of a batch or nothing of it
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
     @property
@@ -71,13 +76,18 @@ class LiveHub:
     def clients(self) -> int:
         return sum(map(len, self._subscriptions.values()))
 
-    async def subscribe(self, audience: Audience) -> Subscription:
-        """Raises `StoreUnavailable`. The caller calls `replay`, sends its result first, and calls `leave` at the end."""
+    async def subscribe(self, audience: Audience, after: int | None = None) -> Subscription:
+        """`after` is the client's last position. Raises `StoreUnavailable`. The caller calls `replay`, sends its result first,
+        and calls `leave` at the end."""
         async with self._turn:
-            if self._task is None and not self._is_closed:
+            if not self._tasks and not self._is_closed:
                 self._position = await self._progress.reached()
-                self._task = asyncio.create_task(self._run(), name="live stream")
-            subscription = Subscription(audience, self._position)
+                self._tasks.append(asyncio.create_task(self._run(), name="live stream"))
+                self._tasks.append(asyncio.create_task(self._beat(), name="heartbeats of the live stream"))
+            floor = self._position
+            if after is not None and after > floor and after <= await self._store.last_position():
+                floor = after
+            subscription = Subscription(audience, self._position, floor)
             if self._is_closed:
                 subscription.end(EndReason.SHUTTING_DOWN)
                 return subscription
@@ -91,19 +101,26 @@ class LiveHub:
         if not self._subscriptions[tenant_id]:
             del self._subscriptions[tenant_id]
             self._recent.pop(tenant_id, None)
-        if not self._subscriptions and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if not self._subscriptions:
+            self._rest()
 
     async def close(self) -> None:
         """End all streams, for good."""
         self._is_closed = True
-        for subscription in [each for group in self._subscriptions.values() for each in group]:
+        for subscription in self._all():
             subscription.end(EndReason.SHUTTING_DOWN)
-        task, self._task = self._task, None
-        if task is not None:
+        if tasks := self._rest():
+            await asyncio.wait(tasks)
+
+    def _rest(self) -> list[asyncio.Task[None]]:
+        """Run no longer; returns the tasks that end now."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        return tasks
+
+    def _all(self) -> list[Subscription]:
+        return [each for group in self._subscriptions.values() for each in group]
 
     # --- the past ----------------------------------------------------------------------------------------------------
 
@@ -113,8 +130,10 @@ class LiveHub:
         since = subscription.since
         if after is None:
             return ready(since)
-        if after > since and after > await self._store.last_position():
+        if after > subscription.floor:
             return reset(since, ResetReason.UNKNOWN_POSITION) + ready(since)
+        if after > since:
+            return ready(after)
         recent = self._recent.get(subscription.audience.tenant_id)
         if recent is None or since - after > REPLAYED_MAX or not await self._reach_back(recent, subscription, after):
             return reset(since, ResetReason.TOO_OLD) + ready(since)
@@ -163,16 +182,26 @@ class LiveHub:
                 self._position = batch[-1].position if len(batch) == BATCH else up_to
 
     def _hand_out(self, tenant_id: TenantId, messages: Sequence[Message]) -> None:
-        """One piece for all clients with the same audience."""
+        """One piece for all clients with the same audience, of which none has a part of it yet."""
         if (recent := self._recent.get(tenant_id)) is not None:
             recent.add(messages)
-        pieces: dict[Audience, bytes] = {}
+        pieces: dict[tuple[Audience, int], Piece] = {}
         for subscription in list(self._subscriptions.get(tenant_id, ())):
-            audience = subscription.audience
-            if audience not in pieces:
-                pieces[audience] = on_the_wire([each for each in messages if audience.admits(each)])
-            if pieces[audience]:
-                subscription.put(pieces[audience])
+            audience, floor = subscription.audience, max(subscription.floor, self._position)
+            if (audience, floor) not in pieces:
+                pieces[audience, floor] = Piece(
+                    on_the_wire([each for each in messages if each.position > floor and audience.admits(each)])
+                )
+            if pieces[audience, floor]:
+                subscription.put(pieces[audience, floor])
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            beats: dict[int, Piece] = {}
+            async for subscription in in_turns(self._all(), at_a_time=CLIENTS_AT_A_TIME):
+                position = max(subscription.floor, self._position)
+                subscription.put(beats.setdefault(position, Piece(heartbeat(position))))
 
     async def _read(self, after: int, up_to: int) -> list[Recorded]:
         return await self._store.read_log(after=after, limit=BATCH, types=TYPES, up_to=up_to, with_unreadable=True)

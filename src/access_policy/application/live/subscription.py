@@ -7,18 +7,21 @@ from collections import deque
 from typing import Final
 
 from access_policy.application.live.messages import Audience, EndReason
+from access_policy.application.live.pieces import Piece
 
 WAITING_MAX: Final = 4 * 1024 * 1024  # bytes for one client; the pieces are shared by all that read the same
 
 
 class Subscription:
-    """`since`: messages up to this position come from the replay, later ones from the live stream."""
+    """`since`: messages up to this position come from the replay, later ones from the live stream. `floor`: up to this
+    position the client has everything, from a process that has followed the log further than this one."""
 
-    def __init__(self, audience: Audience, since: int) -> None:
+    def __init__(self, audience: Audience, since: int, floor: int) -> None:
         self.audience = audience
         self.since = since
+        self.floor = floor
         self.ended: EndReason | None = None
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[Piece] = deque()
         self._waiting = 0
         self._woken = asyncio.Event()
         self._over = asyncio.Event()
@@ -27,7 +30,7 @@ class Subscription:
     def is_empty(self) -> bool:
         return not self._pieces
 
-    def put(self, piece: bytes) -> None:
+    def put(self, piece: Piece) -> None:
         """A reader that is too slow for it is cut off: its last id is where it goes on."""
         if self.ended is not None:
             return
@@ -46,20 +49,15 @@ class Subscription:
             self._woken.set()
             self._over.set()
 
-    async def next(self, timeout_s: float) -> bytes | None:
-        """The next piece; None after `timeout_s`, or at the end."""
+    async def next(self) -> list[Piece]:
+        """All that wait, at least one; none at the end."""
         if not self._pieces and self.ended is None:
             self._woken.clear()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                return None
-        if not self._pieces:
-            return None
-        piece = self._pieces.popleft()
-        self._waiting -= len(piece)
-        return piece
+            await self._woken.wait()
+        pieces = list(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
+        return pieces
 
     async def over(self) -> None:
         """Wait until the service ends the stream."""

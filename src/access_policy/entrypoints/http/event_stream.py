@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fastapi.responses import Response
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from access_policy.application.live.hub import LiveHub
-from access_policy.application.live.messages import Audience, EndReason, beginning, end, heartbeat
+from access_policy.application.live.messages import Audience, EndReason, beginning, end
+from access_policy.application.live.pieces import Deflated, Piece, Plain
 from access_policy.application.live.subscription import Subscription
 from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S: Final = 15.0
 CHECKED_EVERY_S: Final = 15.0  # whether the caller may still read
 GRACE_S: Final = 5.0  # for the reason of the end to leave, before the connection is closed without it
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the second is nginx's
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+    "Vary": "Accept-Encoding",
+}  # the second is nginx's
 
 Objection = Callable[[], Awaitable[EndReason | None]]
 
@@ -44,14 +49,18 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ends with the first of: the client leaves, the stream ends, or its reason cannot be sent within `GRACE_S`."""
+        is_packed = "deflate" in Headers(scope=scope).get("Accept-Encoding", "")
+        if is_packed:
+            self.headers["Content-Encoding"] = "deflate"
+        wire = _Wire(send, Deflated() if is_packed else Plain())
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await _send(send, beginning())
+        await wire.send(beginning())
         try:
-            subscription = await self._hub.subscribe(self._audience)
+            subscription = await self._hub.subscribe(self._audience, self._after)
         except StoreUnavailable:
-            await _send(send, end(EndReason.UNAVAILABLE), more=False)
+            await wire.close(end(EndReason.UNAVAILABLE))
             return
-        writing = asyncio.create_task(self._write(send, subscription))
+        writing = asyncio.create_task(self._write(wire, subscription))
         leaving = asyncio.create_task(_client_left(receive))
         over = asyncio.create_task(subscription.over())
         watching = asyncio.create_task(self._watch(subscription))
@@ -68,22 +77,18 @@ class EventStream(Response):
         if writing.done() and not writing.cancelled() and (failure := writing.exception()) is not None:
             raise failure
 
-    async def _write(self, send: Send, subscription: Subscription) -> None:
+    async def _write(self, wire: _Wire, subscription: Subscription) -> None:
         try:
-            await _send(send, await self._hub.replay(subscription, self._after))
+            await wire.send(await self._hub.replay(subscription, self._after))
         except StoreUnavailable as trouble:
             log.warning("a live stream ends, because the past cannot be read: %s", trouble)
             subscription.end(EndReason.UNAVAILABLE)
         if not self._follow:
-            await _send(send, b"", more=False)
+            await wire.close()
             return
-        while subscription.ended is None or not subscription.is_empty:
-            piece = await subscription.next(HEARTBEAT_S)
-            if piece is not None:
-                await _send(send, piece)
-            elif subscription.ended is None:
-                await _send(send, heartbeat(self._hub.position))
-        await _send(send, end(subscription.ended), more=False)
+        while pieces := await subscription.next():
+            await wire.send(*pieces)
+        await wire.close(end(subscription.ended or EndReason.UNAVAILABLE))
 
     async def _watch(self, subscription: Subscription) -> None:
         while True:
@@ -98,8 +103,22 @@ class EventStream(Response):
                 return
 
 
-async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})
+class _Wire:
+    """Sends pieces to one client, encoded as it accepts."""
+
+    def __init__(self, send: Send, encoding: Deflated | Plain) -> None:
+        self._send = send
+        self._encoding = encoding
+
+    async def send(self, *parts: Piece | bytes) -> None:
+        await self._send({"type": "http.response.body", "body": self._encoded(parts), "more_body": True})
+
+    async def close(self, *parts: bytes) -> None:
+        body = self._encoded(parts) + self._encoding.end()
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _encoded(self, parts: Sequence[Piece | bytes]) -> bytes:
+        return self._encoding.of([each if isinstance(each, Piece) else Piece(each) for each in parts])
 
 
 async def _client_left(receive: Receive) -> None:
