@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -401,6 +402,7 @@ def tables_of(projection: Projection) -> list[Table]:
     return LIVE.tables_of(projection)
 
 
+@cache
 def shape_of(projection: Projection) -> str:
     """Differs when the rows on disk would differ: other tables, other columns or another edition of the fold."""
     described = [f"edition {projection.edition}"]

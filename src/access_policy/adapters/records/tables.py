@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select
+from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.sql.databases import database_at
@@ -148,7 +148,11 @@ def _open(connection: Connection, metadata: MetaData) -> None:
     if connection.dialect.name == "postgresql":
         require_migrated(connection, Part.RECORDS)
         return
-    metadata.create_all(connection)
-    for table in metadata.tables.values():
-        for index in table.indexes:  # a column newer than the table
-            index.create(connection, checkfirst=True)
+    there = set(connection.execute(text("SELECT name FROM sqlite_master")).scalars())
+    for table in metadata.sorted_tables:
+        if table.name not in there:
+            table.create(connection)
+        else:
+            for index in table.indexes:  # a column newer than the table
+                if index.name not in there:
+                    index.create(connection)
