@@ -53,6 +53,8 @@ READS: Final = frozenset(
     }
 )  # a lost answer of these is the same as a failure
 
+LINE_BY_LINE: Final = (",\n", ": ")  # `indent` would keep json from its encoder in C
+
 
 class World(Protocol):
     """What a story happens in: made anew for each run, with its past lived through."""
@@ -197,7 +199,7 @@ async def _failed(story: Story, world: Any) -> bool:
 def normalised(facts: Any) -> str:
     """As text, with random ids renamed in the order in which they first occur."""
     names: dict[str, str] = {}
-    text = json.dumps(facts, indent=1, sort_keys=True, default=str)
+    text = json.dumps(facts, sort_keys=True, default=str, separators=LINE_BY_LINE)
     return re.sub(
         r"\b(?:[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{16})\b", lambda m: names.setdefault(m[0], f"id-{len(names)}"), text
     )

@@ -10,7 +10,6 @@ import json
 from typing import Any
 
 import pytest
-from moto.events.models import EventPattern
 
 from access_policy.adapters.event_bus.patterns.compiling import Pattern, PatternInvalid
 
@@ -274,7 +273,9 @@ def test_a_pattern_over_large_arrays_is_decided_quickly() -> None:
 
 
 def _motos(pattern: dict[str, Any], event: dict[str, Any]) -> bool | None:
-    """None where it fails."""
+    """None where it fails. Moto is imported here: to import it takes a second, which only the worker with these tests needs."""
+    from moto.events.models import EventPattern
+
     try:
         return EventPattern.load(json.dumps(pattern)).matches_event(event)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001  whatever it is, it is no answer

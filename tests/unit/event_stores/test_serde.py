@@ -31,7 +31,7 @@ from access_policy.domain.charger_access_policy.events import ModeOverridden
 from tests.support.lengths import Length
 from tests.unit.event_stores.samples import ENVELOPE, OVERRIDE, SAMPLES
 
-EVENTS = Length(ci=8, soak=300, of="events of each type")
+EVENTS = Length(ci=4, soak=300, of="events of each type")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {

@@ -1,4 +1,4 @@
-"""The API, empty, and with a depot, a charger, an agreement and two vehicles in it."""
+"""The API, empty, and with a depot, a charger or two, an agreement and two vehicles in it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ GIVEN: tuple[tuple[str, str, Any], ...] = (
     ("PUT", "/v1/vehicles/bus-7", BUS),
     ("PUT", "/v1/vehicles/van-2", VAN),
 )
+SECOND_CHARGER = ("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"})
 
 
 @pytest.fixture
@@ -42,4 +43,11 @@ async def empty_api(tmp_path: Path) -> AsyncIterator[HttpApi]:
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
     async with http_api(tmp_path, given=GIVEN) as api:
+        yield api
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[HttpApi]:
+    """As `api`, with a second charger."""
+    async with http_api(tmp_path, given=(*GIVEN, SECOND_CHARGER)) as api:
         yield api

@@ -8,16 +8,9 @@ import pytest
 
 from access_policy.domain.charger_access_policy.events import ModeOverridden, ModeOverrideLifted
 from tests.support.http_api import HttpApi
-from tests.unit.http.conftest import CHARGER
 
 PATH = "/v1/depots/north/overrides"
 OPEN = {"mode": "freevend", "reason": "open day", "for": "PT2H", "charger_ids": "all"}
-
-
-@pytest.fixture
-async def two(api: HttpApi) -> HttpApi:
-    await api.recorded(("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"}))
-    return api
 
 
 async def made(api: HttpApi, **changes: Any) -> dict[str, Any]:

@@ -18,12 +18,6 @@ CHRISTMAS = {"date": "2026-12-25", "mode": "freevend", "reason": "Christmas"}
 TWO_DAYS = {"from": "2026-12-01T00:00:00Z", "until": "2026-12-03T00:00:00Z"}
 
 
-@pytest.fixture
-async def two(api: HttpApi) -> HttpApi:
-    await api.recorded(("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"}))
-    return api
-
-
 def modes(segments: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(segment["start_local"][:16], segment["mode"]) for segment in segments]
 

@@ -10,18 +10,12 @@ from access_policy.application.ports.identity import Role
 from access_policy.domain.charger_access_policy.events import ScheduleLeft, ScheduleTaken
 from access_policy.domain.depots.depot import SchedulePut
 from tests.support.http_api import HttpApi
-from tests.unit.http.conftest import CHARGER, DEPOT, RFID, STRANGER
+from tests.unit.http.conftest import DEPOT, RFID, STRANGER
 
 OPEN_DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
 LATE = {"name": "Late", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "20:00", "end": "22:00"}
 NEW = {"depot_id": "north", "name": "Weekdays", "rules": [OPEN_DAYS]}
 TWO_DAYS = {"from": "2026-12-01T00:00:00Z", "until": "2026-12-03T00:00:00Z"}
-
-
-@pytest.fixture
-async def two(api: HttpApi) -> HttpApi:
-    await api.recorded(("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"}))
-    return api
 
 
 async def create(api: HttpApi, **changes: Any) -> dict[str, Any]:
