@@ -33,6 +33,21 @@ async def test_board_of_200_chargers_opens_the_groups_that_need_a_look(browser: 
         await screenshots(page, "board-200")
 
 
+async def test_list_of_200_chargers_has_two_pages(browser: Browser, harbour: ServedDepot) -> None:
+    async with visiting(browser, harbour) as visitor:
+        page = await visitor.open("/console/chargers")
+
+        first = await page.locator("#charger-list tbody th a").all_inner_texts()
+        await check_page(visitor, page)
+        await screenshots(page, "chargers-200")
+        await page.get_by_role("button", name="More").click()
+        await page.wait_for_url("**page=2**")
+        second = await page.locator("#charger-list tbody th a").all_inner_texts()
+
+        assert (len(first), len(second), len({*first, *second})) == (100, 100, 200)
+        assert await page.get_by_role("button", name="More").count() == 0
+
+
 async def test_week_of_200_chargers_shows_lateness_drift_and_overrides(browser: Browser, harbour: ServedDepot) -> None:
     async with visiting(browser, harbour) as visitor:
         page = await visitor.open("/console/board?view=week&group=prefix")
