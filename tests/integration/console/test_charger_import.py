@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -43,7 +45,7 @@ async def test_charger_import_is_reviewed_errors_first_and_applied_without_them(
     await check_page(visitor, page)
     await screenshots(page, "charger-import-review")
     await page.get_by_role("button", name="Apply the import").click()
-    await page.get_by_text("1 rows have errors").wait_for()
+    await page.get_by_text("Some rows have errors").wait_for()
     visitor.errors.clear()  # the browser notes the status 422
     await page.get_by_label("Leave the rows with errors out").check()
     await page.get_by_role("button", name="Apply the import").click()
@@ -79,6 +81,34 @@ async def test_charger_import_that_retires_many_is_refused_without_their_number(
 
     shown = await visitor.depot.send("GET", f"/v1/chargers/{UNSWITCHABLE.charger_id}")
     assert shown["retired_at"] is None
+
+
+async def test_charger_import_shows_its_progress_and_its_end_by_itself(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports = visitor.depot.service.container.commands.charger_imports()
+    applier, may_end = imports._applier, asyncio.Event()
+
+    async def slowly(context: Any, record: Any, plan: Any, options: Any, progress: Any) -> Any:
+        progress(1, 2)
+        await may_end.wait()
+        return await applier(context, record, plan, options, progress)
+
+    monkeypatch.setattr(imports, "_applier", slowly)
+    page = await visitor.open(IMPORT)
+    await plan(page, f"{UNSWITCHABLE.charger_id},,,,freevend,observe,\r\n")
+    await page.get_by_role("button", name="Apply the import").click()
+    await page.get_by_text("1 of 2 rows are applied.").wait_for()
+    await check_page(visitor, page)
+    await screenshots(page, "charger-import-progress")
+
+    may_end.set()
+
+    await page.get_by_role("heading", name="Import applied").wait_for()
+    stored = await visitor.depot.send("GET", f"/v1/chargers/{UNSWITCHABLE.charger_id}")
+    assert stored["enforcement"] == "observe"
+    kept = {name: stored[name] for name in ("charge_point_id", "depot_id", "profile", "baseline_mode")}
+    await visitor.depot.send("PUT", f"/v1/chargers/{UNSWITCHABLE.charger_id}", kept | {"enforcement": "enforce"})
 
 
 @pytest.mark.parametrize(("role", "depots"), [(Role.OPERATOR, None), (Role.VIEWER, None), (Role.ADMIN, ["north-yard"])])

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse, Response
 
 from access_policy.application.registry_import.checks import ApplyOptions
-from access_policy.application.registry_import.errors import ImportRowsRefused, RemovalsNotConfirmed
+from access_policy.application.registry_import.errors import ImportHasErrors, ImportRowsRefused, RemovalsNotConfirmed
 from access_policy.application.registry_import.runs import ImportRuns
 from access_policy.application.turns import in_turns, let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlannedFile, PlanRecord, PlanState
@@ -85,7 +85,7 @@ class ImportPages:
                 await call.settled(await runs.log_position())
         except REFUSALS as error:
             record = await runs.find(here.caller.tenant_id, plan_id)
-            return await self._review(here, runs, record, sent.refused(_in_the_form(error)), refusal=error)
+            return await self._review(here, runs, record, _refused(sent, error), refusal=error)
         said = "The import is applied." if record.state is PlanState.APPLIED else "The import is being applied."
         return here.done(here.url(f"{self.path}/{plan_id}"), said)
 
@@ -114,8 +114,13 @@ class ImportPages:
         return {action.value: found[action.value] for action in Action}
 
 
-def _in_the_form(error: Exception) -> Exception:
-    if not isinstance(error, RemovalsNotConfirmed):
-        return error
-    how_many = error.detail.split(";")[0]
-    return invalid({"confirm_removals": f"{how_many}; if that is meant, type their number."})
+def _refused(sent: Form, error: Exception) -> Form:
+    match error:
+        case ImportHasErrors():
+            problem = "Some rows have errors: tick the box to leave them out, or correct the file and plan it again."
+            return replace(sent, problem=problem)
+        case RemovalsNotConfirmed():
+            how_many = error.detail.split(";")[0]
+            return sent.refused(invalid({"confirm_removals": f"{how_many}; if that is meant, type their number."}))
+        case _:
+            return sent.refused(error)
