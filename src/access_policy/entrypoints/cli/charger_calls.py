@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from access_policy.application.charger_calls import operations
+from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
-from access_policy.entrypoints.cli.printing import document, done, field, session_of, table
+from access_policy.entrypoints.cli.printing import document, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
@@ -20,15 +22,16 @@ Connector = Annotated[int | None, typer.Option(min=1, help="Connector (OCPP 2.x:
 @app.command("reset")
 def reset(
     ctx: typer.Context,
-    charger_id: Charger,
+    charger: Chargers,
     immediately: Annotated[
         bool, typer.Option("--immediately", help="At once; otherwise charges end in good order first")
     ] = False,
 ) -> None:
-    """Restart a charger."""
+    """Restart chargers."""
     session = session_of(ctx)
-    session.confirm(f"restart the charger {charger_id}")
-    _call(session, charger_id, operations.reset(_protocol(session, charger_id), immediately=immediately))
+    ids = chosen(session, charger)
+    session.confirm(f"restart the {'charger' if len(ids) == 1 else 'chargers'} {', '.join(ids)}")
+    _call_each(session, ids, lambda protocol: operations.reset(protocol, immediately=immediately))
 
 
 @app.command("unlock")
@@ -39,35 +42,38 @@ def unlock(
 ) -> None:
     """Unlock a connector whose cable is stuck."""
     session = session_of(ctx)
-    _call(session, charger_id, operations.unlock(_protocol(session, charger_id), connector))
+    _call_each(session, [charger_id], lambda protocol: operations.unlock(protocol, connector))
 
 
 @app.command("availability")
 def change_availability(
     ctx: typer.Context,
-    charger_id: Charger,
+    charger: Chargers,
     state: Annotated[str, typer.Argument(help="operative or inoperative")],
     connector: Connector = None,
 ) -> None:
-    """Take a charger or a connector out of operation, or put it back."""
+    """Take chargers or a connector of each out of operation, or put them back."""
     session = session_of(ctx)
     if state not in ("operative", "inoperative"):
         raise typer.BadParameter(f"{state!r} is neither operative nor inoperative")
-    protocol = _protocol(session, charger_id)
-    operation = operations.change_availability(protocol, is_operative=state == "operative", connector_id=connector)
-    _call(session, charger_id, operation)
+
+    def change(protocol: str) -> operations.Call:
+        return operations.change_availability(protocol, is_operative=state == "operative", connector_id=connector)
+
+    _call_each(session, chosen(session, charger), change)
 
 
 @app.command("trigger")
 def trigger(
     ctx: typer.Context,
-    charger_id: Charger,
+    charger: Chargers,
     message: Annotated[str, typer.Argument(help="Such as StatusNotification, MeterValues, BootNotification")],
     connector: Connector = None,
 ) -> None:
-    """Ask a charger to send a message now."""
+    """Ask chargers to send a message now."""
     session = session_of(ctx)
-    _call(session, charger_id, operations.trigger(_protocol(session, charger_id), message, connector))
+    ids = chosen(session, charger)
+    _call_each(session, ids, lambda protocol: operations.trigger(protocol, message, connector))
 
 
 @app.command("call")
@@ -139,10 +145,16 @@ def _payload(row: Any) -> str:
     return "" if row["payload"] is None else msgspec.json.encode(row["payload"]).decode()
 
 
-def _call(session: Session, charger_id: str, operation: operations.Call) -> None:
-    answer = _sent(session, charger_id, operation)
-    status = answer["answer"].get("status", "no status")
-    done(session, answer, f"charger {charger_id} answered {operation[0]}: {status}")
+def _call_each(session: Session, ids: Sequence[str], operation: Callable[[str], operations.Call]) -> None:
+    """Send each charger the call that `operation` makes for its OCPP version."""
+
+    def call_one(charger_id: str) -> tuple[Any, str]:
+        made = operation(_protocol(session, charger_id))
+        answer = _sent(session, charger_id, made)
+        status = answer["answer"].get("status", "no status")
+        return answer, f"charger {charger_id} answered {made[0]}: {status}"
+
+    for_each(session, ids, call_one)
 
 
 def _sent(session: Session, charger_id: str, operation: operations.Call) -> Any:

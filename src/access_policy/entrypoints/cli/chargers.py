@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.many_results import results
@@ -91,33 +92,44 @@ def show_charger(
 
 
 @app.command("retire")
-def retire_charger(ctx: typer.Context, charger_id: Charger, if_match: IfMatch = None) -> None:
-    """Retire a charger."""
+def retire_charger(ctx: typer.Context, charger: Chargers, if_match: IfMatch = None) -> None:
+    """Retire chargers."""
     session = session_of(ctx)
-    session.confirm(f"retire the charger {charger_id}")
-    answer = session.command("DELETE", f"/v1/chargers/{segment(charger_id)}", if_match=if_match)
-    done(session, answer, f"charger {charger_id} is retired")
+    ids = chosen(session, charger)
+    session.confirm(f"retire the {'charger' if len(ids) == 1 else 'chargers'} {', '.join(ids)}")
+
+    def retire(charger_id: str) -> tuple[Any, str]:
+        answer = session.command("DELETE", f"/v1/chargers/{segment(charger_id)}", if_match=if_match)
+        return answer, f"charger {charger_id} is retired"
+
+    for_each(session, ids, retire)
 
 
 @app.command("rotate-password")
-def rotate_password(ctx: typer.Context, charger_id: str) -> None:
-    """Give a connected charger a new password. The old one is valid until the charger has used the new one."""
+def rotate_password(ctx: typer.Context, charger: Chargers) -> None:
+    """Give connected chargers a new password each. The old one is valid until the charger has used the new one."""
     session = session_of(ctx)
-    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/rotate-password")
-    done(session, answer, f"charger {charger_id} has a new password")
+
+    def rotate(charger_id: str) -> tuple[Any, str]:
+        answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/rotate-password")
+        return answer, f"charger {charger_id} has a new password"
+
+    for_each(session, chosen(session, charger), rotate)
 
 
 @app.command("copy-policy")
 def copy_policy(
     ctx: typer.Context,
     charger_id: Charger,
-    to: Annotated[list[str], typer.Argument(help="Charger ids, or 'all' for the depot's chargers")],
+    to: Annotated[
+        list[str], typer.Argument(help="Ids or patterns, such as 'bay-*', or 'all' for the depot's chargers")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
     add: Annotated[bool, typer.Option("--add", help="Keep the other chargers' own rules and exceptions")] = False,
 ) -> None:
     """Copy the rules, exceptions and baseline mode of this charger to others."""
     session = session_of(ctx)
-    body = {"charger_ids": "all" if to == ["all"] else to, "dry_run": dry_run, "replace": not add}
+    body = {"charger_ids": "all" if to == ["all"] else chosen(session, to), "dry_run": dry_run, "replace": not add}
     results(session, session.command("POST", f"/v1/chargers/{segment(charger_id)}/copy-policy", body))
 
 

@@ -8,6 +8,7 @@ import typer
 
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.choosing import OrAllOfDepot, chosen
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
@@ -104,7 +105,7 @@ def override_many(
     depot_id: Depot,
     mode: Annotated[str, typer.Argument(help="freevend or managed")],
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
-    charger: Annotated[list[str] | None, typer.Option(help="Repeatable [default: all of the depot]")] = None,
+    charger: OrAllOfDepot = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the override")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
@@ -116,7 +117,7 @@ def override_many(
     body = compact(
         mode=mode,
         reason=reason,
-        charger_ids=charger or "all",
+        charger_ids=chosen(session, charger) if charger else "all",
         until=session.instant(until, depot=depot_id),
         until_next_transition=until_next_transition or None,
         dry_run=dry_run or None,

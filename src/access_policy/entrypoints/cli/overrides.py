@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.choosing import Chargers, chosen
+from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
-from access_policy.entrypoints.cli.printing import columns, compact, document, session_of, table
+from access_policy.entrypoints.cli.printing import columns, compact, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
@@ -41,7 +40,7 @@ def override(
         answer = session.command("POST", path, {**common, **compact(**times)}, if_match=if_match)
         return answer, f"override {answer['override_id']} on {answer.get('charger_id', charger_id)}"
 
-    _each(session, chosen(session, charger), override_one)
+    for_each(session, chosen(session, charger), override_one)
 
 
 @app.command()
@@ -62,26 +61,7 @@ def lift(
         path = f"/v1/chargers/{segment(charger_id)}/overrides/{segment(lifted)}"
         return session.command("DELETE", path, if_match=if_match), f"override {lifted} is lifted"
 
-    _each(session, ids, lift_one)
-
-
-def _each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str]]) -> None:
-    """Act on each charger, also after one was refused; then exit with 1."""
-    answers, refused = [], False
-    for charger_id in ids:
-        try:
-            answer, sentence = act(charger_id)
-        except typer.Exit:
-            if len(ids) == 1:
-                raise
-            refused = True
-            continue
-        answers.append(answer)
-        if not session.as_json:
-            session.out.print(sentence, markup=False)
-    document(session, answers[0] if len(ids) == 1 else {"items": answers})
-    if refused:
-        raise typer.Exit(1)
+    for_each(session, ids, lift_one)
 
 
 def _only_override(session: Session, charger_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,29 @@ if TYPE_CHECKING:
     import httpx
 
 LINES_MAX = 20
+PROBLEM = "urn:access-policy:problem:"
+
+_FIELD = re.compile(r"'([a-z_]+)'")
+_WORDS = {"send partial": "give --partial", "leave If-Match out": "leave --if-match out", "If-Match": "--if-match"}
+_SEE = {
+    "charger-not-found": "chargers list",
+    "depot-not-found": "depots list",
+    "vehicle-not-found": "vehicles list",
+    "agreement-not-found": "agreements list",
+    "agreement-unknown": "agreements list",
+    "schedule-not-found": "schedules list",
+    "holiday-calendar-not-found": "calendars list DEPOT",
+    "holiday-calendar-unknown": "calendars list DEPOT",
+    "mode-rule-not-found": "rules list CHARGER",
+    "mode-exception-not-found": "exceptions list CHARGER",
+    "override-not-found": "overrides CHARGER",
+    "attempt-not-found": "attempts list",
+    "session-not-found": "attempts list",
+    "denied-identifier-not-found": "denied list",
+    "ad-hoc-permission-not-found": "attempts allowed DEPOT",
+    "profile-not-found": "profiles",
+    "tenant-not-found": "tenants list",
+}
 
 
 def problem_in(response: httpx.Response, url: str) -> dict[str, Any]:
@@ -27,10 +51,21 @@ def problem_in(response: httpx.Response, url: str) -> dict[str, Any]:
 
 def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
     """Return the refusal and each invalid field, named by the option or argument that fills it."""
-    detail = str(problem.get("detail") or problem.get("title"))
+    detail = _in_words(str(problem.get("detail") or problem.get("title")), terms)
     more = []
     for each in problem.get("errors", []):
         term = in_terms(each["pointer"], terms)
         detail = detail.replace(f"{each['pointer']}: ", f"{term}: ", 1) if each["pointer"] else detail
-        more.append(": ".join(filter(None, (term, each["message"]))))
+        more.append(": ".join(filter(None, (term, _in_words(each["message"], terms)))))
+    if (see := _SEE.get(str(problem.get("type")).removeprefix(PROBLEM))) is not None:
+        more.append(f"see: access-policy {see}")
     return [printable(line) for line in [detail, *(each for each in more if detail not in each)][:LINES_MAX]]
+
+
+def _in_words(text: str, terms: Mapping[str, str]) -> str:
+    """Name the command's options in place of the fields and headers of the API that the text quotes."""
+    text = _FIELD.sub(lambda field: terms.get(field[1], field[0]), text)
+    if "if_match" in terms or "partial" in terms:
+        for name, word in _WORDS.items():
+            text = text.replace(name, word)
+    return text

@@ -7,23 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.choosing import SomeChargers, chosen
 from access_policy.entrypoints.cli.completion import Depot, Schedule
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.rules import (
-    Applies,
-    Calendars,
-    Clock,
-    Dates,
-    EndDay,
-    Mode,
-    Priority,
-    Recurrence,
-    Zone,
-    rule_of,
-)
+from access_policy.entrypoints.cli.rule_options import Clock, Mode, Recurrence, rule_of, with_rule_options
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -35,12 +25,15 @@ WhatIf = Annotated[
         "--what-if", metavar="DAYS", help="With --dry-run: count the attempts of the last DAYS that would differ"
     ),
 ]
-Followers = Annotated[list[str] | None, typer.Option("--charger", help="Charger that begins to follow it; repeatable")]
+Followers = Annotated[
+    list[str] | None, typer.Option("--charger", help="Charger or pattern that follows it; repeatable")
+]
 Everyone = Annotated[bool, typer.Option("--all", help="All chargers of the depot")]
 RuleName = Annotated[str, typer.Option("--rule", help="Name of the rule")]
 
 
 @app.command("create")
+@with_rule_options
 def create_schedule(
     ctx: typer.Context,
     depot_id: Depot,
@@ -54,26 +47,18 @@ def create_schedule(
     everyone: Everyone = False,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
-    end_day_offset: EndDay = None,
-    rule_time_zone: Zone = None,
-    applies_from: Applies = None,
-    applies_until: Applies = None,
-    priority: Priority = None,
-    except_date: Dates = None,
-    extra_date: Dates = None,
-    except_calendar: Calendars = None,
-    extra_calendar: Calendars = None,
 ) -> None:
     """Create a schedule with its first rule, and let chargers follow it."""
     session = session_of(ctx)
     rules = [{**rule_of(ctx), "name": rule}]
-    chosen = _chosen(session, charger, everyone) or []
-    body = {"depot_id": depot_id, "name": name, "rules": rules, "charger_ids": chosen, **_tried(dry_run, what_if)}
+    followers = _chosen(session, charger, everyone) or []
+    body = {"depot_id": depot_id, "name": name, "rules": rules, "charger_ids": followers, **_tried(dry_run, what_if)}
     answer = session.command("POST", "/v1/schedules", body)
     _put(session, answer, f"schedule {answer['schedule_id']} ({name}) is created")
 
 
 @app.command("add-rule")
+@with_rule_options
 def add_rule(
     ctx: typer.Context,
     schedule_id: Schedule,
@@ -84,15 +69,6 @@ def add_rule(
     end: Clock,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
-    end_day_offset: EndDay = None,
-    rule_time_zone: Zone = None,
-    applies_from: Applies = None,
-    applies_until: Applies = None,
-    priority: Priority = None,
-    except_date: Dates = None,
-    extra_date: Dates = None,
-    except_calendar: Calendars = None,
-    extra_calendar: Calendars = None,
 ) -> None:
     """Add a rule to a schedule and to all chargers that follow it."""
     session = session_of(ctx)
@@ -104,6 +80,7 @@ def add_rule(
 
 
 @app.command("amend-rule")
+@with_rule_options
 def amend_rule(
     ctx: typer.Context,
     schedule_id: Schedule,
@@ -115,21 +92,12 @@ def amend_rule(
     end: Annotated[str | None, typer.Option()] = None,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
-    end_day_offset: EndDay = None,
-    rule_time_zone: Zone = None,
-    applies_from: Applies = None,
-    applies_until: Applies = None,
-    priority: Priority = None,
-    except_date: Dates = None,
-    extra_date: Dates = None,
-    except_calendar: Calendars = None,
-    extra_calendar: Calendars = None,
 ) -> None:
     """Change the named fields of a rule for all chargers that follow the schedule."""
     session = session_of(ctx)
     known = _schedule(session, schedule_id)
     kept = _rule(session, known, rule)
-    if end_day_offset is None and (start is not None or end is not None):
+    if ctx.params["end_day_offset"] is None and (start is not None or end is not None):
         kept = {**kept, "end_day_offset": None}  # the service derives it from the new times
     amended = {**kept, **rule_of(ctx)}
     rules = [amended if each["name"] == rule else each for each in known["rules"]]
@@ -182,7 +150,7 @@ def show_schedule(ctx: typer.Context, schedule_id: Schedule) -> None:
 def follow_schedule(
     ctx: typer.Context,
     schedule_id: Schedule,
-    charger: Annotated[list[str] | None, typer.Argument(metavar="CHARGER")] = None,
+    charger: SomeChargers = None,
     everyone: Everyone = False,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
@@ -195,7 +163,7 @@ def follow_schedule(
 def leave_schedule(
     ctx: typer.Context,
     schedule_id: Schedule,
-    charger: Annotated[list[str] | None, typer.Argument(metavar="CHARGER")] = None,
+    charger: SomeChargers = None,
     everyone: Everyone = False,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
@@ -224,10 +192,10 @@ def _following(
     follows: bool,
 ) -> None:
     session = session_of(ctx)
-    chosen = _chosen(session, charger, everyone)
-    if chosen is None:
+    named = _chosen(session, charger, everyone)
+    if named is None:
         session.refuse("name the chargers, or give --all")
-    body = {"charger_ids": chosen, "follows": follows, **_tried(dry_run, what_if)}
+    body = {"charger_ids": named, "follows": follows, **_tried(dry_run, what_if)}
     answer = session.command("POST", f"/v1/schedules/{segment(schedule_id)}/chargers", body)
     _put(session, answer, None)
 
@@ -235,7 +203,7 @@ def _following(
 def _chosen(session: Session, charger: list[str] | None, everyone: bool) -> list[str] | str | None:
     if everyone and charger:
         session.refuse("--all contradicts the named chargers; give one of them")
-    return "all" if everyone else charger or None
+    return "all" if everyone else chosen(session, charger) if charger else None
 
 
 def _tried(dry_run: bool, what_if: int | None) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.choosing import chosen
-from access_policy.entrypoints.cli.completion import chargers
+from access_policy.entrypoints.cli.choosing import SomeChargers, chosen
 from access_policy.entrypoints.cli.history import DepotOption
 from access_policy.entrypoints.cli.moments import rfc3339
 from access_policy.entrypoints.cli.printing import document, session_of
@@ -22,21 +21,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Chargers = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="CHARGER...",
-        autocompletion=chargers,
-        help="Ids or patterns, such as bay-1 or 'bay-*'",
-        show_default=False,
-    ),
-]
-
 
 @app.command()
 def timeline(
     ctx: typer.Context,
-    charger: Chargers = None,
+    charger: SomeChargers = None,
     depot: DepotOption = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: today]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: a week later; of several chargers a day later]")] = None,
