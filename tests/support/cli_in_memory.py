@@ -39,7 +39,9 @@ class ToTheApp(httpx.BaseTransport):
         answered = await self._transport.handle_async_request(
             httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
         )
-        return httpx.Response(answered.status_code, headers=answered.headers, content=await answered.aread())
+        content = await answered.aread()  # unpacked
+        headers = [each for each in answered.headers.multi_items() if each[0] != "content-encoding"]
+        return httpx.Response(answered.status_code, headers=headers, content=content)
 
 
 class Cli:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 LINES_MAX = 20
 PROBLEM = "urn:access-policy:problem:"
 
-_FIELD = re.compile(r"'([a-z_]+)'")
+_FIELD = re.compile(r"'([a-z_]+)'|\b([a-z]+_[a-z_]+)\b")
+_ONE_OF = re.compile(r"(?<=one of )[a-z_]+(?:(?:, | and | or )[a-z_]+)+")
+_WORD = re.compile(r"[a-z_]+")
 _WORDS = {"send partial": "give --partial", "leave If-Match out": "leave --if-match out", "If-Match": "--if-match"}
 _SEE = {
     "charger-not-found": "chargers list",
@@ -64,7 +66,9 @@ def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
 
 def _in_words(text: str, terms: Mapping[str, str]) -> str:
     """Name the command's options in place of the fields and headers of the API that the text quotes."""
-    text = _FIELD.sub(lambda field: terms.get(field[1], field[0]), text)
+    text = text.removeprefix("The body: ")
+    text = _ONE_OF.sub(lambda fields: _WORD.sub(lambda field: terms.get(field[0], field[0]), fields[0]), text)
+    text = _FIELD.sub(lambda field: terms.get(field[1] or field[2], field[0]), text)
     if "if_match" in terms or "partial" in terms:
         for name, word in _WORDS.items():
             text = text.replace(name, word)
