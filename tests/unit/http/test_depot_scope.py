@@ -259,6 +259,16 @@ async def test_pairs_report_each_named_charger_when_requests_are_not_held(
     assert {"get_timeline", "retire_charger", "decide_access", "put_vehicle", "lift_override"} <= found.keys()
 
 
+async def test_what_if_about_another_depots_schedule_is_refused(api: HttpApi) -> None:
+    schedule_id = (await api.get("/v1/schedules?depot_id=bravo")).json()["items"][0]["schedule_id"]
+    body = {**BODIES["ask_what_if"], "changes": {"schedules": [{"schedule_id": schedule_id, "withdraw": True}]}}
+
+    refused = await api.send("POST", "/v1/what-if", body, depots=["alfa"])
+
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (404, "schedule-not-found")
+    assert (await api.send("POST", "/v1/what-if", body, depots=["bravo"])).status_code == 200
+
+
 async def test_put_charger_into_another_depot_is_refused(api: HttpApi) -> None:
     settings = {"charge_point_id": "CP-9", "profile": "ocpp16-central", "baseline_mode": "managed"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from access_policy.application.ports.identity import Role
 from tests.support.http_api import HttpApi
-from tests.unit.http.conftest import AGREEMENT, BUS, NIGHTS, RFID, STRANGER
+from tests.unit.http.conftest import AGREEMENT, BUS, CHARGER, NIGHTS, RFID, STRANGER
 
 PERIOD = {"from": "2026-11-18T00:00:00Z", "until": "2026-11-19T00:00:00Z"}
 ALWAYS_FREE = {**NIGHTS, "name": "Open day", "mode": "freevend", "start": "00:00", "end": "00:00", "priority": 5}
@@ -68,6 +68,76 @@ async def test_a_rule_can_be_withdrawn_or_read_otherwise(tried: HttpApi) -> None
     otherwise = await ask(tried, {"rules": [{"rule_id": rule_id, "rule": {**ALWAYS_FREE, "mode": "managed"}}]})
 
     assert gone["newly_denied"] == otherwise["newly_denied"] == 1
+
+
+OPEN_SCHEDULE = {"name": "Open days", "rules": [ALWAYS_FREE]}
+
+
+@pytest.fixture
+async def followed(tried: HttpApi) -> tuple[HttpApi, str]:
+    """A stranger also at bay-2; both chargers follow a schedule that opens them all day."""
+    await tried.done("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2"})
+    other = {"charger_id": "bay-2", "identifier": STRANGER}
+    assert (await tried.send("POST", "/v1/access-decisions", other)).status_code == 200
+    made = await tried.send("POST", "/v1/schedules", {**OPEN_SCHEDULE, "depot_id": "north", "charger_ids": "all"})
+    assert made.status_code == 201, made.text
+    return tried, made.json()["schedule_id"]
+
+
+async def test_a_schedule_is_amended_or_withdrawn_for_all_its_chargers(followed: tuple[HttpApi, str]) -> None:
+    api, schedule_id = followed
+    before = await api.position()
+    closed = {"name": "Open days", "rules": [{**ALWAYS_FREE, "mode": "managed"}]}
+
+    amended = await ask(api, {"schedules": [{"schedule_id": schedule_id, "schedule": closed}]})
+    withdrawn = await ask(api, {"schedules": [{"schedule_id": schedule_id, "withdraw": True}]})
+
+    assert (amended["attempts"], amended["newly_denied"], amended["different"]) == (5, 2, 5)
+    assert {each["charger_id"] for each in amended["examples"]} == {"bay-1", "bay-2"}
+    assert (withdrawn["newly_denied"], withdrawn["different"]) == (2, 5)
+    assert await api.position() == before
+
+
+async def test_a_schedule_is_followed_by_the_named_chargers_or_made(followed: tuple[HttpApi, str]) -> None:
+    api, schedule_id = followed
+    await api.send("POST", f"/v1/schedules/{schedule_id}/chargers", {"charger_ids": "all", "follows": False})
+    new = {"depot_id": "north", "schedule": {**OPEN_SCHEDULE, "name": "Fair"}, "charger_ids": "all"}
+
+    one = await ask(api, {"schedules": [{"schedule_id": schedule_id, "charger_ids": ["bay-2"]}]})
+    both = await ask(api, {"schedules": [new]})
+
+    assert (one["newly_allowed"], one["different"]) == (1, 1)
+    assert (both["newly_allowed"], both["different"]) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "pointer"),
+    [
+        ({"schedule_id": "gone", "withdraw": True}, 404, "/changes/schedules/0/schedule_id"),
+        ({"depot_id": "gone", "schedule": OPEN_SCHEDULE}, 404, "/changes/schedules/0/depot_id"),
+        ({"withdraw": True}, 422, "/changes/schedules/0"),
+        ({"depot_id": "north"}, 422, "/changes/schedules/0"),
+        ({"depot_id": "north", "schedule": OPEN_SCHEDULE}, 409, "/changes/schedules/0/schedule/name"),
+        (
+            {"depot_id": "north", "schedule": {"name": "x", "rules": [{**NIGHTS, "recurrence": "FREQ=HOURLY"}]}},
+            422,
+            "/changes/schedules/0/schedule/rules/0/recurrence",
+        ),
+        (
+            {"depot_id": "north", "schedule": {**OPEN_SCHEDULE, "name": "x"}, "charger_ids": ["bay-9"]},
+            404,
+            "/changes/schedules/0",
+        ),
+    ],
+)
+async def test_a_change_of_a_schedule_that_cannot_be_is_refused_where_it_is_wrong(
+    followed: tuple[HttpApi, str], change: Any, status: int, pointer: str
+) -> None:
+    api, _ = followed
+    refused = await api.send("POST", "/v1/what-if", {**PERIOD, "changes": {"schedules": [change]}})
+
+    assert refused.status_code == status, refused.text
+    assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
 
 
 async def test_a_vehicle_can_be_registered_suspended_or_removed(tried: HttpApi) -> None:

@@ -12,6 +12,7 @@ from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.events import ModeScheduleAmended, ModeScheduled, ModeScheduleWithdrawn
+from access_policy.domain.charger_access_policy.following import take_schedule
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier
@@ -83,9 +84,9 @@ def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: d
     if proposal.baseline_mode is not None:
         settings = replace(settings, baseline_mode=proposal.baseline_mode)
     proposed = replace(policy, settings=settings, enforcement=proposal.enforcement or policy.enforcement)
-    for followed in proposal.schedules:
+    for index, followed in enumerate(proposal.schedules):
         if policy.charger_id in followed.charger_ids:
-            proposed = _with_schedule(proposed, followed, since)
+            proposed = _pointed(f"/changes/schedules/{index}", partial(_with_schedule, proposed, followed, since))
     for index, change in enumerate(proposal.rules):
         if change.charger_ids is None or policy.charger_id in change.charger_ids:
             with_pointer = f"/changes/rules/{index}"
@@ -94,10 +95,11 @@ def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: d
 
 
 def _with_schedule(policy: ChargerAccessPolicy, change: ProposedSchedule, since: datetime) -> ChargerAccessPolicy:
-    """The dates of its rules count from `since` at the latest."""
+    """The dates of its rules count from `since` at the latest. Raises `TooManyRules`."""
     if change.schedule is None:
         left = {key: each for key, each in policy.schedules.items() if key != change.schedule_id}
         return replace(policy, schedules=left)
+    take_schedule(policy, change.schedule)  # raises TooManyRules
     rules = tuple(_counted_from(rule, policy.settings.time_zone, since) for rule in change.schedule.rules)
     return replace(policy, schedules={**policy.schedules, change.schedule_id: replace(change.schedule, rules=rules)})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from access_policy.application.ports.views import AttemptFilter, Row, Views
 from access_policy.application.turns import in_turns, let_go
 from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
+from access_policy.application.what_if.schedules import ScheduleChange, proposed_schedule
 from access_policy.domain.access.decision import DecisionInputs, reason_for
 from access_policy.domain.access.identifier_rules import kind_counts
 from access_policy.domain.access.reasons import ALLOWING, Reason
@@ -47,12 +48,15 @@ class WhatIfInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Attempts in `[since, until)`; `charger_ids` None: at all chargers of the tenant."""
+    """Attempts in `[since, until)`; `charger_ids` None: at all chargers of the tenant. `schedules` belong to the proposal, and
+    are completed when the question is asked.
+    """
 
     since: datetime
     until: datetime
     charger_ids: frozenset[ChargerId] | None
     proposal: Proposal
+    schedules: tuple[ScheduleChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class WhatIf:
         """Raises `WhatIfInvalid`, `ChargerUnknown`, the refusals of the proposal's parts, or `StoreUnavailable`."""
         _check_span(question)
         now = self.clock.now()
+        question = await self._with_schedules(tenant_id, question, now)
         today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
         await asyncio.sleep(0)  # copying a large registry is a turn of the loop by itself
         _check_tags(question.proposal, FreevendTags(self.profiles).check(tenant_id))
@@ -137,6 +142,17 @@ class WhatIf:
         sides.clear()
         await let_go(compiled, at_a_time=FREED_AT_A_TIME)
         return answer
+
+    async def _with_schedules(self, tenant_id: TenantId, question: Question, now: datetime) -> Question:
+        completed = []
+        async for index, change in in_turns(list(enumerate(question.schedules))):
+            try:
+                completed.append(await proposed_schedule(self.view, tenant_id, change, now=now))
+            except Refused as refusal:
+                refusal.pointer = f"/changes/schedules/{index}{refusal.pointer or ''}"
+                raise
+        schedules = (*question.proposal.schedules, *completed)
+        return replace(question, proposal=replace(question.proposal, schedules=schedules))
 
     async def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
         """Checks all chargers' policies before it reads the first attempt, one charger per turn of the event loop."""

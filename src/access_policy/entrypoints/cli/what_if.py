@@ -28,6 +28,9 @@ def what_if(
     baseline_mode: Annotated[str | None, typer.Option(help="freevend or managed, for all chargers")] = None,
     suspend: Annotated[list[str] | None, typer.Option(help="Suspend this vehicle; repeatable")] = None,
     end_agreement: Annotated[list[str] | None, typer.Option(help="End this agreement; repeatable")] = None,
+    withdraw_schedule: Annotated[
+        list[str] | None, typer.Option(help="Let all chargers leave this schedule; repeatable")
+    ] = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: a week ago]")] = None,
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: Annotated[list[str] | None, typer.Option(help="[default: all]")] = None,
@@ -39,6 +42,7 @@ def what_if(
     proposed |= compact(enforcement=enforcement, baseline_mode=baseline_mode)
     for name, more in (
         ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspend or []]),
+        ("schedules", [{"schedule_id": each, "withdraw": True} for each in withdraw_schedule or []]),
         ("agreements", [{"agreement_id": each, "end": True} for each in end_agreement or []]),
     ):
         if more:

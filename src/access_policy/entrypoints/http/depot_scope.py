@@ -24,7 +24,7 @@ from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import not_found
 
 IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id"})
-IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids"})
+IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "schedule_id"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 SHOWN_MAX: Final = 64  # characters of an id in a problem
 

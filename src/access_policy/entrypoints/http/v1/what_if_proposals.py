@@ -1,4 +1,4 @@
-"""The request body of `POST /v1/what-if`: proposed rules, vehicles, agreements and settings."""
+"""The request body of `POST /v1/what-if`: proposed rules, schedules, vehicles, agreements and settings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from access_policy.application.commands.schedule_drafts import ScheduleDraft
 from access_policy.application.what_if.proposal import Proposal, ProposedAgreement, ProposedRule, ProposedVehicle
 from access_policy.application.what_if.replay import Question
+from access_policy.application.what_if.schedules import ScheduleChange
 from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.depots.depot import SCHEDULES_MAX
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import Identifier, identifier
-from access_policy.domain.ids import AgreementId, ChargerId, RuleId, VehicleId
+from access_policy.domain.ids import AgreementId, ChargerId, DepotId, RuleId, ScheduleId, VehicleId
+from access_policy.domain.mode_schedule.schedules import SCHEDULE_RULES_MAX
 from access_policy.entrypoints.http.fields import Instant, RequestModel, Text
 from access_policy.entrypoints.http.v1.agreements import AgreementBody
 from access_policy.entrypoints.http.v1.mode_rules import RuleBody
+from access_policy.entrypoints.http.v1.schedule_models import ScheduledRuleBody
 from access_policy.entrypoints.http.v1.vehicle_models import VehicleBody
 
 _CHANGES_MAX = 1_000
@@ -42,6 +47,49 @@ class RuleChange(RequestModel):
             charger_ids=where,
             rule_id=None if self.rule_id is None else RuleId(self.rule_id),
             draft=None if self.rule is None else self.rule.draft(),
+        )
+
+
+class ScheduleContent(RequestModel):
+    """The whole schedule, as for `PUT /v1/schedules/{schedule_id}`: a rule that is left out is removed."""
+
+    name: Text
+    rules: Annotated[list[ScheduledRuleBody], Field(min_length=1, max_length=SCHEDULE_RULES_MAX)]
+
+    def draft(self) -> ScheduleDraft:
+        return ScheduleDraft(name=self.name, rules=tuple(each.scheduled() for each in self.rules))
+
+
+class ScheduleChangeBody(RequestModel):
+    """`schedule` with `schedule_id` amends that schedule for all chargers that follow it, with `depot_id` it is a new one
+    there. `charger_ids` would begin to follow it; `withdraw`: all that follow it would leave it."""
+
+    schedule_id: Text | None = None
+    depot_id: Text | None = None
+    schedule: ScheduleContent | None = None
+    charger_ids: Annotated[list[Text], Field(max_length=10_000)] | Literal["all"] = Field(default=[])
+    withdraw: bool = False
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> ScheduleChangeBody:
+        if (self.schedule_id is None) is (self.depot_id is None):
+            raise ValueError("give the schedule_id of a schedule, or the depot_id of a new one")
+        if self.withdraw and (self.schedule_id is None or self.schedule is not None or self.charger_ids):
+            raise ValueError("withdraw takes a schedule_id and nothing else; leave schedule and charger_ids out")
+        if self.schedule_id is None and self.schedule is None:
+            raise ValueError("is missing schedule; give the name and the rules of the new one")
+        if not (self.withdraw or self.schedule or self.charger_ids):
+            raise ValueError("changes nothing; give a schedule, charger_ids or withdraw")
+        return self
+
+    def proposed(self) -> ScheduleChange:
+        everyone = self.charger_ids == "all"
+        return ScheduleChange(
+            schedule_id=None if self.schedule_id is None else ScheduleId(self.schedule_id),
+            depot_id=None if self.depot_id is None else DepotId(self.depot_id),
+            draft=None if self.schedule is None else self.schedule.draft(),
+            charger_ids=None if everyone else frozenset(ChargerId(each) for each in self.charger_ids),
+            withdrawn=self.withdraw,
         )
 
 
@@ -94,6 +142,7 @@ class AgreementChange(RequestModel):
 
 class ChangesBody(RequestModel):
     rules: Annotated[list[RuleChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
+    schedules: Annotated[list[ScheduleChangeBody], Field(default_factory=list, max_length=SCHEDULES_MAX)]
     vehicles: Annotated[list[VehicleChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
     agreements: Annotated[list[AgreementChange], Field(default_factory=list, max_length=_CHANGES_MAX)]
     enforcement: Enforcement | None = None
@@ -119,6 +168,7 @@ class WhatIfBody(RequestModel):
                 enforcement=changes.enforcement,
                 baseline_mode=changes.baseline_mode,
             ),
+            schedules=tuple(each.proposed() for each in changes.schedules),
         )
 
 
