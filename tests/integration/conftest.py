@@ -1,13 +1,14 @@
-"""What tests of several adapters need: Amazon's interfaces on this machine."""
+"""What tests of several adapters need: Amazon's interfaces on this machine, and the command line against a service."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support import aws_fixtures, dynamodb
+from tests.support import aws_fixtures, dynamodb, served_cli
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
+cli, cli_service = served_cli.cli, served_cli.cli_service
 dynamodb_table, dynamodb_url = dynamodb.dynamodb_table, dynamodb.dynamodb_url
 
 

@@ -4,63 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from access_policy.entrypoints.cli import app
-
-Cli = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--single-process", "--data", str(data)]
-    with subprocess.Popen(
-        [*command, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        port = re.search(r":(\d+)/v1", process.stdout.readline())
-        assert port is not None
-        yield f"http://127.0.0.1:{port[1]}", data
-        process.terminate()
-
-
-@pytest.fixture
-def cli(service: tuple[str, Path], request: pytest.FixtureRequest) -> Cli:
-    """Each test is a tenant of its own, with a depot and a charger."""
-    tenant = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60]
-
-    def run(*arguments: str, status: int = 0, stdin: str | None = None) -> Result:
-        environment = {
-            "ACCESS_POLICY_TENANT": tenant,
-            "ACCESS_POLICY_DATA": str(service[1]),
-            "ACCESS_POLICY_ROLE": "admin",
-            "COLUMNS": "200",
-        }
-        result = CliRunner().invoke(app, ["--yes", "--url", service[0], *arguments], input=stdin, env=environment)
-        assert result.exit_code == status, result.output
-        return result
-
-    if tenant not in {each["tenant_id"] for each in answer(run("tenants", "list", "--json"))["items"]}:
-        run("tenants", "create", tenant)  # cases of one test share their tenant
-    run("depots", "put", "north", "--name", "North", "--time-zone", "Europe/Berlin")
-    charger = ("--charge-point-id", f"CP-{tenant}"[:60], "--depot", "north", "--profile", "ocpp16-central")
-    run("chargers", "put", "bay-1", *charger, "--baseline-mode", "managed")
-    return run
-
-
-def answer(result: Result) -> Any:
-    return json.loads(result.stdout)
-
-
-NIGHTS = ("--name", "Nights", "--mode", "managed", "--recurrence", "FREQ=DAILY", "--start", "22:00", "--end", "06:00")
+from tests.support.served_cli import NIGHTS, Cli, answer
 
 
 def test_a_charger_is_scheduled_shown_and_overridden(cli: Cli) -> None:
@@ -234,12 +184,12 @@ def test_lists_for_pipes_have_tabs_and_all_rows(cli: Cli) -> None:
     assert len(answer(cli("vehicles", "list", "--limit", "2", "--json"))["items"]) == 2
 
 
-def test_command_without_a_service_or_a_token_says_what_to_do(service: tuple[str, Path], tmp_path: Path) -> None:
+def test_command_without_a_service_or_a_token_says_what_to_do(cli_service: tuple[str, Path], tmp_path: Path) -> None:
     runner = CliRunner()
     nowhere = runner.invoke(app, ["--url", "http://127.0.0.1:9", "--token", "x", "status"])
-    nobody = runner.invoke(app, ["--url", service[0], "status"], env={"ACCESS_POLICY_TENANT": ""})
-    keyless = runner.invoke(app, ["--url", service[0], "--as-tenant", "t", "--keys-of", str(tmp_path), "status"])
-    stale = runner.invoke(app, ["--url", service[0], "--token", "not-a-token", "chargers", "list"])
+    nobody = runner.invoke(app, ["--url", cli_service[0], "status"], env={"ACCESS_POLICY_TENANT": ""})
+    keyless = runner.invoke(app, ["--url", cli_service[0], "--as-tenant", "t", "--keys-of", str(tmp_path), "status"])
+    stale = runner.invoke(app, ["--url", cli_service[0], "--token", "not-a-token", "chargers", "list"])
 
     assert [each.exit_code for each in (nowhere, nobody, keyless, stale)] == [1, 1, 1, 1]
     assert "access-policy serve" in nowhere.stderr
