@@ -19,7 +19,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak bench conformance docs wheel lock clean
+.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak tour bench conformance docs wheel lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ integration: setup ## The tests with real parts only
 
 soak: setup ## The long tests in full (docs/testing.md); SOAK=tests/unit takes a part of them
 	$(PYTEST) --soak -m "soak or hypothesis" $(SOAK)
+
+tour: setup ## Walk through every page of the console; screenshots and axe's findings are in build/tour
+	$(BIN)/python -m pytest --soak tests/integration/console/tour
 
 bench: $(BENCH_STAMP) ## Run the benchmarks and print their figures
 	$(BIN)/python -m benchmarks

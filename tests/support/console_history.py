@@ -4,7 +4,7 @@ overrides, an exception and charges under way. The service reads it at its start
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -48,13 +48,17 @@ DAYS_BACK: Final = 3
 
 
 @asynccontextmanager
-async def served_history(directory: Path, chargers: int = BUSES) -> Any:
-    """A `ServedDepot` on it, without a gateway: a process that only shows and writes."""
+async def served_history(
+    directory: Path, chargers: int = BUSES, before: Callable[[Settings], Awaitable[None]] | None = None
+) -> Any:
+    """A `ServedDepot` on it, without a gateway: a process that only shows and writes. `before` adds to its store."""
     prepare_file(directory / "views.sqlite")
     settings = Settings(
         data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, roles="api,projector", instance="office"
     )
     await _record(settings, chargers, datetime.now(UTC))
+    if before is not None:
+        await before(settings)
     async with Service(settings).running() as service, serving_client(service, TENANT) as client:
         yield ServedDepot(service, client, {}, TENANT)
 

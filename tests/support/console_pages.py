@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -68,9 +68,14 @@ class ServedDepot:
 
 
 @asynccontextmanager
-async def served_depot(directory: Path) -> AsyncIterator[ServedDepot]:
+async def served_depot(
+    directory: Path, before: Callable[[Settings], Awaitable[None]] | None = None
+) -> AsyncIterator[ServedDepot]:
+    """`before` writes to the store before the service opens it."""
     prepare_file(directory / "views.sqlite")
     settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
+    if before is not None:
+        await before(settings)
     async with AsyncExitStack() as closing:
         service = await closing.enter_async_context(Service(settings).running())
         client = await closing.enter_async_context(serving_client(service, TENANT))
@@ -187,16 +192,25 @@ async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "
     await page.close()
 
 
+async def violations_of(page: Page) -> list[dict[str, Any]]:
+    """All that axe-core finds: `id`, `impact`, `help` and `nodes` of each violation."""
+    await page.evaluate(AXE.read_text("utf-8"))
+    found: list[dict[str, Any]] = await page.evaluate("async () => (await axe.run()).violations")
+    return found
+
+
+def serious_among(violations: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{each['id']}: {each['help']} at {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in violations
+        if each["impact"] in SERIOUS
+    ]
+
+
 async def check_page(visitor: Visitor, page: Page) -> None:
     """No serious violation of accessibility, no error in the browser's console, no sideways scrolling on a phone."""
     assert visitor.errors == [], "\n".join(visitor.errors)
-    await page.evaluate(AXE.read_text("utf-8"))
-    found = await page.evaluate("async () => (await axe.run()).violations")
-    serious = [
-        f"{each['id']}: {each['help']} at {[node['html'][:160] for node in each['nodes'][:3]]}"
-        for each in found
-        if each["impact"] in SERIOUS
-    ]
+    serious = serious_among(await violations_of(page))
     assert serious == [], "\n".join(serious)
     before = page.viewport_size
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""What the pages of a tour show: vehicles, agreements, a schedule, a calendar, an override, an import and denials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tests.support.console_pages import ServedDepot
+from tests.support.console_tour import Ids
+from tests.support.console_visits import GUESTS, OWN
+
+STRANGER: Final = {"kind": "rfid", "value": "04DEADBEEF0001"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names that operators gave, or would give to break a page."""
+
+    agreement: str = "City couriers by night"
+    fleet: str = "City Couriers"
+    ending: str = "Harbour shuttle, trial"
+    vehicle: str = "Bus {number}"
+    schedule: str = "Managed on weekday nights"
+    rule: str = "Nights"
+    calendar: str = "Public holidays"
+    holiday: str = "New Year"
+    reason: str = "Workshop until the evening"
+
+
+async def furnish(
+    depot: ServedDepot, depot_id: str, chargers: Sequence[str], charger_id: str, names: Names = Names()
+) -> Ids:
+    """Return the ids that the tour's paths need. `chargers` follow the schedule; `charger_id` gets the denial and is shown."""
+    await _agreements(depot, depot_id, names)
+    await _vehicles(depot, names)
+    schedule = await _schedule(depot, depot_id, chargers, names)
+    until = {"charger_ids": list(chargers[:3]), "mode": "freevend", "reason": names.reason, "for": "PT5H"}
+    await depot.send("POST", f"/v1/depots/{depot_id}/overrides", until)
+    denied = await _denial(depot, charger_id)
+    charged = await _attempt(depot, depot_id, "allowed")
+    plan = await _plan(depot)
+    (to_enrol, *_) = (await depot.send("GET", "/v1/denied-identifiers"))["items"]
+    return {
+        "depot_id": depot_id,
+        "charger_id": charger_id,
+        "vehicle_id": OWN[0],
+        "act": "suspend",
+        "agreement_id": "city-couriers",
+        "schedule_id": schedule,
+        "denied_attempt_id": denied,
+        "charged_attempt_id": charged,
+        "denied_id": to_enrol["denied_id"],
+        "plan_id": plan,
+        "found": "bus",
+    }
+
+
+async def _agreements(depot: ServedDepot, depot_id: str, names: Names) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    couriers = {"name": names.agreement, "fleet": names.fleet, "valid_from": _text(now - timedelta(days=200))}
+    hours = [{"days": ["MO", "TU", "WE", "TH", "FR"], "start": "18:00", "end": "06:00"}]
+    await depot.send("PUT", "/v1/agreements/city-couriers", couriers | {"depot_ids": [depot_id], "hours": hours})
+    amended = {"valid_until": _text(now + timedelta(days=160))}
+    await depot.send("PUT", "/v1/agreements/city-couriers", couriers | amended | {"depot_ids": [depot_id]})
+    trial = {"name": names.ending, "fleet": names.fleet, "valid_from": _text(now - timedelta(days=80))}
+    await depot.send("PUT", "/v1/agreements/shuttle", trial | {"valid_until": _text(now + timedelta(days=5))})
+
+
+async def _vehicles(depot: ServedDepot, names: Names) -> None:
+    for vehicle_id in OWN:
+        number = vehicle_id.removeprefix("bus-")
+        card = {"kind": "rfid", "value": f"04A1B2C3D4E{int(number):03d}"}
+        cable = {"kind": "mac", "value": f"92D50A693{int(number):03d}"}
+        body = {"name": names.vehicle.format(number=number), "access_class": "own", "plate": f"B-AP {number}"}
+        await depot.send("PUT", f"/v1/vehicles/{vehicle_id}", body | {"identifiers": [card, cable]})
+    for vehicle_id in GUESTS:
+        card = {"kind": "rfid", "value": f"04F0E1D2C3B{vehicle_id[-3:]}"}
+        body = {"name": f"Courier van {vehicle_id[-3:]}", "access_class": "agreement", "agreement_id": "city-couriers"}
+        await depot.send("PUT", f"/v1/vehicles/{vehicle_id}", body | {"identifiers": [card]})
+    await depot.send("POST", f"/v1/vehicles/{OWN[5]}/suspend", {"reason": names.reason})
+
+
+async def _schedule(depot: ServedDepot, depot_id: str, chargers: Sequence[str], names: Names) -> str:
+    year = datetime.now(UTC).year + 1
+    days = [{"date": f"{year}-01-01", "reason": names.holiday}, {"date": f"{year}-05-01", "reason": "Labour Day"}]
+    body: dict[str, Any] = {"name": names.calendar, "days": days}
+    await depot.send("PUT", f"/v1/depots/{depot_id}/calendars/public", body)
+    rule = {"name": names.rule, "mode": "managed", "recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"}
+    rule |= {"start": "20:00", "end": "06:00"}
+    body = {"depot_id": depot_id, "name": names.schedule, "rules": [rule], "charger_ids": list(chargers)}
+    return str((await depot.send("POST", "/v1/schedules", body))["schedule_id"])
+
+
+async def _denial(depot: ServedDepot, charger_id: str) -> str:
+    """A stranger at the charger, which is managed for now."""
+    body = {"mode": "managed", "reason": "Fleet only", "for": "PT8H"}
+    await depot.send("POST", f"/v1/chargers/{charger_id}/overrides", body)
+    made = await depot.send("POST", "/v1/access-decisions", {"charger_id": charger_id, "identifier": STRANGER})
+    assert made["decision"] == "denied", made
+    return str(made["attempt_id"])
+
+
+async def _attempt(depot: ServedDepot, depot_id: str, decision: str) -> str:
+    query = f"decision={decision}&depot_id={depot_id}&limit=50"
+    found = (await depot.send("GET", f"/v1/access-events?{query}"))["items"]
+    return str(next(each for each in found if each["session"] is not None)["attempt_id"])
+
+
+async def _plan(depot: ServedDepot) -> str:
+    rows = ["vehicle_id,name,access_class,agreement_id,rfid", "bus-130,Bus 130,own,,04AA00000000C1"]
+    rows += ["bus-131,Bus 131,own,,not a card", f"{OWN[1]},Bus 105 (spare),own,,", "van-204,Van 204,agreement,nowhere,"]
+    rows += [f"{each},Bus {each[-3:]},own,," for each in OWN[2:4]]
+    answer = await depot.client.post(
+        "/v1/registry/imports", content="\r\n".join(rows), headers={"Content-Type": "text/csv"}
+    )
+    assert answer.is_success, answer.text
+    return str(answer.json()["plan_id"])
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
