@@ -12,11 +12,10 @@ from fastapi.responses import HTMLResponse, Response
 from access_policy.application.commands.end_agreement import EndAgreement
 from access_policy.application.commands.put_agreement import PutAgreement
 from access_policy.application.ports.views import PAGE_MAX, AuditFilter, Row
-from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AgreementId
 from access_policy.entrypoints.http.auth import AUDITORS, OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
-from access_policy.entrypoints.http.console import agreement_form
+from access_policy.entrypoints.http.console import agreement_form, words
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -169,7 +168,7 @@ def _page(
         "form": form,
         "rows": agreement_form.rows_shown(form),
         "days": agreement_form.DAYS,
-        "kinds": [(each.value, each.value) for each in IdentifierKind],
+        "kinds": list(words.KINDS.items()),
         "depots": [(each.depot_id, each.settings.name) for each in here.depots],
         "history": history,
         "agreements_base": AGREEMENTS,

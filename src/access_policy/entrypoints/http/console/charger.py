@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
@@ -18,12 +18,13 @@ from access_policy.entrypoints.http.console import pictures
 from access_policy.entrypoints.http.console.board import changes_of
 from access_policy.entrypoints.http.console.charger_settings import meaning_of
 from access_policy.entrypoints.http.console.chargers import CHARGERS
+from access_policy.entrypoints.http.console.forms import Form
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.pictures import Window
 from access_policy.entrypoints.http.console.problems_shown import problem_of
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.dependencies import DecisionView, Policies, Profiles, Views
-from access_policy.entrypoints.http.fields import Instant, utc_text
+from access_policy.entrypoints.http.fields import utc_text
 from access_policy.entrypoints.http.v1.charger_reader import Chargers
 from access_policy.entrypoints.http.v1.plan_models import cause_at_the_time
 
@@ -53,13 +54,13 @@ async def charger(
     views: Views,
     view: DecisionView,
     profiles: Profiles,
-    at: Annotated[Instant | Literal[""] | None, Query()] = None,
+    at: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:
-    """`at`: explain that instant instead of the present. Raises `ChargerUnknown`."""
+    """`at`: explain that instant, or that local time of the depot, instead of the present. Raises `ChargerUnknown`."""
     tenant_id, this = here.caller.tenant_id, ChargerId(charger_id)
     shown = await chargers.charger(tenant_id, this)
     here = here.in_depot(view.depot(tenant_id, DepotId(shown.depot_id)))
-    instant = at or here.now
+    instant = Form.of({"at": at}).instant("at", here.zone) or here.now
     policy = await policies.get(tenant_id, this)
     if instant < here.now and at:
         policy = await policies.as_of(tenant_id, this, instant) or policy

@@ -80,10 +80,10 @@ def _stacked(values: Mapping[str, int], top: int) -> tuple[Part, ...]:
 
 
 def scale_top(largest: int) -> int:
-    """The smallest even round number that is not below `largest`: 2, 4, 10, 20, 40, 100 …"""
+    """The smallest even round number that is not below `largest`: 2, 4, 6, 8, 10, 20, 40, 60, 80, 100 …"""
     power = 1
     while True:
-        for step in (2, 4, 10):
+        for step in (2, 4, 6, 8, 10):
             if step * power >= largest:
                 return step * power
         power *= 10

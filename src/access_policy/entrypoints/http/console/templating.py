@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
@@ -15,6 +16,9 @@ from markupsafe import Markup
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.console import assets, times, words
 from access_policy.entrypoints.http.fields import utc_text
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_TIME: Final = re.compile(r"\b(\d\d:\d\d):00\b")
 
 PACKAGE: Final = "access_policy.entrypoints.http.console"
 
@@ -45,6 +49,9 @@ def environment() -> Environment:
         energy=words.energy_in_words,
         sync=words.sync_in_words,
         cause=words.cause_in_words,
+        kind=words.kind_in_words,
+        code=words.code_in_words,
+        stored=_stored,
         plural=counted,
     )
     return found
@@ -72,6 +79,14 @@ def _instant(context: Context, at: datetime | None, zone: ZoneInfo | str | None 
         return "never"
     here = context["here"]
     return times.as_element(at, times.day_and_clock(at, _zone(context, zone), here.now))
+
+
+@pass_context
+def _stored(context: Context, text: str) -> str:
+    """A value of the audit: its instants on the clock of the page, its times of the day without seconds."""
+    zone, now = _zone(context, None), context["here"].now
+    local = _INSTANT.sub(lambda at: times.day_and_clock(datetime.fromisoformat(at[0]), zone, now), text)
+    return _TIME.sub(r"\1", local)
 
 
 @pass_context

@@ -13,11 +13,10 @@ from access_policy.application.commands.reinstate_vehicle import ReinstateVehicl
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.domain.audit.readings import ShownIn
-from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import VehicleId
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
-from access_policy.entrypoints.http.console import vehicle_form
+from access_policy.entrypoints.http.console import vehicle_form, words
 from access_policy.entrypoints.http.console.enrolling import agreement_options
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -165,7 +164,7 @@ async def _page(here: Visit, views: Views, stored: Vehicle | None, form: Form, *
         "rows": vehicle_form.rows_shown(form),
         "unseen": [] if stored is None else vehicle_form.unseen(stored),
         "action": here.url(NEW) if stored is None else href_of(here, stored.vehicle_id),
-        "kinds": [(each.value, each.value.upper() if len(each) < 4 else each.value) for each in IdentifierKind],
+        "kinds": list(words.KINDS.items()),
         "agreement_options": await agreement_options(here, views),
     }
     return here.page("vehicle.html", status=status, **context, **common(here))

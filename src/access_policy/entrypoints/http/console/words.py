@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, CauseKind
+from access_policy.domain.identifiers import IdentifierKind
 
 MODES: Final[Mapping[str, str]] = {AccessMode.FREEVEND: "Freevend", AccessMode.MANAGED: "Managed"}
 UNKNOWN_MODE: Final = "Unknown"
@@ -53,6 +55,17 @@ SYNCS: Final[Mapping[str, str]] = {
     Sync.DRIFTED: "Drifted",
 }
 
+KINDS: Final[Mapping[str, str]] = {
+    IdentifierKind.RFID: "RFID",
+    IdentifierKind.MAC: "MAC",
+    IdentifierKind.EMAID: "eMAID",
+    IdentifierKind.PIN: "PIN",
+    IdentifierKind.PLATE: "Plate",
+    IdentifierKind.OTHER: "Other",
+}
+
+_CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
+
 _CAUSES: Final[Mapping[str, str]] = {
     CauseKind.RULE: "rule",
     CauseKind.EXCEPTION: "exception",
@@ -90,3 +103,13 @@ def cause_in_words(cause: Any) -> str:
     if kind is None:
         return "baseline mode" if cause.kind == CauseKind.BASELINE else str(cause.kind)
     return f"{kind} “{cause.name}”" if cause.name else kind
+
+
+def kind_in_words(kind: str) -> str:
+    """Of an identifier: `RFID`."""
+    return KINDS.get(kind, kind)
+
+
+def code_in_words(text: str) -> str:
+    """`in_expected_mode` as `in expected mode`; a text that is not a code, such as the key of a charger, as it is."""
+    return text.replace("_", " ") if _CODE.fullmatch(text) else text
