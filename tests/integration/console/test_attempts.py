@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Page
 
+from tests.support.clicks import Clicks
 from tests.support.console_pages import Visitor, check_page, screenshots
 
 NORTH = "depot_id=north-yard"
@@ -135,3 +136,22 @@ async def test_attempts_follow_a_new_one_in_the_open_tab(visitor: Visitor) -> No
 
     await page.locator(f"#attempt-{made['attempt_id']}").wait_for()
     await check_page(visitor, page)
+
+
+async def test_refused_bus_is_enrolled_from_a_phone_in_five_taps(visitor: Visitor) -> None:
+    body = {"charger_id": "bay-4", "identifier": {"kind": "rfid", "value": "04DEADBEEF00FA"}}
+    refused = await visitor.depot.send("POST", "/v1/access-decisions", body)
+    page = await visitor.open(f"/console/board?{NORTH}", wide=False)
+    clicks = Clicks(page)
+
+    await clicks.press(page.get_by_label("Menu"))
+    await clicks.link("Attempts")
+    await clicks.press(page.locator(f"#attempt-{refused['attempt_id']} .attempt-link"))
+    await clicks.link("Enrol")
+    await page.get_by_label("Vehicle", exact=True).fill("bus-103")
+    await clicks.button("Enrol")
+
+    await page.get_by_text("Enrolled: bus-103 may charge").wait_for()
+    assert clicks.number == 5
+    again = await visitor.depot.send("POST", "/v1/access-decisions", body | {"dry_run": True})
+    assert (again["decision"], again["vehicle_id"]) == ("allowed", "bus-103")
