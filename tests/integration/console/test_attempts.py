@@ -147,7 +147,7 @@ async def test_refused_bus_is_enrolled_from_a_phone_in_five_taps(visitor: Visito
     await clicks.press(page.get_by_label("Menu"))
     await clicks.link("Attempts")
     await clicks.press(page.locator(f"#attempt-{refused['attempt_id']} .attempt-link"))
-    await clicks.link("Enrol")
+    await clicks.button("Enrol")
     await page.get_by_label("Vehicle", exact=True).fill("bus-103")
     await clicks.button("Enrol")
 
