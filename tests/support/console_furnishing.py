@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from tests.support.console_pages import ServedDepot
 from tests.support.console_tour import Ids
@@ -39,8 +40,9 @@ async def furnish(
     until = {"charger_ids": list(chargers[:3]), "mode": "freevend", "reason": names.reason, "for": "PT5H"}
     await depot.send("POST", f"/v1/depots/{depot_id}/overrides", until)
     denied = await _denial(depot, charger_id)
-    charged = await _attempt(depot, depot_id, "allowed")
+    charged = await _charged(depot, depot_id) or denied
     plan = await _plan(depot)
+    charger_plan = await _charger_plan(depot, depot_id, charger_id)
     (to_enrol, *_) = (await depot.send("GET", "/v1/denied-identifiers"))["items"]
     return {
         "depot_id": depot_id,
@@ -53,6 +55,7 @@ async def furnish(
         "charged_attempt_id": charged,
         "denied_id": to_enrol["denied_id"],
         "plan_id": plan,
+        "charger_plan_id": charger_plan,
         "found": "bus",
     }
 
@@ -96,25 +99,36 @@ async def _schedule(depot: ServedDepot, depot_id: str, chargers: Sequence[str], 
 async def _denial(depot: ServedDepot, charger_id: str) -> str:
     """A stranger at the charger, which is managed for now."""
     body = {"mode": "managed", "reason": "Fleet only", "for": "PT8H"}
-    await depot.send("POST", f"/v1/chargers/{charger_id}/overrides", body)
+    await depot.send("POST", f"/v1/chargers/{quote(charger_id, safe='')}/overrides", body)
     made = await depot.send("POST", "/v1/access-decisions", {"charger_id": charger_id, "identifier": STRANGER})
     assert made["decision"] == "denied", made
     return str(made["attempt_id"])
 
 
-async def _attempt(depot: ServedDepot, depot_id: str, decision: str) -> str:
-    query = f"decision={decision}&depot_id={depot_id}&limit=50"
+async def _charged(depot: ServedDepot, depot_id: str) -> str | None:
+    """The latest allowed attempt that led to a charge; None at a depot without one."""
+    query = f"decision=allowed&depot_id={depot_id}&limit=50"
     found = (await depot.send("GET", f"/v1/access-events?{query}"))["items"]
-    return str(next(each for each in found if each["session"] is not None)["attempt_id"])
+    return next((str(each["attempt_id"]) for each in found if each["session"] is not None), None)
 
 
 async def _plan(depot: ServedDepot) -> str:
     rows = ["vehicle_id,name,access_class,agreement_id,rfid", "bus-130,Bus 130,own,,04AA00000000C1"]
     rows += ["bus-131,Bus 131,own,,not a card", f"{OWN[1]},Bus 105 (spare),own,,", "van-204,Van 204,agreement,nowhere,"]
     rows += [f"{each},Bus {each[-3:]},own,," for each in OWN[2:4]]
-    answer = await depot.client.post(
-        "/v1/registry/imports", content="\r\n".join(rows), headers={"Content-Type": "text/csv"}
-    )
+    return await _planned(depot, "/v1/registry/imports", rows)
+
+
+async def _charger_plan(depot: ServedDepot, depot_id: str, charger_id: str) -> str:
+    known = await depot.send("GET", f"/v1/chargers/{quote(charger_id, safe='')}")
+    columns = ("charger_id", "charge_point_id", "depot_id", "profile", "baseline_mode")
+    rows = [",".join(columns), f"bay-21,NY-0021,{depot_id},{known['profile']},freevend"]
+    rows += [f"bay-22,NY-0022,{depot_id},no-such-profile,freevend", f"bay-23,NY-0023,{depot_id},,managed"]
+    return await _planned(depot, "/v1/chargers/imports", rows)
+
+
+async def _planned(depot: ServedDepot, path: str, rows: Sequence[str]) -> str:
+    answer = await depot.client.post(path, content="\r\n".join(rows), headers={"Content-Type": "text/csv"})
     assert answer.is_success, answer.text
     return str(answer.json()["plan_id"])
 

@@ -68,8 +68,14 @@ async def arrive(visitor: Visitor, page: Page, path: str) -> None:
 
 
 async def _picture(page: Page, name: str) -> None:
+    """The whole page in a window of its height, so that parts which stick to the window's edge are where they belong."""
     TOUR.mkdir(parents=True, exist_ok=True)
+    before = page.viewport_size
+    assert before is not None
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": before["width"], "height": max(height, before["height"])})
     await page.screenshot(path=TOUR / f"{name}.png", full_page=True, animations="disabled")
+    await page.set_viewport_size(before)
 
 
 async def _faults(visitor: Visitor, page: Page, name: str) -> list[str]:

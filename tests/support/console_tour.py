@@ -41,6 +41,14 @@ STOPS: Final = (
     Stop("charger", "/console/chargers/{charger_id}"),
     Stop("charger-operations", "/console/chargers/{charger_id}/operations", linked_on="charger"),
     Stop("charger-log", "/console/chargers/{charger_id}/log", linked_on="charger"),
+    Stop("chargers", "/console/chargers"),
+    Stop("charger-settings", "/console/chargers/{charger_id}/settings", linked_on="charger"),
+    Stop("charger-password", "/console/chargers/{charger_id}/password", linked_on="charger"),
+    Stop("charger-probe", "/console/chargers/{charger_id}/probe", linked_on="charger"),
+    Stop("charger-import", "/console/chargers/import", linked_on="chargers"),
+    Stop(
+        "charger-import-review", "/console/chargers/import/{charger_plan_id}", linked_on=None, how="a file is uploaded"
+    ),
     Stop("register-charger", "/console/register-charger"),
     Stop("attempts", "/console/attempts"),
     Stop("attempts-denied", "/console/attempts", "decision=denied", linked_on="attempts"),
@@ -74,6 +82,7 @@ EMPTY: Final = tuple(
     Stop(f"{page}-empty", route, query, linked_on=None, how="a depot without chargers")
     for page, route, query in (
         ("board", "/console/board", ""),
+        ("chargers", "/console/chargers", ""),
         ("attempts", "/console/attempts", ""),
         ("attempts-filtered", "/console/attempts", "q=no-such-bus"),
         ("faults", "/console/faults", ""),
@@ -96,6 +105,7 @@ NOT_PAGES: Final = {
     "/": "leads to the board",
     "/console": "leads to the board",
     "/console/": "leads to the board",
+    "/console/profile-meaning": "a part of a charger's settings",
     "/console/board/problems": "a part of the board",
     "/console/board/chargers": "a part of the board",
     "/console/board/rows": "a part of the board",
