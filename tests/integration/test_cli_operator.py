@@ -143,8 +143,8 @@ def test_what_if_counts_the_differences(cli: Cli, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("chargers", "show", "none"), "There is no charger none"),
-        (("override", "bay-1", "freevend", "--reason", "x", "--for", "soon"), "ISO 8601"),
-        (("override", "bay-1", "freevend", "--reason", "x"), "exactly one of until"),
+        (("override", "bay-1", "freevend", "--reason", "x", "--for", "soon"), "is not a duration"),
+        (("override", "bay-1", "freevend", "--reason", "x"), "exactly one of --until"),
         (("rules", "add", "bay-1", *NIGHTS[:-1], "never"), "--end: "),
         (("rules", "amend", "bay-1", "none", "--name", "x"), "no rule none"),
         (("timeline", "bay-1", "--from", "someday"), "not a valid time"),
