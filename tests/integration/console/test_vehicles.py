@@ -149,6 +149,6 @@ async def test_refused_identifiers_are_listed_to_enrol(visitor: Visitor) -> None
     await visitor.depot.send("POST", "/v1/access-decisions", refused)
     page = await visitor.open("/console/denied-identifiers")
 
-    assert "rfid 04DEADBEEF00EE" in await page.locator("tbody").inner_text()
+    assert "RFID 04DEADBEEF00EE" in await page.locator("tbody").inner_text()
     await check_page(visitor, page)
     await screenshots(page, "to-enrol")
