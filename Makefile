@@ -19,7 +19,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak tour bench conformance docs wheel lock clean
+.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak tour bench conformance docs site wheel lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,10 +41,11 @@ $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt tool
 	@touch $@
 
 # The same packages in the same versions, and the developers' tools beside them: npm installs the identity providers of the
-# tests. What the tests import is compiled here once; the workers of the first run would each compile it, at the same time.
-$(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt tests/node/package-lock.json
+# tests, and the program that draws the site's diagrams. What the tests import is compiled here once; the workers of the first run would each compile it, at the same time.
+$(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt tests/node/package-lock.json tools/site/package-lock.json
 	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tools/site --ignore-scripts --no-audit --no-fund --silent
 	@$(BIN)/python -m pytest --collect-only -q > /dev/null 2>&1 || true
 	@touch $@
 
@@ -105,6 +106,9 @@ docs: setup ## Generate docs/architecture.md, docs/chargers.md and docs/events f
 	$(BIN)/python -m tools.documents.architecture
 	$(BIN)/python -m tools.documents.chargers > docs/chargers.md
 	$(BIN)/python -m tools.documents.events docs/events
+
+site: setup ## Build the documentation site into build/site; after `make tour` with its screenshots
+	$(BIN)/python -m tools.site
 
 conformance: setup ## Play the OCPP compliance test cases and write docs/conformance.md
 	$(PYTEST) -m octt --conformance docs/conformance.md
