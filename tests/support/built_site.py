@@ -57,8 +57,9 @@ class _Loads(HTMLParser):
         self.addresses += _IN_STYLES.findall(given.get("style", ""))
 
     def handle_data(self, data: str) -> None:
-        if self.lasttag in {"style", "script"}:
+        if self.lasttag == "style":
             self.addresses += _IN_STYLES.findall(data)
+        if self.lasttag == "script":
             self.addresses += re.findall(r"""(?:import|fetch\(|from)\s*\(?["'](https?://[^"']+)""", data)
 
 

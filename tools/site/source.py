@@ -14,7 +14,13 @@ from tools.site import command_line, decisions, http_api, service_settings
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROM_ROOT: Final = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 README_PAGE: Final = "start.md"  # shows the README's parts for newcomers; see `_README_PARTS` for the others
-_README_PARTS: Final = {"settings": "settings.md", "the-command-line": "command-line.md"}
+_README_PARTS: Final = {
+    "settings": "settings.md",
+    "the-command-line": "command-line.md",
+    "backups-and-checks": "operations.md",
+    "metrics": "running.md",
+    "tenants": "running.md",
+}
 _LINK: Final = re.compile(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)")
 _README: Final = re.compile(r"^<!-- README: (.+?) -->$", re.MULTILINE)
 
@@ -73,8 +79,9 @@ def _page_of(target: str, anchor: str) -> str | None:
 
 
 def _readme_part(heading: str) -> str:
-    """Return the part of the README under a heading of the second level, without the heading."""
+    """Return the part of the README under a heading of the second or third level, without the heading and deeper parts."""
+    readme = (ROOT / "README.md").read_text("utf-8")
     parts: Mapping[str, str] = dict(
-        re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        re.findall(r"^#{2,3} (.+?)\n(.*?)(?=^#{2,3} |\Z)", readme, re.MULTILINE | re.DOTALL)
     )
     return parts[heading].strip()
