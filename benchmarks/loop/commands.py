@@ -84,6 +84,7 @@ COMMANDS: dict[str, Line] = {
     "depots overrides": line("depots overrides {s.depot}"),
     "depots lift": line("depots lift {s.depot} {cli_override}"),
     "calendars put": line("calendars put cli-depot cli 2026-12-25=Christmas --name Days"),
+    "calendars add-day": line("calendars add-day cli-depot 2026-12-26=Boxing --calendar cli"),
     "calendars import": line("calendars import cli-depot cli-file {d}/days.ics --name File"),
     "calendars list": line("calendars list cli-depot"),
     "calendars show": line("calendars show cli-depot cli"),
