@@ -32,8 +32,8 @@ html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
 html_permalinks_icon = "#"
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_exclude = ".linenos, .gp, .go"
 html_theme_options = {
     "footer_icons": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route
 
-from tests.support.built_site import built_site, loaded_from_elsewhere
+from tests.support.built_site import ROOT, built_site, loaded_from_elsewhere
 from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, WAIT_MS, chromium
 
 KINDS = (
@@ -33,7 +34,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built_site(tmp_path_factory.getbasetemp().parent)
+    directory = tmp_path_factory.getbasetemp()  # of this run; of one worker of it under xdist
+    return built_site(directory.parent if "PYTEST_XDIST_WORKER" in os.environ else directory)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def test_site_loads_nothing_from_another_host(site: Path) -> None:
 
 
 def test_site_has_a_page_for_each_document_of_the_repository(site: Path) -> None:
-    documents = [each.relative_to("docs") for each in Path("docs").rglob("*.md")]
+    documents = [each.relative_to(ROOT / "docs") for each in (ROOT / "docs").rglob("*.md")]
 
     assert [str(each) for each in documents if not (site / each.with_suffix(".html")).exists()] == []
 
