@@ -46,7 +46,7 @@ def test_audit_verify_against_an_exported_head_exits_0_and_names_what_holds(tmp_
     answer = command(tmp_path, "verify", "--head", str(head))
 
     assert answer.exit_code == 0, answer.output
-    assert answer.stdout == "The audit chain holds: 3 events, 1 links in 1 chains, up to position 3.\n"
+    assert answer.stdout == "The audit chain holds: 3 events, 1 link in 1 chain, up to position 3.\n"
 
 
 def test_audit_verify_edited_event_exits_1_and_names_it(tmp_path: Path) -> None:
@@ -65,18 +65,18 @@ def test_audit_verify_edited_event_exits_1_and_names_it(tmp_path: Path) -> None:
     assert found["holds"] is False
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "state = CAST(state AS TEXT)",
-        "state = CAST(x'ff' AS TEXT)",
-        "state = 7",
-        "topic = CAST(topic AS BLOB)",
-        "topic = CAST(x'ff' AS TEXT)",
-        "originator_version = -1",
-        "originator_version = 'two'",
-    ],
-)
+OF_ANOTHER_TYPE = [
+    "state = CAST(state AS TEXT)",
+    "state = CAST(x'ff' AS TEXT)",
+    "state = 7",
+    "topic = CAST(topic AS BLOB)",
+    "topic = CAST(x'ff' AS TEXT)",
+    "originator_version = -1",
+    "originator_version = 'two'",
+]
+
+
+@pytest.mark.parametrize("change", OF_ANOTHER_TYPE)
 def test_audit_verify_value_of_another_type_in_sqlite_is_a_finding(tmp_path: Path, change: str) -> None:
     events = filled(tmp_path)
     command(tmp_path, "head")
@@ -87,6 +87,24 @@ def test_audit_verify_value_of_another_type_in_sqlite_is_a_finding(tmp_path: Pat
 
     assert answer.exit_code == 1
     assert [(each["kind"], each["first"]) for each in json.loads(answer.stdout)["findings"]] == [("edited", 2)]
+
+
+@pytest.mark.parametrize("change", OF_ANOTHER_TYPE)
+def test_audit_head_event_rewritten_before_it_was_chained_is_logged_and_later_a_finding(
+    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = filled(tmp_path)
+    with closing(sqlite3.connect(events)) as connection, connection:
+        connection.execute(f"UPDATE stored_events SET {change} WHERE rowid = 2")
+
+    chained = command(tmp_path, "head")
+    answer = command(tmp_path, "verify", "--json")
+
+    assert chained.exit_code == 0, chained.output
+    assert "position 2 of acme/charger_condition/bay-1 was changed in the database" in caplog.text
+    found = json.loads(answer.stdout)
+    assert [(each["kind"], each["first"]) for each in found["findings"]] == [("edited", 2)]
+    assert found["events"] == 3
 
 
 def test_audit_verify_head_that_was_not_signed_here_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from eventsourcing.persistence import ApplicationRecorder
+
+NO_LATER: Final = 2**63 - 1  # a position
 
 LogRow = tuple[int, str, int, str, bytes]  # position, stream, version, stored name, bytes
 
@@ -35,10 +37,14 @@ def log_rows(
 @runtime_checkable
 class ReadsDamagedRows(Protocol):
     """A recorder whose usual reads wait for rows that its log promises, as rows may not be visible yet, or fail for a row
-    that the service cannot have written."""
+    that the service cannot have written. `waits_for_rows` is False if they only do the latter."""
+
+    @property
+    def waits_for_rows(self) -> bool: ...
 
     def rows_as_stored(self, after: int, limit: int, up_to: int) -> Iterable[LogRow]:
-        """As `ReadsRows.log_rows`, without missing rows; an undecodable row has any bytes that differ from its own."""
+        """As `ReadsRows.log_rows`, without missing rows; a row that the service cannot have written has the version 0, or
+        bytes that differ from its own."""
         ...
 
 
@@ -46,4 +52,12 @@ def rows_as_stored(recorder: ApplicationRecorder, after: int, limit: int, up_to:
     """The rows of a log that may have been damaged, from any recorder."""
     if isinstance(recorder, ReadsDamagedRows):
         return recorder.rows_as_stored(after, limit, up_to)
+    return log_rows(recorder, after, limit, up_to, ())
+
+
+def raw_rows(recorder: ApplicationRecorder, after: int, limit: int, up_to: int | None) -> Iterable[LogRow]:
+    """As `log_rows`, and rows that the service cannot have written as in `rows_as_stored`, if the recorder can tell that no
+    row is missing."""
+    if isinstance(recorder, ReadsDamagedRows) and not recorder.waits_for_rows:
+        return recorder.rows_as_stored(after, limit, NO_LATER if up_to is None else up_to)
     return log_rows(recorder, after, limit, up_to, ())

@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from access_policy.adapters.event_stores.log_rows import LogRow, log_rows, rows_as_stored
+from access_policy.adapters.event_stores.log_rows import LogRow, log_rows, raw_rows, rows_as_stored
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde, UnreadableEvent
 from access_policy.application.ports.event_store import (
     Append,
@@ -120,7 +120,7 @@ class RecorderEventStore:
     async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:
         """As `RawLog.read_raw`: also events that this program cannot decode."""
         return await self._run(
-            self._readers, lambda: [_stored_bytes(row) for row in log_rows(self._recorder, after, limit, up_to, ())]
+            self._readers, lambda: [_stored_bytes(row) for row in raw_rows(self._recorder, after, limit, up_to)]
         )
 
     async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:

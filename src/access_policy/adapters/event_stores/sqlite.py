@@ -68,6 +68,8 @@ class ManyRowsAppends(SQLiteApplicationRecorder):
     for milliseconds with the next attempts: once for each commit, and not once for each row and for BEGIN and COMMIT.
     """
 
+    waits_for_rows: Final = False
+
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         if not 0 < len(stored_events) <= ROWS_MAX:
             return super().insert_events(stored_events, **kwargs)
@@ -111,11 +113,16 @@ def _insert_rows(cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> Sequenc
 def _as_stored(
     position: int, stream: bytes | None, version: object, name: bytes | None, state: bytes | None, *types: str
 ) -> LogRow:
-    """SQLite keeps any type in any column: the types are among the bytes of a row that this service cannot have written."""
-    state = state or b""
-    if types != TYPES or not isinstance(version, int) or version < 0:
-        version, state = 0, f"{version} {types} ".encode() + state
-    return position, (stream or b"").decode(errors="replace"), version, (name or b"").decode(errors="replace"), state
+    """SQLite keeps any type in any column, and any bytes in a text: of a row that this service cannot have written, the version
+    is 0, and types, name and version are among its bytes."""
+    stream, name, state = stream or b"", name or b"", state or b""
+    if types != TYPES or not isinstance(version, int) or version < 1 or not (_is_text(stream) and _is_text(name)):
+        version, state = 0, f"{version} {types} {name!r} ".encode() + state
+    return position, stream.decode(errors="replace"), version, name.decode(errors="replace"), state
+
+
+def _is_text(value: bytes) -> bool:
+    return value.decode(errors="ignore").encode() == value
 
 
 class DurableSqliteDatastore(SQLiteDatastore):

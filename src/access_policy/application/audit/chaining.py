@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from access_policy.application.audit.linking import head_of, links_of, sealed
 from access_policy.application.backoff import Backoff
 from access_policy.application.ports.audit_chains import AuditChains, AuditSeals, ExportedHeads
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.raw_log import RawLog
+from access_policy.application.ports.raw_log import RawLog, StoredBytes
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class AuditChainer:
             began = time.monotonic()
             batch = await self._log.read_raw(after=reached, limit=BATCH, up_to=last)
             end = batch[-1].position if len(batch) == BATCH else last
+            _warn_of_foreign(batch)
             links = await asyncio.to_thread(links_of, batch, dict(heads), self._seals, now=self._clock.now())
             new = {link.tenant_id: head_of(link) for link in links}
             seals = [sealed(head, self._seals) for head in new.values()]
@@ -78,3 +80,15 @@ class AuditChainer:
         state = await self._chains.state()
         heads = {tenant_id: each.head for tenant_id, each in state.heads.items()}
         return ExportedHeads(exported_at=self._clock.now(), reached=state.reached, heads=heads)
+
+
+def _warn_of_foreign(batch: Iterable[StoredBytes]) -> None:
+    """They are chained as they are stored, and the verifier reports them: the chain of all later events must go on."""
+    for stored in batch:
+        if stored.is_foreign:
+            log.error(
+                "the event at position %d of %s was changed in the database before it was chained;"
+                " `access-policy audit verify` reports it",
+                stored.position,
+                stored.stream,
+            )

@@ -19,7 +19,7 @@ BEGINNING = b""  # the hash before the first link
 def digest_of(stored: StoredBytes) -> bytes:
     """SHA-256 over position, version, stream, name and bytes; each text after its length, so that none runs into the next."""
     stream, name = stored.stream.encode(), stored.name.encode()
-    head = struct.pack(">QQII", stored.position, stored.version, len(stream), len(name))
+    head = struct.pack(">QqII", stored.position, stored.version, len(stream), len(name))
     return hashlib.sha256(b"".join((head, stream, name, stored.state))).digest()
 
 

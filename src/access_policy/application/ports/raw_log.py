@@ -17,6 +17,11 @@ class StoredBytes(NamedTuple):
     name: str
     state: bytes
 
+    @property
+    def is_foreign(self) -> bool:
+        """True for a row that the service cannot have written: it has values of other types, or a version below 1."""
+        return self.version < 1
+
 
 class RawLog(Protocol):
     async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:

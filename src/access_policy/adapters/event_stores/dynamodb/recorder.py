@@ -81,6 +81,10 @@ class DynamoDbRecorder(ApplicationRecorder):
         up_to = NO_LATER if stop is None else stop
         return self._run(self._log.select(after=max(after, 0), up_to=up_to, limit=limit, names=topics))
 
+    @property
+    def waits_for_rows(self) -> bool:
+        return True
+
     def rows_as_stored(self, after: int, limit: int, up_to: int) -> list[LogRow]:
         found = self._run(self._log.select_as_stored(after=after, up_to=up_to, limit=limit))
         return [(each.id, str(each.originator_id), each.originator_version, each.topic, each.state) for each in found]
