@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -52,6 +53,12 @@ async def asked(service: Service, tenant: str, method: str, path: str, body: Any
         return await client.request(method, path, json=body, headers=headers)
 
 
+async def asked_with(service: Service, token: str, path: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http_port}/v1/", trust_env=False) as client:
+        return await client.get(path, headers=headers)
+
+
 async def with_container(data: Path, ask: Callable[[Container], Any]) -> Any:
     container = Container(settings=settings(data))
     try:
@@ -89,14 +96,18 @@ async def seed(service: Service) -> None:
 
 @pytest.fixture
 async def head(tmp_path: Path) -> ExportedHeads:
-    """A backup in `backups/old`; then a vehicle was removed, a tenant erased, and a head exported, which is returned."""
+    """A backup in `backups/old`; then a vehicle was removed, the first of two API keys (in `keys.json`) revoked, a tenant
+    erased, and a head exported, which is returned."""
     data = tmp_path / "data"
     async with Service(settings(data)).running() as service:
         await seed(service)
         await service.container.auditing.chainer().catch_up()
+        keys = [(await asked(service, "acme", "POST", "api-keys", {"name": n, "role": "viewer"})).json() for n in "ab"]
+        (tmp_path / "keys.json").write_text(json.dumps(keys))
         done = await access_policy("backup", tmp_path / "backups" / "old", "--data", data)
         assert done.returncode == 0, done.stderr
         assert (await asked(service, "acme", "DELETE", "vehicles/bus-0")).is_success
+        assert (await asked(service, "acme", "DELETE", f"api-keys/{keys[0]['key_id']}")).is_success
         assert (await asked(service, "acme", "PUT", "depots/late", {"name": "L", "time_zone": "UTC"})).is_success
     await erase_tenant(settings(data), RIVAL, actor=ActorId("t"), although_connected=True, confirm=lambda _: True)
     exported: ExportedHeads = await with_container(data, lambda c: c.auditing.chainer().export_heads())
@@ -115,12 +126,28 @@ async def test_restore_of_an_older_backup_forgets_again_what_was_forgotten_after
 
     assert (restored.returncode, restored.stderr) == (0, "")
     assert f"Lists of erasures: {tmp_path / 'data' / FILE}" in restored.stdout
-    assert "2 erasures listed; erased again: 1 vehicles, tenants rival" in restored.stdout
+    assert "3 erasures listed; erased again: 1 vehicle, tenants rival" in restored.stdout
     assert (removed.status_code, kept.status_code, erased.status_code) == (404, 200, 403)
     assert await values_of(tmp_path / "new", ACME, "bus-0") == [None]
     assert await values_of(tmp_path / "new", ACME, "bus-1") == ["04A1B2C3D4E5F7"]
     assert await values_of(tmp_path / "new", RIVAL, "bus-0") == []
     assert found.holds, found.findings
+
+
+async def test_restore_of_an_older_backup_revokes_again_the_api_keys_that_were_revoked_after_it(
+    head: ExportedHeads, tmp_path: Path
+) -> None:
+    revoked, valid = json.loads((tmp_path / "keys.json").read_text())
+
+    restored = await access_policy("restore", tmp_path / "backups" / "old", "--data", tmp_path / "new")
+    async with Service(settings(tmp_path / "new")).running() as service:
+        with_revoked = await asked_with(service, revoked["key"], "vehicles")
+        with_valid = await asked_with(service, valid["key"], "vehicles")
+        audit = (await asked(service, "acme", "GET", "audit")).json()
+
+    assert "Revoked again: 1 API key" in restored.stdout
+    assert (with_revoked.status_code, with_valid.status_code) == (401, 200)
+    assert [each["actor"] for each in audit["items"] if each["event"] == "api_key_revoked"] == ["restore"]
 
 
 async def test_restore_takes_the_list_of_a_later_backup_or_the_one_it_is_given(
@@ -147,7 +174,7 @@ async def test_list_of_another_installation_erases_nothing(head: ExportedHeads, 
     key = (tmp_path / "data" / "keys" / "vault.key").read_bytes()
     entries = found_entries([tmp_path / "data" / FILE], key)
 
-    assert [each.kind for each in entries] == [Forgotten.VEHICLE_KEY, Forgotten.TENANT]
+    assert [each.kind for each in entries] == [Forgotten.VEHICLE_KEY, Forgotten.API_KEY, Forgotten.TENANT]
     assert found_entries([tmp_path / "data" / FILE], b"k" * 32) == []
     assert b"bus-0" not in (tmp_path / "data" / FILE).read_bytes()
 

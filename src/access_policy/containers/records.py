@@ -28,8 +28,8 @@ from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.settings import Settings
 
 
-def listing(erasures: ErasureList) -> Callable[[Sequence[str]], None]:
-    return lambda key_ids: erasures.add(Forgotten.VEHICLE_KEY, key_ids)
+def listing(erasures: ErasureList, kind: Forgotten) -> Callable[[Sequence[str]], None]:
+    return lambda ids: erasures.add(kind, ids)
 
 
 class Records(containers.DeclarativeContainer):
@@ -43,7 +43,10 @@ class Records(containers.DeclarativeContainer):
         ErasureList, providers.Callable(Path.joinpath, settings.provided.data, FILE), keys.vault, stores.clock
     )
     vault = providers.Resource(
-        SqlVehicleVault, location.call("vault"), keys.vault, forgotten=providers.Factory(listing, erasure_list)
+        SqlVehicleVault,
+        location.call("vault"),
+        keys.vault,
+        forgotten=providers.Factory(listing, erasure_list, Forgotten.VEHICLE_KEY),
     )
     unknown_identifiers = providers.Resource(
         SqlUnknownIdentifiers,
@@ -54,7 +57,9 @@ class Records(containers.DeclarativeContainer):
     stored_credentials = providers.Resource(SqlChargerCredentials, location.call("credentials"), keys.charger_passwords)
     credentials = providers.Singleton(RememberedCredentials, stored_credentials)
     idempotency = providers.Resource(SqlIdempotencyRecords, location.call("idempotency"), keys.vault)
-    api_keys = providers.Resource(SqlApiKeys, location.call("api_keys"))
+    api_keys = providers.Resource(
+        SqlApiKeys, location.call("api_keys"), revoked=providers.Factory(listing, erasure_list, Forgotten.API_KEY)
+    )
     api_key_changes = providers.Singleton(RecordChanges, api_keys.provided.pending, stores.store)
     console_sessions = providers.Resource(SqlConsoleSessions, location.call("console_sessions"), keys.vault)
     login_links = providers.Resource(SqlLoginLinks, location.call("login_links"))

@@ -1,6 +1,7 @@
 """The list of what was forgotten, in a file that only grows: a restore of an older backup erases it again (ADR 0039).
 
-It names vehicles by the random ids of their deleted keys and erased tenants by their ids, and holds nothing else of them.
+It names vehicles by the random ids of their deleted keys, erased tenants by their ids, and revoked API keys by their random
+ids, and holds nothing else of them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FILE: Final = "erasures.jsonl"
 class Forgotten(StrEnum):
     VEHICLE_KEY = "vehicle_key"
     TENANT = "tenant"
+    API_KEY = "api_key"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

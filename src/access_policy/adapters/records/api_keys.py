@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from access_policy.adapters.records.pending_events import SqlPendingEvents, add_
 from access_policy.adapters.records.tables import RecordTables, as_text
 from access_policy.adapters.sql.databases import TEXT, upsert_into
 from access_policy.application.ports.api_keys import ApiKey
+from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.domain.ids import ActorId, DepotId, TenantId
@@ -44,8 +45,10 @@ _PENDING = pending_events_table(METADATA, "api_key")
 class SqlApiKeys:
     """Implements `ApiKeys`. `pending` are the events of its changes."""
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, *, revoked: Callable[[Sequence[str]], None] = lambda key_ids: None) -> None:
+        """`revoked` stores the ids of keys durably before they are revoked, and may raise `OSError`."""
         self._tables = RecordTables(where, METADATA)
+        self._revoked = revoked
         self.pending = SqlPendingEvents(self._tables, _PENDING)
 
     async def put(self, key: ApiKey, digest: str, *, event: PendingEvent | None) -> None:
@@ -76,6 +79,7 @@ class SqlApiKeys:
 
         def write(connection: Connection) -> None:
             if connection.execute(ended).rowcount:
+                self._note_revoked(key_id)
                 add_pending(connection, _PENDING, event)
 
         await self._tables.write(write)
@@ -91,6 +95,13 @@ class SqlApiKeys:
 
     async def close(self) -> None:
         await self._tables.close()
+
+    def _note_revoked(self, key_id: str) -> None:
+        """Raises `StoreUnavailable`: no key is revoked whose revocation a restore could not repeat."""
+        try:
+            self._revoked([key_id])
+        except OSError as error:
+            raise StoreUnavailable(f"the list of erasures cannot be written: {error}") from error
 
 
 def _row(key: ApiKey) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def restore(directory: Backup, data: Data = None, erasures: Lists = None) -> Non
 
 @app.command("finish-restore")
 def finish(data: Data = None) -> None:
-    """Finish a restore once every database is restored: record it, and erase again what was erased after the backup."""
+    """Finish a restore once every database is restored: record it, and repeat the erasures and revocations after the backup."""
     _finish(settings_of(data=data))
 
 
@@ -107,6 +107,8 @@ def _finish(settings: Settings) -> None:
     done = run(finish_restore(settings))
     tenants = f", tenants {', '.join(done.tenants)}" if done.tenants else ""
     print(f"{counted(done.entries, 'erasure')} listed; erased again: {counted(done.vehicles, 'vehicle')}{tenants}")
+    if done.api_keys:
+        print(f"Revoked again: {counted(done.api_keys, 'API key')}")
     print("Start the service; it brings the read models up to the end of the log.")
 
 

@@ -1,4 +1,4 @@
-"""Finish a restore: record it, and erase again what was erased after the backup."""
+"""Finish a restore: record it, and erase and revoke again what was erased and revoked after the backup."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from access_policy.adapters.local_files.erasure_list import Entry, Forgotten
 from access_policy.adapters.local_files.restore_markers import RestoreMarker, read_marker, remove_marker
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.revoke_api_key import RevokeApiKey
 from access_policy.application.context import Context, new_id
 from access_policy.application.restoring import RESTORE
 from access_policy.container import Container
@@ -23,10 +24,12 @@ from access_policy.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRestore:
-    """The numbers of vehicles and tenants that were erased again; `entries` is the length of the list of erasures."""
+    """The numbers of vehicles and API keys and the tenants that were erased or revoked again; `entries` is the length of the
+    list of erasures."""
 
     entries: int
     vehicles: int
+    api_keys: int
     tenants: tuple[TenantId, ...]
 
 
@@ -36,15 +39,15 @@ async def finish_restore(settings: Settings) -> FinishedRestore:
     if marker is None:
         raise CannotRun(f"No restore is unfinished in {settings.data}.")
     with alone_in(settings.data):
-        entries, vehicles, tenants = await _record_and_remove(settings, marker)
-    for tenant_id in tenants:
+        done = await _record_and_remove(settings, marker)
+    for tenant_id in done.tenants:
         await erase_tenant(settings, tenant_id, actor=RESTORE, although_connected=True, confirm=lambda _: True)
     remove_marker(settings.data)
-    return FinishedRestore(entries=entries, vehicles=vehicles, tenants=tuple(tenants))
+    return done
 
 
-async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> tuple[int, int, list[TenantId]]:
-    """The number of entries and of removed vehicles, and the tenants to erase."""
+async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> FinishedRestore:
+    """Do all but the erasure of the tenants."""
     container = Container(settings=settings)
     try:
         record = container.restoring.record()
@@ -54,8 +57,14 @@ async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> tuple
         vehicles = await container.records.vault().vehicles_of(keys)
         for tenant_id, vehicle_id in vehicles:
             await _remove_again(container, tenant_id, vehicle_id)
+        revoked = [await _revoke_again(container, key_id) for key_id in _of(entries, Forgotten.API_KEY)]
         tenants = [TenantId(each) for each in _of(entries, Forgotten.TENANT)]
-        return len(entries), len(vehicles), [each for each in tenants if await _is_there(container, each)]
+        return FinishedRestore(
+            entries=len(entries),
+            vehicles=len(vehicles),
+            api_keys=sum(revoked),
+            tenants=tuple([each for each in tenants if await _is_there(container, each)]),
+        )
     finally:
         await close_opened(container)
 
@@ -65,6 +74,16 @@ async def _remove_again(container: Container, tenant_id: TenantId, vehicle_id: V
     context = Context(tenant_id=tenant_id, actor=RESTORE, correlation_id=new_id())
     with contextlib.suppress(Refused):
         await container.commands.remove_vehicle()(context, RemoveVehicle(vehicle_id=vehicle_id))
+
+
+async def _revoke_again(container: Container, key_id: str) -> bool:
+    """False if the restored records do not have the key, or have its revocation."""
+    found = await container.records.api_keys().find(key_id)
+    if found is None or found[0].revoked_at is not None:
+        return False
+    context = Context(tenant_id=found[0].tenant_id, actor=RESTORE, correlation_id=new_id())
+    await container.commands.revoke_api_key()(context, RevokeApiKey(key_id=key_id))
+    return True
 
 
 def _of(entries: Sequence[Entry], kind: Forgotten) -> list[str]:
