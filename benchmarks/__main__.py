@@ -11,6 +11,7 @@ from benchmarks import (
     audit,
     authorize,
     cluster,
+    console,
     decisions,
     flood,
     outage,
@@ -44,6 +45,7 @@ ALL = [
     "storm",
     "flood",
     "stream",
+    "console",
     "relay",
     "cluster",
     "outage",
@@ -90,6 +92,8 @@ def main() -> None:
     if "stream" in wanted:
         for per_second in (None, 500.0):
             print(f"{stream.measure(chosen.seconds, per_second)}\n", flush=True)
+    if "console" in wanted:
+        print(f"{console.measure(chosen.seconds, 100.0)}\n", flush=True)
     if "relay" in wanted:
         told = relay.measure()
         print(

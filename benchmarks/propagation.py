@@ -10,6 +10,7 @@ office has answered. The same beside Authorize load, and on PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -131,10 +132,10 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     seen.shown_ms.append(1000 * (time.perf_counter() - decided))
 
 
-async def prepared(directory: Path) -> str:
+async def prepared(directory: Path, *, chargers: int = CHARGERS) -> str:
     """The depot in a new data directory; returns a token."""
     service = Service(Settings(data=directory))
-    await set_up(service, CHARGERS)
+    await set_up(service, chargers)
     vehicle = PutVehicle(
         vehicle_id=VehicleId(VEHICLE),
         description=VehicleDescription(name="Propagated", access_class=AccessClass.OWN),
@@ -181,6 +182,25 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def load(ocpp: str, chargers: int, seconds: float, per_second: float | None) -> dict[str, float]:
+    """What the load client measured. Without `per_second` each answer is followed by the next attempt at once."""
+    rate = () if per_second is None else ("--per-second", str(per_second))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(chargers)),
+        *("--in-flight", str(IN_FLIGHT), "--seconds", str(seconds), *rate),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        told, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        raise SystemExit("the load client failed")
+    figures: dict[str, float] = json.loads(told)
+    return figures
 
 
 def share_of(values: list[float], share: float) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from benchmarks.propagation import IN_FLIGHT, LOADED, prepared, serving, share_of
+from benchmarks.propagation import LOADED, load, prepared, serving, share_of
 
 STREAMS = 200
 ROUNDS = 3
@@ -58,11 +58,11 @@ async def _measure(seconds: float, per_second: float | None) -> Streams:
         token = await prepared(Path(directory))
         async with serving(Path(directory)) as (http, ocpp):
             for _ in range(ROUNDS):
-                plain = await _load(ocpp, seconds, per_second)
+                plain = await load(ocpp, LOADED, seconds, per_second)
                 found.without_p99_ms.append(plain["p99_ms"])
                 found.without_per_second.append(plain["per_second"])
                 async with _streams(http, token, found):
-                    beside = await _load(ocpp, seconds, per_second)
+                    beside = await load(ocpp, LOADED, seconds, per_second)
                 found.with_p99_ms.append(beside["p99_ms"])
                 found.with_per_second.append(beside["per_second"])
     return found
@@ -93,17 +93,3 @@ async def _streams(http: str, token: str, found: Streams) -> AsyncIterator[None]
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-async def _load(ocpp: str, seconds: float, per_second: float | None) -> dict[str, float]:
-    rate = () if per_second is None else ("--per-second", str(per_second))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(LOADED)),
-        *("--in-flight", str(IN_FLIGHT), "--seconds", str(seconds), *rate),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    told, _ = await process.communicate()
-    if process.returncode:
-        raise SystemExit("the load client failed")
-    figures: dict[str, float] = json.loads(told)
-    return figures

@@ -1,0 +1,158 @@
+"""Open consoles beside load: the weight of each page, the time to the first live update, how late updates are, and the p99 of
+decisions with and without consoles.
+
+`serve` runs as an operator runs it, in two processes, with 200 chargers; load and consoles are processes of their own. The
+consoles do what the pages' `live.js` does; one real Chromium measures the first update. Runs without and with consoles take
+turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+import httpx
+from playwright.async_api import async_playwright
+
+from access_policy.application.ports.identity import Identity, Role
+from access_policy.domain.ids import ActorId
+from access_policy.entrypoints.http.console.navigation import ENTRIES
+from access_policy.entrypoints.processes.one_time_links import one_time_link
+from access_policy.settings import Settings
+from benchmarks.durable_server import CONTEXT
+from benchmarks.propagation import load, prepared, serving, share_of
+
+CHARGERS: Final = 200
+CONSOLES: Final = 20
+ROUNDS: Final = 3
+FIRST_UPDATES: Final = 5
+CHROMIUM: Final = "/usr/bin/chromium"
+_ASSET: Final = re.compile(r'(?:href|src)="(/console/assets/[^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Bytes of a page's bodies as they are sent, compressed. The second visit has what the first one may keep."""
+
+    page: str
+    first: int
+    second: int
+
+
+@dataclass
+class Consoles:
+    """One decision p99 for each round, without and with consoles. `delays_ms`: from a decision to its fragment in a console."""
+
+    per_second: float
+    without_p99_ms: list[float] = field(default_factory=list)
+    with_p99_ms: list[float] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+    first_updates_ms: list[float] = field(default_factory=list)
+    fragments: int = 0
+    weights: list[Weight] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        pages = "\n".join(f"  {each.page}: {each.first:,} and {each.second:,} bytes" for each in self.weights)
+        return (
+            f"{CHARGERS} chargers, {self.per_second:,.0f} attempts a second, without and with {CONSOLES} consoles: "
+            f"p99 of decisions {median(self.without_p99_ms):.1f} and {median(self.with_p99_ms):.1f} ms\n"
+            f"an attempt is shown after: p50 {share_of(self.delays_ms, 0.5):.0f} ms, p95 "
+            f"{share_of(self.delays_ms, 0.95):.0f} ms; {self.fragments:,} fragments\n"
+            f"from opening the page to its first live update, in Chromium: median {median(self.first_updates_ms):.0f} ms\n"
+            f"weight at the first and the second visit:\n{pages}"
+        )
+
+
+def measure(seconds: float, per_second: float) -> Consoles:
+    return asyncio.run(_measure(seconds, per_second))
+
+
+async def _measure(seconds: float, per_second: float) -> Consoles:
+    found = Consoles(per_second)
+    with tempfile.TemporaryDirectory(prefix="consoles-") as directory:
+        await prepared(Path(directory), chargers=CHARGERS)
+        async with serving(Path(directory)) as (http, ocpp):
+            async with httpx.AsyncClient(base_url=http, trust_env=False, timeout=30, follow_redirects=True) as visitor:
+                await visitor.get(await _link(Path(directory), http))
+                found.weights = [await _weight(visitor, each.path) for each in ENTRIES]
+                cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+            for _ in range(ROUNDS):
+                found.without_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
+                async with _consoles(http, cookie, found):
+                    found.with_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
+            under_way = asyncio.create_task(load(ocpp, CHARGERS, 60.0, per_second))
+            for _ in range(FIRST_UPDATES):
+                found.first_updates_ms.append(await _first_update_ms(await _link(Path(directory), http)))
+            under_way.cancel()
+            await asyncio.wait({under_way})
+    return found
+
+
+async def _link(directory: Path, http: str) -> str:
+    who = Identity(tenant_id=CONTEXT.tenant_id, role=Role.ADMIN, subject=ActorId("bench"), depots=None)
+    return await one_time_link(Settings(data=directory), who, int(http.rpartition(":")[2]))
+
+
+async def _weight(visitor: httpx.AsyncClient, path: str) -> Weight:
+    """A browser keeps what is `immutable`, and asks again for the rest."""
+    page = await visitor.get(path)
+    page.raise_for_status()
+    first, second = page.num_bytes_downloaded, page.num_bytes_downloaded
+    for asset in dict.fromkeys(_ASSET.findall(page.text)):
+        answer = await visitor.get(asset)
+        answer.raise_for_status()
+        first += answer.num_bytes_downloaded
+        if "immutable" not in answer.headers.get("cache-control", ""):
+            second += answer.num_bytes_downloaded
+    return Weight(path, first, second)
+
+
+async def _first_update_ms(link: str) -> float:
+    """A new browser, with nothing kept, is signed in and opens the attempts."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = await browser.new_page()
+        await page.goto(link, wait_until="commit")
+        origin = "/".join(link.split("/")[:3])
+        await page.goto("about:blank")
+        began = perf_counter()
+        await page.goto(f"{origin}/console/attempts", wait_until="domcontentloaded")
+        shown = await page.locator("#attempts").inner_text()
+        await page.wait_for_function("shown => document.querySelector('#attempts').innerText !== shown", arg=shown)
+        took_ms = 1000 * (perf_counter() - began)
+        await browser.close()
+    return took_ms
+
+
+@asynccontextmanager
+async def _consoles(http: str, cookie: str, found: Consoles) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.console_client", http, cookie, str(CONSOLES)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**26,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if await process.stdout.readline() != b"open\n":
+        raise SystemExit("the consoles could not be opened")
+    try:
+        yield
+        process.stdin.write(b"\n")
+        told = json.loads(await process.stdout.readline())
+        found.delays_ms += told["delays_ms"]
+        found.fragments += told["fragments"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -1,0 +1,129 @@
+"""Open consoles, in a process of their own: `python -m benchmarks.console_client URL COOKIE CONSOLES`.
+
+Every other console shows the board, the rest the attempts. Each reads the live stream and fetches its fragments again as
+`live.js` does. Prints `open` once all streams are; at the end of its input one JSON line: the delays of attempts in
+milliseconds, from the decision until a fragment that was asked for after the event has arrived, and the number of fragments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+import uvloop
+
+BOARD: Final = "/console/board"
+ATTEMPTS: Final = "/console/attempts"
+ROWS_EVERY_S: Final = 2.0  # data-live-every of the board's chargers and of the attempts
+PROBLEMS_EVERY_S: Final = 6.0
+
+
+@dataclass
+class Part:
+    """An element that is fetched again after events of some kinds. With `by_charger` only the changed rows are."""
+
+    path: str
+    kinds: frozenset[str]
+    every_s: float
+    by_charger: bool = False
+    changed: set[str] = field(default_factory=set)
+    occurred: list[float] = field(default_factory=list)  # of the attempts that it does not show yet
+    drawn_at: float = 0.0
+
+
+class Console:
+    def __init__(self, client: httpx.AsyncClient, parts: list[Part]) -> None:
+        self._client = client
+        self._parts = parts
+        self._seen = 0
+        self._fetching: set[asyncio.Task[None]] = set()
+        self.opened = asyncio.Event()
+        self.delays_ms: list[float] = []
+        self.fragments = 0
+
+    async def run(self) -> None:
+        async with self._client.stream("GET", "/v1/stream", timeout=None) as answer:
+            answer.raise_for_status()
+            kind = ""
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self._seen = max(self._seen, int(value))
+                elif name == "event":
+                    kind = value
+                    if kind == "ready":
+                        self.opened.set()
+                elif name == "data":
+                    self._note(kind, json.loads(value))
+
+    def _note(self, kind: str, data: dict[str, Any]) -> None:
+        for part in self._parts:
+            if kind not in part.kinds:
+                continue
+            if not part.changed:
+                self._fetch_later(part)
+            part.changed.add(data.get("charger_id", ""))
+            if kind == "attempt":
+                part.occurred.append(datetime.fromisoformat(data["occurred_at"]).timestamp())
+
+    def _fetch_later(self, part: Part) -> None:
+        task = asyncio.create_task(self._fetch(part))
+        self._fetching.add(task)
+        task.add_done_callback(self._fetching.discard)
+
+    async def _fetch(self, part: Part) -> None:
+        await asyncio.sleep(max(random.uniform(0.15, 0.3), part.drawn_at + part.every_s - time.monotonic()))
+        changed, occurred = part.changed, part.occurred
+        part.changed, part.occurred, part.drawn_at = set(), [], time.monotonic()
+        parameters = [("charger_id", each) for each in changed] if part.by_charger else []
+        answer = await self._client.get(part.path, params=parameters, headers={"X-Seen-Position": str(self._seen)})
+        answer.raise_for_status()
+        now = time.time()
+        self.fragments += 1
+        self.delays_ms += [1000 * (now - at) for at in occurred]
+
+
+def parts_of(number: int) -> list[Part]:
+    if number % 2:
+        return [Part(f"{ATTEMPTS}/rows", frozenset({"attempt"}), ROWS_EVERY_S)]
+    return [
+        Part(f"{BOARD}/rows", frozenset({"charger", "attempt", "mode_change"}), ROWS_EVERY_S, by_charger=True),
+        Part(f"{BOARD}/problems", frozenset({"charger", "mode_change"}), PROBLEMS_EVERY_S),
+    ]
+
+
+async def main(url: str, cookie: str, count: int) -> None:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(
+        base_url=url, headers={"Cookie": cookie}, trust_env=False, timeout=60, limits=limits
+    ) as client:
+        consoles = [Console(client, parts_of(number)) for number in range(count)]
+        running = [asyncio.create_task(each.run()) for each in consoles]
+        opening = asyncio.gather(*(each.opened.wait() for each in consoles))
+        await asyncio.wait({opening, *running}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            raise SystemExit("a stream has ended before all were open")
+        print("open", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        if any(each.done() for each in running):
+            raise SystemExit("a stream was cut")
+        found = {
+            "delays_ms": [each for console in consoles for each in console.delays_ms],
+            "fragments": sum(console.fragments for console in consoles),
+        }
+        print(json.dumps(found), flush=True)
+        for each in running:
+            each.cancel()
+        await asyncio.wait(running)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
