@@ -219,7 +219,7 @@ async def test_a_refused_plan_says_why_until_it_is_applied(api: HttpApi) -> None
     shown = (await api.get(f"/v1/registry/imports/{made['plan_id']}")).json()
 
     assert shown["state"] == "planned"
-    assert "1 rows have errors" in shown["error"]
+    assert "1 row has errors" in shown["error"]
 
 
 async def test_five_that_apply_one_plan_at_once_get_one_result(api: HttpApi) -> None:

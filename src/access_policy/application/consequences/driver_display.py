@@ -7,11 +7,11 @@ recorded with the attempt.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from access_policy.application.background_tasks import BackgroundTasks
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.denials import denial_at
 from access_policy.application.decision_view.view import DecisionView
@@ -50,7 +50,7 @@ class DriverDisplay:
         self._latest: dict[ChargerKey, AccessAllowed | AccessDenied] = {}
         self._shown: dict[ChargerKey, tuple[int | None, datetime]] = {}  # the connector, and until when
         self._without: dict[ChargerKey, int] = {}  # the connection's epoch in which there was no display
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
         """A decision was recorded at a charger; returns at once."""
@@ -60,14 +60,11 @@ class DriverDisplay:
         if not self._may_have_display(key) or len(self._tasks) >= AT_ONCE:
             return
         self._latest[key] = event
-        task = asyncio.create_task(self._tell(key, event), name=f"display {key[1]}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self._tell(key, event), f"display {key[1]}")
 
     async def finish(self) -> None:
         """Wait for the texts being shown."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._tasks.finish()
 
     def _may_have_display(self, key: ChargerKey) -> bool:
         profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from access_policy.application.background_tasks import BackgroundTasks
 from access_policy.application.context import enveloped
 from access_policy.application.deciding.attempt_ids import attempt_id_of, derived_attempt_id
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
@@ -66,7 +67,7 @@ class AttemptDecider:
         self._clock = clock
         self._measurements = measurements or Measurements()
         self._under_way: dict[_AttemptKey, asyncio.Future[RecordedDecision]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     async def authorize(self, attempt: AccessAttempt, *, attempt_id: AttemptId | None = None) -> RecordedDecision:
         """Decide and record the attempt. `attempt_id` is given where the caller chose it; else it derives from the message.
@@ -153,9 +154,7 @@ class AttemptDecider:
             except Exception as failure:  # noqa: BLE001  the caller's, which waits for the future
                 self._failed(deciding, failure)
 
-        task = asyncio.create_task(work_or_fail(), name="attempt")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(work_or_fail(), f"attempt {deciding.attempt_id}")
 
     async def _record_lockout(self, deciding: _Deciding, decision: RecordedDecision, locked_out: PinSource) -> None:
         await self._effects.record_lockout(locked_out)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from access_policy.application.background_tasks import BackgroundTasks
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import (
     Append,
@@ -74,7 +75,7 @@ class SpooledCommits:
         self._is_up = True
         self._streams: dict[StreamId, _Stream] = {}
         self._woken = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()  # that put appends into the spool
+        self._tasks = BackgroundTasks()  # that put appends into the spool
 
     @property
     def is_up(self) -> bool:
@@ -115,9 +116,7 @@ class SpooledCommits:
             settled(outcome)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(work, "append to the spool")
 
     @staticmethod
     async def _settle(settled: Settled, position: Awaitable[int]) -> None:

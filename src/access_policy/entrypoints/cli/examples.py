@@ -84,7 +84,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "schedules add-rule SCHEDULE --rule Noon --mode freevend --recurrence weekends --start 11:00 --end 14:00",
     ),
     "schedules amend-rule": ("schedules amend-rule SCHEDULE --rule Nights --start 21:00 --dry-run --what-if 7",),
-    "schedules withdraw-rule": ("schedules withdraw-rule SCHEDULE --rule Noon",),
+    "schedules withdraw-rule": ("schedules withdraw-rule SCHEDULE --rule Nights",),
     "schedules rename": ("schedules rename SCHEDULE 'Winter nights'",),
     "schedules list": ("schedules list --depot north",),
     "schedules show": ("schedules show SCHEDULE",),

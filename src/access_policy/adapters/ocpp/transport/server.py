@@ -33,6 +33,7 @@ from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX
 from access_policy.adapters.ocpp.transport.handshakes import Handshakes, peer_address
 from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 from access_policy.adapters.ocpp.transport.takeovers import Takeovers
+from access_policy.application.background_tasks import BackgroundTasks
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class OcppServer:
         )
         self._connections: dict[str, ChargerConnection] = {}
         self.takeovers = Takeovers()
-        self._closings: set[asyncio.Task[None]] = set()
+        self._closings = BackgroundTasks()
         self.is_draining = False
         self._server: Server | None = None
 
@@ -179,8 +180,7 @@ class OcppServer:
                 closing.create_task(
                     connection.leave(CloseCode.SERVICE_RESTART, "service restart", within_s=self._limits.leave_within_s)
                 )
-        if self._closings:
-            await asyncio.wait(self._closings)
+        await self._closings.finish()
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -234,9 +234,8 @@ class OcppServer:
             self.takeovers.happened(connection.charge_point_id)
             predecessor.supersede()
             self._exit(predecessor)
-            closing = asyncio.create_task(predecessor.close(CloseCode.POLICY_VIOLATION, "replaced"))
-            self._closings.add(closing)
-            closing.add_done_callback(self._closings.discard)
+            closing = predecessor.close(CloseCode.POLICY_VIOLATION, "replaced")
+            self._closings.begin(closing, f"closing the replaced connection of {connection.charge_point_id}")
         self._connections[connection.charge_point_id] = connection
         self._notify(self._on_open, connection)
 
