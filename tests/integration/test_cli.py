@@ -30,7 +30,7 @@ def test_token_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
     ("arguments", "status", "says"),
     [
         (("token", "--tenant", "a/b", "--role", "viewer"), 1, "tenant holds a character"),
-        (("token", "--tenant", "acme", "--role", "viewer", "--ttl", "soon"), 1, "ISO 8601"),
+        (("token", "--tenant", "acme", "--role", "viewer", "--ttl", "soon"), 1, "write 1h, 30m or 7d"),
         (("token", "--tenant", "acme", "--role", "emperor"), 2, "emperor"),
         (("token", "--role", "viewer"), 2, "--tenant"),
         (("token", "--tenant", "acme", "--role", "installation"), 1, "belongs to no tenant"),

@@ -265,7 +265,7 @@ async def test_what_if_about_another_depots_schedule_is_refused(api: HttpApi) ->
 
     refused = await api.send("POST", "/v1/what-if", body, depots=["alfa"])
 
-    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (404, "schedule-not-found")
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (404, "schedule-not-found")
     assert (await api.send("POST", "/v1/what-if", body, depots=["bravo"])).status_code == 200
 
 

@@ -80,6 +80,7 @@ WITHOUT_A_STORY: Final = {
     RepeatedStarts.recorded_start: "a part of a start",
     ChargerConditions.has_booted: "reads",
     ChargerConditions.owner_of: "reads",
+    ChargerConditions.connected_elsewhere: "reads",
     RegistryImports.find: "reads",
     RegistryImports.rows: "reads",
     RegistryImports.log_position: "reads",

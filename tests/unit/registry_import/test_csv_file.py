@@ -73,7 +73,7 @@ def test_a_quoted_header_over_two_lines_moves_the_rows_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "hint"), [("a,A,extra", "3 cells and the header 2; put"), ("a", "1 cells and the header 2; is a comma")]
+    ("cells", "hint"), [("a,A,extra", "3 cells and the header 2; put"), ("a", "1 cell and the header 2; is a comma")]
 )
 def test_a_row_with_too_many_or_too_few_cells_is_said_and_the_others_are_read(cells: str, hint: str) -> None:
     rows = list(rows_of(f"{HEADER}\n{cells}\nb,B\n".encode()))

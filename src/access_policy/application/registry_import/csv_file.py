@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from access_policy.application.registry_import.errors import ImportFileUnreadable
+from access_policy.domain.plurals import counted
 
 COLUMNS = (
     "vehicle_id",
@@ -98,7 +99,7 @@ def _wrong_count(expected: int, cells: list[str]) -> str | None:
     if len(cells) == expected:
         return None
     hint = "put a value that contains a comma in double quotes" if len(cells) > expected else "is a comma missing?"
-    return f"The row has {len(cells)} cells and the header {expected}; {hint}."
+    return f"The row has {counted(len(cells), 'cell')} and the header {expected}; {hint}."
 
 
 class _Lines:
