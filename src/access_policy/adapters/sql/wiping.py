@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.sql.databases import Database
@@ -52,6 +52,12 @@ _OLDER: Final = text(
     " AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(:next AS xid8) AS xid))"
 )
 
+_STATISTICS: Final = "pg_catalog.pg_statistic"
+_COLUMNS: Final = text(
+    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+    " WHERE attrelid = CAST(:name AS regclass) AND attnum > 0 AND NOT attisdropped"
+)
+
 
 def wipe_table(database: Database, name: str) -> None:
     """Rewrite the table: a plain VACUUM frees the space of deleted rows but leaves their content in it."""
@@ -64,3 +70,18 @@ def wipe_table(database: Database, name: str) -> None:
         connection.execute(text(f"VACUUM (FULL) {name}"))
         if connection.execute(file).scalar() == before:  # otherwise the server only warns
             raise SQLAlchemyError(f"only the owner of the table {name} can wipe it")
+        _wipe_statistics(connection, name)
+
+
+def _wipe_statistics(connection: Connection, name: str) -> None:
+    """The planner's statistics contain values of the deleted rows. `ANALYZE` replaces them, but not those of a table without
+    rows; changing a column to the type that it has removes them."""
+    connection.execute(text(f"ANALYZE {name}"))
+    if not connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {name})")).scalar():
+        for column, kind in connection.execute(_COLUMNS, {"name": name}).all():
+            connection.execute(text(f'ALTER TABLE {name} ALTER COLUMN "{column}" TYPE {kind}'))
+    file = select(func.pg_relation_filenode(_STATISTICS))
+    before = connection.execute(file).scalar()
+    connection.execute(text(f"VACUUM (FULL) {_STATISTICS}"))
+    if connection.execute(file).scalar() == before:
+        log.warning("deleted statistics of %s stay in a file: only the owner of the database can wipe it", name)

@@ -262,7 +262,7 @@ async def test_the_depot_says_how_long_an_override_may_last(office: Office) -> N
 
     await office.do(overriding(lasts=DAY))
     refusal = await office.refused(overriding(lasts=DAY + MINUTE), errors.OverrideTooLong)
-    assert "1 days" in refusal.detail
+    assert "the 1 day that" in refusal.detail
 
 
 @pytest.mark.parametrize(
