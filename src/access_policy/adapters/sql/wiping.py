@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, exists, func, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.sql.databases import Database
@@ -77,7 +77,7 @@ def _wipe_statistics(connection: Connection, name: str) -> None:
     """The planner's statistics contain values of the deleted rows. `ANALYZE` replaces them, but not those of a table without
     rows; changing a column to the type that it has removes them."""
     connection.execute(text(f"ANALYZE {name}"))
-    if not connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {name})")).scalar():
+    if not connection.execute(select(exists().select_from(table(name)))).scalar():
         for column, kind in connection.execute(_COLUMNS, {"name": name}).all():
             connection.execute(text(f'ALTER TABLE {name} ALTER COLUMN "{column}" TYPE {kind}'))
     file = select(func.pg_relation_filenode(_STATISTICS))
