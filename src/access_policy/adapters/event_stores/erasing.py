@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, text
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.locations import StoreLocation
 from access_policy.adapters.sql.databases import database_at
-from access_policy.adapters.sql.wiping import wipe_file, wipe_table
+from access_policy.adapters.sql.wiping import wipe_file, wipe_tables
 from access_policy.application.ports.tenant_holdings import Claims
 from access_policy.application.streams import CHARGE_POINT_STREAMS
 from access_policy.domain.ids import TenantId
@@ -97,7 +97,7 @@ def _erase_from_server(url: str, tenant_id: TenantId, claims: tuple[int, ...]) -
         with database.writing.begin() as connection:
             connection.execute(text("LOCK TABLE public.stored_events IN EXCLUSIVE MODE"))
             rows = connection.execute(removing, {**_streams(f"{tenant_id}/")._asdict(), "claims": claims}).rowcount
-        wipe_table(database, TABLE)
+        wipe_tables(database, TABLE)
         return RemovedFrom(place=TABLE, rows=rows)
     finally:
         database.close()

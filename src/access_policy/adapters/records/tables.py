@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, require_migrated
 from access_policy.adapters.sql.postgres_connections import deadline
-from access_policy.adapters.sql.wiping import wipe_file, wipe_table
+from access_policy.adapters.sql.wiping import wipe_file, wipe_tables
 from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class RecordTables:
         next wipe removes those.
         """
         await self._run(
-            lambda: wipe_file(self._database) if self._database.is_file else wipe_table(self._database, table.name)
+            lambda: wipe_file(self._database) if self._database.is_file else wipe_tables(self._database, table.name)
         )
 
     async def close(self) -> None:

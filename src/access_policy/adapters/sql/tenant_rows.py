@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, event, inspect, or_, select
 
 from access_policy.adapters.sql.databases import database_at
-from access_policy.adapters.sql.wiping import wipe_file, wipe_table
+from access_policy.adapters.sql.wiping import wipe_file, wipe_tables
 from access_policy.domain.ids import TenantId
 from access_policy.domain.tenants.erasure import RemovedFrom
 
@@ -58,8 +58,7 @@ def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection
             connection_of_file.close()
             wipe_file(database)
         else:
-            for table in conditions:
-                wipe_table(database, table.name)
+            wipe_tables(database, *(str(table.name) for table in conditions))
         return removed
     finally:
         database.close()

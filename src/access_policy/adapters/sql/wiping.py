@@ -59,29 +59,37 @@ _COLUMNS: Final = text(
 )
 
 
-def wipe_table(database: Database, name: str) -> None:
-    """Rewrite the table: a plain VACUUM frees the space of deleted rows but leaves their content in it."""
+def wipe_tables(database: Database, *names: str) -> None:
+    """Rewrite the tables, and the planner's statistics of them: a plain VACUUM frees the space of deleted rows but leaves
+    their content in it."""
     with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
-        if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
-            log.warning("deleted rows of %s stay in its file: an older transaction is still open", name)
-        file = select(func.pg_relation_filenode(name))
-        before = connection.execute(file).scalar()
-        connection.execute(text(f"VACUUM (FULL) {name}"))
-        if connection.execute(file).scalar() == before:  # otherwise the server only warns
-            raise SQLAlchemyError(f"only the owner of the table {name} can wipe it")
-        _wipe_statistics(connection, name)
+        for name in names:
+            _wipe_table(connection, name)
+            _forget_statistics(connection, name)
+        if not _rewritten(connection, _STATISTICS):
+            log.warning("deleted statistics stay in a file: only the owner of the database can wipe it")
 
 
-def _wipe_statistics(connection: Connection, name: str) -> None:
+def _wipe_table(connection: Connection, name: str) -> None:
+    following = connection.execute(text("SELECT CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text)")).scalar()
+    if not _in_time(lambda: not connection.execute(_OLDER, {"next": following}).scalar()):
+        log.warning("deleted rows of %s stay in its file: an older transaction is still open", name)
+    if not _rewritten(connection, name):
+        raise SQLAlchemyError(f"only the owner of the table {name} can wipe it")
+
+
+def _rewritten(connection: Connection, name: str) -> bool:
+    """False if the server refused it, of which it only warns."""
+    file = select(func.pg_relation_filenode(name))
+    before = connection.execute(file).scalar()
+    connection.execute(text(f"VACUUM (FULL) {name}"))
+    return connection.execute(file).scalar() != before
+
+
+def _forget_statistics(connection: Connection, name: str) -> None:
     """The planner's statistics contain values of the deleted rows. `ANALYZE` replaces them, but not those of a table without
     rows; changing a column to the type that it has removes them."""
     connection.execute(text(f"ANALYZE {name}"))
     if not connection.execute(select(exists().select_from(table(name)))).scalar():
         for column, kind in connection.execute(_COLUMNS, {"name": name}).all():
             connection.execute(text(f'ALTER TABLE {name} ALTER COLUMN "{column}" TYPE {kind}'))
-    file = select(func.pg_relation_filenode(_STATISTICS))
-    before = connection.execute(file).scalar()
-    connection.execute(text(f"VACUUM (FULL) {_STATISTICS}"))
-    if connection.execute(file).scalar() == before:
-        log.warning("deleted statistics of %s stay in a file: only the owner of the database can wipe it", name)
