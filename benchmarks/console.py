@@ -9,9 +9,7 @@ turns.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +28,7 @@ from access_policy.entrypoints.http.console.navigation import ENTRIES
 from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.settings import Settings
 from benchmarks.durable_server import CONTEXT
-from benchmarks.propagation import load, prepared, serving, share_of
+from benchmarks.propagation import clients, load, prepared, serving, share_of
 
 CHARGERS: Final = 200
 CONSOLES: Final = 20
@@ -136,23 +134,8 @@ async def _first_update_ms(link: str) -> float:
 
 @asynccontextmanager
 async def _consoles(http: str, cookie: str, found: Consoles) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.console_client", http, cookie, str(CONSOLES)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=2**26,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    if await process.stdout.readline() != b"open\n":
-        raise SystemExit("the consoles could not be opened")
-    try:
+    async with clients("console_client", http, cookie, str(CONSOLES)) as figures:
         yield
-        process.stdin.write(b"\n")
-        told = json.loads(await process.stdout.readline())
+        told = await figures()
         found.delays_ms += told["delays_ms"]
         found.fragments += told["fragments"]
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()

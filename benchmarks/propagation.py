@@ -15,12 +15,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -185,7 +186,7 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
 
 
 async def load(ocpp: str, chargers: int, seconds: float, per_second: float | None) -> dict[str, float]:
-    """What the load client measured. Without `per_second` each answer is followed by the next attempt at once."""
+    """Run the load client and return its figures. Without `per_second` each answer is followed by the next attempt at once."""
     rate = () if per_second is None else ("--per-second", str(per_second))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(chargers)),
@@ -201,6 +202,34 @@ async def load(ocpp: str, chargers: int, seconds: float, per_second: float | Non
         raise SystemExit("the load client failed")
     figures: dict[str, float] = json.loads(told)
     return figures
+
+
+@asynccontextmanager
+async def clients(module: str, *arguments: str) -> AsyncIterator[Callable[[], Awaitable[dict[str, Any]]]]:
+    """A process of `benchmarks` that prints `open` once its clients are connected. The caller ends it by the function, which
+    returns its figures."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"benchmarks.{module}", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**26,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    asking, answers = process.stdin, process.stdout
+
+    async def figures() -> dict[str, Any]:
+        asking.write(b"\n")
+        return dict(json.loads(await answers.readline()))
+
+    if await answers.readline() != b"open\n":
+        raise SystemExit(f"{module} could not connect")
+    try:
+        yield figures
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 def share_of(values: list[float], share: float) -> float:

@@ -7,8 +7,6 @@ streams take turns.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from benchmarks.propagation import LOADED, load, prepared, serving, share_of
+from benchmarks.propagation import LOADED, clients, load, prepared, serving, share_of
 
 STREAMS = 200
 ROUNDS = 3
@@ -71,25 +69,9 @@ async def _measure(seconds: float, per_second: float | None) -> Streams:
 @asynccontextmanager
 async def _streams(http: str, token: str, found: Streams) -> AsyncIterator[None]:
     address = urlsplit(http)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.stream_client", str(address.hostname), str(address.port), token),
-        str(STREAMS),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=2**26,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    if await process.stdout.readline() != b"open\n":
-        raise SystemExit("the streams could not be opened")
-    try:
+    async with clients("stream_client", str(address.hostname), str(address.port), token, str(STREAMS)) as figures:
         yield
-        process.stdin.write(b"\n")
-        told = json.loads(await process.stdout.readline())
+        told = await figures()
         found.delays_ms += told["delays_ms"]
         found.mib += told["bytes"] / 2**20
         found.cut += told["cut"]
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
