@@ -13,13 +13,13 @@ from access_policy.entrypoints.cli.timeline_cells import (
     BOTH,
     CELL,
     FINE_CELL,
-    NOW,
     STYLE,
     Segments,
     Span,
     cells,
     midnight,
     scale,
+    signs,
     spans_of,
 )
 
@@ -51,10 +51,7 @@ def draw_several(
             yield Text(("" if len(charger) > margin else charger).ljust(margin + 1)).append_text(line)
         yield Text("")
         day += A_DAY
-    if first <= now < end:
-        yield Text(f"{NOW}  now, {now.astimezone(zone):%a %H:%M}")
-    if changes_within:
-        yield Text.assemble((BOTH, "yellow"), "  the mode changes within this cell")
+    yield from signs(first, end, now, zone, has_mixed=changes_within)
     yield from _legend(every)
 
 

@@ -94,3 +94,11 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def signs(first: datetime, end: datetime, now: datetime, zone: ZoneInfo, *, has_mixed: bool) -> Iterator[Text]:
+    """Yield a legend line for the present, if it is in `[first, end)`, and one for cells with both modes, if there are any."""
+    if first <= now < end:
+        yield Text(f"{NOW}  now, {now.astimezone(zone):%a %H:%M}")
+    if has_mixed:
+        yield Text.assemble((BOTH, "yellow"), "  the mode changes within this cell")

@@ -16,13 +16,13 @@ from access_policy.entrypoints.cli.timeline_cells import (
     BOTH,
     CELL,
     FINE_CELL,
-    NOW,
     STYLE,
     Segments,
     Span,
     cells,
     midnight,
     scale,
+    signs,
     spans_of,
 )
 
@@ -49,10 +49,7 @@ def draw(segments: Segments, zone: ZoneInfo, *, now: datetime, columns: int = 80
         yield line
         day += A_DAY
     yield Text("")
-    if spans[0].start <= now < end:
-        yield Text(f"{NOW}  now, {now.astimezone(zone):%a %H:%M}")
-    if changes_within:
-        yield Text.assemble((BOTH, "yellow"), "  the mode changes within this cell")
+    yield from signs(spans[0].start, end, now, zone, has_mixed=changes_within)
     yield from _causes(spans, zone)
 
 
