@@ -1,4 +1,4 @@
-"""What many clients receive alike: each piece is encoded once, and compressed once.
+"""Pieces of the live stream that many clients receive: each is encoded once, and compressed once.
 
 A compressed stream is one zlib stream (RFC 1950; HTTP's `deflate`, RFC 9110, 8.4.1.2). Each piece begins without a history and
 ends at a byte's border (RFC 1951, an empty stored block), so that its compressed bytes fit behind any others. Unlike gzip's

@@ -1,4 +1,4 @@
-"""What a command for many chargers changed, or would change, at each of them."""
+"""Print the changes that a command for many chargers made, or would make, at each of them."""
 
 from __future__ import annotations
 

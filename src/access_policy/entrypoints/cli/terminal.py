@@ -40,8 +40,8 @@ class Terminal:
         return Console(stderr=True, soft_wrap=True, highlight=False, quiet=self.silent)
 
     def confirm(self, action: str) -> None:
-        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with 2 if there
-        is no terminal to ask at, and with 1 if the answer is no.
+        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with 2 without a
+        terminal, and with 1 if the answer is no.
         """
         if self.yes:
             return

@@ -38,7 +38,7 @@ def timeline(
     if depot is not None:
         found = list(session.pages("/v1/chargers", None, depot_id=depot))
         if not found:
-            session.get(f"/v1/depots/{segment(depot)}")  # end here if there is no such depot
+            session.get(f"/v1/depots/{segment(depot)}")  # an unknown depot ends the command here
             session.refuse(f"the depot {depot} has no chargers")
     else:
         found = [session.get(f"/v1/chargers/{segment(each)}") for each in chosen(session, charger or [])]
