@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from access_policy.adapters.local_files.spool import SqliteSpool
-from access_policy.application.ports.event_store import (
-    Append,
-    Envelope,
-    NewEvent,
-    StoreUnavailable,
-    StreamId,
-    VersionConflict,
-)
-from access_policy.application.recording.group_commit import GROUP_MAX, GroupCommit
+from access_policy.application.ports.event_store import StoreUnavailable, StreamId, VersionConflict
+from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import policy_stream
 from access_policy.domain.access_mode import OnStoreOutage
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory, settings_of
 from tests.support.outages import FailingStore
-from tests.support.stores import envelope, memory_store, note, notes, text_of
+from tests.support.stores import memory_store, notes, text_of
 
 FIRST, SECOND = StreamId(f"{TENANT}/a/1"), StreamId(f"{TENANT}/a/2")
 
@@ -94,96 +86,6 @@ async def test_what_is_too_much_for_the_store_at_once_is_drained_in_parts(yard: 
 
     assert [text_of(each.event) for each in (await yard.depot.store.read_log(after=0, limit=100))[-9:]] == streams
     assert (yard.commits.is_up, yard.commits.backlog) == (True, 0)
-
-
-async def one_row(yard: Yard, count: int, *, texts: Sequence[str] = ("a",)) -> list[StreamId]:
-    """What `count` callers append in one group while the store is down."""
-    streams = [StreamId(f"{TENANT}/a/{number}") for number in range(count)]
-    await yard.spool.append([notes(stream, texts) for stream in streams])
-    return streams
-
-
-@pytest.mark.parametrize("most", [1, 2, 99])
-async def test_a_spool_row_of_a_full_group_is_drained_in_parts_the_store_takes(yard: Yard, most: int) -> None:
-    streams = await one_row(yard, GROUP_MAX)
-    assert len(await yard.spool.oldest(2)) == 1
-    yard.store.most = most
-    yard.store.sizes.clear()
-
-    await yard.commits.drain()
-
-    stored = (await yard.depot.store.read_log(after=0, limit=1_000))[-GROUP_MAX:]
-    assert [each.stream for each in stored] == streams
-    assert sum(size for size in yard.store.sizes if size <= most) == GROUP_MAX
-    assert await yard.spool.oldest(1) == []
-
-
-@pytest.mark.parametrize("parts_stored", range(5))
-async def test_a_row_drained_in_part_before_a_crash_is_stored_exactly_once(yard: Yard, parts_stored: int) -> None:
-    streams = await one_row(yard, 8, texts="ab")
-    yard.store.most, yard.store.fails_after = 2, parts_stored
-    if parts_stored < 4:
-        with pytest.raises(StoreUnavailable):
-            await yard.commits.drain()
-    else:
-        await yard.commits.drain()
-    before = await yard.depot.store.last_position()
-
-    yard.store.fails_after, yard.store.down = None, False
-    await (await yard.after_a_restart()).drain()
-
-    assert [await yard.stored(stream) for stream in streams] == [["a", "b"]] * 8
-    assert await yard.depot.store.last_position() - before == 16 - 4 * parts_stored
-    assert await yard.spool.oldest(1) == []
-
-
-async def test_one_append_of_more_events_than_the_store_takes_is_drained_in_parts(yard: Yard) -> None:
-    (stream,) = await one_row(yard, 1, texts="abcdefg")
-    yard.store.most_events, yard.store.fails_after = 2, 1
-    with pytest.raises(StoreUnavailable):
-        await yard.commits.drain()
-    yard.store.fails_after, yard.store.down = None, False
-
-    await (await yard.after_a_restart()).drain()
-
-    assert await yard.stored(stream) == list("abcdefg")
-
-
-async def test_appends_of_one_attempt_stay_in_one_transaction_where_a_row_is_halved(yard: Yard) -> None:
-    pairs = [
-        Append(StreamId(f"{TENANT}/{kind}/{number}"), 0, (NewEvent(note(kind), of_attempt(number)),))
-        for number in range(3)
-        for kind in ("transaction", "attempt")
-    ]
-    await yard.spool.append(pairs)
-    yard.store.most = 3
-    yard.store.sizes.clear()
-
-    await yard.commits.drain()
-
-    assert [size for size in yard.store.sizes if size <= 3] == [2, 2, 2]
-
-
-async def test_an_event_too_large_for_the_store_is_set_aside_and_the_rest_is_drained(yard: Yard) -> None:
-    await yard.spool.append([notes(FIRST, ["too large"]), notes(SECOND, ["a"])])
-    yard.store.most_events = 0
-    await yard.commits.drain()
-    assert await yard.spool.oldest(1) == []
-
-    with sqlite3.connect(yard.path) as connection:
-        kept = connection.execute("SELECT append, reason FROM set_aside").fetchall()
-    connection.close()
-    assert [("too large" in row[0].decode(), row[1]) for row in kept] == [
-        (True, "told to fail"),
-        (False, "told to fail"),
-    ]
-    yard.store.most_events = None
-    await yard.commits.append(notes(FIRST, ["b"]))
-    assert await yard.stored(FIRST) == ["b"]
-
-
-def of_attempt(number: int) -> Envelope:
-    return replace(envelope(), correlation_id=f"attempt-{number}")
 
 
 async def test_what_the_store_wrote_without_saying_so_is_not_written_twice(yard: Yard) -> None:

@@ -25,6 +25,7 @@ from access_policy.application.ports.event_store import Append, NewEvent, StoreU
 from access_policy.application.ports.spool import Spooled
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.presence.gone_gateways import GONE_AFTER_S, GoneGateways
+from access_policy.application.recording.spool_drain import SpoolDrain
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
@@ -158,11 +159,11 @@ DECISIONS: tuple[Story, ...] = (
     Story("decide and refuse", (AttemptDecider.authorize,), past(), asks(STRANGER)),
     Story(
         "decide and start over the spool",
-        (SpooledCommits.append, SpooledCommits.load, SpooledCommits.drain),
+        (SpooledCommits.append, SpooledCommits.load, SpooledCommits.drain, SpoolDrain.drain),
         past(spooled=True),
         in_parts(asks(BUS), starts(BUS), ends, drains),
     ),
-    Story("drain the spool", (SpooledCommits.drain,), past(asks(BUS), leaves_rows), drains),
+    Story("drain the spool", (SpooledCommits.drain, SpoolDrain.drain), past(asks(BUS), leaves_rows), drains),
     Story("start after an authorisation", (Sessions.start,), past(asks(BUS)), starts(BUS)),
     Story("start without an authorisation", (Sessions.start,), past(), starts(BUS)),
     Story("start a refused charge", (Sessions.start,), past(asks(STRANGER)), starts(STRANGER)),

@@ -29,6 +29,7 @@ from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.presence.gone_gateways import GoneGateways
+from access_policy.application.recording.spool_drain import SpoolDrain
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
@@ -68,6 +69,7 @@ UNITS: Final = (
     RepeatedStarts,
     SessionEnds,
     Sessions,
+    SpoolDrain,
     SpooledCommits,
     ViewKeeper,
     WebhookDeliveries,

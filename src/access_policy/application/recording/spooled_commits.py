@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -20,38 +19,23 @@ from access_policy.application.background_tasks import BackgroundTasks
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import (
     Append,
-    AppendTooLarge,
     EventStore,
     NewEvent,
     Recorded,
     StoreUnavailable,
     StreamId,
-    VersionConflict,
 )
-from access_policy.application.ports.spool import Spool, Spooled
+from access_policy.application.ports.spool import Spool
 from access_policy.application.recording.group_commit import GroupCommit, Settled
+from access_policy.application.recording.spool_drain import SpoolDrain
+from access_policy.application.recording.spooled_streams import SpooledStreams
 from access_policy.application.streams import tenant_of
 from access_policy.domain.access_mode import OnStoreOutage
 from access_policy.domain.ids import ChargerId
 
 log = logging.getLogger(__name__)
 
-DRAINED_AT_ONCE: Final = 4  # entries of the spool, each of up to a group of appends
 PROBE_EVERY_S: Final = 1.0
-REBASE_TRIES: Final = 5
-
-
-@dataclass(slots=True)
-class _Stream:
-    """The spooled events of a stream whose events up to version `base` are, or should be, in the store."""
-
-    base: int
-    events: list[NewEvent] = field(default_factory=list)
-    pending: int = 0  # appends that are not in the store yet
-
-    @property
-    def head(self) -> int:
-        return self.base + len(self.events)
 
 
 class SpooledCommits:
@@ -69,11 +53,11 @@ class SpooledCommits:
         """`committed` is called with the appends of each commit to the spool, as `GroupCommit` does for the store."""
         self._store = store
         self._commits = commits
-        self._spool = spool
         self._to_spool = GroupCommit(spool, committed=committed)
+        self._out_of_spool = SpoolDrain(store, spool)
         self._view = view
         self._is_up = True
-        self._streams: dict[StreamId, _Stream] = {}
+        self._streams = SpooledStreams()
         self._woken = asyncio.Event()
         self._tasks = BackgroundTasks()  # that put appends into the spool
 
@@ -85,7 +69,7 @@ class SpooledCommits:
     @property
     def backlog(self) -> int:
         """Appends of this process that are in the spool and not in the store yet."""
-        return sum(stream.pending for stream in self._streams.values())
+        return self._streams.backlog
 
     async def append(self, *appends: Append) -> int:
         """Durable when it returns: the log position, or 0 for a spooled append. Raises `VersionConflict` (nothing was
@@ -130,55 +114,14 @@ class SpooledCommits:
         """Put the appends into the spool. Raises `refusal` where a charger's policy forbids it."""
         if not self._may_spool(appends):
             raise refusal
-        await self._put(appends)
-        return 0
-
-    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
-        """The stream in the store, followed by its events in the spool. Raises `StoreUnavailable`."""
-        spooled = self._streams.get(stream)
-        if spooled is None:
-            return await self._store.load(stream, after_version=after_version)
-        stored = await self._store.load(stream, after_version=after_version) if spooled.base > after_version else []
-        return [each for each in stored if each.version <= spooled.base] + [
-            Recorded(stream, version, 0, new.event, new.envelope)
-            for version, new in enumerate(spooled.events, spooled.base + 1)
-            if version > after_version
-        ]
-
-    # --- into the spool ----------------------------------------------------------------------------------------------
-
-    async def _put(self, appends: Sequence[Append]) -> None:
-        for append in appends:
-            known = self._streams.get(append.stream)
-            if known is not None and append.expected_version != known.head:
-                raise VersionConflict(f"{append.stream} has {known.head} events, {append.expected_version} expected")
-        for append in appends:
-            stream = self._streams.setdefault(append.stream, _Stream(append.expected_version))
-            stream.events += append.events
-            stream.pending += 1
+        self._streams.add(appends)
         try:
             await self._to_spool.append(*appends)
         except BaseException:
-            self._take_back(appends)
+            self._streams.take_back(appends)
             raise
         self._woken.set()
-
-    def _take_back(self, appends: Sequence[Append]) -> None:
-        """Drop appends that could not be spooled; later ones of the stream that were spooled meanwhile follow a gap
-        and are rebased.
-        """
-        for append in appends:
-            stream = self._streams.get(append.stream)
-            if stream is not None:
-                stream.events = [new for new in stream.events if new not in append.events]
-                self._settled(append.stream)
-
-    def _settled(self, stream_id: StreamId) -> None:
-        stream = self._streams.get(stream_id)
-        if stream is not None:
-            stream.pending -= 1
-            if stream.pending == 0:
-                del self._streams[stream_id]
+        return 0
 
     def _may_spool(self, appends: Sequence[Append]) -> bool:
         return all(
@@ -194,7 +137,13 @@ class SpooledCommits:
         self._is_up = False
         self._woken.set()
 
-    # --- out of it ---------------------------------------------------------------------------------------------------
+    async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
+        """The stream in the store, followed by its events in the spool. Raises `StoreUnavailable`."""
+        spooled = self._streams.get(stream)
+        if spooled is None:
+            return await self._store.load(stream, after_version=after_version)
+        stored = await self._store.load(stream, after_version=after_version) if spooled.base > after_version else []
+        return spooled.after(stored, stream, after_version=after_version)
 
     async def run(self) -> None:
         """Until cancelled: probe the store while it is down, and drain the spool once it is back."""
@@ -213,61 +162,13 @@ class SpooledCommits:
         """
         if not self._is_up:
             await self._store.last_position()
-        drained = 0
-        while entries := await self._spool.oldest(DRAINED_AT_ONCE):
-            await self._append_all(_appends_of(entries))
-            await self._spool.forget(entries[-1].number)
-            for append in _appends_of(entries):
-                self._settled(append.stream)
-                drained += 1
-            self._is_up = True
-        if drained:
+        if drained := await self._out_of_spool.drain(self._stored):
             log.warning("the event store is back: %d appends came from the spool", drained)
         self._is_up = True
 
-    async def _append_all(self, appends: Sequence[Append]) -> None:
-        """Append in as few transactions as the store accepts. A repetition appends only events that are not stored
-        yet, so that a crash between two parts neither loses nor duplicates any.
-        """
-        try:
-            await self._store.append(appends)
-        except AppendTooLarge as refusal:
-            await self._append_halves(appends, refusal)
-        except VersionConflict:  # some events are stored already, or another append came first
-            for append in appends:
-                await self._append_missing(append)
-
-    async def _append_halves(self, appends: Sequence[Append], refusal: AppendTooLarge) -> None:
-        halves = _halves_of(appends)
-        if not halves:
-            log.error("%s: an event is too large for the event store and is set aside: %s", appends[0].stream, refusal)
-            await self._spool.set_aside(appends[0], str(refusal))
-        for half in halves:
-            await self._append_all(half)
-
-    async def _append_missing(self, append: Append) -> None:
-        """Append the events that are not in the stream yet after those that are. Raises `VersionConflict` where others
-        keep writing to the stream."""
-        for _ in range(REBASE_TRIES):
-            history = await self._store.load(append.stream)
-            stored = {recorded.envelope.event_id for recorded in history}
-            missing = tuple(new for new in append.events if new.envelope.event_id not in stored)
-            if not missing:
-                return
-            if append.expected_version != len(history):
-                log.warning(
-                    "%s received events while some were in the spool; those follow",
-                    append.stream,
-                )
-            rest = Append(append.stream, len(history), missing)
-            try:
-                await self._store.append([rest])
-            except AppendTooLarge as refusal:
-                await self._append_halves([rest], refusal)
-            except VersionConflict:
-                continue
-            return
-        raise VersionConflict(f"{append.stream} was changed repeatedly by another process")
+    def _stored(self, append: Append) -> None:
+        self._streams.settled(append)
+        self._is_up = True
 
     async def _rest(self) -> None:
         """Sleep until an append is spooled while the spool is empty; otherwise briefly."""
@@ -275,32 +176,6 @@ class SpooledCommits:
             await self._woken.wait()
         self._woken.clear()
         await asyncio.sleep(PROBE_EVERY_S)
-
-
-def _appends_of(entries: Sequence[Spooled]) -> list[Append]:
-    return [append for entry in entries for append in entry.appends]
-
-
-def _halves_of(appends: Sequence[Append]) -> list[Sequence[Append]]:
-    """Two parts, in order; None for a single event. Appends of one attempt stay in one transaction if they fit."""
-    if len(appends) > 1:
-        middle = len(appends) // 2
-        cuts = sorted(range(1, len(appends)), key=lambda cut: (_cuts_an_attempt(appends, cut), abs(cut - middle)))
-        return [appends[: cuts[0]], appends[cuts[0] :]]
-    (append,) = appends
-    middle = len(append.events) // 2
-    if middle == 0:
-        return []
-    first, second = append.events[:middle], append.events[middle:]
-    return [
-        [Append(append.stream, append.expected_version, first)],
-        [Append(append.stream, append.expected_version + middle, second)],
-    ]
-
-
-def _cuts_an_attempt(appends: Sequence[Append], cut: int) -> bool:
-    before, after = appends[cut - 1].events[-1].envelope, appends[cut].events[0].envelope
-    return before.correlation_id == after.correlation_id
 
 
 def _charger_of(new: NewEvent) -> ChargerId:
