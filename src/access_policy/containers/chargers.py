@@ -19,6 +19,8 @@ from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.consequences.driver_display import DriverDisplay
 from access_policy.application.follower import Follower
 from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.local_lists.updates import LocalListUpdates
+from access_policy.application.local_lists.wanted_lists import WantedLists
 from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.reconcile import Reconciler
@@ -161,9 +163,11 @@ class Chargers(containers.DeclarativeContainer):
         deciding.spooled_commits,
         clock,
     )
-    local_lists = providers.Singleton(
-        LocalListKeeper, deciding.view, connections, read_side.views, records.vault, records.lists_sent, clock
+    wanted_lists = providers.Singleton(WantedLists, deciding.view, read_side.views, records.vault, clock)
+    list_updates = providers.Singleton(
+        LocalListUpdates, deciding.view, connections, wanted_lists, records.lists_sent, clock
     )
+    local_lists = providers.Singleton(LocalListKeeper, deciding.view, connections, wanted_lists, list_updates)
 
     # --- mode application --------------------------------------------------------------------------------------------
     remote_starts = providers.Singleton(

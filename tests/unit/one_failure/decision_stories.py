@@ -17,7 +17,7 @@ from access_policy.application.context import Context
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.local_lists.updates import LocalListUpdates
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, SettingsSeen
@@ -306,9 +306,9 @@ DECISIONS: tuple[Story, ...] = (
     Story("end a gateway", (GoneGateways.end,), past(lambda world: world.gone.look()), lambda world: world.gone.end()),
     Story(
         "bring a local list up to date",
-        (LocalListKeeper.sync,),
+        (LocalListUpdates.update,),
         past(offline_starts=OfflineStarts.LIST),
-        lambda world: world.lists.sync(KEY),
+        lambda world: world.lists.update(KEY),
         errors=LOOP_ERRORS,
     ),
     Story("keep the view", (ViewKeeper.save,), past(), lambda world: world.keeper.save()),

@@ -15,7 +15,8 @@ from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
-from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.local_lists.updates import LocalListUpdates
+from access_policy.application.local_lists.wanted_lists import WantedLists
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.recorder import ModeRecorder
@@ -260,7 +261,7 @@ class DepotWorld:
         )
         readable = faults.around("values", ReadableBus())
         sent_before = faults.around("lists sent", ListsRemembered())
-        self.lists = LocalListKeeper(view, gateway, readable, readable, sent_before, clock)
+        self.lists = LocalListUpdates(view, gateway, WantedLists(view, readable, readable, clock), sent_before, clock)
         self.beats, self.past = Beats({"there": 1}), Past(self)
         self.gone = GoneGateways(
             "here",

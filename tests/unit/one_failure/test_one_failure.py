@@ -24,7 +24,7 @@ from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.effects import DecisionEffects
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.intake.receiving import Intake
-from access_policy.application.local_lists.keeper import LocalListKeeper
+from access_policy.application.local_lists.updates import LocalListUpdates
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.presence.charger_conditions import ChargerConditions
@@ -56,7 +56,7 @@ UNITS: Final = (
     GoneGateways,
     HeldStreams,
     Intake,
-    LocalListKeeper,
+    LocalListUpdates,
     LostSessions,
     LostSessionsWatch,
     PlanApplier,

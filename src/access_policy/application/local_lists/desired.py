@@ -23,7 +23,7 @@ LISTED_KINDS = frozenset(  # what a list can hold
 )
 
 Entry = tuple[VehicleId, IdentifierRef]
-
+Entries = tuple[Entry, ...]
 
 AT_A_TIME = 200  # vehicles, before decisions get their turn
 
