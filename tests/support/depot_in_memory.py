@@ -23,6 +23,8 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.condition_recorder import ConditionRecorder
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import depot_stream, policy_stream, registry_stream, tenant_of
@@ -85,7 +87,7 @@ class DepotInMemory:
     - `clock` stands still until the test moves it.
     - `view` and `live` are the state in memory, which `follow` and `record` bring up to date.
     - `decider` decides attempts, `decisions` makes one decision, `sessions` receives starts and ends of charges.
-    - `conditions_at`, `follow_up_by` and `dependencies_of_handlers` make the parts that depend on a gateway.
+    - `conditions`, `connection_records`, `follow_up_by` and `dependencies_of_handlers` make the parts that depend on a gateway.
     - `freevend_seen` collects the anonymous starts that the sessions report.
 
     `await depot.opened()` registers a depot, two chargers with a managed night, and one vehicle. On top of it are built
@@ -118,11 +120,16 @@ class DepotInMemory:
     def _freevend_reported(self, key: ChargerKey, evidence: str) -> None:
         self.freevend_seen.append((key[1], evidence))
 
-    def conditions_at(self, gateway: str = "", *, streams: Any = None, commits: Any = None) -> ChargerConditions:
-        """The conditions of chargers as the process `gateway` records them."""
-        streams, commits = streams or self.streams, commits or self.commits
-        named = {"gateway": gateway} if gateway else {}
-        return ChargerConditions(self.view, self.live, streams, commits, self.profiles, self.clock, **named)
+    def recorder(self) -> ConditionRecorder:
+        """The recorder of another process; its `conditions` and `connection_records` share it."""
+        return ConditionRecorder(self.view, self.streams, self.commits)  # type: ignore[arg-type]
+
+    def conditions(self, recorder: ConditionRecorder | None = None) -> ChargerConditions:
+        return ChargerConditions(self.view, self.live, recorder or self.recorder(), self.profiles, self.clock)
+
+    def connection_records(self, gateway: str = "", recorder: ConditionRecorder | None = None) -> ConnectionRecords:
+        """The connections of chargers as the process `gateway` records them."""
+        return ConnectionRecords(recorder or self.recorder(), self.clock, gateway=gateway)
 
     def follow_up_by(self, gateway: Any) -> FollowUp:
         """The follow-up of refusals, which stops charges through `gateway`."""
@@ -136,7 +143,7 @@ class DepotInMemory:
             "decisions": self.decisions,
             "recent_activity": self.live,
             "sessions": self.sessions,
-            "conditions": self.conditions_at(),
+            "conditions": self.conditions(),
             "profiles": self.profiles,
             "clock": self.clock,
             "mode_trigger": lambda key, trigger: None,

@@ -200,7 +200,7 @@ def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess
         return container.chargers.connections().connected(key)
 
     async def owner_of(key: ChargerKey) -> str | None:
-        return await container.deciding.conditions().owner_of(key)
+        return await container.deciding.connection_records().owner_of(key)
 
     def has_connected(key: ChargerKey, _: Row) -> bool:
         return key in connected

@@ -268,7 +268,7 @@ class Office:
                 self.registries, self.unknown, self.depot.pseudonyms, self.vault, self.views, clock
             ),
             rotate_password.RotatePassword: rotate_password.RotatePasswordHandler(
-                self.policies, self.passwords, self.connections, self.depot.conditions_at()
+                self.policies, self.passwords, self.connections, self.depot.conditions()
             ),
         }
 

@@ -98,6 +98,7 @@ class Chargers(containers.DeclarativeContainer):
     gateway = providers.Singleton(
         OcppGateway,
         handler_dependencies,
+        deciding.connection_records,
         records.credentials,
         requires_passwords=providers.Callable(requires_passwords, settings.provided.ocpp),
         traces=stores.traces,
@@ -129,7 +130,7 @@ class Chargers(containers.DeclarativeContainer):
         settings.provided.instance,
         records.heartbeats,
         read_side.views,
-        deciding.conditions,
+        deciding.connection_records,
         is_gateway=providers.Callable(operator.contains, settings.provided.roles, ProcessRole.GATEWAY),
         now_s=time.monotonic,
     )

@@ -24,6 +24,8 @@ from access_policy.application.measurements import Measurements
 from access_policy.application.notices.watch import NoticeWatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.condition_recorder import ConditionRecorder
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
@@ -107,14 +109,9 @@ class Deciding(containers.DeclarativeContainer):
         clock,
         charger_events.provided.drift_reported,
     )
-    conditions = providers.Singleton(
-        ChargerConditions,
-        view,
-        recent_activity,
-        spooled_commits,
-        spooled_commits,
-        profiles,
-        clock,
-        gateway=settings.provided.instance,
+    condition_recorder = providers.Singleton(ConditionRecorder, view, spooled_commits, spooled_commits)
+    connection_records = providers.Singleton(
+        ConnectionRecords, condition_recorder, clock, gateway=settings.provided.instance
     )
+    conditions = providers.Singleton(ChargerConditions, view, recent_activity, condition_recorder, profiles, clock)
     notices = providers.Singleton(NoticeWatch, view, stores.store, clock)

@@ -36,7 +36,7 @@ async def reports(
 async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(depot: DepotInMemory) -> None:
     denied = await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=29)
-    await reports(depot.conditions_at(), depot, "OtherError", "AuthFailed")
+    await reports(depot.conditions(), depot, "OtherError", "AuthFailed")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -45,7 +45,7 @@ async def test_an_error_that_follows_a_denial_by_the_profile_is_the_sight_of_it(
 
 async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMemory) -> None:
     await depot.decider.authorize(depot.attempt(STRANGER))
-    await reports(depot.conditions_at(), depot, "GroundFailure")
+    await reports(depot.conditions(), depot, "GroundFailure")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -55,7 +55,7 @@ async def test_a_real_fault_right_after_a_denial_stays_a_fault(depot: DepotInMem
 async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(depot: DepotInMemory) -> None:
     await depot.decider.authorize(depot.attempt(STRANGER))
     depot.clock.forward(seconds=31)
-    await reports(depot.conditions_at(), depot, "OtherError", "AuthFailed")
+    await reports(depot.conditions(), depot, "OtherError", "AuthFailed")
 
     (event,) = await recorded(depot)
     assert isinstance(event, ConnectorFaulted)
@@ -63,7 +63,7 @@ async def test_the_same_code_long_after_the_denial_or_without_one_is_a_fault(dep
 
 
 async def test_only_changes_are_recorded(depot: DepotInMemory) -> None:
-    conditions = depot.conditions_at()
+    conditions = depot.conditions()
     await reports(conditions, depot, None)
     await reports(conditions, depot, "GroundFailure")
     await reports(conditions, depot, "GroundFailure")
@@ -73,8 +73,8 @@ async def test_only_changes_are_recorded(depot: DepotInMemory) -> None:
 
 
 async def test_an_error_that_is_still_open_after_a_restart_is_not_recorded_again(depot: DepotInMemory) -> None:
-    await reports(depot.conditions_at(), depot, "GroundFailure")
-    restarted = depot.conditions_at()
+    await reports(depot.conditions(), depot, "GroundFailure")
+    restarted = depot.conditions()
     await restarted.has_booted(KEY)
 
     await reports(restarted, depot, "GroundFailure")
@@ -83,19 +83,20 @@ async def test_an_error_that_is_still_open_after_a_restart_is_not_recorded_again
 
 
 async def test_a_boot_is_remembered_for_the_identity(depot: DepotInMemory) -> None:
-    conditions = depot.conditions_at()
+    conditions = depot.conditions()
     before = await conditions.has_booted(KEY)
     await conditions.booted(KEY, vendor="V", model="M", firmware=None)
 
     assert before is False
     assert await conditions.has_booted(KEY)
-    assert await depot.conditions_at().has_booted(KEY)
+    assert await depot.conditions().has_booted(KEY)
 
 
 async def lived_for(depot: DepotInMemory, faults: int) -> None:
     """The charger boots, breaks down and recovers again and again, and its last error is still open."""
-    conditions = depot.conditions_at()
-    await conditions.connected(KEY, "ocpp1.6")
+    recorder = depot.recorder()
+    conditions = depot.conditions(recorder)
+    await depot.connection_records(recorder=recorder).connected(KEY, "ocpp1.6")
     await conditions.booted(KEY, vendor="V", model="M", firmware=None)
     for _ in range(faults):
         await reports(conditions, depot, "GroundFailure")
@@ -109,7 +110,8 @@ async def read_by_a_start(depot: DepotInMemory, monkeypatch: pytest.MonkeyPatch)
     assert kept is not None
     depot.view = DecisionView()
     depot.view.restore(kept)
-    conditions, read = depot.conditions_at(), 0
+    recorder, read = depot.recorder(), 0
+    conditions, connections = depot.conditions(recorder), depot.connection_records(recorder=recorder)
     load = depot.store.load
 
     async def counted(*arguments: Any, **named: Any) -> list[Recorded]:
@@ -119,9 +121,9 @@ async def read_by_a_start(depot: DepotInMemory, monkeypatch: pytest.MonkeyPatch)
         return found
 
     monkeypatch.setattr(depot.store, "load", counted)
-    await conditions.disconnected(KEY, "the service was restarted")
+    await connections.disconnected(KEY, "the service was restarted")
     assert await conditions.has_booted(KEY)
-    assert await conditions.owner_of(KEY) == ""
+    assert await connections.owner_of(KEY) == ""
     await reports(conditions, depot, "GroundFailure")
     monkeypatch.undo()
     return read
@@ -133,7 +135,7 @@ async def test_a_start_reads_only_what_the_kept_view_has_not_seen_of_a_chargers_
 ) -> None:
     await lived_for(depot, faults)
     await depot.follow()
-    conditions = depot.conditions_at()
+    conditions = depot.conditions()
     await reports(conditions, depot, None)  # after the view was kept
     await reports(conditions, depot, "GroundFailure")
     before = len(await recorded(depot))

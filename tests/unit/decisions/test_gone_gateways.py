@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
-from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.presence.gone_gateways import BEAT_EVERY_S, GONE_AFTER_S, GoneGateways
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
@@ -36,13 +36,13 @@ class Installation:
             name,
             self.heartbeats,
             self,  # type: ignore[arg-type]
-            self.conditions(name),
+            self.records(name),
             is_gateway=is_gateway,
             now_s=lambda: self.seconds,
         )
 
-    def conditions(self, name: str) -> ChargerConditions:
-        return self.depot.conditions_at(name)
+    def records(self, name: str) -> ConnectionRecords:
+        return self.depot.connection_records(name)
 
     async def connected_chargers(self) -> Sequence[Any]:
         return [{"tenant_id": tenant_id, "charger_id": charger_id} for tenant_id, charger_id in self.rows]
@@ -77,7 +77,7 @@ async def test_the_chargers_of_a_gateway_that_is_silent_are_noted_once_as_discon
     installation: Installation,
 ) -> None:
     dies, lives, api = (installation.process(name, is_gateway=name != "api") for name in ("gw-1", "gw-2", "api"))
-    await installation.conditions("gw-1").connected(BAY, "ocpp1.6")
+    await installation.records("gw-1").connected(BAY, "ocpp1.6")
     await installation.pass_time(dies, lives, api)
     assert await installation.links() == [("connected", "gw-1", "")]
 
@@ -89,9 +89,9 @@ async def test_the_chargers_of_a_gateway_that_is_silent_are_noted_once_as_discon
 
 async def test_a_charger_that_came_elsewhere_is_left_alone(installation: Installation) -> None:
     dies, lives = installation.process("gw-1"), installation.process("gw-2")
-    await installation.conditions("gw-1").connected(BAY, "ocpp1.6")
+    await installation.records("gw-1").connected(BAY, "ocpp1.6")
     await installation.pass_time(dies, lives)
-    await installation.conditions("gw-2").connected(BAY, "ocpp1.6")
+    await installation.records("gw-2").connected(BAY, "ocpp1.6")
 
     await installation.pass_time(lives)
 
@@ -100,7 +100,7 @@ async def test_a_charger_that_came_elsewhere_is_left_alone(installation: Install
 
 async def test_who_stood_still_itself_finds_nobody_gone_for_that(installation: Installation) -> None:
     sleeps, lives = installation.process("gw-1"), installation.process("gw-2")
-    await installation.conditions("gw-2").connected(BAY, "ocpp1.6")
+    await installation.records("gw-2").connected(BAY, "ocpp1.6")
     await installation.pass_time(sleeps, lives)
     installation.seconds += 10 * GONE_AFTER_S  # the database was away, or this process: nobody beat
 
@@ -119,7 +119,7 @@ async def test_a_gateway_that_ends_in_order_is_not_looked_for(installation: Inst
 
 
 async def test_who_was_taken_for_gone_claims_again_unless_the_charger_is_elsewhere(installation: Installation) -> None:
-    paused, other = installation.conditions("gw-1"), installation.conditions("gw-2")
+    paused, other = installation.records("gw-1"), installation.records("gw-2")
     first = await paused.connected(BAY, "ocpp1.6")
     await other.left_behind(BAY, "gw-1")
 

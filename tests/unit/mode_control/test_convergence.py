@@ -175,7 +175,7 @@ class Story:
         store, view, commits, clock = self.depot.store, self.depot.view, self.depot.commits, self.depot.clock
         self.follower = Follower("view", store, view.follow, view.followed_to, types=TYPES, poll_s=0.02)
         profiles = ProfileCatalogue.packaged()
-        conditions = self.depot.conditions_at()
+        conditions = self.depot.conditions()
         reboots = Reboots(self.yard, conditions, self.depot.live)
         facts = ModeRecorder(commits, self.follower, clock)
         reconciler = Reconciler(view, facts, self.yard, profiles, conditions, reboots, clock)

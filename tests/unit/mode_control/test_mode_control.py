@@ -177,7 +177,7 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
         self._following = asyncio.create_task(follower.run())
         facts = ModeRecorder(depot.commits, follower, depot.clock)
         charger = ScriptedCharger()
-        conditions = depot.conditions_at()
+        conditions = depot.conditions()
         reboots = Reboots(charger, conditions, depot.live)
         return Yard(depot, charger, Reconciler(depot.view, facts, charger, profiles, conditions, reboots, depot.clock))
 

@@ -36,12 +36,13 @@ class Link:
         desks: Any = SimpleNamespace(
             view=SimpleNamespace(on_policy_change=lambda listener: None),
             clock=SimpleNamespace(now=lambda: datetime(2026, 11, 20, tzinfo=UTC)),
-            conditions=SimpleNamespace(connected=self._nothing, disconnected=self._nothing),
+            conditions=None,
             profile=lambda key: None,
             profiles=ProfileCatalogue.packaged(),
             mode_trigger=lambda key, trigger: self.hints.append((trigger, self.now())),
         )
-        self.gateway = OcppGateway(desks, NoPasswords(), requires_passwords=False)
+        records: Any = SimpleNamespace(connected=self._nothing, disconnected=self._nothing)
+        self.gateway = OcppGateway(desks, records, NoPasswords(), requires_passwords=False)
         self.gateway.dispatch.handlers = {
             OcppVersion.V16: {"BootNotification": lambda charger, payload, message_id: self.boot_answer()}
         }

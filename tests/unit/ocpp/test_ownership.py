@@ -16,6 +16,7 @@ from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.gateway.unrecorded_connections import AT_ONCE, UnrecordedConnections
 from access_policy.adapters.ocpp.incoming.connected_charger import AdmittedCharger
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.presence.condition_recorder import ConditionRecorder
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.streams import condition_stream
 from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
@@ -49,9 +50,12 @@ class Yard:
     def __post_init__(self) -> None:
         depot = self.depot
         commits = SpooledCommits(self.store, depot.commits, self.spool, depot.view)
-        self.conditions = depot.conditions_at("here", streams=commits, commits=commits)
+        self.recorder = ConditionRecorder(depot.view, commits, commits)
+        self.conditions = depot.conditions(self.recorder)
+        self.records = depot.connection_records("here", self.recorder)
         self.gateway = OcppGateway(
             depot.dependencies_of_handlers(conditions=self.conditions, energy=nothing_follows),
+            self.records,
             NoPasswords(),
             requires_passwords=False,
         )
@@ -101,11 +105,11 @@ async def test_a_charger_that_connects_while_the_store_is_down_is_claimed_when_i
     await yard.is_back()
 
     assert await yard.links() == [ChargerConnected]
-    assert await yard.conditions.owner_of(KEY) == "here"
+    assert await yard.records.owner_of(KEY) == "here"
 
 
 async def test_its_boot_before_the_outage_is_known_after_the_late_claim(yard: Yard) -> None:
-    other = yard.depot.conditions_at()
+    other = yard.depot.conditions()
     await other.booted(KEY, vendor="V", model="M", firmware=None)
     yard.store.down = True
     await yard.connects()
@@ -127,7 +131,7 @@ async def test_a_charger_that_came_and_left_while_the_store_was_down_leaves_no_r
 
 async def test_a_charger_that_leaves_while_the_store_is_down_is_noted_as_gone_when_it_is_back(yard: Yard) -> None:
     connection = await yard.connects()
-    yard.conditions._versions.clear()  # as after another writer's event
+    yard.recorder.others_wrote(KEY)
     yard.store.down = True
     await yard.leaves(connection)
 
@@ -138,7 +142,7 @@ async def test_a_charger_that_leaves_while_the_store_is_down_is_noted_as_gone_wh
 
 async def test_a_charger_given_up_while_the_store_fails_is_claimed_again_when_it_is_back(yard: Yard) -> None:
     await yard.connects()
-    elsewhere = yard.depot.conditions_at("there")
+    elsewhere = yard.depot.connection_records("there")
     await elsewhere.left_behind(KEY, "here")
     yard.store.down = True
     yard.gateway.ownership.given_up(KEY, 2)

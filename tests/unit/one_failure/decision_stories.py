@@ -24,6 +24,7 @@ from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer,
 from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable, VersionConflict
 from access_policy.application.ports.spool import Spooled
 from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.presence.gone_gateways import GONE_AFTER_S, GoneGateways
 from access_policy.application.recording.spool_drain import SpoolDrain
 from access_policy.application.recording.spooled_commits import SpooledCommits
@@ -90,7 +91,7 @@ async def ends_by_hand(world: DepotWorld) -> None:
 
 
 def connects(world: DepotWorld) -> Awaitable[Any]:
-    return world.conditions.connected(KEY, "ocpp1.6")
+    return world.connections.connected(KEY, "ocpp1.6")
 
 
 def reports(code: str | None) -> Step:
@@ -107,7 +108,7 @@ async def followed(world: DepotWorld) -> None:
 
 async def there_is_gone(world: DepotWorld) -> None:
     """Another gateway holds the charger, and has not beaten for so long that the next look finds it gone."""
-    await world.conditions_of("there").connected(KEY, "ocpp1.6")
+    await world.connections_of("there").connected(KEY, "ocpp1.6")
     for _ in range(3):
         await world.gone.look()
         world.now_s += GONE_AFTER_S / 2
@@ -123,7 +124,7 @@ async def leaves_rows(world: DepotWorld) -> None:
     """An earlier process left two rows in the spool, of which the first is in the store already."""
     report = world.start_report(BUS, transaction_ids=("101",))
     await world.sessions.start(report)
-    await world.conditions_of("here").booted(KEY, vendor="V", model="M", firmware=None)
+    await world.depot.conditions().booted(KEY, vendor="V", model="M", firmware=None)
     recorded = await world.inner.read_log(after=0, limit=1_000)
     row = [
         Append(each.stream, each.version - 1, (NewEvent(each.event, each.envelope),))
@@ -231,21 +232,21 @@ DECISIONS: tuple[Story, ...] = (
         ends_by_hand,
         tries=2,
     ),
-    condition("connects", ChargerConditions.connected, connects),
+    condition("connects", ConnectionRecords.connected, connects),
     condition(
         "connects still",
-        ChargerConditions.connected_still,
-        lambda w: w.conditions.connected_still(KEY, "ocpp1.6"),
+        ConnectionRecords.connected_still,
+        lambda w: w.connections.connected_still(KEY, "ocpp1.6"),
         connects,
     ),
     condition(
-        "disconnects", ChargerConditions.disconnected, lambda w: w.conditions.disconnected(KEY, "gone"), connects
+        "disconnects", ConnectionRecords.disconnected, lambda w: w.connections.disconnected(KEY, "gone"), connects
     ),
     condition(
         "is left behind",
-        ChargerConditions.left_behind,
-        lambda w: w.conditions.left_behind(KEY, "there"),
-        lambda w: w.conditions_of("there").connected(KEY, "ocpp1.6"),
+        ConnectionRecords.left_behind,
+        lambda w: w.connections.left_behind(KEY, "there"),
+        lambda w: w.connections_of("there").connected(KEY, "ocpp1.6"),
     ),
     condition("boots", ChargerConditions.booted, boots),
     condition("has an error", ChargerConditions.status, reports("GroundFailure")),

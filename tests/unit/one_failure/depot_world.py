@@ -33,7 +33,7 @@ from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.local_lists import ListSent, ListState, Sent
 from access_policy.application.ports.spool import Spooled
 from access_policy.application.ports.view_snapshots import ViewState
-from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
@@ -248,7 +248,8 @@ class DepotWorld:
         view, live, clock, names = depot.view, depot.live, depot.clock, ProfileCatalogue.packaged()
         path = DepotInMemory(store, clock, view, live, streams=streams, commits=commits)
         self.decider, self.sessions = path.decider, path.sessions
-        self.conditions = path.conditions_at("here")
+        recorder = path.recorder()
+        self.conditions, self.connections = path.conditions(recorder), path.connection_records("here", recorder)
         self.charger = ObedientCharger()
         gateway = faults.around("charger", self.charger, ChargerDidNotAnswer, reliable=frozenset({"let_serve"}))
         self.end_session = EndSessionHandler(self.sessions.ends, streams, gateway)
@@ -267,7 +268,7 @@ class DepotWorld:
             "here",
             faults.around("heartbeats", self.beats),
             faults.around("views", self.past),  # type: ignore[arg-type]
-            self.conditions,
+            self.connections,
             is_gateway=True,
             now_s=lambda: self.now_s,
         )
@@ -281,8 +282,8 @@ class DepotWorld:
         self.following: asyncio.Task[None] | None = None
         self.parts_done = 0
 
-    def conditions_of(self, gateway: str) -> ChargerConditions:
-        return self.depot.conditions_at(gateway)
+    def connections_of(self, gateway: str) -> ConnectionRecords:
+        return self.depot.connection_records(gateway)
 
     async def opened(self, profile: str | None = None, **changes: Any) -> DepotWorld:
         """With a depot; `profile` and settings are those of the first bay."""

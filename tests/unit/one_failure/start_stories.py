@@ -35,7 +35,7 @@ class StartWorld:
     async def lived(self) -> StartWorld:
         prepare_file(Path(self.directory.name) / "views.sqlite")
         yard = await self.yard.opened()
-        await yard.conditions.connected(KEY, "ocpp1.6")
+        await yard.connections.connected(KEY, "ocpp1.6")
         await yard.decider.authorize(yard.depot.attempt(BUS, message_id="m-1"))
         await yard.sessions.start(yard.start_report(BUS, transaction_ids=("101",)))
         await yard.sessions.start(yard.start_report(STRANGER, transaction_ids=("102",)))

@@ -28,6 +28,7 @@ from access_policy.application.local_lists.updates import LocalListUpdates
 from access_policy.application.mode_application.reconcile import Reconciler
 from access_policy.application.mode_application.remote_starts import RemoteStarts
 from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.recording.spool_drain import SpoolDrain
 from access_policy.application.recording.spooled_commits import SpooledCommits
@@ -51,6 +52,7 @@ STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START, *WEBHOOK
 UNITS: Final = (
     AttemptDecider,
     ChargerConditions,
+    ConnectionRecords,
     DecisionEffects,
     FollowUp,
     GoneGateways,
@@ -81,8 +83,8 @@ WITHOUT_A_STORY: Final = {
     RepeatedStarts.is_another: "reads",
     RepeatedStarts.recorded_start: "a part of a start",
     ChargerConditions.has_booted: "reads",
-    ChargerConditions.owner_of: "reads",
-    ChargerConditions.connected_elsewhere: "reads",
+    ConnectionRecords.owner_of: "reads",
+    ConnectionRecords.connected_elsewhere: "reads",
     RegistryImports.find: "reads",
     RegistryImports.rows: "reads",
     RegistryImports.log_position: "reads",

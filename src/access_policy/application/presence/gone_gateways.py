@@ -15,7 +15,7 @@ from typing import Final
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.heartbeats import Heartbeats
 from access_policy.application.ports.views import RecentPast
-from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class GoneGateways:
         name: str,
         heartbeats: Heartbeats,
         past: RecentPast,
-        conditions: ChargerConditions,
+        records: ConnectionRecords,
         *,
         is_gateway: bool,
         now_s: Callable[[], float],
@@ -41,7 +41,7 @@ class GoneGateways:
         self._name = name
         self._heartbeats = heartbeats
         self._past = past
-        self._conditions = conditions
+        self._records = records
         self._is_gateway = is_gateway
         self._now_s = now_s
         self._sleep = sleep
@@ -95,7 +95,7 @@ class GoneGateways:
         for first in range(0, len(rows), AT_ONCE):
             await asyncio.gather(
                 *(
-                    self._conditions.left_behind((row["tenant_id"], row["charger_id"]), name)
+                    self._records.left_behind((row["tenant_id"], row["charger_id"]), name)
                     for row in rows[first : first + AT_ONCE]
                 )
             )

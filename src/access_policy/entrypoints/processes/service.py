@@ -193,7 +193,7 @@ class Service:
     def _app(self) -> ASGIApp:
         part = self._part
         sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
-        connections, conditions = self.container.chargers.connections(), self.container.deciding.conditions()
+        connections, records = self.container.chargers.connections(), self.container.deciding.connection_records()
         connected = _connected(self.settings, connections)
         self._live = live_hub(self.container, connected)
         process = ServingProcess(
@@ -204,13 +204,13 @@ class Service:
             live=self._live,
             peers=Peers(
                 connections.connected,
-                conditions.owner_of,
+                records.owner_of,
                 self._followed_to,
                 self.settled,
                 self.container.clients(),
                 self.settings.peers,
                 sockets,
-                None if self.settings.is_alone else conditions.connected_elsewhere,
+                None if self.settings.is_alone else records.connected_elsewhere,
             ),
         )
         return create_app(self.container, process)

@@ -61,11 +61,11 @@ class StartUp:
     async def note_restart(self) -> None:
         """Record that chargers connected to an earlier process of this name are disconnected."""
         rows = list(await self._container.read_side.views().connected_chargers())
-        conditions = self._container.deciding.conditions()
+        records = self._container.deciding.connection_records()
         for first in range(0, len(rows), NOTED_TOGETHER):
             await asyncio.gather(
                 *(
-                    conditions.disconnected((row["tenant_id"], row["charger_id"]), "the service was restarted")
+                    records.disconnected((row["tenant_id"], row["charger_id"]), "the service was restarted")
                     for row in rows[first : first + NOTED_TOGETHER]
                 )
             )

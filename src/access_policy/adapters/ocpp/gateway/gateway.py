@@ -28,6 +28,7 @@ from access_policy.adapters.ocpp.transport.server import OcppServer, ServerLimit
 from access_policy.application.log_fields import add_log_fields
 from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.application.ports.traces import Traces
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.domain.ids import ChargerKey
 
 
@@ -38,6 +39,7 @@ class OcppGateway:
     def __init__(
         self,
         dependencies: HandlerDependencies,
+        connection_records: ConnectionRecords,
         credentials: ChargerCredentials,
         *,
         requires_passwords: bool,
@@ -47,7 +49,7 @@ class OcppGateway:
         self.counters = Counters()
         self.connections = Connections()
         self.frames = ChargerFrames()
-        self.ownership = Ownership(self.connections, dependencies.conditions)
+        self.ownership = Ownership(self.connections, connection_records, dependencies.conditions)
         self.admission = ChargerAdmission(
             dependencies.view,
             dependencies.conditions,

@@ -15,14 +15,16 @@ from access_policy.adapters.ocpp.gateway.unrecorded_connections import Unrecorde
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.charger_conditions import ChargerConditions
+from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 
 
 class Ownership:
-    def __init__(self, connections: Connections, conditions: ChargerConditions) -> None:
+    def __init__(self, connections: Connections, records: ConnectionRecords, conditions: ChargerConditions) -> None:
         self._connections = connections
+        self._records = records
         self._conditions = conditions
         self._newer_versions: dict[ChargerKey, int] = {}  # under which other processes have recorded connections
         self._recording: set[asyncio.Task[None]] = set()
@@ -37,10 +39,10 @@ class Ownership:
         """`is_gone`: no newer connection has replaced the closed one."""
         if is_gone:
             self._newer_versions.pop(key, None)
-        self.record(self._conditions.disconnected(key, reason), of=key)
+        self.record(self._records.disconnected(key, reason), of=key)
 
     async def _own(self, charger: ConnectedCharger) -> None:
-        charger.owner_version = await self._conditions.connected(charger.key, charger.protocol)
+        charger.owner_version = await self._records.connected(charger.key, charger.protocol)
         self._yield_to_newer(charger.key)
 
     # --- other processes -------------------------------------------------------------------------------------------------
@@ -61,12 +63,12 @@ class Ownership:
             self.record(self._own_again(charger), of=key)
 
     async def _own_again(self, charger: ConnectedCharger) -> None:
-        version = await self._conditions.connected_still(charger.key, charger.protocol)
+        version = await self._records.connected_still(charger.key, charger.protocol)
         if self._connections.is_current(charger):
             charger.owner_version = version or charger.owner_version
             self._yield_to_newer(charger.key)
         elif version and not self._connections.connected(charger.key):  # it was closed during the write
-            await self._conditions.disconnected(charger.key, "connection closed")
+            await self._records.disconnected(charger.key, "connection closed")
 
     def _yield_to_newer(self, key: ChargerKey) -> None:
         charger = self._connections.get(key)
@@ -89,7 +91,7 @@ class Ownership:
         """Bring the charger's record up to date with its connection as it is now. Raises `StoreUnavailable`."""
         charger = self._connections.get(key)
         if charger is None:
-            await self._conditions.disconnected(key, "connection closed")
+            await self._records.disconnected(key, "connection closed")
         elif charger.owner_version == 0:
             await self._own(charger)
             if not self._connections.connected(key):
