@@ -17,6 +17,9 @@ from access_policy.domain.depots import depot
 from access_policy.domain.depots.depot import Depot, DepotEvent
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargePointId
+from access_policy.domain.reservations import book
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.vehicle_registry import registry
 from access_policy.domain.vehicle_registry.events import RegistryEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -36,6 +39,10 @@ def given_registry(*history: RegistryEvent) -> Given[VehicleRegistry]:
 
 def given_depot(*history: DepotEvent) -> Given[Depot]:
     return Given(depot.fold, history)
+
+
+def given_book(*history: ReservationEvent) -> Given[ReservationBook]:
+    return Given(book.fold, history)
 
 
 def given_claim(charge_point_id: ChargePointId, *history: claims.ClaimEvent) -> Given[claims.Claim]:

@@ -20,6 +20,8 @@ CalendarId = NewType("CalendarId", str)
 ScheduleId = NewType("ScheduleId", str)
 AttemptId = NewType("AttemptId", str)
 EnrolmentSessionId = NewType("EnrolmentSessionId", str)
+ReservationId = NewType("ReservationId", str)
+ReservationGroupId = NewType("ReservationGroupId", str)
 ActorId = NewType("ActorId", str)
 
 ID_LENGTH_MAX = 64

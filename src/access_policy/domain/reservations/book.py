@@ -1,0 +1,338 @@
+"""ReservationBook: the reservation groups of one depot and its reservations, in one stream.
+
+It promises no charger twice, and of a group no more chargers than it has. Like the registry it is folded in place, because
+it holds thousands of reservations; decisions return events and change nothing. A finished reservation is forgotten a week
+after its end. Source: seed 003 (bookings) and seed 001 (assignments).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from access_policy.domain.ids import (
+    ActorId,
+    AttemptId,
+    ChargerId,
+    ReservationGroupId,
+    ReservationId,
+    checked_name,
+)
+from access_policy.domain.reservations import errors
+from access_policy.domain.reservations.entries import Entries, key_of_charger, key_of_group
+from access_policy.domain.reservations.entry import Entry, Outcome
+from access_policy.domain.reservations.events import (
+    ConflictKind,
+    RequestedBy,
+    ReservationCancelled,
+    ReservationChanged,
+    ReservationConflictDetected,
+    ReservationEvent,
+    ReservationFulfilled,
+    ReservationGroupPut,
+    ReservationMade,
+    ReservationNoShow,
+    ReservationWindowEnded,
+)
+from access_policy.domain.reservations.promises import Chargers, first_shortfall, takers
+from access_policy.domain.reservations.reservation import Place, Reservation, ReservationGroup
+
+GROUPS_MAX: Final = 50
+RESERVATIONS_MAX: Final = 20_000
+REASON_LENGTH_MAX: Final = 500
+NAMED_MAX: Final = 3  # conflicting reservations in a message
+SHOWN_AS: Final = "%Y-%m-%dT%H:%MZ"
+
+
+@dataclass(slots=True)
+class ReservationBook:
+    groups: dict[ReservationGroupId, ReservationGroup] = field(default_factory=dict)
+    group_changed_at: dict[ReservationGroupId, int] = field(default_factory=dict)
+    entries: Entries = field(default_factory=Entries)
+    version: int = 0
+
+    def copy(self) -> ReservationBook:
+        """An independent copy at this version."""
+        return ReservationBook(dict(self.groups), dict(self.group_changed_at), self.entries.copy(), self.version)
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    def entry(self, reservation_id: ReservationId) -> Entry:
+        """Raises `ReservationUnknown`."""
+        if reservation_id not in self.entries.by_id:
+            raise errors.ReservationUnknown(f"This depot has no reservation {reservation_id[:64]}.")
+        return self.entries.by_id[reservation_id]
+
+    def group(self, group_id: ReservationGroupId) -> ReservationGroup:
+        """Raises `GroupUnknown`."""
+        if group_id not in self.groups:
+            raise errors.GroupUnknown(f"This depot has no reservation group {group_id[:64]}.", pointer="/group_id")
+        return self.groups[group_id]
+
+    def groups_with(self, charger_ids: Chargers) -> list[ReservationGroup]:
+        """The groups that share a charger with these, or with a group that does: their promises depend on each other."""
+        found: dict[ReservationGroupId, ReservationGroup] = {}
+        reached = charger_ids
+        while more := [g for g in self.groups.values() if g.group_id not in found and g.charger_ids & reached]:
+            found |= {group.group_id: group for group in more}
+            reached = reached.union(*(group.charger_ids for group in more))
+        return list(found.values())
+
+    # --- groups ---------------------------------------------------------------------------------------------------
+
+    def put_group(self, group: ReservationGroup, *, now: datetime) -> tuple[ReservationEvent, ...]:
+        """A group that reads as before changes nothing. Raises `GroupFull` if it would have promised too much, and what
+        `ReservationGroup.check` raises."""
+        if self.groups.get(group.group_id) == group:
+            return ()
+        group.check()
+        if group.group_id not in self.groups and len(self.groups) >= GROUPS_MAX:
+            raise errors.TooManyGroups(f"This depot has {GROUPS_MAX} reservation groups already; use one of them.")
+        groups = {each.group_id: each.charger_ids for each in (*self.groups.values(), group)}
+        entries = self.entries.by_id.values()
+        promised = [each.reservation for each in entries if each.is_promised(now)]
+        if (short := first_shortfall(promised, groups, now)) is not None:
+            conflicting = [each for each in promised if each.begins <= short < each.clears]
+            raise errors.GroupFull(
+                f"At {short:{SHOWN_AS}} more chargers would be promised than the group has ({_listed(conflicting)}); "
+                "move or cancel a reservation first.",
+                _ids(conflicting),
+                pointer="/charger_ids",
+            )
+        return (ReservationGroupPut(group=group),)
+
+    # --- making, changing, cancelling -----------------------------------------------------------------------------
+
+    def make(self, reservation: Reservation, *, made_by: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
+        """The same reservation again changes nothing.
+
+        Raises `ReservationInvalid`, `GroupUnknown`, `ReservationIdTaken`, `TooManyReservations`, `ChargerReserved` or
+        `GroupFull`.
+        """
+        known = self.entries.by_id.get(reservation.reservation_id)
+        if known is not None and known.reservation == reservation:
+            return ()
+        if known is not None:
+            raise errors.ReservationIdTaken(
+                f"Reservation {reservation.reservation_id} exists with other content; change it, or choose another id.",
+                pointer="/reservation_id",
+            )
+        if len(self.entries.by_id) >= RESERVATIONS_MAX:
+            raise errors.TooManyReservations(f"This depot has {RESERVATIONS_MAX} reservations already; cancel some.")
+        self._check(reservation, now)
+        return (ReservationMade(reservation=reservation, made_by=made_by, made_at=now),)
+
+    def receive(self, booking: Reservation, *, received_from: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
+        """A partner's booking: made if its request is new, changed if its version is newer, and otherwise left as it is.
+        Raises what `make` and `change` raise."""
+        assert booking.request is not None, "a partner's booking has a request"
+        known = self.entries.by_request.get(booking.request.key)
+        if known is None:
+            return self.make(booking, made_by=received_from, now=now)
+        last = self.entry(known).reservation.request
+        if last is not None and booking.request.version <= last.version:
+            return ()
+        renamed = replace(booking, reservation_id=known)
+        return self.change(renamed, requested_by=RequestedBy.PARTNER, changed_by=received_from, now=now)
+
+    def change(
+        self, reservation: Reservation, *, requested_by: RequestedBy, changed_by: ActorId, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """Give the reservation of this id this content; the old window is free in the same event.
+
+        Raises `ReservationUnknown`, `ReservationOver`, `TooLateToChange`, or what `make` raises.
+        """
+        entry = self._live(reservation.reservation_id, now)
+        if entry.reservation == reservation:
+            return ()
+        self._check_deadline(entry, requested_by, entry.reservation.terms.change_until_min, now)
+        self._check(reservation, now)
+        return (ReservationChanged(reservation=reservation, changed_by=changed_by, changed_at=now),)
+
+    def cancel(
+        self,
+        reservation_id: ReservationId,
+        reason: str,
+        *,
+        requested_by: RequestedBy,
+        cancelled_by: ActorId,
+        now: datetime,
+        request_version: int | None = None,
+    ) -> tuple[ReservationEvent, ...]:
+        """A cancelled reservation stays as it is. Raises `ReservationUnknown`, `ReservationOver` or `TooLateToChange`."""
+        if self.entry(reservation_id).outcome is Outcome.CANCELLED:
+            return ()
+        entry = self._live(reservation_id, now)
+        checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
+        self._check_deadline(entry, requested_by, entry.reservation.terms.cancel_until_min, now)
+        return (
+            ReservationCancelled(
+                reservation_id=reservation_id,
+                requested_by=requested_by,
+                cancelled_by=cancelled_by,
+                reason=reason,
+                cancelled_at=now,
+                request_version=request_version,
+            ),
+        )
+
+    # --- what became of it ----------------------------------------------------------------------------------------
+
+    def fulfil(
+        self, reservation_id: ReservationId, charger_id: ChargerId, attempt_id: AttemptId, *, at: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """The holder's charge started at `at`; a second one, or one after the reservation, changes nothing."""
+        entry = self.entry(reservation_id)
+        if entry.fulfilled_at is not None or entry.is_over(at):
+            return ()
+        fulfilled = ReservationFulfilled(
+            reservation_id=reservation_id, charger_id=charger_id, attempt_id=attempt_id, fulfilled_at=at
+        )
+        return (fulfilled,)
+
+    def miss(self, reservation_id: ReservationId, *, now: datetime) -> tuple[ReservationEvent, ...]:
+        """A no-show is recorded once, as of the instant at which the reservation was lost, and not before it."""
+        entry = self.entry(reservation_id)
+        if entry.outcome is not None or entry.lost_at is None or now < entry.lost_at:
+            return ()
+        return (ReservationNoShow(reservation_id=reservation_id, missed_at=entry.lost_at),)
+
+    def end(
+        self, reservation_id: ReservationId, *, session_active: bool, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """The window is over; or, before its end, the holder's charge is, where that releases the reservation."""
+        entry = self.entry(reservation_id)
+        released = entry.fulfilled_at is not None and not session_active and entry.reservation.terms.release_on_stop
+        if entry.outcome is not None or (now < entry.reservation.end and not released):
+            return ()
+        ended_at = min(now, entry.reservation.end)
+        return (
+            ReservationWindowEnded(reservation_id=reservation_id, session_active=session_active, ended_at=ended_at),
+        )
+
+    def detect_conflict(
+        self, reservation_id: ReservationId, kind: ConflictKind, cause: str, *, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """One kind and cause is detected once, and only of a live reservation."""
+        entry = self.entry(reservation_id)
+        if entry.is_over(now) or (kind, cause) in entry.conflicts:
+            return ()
+        return (ReservationConflictDetected(reservation_id=reservation_id, kind=kind, cause=cause, detected_at=now),)
+
+    # --- checks ---------------------------------------------------------------------------------------------------
+
+    def _live(self, reservation_id: ReservationId, now: datetime) -> Entry:
+        entry = self.entry(reservation_id)
+        if entry.is_over(now):
+            raise errors.ReservationOver(f"Reservation {reservation_id} is over; make a new one.")
+        return entry
+
+    def _check_deadline(self, entry: Entry, requested_by: RequestedBy, until_min: int, now: datetime) -> None:
+        deadline = entry.reservation.start - timedelta(minutes=until_min)
+        if requested_by is RequestedBy.PARTNER and now > deadline:
+            raise errors.TooLateToChange(
+                f"This was possible until {deadline:{SHOWN_AS}}, {until_min} minutes before the start; ask the operator."
+            )
+
+    def _check(self, reservation: Reservation, now: datetime) -> None:
+        """It could be promised. Raises what `make` raises."""
+        reservation.check()
+        if reservation.end <= now:
+            raise errors.ReservationInvalid("The window is over already; give one in the future.", pointer="/end")
+        if reservation.place.group_id is not None:
+            self.group(reservation.place.group_id)
+        groups = self.groups_with(self._chargers_at(reservation.place))
+        near = self._promised_near(reservation, groups, now)
+        if taken := takers(reservation, near):
+            raise errors.ChargerReserved(
+                f"Charger {reservation.place.charger_id} is promised already at that time ({_listed(taken)}); choose "
+                "another time or another charger.",
+                _ids(taken),
+                pointer="/charger_id",
+            )
+        chargers = {group.group_id: group.charger_ids for group in groups}
+        short = first_shortfall([*near, reservation], chargers, reservation.begins, reservation.clears)
+        if short is not None:
+            conflicting = [each for each in near if each.begins <= short < each.clears]
+            raise errors.GroupFull(
+                f"At {short:{SHOWN_AS}} every charger of the group is promised already ({_listed(conflicting)}); choose "
+                "another time, or add chargers to the group.",
+                _ids(conflicting),
+                pointer="/group_id" if reservation.place.group_id is not None else "/charger_id",
+            )
+
+    def _chargers_at(self, place: Place) -> Chargers:
+        if place.group_id is not None:
+            return self.groups[place.group_id].charger_ids
+        return frozenset() if place.charger_id is None else frozenset({place.charger_id})
+
+    def _promised_near(
+        self, wanted: Reservation, groups: Iterable[ReservationGroup], now: datetime
+    ) -> list[Reservation]:
+        """The other promises of the wanted charger and of these groups and their chargers, whose time meets the wanted one."""
+        chargers = self._chargers_at(wanted.place).union(*(group.charger_ids for group in groups))
+        keys = [*map(key_of_charger, chargers), *(key_of_group(group.group_id) for group in groups)]
+        near = self.entries.at_places(keys, wanted.begins, wanted.clears)
+        others = (each for each in near if each.reservation.reservation_id != wanted.reservation_id)
+        return [each.reservation for each in others if each.is_promised(now)]
+
+    # --- folding --------------------------------------------------------------------------------------------------
+
+    def apply(self, event: ReservationEvent) -> None:
+        """Fold one event, in place; decides nothing."""
+        self.version += 1
+        match event:
+            case ReservationGroupPut(group=group):
+                self.groups[group.group_id] = group
+                self.group_changed_at[group.group_id] = self.version
+            case ReservationMade(reservation=made):
+                self.entries.forget_before(event.made_at)
+                self.entries.put(Entry(reservation=made, changed_at=self.version))
+            case ReservationChanged(reservation=changed):
+                self._replace(changed.reservation_id, reservation=changed)
+            case ReservationCancelled():
+                self._apply_cancellation(event)
+            case ReservationFulfilled():
+                self._replace(event.reservation_id, fulfilled_at=event.fulfilled_at, charger_id=event.charger_id)
+            case ReservationNoShow():
+                self._finish(event.reservation_id, Outcome.NO_SHOW, event.missed_at)
+            case ReservationWindowEnded():
+                self._finish(event.reservation_id, Outcome.ENDED, event.ended_at, charges_on=event.session_active)
+            case ReservationConflictDetected():
+                known = self.entries.by_id[event.reservation_id].conflicts
+                self._replace(event.reservation_id, conflicts=known | {(event.kind, event.cause)})
+
+    def _apply_cancellation(self, event: ReservationCancelled) -> None:
+        reservation = self.entries.by_id[event.reservation_id].reservation
+        if reservation.request is not None and event.request_version is not None:
+            request = replace(reservation.request, version=event.request_version)
+            self._replace(event.reservation_id, reservation=replace(reservation, request=request))
+        self._finish(event.reservation_id, Outcome.CANCELLED, event.cancelled_at, reason=event.reason)
+
+    def _finish(self, reservation_id: ReservationId, outcome: Outcome, at: datetime, **changes: Any) -> None:
+        entry = self._replace(reservation_id, outcome=outcome, over_at=at, **changes)
+        self.entries.keep_for_a_while(entry, at)
+
+    def _replace(self, reservation_id: ReservationId, **changes: Any) -> Entry:
+        entry = replace(self.entries.by_id[reservation_id], **changes, changed_at=self.version)
+        self.entries.put(entry)
+        return entry
+
+
+def fold(events: Iterable[ReservationEvent]) -> ReservationBook:
+    book = ReservationBook()
+    for event in events:
+        book.apply(event)
+    return book
+
+
+def _ids(reservations: Iterable[Reservation]) -> list[ReservationId]:
+    return [each.reservation_id for each in sorted(reservations, key=lambda each: (each.start, each.reservation_id))]
+
+
+def _listed(reservations: Iterable[Reservation]) -> str:
+    ids = _ids(reservations)
+    more = f" and {len(ids) - NAMED_MAX} more" if len(ids) > NAMED_MAX else ""
+    return ", ".join(ids[:NAMED_MAX]) + more

@@ -1,0 +1,129 @@
+"""The entries of a book, found by their id, their request, their holder, and by place and time."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationId, VehicleId
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.reservation import Holder, Place
+
+KEPT_FOR: Final = timedelta(days=7)  # a finished reservation, after its end
+_HOUR_S: Final = 3600
+
+PlaceKey = tuple[str, str]  # "charger" or "group", and its id
+
+
+@dataclass(slots=True)
+class Entries:
+    """A charger's hours are few however many reservations a depot has, so that a search by place and hour finds few."""
+
+    by_id: dict[ReservationId, Entry] = field(default_factory=dict)
+    by_request: dict[tuple[str, str], ReservationId] = field(default_factory=dict)
+    _by_holder: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
+    _by_hour: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)  # of a place
+    _ends: list[tuple[datetime, ReservationId]] = field(default_factory=list, repr=False, compare=False)  # a heap
+
+    def copy(self) -> Entries:
+        """An independent copy; both share the entries, which are values."""
+        return Entries(
+            by_id=dict(self.by_id),
+            by_request=dict(self.by_request),
+            _by_holder={key: set(ids) for key, ids in self._by_holder.items()},
+            _by_hour={key: set(ids) for key, ids in self._by_hour.items()},
+            _ends=list(self._ends),
+        )
+
+    def held_by(self, ref: IdentifierRef | None, vehicle_id: VehicleId | None) -> list[Entry]:
+        """Those of the holder who presents this identifier or vehicle, by their start."""
+        keys = [] if ref is None else [(ref.kind, ref.pseudonym)]
+        found = set().union(*(self._by_holder.get(key, ()) for key in (*keys, vehicle_id)))
+        return self._in_order(found)
+
+    def at_places(self, keys: Iterable[PlaceKey], start: datetime, end: datetime) -> list[Entry]:
+        """Those of these chargers by name, and of these groups, whose time meets `[start, end)`, by their start; over or
+        not."""
+        hours = list(_hours(start, end))
+        found = set().union(*(self._by_hour.get((key, hour), ()) for key in keys for hour in hours))
+        near = (self.by_id[each] for each in found)
+        return sorted((each for each in near if _meets(each, start, end)), key=_by_start)
+
+    def put(self, entry: Entry) -> None:
+        """Add the entry, or replace the one of its id."""
+        reservation = entry.reservation
+        if (old := self.by_id.get(reservation.reservation_id)) is not None:
+            self.drop(old)
+        self.by_id[reservation.reservation_id] = entry
+        if reservation.request is not None:
+            self.by_request[reservation.request.key] = reservation.reservation_id
+        for index, key in self._keys_of(entry):
+            index.setdefault(key, set()).add(reservation.reservation_id)
+
+    def drop(self, entry: Entry) -> None:
+        reservation = entry.reservation
+        del self.by_id[reservation.reservation_id]
+        if reservation.request is not None:
+            del self.by_request[reservation.request.key]
+        for index, key in self._keys_of(entry):
+            index[key].discard(reservation.reservation_id)
+            if not index[key]:
+                del index[key]
+
+    def keep_for_a_while(self, entry: Entry, over_at: datetime) -> None:
+        """The entry is over; `forget_before` drops it a week after the end of its time."""
+        forget_at = max(over_at, entry.reservation.clears) + KEPT_FOR
+        heapq.heappush(self._ends, (forget_at, entry.reservation.reservation_id))
+
+    def forget_before(self, now: datetime) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            self.drop(self.by_id[heapq.heappop(self._ends)[1]])
+
+    def _keys_of(self, entry: Entry) -> Iterator[tuple[dict[Hashable, set[ReservationId]], Hashable]]:
+        reservation = entry.reservation
+        for holder in keys_of_holder(reservation.holder):
+            yield self._by_holder, holder
+        place = key_of_place(reservation.place)
+        for hour in _hours(reservation.begins, reservation.clears):
+            yield self._by_hour, (place, hour)
+
+    def _in_order(self, ids: Iterable[ReservationId]) -> list[Entry]:
+        return sorted((self.by_id[each] for each in ids), key=_by_start)
+
+
+def key_of_charger(charger_id: ChargerId) -> PlaceKey:
+    return "charger", charger_id
+
+
+def key_of_group(group_id: ReservationGroupId) -> PlaceKey:
+    return "group", group_id
+
+
+def key_of_place(place: Place) -> PlaceKey:
+    if place.charger_id is not None:
+        return key_of_charger(place.charger_id)
+    assert place.group_id is not None, "a checked place names a charger or a group"
+    return key_of_group(place.group_id)
+
+
+def keys_of_holder(holder: Holder) -> set[Hashable]:
+    identifiers: set[Hashable] = {(each.ref.kind, each.ref.pseudonym) for each in holder.identifiers}
+    return identifiers if holder.vehicle_id is None else identifiers | {holder.vehicle_id}
+
+
+def _hours(start: datetime, end: datetime) -> range:
+    """The hours since the epoch that `[start, end)` meets."""
+    return range(math.floor(start.timestamp() / _HOUR_S), math.ceil(end.timestamp() / _HOUR_S))
+
+
+def _meets(entry: Entry, start: datetime, end: datetime) -> bool:
+    return entry.reservation.begins < end and start < entry.reservation.clears
+
+
+def _by_start(entry: Entry) -> tuple[datetime, str]:
+    return entry.reservation.start, entry.reservation.reservation_id

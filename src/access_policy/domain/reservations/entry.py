@@ -1,0 +1,64 @@
+"""A reservation in the book, with what has become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from access_policy.domain.ids import ChargerId
+from access_policy.domain.reservations.events import ConflictKind
+from access_policy.domain.reservations.reservation import Reservation
+
+
+class Outcome(StrEnum):
+    """How a reservation came to its end."""
+
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+    ENDED = "ended"  # its window is over, or the holder's charge ended and released it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """`changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id`
+    is where the holder charged. `outcome` and `over_at` are None while it is live.
+    """
+
+    reservation: Reservation
+    changed_at: int
+    fulfilled_at: datetime | None = None
+    charger_id: ChargerId | None = None
+    outcome: Outcome | None = None
+    over_at: datetime | None = None
+    charges_on: bool = False  # the holder's charge ran when the window ended
+    reason: str = ""  # of a cancellation
+    conflicts: frozenset[tuple[ConflictKind, str]] = frozenset()
+
+    @property
+    def lost_at(self) -> datetime | None:
+        """From here on a holder who has not come has lost the reservation; None: never, or the holder came."""
+        reservation = self.reservation
+        if self.fulfilled_at is not None or reservation.terms.no_show_after_min is None:
+            return None
+        return min(reservation.start + timedelta(minutes=reservation.terms.no_show_after_min), reservation.end)
+
+    def is_over(self, at: datetime) -> bool:
+        """By the recorded outcome, or by the time alone: the outcome may be recorded later."""
+        if self.over_at is not None and self.over_at <= at:
+            return True
+        return at >= self.reservation.end or ((lost := self.lost_at) is not None and lost <= at)
+
+    def holds(self, at: datetime) -> bool:
+        """The holder may start a charge at `at`, and others may not take the place."""
+        return self.reservation.begins <= at and not self.is_over(at)
+
+    def is_outstanding(self, at: datetime) -> bool:
+        """The holder may come and has not yet."""
+        return self.holds(at) and (self.fulfilled_at is None or self.fulfilled_at > at)
+
+    def is_promised(self, at: datetime) -> bool:
+        """No other holder can be promised the place, as far as is known at `at`."""
+        if self.over_at is not None:
+            return self.charges_on and at < self.reservation.clears
+        return at < self.reservation.clears if self.fulfilled_at is not None else not self.is_over(at)

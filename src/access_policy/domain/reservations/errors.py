@@ -1,0 +1,62 @@
+"""Refusals of commands on a depot's reservations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from access_policy.domain.errors import Conflict, Invalid, Unknown
+from access_policy.domain.ids import ReservationId
+
+
+class ReservationInvalid(Invalid):
+    code = "reservation-invalid"
+
+
+class ReservationUnknown(Unknown):
+    code = "reservation-not-found"
+
+
+class ReservationIdTaken(Conflict):
+    code = "reservation-id-taken"
+
+
+class ReservationOver(Conflict):
+    """It was cancelled or is over; it is never revived."""
+
+    code = "reservation-over"
+
+
+class TooLateToChange(Conflict):
+    code = "reservation-too-late"
+
+
+class TooManyReservations(Conflict):
+    code = "too-many-reservations"
+
+
+class GroupUnknown(Unknown):
+    code = "reservation-group-not-found"
+
+
+class GroupInvalid(Invalid):
+    code = "reservation-group-invalid"
+
+
+class TooManyGroups(Conflict):
+    code = "too-many-reservation-groups"
+
+
+class PromisedAlready(Conflict):
+    """`conflicting` are the reservations that hold the promise, by their start; the detail names at most a few of them."""
+
+    def __init__(self, detail: str, conflicting: Iterable[ReservationId], *, pointer: str | None = None) -> None:
+        super().__init__(detail, pointer=pointer)
+        self.conflicting = tuple(conflicting)
+
+
+class ChargerReserved(PromisedAlready):
+    code = "charger-already-reserved"
+
+
+class GroupFull(PromisedAlready):
+    code = "group-full"
