@@ -8,7 +8,7 @@ from datetime import datetime
 
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.deciding.decision_maker import Decides
-from access_policy.application.decision_view.view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.follower import Handle
 from access_policy.application.ports.event_bus import Entry, EventBus, PublishResult, PublishStatus
 from access_policy.application.ports.event_store import Append, Recorded, name_of

@@ -15,7 +15,8 @@ from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
 from access_policy.adapters.records.relay_positions import MemoryRelayPositions
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.snapshots import ViewKeeper
-from access_policy.application.decision_view.view import FOLDED_AT_A_TIME, DecisionView
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.decision_view.whole_commands import FOLDED_AT_A_TIME
 from access_policy.application.mode_application import controller
 from access_policy.application.mode_application.controller import ControllerTimings
 from access_policy.application.mode_application.reconcile import ReconcileResult

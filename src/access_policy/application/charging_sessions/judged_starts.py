@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from access_policy.application.charging_sessions.reports import EndReport, StartReport
 from access_policy.application.charging_sessions.session_ends import energy_between
 from access_policy.application.deciding.attempts import CHARGER, AccessAttempt
-from access_policy.application.decision_view.view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.domain.access.events import (
     ASSUMED_ENDS,
     AccessAllowed,

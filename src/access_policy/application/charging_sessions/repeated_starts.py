@@ -21,9 +21,9 @@ from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempts import CHARGER, RecordedDecision
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.deciding.identifying import IdentifierResolver
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.sessions import Session
-from access_policy.application.decision_view.view import ChargerView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Recorded, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits

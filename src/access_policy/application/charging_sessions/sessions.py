@@ -27,9 +27,10 @@ from access_policy.application.deciding.attempts import CHARGER, RecordedDecisio
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.deciding.effects import DecisionEffects
 from access_policy.application.deciding.identifying import IdentifierResolver
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.sessions import Session
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict
 from access_policy.application.recording.group_commit import Commits

@@ -11,7 +11,8 @@ from typing import Final
 
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.context import SYSTEM, Context, new_id
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import TooBusy
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.turns import in_turns

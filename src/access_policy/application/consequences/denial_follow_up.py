@@ -23,9 +23,10 @@ from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.application.charging_sessions.session_ends import energy_between
 from access_policy.application.context import SYSTEM, Context, enveloped
 from access_policy.application.deciding.inputs import InputsFromMemory
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.sessions import Session
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, ConnectedChargers, SessionCommands
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append, Streams, VersionConflict

@@ -10,8 +10,9 @@ from access_policy.application.deciding.decision_event import Versions, decision
 from access_policy.application.deciding.denials import denial_at
 from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.deciding.inputs import InputsFromMemory
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import Step, explain
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal
 from access_policy.domain.access.reasons import Reason

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
 from access_policy.domain.identifiers import IdentifierRef

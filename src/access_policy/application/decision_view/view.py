@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.tenant_view import NOTHING_KNOWN, TenantView
+from access_policy.application.decision_view.whole_commands import whole_commands
 from access_policy.application.ports.event_store import Recorded
-from access_policy.application.ports.view_snapshots import Anchor, ChargerState, RegistryState, TenantState, ViewState
+from access_policy.application.ports.view_snapshots import Anchor, ViewState
 from access_policy.application.streams import tenant_of
 from access_policy.application.turns import in_turns
-from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
+from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
 from access_policy.domain.charger_access_policy import events as policy_events
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
-from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
-from access_policy.domain.charger_condition import condition
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ScheduleId, TenantId
 from access_policy.domain.mode_schedule.schedules import Schedule
-from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
-
-_BEHIND = timedelta(hours=1)  # how far back a compiled timeline reaches
-_AHEAD = timedelta(hours=50)  # and how far ahead
-_AHEAD_MIN = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
-
-FOLDED_AT_A_TIME = 100  # events, and what else their command recorded, before decisions get their turn
 
 _POLICY = policy_events.PolicyEvent.__args__
 _REGISTRY = registry_events.RegistryEvent.__args__
@@ -48,81 +41,6 @@ TYPES: frozenset[str] = frozenset(
 )
 
 ChargerListener = Callable[[ChargerKey], None]
-
-_NOTHING_KNOWN = ChargerCondition()
-
-
-@dataclass(slots=True)
-class ChargerView:
-    """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
-    last other time requested. `plan_seen_at` is the time of the latest change of its plan."""
-
-    tenant_id: TenantId
-    policy: ChargerAccessPolicy
-    zone: ZoneInfo
-    plan_seen_at: datetime
-    _present: Timeline | None = None
-    _other: Timeline | None = None
-
-    def timeline_now(self, now: datetime) -> Timeline:
-        """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
-        if self._present is None or not _serves(self._present, now):
-            self._present = timeline(self.policy.plan, now - _BEHIND, now + _AHEAD)
-        return self._present
-
-    def timeline_at(self, at: datetime) -> Timeline:
-        """A timeline that covers `at`, any instant, and at least 25 hours after it. A dry run or a start reported late
-        leaves the present's timeline in place."""
-        for compiled in (self._present, self._other):
-            if compiled is not None and _serves(compiled, at):
-                return compiled
-        self._other = timeline(self.policy.plan, at - _BEHIND, at + _AHEAD)
-        return self._other
-
-    def expected(self, at: datetime) -> Segment:
-        return self.timeline_at(at).at(at)
-
-    def evolve(self, event: policy_events.PolicyEvent, recorded_at: datetime) -> None:
-        changed_before = self.policy.changed_at
-        self.policy = evolve(self.policy, event)
-        if self.policy.changed_at != changed_before:
-            self._present = self._other = None
-            self.zone = ZoneInfo(self.policy.settings.time_zone)
-            self.plan_seen_at = recorded_at
-
-
-def _whole_commands(batch: Sequence[Recorded]) -> Iterator[list[Recorded]]:
-    """Parts of the batch that end at the end of a command's events: readers never see an identifier in the middle of
-    a move between vehicles.
-    """
-    part: list[Recorded] = []
-    for recorded in batch:
-        if len(part) >= FOLDED_AT_A_TIME and not _of_one_command(part[-1], recorded):
-            yield part
-            part = []
-        part.append(recorded)
-    if part:
-        yield part
-
-
-def _of_one_command(one: Recorded, other: Recorded) -> bool:
-    return one.stream == other.stream and (
-        (one.envelope.correlation_id, one.envelope.recorded_at)
-        == (other.envelope.correlation_id, other.envelope.recorded_at)
-    )
-
-
-def _serves(compiled: Timeline, at: datetime) -> bool:
-    return at >= compiled.start and compiled.end - at >= _AHEAD_MIN
-
-
-@dataclass(slots=True)
-class TenantView:
-    registry: VehicleRegistry = field(default_factory=VehicleRegistry)
-    depots: dict[DepotId, Depot] = field(default_factory=dict)
-    chargers: dict[ChargerId, ChargerView] = field(default_factory=dict)
-    conditions: dict[ChargerId, ChargerCondition] = field(default_factory=dict)
-    profiles: dict[str, str] = field(default_factory=dict)  # definitions that operators have put, by name
 
 
 class DecisionView:
@@ -154,7 +72,7 @@ class DecisionView:
 
     def condition(self, key: ChargerKey) -> ChargerCondition:
         """The charger's condition, as far as the log has been followed; version 0 where nothing is known."""
-        return self._tenant(key[0]).conditions.get(key[1], _NOTHING_KNOWN)
+        return self._tenant(key[0]).conditions.get(key[1], NOTHING_KNOWN)
 
     def chargers(self) -> Iterator[ChargerView]:
         for tenant in self._tenants.values():
@@ -226,17 +144,7 @@ class DecisionView:
         """A copy that later events do not change; None for an empty view."""
         if self._anchor is None:
             return None
-        tenants = tuple(
-            TenantState(
-                tenant_id=tenant_id,
-                registry=RegistryState.of(tenant.registry),
-                depots=tuple(tenant.depots.values()),
-                chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in tenant.chargers.values()),
-                conditions=tuple(tenant.conditions.items()),
-                profiles=dict(tenant.profiles),
-            )
-            for tenant_id, tenant in self._tenants.items()
-        )
+        tenants = tuple(tenant.state() for tenant in self._tenants.values())
         owners = tuple((charge_point_id, *owner) for charge_point_id, owner in self._owners.items())
         return ViewState(
             position=self.position, anchor=self._anchor, owners=owners, tenants=tenants, erased=tuple(self._erased)
@@ -247,24 +155,13 @@ class DecisionView:
         self.position, self._anchor = state.position, state.anchor
         self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
         self._erased = set(state.erased)
-        for each in state.tenants:
-            chargers = (
-                ChargerView(each.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
-                for policy, plan_seen_at in ((c.policy.sharing_calendars(), c.plan_seen_at) for c in each.chargers)
-            )
-            self._tenants[each.tenant_id] = TenantView(
-                registry=each.registry.registry(),
-                depots={depot.depot_id: depot for depot in each.depots},
-                chargers={charger.policy.charger_id: charger for charger in chargers},
-                conditions=dict(each.conditions),
-                profiles=dict(each.profiles),
-            )
+        self._tenants = {each.tenant_id: TenantView.of(each) for each in state.tenants}
 
     # --- following ------------------------------------------------------------------------------------------------
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
-        async for part in in_turns(_whole_commands(batch)):
+        async for part in in_turns(whole_commands(batch)):
             for recorded in part:
                 self._fold(recorded)
             self._anchor = Anchor(part[-1].position, part[-1].envelope.event_id)
@@ -277,15 +174,17 @@ class DecisionView:
     def _fold(self, recorded: Recorded) -> None:
         event = recorded.event
         if isinstance(event, _POLICY):
-            self._fold_policy(tenant_of(recorded.stream), event, recorded)
+            self._fold_policy(self._tenant(tenant_of(recorded.stream)), event, recorded)
         elif isinstance(event, _REGISTRY):
             self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
-            self._fold_depot(tenant_of(recorded.stream), event, recorded.version)
+            self._tenant(tenant_of(recorded.stream)).fold_depot(event, recorded.version)
         elif isinstance(event, _PROFILE):
-            self._fold_profile(tenant_of(recorded.stream), event)
+            tenant = self._tenant(tenant_of(recorded.stream))
+            for charger_id in tenant.fold_profile(event):
+                self._tell((tenant.tenant_id, charger_id))
         elif isinstance(event, _CONDITION):
-            self._fold_condition(tenant_of(recorded.stream), event, recorded.version)
+            self._tenant(tenant_of(recorded.stream)).fold_condition(event, recorded.version)
         elif isinstance(event, ChargePointClaimed):
             self._owners[event.charge_point_id] = (event.tenant_id, event.charger_id)
         elif isinstance(event, ChargePointReleased):
@@ -298,38 +197,9 @@ class DecisionView:
         self._owners = {point: owner for point, owner in self._owners.items() if owner[0] != tenant_id}
         self._erased.add(tenant_id)
 
-    def _fold_profile(self, tenant_id: TenantId, event: CapabilityProfileEvent) -> None:
-        tenant = self._tenant(tenant_id)
-        if isinstance(event, CapabilityProfilePut):
-            tenant.profiles[event.name] = event.definition
-        else:
-            tenant.profiles.pop(event.name, None)
-        for charger_id, charger in tenant.chargers.items():
-            if charger.policy.settings.profile == event.name:
-                self._tell((tenant_id, charger_id))
-
-    def _fold_condition(self, tenant_id: TenantId, event: ConditionEvent, version: int) -> None:
-        known = self.condition((tenant_id, event.charger_id))
-        if version == known.version + 1:  # else it is delivered again
-            self._tenant(tenant_id).conditions[event.charger_id] = condition.evolve(known, event)
-
-    def _fold_depot(self, tenant_id: TenantId, event: depots.DepotEvent, version: int) -> None:
-        known = self.depot(tenant_id, event.depot_id)
-        if version == (known.version if known else 0) + 1:  # else it is delivered again
-            self._tenant(tenant_id).depots[event.depot_id] = depots.evolve(known, event)
-
-    def _fold_policy(self, tenant_id: TenantId, event: policy_events.PolicyEvent, recorded: Recorded) -> None:
-        chargers = self._tenant(tenant_id).chargers
-        known = chargers.get(event.charger_id)
-        if recorded.version != (known.policy.version if known else 0) + 1:
-            return  # delivered again
-        if known is None:
-            policy = evolve(None, event)
-            zone = ZoneInfo(policy.settings.time_zone)
-            chargers[event.charger_id] = ChargerView(tenant_id, policy, zone, recorded.envelope.recorded_at)
-        else:
-            known.evolve(event, recorded.envelope.recorded_at)
-        self._tell((tenant_id, event.charger_id))
+    def _fold_policy(self, tenant: TenantView, event: policy_events.PolicyEvent, recorded: Recorded) -> None:
+        if tenant.fold_policy(event, recorded.version, recorded.envelope.recorded_at):
+            self._tell((tenant.tenant_id, event.charger_id))
 
     def _tell(self, key: ChargerKey) -> None:
         for listener in self._on_policy_change:
@@ -338,5 +208,5 @@ class DecisionView:
     def _tenant(self, tenant_id: TenantId) -> TenantView:
         view = self._tenants.get(tenant_id)
         if view is None:
-            view = self._tenants[tenant_id] = TenantView()
+            view = self._tenants[tenant_id] = TenantView(tenant_id)
         return view

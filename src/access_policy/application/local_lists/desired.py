@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from access_policy.application.decision_view.view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.turns import in_turns
 from access_policy.domain.access.decision import DecisionInputs, reason_for
 from access_policy.domain.access.identifier_rules import kind_counts

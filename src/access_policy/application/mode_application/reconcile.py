@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from access_policy.application.decision_view.view import ChargerView, DecisionView
+from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.mode_application.reboots import Reboots
 from access_policy.application.mode_application.recorder import ModeRecorder
 from access_policy.application.ports.capability_profiles import CapabilityProfiles

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from access_policy.application.context import SYSTEM, Context, enveloped, new_id
-from access_policy.application.decision_view.view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.follower import Follower
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Append

@@ -1,0 +1,60 @@
+"""One charger as the decision path sees it: its policy, and the timelines compiled from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from access_policy.domain.charger_access_policy.events import PolicyEvent
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
+from access_policy.domain.ids import TenantId
+from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
+
+BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
+AHEAD: Final = timedelta(hours=50)  # and how far ahead
+AHEAD_MIN: Final = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
+
+
+@dataclass(slots=True)
+class ChargerView:
+    """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
+    last other time requested. `plan_seen_at` is the time of the latest change of its plan."""
+
+    tenant_id: TenantId
+    policy: ChargerAccessPolicy
+    zone: ZoneInfo
+    plan_seen_at: datetime
+    _present: Timeline | None = None
+    _other: Timeline | None = None
+
+    def timeline_now(self, now: datetime) -> Timeline:
+        """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
+        if self._present is None or not _serves(self._present, now):
+            self._present = timeline(self.policy.plan, now - BEHIND, now + AHEAD)
+        return self._present
+
+    def timeline_at(self, at: datetime) -> Timeline:
+        """A timeline that covers `at`, any instant, and at least 25 hours after it. A dry run or a start reported late
+        leaves the present's timeline in place."""
+        for compiled in (self._present, self._other):
+            if compiled is not None and _serves(compiled, at):
+                return compiled
+        self._other = timeline(self.policy.plan, at - BEHIND, at + AHEAD)
+        return self._other
+
+    def expected(self, at: datetime) -> Segment:
+        return self.timeline_at(at).at(at)
+
+    def evolve(self, event: PolicyEvent, recorded_at: datetime) -> None:
+        changed_before = self.policy.changed_at
+        self.policy = evolve(self.policy, event)
+        if self.policy.changed_at != changed_before:
+            self._present = self._other = None
+            self.zone = ZoneInfo(self.policy.settings.time_zone)
+            self.plan_seen_at = recorded_at
+
+
+def _serves(compiled: Timeline, at: datetime) -> bool:
+    return at >= compiled.start and compiled.end - at >= AHEAD_MIN
