@@ -48,6 +48,7 @@ async def furnish(
         "depot_id": depot_id,
         "charger_id": charger_id,
         "vehicle_id": OWN[0],
+        "rule_id": await _rule(depot, charger_id, names),
         "act": "suspend",
         "agreement_id": "city-couriers",
         "schedule_id": schedule,
@@ -94,6 +95,21 @@ async def _schedule(depot: ServedDepot, depot_id: str, chargers: Sequence[str], 
     rule |= {"start": "20:00", "end": "06:00"}
     body = {"depot_id": depot_id, "name": names.schedule, "rules": [rule], "charger_ids": list(chargers)}
     return str((await depot.send("POST", "/v1/schedules", body))["schedule_id"])
+
+
+async def _rule(depot: ServedDepot, charger_id: str, names: Names) -> str:
+    """A rule of the charger's own, beside an exception."""
+    rule = {
+        "name": names.rule,
+        "mode": "freevend",
+        "recurrence": "FREQ=WEEKLY;BYDAY=SU",
+        "start": "10:00",
+        "end": "16:00",
+    }
+    made = await depot.send("POST", f"/v1/chargers/{charger_id}/mode-rules", rule)
+    open_day = {"date": f"{datetime.now(UTC).year + 1}-06-01", "mode": "freevend", "reason": names.reason}
+    await depot.send("POST", f"/v1/chargers/{charger_id}/exceptions", open_day)
+    return str(made["rule_id"])
 
 
 async def _denial(depot: ServedDepot, charger_id: str) -> str:

@@ -45,6 +45,10 @@ STOPS: Final = (
     Stop("charger-settings", "/console/chargers/{charger_id}/settings", linked_on="charger"),
     Stop("charger-password", "/console/chargers/{charger_id}/password", linked_on="charger"),
     Stop("charger-probe", "/console/chargers/{charger_id}/probe", linked_on="charger"),
+    Stop("charger-plan", "/console/chargers/{charger_id}/plan", linked_on="charger"),
+    Stop("new-rule", "/console/chargers/{charger_id}/plan/rules", linked_on="charger-plan"),
+    Stop("rule", "/console/chargers/{charger_id}/plan/rules/{rule_id}", linked_on="charger-plan"),
+    Stop("rule-withdraw", "/console/chargers/{charger_id}/plan/rules/{rule_id}/withdraw", linked_on="charger-plan"),
     Stop("charger-import", "/console/chargers/import", linked_on="chargers"),
     Stop(
         "charger-import-review", "/console/chargers/import/{charger_plan_id}", linked_on=None, how="a file is uploaded"
@@ -72,6 +76,7 @@ STOPS: Final = (
     Stop("reports", "/console/reports"),
     Stop("schedules", "/console/schedules"),
     Stop("schedule", "/console/schedules/{schedule_id}", linked_on="schedules"),
+    Stop("schedule-withdraw", "/console/schedules/{schedule_id}/withdraw", linked_on="schedule"),
     Stop("new-schedule", "/console/schedules/new", linked_on="schedules"),
     Stop("calendars", "/console/calendars"),
     Stop("search", "/console/search", "q={found}", linked_on=None, how="the search in the header"),
@@ -111,6 +116,8 @@ NOT_PAGES: Final = {
     "/console/board/rows": "a part of the board",
     "/console/attempts/rows": "a part of the attempts",
     "/console/attempts/{attempt_id}/facts": "a part of the attempt",
+    "/console/vehicles/{vehicle_id}/{act}/what-if": "a part of the question",
+    "/console/agreements/{agreement_id}/end/what-if": "a part of the question",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from access_policy.adapters.report_files.parquet import ParquetFiles
+from access_policy.application.commands.rule_previews import RulePreviews
 from access_policy.application.digests.watch import DigestWatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
@@ -16,6 +17,7 @@ from access_policy.application.queries.open_while_managed import OpenWhileManage
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
+from access_policy.application.what_if.recent import RecentWhatIf
 from access_policy.application.what_if.replay import WhatIf
 
 
@@ -61,3 +63,5 @@ class Queries(containers.DeclarativeContainer):
         ChargerExport, deciding.policies, stores.store, read_side.models.provided.followed_to
     )
     what_if = providers.Singleton(WhatIf, deciding.view, read_side.views, stores.pseudonyms, clock, deciding.profiles)
+    recent_what_if = providers.Singleton(RecentWhatIf, what_if, clock)
+    rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

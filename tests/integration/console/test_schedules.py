@@ -91,7 +91,7 @@ async def test_second_of_two_operators_sees_the_first_change_of_a_schedule_and_l
     assert (stored["start"][:5], stored["end"][:5]) == ("21:00", "07:00")
 
 
-async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_when_its_chargers_have_left(
+async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_from_all_chargers_after_a_review(
     visitor: Visitor,
 ) -> None:
     page = await visitor.open(f"/console/schedules/new?{SOUTH}")
@@ -99,6 +99,7 @@ async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_when_its_char
     await page.get_by_label("Another window, in words").fill("now and then")
     await page.get_by_role("button", name="Add window").click()
     await page.get_by_text("Write it as “weekdays from 22:00 to 06:00”").wait_for()
+    visitor.errors.clear()  # the refusal
     await page.get_by_label("Another window, in words").fill("weekends from 10:00 to 16:00")
     await page.get_by_role("button", name="Add window").click()
     await page.locator("[name='rules/1/start']").wait_for()
@@ -110,11 +111,18 @@ async def test_new_schedule_has_a_window_in_words_and_is_withdrawn_when_its_char
     await page.get_by_text("is saved; 1 charger follows it.").wait_for()
     assert await page.get_by_text("weekends from 10:00 to 16:00").count() >= 1
 
-    page.on("dialog", lambda dialog: dialog.accept())
-    await page.get_by_role("button", name="Withdraw").click()
-    await page.locator("#form-problem").get_by_text("gate-03").wait_for()
-    await page.get_by_label("gate-03").uncheck()
-    await page.get_by_role("button", name="Let exactly these follow").click()
-    await page.get_by_text("0 chargers follow").wait_for()
-    await page.get_by_role("button", name="Withdraw").click()
-    await page.get_by_text("is withdrawn.").wait_for()
+    await page.get_by_label("gate-05").check()
+    await page.get_by_role("button", name="Show the change").click()
+    await page.get_by_text("1 charger would begin to follow it: gate-05.").wait_for()
+    assert "No attempts in the last 30 days" in await page.locator("#what-if").inner_text()
+    await check_page(visitor, page)
+    await screenshots(page, "schedule-followers")
+    await page.get_by_role("button", name="Let exactly these 2 follow").click()
+    await page.get_by_text("2 chargers follow").first.wait_for()
+
+    await page.get_by_role("button", name="Withdraw the schedule").click()
+    await page.get_by_role("heading", name="Changes 2 chargers").wait_for()
+    await check_page(visitor, page)
+    await screenshots(page, "schedule-withdraw")
+    await page.get_by_role("button", name="Withdraw it from 2 chargers").click()
+    await page.get_by_text("is withdrawn, and 2 chargers left it.").wait_for()

@@ -116,6 +116,7 @@ async def test_vehicle_is_suspended_with_a_reason_reinstated_and_removed(visitor
     await page.get_by_role("button", name="Suspend").click()
     await page.get_by_label("Reason").fill("Lost <card>")
     await check_page(visitor, page)
+    await page.locator("#what-if").wait_for()  # counted after the question is shown
     await screenshots(page, "vehicle-suspend")
     await page.get_by_role("button", name="Suspend").click()
     await page.get_by_text("Suspended: Lost <card>").wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_policy import ChangePolicy
@@ -26,12 +27,17 @@ class AmendModeRuleHandler:
     change: ChangePolicy
 
     async def __call__(self, context: Context, command: AmendModeRule) -> Done:
-        def amend(policy: ChargerAccessPolicy) -> tuple[PolicyEvent, ...]:
-            current = policy.rule(command.rule_id)
-            made_on = current.made_on or (current.anchor if current.applies_from is None else None)
-            rule = command.draft.rule(
-                command.rule_id, policy.settings.time_zone, now=self.change.clock.now(), made_on=made_on
-            )
-            return policy.amend_rule(replace(rule, made_on=current.made_on))
+        now = self.change.clock.now()
+        return await self.change(
+            context, command, lambda policy: amended(policy, command.rule_id, command.draft, now=now)
+        )
 
-        return await self.change(context, command, amend)
+
+def amended(
+    policy: ChargerAccessPolicy, rule_id: RuleId, draft: RuleDraft, *, now: datetime
+) -> tuple[PolicyEvent, ...]:
+    """The dates of the rule count from the day on which it was made. Raises `RuleUnknown`, or what makes it impossible."""
+    current = policy.rule(rule_id)
+    made_on = current.made_on or (current.anchor if current.applies_from is None else None)
+    rule = draft.rule(rule_id, policy.settings.time_zone, now=now, made_on=made_on)
+    return policy.amend_rule(replace(rule, made_on=current.made_on))

@@ -94,8 +94,13 @@ class Answer:
     def different(self) -> int:
         return self.counts.total()
 
-    def count_where(self, fits: Callable[[Difference], bool]) -> int:
-        return sum(count for difference, count in self.counts.items() if fits(difference))
+    @property
+    def newly_denied(self) -> int:
+        return sum(count for each, count in self.counts.items() if each.before.allowed and not each.after.allowed)
+
+    @property
+    def newly_allowed(self) -> int:
+        return sum(count for each, count in self.counts.items() if each.after.allowed and not each.before.allowed)
 
 
 @dataclass(frozen=True, slots=True)

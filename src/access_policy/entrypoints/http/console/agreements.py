@@ -12,10 +12,12 @@ from fastapi.responses import HTMLResponse, Response
 from access_policy.application.commands.end_agreement import EndAgreement
 from access_policy.application.commands.put_agreement import PutAgreement
 from access_policy.application.ports.views import PAGE_MAX, AuditFilter, Row
+from access_policy.application.what_if.proposal import Proposal, ProposedAgreement
 from access_policy.domain.ids import AgreementId
 from access_policy.entrypoints.http.auth import AUDITORS, OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
 from access_policy.entrypoints.http.console import agreement_form, words
+from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS, Count
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -85,6 +87,14 @@ async def amend(request: Request, here: Here, agreement_id: str, views: Views, s
 async def ask(here: Here, agreement_id: str, views: Views) -> HTMLResponse:
     stored = await _stored(here, views, agreement_id)
     return await _question(here, views, stored, Form.of({}, stored.version))
+
+
+@router.get(AGREEMENTS + "/{agreement_id}/end/what-if", dependencies=CHANGERS)
+async def consequence(here: Here, agreement_id: str, count: Count) -> HTMLResponse:
+    """A part of the question."""
+    change = ProposedAgreement(agreement_id=AgreementId(agreement_id), agreement=None)
+    found = await count(here.caller.tenant_id, Proposal(agreements=(change,)), None, days=WHAT_IF_DAYS)
+    return here.page("what_if_counted.html", found=found)
 
 
 @router.post(AGREEMENTS + "/{agreement_id}/end", dependencies=CHANGERS)
@@ -179,6 +189,7 @@ def _page(
 
 async def _question(here: Visit, views: Views, stored: Agreement, form: Form, *, status: int = 200) -> HTMLResponse:
     of_it = await views.vehicles(here.caller.tenant_id, agreement_id=stored.agreement_id, limit=PAGE_MAX)
+    path = f"{AGREEMENTS}/{quote(stored.agreement_id, safe='')}/end"
     return here.page(
         "agreement_end.html",
         status=status,
@@ -187,5 +198,6 @@ async def _question(here: Visit, views: Views, stored: Agreement, form: Form, *,
         has_more=of_it.next_cursor is not None,
         form=form,
         back=href_of(here, stored.agreement_id),
-        action=here.url(f"{AGREEMENTS}/{quote(stored.agreement_id, safe='')}/end"),
+        action=here.url(path),
+        counted_by=here.url(f"{path}/what-if"),
     )

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from access_policy.domain.depots.depot import Depot
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId
 from access_policy.entrypoints.http.console.chargers import CHARGERS
@@ -24,10 +25,11 @@ from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
 @dataclass(frozen=True, slots=True)
 class AtCharger:
-    """The visit on the clock of the charger's depot."""
+    """The visit on the clock of the charger's depot. `depot` None: the view does not follow it yet."""
 
     here: Visit
     charger: Charger
+    depot: Depot | None
 
     def url(self, below: str = "", **parameters: Any) -> str:
         """The page of the charger, or one below it such as `/log`."""
@@ -37,7 +39,8 @@ class AtCharger:
 async def _at(here: Here, charger_id: str, chargers: Chargers, view: DecisionView) -> AtCharger:
     """Raises `ChargerUnknown`."""
     shown = await chargers.charger(here.caller.tenant_id, ChargerId(charger_id))
-    return AtCharger(here.in_depot(view.depot(here.caller.tenant_id, DepotId(shown.depot_id))), shown)
+    depot = view.depot(here.caller.tenant_id, DepotId(shown.depot_id))
+    return AtCharger(here.in_depot(depot), shown, depot)
 
 
 At = Annotated[AtCharger, Depends(_at)]

@@ -30,11 +30,12 @@ def values_of(schedule: Schedule) -> Values:
     """Empty fields are left out."""
     values: Values = {"name": schedule.name}
     for number, rule in enumerate(schedule.rules):
-        values |= {f"rules/{number}/{name}": value for name, value in _rule_values(RuleSettings.of(rule)).items()}
+        values |= {f"rules/{number}/{name}": value for name, value in rule_values(RuleSettings.of(rule)).items()}
     return {name: value for name, value in values.items() if value}
 
 
-def _rule_values(rule: RuleSettings) -> Values:
+def rule_values(rule: RuleSettings) -> Values:
+    """The fields of one rule, without a prefix."""
     days = schedule_words.days_of(rule.recurrence)
     stored = rule.model_dump(mode="json")
     return {
@@ -74,7 +75,7 @@ def compacted(form: Form) -> Form:
 
 def body_of(form: Form, **more: Any) -> ScheduleBody:
     """`more` are further fields of the body; with `depot_id` a new schedule. Raises `RequestValidationError`."""
-    rules = [_rule_body(form, f"rules/{number}/") for number in rules_in(form)]
+    rules = [rule_body(form, f"rules/{number}/") for number in rules_in(form)]
     model = NewScheduleBody if "depot_id" in more else ScheduleBody
     return form.body(
         model,
@@ -86,7 +87,8 @@ def body_of(form: Form, **more: Any) -> ScheduleBody:
     )
 
 
-def _rule_body(form: Form, prefix: str) -> dict[str, Any]:
+def rule_body(form: Form, prefix: str) -> dict[str, Any]:
+    """The rule whose fields begin with `prefix`. Raises `RequestValidationError`."""
     texts = {name: text for name in TEXTS if (text := form.text(prefix + name))}
     days = form.texts(prefix + "days")
     recurrence = form.text(prefix + "recurrence")

@@ -8,6 +8,7 @@ from typing import Any
 
 from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.turns import in_turns
+from access_policy.application.what_if.recent import Counted
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.entrypoints.http.console import pictures
 from access_policy.entrypoints.http.console.here import Visit
@@ -34,7 +35,7 @@ class PreviewShown:
     changed: list[Alike]
     unchanged: list[str] = field(default_factory=list)
     refused: list[ChangedOne] = field(default_factory=list)
-    what_if: AttemptsCounted | None = None
+    what_if: Counted | AttemptsCounted | None = None
 
     @property
     def number_changed(self) -> int:
@@ -47,7 +48,7 @@ def week_of(here: Visit) -> Window:
 
 
 async def preview_of(
-    here: Visit, window: Window, results: Iterable[ChangedOne], what_if: AttemptsCounted | None
+    here: Visit, window: Window, results: Iterable[ChangedOne], what_if: Counted | AttemptsCounted | None
 ) -> PreviewShown:
     shown = PreviewShown(window, pictures.ticks(window), pictures.clock_changes(window), [], what_if=what_if)
     alike: dict[tuple[Modes, Modes], Alike] = {}

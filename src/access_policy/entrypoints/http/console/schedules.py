@@ -1,43 +1,35 @@
-"""Schedules of a depot: the chargers that follow each, an editor with a preview, following and leaving, withdrawal."""
+"""Schedules of a depot: the chargers that follow each, and an editor with a preview."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from access_policy.application.commands.follow_schedule import (
-    FollowScheduleWithMany,
-    FollowScheduleWithManyHandler,
-    depot_of,
-)
 from access_policy.application.commands.put_schedule import PutSchedule, SchedulePutDone
-from access_policy.application.commands.remove_schedule import RemoveSchedule
 from access_policy.application.decision_view.view import DecisionView as View
 from access_policy.application.retrying import Handler as Retrying
-from access_policy.domain.depots.depot import Depot, DepotUnknown
-from access_policy.domain.ids import ChargerId, DepotId, ScheduleId
+from access_policy.domain.ids import DepotId
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call, CommandCall
 from access_policy.entrypoints.http.console import schedule_form, schedule_words
+from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
+from access_policy.entrypoints.http.console.one_schedule import SCHEDULES, At
 from access_policy.entrypoints.http.console.overrides import refused_in_words
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.console.schedule_preview import PreviewShown, preview_of, week_of
-from access_policy.entrypoints.http.dependencies import DecisionView, Handler, container_of, provided
+from access_policy.entrypoints.http.dependencies import DecisionView, container_of
 from access_policy.entrypoints.http.fields import utc_text
 from access_policy.entrypoints.http.v1.schedule_what_if import CountDifferent, Counting
 
 router: APIRouter = pages_router()
-
-SCHEDULES: Final = "/console/schedules"
-WHAT_IF_DAYS: Final = 30
 
 Put = Retrying[PutSchedule, SchedulePutDone]
 
@@ -83,24 +75,13 @@ async def create(here: Here, sent: Sent, editing: Editing) -> Response:
 
 
 @router.get(SCHEDULES + "/{schedule_id}", dependencies=visitors(READERS))
-async def schedule(here: Here, schedule_id: str, view: DecisionView) -> Response:
-    here, depot, stored = await _stored(here, view, schedule_id)
-    form = Form.of(schedule_form.values_of(stored), depot.schedule_changed_at[stored.schedule_id])
-    return await _drawn(here, view, form, stored)
+async def schedule(at: At, view: DecisionView) -> Response:
+    return await _drawn(at.here, view, Form.of(schedule_form.values_of(at.stored), at.version), at.stored)
 
 
 @router.post(SCHEDULES + "/{schedule_id}", dependencies=visitors(OPERATORS))
-async def amend(here: Here, schedule_id: str, sent: Sent, editing: Editing) -> Response:
-    here, _, stored = await _stored(here, editing.view, schedule_id)
-    return await _edited(here, sent, editing, stored)
-
-
-async def _stored(here: Visit, view: View, schedule_id: str) -> tuple[Visit, Depot, Schedule]:
-    """The visit is on the clock of the schedule's depot. Raises `ScheduleUnknown`."""
-    depot = view.depot(here.caller.tenant_id, await depot_of(view, here.caller.tenant_id, ScheduleId(schedule_id)))
-    if depot is None:
-        raise DepotUnknown("There is no such depot.")
-    return replace(here, depot=depot).in_depot(depot), depot, depot.schedule(ScheduleId(schedule_id))
+async def amend(at: At, sent: Sent, editing: Editing) -> Response:
+    return await _edited(at.here, sent, editing, at.stored)
 
 
 async def _edited(here: Visit, sent: Form, editing: Editor, stored: Schedule | None) -> Response:
@@ -182,45 +163,3 @@ async def _drawn(
         action=here.url(f"{SCHEDULES}/{'new' if stored is None else stored.schedule_id}"),
         in_words=schedule_words.in_words,
     )
-
-
-@router.post(SCHEDULES + "/{schedule_id}/chargers", dependencies=visitors(OPERATORS))
-async def follow(
-    here: Here,
-    schedule_id: str,
-    sent: Sent,
-    view: DecisionView,
-    call: CommandCall,
-    handler: Annotated[FollowScheduleWithManyHandler, provided(lambda c: c.commands.follow_schedule_with_many)],
-) -> Response:
-    """The ticked chargers follow the schedule afterwards, and no others."""
-    here, _, stored = await _stored(here, view, schedule_id)
-    wanted = {ChargerId(each) for each in sent.texts("charger_ids")}
-    present = set(view.followers_of(here.caller.tenant_id, stored.schedule_id))
-    results = []
-    for chosen, follows in ((wanted - present, True), (present - wanted, False)):
-        if chosen:
-            command = FollowScheduleWithMany(
-                schedule_id=stored.schedule_id, charger_ids=tuple(sorted(chosen)), follows=follows
-            )
-            results += await handler(call.context, command)
-    await call.settled(max((each.position for each in results), default=0))
-    text = f"{counted(len(wanted), 'charger')} {'follows' if len(wanted) == 1 else 'follow'} {stored.name}."
-    return here.done(here.url(f"{SCHEDULES}/{schedule_id}"), text + refused_in_words(results))
-
-
-@router.post(SCHEDULES + "/{schedule_id}/remove", dependencies=visitors(OPERATORS))
-async def remove(
-    here: Here,
-    schedule_id: str,
-    view: DecisionView,
-    call: CommandCall,
-    handler: Annotated[Handler, provided(lambda c: c.commands.remove_schedule)],
-) -> Response:
-    """Refused while a charger follows it."""
-    here, _, stored = await _stored(here, view, schedule_id)
-    try:
-        await call(handler, RemoveSchedule(schedule_id=stored.schedule_id))
-    except REFUSALS as error:
-        return await _drawn(here, view, Form.of(schedule_form.values_of(stored)).refused(error), stored, status=422)
-    return here.done(here.url(SCHEDULES), f"{stored.name} is withdrawn.")

@@ -12,11 +12,13 @@ from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
+from access_policy.application.what_if.proposal import Proposal, ProposedVehicle
 from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.ids import VehicleId
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
 from access_policy.entrypoints.http.console import vehicle_form, words
+from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS, Count
 from access_policy.entrypoints.http.console.enrolling import agreement_options
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -31,6 +33,7 @@ router: APIRouter = pages_router()
 NEW: Final = "/console/new-vehicle"
 Put = Annotated[Handler, provided(lambda c: c.commands.put_vehicle)]
 CHANGERS: Final = visitors(OPERATORS, some_depots=False)
+Act = Literal["suspend", "reinstate", "remove"]
 
 
 @router.get(NEW, dependencies=CHANGERS)
@@ -74,11 +77,18 @@ async def save(
 
 
 @router.get(VEHICLES + "/{vehicle_id}/{act}", dependencies=CHANGERS)
-async def ask(
-    here: Here, vehicle_id: str, act: Literal["suspend", "reinstate", "remove"], vehicles: Vehicles
-) -> HTMLResponse:
+async def ask(here: Here, vehicle_id: str, act: Act, vehicles: Vehicles) -> HTMLResponse:
     row = await vehicles.row(here.caller.tenant_id, VehicleId(vehicle_id))
     return _question(here, row, act, Form.of({"reason": ""}, row["version"]))
+
+
+@router.get(VEHICLES + "/{vehicle_id}/{act}/what-if", dependencies=CHANGERS)
+async def consequence(here: Here, vehicle_id: str, act: Act, count: Count) -> HTMLResponse:
+    """A part of the question."""
+    suspended = None if act == "remove" else act == "suspend"
+    change = ProposedVehicle(vehicle_id=VehicleId(vehicle_id), removed=act == "remove", suspended=suspended)
+    found = await count(here.caller.tenant_id, Proposal(vehicles=(change,)), None, days=WHAT_IF_DAYS)
+    return here.page("what_if_counted.html", found=found)
 
 
 @router.post(VEHICLES + "/{vehicle_id}/suspend", dependencies=CHANGERS)
@@ -171,9 +181,17 @@ async def _page(here: Visit, views: Views, stored: Vehicle | None, form: Form, *
 
 
 def _question(here: Visit, row: Any, act: str, form: Form, *, status: int = 200) -> HTMLResponse:
-    href = href_of(here, row["vehicle_id"])
-    action = here.url(f"{VEHICLES}/{quote(row['vehicle_id'], safe='')}/{act}")
-    return here.page("vehicle_act.html", status=status, vehicle=row, act=act, form=form, back=href, action=action)
+    path = f"{VEHICLES}/{quote(row['vehicle_id'], safe='')}/{act}"
+    return here.page(
+        "vehicle_act.html",
+        status=status,
+        vehicle=row,
+        act=act,
+        form=form,
+        back=href_of(here, row["vehicle_id"]),
+        action=here.url(path),
+        counted_by=here.url(f"{path}/what-if"),
+    )
 
 
 async def _asked_again(

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from access_policy.application.commands.changed_one import ChangedOne
 from access_policy.application.commands.follow_schedule import FollowSchedule
 from access_policy.application.commands.schedule_drafts import ScheduleDraft, ScheduledRule
+from access_policy.application.what_if.recent import Counted
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargerId, RuleId, ScheduleId
 from access_policy.domain.mode_schedule import schedules
@@ -96,6 +97,18 @@ class AttemptsCounted(ResponseModel):
     different: int
     newly_denied: int
     newly_allowed: int
+
+    @classmethod
+    def of(cls, found: Counted) -> AttemptsCounted:
+        return cls(
+            from_=found.since,
+            until=found.until,
+            attempts=found.attempts,
+            complete=found.complete,
+            different=found.different,
+            newly_denied=found.newly_denied,
+            newly_allowed=found.newly_allowed,
+        )
 
 
 class FollowedByOne(ResultOfOne):

@@ -102,8 +102,8 @@ async def ask_what_if(
         attempts=found.attempts,
         complete=found.complete,
         different=found.different,
-        newly_denied=found.count_where(lambda each: each.before.allowed and not each.after.allowed),
-        newly_allowed=found.count_where(lambda each: each.after.allowed and not each.before.allowed),
+        newly_denied=found.newly_denied,
+        newly_allowed=found.newly_allowed,
         counts=[
             OutcomesCounted(before=Outcome.of(each.before), after=Outcome.of(each.after), count=count)
             for each, count in found.counts.most_common()

@@ -1,0 +1,49 @@
+"""What all pages about one schedule begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import Depends
+
+from access_policy.application.commands.follow_schedule import depot_of
+from access_policy.domain.depots.depot import Depot, DepotUnknown
+from access_policy.domain.ids import ChargerId, ScheduleId
+from access_policy.domain.mode_schedule.schedules import Schedule
+from access_policy.entrypoints.http.console.here import Here, Visit
+from access_policy.entrypoints.http.dependencies import DecisionView
+
+SCHEDULES: Final = "/console/schedules"
+
+
+@dataclass(frozen=True, slots=True)
+class AtSchedule:
+    """The visit on the clock of the schedule's depot. `followers` by charger, each with the schedule as the charger has it."""
+
+    here: Visit
+    depot: Depot
+    stored: Schedule
+    followers: dict[ChargerId, Schedule]
+
+    @property
+    def version(self) -> int:
+        return self.depot.schedule_changed_at[self.stored.schedule_id]
+
+    def url(self, below: str = "", **parameters: Any) -> str:
+        """The page of the schedule, or one below it such as `/withdraw`."""
+        return self.here.url(f"{SCHEDULES}/{quote(self.stored.schedule_id, safe='')}{below}", **parameters)
+
+
+async def _at(here: Here, schedule_id: str, view: DecisionView) -> AtSchedule:
+    """Raises `ScheduleUnknown`."""
+    tenant_id, this = here.caller.tenant_id, ScheduleId(schedule_id)
+    depot = view.depot(tenant_id, await depot_of(view, tenant_id, this))
+    if depot is None:
+        raise DepotUnknown("There is no such depot.")
+    at_depot = replace(here, depot=depot).in_depot(depot)
+    return AtSchedule(at_depot, depot, depot.schedule(this), dict(view.followers_of(tenant_id, this)))
+
+
+At = Annotated[AtSchedule, Depends(_at)]
