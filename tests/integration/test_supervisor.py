@@ -7,8 +7,10 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from access_policy.application.streams import condition_stream
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerId
+from access_policy.entrypoints.processes.parts import PartName, part_of
 from access_policy.settings import Settings
 from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
 from tests.support.attempts import recovered
+from tests.support.command_line import FORKS
 from tests.support.process import free_port, serving
 from tests.support.stores import happened
 
@@ -138,3 +142,29 @@ async def test_kill_of_the_supervisor_ends_its_children_and_frees_their_files(tm
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             again.bind(("127.0.0.1", port))
+
+
+def imported_by(name: PartName, data: Path, answer: Connection) -> None:
+    """Send the names of the modules that a process has imported when it is ready to serve this part."""
+    from access_policy.entrypoints.processes.service import Service
+
+    part = part_of(Settings(data=data), name)
+    Service(part.settings, part)
+    answer.send(set(sys.modules))
+
+
+def modules_of(name: PartName, data: Path) -> set[str]:
+    answer, theirs = FORKS.Pipe(duplex=False)
+    fork = FORKS.Process(target=imported_by, args=(name, data, theirs))
+    fork.start()
+    theirs.close()
+    modules: set[str] = answer.recv()
+    fork.join()
+    return modules
+
+
+def test_gateway_imports_neither_the_api_nor_the_console(tmp_path: Path) -> None:
+    of_offices = {"access_policy.entrypoints.http." + name for name in ("app", "console", "v1.routers", "live")}
+
+    assert of_offices <= modules_of(PartName.OFFICE, tmp_path)
+    assert not of_offices & modules_of(PartName.GATEWAY, tmp_path)

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 MODULE = "access_policy.entrypoints.cli"
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([MODULE, "access_policy.container", "access_policy.entrypoints.processes.supervisor"])
+FORKS: Final = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([MODULE, "access_policy.container", "access_policy.entrypoints.processes.supervisor"])
 
 
 def access_policy(
@@ -24,7 +25,7 @@ def access_policy(
     """Run `access-policy` to its end with exactly this environment. Raises `TimeoutError`."""
     with TemporaryDirectory() as directory:
         out, err = Path(directory) / "out", Path(directory) / "err"
-        fork = _forks.Process(target=_run, args=(arguments, dict(environment), out, err))
+        fork = FORKS.Process(target=_run, args=(arguments, dict(environment), out, err))
         fork.start()
         fork.join(timeout_s)
         if fork.exitcode is None:

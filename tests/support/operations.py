@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.http import health
 from access_policy.entrypoints.http.auth import Allowed
-from access_policy.entrypoints.http.v1 import ROUTERS
+from access_policy.entrypoints.http.v1.routers import ROUTERS
 
 ROUTES = {
     route.operation_id: route

@@ -9,7 +9,7 @@ from access_policy import __version__
 from access_policy.entrypoints.http import health
 from access_policy.entrypoints.http.auth import Allowed
 from access_policy.entrypoints.http.openapi import DocumentedApi
-from access_policy.entrypoints.http.v1 import ROUTERS
+from access_policy.entrypoints.http.v1.routers import ROUTERS
 
 DIRECTORY: Final = "reference/api"
 _SHAPES: Final = "#/components/schemas/"

@@ -9,7 +9,7 @@ import pytest
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.http.auth import Allowed
 from access_policy.entrypoints.http.urls import url_must_be_understood
-from access_policy.entrypoints.http.v1 import ROUTERS
+from access_policy.entrypoints.http.v1.routers import ROUTERS
 from tests.support.http_api import HttpApi
 from tests.support.operations import ROUTES, WITHOUT_TOKEN, roles_of
 

@@ -36,7 +36,8 @@ class ServingProcess:
 
     `settled` waits until everything up to a log position can be read; False if that takes too long. `readiness` names the
     parts that the service needs, and whether each is available. `metrics` is Prometheus' text format. `connected` tells
-    whether a charger is connected, given its key and its row in the read model. `live` serves `/v1/stream`.
+    whether a charger is connected, given its key and its row in the read model. `live` serves `/v1/stream`; a gateway
+    has none.
     """
 
     settled: Callable[[int], Awaitable[bool]]
@@ -44,7 +45,7 @@ class ServingProcess:
     metrics: Callable[[], Awaitable[bytes]]
     connected: Callable[[ChargerKey, Row], bool]
     peers: Peers
-    live: LiveHub
+    live: LiveHub | None = None
 
 
 def container_of(request: Request) -> Container:

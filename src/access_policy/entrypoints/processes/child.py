@@ -46,8 +46,8 @@ async def _serve(part: Part, channel: SupervisorChannel) -> None:
     gc.disable()  # imported modules stay: garbage collection takes a seventh of the import time
     from access_policy.entrypoints.processes.service import Service
 
+    service = Service(part.settings, part)  # imports the HTTP application of the part
     gc.enable()
-    service = Service(part.settings, part)
 
     async def ready(_: Service) -> None:
         if ProcessRole.GATEWAY in part.settings.roles:

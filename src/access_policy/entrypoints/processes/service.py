@@ -17,19 +17,12 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from access_policy.adapters.local_files.sockets import bound_socket
-from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.transport.server import OcppServer
-from access_policy.application.live.hub import LiveHub
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.views import Row
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
-from access_policy.domain.ids import ChargerKey
-from access_policy.entrypoints.http.app import create_app
-from access_policy.entrypoints.http.dependencies import ServingProcess
-from access_policy.entrypoints.http.live import live_hub
-from access_policy.entrypoints.http.peers import Peers
-from access_policy.entrypoints.processes.gateway_channel import GatewayChannel, gateway_app
+from access_policy.entrypoints.processes.gateway_channel import GatewayChannel
+from access_policy.entrypoints.processes.http_sides import GatewaySide, HttpSide, PublicSide, serving_process
 from access_policy.entrypoints.processes.jobs import background_jobs
 from access_policy.entrypoints.processes.listening import tcp_socket
 from access_policy.entrypoints.processes.loops import running_loop_name
@@ -69,9 +62,9 @@ class Service:
         self.readiness = self._ready.parts
         self.settled = self._ready.settled
         self.step = ""
+        self._http_side = self._imported_http_side()
         self._http: HttpListener | None = None
         self._ocpp: OcppServer | None = None
-        self._live: LiveHub | None = None
         self._background: list[asyncio.Task[None]] = []
 
     @property
@@ -143,14 +136,15 @@ class Service:
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:
         if ProcessRole.GATEWAY in self._roles:
             await self._open_ocpp(tasks)
-        if self._part is not None and self._part.name is PartName.GATEWAY:
-            app = gateway_app(self._app(), self.readiness, self._metrics.of_this_process)
-            channel = bound_socket(self._part.channel, socket.SOCK_STREAM)  # only the office connects, for its callers
-            self._http = await self._listen(HttpListener(app, channel, trusted_proxies=["*"]), tasks)
-        elif ProcessRole.API in self._roles:
-            self._http = await self._listen(self._public_listener(tasks), tasks)
+        if self._http_side is not None:
+            process = serving_process(self.container, self._ready, self.metrics, self._part)
+            app = self._http_side.app(process)
+            self._http = await self._listen(self._listener(app, tasks), tasks)
 
-    def _public_listener(self, tasks: asyncio.TaskGroup) -> HttpListener:
+    def _listener(self, app: ASGIApp, tasks: asyncio.TaskGroup) -> HttpListener:
+        if self._part is not None and self._part.name is PartName.GATEWAY:
+            channel = bound_socket(self._part.channel, socket.SOCK_STREAM)  # only the office connects, for its callers
+            return HttpListener(app, channel, trusted_proxies=["*"])
         tls = self.container.http_tls()
         context = None if tls is None else tls.context()
         if tls is not None:
@@ -159,7 +153,7 @@ class Service:
             )
         listening = tcp_socket(self.settings.http, "the HTTP API")
         proxies = [str(network) for network in self.settings.http_trusted_proxies]
-        return HttpListener(self._app(), listening, trusted_proxies=proxies, tls=context)
+        return HttpListener(app, listening, trusted_proxies=proxies, tls=context)
 
     async def _listen(self, listener: HttpListener, tasks: asyncio.TaskGroup) -> HttpListener:
         tasks.create_task(listener.run(), name="http")
@@ -190,33 +184,11 @@ class Service:
             self._background.append(tasks.create_task(renew_certificate(tls, "for chargers"), name="certificate"))
         await self._ocpp.start()
 
-    def _app(self) -> ASGIApp:
-        part = self._part
-        sockets = {part.gateway: part.channel} if part is not None and self._channel is not None else {}
-        connections, records = self.container.chargers.connections(), self.container.deciding.connection_records()
-        connected = _connected(self.settings, connections)
-        self._live = live_hub(self.container, connected)
-        process = ServingProcess(
-            settled=self.settled,
-            readiness=self.readiness,
-            metrics=self.metrics,
-            connected=connected,
-            live=self._live,
-            peers=Peers(
-                connections.connected,
-                records.owner_of,
-                self._followed_to,
-                self.settled,
-                self.container.clients(),
-                self.settings.peers,
-                sockets,
-                None if self.settings.is_alone else records.connected_elsewhere,
-            ),
-        )
-        return create_app(self.container, process)
-
-    def _followed_to(self) -> int:
-        return self.container.deciding.follower().reached
+    def _imported_http_side(self) -> HttpSide | None:
+        """None: the roles of this process need no HTTP."""
+        if self._part is not None and self._part.name is PartName.GATEWAY:
+            return GatewaySide(self.container, self._metrics.of_this_process)
+        return PublicSide(self.container) if ProcessRole.API in self._roles else None
 
     async def _stop(self) -> None:
         self._stopping.set()
@@ -224,8 +196,8 @@ class Service:
             await self._drain_chargers(self._ocpp)
         if ProcessRole.PUBLISHER in self._roles and (queue := self.container.intake.queue()) is not None:
             await queue.drain()
-        if self._live is not None:
-            await self._live.close()
+        if self._http_side is not None:
+            await self._http_side.close()
         if self._http is not None:
             self._http.stop()
         for task in self._background:
@@ -242,10 +214,3 @@ class Service:
                 await self.container.chargers.gone_gateways().end()
             except StoreUnavailable as trouble:
                 log.warning("other gateways will notice in a while that this one has ended: %s", trouble)
-
-
-def _connected(settings: Settings, connections: Connections) -> Callable[[ChargerKey, Row], bool]:
-    """For chargers connected to this process its own knowledge, for those of other processes the read model's."""
-    if settings.is_alone:
-        return lambda key, _: connections.connected(key)
-    return lambda key, row: connections.connected(key) or bool(row["connected"])

@@ -58,7 +58,9 @@ async def stream(
     service ends the stream, with its `reason`: `slow-reader` (more waited than the service keeps), `shutting-down`,
     `signed-out`, `permissions-changed` or `unavailable`. A comment every 15 seconds shows that the stream is alive.
     """
-    if process.live.clients >= STREAMS_MAX:
+    live = process.live
+    assert live is not None, "a process without a hub does not include this route"
+    if live.clients >= STREAMS_MAX:
         detail = "This process serves as many streams as it can; try again in a moment, or close other streams."
         raise ApiProblem(HTTPStatus.SERVICE_UNAVAILABLE, "too-many-streams", detail, headers={"Retry-After": "15"})
     audience = Audience(
@@ -71,7 +73,7 @@ async def stream(
     )
     sent = last_event_id if last_event_id_header is None else last_event_id_header
     after = None if sent is None else int(sent)
-    return EventStream(process.live, audience, after, _objection(request, caller), follow=follow)
+    return EventStream(live, audience, after, _objection(request, caller), follow=follow)
 
 
 def _objection(request: Request, caller: Identity) -> Objection:

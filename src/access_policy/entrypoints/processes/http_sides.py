@@ -1,0 +1,103 @@
+"""The HTTP applications of the processes, each imported by the process that serves it, before it serves.
+
+The API, its documentation and the console take some two seconds to import. A gateway on its own does without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from access_policy.adapters.ocpp.gateway.connections import Connections
+from access_policy.application.live.hub import LiveHub
+from access_policy.application.ports.views import Row
+from access_policy.container import Container
+from access_policy.domain.ids import ChargerKey
+from access_policy.entrypoints.http.dependencies import ServingProcess
+from access_policy.entrypoints.http.peers import Peers
+from access_policy.entrypoints.processes.gateway_channel import gateway_app
+from access_policy.entrypoints.processes.parts import Part, PartName
+from access_policy.entrypoints.processes.readiness import Readiness
+from access_policy.settings import Settings
+
+
+class HttpSide(Protocol):
+    def app(self, process: ServingProcess) -> ASGIApp:
+        """Every part that routes need is open when this returns."""
+        ...
+
+    async def close(self) -> None:
+        """End the streams that the application serves."""
+        ...
+
+
+class GatewaySide:
+    """The application of a gateway for its office alone. `metrics` are those of the gateway's process."""
+
+    def __init__(self, container: Container, metrics: Callable[[], Awaitable[bytes]]) -> None:
+        from access_policy.entrypoints.http.passed_on import create_passed_on
+
+        self._create = create_passed_on
+        self._container = container
+        self._metrics = metrics
+
+    def app(self, process: ServingProcess) -> ASGIApp:
+        return gateway_app(self._create(self._container, process), process.readiness, self._metrics)
+
+    async def close(self) -> None:
+        pass
+
+
+class PublicSide:
+    """The API, its documentation, the live stream and the console."""
+
+    def __init__(self, container: Container) -> None:
+        from access_policy.entrypoints.http.app import create_app
+        from access_policy.entrypoints.http.live import live_hub
+
+        self._create, self._live_hub = create_app, live_hub
+        self._container = container
+        self._live: LiveHub | None = None
+
+    def app(self, process: ServingProcess) -> ASGIApp:
+        self._live = self._live_hub(self._container, process.connected)
+        return self._create(self._container, replace(process, live=self._live))
+
+    async def close(self) -> None:
+        if self._live is not None:
+            await self._live.close()
+
+
+def serving_process(
+    container: Container, ready: Readiness, metrics: Callable[[], Awaitable[bytes]], part: Part | None
+) -> ServingProcess:
+    """The parts of this process that routes need. `part` says which of the two processes of `serve` it is."""
+    settings, connections = container.settings(), container.chargers.connections()
+    records = container.deciding.connection_records()
+    is_office = part is not None and part.name is PartName.OFFICE
+    return ServingProcess(
+        settled=ready.settled,
+        readiness=ready.parts,
+        metrics=metrics,
+        connected=_connected(settings, connections),
+        peers=Peers(
+            connections.connected,
+            records.owner_of,
+            lambda: container.deciding.follower().reached,
+            ready.settled,
+            container.clients(),
+            settings.peers,
+            {part.gateway: part.channel} if part is not None and is_office else {},
+            None if settings.is_alone else records.connected_elsewhere,
+        ),
+    )
+
+
+def _connected(settings: Settings, connections: Connections) -> Callable[[ChargerKey, Row], bool]:
+    """For chargers connected to this process its own knowledge, for those of other processes the read model's."""
+    if settings.is_alone:
+        return lambda key, _: connections.connected(key)
+    return lambda key, row: connections.connected(key) or bool(row["connected"])
