@@ -17,6 +17,7 @@ import jsonschema_rs
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.framing import Call
+from access_policy.adapters.ocpp.transport.incoming_calls import IncomingCalls
 
 _FOLDERS: Final = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
 
@@ -69,16 +70,16 @@ class FrameWatch:
 
 def watch_connections() -> None:
     """Check what every `ChargerConnection` of this process sends from now on."""
-    call, result = ChargerConnection.call, ChargerConnection._result
+    call, result = ChargerConnection.call, IncomingCalls._result
 
     async def checked_call(self: ChargerConnection, action: str, payload: Mapping[str, Any], **options: Any) -> Any:
         offences.extend(offences_of(self.version, action, payload, response=False))
         return await call(self, action, payload, **options)
 
-    def checked_result(self: ChargerConnection, asked: Call, answer: Any) -> bytes:
+    def checked_result(self: IncomingCalls[ChargerConnection], asked: Call, answer: Any) -> bytes:
         if isinstance(answer, dict):
-            offences.extend(offences_of(self.version, asked.action, answer, response=True))
+            offences.extend(offences_of(self._version, asked.action, answer, response=True))
         return result(self, asked, answer)
 
     ChargerConnection.call = checked_call  # type: ignore[method-assign]
-    ChargerConnection._result = checked_result  # type: ignore[method-assign]
+    IncomingCalls._result = checked_result  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ from access_policy.adapters.ocpp.transport.call_failures import (
     CallRejected,
     CallTimedOut,
 )
-from access_policy.adapters.ocpp.transport.calls import Urgency
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     NoLongerWanted,

@@ -12,8 +12,8 @@ from access_policy.adapters.ocpp.operator_calls.reserved import INTERRUPTS, conf
 from access_policy.adapters.ocpp.operator_calls.schemas import require_valid
 from access_policy.adapters.ocpp.outgoing.calling import CALL_TIMEOUT_S
 from access_policy.adapters.ocpp.transport.call_failures import CallFailed, CallRejected
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_calls import (
     CallConflicts,
     CallRefused,

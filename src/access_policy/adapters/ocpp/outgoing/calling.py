@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from access_policy.adapters.ocpp.outgoing.payloads import action_of, payload_of
 from access_policy.adapters.ocpp.transport.call_failures import CallFailed, CallObsolete, CallRejected
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import (
     ChargerDidNotAnswer,
     NoLongerWanted,

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from access_policy.adapters.ocpp.outgoing.calling import call
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.local_lists import ListNotKept, ListState, Sent
 from access_policy.domain.capability_profiles.charger_values import value_text

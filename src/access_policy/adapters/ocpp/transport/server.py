@@ -21,16 +21,11 @@ from websockets.typing import Subprotocol
 
 from access_policy.adapters.ocpp.errors import OcppVersion
 from access_policy.adapters.ocpp.transport.admission import Admission
-from access_policy.adapters.ocpp.transport.connection import (
-    ChargerConnection,
-    ConnectionLimits,
-    Dispatch,
-    ErrorOf,
-    a_bug,
-)
+from access_policy.adapters.ocpp.transport.connection import ChargerConnection, ConnectionLimits, Dispatch
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import FRAME_BYTES_MAX
 from access_policy.adapters.ocpp.transport.handshakes import Handshakes, peer_address
+from access_policy.adapters.ocpp.transport.incoming_calls import ErrorOf, a_bug
 from access_policy.adapters.ocpp.transport.inflow import BoundedConnection
 from access_policy.adapters.ocpp.transport.takeovers import Takeovers
 from access_policy.application.background_tasks import BackgroundTasks

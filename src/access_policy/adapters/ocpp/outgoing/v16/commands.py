@@ -16,7 +16,7 @@ from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
 from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
 from access_policy.adapters.ocpp.outgoing.v16 import settings, switch
 from access_policy.adapters.ocpp.outgoing.v16.local_list import ListMessages16
-from access_policy.adapters.ocpp.transport.calls import Urgency
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SettingsSeen, StillWanted, Switch, Written
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
 from access_policy.application.ports.driver_displays import Displayed

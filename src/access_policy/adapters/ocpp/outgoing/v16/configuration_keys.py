@@ -14,8 +14,8 @@ from ocpp.v16.call import GetConfiguration
 from access_policy.adapters.ocpp.errors import ErrorCode
 from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.transport.call_failures import CallRejected
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 
 KEYS_AT_ONCE: Final = 10  # as few as chargers have stated in GetConfigurationMaxKeys, with some exceptions

@@ -11,8 +11,8 @@ from ocpp.v16.enums import AuthorizationStatus, UpdateType
 
 from access_policy.adapters.ocpp.outgoing.local_list import count
 from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import read_keys
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.local_lists import ListNotKept
 from access_policy.domain.identifiers import VID_PREFIX, Identifier, IdentifierKind

@@ -10,8 +10,8 @@ from ocpp.v16.call import ChangeConfiguration, GetConfiguration
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.offline_settings import OFFLINE_STARTS, WantedSettings
 from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import Entry, entries_in, read_keys
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 from access_policy.domain.access_mode import OfflineStarts

@@ -12,8 +12,8 @@ from ocpp.v16.call import ChangeConfiguration
 
 from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import read_keys
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused, Written
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, mode_of

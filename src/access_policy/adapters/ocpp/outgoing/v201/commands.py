@@ -18,7 +18,7 @@ from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
 from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
 from access_policy.adapters.ocpp.outgoing.v201 import display, switch, variables
 from access_policy.adapters.ocpp.outgoing.v201.local_list import ListMessages201
-from access_policy.adapters.ocpp.transport.calls import Urgency
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SettingsSeen, StillWanted, Switch, SwitchRefused, Written
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
 from access_policy.application.ports.driver_displays import Displayed

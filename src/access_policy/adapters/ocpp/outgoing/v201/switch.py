@@ -8,8 +8,8 @@ from ocpp.v201.enums import MonitorEnumType
 
 from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.outgoing.v201.variables import address, get_variable, set_variable, single
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused, Written
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import DeviceVariable, mode_of

@@ -11,8 +11,8 @@ from ocpp.v201.enums import AttributeEnumType
 
 from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.outgoing.offline_settings import OFFLINE_STARTS, WantedSettings
-from access_policy.adapters.ocpp.transport.calls import Urgency
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
+from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen, SettingSeen
 from access_policy.domain.access_mode import OfflineStarts
