@@ -93,7 +93,7 @@ def main() -> None:
         for per_second in (None, 500.0):
             print(f"{stream.measure(chosen.seconds, per_second)}\n", flush=True)
     if "console" in wanted:
-        print(f"{console.measure(chosen.seconds, 100.0)}\n", flush=True)
+        print(f"{console.measure(chosen.seconds, 40.0)}\n", flush=True)
     if "relay" in wanted:
         told = relay.measure()
         print(

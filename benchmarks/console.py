@@ -9,6 +9,8 @@ turns.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import tempfile
 from collections.abc import AsyncIterator
@@ -27,6 +29,7 @@ from access_policy.domain.ids import ActorId
 from access_policy.entrypoints.http.console.navigation import ENTRIES
 from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.settings import Settings
+from benchmarks.console_client import STAGES
 from benchmarks.durable_server import CONTEXT
 from benchmarks.propagation import clients, load, prepared, serving, share_of
 
@@ -34,6 +37,9 @@ CHARGERS: Final = 200
 CONSOLES: Final = 20
 ROUNDS: Final = 3
 FIRST_UPDATES: Final = 5
+AS_LONG_AS_NEEDED_S: Final = 3_600.0
+CONNECTED_S: Final = 5.0  # until the load is under way
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 CHROMIUM: Final = "/usr/bin/chromium"
 _ASSET: Final = re.compile(r'(?:href|src)="(/console/assets/[^"]+)"')
 
@@ -49,23 +55,32 @@ class Weight:
 
 @dataclass
 class Consoles:
-    """One decision p99 for each round, without and with consoles. `delays_ms`: from a decision to its fragment in a console."""
+    """One decision p99 for each round, without and with consoles. `delays_ms`: from a decision to its fragment in a console,
+    and `stages_ms` its parts. `office_cpu_s`: processor time of the office beside consoles."""
 
     per_second: float
     without_p99_ms: list[float] = field(default_factory=list)
     with_p99_ms: list[float] = field(default_factory=list)
     delays_ms: list[float] = field(default_factory=list)
+    stages_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in STAGES})
+    office_cpu_s: float = 0.0
+    seconds: float = 0.0  # beside consoles
     first_updates_ms: list[float] = field(default_factory=list)
     fragments: int = 0
     weights: list[Weight] = field(default_factory=list)
 
     def __str__(self) -> str:
         pages = "\n".join(f"  {each.page}: {each.first:,} and {each.second:,} bytes" for each in self.weights)
+        stages = ", ".join(
+            f"{name} {share_of(each, 0.5):.0f} and {share_of(each, 0.95):.0f}" for name, each in self.stages_ms.items()
+        )
         return (
             f"{CHARGERS} chargers, {self.per_second:,.0f} attempts a second, without and with {CONSOLES} consoles: "
             f"p99 of decisions {median(self.without_p99_ms):.1f} and {median(self.with_p99_ms):.1f} ms\n"
             f"an attempt is shown after: p50 {share_of(self.delays_ms, 0.5):.0f} ms, p95 "
-            f"{share_of(self.delays_ms, 0.95):.0f} ms; {self.fragments:,} fragments\n"
+            f"{share_of(self.delays_ms, 0.95):.0f} ms; {self.fragments:,} fragments; the office's processor time "
+            f"{100 * self.office_cpu_s / self.seconds:.0f} % of one processor\n"
+            f"of it, p50 and p95 in ms: {stages}\n"
             f"from opening the page to its first live update, in Chromium: median {median(self.first_updates_ms):.0f} ms\n"
             f"weight at the first and the second visit:\n{pages}"
         )
@@ -87,13 +102,32 @@ async def _measure(seconds: float, per_second: float) -> Consoles:
             for _ in range(ROUNDS):
                 found.without_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
                 async with _consoles(http, cookie, found):
+                    began, before = perf_counter(), office_cpu_s(Path(directory))
                     found.with_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
-            under_way = asyncio.create_task(load(ocpp, CHARGERS, 60.0, per_second))
+                    found.office_cpu_s += office_cpu_s(Path(directory)) - before
+                    found.seconds += perf_counter() - began
+            under_way = asyncio.create_task(load(ocpp, CHARGERS, AS_LONG_AS_NEEDED_S, per_second))
+            await asyncio.sleep(CONNECTED_S)
             for _ in range(FIRST_UPDATES):
                 found.first_updates_ms.append(await _first_update_ms(await _link(Path(directory), http)))
             under_way.cancel()
             await asyncio.wait({under_way})
     return found
+
+
+def office_cpu_s(directory: Path) -> float:
+    """Processor time so far of the office that serves this directory."""
+    fields = (_office(directory) / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _office(directory: Path) -> Path:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            is_office = b"processes.child\0office" in (process / "cmdline").read_bytes()
+            if is_office and any(os.readlink(each).startswith(f"{directory}/") for each in (process / "fd").iterdir()):
+                return process
+    raise SystemExit(f"no office serves {directory}")
 
 
 async def _link(directory: Path, http: str) -> str:
@@ -138,4 +172,6 @@ async def _consoles(http: str, cookie: str, found: Consoles) -> AsyncIterator[No
         yield
         told = await figures()
         found.delays_ms += told["delays_ms"]
+        for name in STAGES:
+            found.stages_ms[name] += told[name]
         found.fragments += told["fragments"]

@@ -2,7 +2,8 @@
 
 Every other console shows the board, the rest the attempts. Each reads the live stream and fetches its fragments again as
 `live.js` does. Prints `open` once all streams are; at the end of its input one JSON line: the delays of attempts in
-milliseconds, from the decision until a fragment that was asked for after the event has arrived, and the number of fragments.
+milliseconds, from the decision until a fragment that was asked for after the event has arrived, with their three stages (until
+the event has arrived, until the fragment is asked for, until it has arrived), and the number of fragments.
 """
 
 from __future__ import annotations
@@ -14,15 +15,26 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 import httpx
 import uvloop
 
 BOARD: Final = "/console/board"
 ATTEMPTS: Final = "/console/attempts"
-ROWS_EVERY_S: Final = 2.0  # data-live-every of the board's chargers and of the attempts
+BREATH: Final = 2.0  # of live.js, and its wait for events that arrive together
+TOGETHER_S: Final = (0.05, 0.2)
+ROWS_EVERY_S: Final = 0.5  # data-live-every of the board's chargers and of the attempts
 PROBLEMS_EVERY_S: Final = 6.0
+STAGES: Final = ("event_ms", "asked_ms", "answered_ms")
+
+
+class Waiting(NamedTuple):
+    """An attempt that a console does not show yet: when it was decided, and when its event arrived."""
+
+    decided: float
+    arrived: float
 
 
 @dataclass
@@ -34,8 +46,9 @@ class Part:
     every_s: float
     by_charger: bool = False
     changed: set[str] = field(default_factory=set)
-    occurred: list[float] = field(default_factory=list)  # of the attempts that it does not show yet
-    drawn_at: float = 0.0
+    waiting: list[Waiting] = field(default_factory=list)
+    is_fetched: bool = False
+    not_before: float = 0.0
 
 
 class Console:
@@ -46,6 +59,7 @@ class Console:
         self._fetching: set[asyncio.Task[None]] = set()
         self.opened = asyncio.Event()
         self.delays_ms: list[float] = []
+        self.stages_ms: dict[str, list[float]] = {name: [] for name in STAGES}
         self.fragments = 0
 
     async def run(self) -> None:
@@ -67,27 +81,40 @@ class Console:
         for part in self._parts:
             if kind not in part.kinds:
                 continue
-            if not part.changed:
-                self._fetch_later(part)
             part.changed.add(data.get("charger_id", ""))
             if kind == "attempt":
-                part.occurred.append(datetime.fromisoformat(data["occurred_at"]).timestamp())
+                part.waiting.append(Waiting(datetime.fromisoformat(data["occurred_at"]).timestamp(), time.time()))
+            if not part.is_fetched:
+                self._fetch_later(part)
 
     def _fetch_later(self, part: Part) -> None:
+        part.is_fetched = True
         task = asyncio.create_task(self._fetch(part))
         self._fetching.add(task)
         task.add_done_callback(self._fetching.discard)
 
     async def _fetch(self, part: Part) -> None:
-        await asyncio.sleep(max(random.uniform(0.15, 0.3), part.drawn_at + part.every_s - time.monotonic()))
-        changed, occurred = part.changed, part.occurred
-        part.changed, part.occurred, part.drawn_at = set(), [], time.monotonic()
+        await asyncio.sleep(max(random.uniform(*TOGETHER_S), part.not_before - time.monotonic()))
+        changed, waiting = part.changed, part.waiting
+        part.changed, part.waiting = set(), []
+        asked = time.time()
         parameters = [("charger_id", each) for each in changed] if part.by_charger else []
         answer = await self._client.get(part.path, params=parameters, headers={"X-Seen-Position": str(self._seen)})
         answer.raise_for_status()
         now = time.time()
+        self._pace(part, now - asked)
         self.fragments += 1
-        self.delays_ms += [1000 * (now - at) for at in occurred]
+        for each in waiting:
+            self.delays_ms.append(1000 * (now - each.decided))
+            moments = (each.decided, each.arrived, asked, now)
+            for name, (begin, end) in zip(STAGES, pairwise(moments), strict=True):
+                self.stages_ms[name].append(1000 * (end - begin))
+
+    def _pace(self, part: Part, took_s: float) -> None:
+        part.is_fetched = False
+        part.not_before = time.monotonic() + max(part.every_s - took_s, BREATH * took_s)
+        if part.changed:
+            self._fetch_later(part)
 
 
 def parts_of(number: int) -> list[Part]:
@@ -116,6 +143,7 @@ async def main(url: str, cookie: str, count: int) -> None:
             raise SystemExit("a stream was cut")
         found = {
             "delays_ms": [each for console in consoles for each in console.delays_ms],
+            **{name: [each for console in consoles for each in console.stages_ms[name]] for name in STAGES},
             "fragments": sum(console.fragments for console in consoles),
         }
         print(json.dumps(found), flush=True)

@@ -19,7 +19,7 @@ RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
 BUSY_BATCH = 50  # events: after a batch of this size a follower rests, and leaves the processor to decisions,
 BREATH = 3.0  # for this many times as long as the batch took,
-BREATH_MAX_S = 1.0  # but not longer than this
+BREATH_MAX_S = 1.0  # but not longer than this after a full batch, and after a smaller one than its share of this
 
 
 class Follower:
@@ -112,7 +112,8 @@ class Follower:
             await self._set_reached(reached)
             progress(reached, last)
             if at_ease and len(batch) >= BUSY_BATCH:
-                await self._rest(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
+                longest = BREATH_MAX_S * len(batch) / self._batch
+                await self._rest(min(longest, BREATH * (time.monotonic() - began)))
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
         """True once all events up to `position` have been handled; False after `timeout_s`."""

@@ -69,7 +69,8 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 @pytest.fixture(autouse=True)
 def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "REST_S", 0.0)
+    monkeypatch.setattr(hubs, "REST_MIN_S", 0.0)
+    monkeypatch.setattr(hubs, "REST_MAX_S", 0.0)
     monkeypatch.setattr(hubs, "RETRY_FIRST_S", 0.001)
     monkeypatch.setattr(hubs, "RETRY_LONGEST_S", 0.001)
 
@@ -106,6 +107,15 @@ def ids(stream: bytes) -> list[int]:
 
 def names(stream: bytes) -> list[bytes]:
     return re.findall(rb"^event: (\S+)$", stream, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("took_s", "rests_s"), [(0.001, 0.05), (0.05, 0.15), (2.0, 0.25)])
+def test_hub_rests_three_times_as_long_as_its_messages_took_within_bounds(
+    took_s: float, rests_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+
+    assert hubs.rest_after(took_s) == pytest.approx(rests_s)
 
 
 async def test_change_is_sent_with_the_position_of_its_event(fleet: Fleet, hub: LiveHub) -> None:

@@ -254,6 +254,25 @@ async def test_who_waits_ends_the_rest_that_a_busy_follower_takes(store: EventSt
     assert diary.read == ["one", "two", "three"]
 
 
+@pytest.mark.parametrize(("batch", "rests_s"), [(3, 1.0), (6, 0.5), (300, 0.01)])
+async def test_follower_rests_after_a_batch_that_is_not_full_for_its_share_of_the_longest_rest(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, batch: int, rests_s: float
+):
+    monkeypatch.setattr(followers, "BUSY_BATCH", 3)
+    monkeypatch.setattr(followers, "BREATH", NEVER_S * 1e9)
+    rests: list[float] = []
+
+    async def rest(_: Follower, span_s: float) -> None:
+        rests.append(span_s)
+
+    monkeypatch.setattr(Follower, "_rest", rest)
+    await store.append([notes("a", ["one", "two", "three"])])
+
+    await following(store, Diary(), batch=batch).catch_up(at_ease=True)
+
+    assert rests == [pytest.approx(rests_s)]
+
+
 async def test_progress_is_told_while_catching_up(store: EventStore):
     await store.append([notes("a", ["one", "two", "three"])])
     heard: list[tuple[int, int]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
@@ -31,12 +32,19 @@ from access_policy.domain.ids import TenantId
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500  # events read at a time
-REST_S: Final = 0.25  # between two looks at the log, so that several changes of one thing become one message
+BREATH: Final = 3.0  # the hub rests this many times as long as the last messages took to write, within these bounds,
+REST_MIN_S: Final = 0.05  # so that several changes of one thing become one message
+REST_MAX_S: Final = 0.25
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
 HEARTBEAT_S: Final = 15.0
 CLIENTS_AT_A_TIME: Final = 50  # in one turn of the event loop
 RETRY_FIRST_S: Final = 0.2
 RETRY_LONGEST_S: Final = 5.0
+
+
+def rest_after(took_s: float) -> float:
+    """Seconds until the next look at the log, after messages that took `took_s` to write."""
+    return min(REST_MAX_S, max(REST_MIN_S, BREATH * took_s))
 
 
 class Progress(Protocol):
@@ -163,9 +171,11 @@ class LiveHub:
         backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S)
         while True:
             try:
-                await self._follow(await self._progress.beyond(self._position))
+                reached = await self._progress.beyond(self._position)
+                began = time.monotonic()
+                await self._follow(reached)
                 backoff.reset()
-                await asyncio.sleep(REST_S)
+                await asyncio.sleep(rest_after(time.monotonic() - began))
             except Exception:
                 if backoff.failures == 0:
                     log.exception("the live stream stands still and tries again")

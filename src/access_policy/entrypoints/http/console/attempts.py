@@ -11,6 +11,7 @@ from access_policy.application.ports.views import Page
 from access_policy.domain.access.reasons import Reason
 from access_policy.entrypoints.http.auth import READERS
 from access_policy.entrypoints.http.console.attempts_asked import PERIOD_WORDS, Asked, AskedAttempts
+from access_policy.entrypoints.http.console.fragments import Fragment, drawn
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.console.shared_readings import Shared, seen_by
@@ -33,14 +34,14 @@ async def attempts(here: Here, asked: AskedAttempts, views: Views, vehicles: Veh
 async def attempt_rows(
     request: Request, here: Here, asked: AskedAttempts, views: Views, vehicles: Vehicles, shared: Shared
 ) -> HTMLResponse:
-    """The list, for its live updates."""
+    """The list, for its live updates: drawn once for all consoles that show the same."""
+    audience = here.audience
 
-    async def read() -> Page:
-        return await _read(here, asked, views, vehicles)
+    async def draw() -> Fragment:
+        return drawn("attempts_rows.html", audience, **_listed(asked, await _read(here, asked, views, vehicles)))
 
-    key = ("attempts", here.caller.tenant_id, here.caller.depots, here.depot_id, asked)
-    page = await shared.get(key, seen_by(request), read)
-    return here.page("attempts_rows.html", **_listed(asked, page))
+    fragment: Fragment = await shared.get(("attempts", audience, asked), seen_by(request), draw)
+    return fragment.answer(request)
 
 
 async def _read(here: Visit, asked: Asked, views: Views, vehicles: VehicleReader) -> Page:

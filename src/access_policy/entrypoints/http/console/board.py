@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
@@ -23,6 +23,8 @@ from access_policy.entrypoints.http.auth import READERS
 from access_policy.entrypoints.http.console import board_reading as reading
 from access_policy.entrypoints.http.console import pictures
 from access_policy.entrypoints.http.console.board_reading import BoardRow
+from access_policy.entrypoints.http.console.board_rows import SharedRow, rows_drawn
+from access_policy.entrypoints.http.console.fragments import Fragment
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.pictures import Window
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -113,9 +115,10 @@ async def some_rows(
     charger_id: Annotated[list[str] | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
     """The rows of these chargers, for the live updates of a page that shows them."""
-    wanted = frozenset(charger_id or ())
-    rows = [row for row in await _shared_rows(here, views, chargers, shared) if row.charger.charger_id in wanted]
-    shown = await _pictured(here, asked, views, policies, rows)
+    found = await _some_shared_rows(here, views, chargers, shared, frozenset(charger_id or ()))
+    if asked.view == "now":
+        return Fragment(await rows_drawn(here.audience, found)).answer(here.request)
+    shown = await _pictured(here, asked, views, policies, [each.row for each in found])
     return await here.page_in_turns("board_rows.html", **_listed(here, asked, shown))
 
 
@@ -127,9 +130,28 @@ async def _shared_rows(
     async def read() -> list[BoardRow]:
         return await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
 
-    key = (here.caller.tenant_id, here.caller.depots, here.depot_id)
+    key = ("board", here.caller.tenant_id, here.caller.depots, here.depot_id)
     rows: list[BoardRow] = await shared.get(key, seen_by(here.request), read)
     return rows
+
+
+async def _some_shared_rows(
+    here: Visit, views: ViewsPort, chargers: ChargerReader, shared: SharedReadings, wanted: Collection[str]
+) -> list[SharedRow]:
+    """As `_shared_rows`, for these chargers alone."""
+
+    async def read(names: Collection[str]) -> dict[str, SharedRow]:
+        found = await views.chargers_of(here.caller.tenant_id, names)
+        rows = await reading.read_rows(here, chargers, [each for each in found if _is_shown(here, each)])
+        return {row.charger.charger_id: SharedRow(row) for row in rows}
+
+    key = ("rows", here.caller.tenant_id, here.caller.depots, here.depot_id)
+    found = await shared.some(key, wanted, seen_by(here.request), read)
+    return list(found.values())
+
+
+def _is_shown(here: Visit, row: Row) -> bool:
+    return here.depot_id in (None, row["depot_id"])
 
 
 def _listed(here: Visit, asked: Shown, rows: Sequence[BoardRow]) -> dict[str, Any]:

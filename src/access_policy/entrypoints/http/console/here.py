@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import hmac
 import secrets
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
@@ -24,6 +22,8 @@ from access_policy.domain.ids import DepotId
 from access_policy.entrypoints.http.auth import ADMINS, OPERATORS, Caller
 from access_policy.entrypoints.http.browsers import session_in
 from access_policy.entrypoints.http.console import said, times
+from access_policy.entrypoints.http.console.audience import DEPOT, Audience, link
+from access_policy.entrypoints.http.console.fragments import Fragment
 from access_policy.entrypoints.http.console.navigation import ENTRIES, Entry
 from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.console.templating import compiled, environment
@@ -31,8 +31,6 @@ from access_policy.entrypoints.http.dependencies import container_of, process_of
 
 SALT_LENGTH: Final = 16  # characters
 TURN_S: Final = 0.01
-COMPRESSED_MIN: Final = 2_000  # characters
-DEPOT: Final = "depot_id"  # the query parameter that every link keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,11 @@ class Visit:
     @property
     def depot_id(self) -> DepotId | None:
         return None if self.depot is None else self.depot.depot_id
+
+    @property
+    def audience(self) -> Audience:
+        """Those for whom a fragment reads as it does for this visitor."""
+        return Audience(self.caller.tenant_id, self.caller.depots, self.caller.role, self.depot_id, self.zone, self.now)
 
     @property
     def csrf(self) -> str:
@@ -97,9 +100,7 @@ class Visit:
 
     def url(self, path: str, **parameters: Any) -> str:
         """A link to a page of the console that keeps the chosen depot. A parameter that is None is left out."""
-        chosen = {} if self.depot is None else {DEPOT: self.depot.depot_id}
-        found = {name.rstrip("_"): value for name, value in {**chosen, **parameters}.items() if value is not None}
-        return f"{path}?{urlencode(found, doseq=True)}" if found else path
+        return link(self.depot_id, path, parameters)
 
     def same(self, **parameters: Any) -> str:
         """A link to this page with its present parameters, some of them changed; None leaves one out."""
@@ -119,11 +120,7 @@ class Visit:
         return self._answer(self.html(template, said=said.read(self.request), **context), status)
 
     def _answer(self, html: str, status: int) -> HTMLResponse:
-        response = HTMLResponse(html, status, SECURITY)
-        if len(html) >= COMPRESSED_MIN and "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            response.body = gzip.compress(response.body, 1)
-            response.headers["Content-Encoding"] = "gzip"
-            response.headers["Content-Length"] = str(len(response.body))
+        response = Fragment(html).answer(self.request, status)
         if said.read(self.request) is not None and not self.is_fragment:
             said.forget(self.request, response)
         return response

@@ -4,48 +4,136 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 
 SEEN: Final = "X-Seen-Position"  # the log position up to which the page has received events
-APART_S: Final = 1.0  # between two readings of the same thing
+BREATH: Final = 3.0  # between two readings of the same thing this many times as long as the first took,
+APART_MIN_S: Final = 0.1  # within these bounds
+APART_MAX_S: Final = 1.0
 KEPT_S: Final = 5.0
 KEPT_MAX: Final = 200
 
+Some = Callable[[Collection[str]], Awaitable[Mapping[str, Any]]]
+
 
 @dataclass(slots=True)
-class _Kept:
+class Pace:
+    """Keeps readings of the same thing apart, the longer the more they cost."""
+
+    next_at: float = float("-inf")
+
+    async def turn(self) -> float:
+        """Wait for the next reading; returns the time of the event loop at which it begins."""
+        loop = asyncio.get_running_loop()
+        if (wait := self.next_at - loop.time()) > 0:
+            await asyncio.sleep(wait)
+        return loop.time()
+
+    def end(self, began: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self.next_at = now + min(APART_MAX_S, max(APART_MIN_S, BREATH * (now - began)))
+
+
+@dataclass(slots=True)
+class _Whole:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pace: Pace = field(default_factory=Pace)
     result: Any = None
     wanted: int = -1  # the highest position that a console has asked for
     includes: int = -1
     at: float = float("-inf")
 
+    async def get(self, seen: int, read: Callable[[], Awaitable[Any]]) -> Any:
+        self.wanted = max(self.wanted, seen)
+        async with self.lock:
+            if self.includes >= seen and asyncio.get_running_loop().time() - self.at < KEPT_S:
+                return self.result
+            began = await self.pace.turn()
+            includes = self.wanted  # all that wait are satisfied by this reading
+            try:
+                self.result = await read()
+            finally:
+                self.pace.end(began)
+            self.includes, self.at = includes, began
+            return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    value: Any
+    includes: int
+    at: float
+
+
+@dataclass(slots=True)
+class _Parts:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pace: Pace = field(default_factory=Pace)
+    wanted: dict[str, int] = field(default_factory=dict)  # names that the next reading reads, with the highest position
+    parts: dict[str, _Part] = field(default_factory=dict)
+
+    async def get(self, names: Collection[str], seen: int, read: Some) -> dict[str, Any]:
+        now = asyncio.get_running_loop().time()
+        for name in names:
+            part = self.parts.get(name)
+            if part is None or part.includes < seen or now - part.at >= KEPT_S:
+                self._want(name, seen)
+        async with self.lock:
+            if any(name in self.wanted for name in names):  # no reading has begun since
+                await self._read(read)
+            return {name: self.parts[name].value for name in names if name in self.parts}
+
+    def _want(self, name: str, seen: int) -> None:
+        self.wanted[name] = max(self.wanted.get(name, -1), seen)
+
+    async def _read(self, read: Some) -> None:
+        began = await self.pace.turn()
+        wanted, self.wanted = self.wanted, {}
+        try:
+            found = await read(wanted.keys())
+        except BaseException:
+            for name, seen in wanted.items():  # of others that wait: each of them reads anew
+                self._want(name, seen)
+            raise
+        finally:
+            self.pace.end(began)
+        for name, seen in wanted.items():
+            self.parts.pop(name, None)
+            if name in found:
+                self.parts[name] = _Part(found[name], seen, began)
+
+
+Kept = TypeVar("Kept", _Whole, _Parts)
+
 
 class SharedReadings:
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     async def get(self, key: Hashable, seen: int, read: Callable[[], Awaitable[Any]]) -> Any:
-        """The latest reading if it includes everything up to the position `seen`, otherwise a new one, at most one a second."""
-        kept = self._kept.setdefault(key, _Kept())
-        self._kept.move_to_end(key)
+        """The latest reading if it includes everything up to the position `seen`, otherwise a new one.
+
+        `key` holds everything that the reading depends on: above all the tenant and the depots of the visitor.
+        """
+        kept: _Whole = self._of(key, _Whole)
+        return await kept.get(seen, read)
+
+    async def some(self, key: Hashable, names: Collection[str], seen: int, read: Some) -> dict[str, Any]:
+        """As `get`, for some parts of a thing by their names, without those that do not exist. One call of `read` reads the
+        parts that all waiting consoles lack."""
+        kept: _Parts = self._of(key, _Parts)
+        return await kept.get(names, seen, read)
+
+    def _of(self, key: Hashable, kind: type[Kept]) -> Kept:
+        found: Kept = self._kept.setdefault((kind, key), kind())
+        self._kept.move_to_end((kind, key))
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
-        kept.wanted = max(kept.wanted, seen)
-        loop = asyncio.get_running_loop()
-        async with kept.lock:
-            if kept.includes >= seen and loop.time() - kept.at < KEPT_S:
-                return kept.result
-            if (wait := kept.at + APART_S - loop.time()) > 0:
-                await asyncio.sleep(wait)
-            began, includes = loop.time(), kept.wanted  # all that wait are satisfied by this reading
-            kept.result = await read()
-            kept.includes, kept.at = includes, began
-            return kept.result
+        return found
 
 
 def _shared(request: Request) -> SharedReadings:

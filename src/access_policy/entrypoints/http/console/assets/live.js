@@ -3,13 +3,14 @@
 //
 //   data-live="charger attempt"   htmx fetches the element's hx-get again (hx-trigger="live") soon after such an event
 //   data-live-rows="URL"          only the changed rows: URL with charger_id=… for each changed child that has data-key
-//   data-live-every="5"           at most every so many seconds; 1 without it
+//   data-live-every="5"           at most every so many seconds, 1 without it, and more rarely where answers take long
 "use strict";
 
 (() => {
   const mark = document.getElementById("live");
   if (!mark) return;
   const POLL_MS = 15_000, ANSWER_MS = 2_000, CHECK_MS = 10_000, SILENT_MS = 3_000, AGAIN_MAX_MS = 30_000;
+  const UNANSWERED_MS = 15_000, BREATH = 2;  // times as long as the last answer took, before a part is fetched again
   const KINDS = ["attempt", "mode_change", "charger", "import"];
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("access-policy-live") : null;
   const me = Math.random().toString(36).slice(2);
@@ -45,24 +46,36 @@
     if (key === null) dirty.set(part, null);
     else if (!dirty.has(part)) dirty.set(part, new Set([key]));
     else dirty.get(part)?.add(key);
-    if (drawing === null) drawing = setTimeout(draw, 150 + Math.random() * 150);
+    if (drawing === null) drawing = setTimeout(draw, 50 + Math.random() * 150);
   }
 
-  const drawnAt = new WeakMap();
+  const fetchedAt = new WeakMap(), notBefore = new WeakMap();
   function draw() {
     drawing = null;
     if (document.hidden) return;  // all of it is fetched when the tab is looked at
     let later = null;
     for (const [part, keys] of [...dirty]) {
       if (!part.isConnected) { dirty.delete(part); continue; }
-      const wait = (Number(part.dataset.liveEvery) || 1) * 1000 - (Date.now() - (drawnAt.get(part) ?? 0));
+      const wait = (notBefore.get(part) ?? 0) - Date.now();
       if (wait > 0) { later = Math.min(later ?? wait, wait); continue; }
       dirty.delete(part);
-      drawnAt.set(part, Date.now());
+      fetchedAt.set(part, Date.now());
+      notBefore.set(part, Date.now() + UNANSWERED_MS);
       fetchAgain(part, keys);
     }
     if (later !== null) drawing = setTimeout(draw, later + 20);
   }
+
+  document.addEventListener("htmx:finally:request", (event) => {
+    const part = event.detail.ctx.sourceElement, began = fetchedAt.get(part);
+    if (began === undefined) return;
+    const every = (Number(part.dataset.liveEvery) || 1) * 1000, took = Date.now() - began;
+    fetchedAt.delete(part);
+    notBefore.set(part, Math.max(began + every, Date.now() + BREATH * took));
+    if (!dirty.has(part)) return;
+    clearTimeout(drawing);
+    draw();
+  });
 
   function fetchAgain(part, keys) {
     if (keys === null || !part.dataset.liveRows) { htmx.trigger(part, "live"); return; }
