@@ -62,6 +62,7 @@ class AskedApplication:
                 decisions=parts,
                 recent_activity=parts,
                 sessions=parts,
+                announced_transactions=parts,
                 conditions=parts,
                 energy=self._noted("energy"),
                 profiles=SimpleNamespace(get=lambda tenant_id, name: self.profile),  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from typing import Any
 
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.context import Context, enveloped
@@ -116,6 +117,9 @@ class DepotInMemory:
         self.sessions = Sessions(
             *parts, ChargerAccessPolicies(self.store), *deciding, self.clock, self._freevend_reported
         )
+        self.announced_transactions = AnnouncedTransactions(
+            self.live, self.streams, self.commits, self.sessions, self.clock
+        )
 
     def _freevend_reported(self, key: ChargerKey, evidence: str) -> None:
         self.freevend_seen.append((key[1], evidence))
@@ -143,6 +147,7 @@ class DepotInMemory:
             "decisions": self.decisions,
             "recent_activity": self.live,
             "sessions": self.sessions,
+            "announced_transactions": self.announced_transactions,
             "conditions": self.conditions(),
             "profiles": self.profiles,
             "clock": self.clock,

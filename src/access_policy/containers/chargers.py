@@ -77,6 +77,7 @@ class Chargers(containers.DeclarativeContainer):
         decisions=deciding.decisions,
         recent_activity=deciding.recent_activity,
         sessions=deciding.sessions,
+        announced_transactions=deciding.announced_transactions,
         conditions=deciding.conditions,
         profiles=deciding.profiles,
         clock=clock,

@@ -10,6 +10,7 @@ from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.charger_events import ChargerEventDispatcher
+from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.decision_maker import DecisionMaker
@@ -108,6 +109,9 @@ class Deciding(containers.DeclarativeContainer):
         effects,
         clock,
         charger_events.provided.drift_reported,
+    )
+    announced_transactions = providers.Singleton(
+        AnnouncedTransactions, recent_activity, spooled_commits, spooled_commits, sessions, clock
     )
     condition_recorder = providers.Singleton(ConditionRecorder, view, spooled_commits, spooled_commits)
     connection_records = providers.Singleton(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
 from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
 from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.sessions import Sessions
@@ -182,18 +183,25 @@ DECISIONS: tuple[Story, ...] = (
         past(starts(BUS), lambda world: forgets_versions(world)),
         ends,
     ),
-    Story("announce a transaction", (Sessions.announce,), past(), lambda w: w.sessions.announce(w.announced())),
+    Story(
+        "announce a transaction",
+        (AnnouncedTransactions.announce,),
+        past(),
+        lambda w: w.announced_transactions.announce(w.announced()),
+    ),
     Story(
         "end an announced transaction",
-        (Sessions.end_of,),
-        past(lambda w: w.sessions.announce(w.announced())),
-        lambda w: w.sessions.end_of(w.announced(), w.end_report(), charged=False),
+        (AnnouncedTransactions.end_of,),
+        past(lambda w: w.announced_transactions.announce(w.announced())),
+        lambda w: w.announced_transactions.end_of(w.announced(), w.end_report(), charged=False),
     ),
     Story(
         "end a charge that was never announced",
-        (Sessions.end_of,),
+        (AnnouncedTransactions.end_of,),
         past(),
-        lambda w: w.sessions.end_of(w.start_report(BUS, transaction_ids=("101",)), w.end_report(), charged=True),
+        lambda w: w.announced_transactions.end_of(
+            w.start_report(BUS, transaction_ids=("101",)), w.end_report(), charged=True
+        ),
     ),
     Story(
         "end a charge under an id that was never given",

@@ -248,6 +248,7 @@ class DepotWorld:
         view, live, clock, names = depot.view, depot.live, depot.clock, ProfileCatalogue.packaged()
         path = DepotInMemory(store, clock, view, live, streams=streams, commits=commits)
         self.decider, self.sessions = path.decider, path.sessions
+        self.announced_transactions = path.announced_transactions
         recorder = path.recorder()
         self.conditions, self.connections = path.conditions(recorder), path.connection_records("here", recorder)
         self.charger = ObedientCharger()

@@ -15,6 +15,7 @@ import pytest
 
 from access_policy.application import commands
 from access_policy.application.audit.record_changes import RecordChanges
+from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
 from access_policy.application.charging_sessions.lost_sessions import LostSessions, LostSessionsWatch
 from access_policy.application.charging_sessions.repeated_starts import RepeatedStarts
 from access_policy.application.charging_sessions.session_ends import SessionEnds
@@ -50,6 +51,7 @@ from tests.unit.one_failure.webhook_stories import WEBHOOKS
 STORIES: tuple[Story, ...] = (*COMMANDS, *REGISTRY, *DECISIONS, *START, *WEBHOOKS)
 
 UNITS: Final = (
+    AnnouncedTransactions,
     AttemptDecider,
     ChargerConditions,
     ConnectionRecords,
@@ -82,6 +84,7 @@ WITHOUT_A_STORY: Final = {
     DecisionEffects.record_lockout: "a part of a decision and of a start",
     RepeatedStarts.is_another: "reads",
     RepeatedStarts.recorded_start: "a part of a start",
+    RepeatedStarts.used_again: "a part of a start",
     ChargerConditions.has_booted: "reads",
     ConnectionRecords.owner_of: "reads",
     ConnectionRecords.connected_elsewhere: "reads",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from access_policy.application.charging_sessions.judged_starts import (
     JudgedStart,
@@ -16,6 +17,7 @@ from access_policy.application.charging_sessions.judged_starts import (
 )
 from access_policy.application.charging_sessions.reports import RecordedStart, StartReport
 from access_policy.application.charging_sessions.same_start import is_same_start
+from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.transactions import attempt_history, latest_decision, start_in
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempts import CHARGER, RecordedDecision
@@ -30,7 +32,7 @@ from access_policy.application.recording.group_commit import Commits
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.events import AccessEvent, ChargingEnded, ChargingStarted, TransactionEnded
 from access_policy.domain.access.transaction_record import TransactionRecord
-from access_policy.domain.ids import TenantId
+from access_policy.domain.ids import ChargerKey, TenantId
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class RepeatedStarts:
         commits: Commits,
         identifiers: IdentifierResolver,
         decisions: DecisionMaker,
+        ends: SessionEnds,
         clock: Clock,
     ) -> None:
         self._live = live
@@ -50,6 +53,7 @@ class RepeatedStarts:
         self._commits = commits
         self._identifiers = identifiers
         self._decisions = decisions
+        self._ends = ends
         self._clock = clock
 
     async def is_another(self, report: StartReport, record: TransactionRecord) -> bool:
@@ -78,6 +82,17 @@ class RepeatedStarts:
         return RecordedStart(
             attempt_id=start.attempt_id, transaction_id=transaction_id, decision=decision, redelivered=True
         )
+
+    async def used_again(
+        self, key: ChargerKey, transaction_id: str, record: TransactionRecord, *, at: datetime
+    ) -> TransactionRecord:
+        """The charger numbers its transactions from the beginning after a reboot (OCPP 2.x): the earlier one with the
+        id is over. Raises `StoreUnavailable`.
+        """
+        session = self._live.session(key, transaction_id)
+        if session is not None and session.attempt_id == record.attempt_id:
+            await self._ends.lost(key, session, at=at)
+        return record.used_again()
 
     async def _begun_earlier(
         self,

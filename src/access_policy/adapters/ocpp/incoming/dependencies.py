@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.payloads import Payload
 from access_policy.adapters.ocpp.transport.answers import Answering
+from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
 from access_policy.application.charging_sessions.reports import EnergyReport
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.deciding.attempts import RecordedDecision
@@ -44,6 +45,7 @@ class HandlerDependencies:
     decisions: DecisionMaker
     recent_activity: RecentActivity
     sessions: Sessions
+    announced_transactions: AnnouncedTransactions
     conditions: ChargerConditions
     energy: EnergySeen
     profiles: CapabilityProfiles

@@ -66,7 +66,7 @@ class Transactions:
         )
         if token or _charges(payload):
             return await self._dependencies.sessions.start(start)
-        return await self._dependencies.sessions.announce(start)
+        return await self._dependencies.announced_transactions.announce(start)
 
     async def _energy(self, charger: ConnectedCharger, payload: Payload, transaction_id: str) -> None:
         await self._dependencies.energy(
@@ -145,7 +145,7 @@ class Transactions:
             meter_start_wh=readings.begin,
         )
         charged = bool(token) or _has_charged(payload, readings.begin, readings.end)
-        return await self._dependencies.sessions.end_of(start, end, charged=charged)
+        return await self._dependencies.announced_transactions.end_of(start, end, charged=charged)
 
 
 def _evse_id(payload: Payload) -> int | None:
