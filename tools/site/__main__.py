@@ -12,7 +12,7 @@ from typing import Final
 
 from sphinx.cmd.build import build_main
 
-from tools.site.screenshots import TOUR
+from tools.site.screenshots import TOUR, missing
 from tools.site.source import ROOT, assemble
 
 CONFIGURATION: Final = Path(__file__).resolve().parent
@@ -22,7 +22,9 @@ def build(target: Path) -> int:
     """Write the site to `target`, and its assembled pages beside it. Returns Sphinx's exit status."""
     source = target.with_name(f"{target.name}-source")
     assemble(source)
-    os.environ.setdefault(TOUR, str(ROOT / "build/tour"))
+    tour = Path(os.environ.setdefault(TOUR, str(ROOT / "build/tour")))
+    if absent := missing(source, tour):
+        sys.stdout.write(f"Built without screenshots of {', '.join(absent)}: `make tour` writes them to {tour}.\n")
     options = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", "--write-all"]
     places = ["--conf-dir", str(CONFIGURATION), "--doctree-dir", f"{target}-doctrees", str(source), str(target)]
     return build_main([*options, "--builder", "html", *places])

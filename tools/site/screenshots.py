@@ -1,12 +1,14 @@
-"""`{screenshot}`: a page of the console as `make tour` took it, for the light and the dark theme.
+"""`{screenshot}`: a page of the console as `make tour` took it, at a desk in both themes and on a phone.
 
-A site that is built without a tour leaves the picture out.
+Each picture links to itself in full size. A site that is built without a tour leaves the pictures out; `missing` names them.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,28 @@ from sphinx.application import Sphinx
 
 DIRECTORY: Final = "screenshots"
 TOUR: Final = "ACCESS_POLICY_SITE_TOUR"  # where the pictures of the tour are
+_LIGHT, _DARK, _PHONE = "1280-light", "1280-dark", "390-light"
+_NAMED: Final = re.compile(r"^```\{screenshot\} (\S+)$", re.MULTILINE)
+
+
+def pictures(tour: Path, name: str) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the pictures of a page that the tour has, each with its CSS classes. One theme alone is shown in both."""
+    found = {
+        look: path for look in (_LIGHT, _DARK, _PHONE) if (path := tour / f"{name}-{look}.png").is_file()
+    }  # a short tour has one look of each page
+    themes = {look: [theme] for look, theme in ((_LIGHT, "only-light"), (_DARK, "only-dark"))}
+    both = themes.keys() <= found.keys()
+    for look, path in found.items():
+        if look == _PHONE:
+            yield path, ["phone" if len(found) > 1 else "any-width"]
+        else:
+            yield path, [*(themes[look] if both else []), "desk" if _PHONE in found else "any-width"]
+
+
+def missing(source: Path, tour: Path) -> list[str]:
+    """Return the names of the pictures that pages in `source` show and the tour does not have, sorted."""
+    named = {name for page in source.rglob("*.md") for name in _NAMED.findall(page.read_text("utf-8"))}
+    return sorted(name for name in named if not any(pictures(tour, name)))
 
 
 class Screenshot(Directive):
@@ -26,15 +50,15 @@ class Screenshot(Directive):
 
     def run(self) -> list[nodes.Node]:
         environment = self.state.document.settings.env
-        tour, target = Path(os.environ[TOUR]), Path(environment.srcdir) / DIRECTORY
-        name, caption = self.arguments[0], " ".join(self.content)
+        target = Path(environment.srcdir) / DIRECTORY
+        caption, up = " ".join(self.content), "../" * environment.docname.count("/")
         figure = nodes.figure(classes=["screenshot"])
-        for look, theme in (("1280-light", "only-light"), ("1280-dark", "only-dark")):
-            picture = tour / f"{name}-{look}.png"
-            if picture.is_file():
-                target.mkdir(exist_ok=True)
-                shutil.copyfile(picture, target / picture.name)
-                figure += nodes.image(uri=f"/{DIRECTORY}/{picture.name}", alt=caption, classes=[theme])
+        for picture, classes in pictures(Path(os.environ[TOUR]), self.arguments[0]):
+            target.mkdir(exist_ok=True)
+            shutil.copyfile(picture, target / picture.name)
+            link = nodes.reference(refuri=f"{up}_images/{picture.name}", classes=classes, internal=True)
+            link += nodes.image(uri=f"/{DIRECTORY}/{picture.name}", alt=caption)
+            figure += link
         if not figure.children:
             return []
         figure += nodes.caption("", caption)
