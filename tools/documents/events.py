@@ -14,6 +14,7 @@ from access_policy import __version__
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS
 from access_policy.application.published_events import attempts, chargers, registry
 from access_policy.application.published_events.detail import SOURCE, Detail
+from tools.documents.event_fields import meaning
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CONSUMED_DIRECTORY: Final = "consumed"
@@ -78,13 +79,13 @@ def detail_schema(event: type) -> Schema:
     detail["properties"]["event_version"] = {"const": event.VERSION}  # type: ignore[attr-defined]
     detail["properties"]["data"] = {"anyOf": [{"$ref": f"#/$defs/{event.__name__}"}, {"type": "null"}]}
     titled = {"title": event.__name__, "description": f"{data['description']} {detail['description']}"}
-    return {"$schema": DIALECT, **detail, **titled, "$defs": dict(sorted(definitions.items()))}
+    return _described({"$schema": DIALECT, **detail, **titled, "$defs": dict(sorted(definitions.items()))})
 
 
 def event_schema(event: type[BaseModel]) -> Schema:
     """Return the schema of a consumed event, envelope included."""
     schema = _plain(event.model_json_schema(by_alias=True, mode="validation"))
-    return {"$schema": DIALECT, **schema, "title": event.__name__}
+    return _described({"$schema": DIALECT, **schema, "title": event.__name__})
 
 
 def files() -> dict[str, str]:
@@ -196,6 +197,14 @@ def _table(heading: str | None, events: Sequence[type], directory: str) -> Itera
 
 def _schema(shape: type) -> Schema:
     schema: Schema = _plain(TypeAdapter(shape).json_schema(mode="serialization"))
+    return schema
+
+
+def _described(schema: Schema) -> Schema:
+    """Give each field its meaning. Raises `KeyError` for a field without one."""
+    for shape, part in {schema["title"]: schema, **schema["$defs"]}.items():
+        for field, each in part.get("properties", {}).items():
+            each["description"] = meaning(shape, field)
     return schema
 
 

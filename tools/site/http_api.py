@@ -10,9 +10,10 @@ from access_policy.entrypoints.http import health
 from access_policy.entrypoints.http.auth import Allowed
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.v1.routers import ROUTERS
+from tools.site import json_schema
+from tools.site.json_schema import cell, escaped
 
 DIRECTORY: Final = "reference/api"
-_SHAPES: Final = "#/components/schemas/"
 _INTRO: Final = """\
 # API reference
 
@@ -78,13 +79,13 @@ def _operation(path: str, method: str, operation: Operation) -> Iterator[str]:
     yield f"({_label(operation)})=\n## {_summary(operation)}\n"
     yield f"```text\n{method.upper()} {path}\n```\n"
     if text := operation.get("description"):
-        yield f"{_escaped(text)}\n"
+        yield f"{escaped(text)}\n"
     if roles := operation.get("x-roles"):
         yield f"Roles: {', '.join(f'`{role}`' for role in roles)}\n"
     yield from _parameters(operation.get("parameters", []))
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"Body (`{media}`): {_type(content.get('schema', {}))}\n"
-    yield "| answer | body |\n|---|---|"
+    yield "| response | body |\n|---|---|"
     for status, answer in sorted(operation["responses"].items()):
         if status < "400":
             shown = [_type(each.get("schema", {})) for each in answer.get("content", {}).values()]
@@ -103,47 +104,21 @@ def _parameters(parameters: list[dict[str, Any]]) -> Iterator[str]:
     yield "| parameter | in | type | meaning |\n|---|---|---|---|"
     for each in parameters:
         required = " (required)" if each.get("required") else ""
-        yield f"| `{each['name']}`{required} | {each['in']} | {_type(each['schema'])} | {_cell(each.get('description', ''))} |"
+        yield f"| `{each['name']}`{required} | {each['in']} | {_type(each['schema'])} | {cell(each.get('description', ''))} |"
     yield ""
 
 
 def _shapes(shapes: Mapping[str, Any]) -> Iterator[str]:
-    yield "# Shapes\n\nThe bodies of requests and answers.\n"
-    for name, shape in sorted(shapes.items()):
-        yield f"```{{rubric}} {name}\n:name: shape-{name.lower()}\n:heading-level: 2\n```\n"  # a heading that no sidebar lists
-        if text := shape.get("description"):
-            yield f"{_escaped(text)}\n"
-        yield from _fields(shape) if "properties" in shape else [f"{_type(shape)}\n"]
-
-
-def _fields(shape: Mapping[str, Any]) -> Iterator[str]:
-    required = set(shape.get("required", ()))
-    yield "| field | type | meaning |\n|---|---|---|"
-    for field, each in shape["properties"].items():
-        mark = " (required)" if field in required else ""
-        yield f"| `{field}`{mark} | {_type(each)} | {_cell(each.get('description', ''))} |"
-    yield ""
+    yield "# Shapes\n\nThe bodies of requests and responses.\n"
+    yield from json_schema.shapes(shapes, _shape_anchor)
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """Return the type in words, with a link to a shape that has a name."""
-    match schema:
-        case {"$ref": str(reference)}:
-            name = reference.removeprefix(_SHAPES)
-            return f"[{name}](#shape-{name.lower()})"
-        case {"const": value}:
-            return f"`{value}`"
-        case {"enum": values}:
-            return ", ".join(f"`{value}`" for value in values)
-        case {"anyOf": several} | {"oneOf": several}:
-            return " or ".join(dict.fromkeys(_type(each) for each in several))
-        case {"type": "array", "items": items}:
-            return f"list of {_type(items)}"
-        case {"type": "object", "additionalProperties": dict(values)}:
-            return f"object with values: {_type(values)}"
-        case {"type": str(kind)}:
-            return f"{kind} ({schema['format']})" if "format" in schema else kind
-    return "any" if schema == {} or "type" not in schema else str(schema["type"])
+    return json_schema.in_words(schema, _shape_anchor)
+
+
+def _shape_anchor(name: str) -> str:
+    return f"shape-{name.lower()}"
 
 
 def _title(name: str) -> str:
@@ -160,11 +135,3 @@ def _label(operation: Operation) -> str:
 
 def _anchor(operation: Operation) -> str:
     return _summary(operation).lower().replace(" ", "-")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("<", "\\<")
-
-
-def _cell(text: str) -> str:
-    return _escaped(" ".join(text.split())).replace("|", "\\|")

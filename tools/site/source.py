@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from typing import Final
 
-from tools.site import command_line, decisions, http_api, service_settings
+from tools.site import command_line, decisions, events, http_api, service_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROM_ROOT: Final = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -22,6 +22,7 @@ _README_PARTS: Final = {
     "tenants": "running.md",
 }
 _LINK: Final = re.compile(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)")
+_EVENT: Final = re.compile(r"docs/events/(?:consumed/)?\w+\.v\d+\.json")  # has a page of its own on the site
 _README: Final = re.compile(r"^<!-- README: (.+?) -->$", re.MULTILINE)
 
 
@@ -30,6 +31,7 @@ def assemble(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(ROOT / "docs", target)
     written = http_api.pages() | command_line.pages() | decisions.pages(target / "adr") | service_settings.pages()
+    written |= events.pages() | {events.INDEX: (target / events.INDEX).read_text("utf-8") + events.contents()}
     for name, text in written.items():
         page = target / name
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,8 @@ def _page_of(target: str, anchor: str) -> str | None:
         return "adr/index.md"
     if target == "docs/events":
         return "events/README.md"
+    if _EVENT.fullmatch(target):
+        return target.removeprefix("docs/").replace(".json", ".md")
     return FROM_ROOT.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
 
 
