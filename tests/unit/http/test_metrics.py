@@ -19,7 +19,8 @@ from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
 from access_policy.domain.ids import TenantId
 from access_policy.entrypoints.processes.loop_watch import TICK_S, LoopWatch
-from access_policy.entrypoints.processes.metrics import Metrics, merged
+from access_policy.entrypoints.processes.metric_families import merged
+from access_policy.entrypoints.processes.metrics import Metrics
 from tests.support.attempts import denied
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
@@ -190,17 +191,6 @@ async def test_each_counter_of_the_ocpp_server_is_shown(api: HttpApi) -> None:
     kinds = {name.split("/")[1] for name in shown if name.startswith("access_policy_ocpp_incidents_total")}
     assert kinds == {field.name for field in fields(Counters)}
     assert shown["access_policy_ocpp_incidents_total/late_answers"] == 3
-
-
-def test_merged_texts_share_families_and_differ_by_the_process_label() -> None:
-    one = b'# HELP decisions_total Decisions.\n# TYPE decisions_total counter\ndecisions_total{reason="x"} %d\n'
-
-    text = merged({"": b"# TYPE up gauge\nup 1\n", "gateway": one % 2, "office": one % 3}).decode()
-
-    assert text.count("# TYPE decisions_total counter") == 1
-    assert 'decisions_total{process="gateway",reason="x"} 2.0' in text
-    assert 'decisions_total{process="office",reason="x"} 3.0' in text
-    assert "\nup 1.0" in text
 
 
 async def test_merged_texts_of_real_processes_keep_every_sample(api: HttpApi) -> None:

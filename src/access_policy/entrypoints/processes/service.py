@@ -26,7 +26,8 @@ from access_policy.entrypoints.processes.http_sides import GatewaySide, HttpSide
 from access_policy.entrypoints.processes.jobs import background_jobs
 from access_policy.entrypoints.processes.listening import tcp_socket
 from access_policy.entrypoints.processes.loops import running_loop_name
-from access_policy.entrypoints.processes.metrics import Metrics, merged
+from access_policy.entrypoints.processes.metric_families import merged
+from access_policy.entrypoints.processes.metrics import Metrics
 from access_policy.entrypoints.processes.parts import Part, PartName
 from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits, renew_certificate
 from access_policy.entrypoints.processes.readiness import Readiness
