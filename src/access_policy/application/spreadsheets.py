@@ -7,11 +7,17 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from access_policy.domain.ids import checked_id
+
 BYTE_ORDER_MARK = "\ufeff"  # Excel recognises UTF-8 by it
 
 # Spreadsheets run cells with these prefixes as formulas (OWASP, CSV injection); a leading apostrophe prevents it.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
+
+CLEAR = "-"  # empties a value
+ENTER_AS_TEXT = "Format the column as 'Text' in the spreadsheet and enter the value again."
+MADE_A_NUMBER = f"A spreadsheet converted the value to a number and lost digits. {ENTER_AS_TEXT}"
 
 
 def guarded(text: str) -> str:
@@ -35,3 +41,11 @@ def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
 
 def needs_guard(text: str) -> bool:
     return text.lstrip().startswith(_FORMULA) or EXPONENT.fullmatch(text) is not None
+
+
+def id_cell(cell: str, column: str) -> str:
+    """Raises `InvalidId`, or `ValueError` for an id that a spreadsheet converted to a number."""
+    text = cell.strip()
+    if EXPONENT.fullmatch(text):
+        raise ValueError(MADE_A_NUMBER)
+    return checked_id(unguarded(text), column)

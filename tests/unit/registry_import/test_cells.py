@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_policy.application.registry_import.cells import (
-    IdentifierCell,
-    ReadRow,
-    other_spelled,
-    read_rows,
-)
+from access_policy.application.registry_import.cells import ReadRow, read_rows
 from access_policy.application.registry_import.csv_file import Row
+from access_policy.application.registry_import.identifier_cells import IdentifierCell
+from access_policy.application.registry_import.other_values import other_spelled
 from access_policy.application.spreadsheets import guarded, unguarded
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 from access_policy.domain.ids import TenantId

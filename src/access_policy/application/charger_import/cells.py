@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from access_policy.application.registry_import.cells import CLEAR, MADE_A_NUMBER, id_cell
 from access_policy.application.registry_import.csv_file import Row, Table
-from access_policy.application.spreadsheets import EXPONENT, unguarded
+from access_policy.application.spreadsheets import CLEAR, EXPONENT, MADE_A_NUMBER, id_cell, unguarded
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId

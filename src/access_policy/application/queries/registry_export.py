@@ -14,8 +14,9 @@ from access_policy.application.context import Context
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.secrets import VehicleVault
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
-from access_policy.application.registry_import.cells import KINDS, other_mask_spelled, other_spelled
 from access_policy.application.registry_import.csv_file import COLUMNS
+from access_policy.application.registry_import.identifier_cells import KINDS
+from access_policy.application.registry_import.other_values import other_mask_spelled, other_spelled
 from access_policy.application.spreadsheets import guarded
 from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import VID_PREFIX

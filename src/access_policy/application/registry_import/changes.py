@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from access_policy.application.registry_import.cells import KINDS
+from access_policy.application.registry_import.identifier_cells import KINDS
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 from access_policy.domain.vehicle_registry.import_plan import PlanRow

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from access_policy.application.registry_import.cells import IdentifierCell, ReadRow, Spelled
+from access_policy.application.registry_import.cells import ReadRow
 from access_policy.application.registry_import.changes import DESCRIBED, described
+from access_policy.application.registry_import.identifier_cells import IdentifierCell, Spelled
 from access_policy.application.turns import let_go_on_a_thread
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
