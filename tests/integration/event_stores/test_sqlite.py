@@ -21,7 +21,7 @@ from access_policy.adapters.event_stores.sqlite import (
     NotDurable,
     sqlite_event_store,
 )
-from access_policy.adapters.event_stores.sqlite_locks import AGAIN_MAX_S, PromptConnection
+from access_policy.adapters.sql.sqlite_locks import AGAIN_MAX_S, PromptConnection
 from access_policy.application.ports.event_store import (
     Append,
     EventStore,

@@ -7,7 +7,7 @@ import gc
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from sqlalchemy import inspect
 from sqlalchemy.event import listens_for
 
+from access_policy.adapters.read_models import filling
 from access_policy.adapters.read_models.collecting import RARELY
 from access_policy.adapters.read_models.rebuilding import RebuildOvertaken
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.application.follower import Follower
-from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import allowed, denied, faulted, started
 from tests.support.builders import registered
@@ -100,6 +101,59 @@ async def test_an_interrupted_rebuild_leaves_everything_as_it_was(models: ReadMo
 
     assert content(models) == before
     assert await models.followed_to() == 2
+
+
+class SlowStore:
+    """Fails reads of the log as one does that takes too long: each position once, `always` every time."""
+
+    def __init__(self, store: EventStore, *, always: bool = False) -> None:
+        self._store = store
+        self._always = always
+        self.failed: list[object] = []
+
+    async def last_position(self) -> int:
+        self._fail("last position")
+        return await self._store.last_position()
+
+    async def read_log(self, *, after: int, **wanted: Any) -> list[Recorded]:
+        self._fail(after)
+        return await self._store.read_log(after=after, **wanted)
+
+    def _fail(self, what: object) -> None:
+        if self._always or what not in self.failed:
+            self.failed.append(what)
+            raise StoreUnavailable("the event store did not answer within 5 s")
+
+
+async def test_rebuild_reads_the_log_again_after_a_read_that_took_too_long(
+    models: ReadModels, store: EventStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(filling, "BATCH", 2)
+    monkeypatch.setattr(filling, "RETRY_FIRST_S", 0.0)
+    history = log_of(registered(), denied(), allowed(), faulted())
+    await store_history(store, history)
+    slow = SlowStore(store)
+
+    folded = await models.rebuild(cast("EventStore", slow), ALL)
+
+    assert (folded, slow.failed) == (4, ["last position", 0, 2, 4])
+    assert content(models) == as_content(models, rows_of(PROJECTIONS, history))
+
+
+async def test_rebuild_ends_when_a_read_of_the_log_fails_again_and_again(
+    models: ReadModels, store: EventStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(filling, "RETRY_FIRST_S", 0.0)
+    history = log_of(denied(), allowed())
+    await store_history(store, history)
+    await follow(models, history)
+    slow = SlowStore(store, always=True)
+
+    with pytest.raises(StoreUnavailable):
+        await models.rebuild(cast("EventStore", slow), ALL)
+
+    assert len(slow.failed) == filling.TRIES
+    assert content(models) == as_content(models, rows_of(PROJECTIONS, history))
 
 
 @pytest.mark.soak(ATTEMPTS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -16,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from access_policy.adapters.records.tables import RecordTables, storable
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.sql import wiping
+from access_policy.adapters.sql.sqlite_locks import AGAIN_MAX_S, PromptConnection
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.domain.ids import TenantId, VehicleId
 from tests.support.places import Place
@@ -61,6 +64,41 @@ async def test_what_fails_in_the_middle_leaves_nothing(records_location: Place) 
         await tables.write(fails)
     await tables.write(lambda connection: put(2, connection))
 
+    assert await tables.read(all_numbers) == [2]
+    await tables.close()
+
+
+async def test_write_while_another_process_writes_the_file_asks_for_the_lock_every_two_milliseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = numbers_at(tmp_path, TOO_LONG_S)
+    with closing(sqlite3.connect(tmp_path / "numbers.sqlite", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        pauses: list[float] = []
+
+        def pause(length_s: float) -> None:
+            pauses.append(length_s)
+            if len(pauses) == 40:  # SQLite's own wait would have slept for most of two seconds by now
+                other.execute("ROLLBACK")
+
+        monkeypatch.setattr(PromptConnection, "pause", staticmethod(pause))
+        await tables.write(lambda connection: put(1, connection))
+
+    assert await tables.read(all_numbers) == [1]
+    await tables.close()
+    assert len(pauses) == 40
+    assert max(pauses) <= AGAIN_MAX_S
+
+
+async def test_write_fails_in_time_while_another_process_keeps_the_lock_of_the_file(tmp_path: Path) -> None:
+    tables = numbers_at(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "numbers.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await tables.write(lambda connection: put(1, connection))
+        other.execute("ROLLBACK")
+
+    await tables.write(lambda connection: put(2, connection))
     assert await tables.read(all_numbers) == [2]
     await tables.close()
 

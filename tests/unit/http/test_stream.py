@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from dependency_injector import providers
 
 from access_policy.application.live import hub
+from access_policy.application.live.subjects import Kind, Subject
 from access_policy.application.ports.event_store import Append
 from access_policy.application.ports.identity import Role
 from access_policy.application.streams import attempt_stream
@@ -20,6 +22,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import AttemptId, ChargerId, DepotId, TenantId, VehicleId
 from access_policy.entrypoints.http import event_stream
 from access_policy.entrypoints.http.browsers import SESSION
+from access_policy.entrypoints.http.v1.stream_messages import StreamMessages
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
 from tests.support.stores import happened
@@ -293,3 +296,13 @@ async def test_more_streams_than_a_process_serves_are_refused(api: HttpApi, monk
 
     assert refused.status_code == 503
     assert refused.json()["type"].endswith("too-many-streams")
+
+
+async def test_messages_open_no_record_tables_before_an_import_changes(api: HttpApi) -> None:
+    opened: list[str] = []
+    api.container.commands.registry_imports.override(providers.Callable(opened.append, "record tables"))
+
+    messages = StreamMessages(api.container, lambda key, row: False)
+    rendered = await messages.render(TenantId("acme"), [Subject(Kind.CHARGER, "bay-1")])
+
+    assert (len(rendered), opened) == (1, [])

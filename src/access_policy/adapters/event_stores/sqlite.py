@@ -21,7 +21,7 @@ from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 from access_policy.adapters.event_stores.sqlite_checkpoints import CHECKPOINT_BYTES, Checkpoints
-from access_policy.adapters.event_stores.sqlite_locks import PromptConnection
+from access_policy.adapters.sql.sqlite_locks import PromptConnection
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
 ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766

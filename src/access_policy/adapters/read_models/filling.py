@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,8 @@ from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch, write_prepared
 from access_policy.adapters.read_models.preparing import OpenStore, Prepared, Preparer, PreparerLost
 from access_policy.adapters.read_models.tables import NEXT
-from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.backoff import Backoff
+from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections.changes import Projection
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,11 @@ BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller 
 LONG: Final = 50_000  # events: for fewer, the start of another process takes longer than it saves
 START_WAIT_S: Final = 0.0  # for that start, before each batch: this process folds meanwhile
 
+TRIES: Final = 10  # of one read of the log, while followers do not wait for the rebuild
+RETRY_FIRST_S: Final = 0.5
+RETRY_LONGEST_S: Final = 10.0
+
+Answer = TypeVar("Answer")
 Write = Callable[[Callable[[Connection], Any]], Awaitable[Any]]  # runs the call in a transaction
 Batch = Sequence[Recorded] | Prepared
 
@@ -69,35 +75,37 @@ class Filling:
             await write(partial(rebuilding.create_index, projections=self.projections, token=self._token, index=index))
 
     async def catch_up(self, write: Write) -> None:
-        """Fold until less than a batch is missing."""
+        """Fold until less than a batch is missing. A read of the log that fails is tried again for a while."""
         while True:
-            before, last = self.progress.folded, await self._store.last_position()
-            await self.reach(last, write)
+            before, last = self.progress.folded, await _tried(self._store.last_position, TRIES)
+            await self.reach(last, write, tries=TRIES)
             if self.progress.folded - before < BATCH:
                 return
 
-    async def reach(self, last: int, write: Write) -> None:
-        """Fold all events up to `last`; the next batch is prepared while the one before it is written."""
-        preparing = self._prepare_after(self.progress.position, last)
+    async def reach(self, last: int, write: Write, *, tries: int = 1) -> None:
+        """Fold all events up to `last`; the next batch is prepared while the one before it is written. Each read of the log is
+        tried `tries` times."""
+        preparing = self._prepare_after(self.progress.position, last, tries)
         try:
             while size := _size(batch := await preparing):
                 reached = batch.reached if isinstance(batch, Prepared) else batch[-1].position
-                preparing = self._prepare_after(reached, last)
+                preparing = self._prepare_after(reached, last, tries)
                 if await self._write(write, batch, reached):
                     self.progress = Progress(self.progress.folded + size, reached)
                     self._report(reached, last)
                 else:
                     preparing.cancel()
                     await self.end()
-                    preparing = self._prepare_after(self.progress.position, last)
+                    preparing = self._prepare_after(self.progress.position, last, tries)
         finally:
             preparing.cancel()
         if self.progress.position < last:
             await self._write(write, (), last)
             self.progress = Progress(self.progress.folded, last)
 
-    def _prepare_after(self, position: int, last: int) -> asyncio.Task[Batch]:
-        return asyncio.create_task(self._prepare(position, last), name="read of the log for a rebuild")
+    def _prepare_after(self, position: int, last: int, tries: int) -> asyncio.Task[Batch]:
+        reading = _tried(partial(self._prepare, position, last), tries)
+        return asyncio.create_task(reading, name="read of the log for a rebuild")
 
     async def _prepare(self, position: int, last: int) -> Batch:
         if self._preparer is not None:
@@ -124,6 +132,20 @@ class Filling:
             )
 
         return bool(await write(fold))
+
+
+async def _tried(read: Callable[[], Awaitable[Answer]], tries: int) -> Answer:
+    """Raises `StoreUnavailable` after the last try."""
+    backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S)
+    while True:
+        try:
+            return await read()
+        except StoreUnavailable as trouble:
+            pause_s = backoff.next_s()
+            if backoff.failures >= tries:
+                raise
+            log.warning("the rebuild waits for the log and reads it again: %s", trouble)
+            await asyncio.sleep(pause_s)
 
 
 def _size(batch: Batch) -> int:

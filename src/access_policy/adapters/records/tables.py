@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import BigInteger, Connection, MetaData, Table, event, func, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, require_migrated
 from access_policy.adapters.sql.postgres_connections import deadline
+from access_policy.adapters.sql.sqlite_locks import PromptConnection
 from access_policy.adapters.sql.wiping import wipe_file, wipe_tables
 from access_policy.application.ports.event_store import StoreUnavailable
 
@@ -132,10 +133,11 @@ def storable(text: str, length_max: int) -> str:
     return text[:length_max].replace("\0", "\\x00").encode(errors="backslashreplace").decode()
 
 
-def _kept_well(busy_s: float) -> Callable[[Any, object], None]:
-    pragmas = ("synchronous=FULL", "secure_delete=ON", f"busy_timeout={round(busy_s * 1000)}")
+def _kept_well(busy_s: float) -> Callable[[PromptConnection, object], None]:
+    pragmas = ("synchronous=FULL", "secure_delete=ON")
 
-    def configure(connection: Any, _: object) -> None:
+    def configure(connection: PromptConnection, _: object) -> None:
+        connection.patience_s = busy_s
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")

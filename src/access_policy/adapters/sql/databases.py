@@ -10,12 +10,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Dialect, Engine, String, TableClause, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 
 from access_policy.adapters.sql.postgres_connections import PunctualConnection, connection_settings
+from access_policy.adapters.sql.sqlite_locks import PromptConnection
 
 BUSY_TIMEOUT_S = 10.0  # for another process's transaction on the file
 STATEMENT_TIMEOUT_S = 30.0
@@ -66,7 +67,7 @@ def upsert_into(table: TableClause, dialect: Dialect) -> postgresql.Insert | sql
 def _file(path: Path) -> Database:
     engine = create_engine(
         f"sqlite:///{path}",
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        connect_args={"timeout": 0, "check_same_thread": False, "factory": PromptConnection},
         hide_parameters=True,  # errors must not carry rows into logs and reasons
     )
     event.listen(engine, "connect", _configure_file)
@@ -74,7 +75,8 @@ def _file(path: Path) -> Database:
     return Database(engine, engine.execution_options(writes=True))
 
 
-def _configure_file(connection: Any, _: object) -> None:
+def _configure_file(connection: PromptConnection, _: object) -> None:
+    connection.patience_s = BUSY_TIMEOUT_S
     connection.isolation_level = None  # the driver's own BEGIN comes too late for savepoints; ours is below
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, exists, func, select, table, text
@@ -22,10 +23,23 @@ def wipe_file(database: Database) -> None:
     """Empty the write-ahead log, which still contains the rows that `secure_delete` overwrote in the file."""
     connection = database.reading.raw_connection()  # any other connection is in a transaction from its first statement
     try:
-        if not _in_time(lambda: _checkpointed(connection.cursor())):
-            raise sqlite3.OperationalError("another process is reading the file, so its log is not emptied yet")
+        patience_s = connection.driver_connection.patience_s  # type: ignore[union-attr]
+        with _waiting(connection.cursor(), patience_s):
+            if not _in_time(lambda: _checkpointed(connection.cursor())):
+                raise sqlite3.OperationalError("another process is reading the file, so its log is not emptied yet")
     finally:
         connection.close()
+
+
+@contextmanager
+def _waiting(cursor: Any, patience_s: float) -> Iterator[None]:
+    """Have SQLite itself wait: a checkpoint that finds a reader is not an error, which would be tried again."""
+    cursor.execute(f"PRAGMA busy_timeout={round(1000 * patience_s)}")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA busy_timeout=0")
+        cursor.close()
 
 
 def _checkpointed(cursor: Any) -> bool:

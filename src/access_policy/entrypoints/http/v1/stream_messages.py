@@ -35,7 +35,7 @@ class StreamMessages:
         self._chargers = ChargerReader(
             self._views, c.deciding.policies(), c.deciding.view(), c.deciding.profiles(), c.clock(), connected
         )
-        self._imports = c.commands.registry_imports()
+        self._imports = c.commands.registry_imports  # opens record tables, which a stream without imports does not need
 
     async def render(self, tenant_id: TenantId, subjects: Sequence[Subject]) -> Messages:
         by_kind: defaultdict[Kind, list[Subject]] = defaultdict(list)
@@ -82,7 +82,7 @@ class StreamMessages:
         found: Messages = {}
         for subject in subjects:
             try:
-                record = await self._imports.find(tenant_id, subject.id)
+                record = await self._imports().find(tenant_id, subject.id)
             except ImportPlanUnknown:
                 continue
             found[subject] = Rendered(import_head(record).model_dump_json(by_alias=True).encode())
