@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from access_policy.entrypoints.http.console.charger_settings import FIELDS
 from tests.support.http_api import HttpApi, http_api
 from tests.unit.http.conftest import GIVEN, RFID, SECOND_CHARGER, STRANGER
+from tests.unit.http.test_sessions import begun
 
 CARD_OF_VAN = {"kind": "mac", "value": "1A2B3C4D5E6F"}
 WEEK = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -176,4 +178,50 @@ async def test_question_before_an_act_on_vehicles_loads_its_consequence(
 
     assert f'hx-get="{path}/what-if"' in question.text
     assert consequence in await page(tried, f"{path}/what-if")
+    assert await tried.position() == before
+
+
+async def test_overrides_say_what_lifting_each_would_change_now(tried: HttpApi) -> None:
+    both = {"charger_ids": "all", "mode": "freevend", "reason": "Workshop", "for": "PT4H"}
+    later = {
+        "charger_ids": ["bay-2"],
+        "mode": "managed",
+        "reason": "Later",
+        "from": "2026-11-18T20:00:00Z",
+        "for": "PT1H",
+    }
+    await tried.done("POST", "/v1/depots/north/overrides", both)
+    await tried.done("POST", "/v1/depots/north/overrides", later)
+
+    shown = await page(tried, "/console/overrides")
+    await tried.done("POST", "/v1/depots/north/overrides", {**both, "reason": "Again"})
+    overtaken = await page(tried, "/console/overrides")
+
+    assert shown.count("Lifted now") == 1  # the later one has not begun
+    assert "Lifted now, 1 charger becomes Managed (bay-1)." in shown
+    assert overtaken.count("Lifted now, no charger’s mode changes") == 2
+
+
+async def test_overrides_count_the_charges_at_chargers_that_would_become_managed(tried: HttpApi) -> None:
+    one = {"charger_ids": ["bay-1"], "mode": "freevend", "reason": "Workshop", "for": "PT4H"}
+    await tried.done("POST", "/v1/depots/north/overrides", one)
+    quiet = await page(tried, "/console/overrides")
+    await begun(tried)
+
+    assert "Lifted now, it becomes Managed ." in quiet
+    assert "Lifted now, it becomes Managed ; 1 charge under way there." in await page(tried, "/console/overrides")
+
+
+async def test_settings_of_a_charger_count_the_attempts_that_another_enforcement_would_change(tried: HttpApi) -> None:
+    charger = (await tried.get("/v1/chargers/bay-1")).json()
+    fields = {name: str(charger[name]) for name in FIELDS} | {"version": str(charger["version"]), "action": "count"}
+    before = await tried.position()
+
+    observed = await page(tried, "/console/chargers/bay-1/settings", {**fields, "enforcement": "observe"})
+    freevend = await page(tried, "/console/chargers/bay-1/settings", {**fields, "baseline_mode": "freevend"})
+    same = await page(tried, "/console/chargers/bay-1/settings", fields)
+
+    assert "this would have allowed 1 attempt more, of 3." in observed
+    assert "this would have allowed 1 attempt more, of 3." in freevend
+    assert "None of the 3 attempts of the last 30 days would have ended differently." in same
     assert await tried.position() == before

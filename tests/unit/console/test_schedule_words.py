@@ -45,3 +45,12 @@ def test_recurrence_of_days_is_valid_and_reads_back(days: list[str]) -> None:
 
     Recurrence.parse(recurrence)
     assert set(schedule_words.days_of(recurrence) or []) == set(days)
+
+
+def test_in_words_says_on_which_later_day_a_long_window_ends() -> None:
+    assert (
+        schedule_words.in_words("FREQ=WEEKLY;BYDAY=FR", "18:00", "06:00", 3)
+        == "Friday from 18:00 to 06:00 3 days later"
+    )
+    assert schedule_words.in_words("FREQ=DAILY", "22:00", "06:00", 1) == "every day from 22:00 to 06:00"
+    assert schedule_words.in_words("FREQ=DAILY", "08:00", "18:00", 0) == "every day from 08:00 to 18:00"

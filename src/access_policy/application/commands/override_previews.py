@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from access_policy.application.commands.previews import Horizon, Preview
+from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import ModeOverridden, PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, fold
+from access_policy.domain.ids import OverrideId
 from access_policy.domain.mode_schedule.differences import Difference, differences
-from access_policy.domain.mode_schedule.timeline import Override
+from access_policy.domain.mode_schedule.timeline import Override, expected_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,10 @@ def effect_of(policy: ChargerAccessPolicy, events: Sequence[PolicyEvent]) -> Ove
         tuple(each for each in found if each.before.mode is not each.after.mode),
         tuple(others),
     )
+
+
+def mode_once_lifted(policy: ChargerAccessPolicy, override_id: OverrideId, *, now: datetime) -> AccessMode:
+    """The mode that the charger would have now if the override were lifted. Raises `OverrideUnknown`."""
+    changed = fold(policy.lift_override(override_id, now=now), policy)
+    assert changed is not None  # it was a policy before
+    return expected_at(changed.plan, now).mode

@@ -93,7 +93,7 @@ class PutChargerHandler:
     ) -> ChargerSettings:
         if not self.profiles.knows(context.tenant_id, command.profile):
             raise SettingsInvalid(
-                f"There is no capability profile {command.profile[:64]!r}; GET /v1/profiles lists all.",
+                f"There is no capability profile {command.profile[:64]!r}; choose one of the list of profiles.",
                 pointer="/profile",
             )
         current = ChargerSettings(

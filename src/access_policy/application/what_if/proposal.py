@@ -75,6 +75,11 @@ class Proposal:
     enforcement: Enforcement | None = None
     baseline_mode: AccessMode | None = None
 
+    @property
+    def concerns_chargers(self) -> bool:
+        """Whether it changes the policy of a charger, and not only the registry."""
+        return bool(self.schedules or self.rules or self.enforcement or self.baseline_mode)
+
 
 def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: datetime) -> ChargerAccessPolicy:
     """The policy as if it had been proposed since `since`, from which the dates of new rules count. Raises the error

@@ -168,11 +168,10 @@ class WhatIf:
         in_service = [each.policy for each in views if each.policy.retired_at is None]
         sides = {}
         async for policy in in_turns(in_service):
-            proposed = proposed_policy(policy, question.proposal, since=question.since)
-            timelines = (timeline(each.plan, question.since, question.until) for each in (policy, proposed))
-            zone = ZoneInfo(policy.settings.time_zone)
-            now_timeline, proposed_timeline = timelines
-            sides[policy.charger_id] = (_Side(policy, now_timeline, zone), _Side(proposed, proposed_timeline, zone))
+            before = after = _side(policy, question)
+            if question.proposal.concerns_chargers:
+                after = _side(proposed_policy(policy, question.proposal, since=question.since), question)
+            sides[policy.charger_id] = (before, after)
         return sides
 
     async def _attempts(self, tenant_id: TenantId, question: Question, answer: Answer) -> AsyncIterator[Row]:
@@ -223,6 +222,11 @@ class WhatIf:
         if side.policy.enforcement is Enforcement.OBSERVE:
             return ReplayedDecision(True, Reason.OBSERVED, reason)
         return ReplayedDecision(False, reason)
+
+
+def _side(policy: ChargerAccessPolicy, question: Question) -> _Side:
+    planned = timeline(policy.plan, question.since, question.until)
+    return _Side(policy, planned, ZoneInfo(policy.settings.time_zone))
 
 
 def _check_tags(proposal: Proposal, check: Callable[[Identifier], None]) -> None:

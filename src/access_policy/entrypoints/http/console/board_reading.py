@@ -119,5 +119,13 @@ def prefix_of(charger_id: str) -> str:
     return (match[1] if match else "") or "Others"
 
 
+def groups_of(charger_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The chargers by the name that they have without their number, each group in order."""
+    groups: dict[str, list[str]] = {}
+    for charger_id in sorted(charger_ids):
+        groups.setdefault(prefix_of(charger_id), []).append(charger_id)
+    return groups
+
+
 def _needs_a_look(rows: Iterable[BoardRow]) -> bool:
     return any(row.problem is not None and row.problem.severity < ATTENTION for row in rows)

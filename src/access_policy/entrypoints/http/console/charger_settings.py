@@ -11,11 +11,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.identity import Identity
+from access_policy.application.what_if.proposal import Proposal
+from access_policy.application.what_if.recent import Counted
 from access_policy.domain.capability_profiles.profile import ProfileUnknown
 from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.http.auth import ADMINS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console.chargers import CHARGERS
+from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS, Count
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.one_charger import At, AtCharger
@@ -57,12 +60,16 @@ async def save(
     sent: Sent,
     profiles: Profiles,
     chargers: Chargers,
+    count: Count,
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
 ) -> Response:
+    """`action` is the button that was pressed: `count` records nothing."""
     charger_id = at.charger.charger_id
     try:
-        body = sent.body(ChargerBody, numbers=("connectors",))
+        body = sent.body(ChargerBody, numbers=("connectors",), ignored=("action",))
+        if sent.text("action") == "count":
+            return _drawn(at, profiles, sent, counted=await _counted(at, body, count))
         await call(handler, body.command(charger_id, expected_version=sent.version))
     except REFUSALS as error:
         stored = await chargers.charger(at.here.caller.tenant_id, ChargerId(charger_id))
@@ -70,6 +77,12 @@ async def save(
         return _drawn(replace(at, charger=stored), profiles, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     chosen = body.depot_id if at.here.depot is not None else None  # the charger may have moved to another depot
     return at.here.done(at.url(depot_id=chosen), f"{charger_id} is saved.")
+
+
+async def _counted(at: AtCharger, body: ChargerBody, count: Count) -> Counted:
+    proposal = Proposal(enforcement=body.enforcement, baseline_mode=body.baseline_mode)
+    only = frozenset({ChargerId(at.charger.charger_id)})
+    return await count(at.here.caller.tenant_id, proposal, only, days=WHAT_IF_DAYS)
 
 
 @router.get(MEANING, dependencies=visitors(READERS))
@@ -103,12 +116,20 @@ def choices(here: Visit, profiles: CapabilityProfiles, form: Form) -> dict[str, 
     }
 
 
-def _drawn(at: AtCharger, profiles: CapabilityProfiles, form: Form, *, status: int = HTTPStatus.OK) -> HTMLResponse:
+def _drawn(
+    at: AtCharger,
+    profiles: CapabilityProfiles,
+    form: Form,
+    *,
+    counted: Counted | None = None,
+    status: int = HTTPStatus.OK,
+) -> HTMLResponse:
     return at.here.page(
         "charger_settings.html",
         status=status,
         charger=at.charger,
         form=form,
+        counted=counted,
         action=at.url("/settings"),
         back=at.url(),
         links={name: at.url(f"/{name}") for name in ("probe", "password", "retire")},

@@ -21,7 +21,6 @@ from access_policy.application.decision_view.view import DecisionView as View
 from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerId, DepotId, OverrideId
-from access_policy.domain.mode_schedule.timeline import Override
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
@@ -30,8 +29,9 @@ from access_policy.entrypoints.http.console.board_reading import prefix_of
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.override_preview import OverridePreview, preview_of
+from access_policy.entrypoints.http.console.overrides_running import running_overrides
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
-from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
+from access_policy.entrypoints.http.dependencies import DecisionView, Handler, Views, provided
 from access_policy.entrypoints.http.v1.depot_overrides import OverrideManyBody
 
 router: APIRouter = pages_router()
@@ -46,32 +46,9 @@ class Choice:
     mode: AccessMode
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One override with the chargers that have it."""
-
-    override: Override
-    depot_id: str
-    charger_ids: list[str]
-    zone: str
-
-
 @router.get(OVERRIDES, dependencies=visitors(READERS))
-async def overrides(here: Here, view: DecisionView) -> Response:
-    return here.page("overrides.html", running=await _running(here, view))
-
-
-async def _running(here: Visit, view: View) -> list[Running]:
-    """Those that run or are to come, by their end."""
-    groups: dict[OverrideId, Running] = {}
-    for depot in here.depots if here.depot is None else (here.depot,):
-        ids = await view.charger_ids(here.caller.tenant_id, depot.depot_id)
-        async for charger_id in in_turns(sorted(ids)):
-            for each in view.charger(here.caller.tenant_id, charger_id).policy.overrides.values():
-                if each.ends_at > here.now:
-                    found = Running(each, depot.depot_id, [], depot.settings.time_zone)
-                    groups.setdefault(each.override_id, found).charger_ids.append(charger_id)
-    return sorted(groups.values(), key=lambda each: (each.override.ends_at, each.override.override_id))
+async def overrides(here: Here, view: DecisionView, views: Views) -> Response:
+    return here.page("overrides.html", running=await running_overrides(here, view, views))
 
 
 @router.get(OVERRIDES + "/new", dependencies=visitors(OPERATORS))

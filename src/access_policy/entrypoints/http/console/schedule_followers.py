@@ -20,6 +20,7 @@ from access_policy.domain.ids import ChargerId
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS
 from access_policy.entrypoints.http.calls import Call, CommandCall
+from access_policy.entrypoints.http.console.board_reading import groups_of
 from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS, Count
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.one_schedule import SCHEDULES, At, AtSchedule
@@ -102,7 +103,7 @@ async def follow(at: At, sent: Sent, changing: ChangingFollowers) -> Response:
             at=at,
             chosen=wanted,
             change=change,
-            chargers=sorted(await changing.view.charger_ids(at.here.caller.tenant_id, at.depot.depot_id)),
+            groups=groups_of(await changing.view.charger_ids(at.here.caller.tenant_id, at.depot.depot_id)),
             preview=await changing.preview(at, change),
         )
     results = await changing.made(at, change)

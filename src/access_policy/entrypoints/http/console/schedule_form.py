@@ -35,9 +35,12 @@ def values_of(schedule: Schedule) -> Values:
 
 
 def rule_values(rule: RuleSettings) -> Values:
-    """The fields of one rule, without a prefix."""
+    """The fields of one rule, without a prefix. An end on the day that follows from the times is left out: it follows from
+    other times too."""
     days = schedule_words.days_of(rule.recurrence)
     stored = rule.model_dump(mode="json")
+    if rule.end_day_offset == int(rule.end <= rule.start):
+        stored["end_day_offset"] = None
     return {
         **{name: stored[name] or "" for name in TEXTS},
         **{name: "" if stored[name] in (None, 0) else str(stored[name]) for name in NUMBERS},

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
+from access_policy.domain.plurals import counted
 
 NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _GROUPS: Final = {
@@ -65,10 +66,14 @@ def recurrence_of(days: Sequence[str]) -> str:
     return "FREQ=DAILY" if len(chosen) == len(WEEKDAYS) else f"FREQ=WEEKLY;BYDAY={','.join(chosen)}"
 
 
-def in_words(recurrence: str, start: str, end: str) -> str:
-    """`weekdays from 22:00 to 06:00`; a recurrence without words as it is."""
+def in_words(recurrence: str, start: str, end: str, days_later: int | None = None) -> str:
+    """`weekdays from 22:00 to 06:00`; a recurrence without words as it is. `days_later` is said where it does not follow from
+    the times: `Friday from 18:00 to 06:00 3 days later`."""
     days = days_of(recurrence)
-    return f"{recurrence if days is None else ' and '.join(_runs(days))} from {start[:5]} to {end[:5]}"
+    window = f"{recurrence if days is None else ' and '.join(_runs(days))} from {start[:5]} to {end[:5]}"
+    if days_later is None or days_later == int(end <= start):
+        return window
+    return f"{window} {counted(days_later, 'day')} later"
 
 
 def _runs(days: Sequence[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call, CommandCall
 from access_policy.entrypoints.http.console import schedule_form, schedule_words
+from access_policy.entrypoints.http.console.board_reading import groups_of
 from access_policy.entrypoints.http.console.consequences import WHAT_IF_DAYS
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -158,7 +159,7 @@ async def _drawn(
         calendars=sorted(calendars),
         followers=sorted(followers),
         behind=sorted(each for each, has in followers.items() if has != stored),
-        chargers=[] if depot is None else sorted(await view.charger_ids(tenant_id, depot.depot_id)),
+        groups={} if depot is None else groups_of(await view.charger_ids(tenant_id, depot.depot_id)),
         preview=preview,
         action=here.url(f"{SCHEDULES}/{'new' if stored is None else stored.schedule_id}"),
         in_words=schedule_words.in_words,
