@@ -67,7 +67,9 @@ async def _agreements(depot: ServedDepot, depot_id: str, names: Names) -> None:
     hours = [{"days": ["MO", "TU", "WE", "TH", "FR"], "start": "18:00", "end": "06:00"}]
     await depot.send("PUT", "/v1/agreements/city-couriers", couriers | {"depot_ids": [depot_id], "hours": hours})
     amended = {"valid_until": _text(now + timedelta(days=160))}
-    await depot.send("PUT", "/v1/agreements/city-couriers", couriers | amended | {"depot_ids": [depot_id]})
+    await depot.send(
+        "PUT", "/v1/agreements/city-couriers", couriers | amended | {"depot_ids": [depot_id], "hours": hours}
+    )
     trial = {"name": names.ending, "fleet": names.fleet, "valid_from": _text(now - timedelta(days=80))}
     await depot.send("PUT", "/v1/agreements/shuttle", trial | {"valid_until": _text(now + timedelta(days=5))})
 
@@ -130,7 +132,11 @@ async def _charged(depot: ServedDepot, depot_id: str) -> str | None:
 
 async def _plan(depot: ServedDepot) -> str:
     rows = ["vehicle_id,name,access_class,agreement_id,rfid", "bus-130,Bus 130,own,,04AA00000000C1"]
-    rows += ["bus-131,Bus 131,own,,not a card", f"{OWN[1]},Bus 105 (spare),own,,", "van-204,Van 204,agreement,nowhere,"]
+    rows += [
+        "bus-131,Bus 131,own,,not a card",
+        f"{OWN[1]},Bus 105 (spare),own,,",
+        "van-204,Van 204,agreement,night-shuttle,",
+    ]
     rows += [f"{each},Bus {each[-3:]},own,," for each in OWN[2:4]]
     return await _planned(depot, "/v1/registry/imports", rows)
 

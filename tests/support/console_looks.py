@@ -53,10 +53,16 @@ async def walk(
             for stop in seen:
                 name = f"{stop.page}{suffix}-{look}"
                 await arrive(visitor, page, stop.path(ids))
-                await _picture(page, name)
-                faults += [f"{name}: {fault}" for fault in await _faults(visitor, page, name)]
-    write_table()
+                faults += await look_at(visitor, page, name)
     return faults
+
+
+async def look_at(visitor: Visitor, page: Page, name: str) -> list[str]:
+    """Take the picture of the page, which is open, and let axe read it. Return its faults, each with `name`."""
+    await _picture(page, name)
+    found = [f"{name}: {fault}" for fault in await _faults(visitor, page, name)]
+    write_table()
+    return found
 
 
 async def arrive(visitor: Visitor, page: Page, path: str) -> None:

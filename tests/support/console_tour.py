@@ -49,9 +49,9 @@ STOPS: Final = (
     Stop("new-rule", "/console/chargers/{charger_id}/plan/rules", linked_on="charger-plan"),
     Stop("rule", "/console/chargers/{charger_id}/plan/rules/{rule_id}", linked_on="charger-plan"),
     Stop("rule-withdraw", "/console/chargers/{charger_id}/plan/rules/{rule_id}/withdraw", linked_on="charger-plan"),
-    Stop("charger-import", "/console/chargers/import", linked_on="chargers"),
+    Stop("charger-import", "/console/charger-imports", linked_on="chargers"),
     Stop(
-        "charger-import-review", "/console/chargers/import/{charger_plan_id}", linked_on=None, how="a file is uploaded"
+        "charger-import-review", "/console/charger-imports/{charger_plan_id}", linked_on=None, how="a file is uploaded"
     ),
     Stop("register-charger", "/console/register-charger"),
     Stop("attempts", "/console/attempts"),
@@ -107,6 +107,7 @@ NOT_PAGES: Final = {
     "/login": "leads to the identity provider",
     "/login/callback": "comes from the identity provider",
     "/login/once": "leads to the console",
+    "/console/{path:path}": "an address that leads nowhere (tests/integration/console/tour/test_refused.py)",
     "/": "leads to the board",
     "/console": "leads to the board",
     "/console/": "leads to the board",

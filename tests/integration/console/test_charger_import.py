@@ -13,7 +13,7 @@ from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.demo.fleet import KEYED, UNSWITCHABLE
 from tests.support.console_pages import ServedDepot, Visitor, check_page, screenshots, visiting
 
-IMPORT = "/console/chargers/import"
+IMPORT = "/console/charger-imports"
 HEADER = "charger_id,charge_point_id,depot_id,profile,baseline_mode,enforcement,password\r\n"
 MARKUP = "<b>new<b>"
 

@@ -54,3 +54,8 @@ def test_in_words_says_on_which_later_day_a_long_window_ends() -> None:
     )
     assert schedule_words.in_words("FREQ=DAILY", "22:00", "06:00", 1) == "every day from 22:00 to 06:00"
     assert schedule_words.in_words("FREQ=DAILY", "08:00", "18:00", 0) == "every day from 08:00 to 18:00"
+
+
+def test_days_in_words_name_groups_and_runs_in_the_order_of_the_week() -> None:
+    assert schedule_words.days_in_words(["FR", "MO", "TU", "WE", "TH"]) == "weekdays"
+    assert schedule_words.days_in_words(["SA", "MO", "TU"]) == "Monday to Tuesday and Saturday"

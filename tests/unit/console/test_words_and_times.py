@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.console import times, words
+from access_policy.entrypoints.http.console.navigation import ENTRIES
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 BERLIN, DUBAI = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Dubai")
@@ -66,3 +67,43 @@ def test_length_has_its_two_largest_units(span: timedelta, text: str) -> None:
 def test_counted_numbers_have_the_noun_in_singular_or_plural() -> None:
     assert [counted(number, "charger") for number in (0, 1, 1200)] == ["0 chargers", "1 charger", "1,200 chargers"]
     assert counted(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("PowerSwitchFailure", "Power switch failure"),
+        ("EVDisconnected", "EV disconnected"),
+        ("Local", "Local"),
+        ("ReachedSOC", "Reached SOC"),
+        ("Contactor is stuck", "Contactor is stuck"),
+        ("CX0001", "CX0001"),
+    ],
+)
+def test_code_of_ocpp_is_shown_in_words(code: str, text: str) -> None:
+    assert words.ocpp_code_in_words(code) == text
+
+
+@pytest.mark.parametrize(("protocol", "text"), [("ocpp2.0.1", "OCPP 2.0.1"), ("http", "the API"), (None, "")])
+def test_protocol_is_shown_in_words(protocol: str | None, text: str) -> None:
+    assert words.protocol_in_words(protocol) == text
+
+
+def test_day_is_shown_without_a_leading_zero() -> None:
+    assert times.day(date(2027, 1, 1)) == "Fri 1 Jan 2027"
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/console/chargers/bay-1/log", "Chargers"),
+        ("/console/charger-imports/p-1", "Chargers"),
+        ("/console/register-charger", "Chargers"),
+        ("/console/denied-identifiers/d-1/enrol", "Vehicles"),
+        ("/console/new-agreement", "Agreements"),
+        ("/console/faults", "Attempts"),
+        ("/console/search", None),
+    ],
+)
+def test_page_is_below_one_entry_of_the_navigation(path: str, title: str | None) -> None:
+    assert [entry.title for entry in ENTRIES if entry.leads_to(path)] == ([] if title is None else [title])

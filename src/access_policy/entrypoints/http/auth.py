@@ -92,9 +92,11 @@ class Allowed:
 
     async def __call__(self, request: Request, caller: Caller) -> None:
         if caller.role not in self.roles:
-            needed = ", ".join(sorted(self.roles))
+            needed = "the role " if len(self.roles) == 1 else "one of the roles "
             raise ApiProblem(
-                HTTPStatus.FORBIDDEN, "role-too-small", f"This operation requires one of the roles {needed}."
+                HTTPStatus.FORBIDDEN,
+                "role-too-small",
+                f"This operation requires {needed}{', '.join(sorted(self.roles))}.",
             )
         if container_of(request).deciding.view().is_erased(caller.tenant_id):
             raise ApiProblem(HTTPStatus.FORBIDDEN, "tenant-erased", "The tenant of this token was erased.")

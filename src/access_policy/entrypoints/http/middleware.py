@@ -27,7 +27,7 @@ HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 API = "/v1"
 IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports")
 CONSOLE_VEHICLE_IMPORTS = "/console/vehicle-imports"
-CONSOLE_CHARGER_IMPORTS = "/console/chargers/import"
+CONSOLE_CHARGER_IMPORTS = "/console/charger-imports"
 IMPORT_MAX = 32 * MIB
 CONSOLE_IMPORT_MAX = 8 * MIB  # a form with the file, which is taken apart in one turn of the event loop
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")

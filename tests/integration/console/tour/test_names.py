@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Final
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from access_policy.application.ports.identity import NO_TENANT, Role
 from tests.integration.console.tour.conftest import Place
 from tests.support.console_furnishing import Names, furnish
 from tests.support.console_looks import WIDTHS, arrive
-from tests.support.console_pages import PHONE, ServedDepot, served_depot, visiting
-from tests.support.console_tour import STOPS
+from tests.support.console_pages import PHONE, ServedDepot, served_depot, serving_client, visiting
+from tests.support.console_tour import EMPTY, STOPS
 
 PLANTED: Final = '<img src=x onerror="planted=1"><b data-planted>'
 NAMES: Final = Names(
@@ -29,6 +32,7 @@ NAMES: Final = Names(
 )
 CHARGER: Final = "<b data-planted>bay & 'co'"
 DEPOT: Final = "planted-yard"
+RIVAL: Final = "<b data-planted>rival"
 SHOWN_ON: Final = {
     "board": ("depot", CHARGER, "reason"),
     "charger": (CHARGER, "reason"),
@@ -83,3 +87,34 @@ async def test_names_with_html_are_text_on_every_page(browser: Browser, planted:
                     faults.append(f"{stop.page} does not show {name}")
 
     assert faults == [], "\n".join(faults)
+
+
+async def test_tenant_with_html_in_its_name_is_text_on_every_page(browser: Browser, planted: Place) -> None:
+    depot, _ = planted
+    headers = {"Authorization": f"Bearer {_token_of_the_installation(depot)}"}
+    body = {"name": f"{PLANTED}tenant", "data_region": "eu-central-1"}
+    await depot.send("PUT", f"/v1/tenants/{quote(RIVAL, safe='')}", body, headers=headers)
+    async with serving_client(depot.service, RIVAL) as client:
+        of_rival = ServedDepot(depot.service, client, {}, tenant=RIVAL)
+        await of_rival.send("PUT", "/v1/depots/rival", {"name": f"{PLANTED}depot", "time_zone": "Europe/Berlin"})
+        faults: list[str] = []
+        async with visiting(browser, of_rival) as visitor:
+            page = await visitor.open("/console/signed-in")
+            assert RIVAL in await page.locator("#who").inner_text()
+            for stop in EMPTY:
+                await arrive(visitor, page, stop.path({"depot_id": "rival"}))
+                await page.locator("#account > summary").click()
+                run, elements = await page.evaluate(
+                    "[typeof planted, document.querySelectorAll('[data-planted], img[src=x]').length]"
+                )
+                if run != "undefined" or elements:
+                    faults.append(f"{stop.page}: the name became {elements} elements")
+                if RIVAL not in await page.locator("#who").inner_text():
+                    faults.append(f"{stop.page} does not show {RIVAL}")
+
+    assert faults == [], "\n".join(faults)
+
+
+def _token_of_the_installation(depot: ServedDepot) -> str:
+    tokens = depot.service.container.stores.tokens()
+    return str(tokens.issue(NO_TENANT, Role.INSTALLATION, subject="setup", ttl=timedelta(minutes=5)))

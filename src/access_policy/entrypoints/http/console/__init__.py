@@ -27,6 +27,7 @@ from access_policy.entrypoints.http.console import (
     faults,
     holidays,
     home,
+    missing,
     overrides,
     register_charger,
     reports,
@@ -70,4 +71,5 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     calendars.router,
     holidays.router,
     calendar_files.router,
+    missing.router,
 )

@@ -12,13 +12,15 @@ from fastapi.responses import HTMLResponse, Response
 from access_policy.application.commands.allow_attempt import OVERRIDABLE, AllowAttempt, EndAllowance
 from access_policy.application.ports.views import Row
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
+from access_policy.application.queries.explanation_texts import Wording
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import HIDDEN, IdentifierKind
-from access_policy.domain.ids import AttemptId, DepotId
+from access_policy.domain.ids import AgreementId, AttemptId, DepotId, VehicleId
 from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
+from access_policy.entrypoints.http.console import times, words
 from access_policy.entrypoints.http.console.attempts import ATTEMPTS
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -40,7 +42,7 @@ Explained = Annotated[ExplainedAttempts, provided(lambda c: c.queries.explained_
 async def attempt(here: Here, attempt_id: str, views: Views, view: DecisionView, explained: Explained) -> HTMLResponse:
     here, row = await _at_its_depot(here, attempt_id, views, view)
     form = Form.of({"reason": DEFAULT_REASON, "until": _local_text(tonight(here.now, here.zone), here.zone)})
-    return here.page("attempt.html", form=form, **await _shown(here, row, view, explained))
+    return here.page("attempt.html", form=form, **await _shown(here, row, views, view, explained))
 
 
 @router.get(ATTEMPTS + "/{attempt_id}/facts", dependencies=visitors(READERS, some_depots=False))
@@ -49,7 +51,7 @@ async def attempt_facts(
 ) -> HTMLResponse:
     """The part of the page that changes as the session goes on, for its live updates."""
     here, row = await _at_its_depot(here, attempt_id, views, view)
-    return here.page("attempt_facts.html", **await _shown(here, row, view, explained))
+    return here.page("attempt_facts.html", **await _shown(here, row, views, view, explained))
 
 
 @router.post(ATTEMPTS + "/{attempt_id}/allow", dependencies=visitors(OPERATORS, some_depots=False))
@@ -69,11 +71,11 @@ async def allow(
         command = AllowAttempt(attempt_id=AttemptId(attempt_id), reason=body.reason, until=body.until, lasts=body.for_)
         await Call(request, Response(), here.caller)(handler, command)
     except REFUSALS as error:
-        shown = await _shown(here, row, view, explained)
+        shown = await _shown(here, row, views, view, explained)
         return here.page("attempt.html", status=422, form=sent.refused(error), **shown)
-    until = (body.until or here.now).astimezone(here.zone)
+    until = times.day_and_clock(body.until or here.now, here.zone, here.now)
     who = row["vehicle_id"] or row["identifier_masked"]
-    return here.done(here.url(f"{ATTEMPTS}/{attempt_id}"), f"{who} may charge until {until:%a %d %b %H:%M}.")
+    return here.done(here.url(f"{ATTEMPTS}/{attempt_id}"), f"{who} may charge until {until}.")
 
 
 @router.post(ATTEMPTS + "/{attempt_id}/end-allowance", dependencies=visitors(OPERATORS, some_depots=False))
@@ -105,11 +107,16 @@ async def _at_its_depot(here: Visit, attempt_id: str, views: Views, view: Decisi
     return here.in_depot(view.depot(here.caller.tenant_id, DepotId(row["depot_id"]))), row
 
 
-async def _shown(here: Visit, row: Row, view: DecisionView, explained: ExplainedAttempts) -> dict[str, Any]:
-    decisions = await explained.decisions(here.caller.tenant_id, AttemptId(row["attempt_id"]))
+async def _shown(
+    here: Visit, row: Row, views: Views, view: DecisionView, explained: ExplainedAttempts
+) -> dict[str, Any]:
+    wording = await _wording(here, row, views)
+    decisions = await explained.decisions(here.caller.tenant_id, AttemptId(row["attempt_id"]), wording)
     refused = row["would_deny"] or (row["reason"] if row["decision"] == "denied" else None)
     return {
         "attempt": AccessEventInFull.of_attempt(row, decisions),
+        "vehicle_name": wording.vehicles.get(row["vehicle_id"]),
+        "agreement_name": wording.agreements.get(row["agreement_id"]),
         "refused": refused,
         "permission": _permission(here, row, view),
         "may_allow": refused in OVERRIDABLE and here.may(OPERATORS),
@@ -118,6 +125,18 @@ async def _shown(here: Visit, row: Row, view: DecisionView, explained: Explained
         "base": ATTEMPTS,
         "tonight": tonight(here.now, here.zone),
     }
+
+
+async def _wording(here: Visit, row: Row, views: Views) -> Wording:
+    tenant_id, vehicle_id, agreement_id = here.caller.tenant_id, row["vehicle_id"], row["agreement_id"]
+    vehicle = None if vehicle_id is None else await views.vehicle(tenant_id, VehicleId(vehicle_id))
+    agreement = None if agreement_id is None else await views.agreement(tenant_id, AgreementId(agreement_id))
+    return Wording(
+        vehicles={} if vehicle is None else {vehicle_id: vehicle["name"]},
+        agreements={} if agreement is None else {agreement_id: agreement["name"]},
+        kinds=words.KINDS,
+        instant=lambda at: times.day_and_clock(at, here.zone, here.now),
+    )
 
 
 def _permission(here: Visit, row: Row, view: DecisionView) -> AdHocPermission | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from access_policy.application.charger_import.cells import CHARGERS as FILE
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.entrypoints.http.auth import ADMINS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console.chargers import CHARGERS
 from access_policy.entrypoints.http.console.forms import Sent
-from access_policy.entrypoints.http.console.here import Here
+from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.import_pages import ImportPages
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
+from access_policy.entrypoints.http.dependencies import Profiles
 from access_policy.entrypoints.http.middleware import CONSOLE_CHARGER_IMPORTS
 from access_policy.entrypoints.http.v1.charger_imports import ChargerImport, ChargerImportRow, Imports
 
@@ -36,21 +39,28 @@ PAGES: Final = ImportPages(
 )
 
 
+def _pages(here: Visit, profiles: CapabilityProfiles) -> ImportPages:
+    known = sorted(profiles.all(here.caller.tenant_id), key=lambda each: each.name)
+    return replace(PAGES, profiles=tuple((each.name, each.title) for each in known))
+
+
 @router.get(PAGES.path, dependencies=CHANGERS)
-async def upload_form(here: Here) -> HTMLResponse:
-    return PAGES.empty_upload(here)
+async def upload_form(here: Here, profiles: Profiles) -> HTMLResponse:
+    return _pages(here, profiles).empty_upload(here)
 
 
 @router.post(PAGES.path, dependencies=CHANGERS)
-async def plan(here: Here, sent: Sent, call: CommandCall, imports: Imports) -> Response:
-    return await PAGES.planned(here, sent, lambda file, mode: imports.plan(call.context, file, mode))
+async def plan(here: Here, sent: Sent, call: CommandCall, imports: Imports, profiles: Profiles) -> Response:
+    return await _pages(here, profiles).planned(here, sent, lambda file, mode: imports.plan(call.context, file, mode))
 
 
 @router.get(PAGES.path + "/{plan_id}", dependencies=CHANGERS)
-async def review(here: Here, plan_id: str, imports: Imports) -> HTMLResponse:
-    return await PAGES.review(here, imports, plan_id)
+async def review(here: Here, plan_id: str, imports: Imports, profiles: Profiles) -> HTMLResponse:
+    return await _pages(here, profiles).review(here, imports, plan_id)
 
 
 @router.post(PAGES.path + "/{plan_id}/apply", dependencies=CHANGERS)
-async def apply(here: Here, plan_id: str, sent: Sent, call: CommandCall, imports: Imports) -> Response:
-    return await PAGES.applied(here, call, imports, plan_id, sent)
+async def apply(
+    here: Here, plan_id: str, sent: Sent, call: CommandCall, imports: Imports, profiles: Profiles
+) -> Response:
+    return await _pages(here, profiles).applied(here, call, imports, plan_id, sent)

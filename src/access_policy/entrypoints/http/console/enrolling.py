@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
 from access_policy.application.commands.ignore_identifier import IgnoreIdentifier
-from access_policy.application.ports.views import PAGE_MAX, Row
+from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Row
 from access_policy.domain.ids import AgreementId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.auth import OPERATORS
@@ -123,9 +123,17 @@ async def _page(
         form=form,
         action=action,
         back=back,
+        identifier=await _identifier(here, denied_id, views),
         vehicles=await all_vehicles(here, views),
         agreement_options=await agreement_options(here, views),
     )
+
+
+async def _identifier(here: Visit, denied_id: str, views: Views) -> Row | None:
+    """The latest attempt with it, which says what was presented, where and when."""
+    wanted = AttemptFilter(pseudonyms=frozenset({denied_id}))
+    page = await views.attempts(here.caller.tenant_id, wanted, cursor=None, limit=1)
+    return page.items[0] if page.items else None
 
 
 async def all_vehicles(here: Visit, views: Views) -> list[Row]:

@@ -61,7 +61,11 @@ class Visit:
     def scope_in_words(self) -> str:
         if self.caller.depots is None:
             return "all depots"
-        return ", ".join(sorted(self.caller.depots)) or "no depot"
+        return ", ".join(sorted(map(self.depot_name, self.caller.depots))) or "no depot"
+
+    def depot_name(self, depot_id: str) -> str:
+        """The id itself for a depot that is not the visitor's."""
+        return next((each.settings.name for each in self.depots if each.depot_id == depot_id), depot_id)
 
     @property
     def entries(self) -> list[Entry]:

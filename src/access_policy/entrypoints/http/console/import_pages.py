@@ -34,7 +34,7 @@ class ImportPages:
     """`subject` is what a row is about, such as `vehicle`; `base` the page that lists them, `path` that of the upload,
     `export` the address of a file that imports without changes. `removing` and `removed` are the words for what a file
     that replaces does with those it does not have, and `warning` its consequence. `about` says what cells mean. `row_of`
-    and `head_of` make the API's models."""
+    and `head_of` make the API's models. `profiles` are the names and titles of the profiles that a cell can have."""
 
     subject: str
     base: str
@@ -47,6 +47,7 @@ class ImportPages:
     warning: str
     row_of: Callable[[Any], Any]
     head_of: Callable[[PlanRecord], Any]
+    profiles: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:

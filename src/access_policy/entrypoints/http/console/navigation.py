@@ -8,24 +8,32 @@ from typing import Final
 
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.http.auth import READERS
+from access_policy.entrypoints.http.middleware import CONSOLE_CHARGER_IMPORTS, CONSOLE_VEHICLE_IMPORTS
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`path` is the page's, and the beginning of the paths of the pages below it."""
+    """`path` is the page's, and the beginning of the paths of the pages below it; `others` are the paths of more pages below
+    it, which an id could have if they began with `path`."""
 
     title: str
     path: str
     roles: Collection[Role] = READERS
+    others: tuple[str, ...] = ()
+
+    def leads_to(self, path: str) -> bool:
+        """Whether `path` is a page below this one."""
+        return any(path == each or path.startswith(f"{each}/") for each in (self.path, *self.others))
 
 
+VEHICLE_PAGES: Final = ("/console/new-vehicle", "/console/denied-identifiers")
 ENTRIES: Final = (
     Entry("Board", "/console/board"),
-    Entry("Attempts", "/console/attempts"),
-    Entry("Vehicles", "/console/vehicles"),
-    Entry("Chargers", "/console/chargers"),
+    Entry("Attempts", "/console/attempts", others=("/console/faults",)),
+    Entry("Vehicles", "/console/vehicles", others=(*VEHICLE_PAGES, CONSOLE_VEHICLE_IMPORTS)),
+    Entry("Chargers", "/console/chargers", others=("/console/register-charger", CONSOLE_CHARGER_IMPORTS)),
     Entry("Overrides", "/console/overrides"),
-    Entry("Agreements", "/console/agreements"),
+    Entry("Agreements", "/console/agreements", others=("/console/new-agreement",)),
     Entry("Reports", "/console/reports"),
     Entry("Schedules", "/console/schedules"),
     Entry("Calendars", "/console/calendars"),

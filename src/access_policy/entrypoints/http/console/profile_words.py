@@ -15,6 +15,7 @@ from access_policy.domain.capability_profiles.capabilities import (
     Evidence,
     ModeControl,
 )
+from access_policy.entrypoints.http.console.words import protocol_in_words
 
 FITS: Final[Mapping[str, str]] = {
     ProfileMatch.FITS: "Fits",
@@ -59,7 +60,7 @@ class ProfileMeaning:
         return cls(
             name=profile.name,
             title=profile.title,
-            protocols=", ".join(each.upper().replace("OCPP", "OCPP ") for each in profile.protocols),
+            protocols=", ".join(map(protocol_in_words, profile.protocols)),
             how=_how(profile.mode_control),
             evidence=_EVIDENCE[profile.evidence],
             quirks=profile.quirks,

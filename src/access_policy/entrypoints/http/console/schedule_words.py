@@ -66,6 +66,11 @@ def recurrence_of(days: Sequence[str]) -> str:
     return "FREQ=DAILY" if len(chosen) == len(WEEKDAYS) else f"FREQ=WEEKLY;BYDAY={','.join(chosen)}"
 
 
+def days_in_words(days: Sequence[str]) -> str:
+    """`weekdays`; `Monday to Thursday and Saturday`."""
+    return " and ".join(_runs([each for each in WEEKDAYS if each in days]))
+
+
 def in_words(recurrence: str, start: str, end: str, days_later: int | None = None) -> str:
     """`weekdays from 22:00 to 06:00`; a recurrence without words as it is. `days_later` is said where it does not follow from
     the times: `Friday from 18:00 to 06:00 3 days later`."""

@@ -14,7 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.http.console import assets, times, words
+from access_policy.entrypoints.http.console import assets, schedule_words, times, words
 from access_policy.entrypoints.http.fields import utc_text
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
@@ -51,6 +51,10 @@ def environment() -> Environment:
         cause=words.cause_in_words,
         kind=words.kind_in_words,
         code=words.code_in_words,
+        ocpp_code=words.ocpp_code_in_words,
+        protocol=words.protocol_in_words,
+        day=times.day,
+        days=schedule_words.days_in_words,
         stored=_stored,
         plural=counted,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,11 @@ def zone_name(at: datetime, zone: ZoneInfo) -> str:
     """`CET`; an offset where the zone has no letters (`UTC+03`)."""
     name = at.astimezone(zone).tzname() or zone.key
     return f"UTC{name}" if name[0] in "+-" else name
+
+
+def day(on: date) -> str:
+    """`Fri 1 Jan 2027`."""
+    return f"{on:%a} {on.day} {on:%b %Y}"
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
@@ -9,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from access_policy.application.audit.readings import Readings
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
+from access_policy.application.ports.views import PAGE_MAX, Row
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -32,6 +34,7 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 @router.get(VEHICLES, dependencies=visitors(READERS))
 async def vehicles_page(
     here: Here,
+    views: Views,
     vehicles: Vehicles,
     q: Annotated[str, Query(max_length=200)] = "",
     access_class: Class = "",
@@ -43,6 +46,7 @@ async def vehicles_page(
     return here.page(
         "vehicles.html",
         vehicles=page.items,
+        agreement_names=await _agreement_names(here, views, page.items),
         next_cursor=page.next_cursor,
         cursor=cursor,
         q=text,
@@ -71,6 +75,14 @@ async def to_enrol(
     )
     found = [each.model_dump() for each in page.items]
     return here.page("to_enrol.html", denied=found, next_cursor=page.next_cursor, cursor=cursor, **common(here))
+
+
+async def _agreement_names(here: Visit, views: Views, vehicles: Sequence[Row]) -> dict[str, str]:
+    """By id, of the agreements of `vehicles`; those beyond the first page of agreements are left out."""
+    if not any(each["agreement_id"] for each in vehicles):
+        return {}
+    page = await views.agreements(here.caller.tenant_id, cursor=None, limit=PAGE_MAX)
+    return {row["agreement_id"]: row["name"] for row in page.items}
 
 
 def common(here: Visit) -> dict[str, Any]:

@@ -65,6 +65,8 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 _CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
+_OCPP_CODE: Final = re.compile(r"[A-Z][A-Za-z]+")
+_OCPP_WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z]|$)|[A-Z][a-z]+")
 
 _CAUSES: Final[Mapping[str, str]] = {
     CauseKind.RULE: "rule",
@@ -113,3 +115,18 @@ def kind_in_words(kind: str) -> str:
 def code_in_words(text: str) -> str:
     """`in_expected_mode` as `in expected mode`; a text that is not a code, such as the key of a charger, as it is."""
     return text.replace("_", " ") if _CODE.fullmatch(text) else text
+
+
+def ocpp_code_in_words(text: str) -> str:
+    """`PowerSwitchFailure` as `Power switch failure`, `EVDisconnected` as `EV disconnected`; other texts as they are."""
+    if not _OCPP_CODE.fullmatch(text):
+        return text
+    first, *others = _OCPP_WORD.findall(text)
+    return " ".join([first, *(each if each.isupper() else each.lower() for each in others)])
+
+
+def protocol_in_words(protocol: str | None) -> str:
+    """`ocpp2.0.1` as `OCPP 2.0.1`, `http` as `the API`."""
+    if protocol == "http":
+        return "the API"
+    return "" if protocol is None else protocol.replace("ocpp", "OCPP ")

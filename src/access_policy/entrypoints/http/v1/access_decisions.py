@@ -15,7 +15,7 @@ from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.ports.identity import Role
-from access_policy.application.queries.explained_attempt import text_of
+from access_policy.application.queries.explanation_texts import text_of
 from access_policy.domain.access.decision import Step
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
 from access_policy.domain.access.reasons import Reason
