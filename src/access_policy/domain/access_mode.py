@@ -15,12 +15,13 @@ class CauseKind(StrEnum):
     BASELINE = "baseline"
     RULE = "rule"
     EXCEPTION = "exception"
+    RESERVATION = "reservation"
     OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a mode applies: the kind, the id of the rule, exception or override (None for the baseline), and its name."""
+    """Why a mode applies: the kind, the id of its rule, exception, reservation or override (None: baseline), and its name."""
 
     kind: CauseKind
     id: str | None = None

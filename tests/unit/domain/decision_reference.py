@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from itertools import permutations
 
 from hypothesis import strategies as st
 
@@ -11,8 +12,12 @@ from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ReservationGroupId, ReservationId
 from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.here import ReservationsHere
+from access_policy.domain.reservations.reservation import Holder, Place, Reservation, ReservationSource
+from access_policy.domain.reservations.terms import ReservationTerms
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
@@ -57,6 +62,71 @@ def permitted(f: DecisionInputs) -> bool:
     return f.ad_hoc is not None and within(f.at, f.ad_hoc.given_at, f.ad_hoc.until)
 
 
+def holds(entry: Entry, at: datetime) -> bool:
+    r, lost = entry.reservation, entry.reservation.terms.no_show_after_min
+    came = entry.fulfilled_at is not None
+    is_lost = not came and lost is not None and at >= r.start + lost * MINUTE
+    is_over = entry.over_at is not None and at >= entry.over_at
+    return r.start - r.terms.early_start_min * MINUTE <= at < r.end and not is_lost and not is_over
+
+
+def serves_all(wanted: list[frozenset[ChargerId]]) -> bool:
+    """By trying every possibility."""
+    chargers = sorted(frozenset().union(*wanted))
+    return any(
+        all(charger in free for charger, free in zip(chosen, wanted, strict=True))
+        for chosen in permutations(chargers, len(wanted))
+    )
+
+
+def owed(here: ReservationsHere, at: datetime) -> list[Entry]:
+    return [e for e in here.in_groups if holds(e, at) and not (e.fulfilled_at is not None and e.fulfilled_at <= at)]
+
+
+def named_for_another(f: DecisionInputs) -> bool:
+    return f.reservations is not None and any(holds(each, f.at) for each in f.reservations.naming_others)
+
+
+def short(f: DecisionInputs, here: ReservationsHere) -> bool:
+    """Without this charger one of those who may still come would find none."""
+    return not serves_all([here.free[e.reservation.place.group_id] for e in owed(here, f.at)])
+
+
+def better_elsewhere(f: DecisionInputs, here: ReservationsHere, entry: Entry) -> bool:
+    if not short(f, here):
+        return False
+    this = {group: frozenset({here.charger_id}) for group in here.groups_of_charger}
+    others = [e.reservation.place.group_id for e in owed(here, f.at)]
+    own = here.free[entry.reservation.place.group_id]
+    return serves_all([*(here.free[each] | this.get(each, frozenset()) for each in others), own])
+
+
+def admitted(f: DecisionInputs) -> bool:
+    here = f.reservations
+    return here is not None and any(
+        holds(each, f.at)
+        and (each.reservation.place.charger_id or not (named_for_another(f) or better_elsewhere(f, here, each)))
+        for each in here.of_holder
+    )
+
+
+def without_reservation(f: DecisionInputs) -> bool:
+    """Row 9, and row 10, where only a reservation knows the identifier."""
+    known = f.vehicle is not None and f.kind_counts
+    return f.reservations is not None and (f.reservations.is_required or not known)
+
+
+def ahead(f: DecisionInputs) -> bool:
+    return f.reservations is not None and any(
+        f.at < each.reservation.start - each.reservation.terms.early_start_min * MINUTE and each.over_at is None
+        for each in f.reservations.of_holder
+    )
+
+
+def has_any(f: DecisionInputs) -> bool:
+    return f.reservations is not None and len(f.reservations.of_holder) > 0
+
+
 def within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
     return not (start is not None and at < start) and not (end is not None and at >= end)
 
@@ -69,17 +139,34 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
         lambda f: f.identifier is not None and f.identifier.kind == "pin" and f.pin_locked_out,
         Reason.PIN_LOCKED_OUT,
     ),
-    ("4", lambda f: (f.vehicle is None or not f.kind_counts) and not permitted(f), Reason.UNKNOWN_IDENTIFIER),
+    (
+        "4",
+        lambda f: (f.vehicle is None or not f.kind_counts) and not permitted(f) and not has_any(f),
+        Reason.UNKNOWN_IDENTIFIER,
+    ),
     ("5", lambda f: f.vehicle is not None and f.vehicle.suspended_because is not None, Reason.VEHICLE_SUSPENDED),
     ("6", lambda f: f.in_use_at_another, Reason.IDENTIFIER_IN_USE),
-    ("6a", lambda f: permitted(f), Reason.AD_HOC),
-    ("7", lambda f: own(f) and not never(f), Reason.OWN_VEHICLE),
-    ("8", never, Reason.VEHICLE_NOT_VALID),
-    ("9a", lambda f: f.agreement is None or f.at < f.agreement.valid_from, Reason.AGREEMENT_NOT_STARTED),
-    ("9b", ended, Reason.AGREEMENT_ENDED),
-    ("10", elsewhere, Reason.AGREEMENT_NOT_HERE),
-    ("11", other_hour, Reason.AGREEMENT_NOT_NOW),
-    ("13", lambda f: True, Reason.AGREEMENT_VEHICLE),
+    ("7", admitted, Reason.RESERVATION),
+    (
+        "8",
+        lambda f: f.reservations is not None and (named_for_another(f) or short(f, f.reservations)),
+        Reason.RESERVED_FOR_OTHER,
+    ),
+    ("8a", permitted, Reason.AD_HOC),
+    ("9a", lambda f: without_reservation(f) and ahead(f), Reason.RESERVATION_NOT_STARTED),
+    (
+        "9b",
+        lambda f: without_reservation(f) and f.reservations is not None and f.reservations.is_required,
+        Reason.RESERVATION_REQUIRED,
+    ),
+    ("10", without_reservation, Reason.RESERVATION_ENDED),
+    ("11", lambda f: own(f) and not never(f), Reason.OWN_VEHICLE),
+    ("12", never, Reason.VEHICLE_NOT_VALID),
+    ("13a", lambda f: f.agreement is None or f.at < f.agreement.valid_from, Reason.AGREEMENT_NOT_STARTED),
+    ("13b", ended, Reason.AGREEMENT_ENDED),
+    ("14", elsewhere, Reason.AGREEMENT_NOT_HERE),
+    ("15", other_hour, Reason.AGREEMENT_NOT_NOW),
+    ("17", lambda f: True, Reason.AGREEMENT_VEHICLE),
 )
 
 
@@ -96,6 +183,55 @@ hours = st.builds(
     start=st.builds(time, st.integers(0, 23), st.sampled_from([0, 30])),
     end=st.builds(time, st.integers(0, 23), st.sampled_from([0, 30])),
 )
+
+
+minutes = st.sampled_from([-1441, -600, -61, -30, -1, 0, 1, 30, 61, 600, 1439])
+
+
+@st.composite
+def entries(draw: st.DrawFn, at: datetime, place: Place) -> Entry:
+    start = at + draw(minutes) * MINUTE
+    end = start + draw(st.sampled_from([1, 30, 61, 601, 3000])) * MINUTE
+    terms = ReservationTerms(
+        early_start_min=draw(st.sampled_from([0, 0, 31, 700])),
+        no_show_after_min=draw(st.sampled_from([None, None, 0, 15, 90])),
+    )
+    reservation = Reservation(
+        reservation_id=ReservationId(f"r{draw(st.integers(0, 10**9))}"),
+        holder=Holder(),
+        place=place,
+        start=start,
+        end=end,
+        source=ReservationSource.OCPI,
+        terms=terms,
+    )
+    came = draw(st.none() | minutes.map(lambda m: at + m * MINUTE))
+    over = draw(st.none() | st.none() | minutes.map(lambda m: at + m * MINUTE))
+    return Entry(reservation=reservation, changed_at=1, fulfilled_at=came, over_at=over)
+
+
+@st.composite
+def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
+    """At bay 1, which the groups g1 and perhaps g2 have."""
+    g1, g2 = ReservationGroupId("g1"), ReservationGroupId("g2")
+    by_name, by_group = Place(charger_id=BAY), st.sampled_from([Place(group_id=g1), Place(group_id=g2)])
+    any_place = st.just(by_name) | by_group
+    other_bays = st.frozensets(st.sampled_from([ChargerId(f"bay-{number}") for number in range(2, 5)]))
+
+    def some(places: st.SearchStrategy[Place], most: int) -> tuple[Entry, ...]:
+        drawn = draw(st.lists(places.flatmap(lambda place: entries(at, place)), max_size=most))
+        return tuple(sorted(drawn, key=lambda each: each.reservation.start))
+
+    return ReservationsHere(
+        charger_id=BAY,
+        version=7,
+        of_holder=some(any_place, 2),
+        naming_others=some(st.just(by_name), 2),
+        in_groups=some(by_group, 3),
+        free={g1: draw(other_bays), g2: draw(other_bays)},
+        groups_of_charger=frozenset({g1, *draw(st.frozensets(st.just(g2)))}),
+        is_required=draw(st.sampled_from([False, False, False, True])),
+    )
 
 
 @st.composite
@@ -147,4 +283,5 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         pin_locked_out=draw(st.booleans()),
         in_use_at_another=not draw(usually),
         ad_hoc=ad_hoc if draw(st.sampled_from([True] + [False] * 4)) else None,
+        reservations=draw(reservations(instant)) if draw(st.booleans()) else None,
     )

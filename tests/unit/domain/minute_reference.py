@@ -97,9 +97,12 @@ class Reference:
             end = _midnight(clock, exception.last + DAY, self.start - DAY, self.end + DAY)
             answer = (exception.mode, "exception", exception.exception_id)
             spans.append(((2, exception.made, 0, ""), begin, end, answer))
+        for window in self.plan.reservations:
+            answer = (AccessMode.MANAGED, "reservation", window.reservation_id)
+            spans.append(((3, 0, 0, window.reservation_id), window.starts_at, window.ends_at, answer))
         for override in self.plan.overrides.values():
             answer = (override.mode, "override", override.override_id)
-            spans.append(((3, override.made, 0, ""), override.starts_at, override.ends_at, answer))
+            spans.append(((4, override.made, 0, ""), override.starts_at, override.ends_at, answer))
         return spans
 
     def _windows(self, rule: ModeRule, clock: WallClock) -> list[tuple[datetime, datetime]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import fold
-from access_policy.domain.ids import CalendarId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import CalendarId, ExceptionId, OverrideId, ReservationId, RuleId
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.timeline import (
     HORIZON_MAX,
     ModePlan,
+    ReservedWindow,
     Segment,
     expected_at,
     next_transition,
@@ -138,6 +140,24 @@ def test_the_greater_priority_wins_and_managed_where_they_are_equal(priority: in
 
     assert mode_at(plan(scheduled(opening), scheduled(rule())), berlin("2026-11-20 01:00")) is mode
     assert mode_at(plan(scheduled(rule()), scheduled(opening)), berlin("2026-11-20 01:00")) is mode
+
+
+def test_a_reservation_makes_the_charger_managed_above_an_exception_and_below_an_override() -> None:
+    reserved = ReservedWindow(
+        reservation_id=ReservationId("r1"), starts_at=berlin("2026-12-24 10:00"), ends_at=berlin("2026-12-24 14:00")
+    )
+    of_policy = plan(
+        excepted("2026-12-24", mode=FREEVEND),
+        overridden(berlin("2026-12-24 12:00"), berlin("2026-12-24 13:00"), mode=FREEVEND),
+    )
+
+    assert segments(replace(of_policy, reservations=(reserved,)), "2026-12-24 08:00", "2026-12-24 16:00") == [
+        (berlin("2026-12-24 08:00"), FREEVEND, HOLIDAY),
+        (berlin("2026-12-24 10:00"), MANAGED, "r1"),
+        (berlin("2026-12-24 12:00"), FREEVEND, VISIT),
+        (berlin("2026-12-24 13:00"), MANAGED, "r1"),
+        (berlin("2026-12-24 14:00"), FREEVEND, HOLIDAY),
+    ]
 
 
 def test_of_two_overrides_the_later_made_one_holds_whichever_starts_later() -> None:

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access_policy.domain.access_mode import AccessMode
-from access_policy.domain.ids import ActorId, ExceptionId, OverrideId, RuleId
+from access_policy.domain.ids import ActorId, ExceptionId, OverrideId, ReservationId, RuleId
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.timeline import (
     ModeException,
     ModePlan,
     Override,
+    ReservedWindow,
     expected_at,
     next_transition,
     timeline,
@@ -142,8 +143,24 @@ def plans(draw: st.DrawFn) -> tuple[ModePlan, Reference]:
             made_by=ActorId("anna"),
             made=made,
         )
-    baseline = draw(modes)
-    plan = ModePlan(time_zone=key, baseline=baseline, rules=rules, exceptions=exceptions, overrides=overrides)
+    reservations = []
+    for number in range(draw(st.integers(0, 2))):
+        starts_at = draw(minutes)
+        reservations.append(
+            ReservedWindow(
+                reservation_id=ReservationId(f"r{number}"),
+                starts_at=starts_at,
+                ends_at=starts_at + draw(st.integers(1, 600)) * MINUTE,
+            )
+        )
+    plan = ModePlan(
+        time_zone=key,
+        baseline=draw(modes),
+        rules=rules,
+        exceptions=exceptions,
+        overrides=overrides,
+        reservations=reservations,
+    )
     return plan, Reference(plan, recurs, start, end)
 
 

@@ -24,6 +24,9 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 OVERRIDABLE: Final = frozenset(
     {
         Reason.UNKNOWN_IDENTIFIER,
+        Reason.RESERVATION_REQUIRED,
+        Reason.RESERVATION_NOT_STARTED,
+        Reason.RESERVATION_ENDED,
         Reason.VEHICLE_NOT_VALID,
         Reason.AGREEMENT_NOT_STARTED,
         Reason.AGREEMENT_ENDED,

@@ -66,4 +66,6 @@ def _lineage(
         vehicle_id=decision.vehicle_id,
         agreement_id=decision.agreement_id,
         ad_hoc=inputs.ad_hoc if decision.reason is Reason.AD_HOC else None,
+        reservation_id=decision.reservation_id,
+        reservations_version=None if inputs.reservations is None else inputs.reservations.version,
     )

@@ -40,11 +40,18 @@ class _Told:
         cause = self.lineage.cause
         if cause.kind is CauseKind.BASELINE:
             return "its baseline mode"
-        return (
-            f"{cause.kind.value} {cause.name!r} ({cause.id})"
-            if self.wording is None
-            else f"{cause.kind.value} “{cause.name}”"
-        )
+        if self.wording is None:
+            return f"{cause.kind.value} {cause.name!r} ({cause.id})"
+        return f"{cause.kind.value} “{cause.name}”" if cause.name else f"a {cause.kind.value}"
+
+    @property
+    def named_by(self) -> str:
+        has_reservations = self.lineage.reservations_version is not None and self.lineage.ad_hoc is None
+        return "a reservation or an operator had named" if has_reservations else "an operator had allowed"
+
+    @property
+    def reservation(self) -> str:
+        return f"Reservation {self.lineage.reservation_id}" if self.wording is None else "Its reservation"
 
     @property
     def identifier(self) -> str:
@@ -117,7 +124,7 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         lambda of: (
             f"It belonged to vehicle {of.vehicle}{of.registry_version}."
             if of.is_of_a_vehicle
-            else f"No vehicle had it, but an operator had allowed it{of.registry_version}."
+            else f"No vehicle had it, but {of.named_by} it{of.registry_version}."
         ),
         lambda of: (
             f"No vehicle had it{of.registry_version}."
@@ -133,6 +140,18 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
     rows.identifier_must_not_charge_at_another: (
         _always("It had no charge under way at another charger, or its kind allows several."),
         _always("The same identifier had a charge under way at another charger."),
+    ),
+    rows.reservation_admits: (
+        _always("No reservation of it was in force here."),
+        lambda of: f"{of.reservation} admitted it.",
+    ),
+    rows.charger_must_not_be_reserved_for_another: (
+        _always("The charger was not kept for another holder's reservation."),
+        _always("The charger, or the last free one of its group, was kept for another holder's reservation."),
+    ),
+    rows.reservation_must_be_in_force: (
+        _always("It needed no reservation here."),
+        _always("It needed a reservation that was in force here, and had none."),
     ),
     rows.ad_hoc_permission_admits: (
         _always("No ad-hoc permission held for it here."),

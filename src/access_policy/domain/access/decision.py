@@ -1,7 +1,7 @@
 """The decision table of design.md 3.3, row by row: a total, pure function of its inputs.
 
-`RULES` lists the rows in order; the first row that answers decides. An attempt that cannot be decided raises an
-exception and is never a denial: no rule catches anything.
+`RULES` lists the rows in order, and `rules_for` those of an attempt; the first row that answers decides. An attempt
+that cannot be decided raises an exception and is never a denial: no rule catches anything.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AgreementId, ChargerId, DepotId, VehicleId
+from access_policy.domain.ids import AgreementId, ChargerId, DepotId, ReservationId, VehicleId
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline
+from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -32,7 +33,7 @@ class DecisionInputs:
 
     `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an
     identifier of this kind identifies a vehicle here, for this depot and this agreement. `ad_hoc`: the permission of the
-    vehicle or the identifier at this depot, in force or not.
+    vehicle or the identifier at this depot, in force or not. `reservations`: None where the depot has none.
     """
 
     at: datetime
@@ -48,6 +49,7 @@ class DecisionInputs:
     pin_locked_out: bool = False
     in_use_at_another: bool = False
     ad_hoc: AdHocPermission | None = None
+    reservations: ReservationsHere | None = None
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
@@ -61,6 +63,7 @@ class Decision:
     agreement_id: AgreementId | None
     would_deny: Reason | None = None
     valid_until: datetime | None = None
+    reservation_id: ReservationId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,9 @@ def pin_must_not_be_locked_out(inputs: DecisionInputs) -> Reason | None:
 
 
 def identifier_must_be_known(inputs: DecisionInputs) -> Reason | None:
-    if _is_permitted(inputs):
+    if _is_registered(inputs) or _is_permitted(inputs) or _has_a_reservation(inputs):
         return None
-    return Reason.UNKNOWN_IDENTIFIER if inputs.vehicle is None or not inputs.kind_counts else None
+    return Reason.UNKNOWN_IDENTIFIER
 
 
 def vehicle_must_not_be_suspended(inputs: DecisionInputs) -> Reason | None:
@@ -103,8 +106,28 @@ def identifier_must_not_charge_at_another(inputs: DecisionInputs) -> Reason | No
     return Reason.IDENTIFIER_IN_USE if inputs.in_use_at_another else None
 
 
+def reservation_admits(inputs: DecisionInputs) -> Reason | None:
+    here = inputs.reservations
+    return None if here is None or here.admitting(inputs.at) is None else Reason.RESERVATION
+
+
+def charger_must_not_be_reserved_for_another(inputs: DecisionInputs) -> Reason | None:
+    here = inputs.reservations
+    return Reason.RESERVED_FOR_OTHER if here is not None and here.keeps_others_out(inputs.at) else None
+
+
 def ad_hoc_permission_admits(inputs: DecisionInputs) -> Reason | None:
     return Reason.AD_HOC if _is_permitted(inputs) else None
+
+
+def reservation_must_be_in_force(inputs: DecisionInputs) -> Reason | None:
+    """Where the charger is usable with a reservation only, and for a holder whom the registry does not know."""
+    here = inputs.reservations
+    if here is None or (_is_registered(inputs) and not here.is_required):
+        return None
+    if here.earliest_start(inputs.at) is not None:
+        return Reason.RESERVATION_NOT_STARTED
+    return Reason.RESERVATION_REQUIRED if here.is_required else Reason.RESERVATION_ENDED
 
 
 def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
@@ -148,7 +171,10 @@ RULES: tuple[Rule, ...] = (
     identifier_must_be_known,
     vehicle_must_not_be_suspended,
     identifier_must_not_charge_at_another,
+    reservation_admits,
+    charger_must_not_be_reserved_for_another,
     ad_hoc_permission_admits,
+    reservation_must_be_in_force,
     own_vehicle_charges_while_valid,
     agreement_vehicle_must_be_valid,
     agreement_must_have_started,
@@ -158,10 +184,19 @@ RULES: tuple[Rule, ...] = (
     agreement_vehicle_charges,
 )
 
+RESERVATION_RULES: frozenset[Rule] = frozenset(
+    {reservation_admits, charger_must_not_be_reserved_for_another, reservation_must_be_in_force}
+)
+RULES_WITHOUT_RESERVATIONS: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in RESERVATION_RULES)
+
+
+def rules_for(inputs: DecisionInputs) -> tuple[Rule, ...]:
+    return RULES_WITHOUT_RESERVATIONS if inputs.reservations is None else RULES
+
 
 def reason_for(inputs: DecisionInputs) -> Reason:
     """The reason of the first row that answers."""
-    for rule in RULES:
+    for rule in rules_for(inputs):
         reason = rule(inputs)
         if reason is not None:
             return reason
@@ -186,13 +221,14 @@ def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
         agreement_id=None if vehicle is None else vehicle.description.agreement_id,
         would_deny=would_deny,
         valid_until=permission_holds_until(inputs, timeline) if allowed else None,
+        reservation_id=_admitting_reservation(inputs) if reason is Reason.RESERVATION else None,
     )
 
 
 def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
     """The rows that were gone through, in order, up to and including the one that decided."""
     steps: list[Step] = []
-    for rule in RULES:
+    for rule in rules_for(inputs):
         reason = rule(inputs)
         steps.append(Step(rule.__name__, reason is not None, reason))
         if reason is not None:
@@ -220,6 +256,8 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
         instants.add(inputs.vehicle.description.valid_until)
     if inputs.ad_hoc is not None:
         instants.add(inputs.ad_hoc.until)
+    if inputs.reservations is not None:
+        instants.update(inputs.reservations.instants())
     if inputs.agreement is not None:
         if inputs.agreement.ends_at is not None:
             instants.add(inputs.agreement.ends_at)
@@ -232,11 +270,25 @@ def _holds_at_all_times(inputs: DecisionInputs) -> bool:
     description = None if inputs.vehicle is None else inputs.vehicle.description
     return (
         inputs.expected.mode is AccessMode.MANAGED
+        and inputs.reservations is None
         and not _is_permitted(inputs)
         and description is not None
         and description.access_class is AccessClass.OWN
         and description.valid_until is None
     )
+
+
+def _is_registered(inputs: DecisionInputs) -> bool:
+    return inputs.vehicle is not None and inputs.kind_counts
+
+
+def _has_a_reservation(inputs: DecisionInputs) -> bool:
+    return inputs.reservations is not None and bool(inputs.reservations.of_holder)
+
+
+def _admitting_reservation(inputs: DecisionInputs) -> ReservationId | None:
+    entry = None if inputs.reservations is None else inputs.reservations.admitting(inputs.at)
+    return None if entry is None else entry.reservation.reservation_id
 
 
 def _is_permitted(inputs: DecisionInputs) -> bool:

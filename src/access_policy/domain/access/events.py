@@ -10,7 +10,7 @@ from typing import ClassVar
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, VehicleId
+from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, ReservationId, VehicleId
 from access_policy.domain.values import cheap_dataclass
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -64,6 +64,8 @@ class DecisionLineage:
     vehicle_id: VehicleId | None
     agreement_id: AgreementId | None
     ad_hoc: AdHocPermission | None = None  # the permission that decided
+    reservation_id: ReservationId | None = None  # the reservation that admitted
+    reservations_version: int | None = None  # of the depot's book; None where it has no reservations
 
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     OWN_VEHICLE = "own_vehicle"
     AGREEMENT_VEHICLE = "agreement_vehicle"
     AD_HOC = "ad_hoc"  # an operator lets the refused identifier charge until an instant
+    RESERVATION = "reservation"
     OBSERVED = "observed"  # allowed only because enforcement is off; `would_deny` has the reason
 
     IDENTIFIER_INVALID = "identifier_invalid"
@@ -17,6 +18,10 @@ class Reason(StrEnum):
     UNKNOWN_IDENTIFIER = "unknown_identifier"
     VEHICLE_SUSPENDED = "vehicle_suspended"
     IDENTIFIER_IN_USE = "identifier_in_use"
+    RESERVED_FOR_OTHER = "reserved_for_other"
+    RESERVATION_REQUIRED = "reservation_required"
+    RESERVATION_NOT_STARTED = "reservation_not_started"
+    RESERVATION_ENDED = "reservation_ended"
     VEHICLE_NOT_VALID = "vehicle_not_valid"
     AGREEMENT_NOT_STARTED = "agreement_not_started"
     AGREEMENT_ENDED = "agreement_ended"
@@ -24,4 +29,13 @@ class Reason(StrEnum):
     AGREEMENT_NOT_NOW = "agreement_not_now"
 
 
-ALLOWING = frozenset({Reason.FREEVEND, Reason.OWN_VEHICLE, Reason.AGREEMENT_VEHICLE, Reason.AD_HOC, Reason.OBSERVED})
+ALLOWING = frozenset(
+    {
+        Reason.FREEVEND,
+        Reason.OWN_VEHICLE,
+        Reason.AGREEMENT_VEHICLE,
+        Reason.AD_HOC,
+        Reason.RESERVATION,
+        Reason.OBSERVED,
+    }
+)

@@ -1,13 +1,13 @@
 """The trace of a recorded decision: the rows of the table in order, up to the row that decided.
 
 The first row that answers decides, so the reason and the class determine the whole trace: it needs no earlier state
-and shows what happened.
+and shows what happened. The rows of reservations are those of depots that have some.
 """
 
 from __future__ import annotations
 
 from access_policy.domain.access import decision as rows
-from access_policy.domain.access.decision import RULES, Rule, Step
+from access_policy.domain.access.decision import RULES, RULES_WITHOUT_RESERVATIONS, Rule, Step
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -19,6 +19,11 @@ _ROW_OF: dict[Reason, Rule] = {
     Reason.UNKNOWN_IDENTIFIER: rows.identifier_must_be_known,
     Reason.VEHICLE_SUSPENDED: rows.vehicle_must_not_be_suspended,
     Reason.IDENTIFIER_IN_USE: rows.identifier_must_not_charge_at_another,
+    Reason.RESERVATION: rows.reservation_admits,
+    Reason.RESERVED_FOR_OTHER: rows.charger_must_not_be_reserved_for_another,
+    Reason.RESERVATION_REQUIRED: rows.reservation_must_be_in_force,
+    Reason.RESERVATION_NOT_STARTED: rows.reservation_must_be_in_force,
+    Reason.RESERVATION_ENDED: rows.reservation_must_be_in_force,
     Reason.AD_HOC: rows.ad_hoc_permission_admits,
     Reason.OWN_VEHICLE: rows.own_vehicle_charges_while_valid,
     Reason.AGREEMENT_NOT_STARTED: rows.agreement_must_have_started,
@@ -32,13 +37,18 @@ _ROW_OF: dict[Reason, Rule] = {
 def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
     """The rows that were gone through. Under `observe`: those of the denial that would have been."""
     would_deny = decided.would_deny if isinstance(decided, AccessAllowed) else None
-    return trace_of(would_deny or decided.reason, decided.lineage.access_class)
+    with_reservations = decided.lineage.reservations_version is not None
+    return trace_of(
+        would_deny or decided.reason,
+        decided.lineage.access_class,
+        RULES if with_reservations else RULES_WITHOUT_RESERVATIONS,
+    )
 
 
-def trace_of(reason: Reason, access_class: AccessClass) -> tuple[Step, ...]:
+def trace_of(reason: Reason, access_class: AccessClass, rules: tuple[Rule, ...]) -> tuple[Step, ...]:
     """Raises `KeyError` for `observed`, which is not a row's answer."""
     deciding = _deciding_row(reason, access_class)
-    passed = RULES[: RULES.index(deciding)]
+    passed = rules[: rules.index(deciding)]
     return (*(Step(rule.__name__, False, None) for rule in passed), Step(deciding.__name__, True, reason))
 
 

@@ -1,7 +1,7 @@
 """The timeline of a charger: the one answer to "what happens when" (design 3.2).
 
-Precedence, highest first: override, dated exception, rule by priority (greater wins; equal: managed wins), baseline. Of
-two overrides, and of two exceptions, the later-made one holds.
+Precedence, highest first: override, reservation, dated exception, rule by priority (greater wins; equal: managed wins),
+baseline. Of two overrides, and of two exceptions, the later-made one holds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind
-from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, RuleId, ScheduleId
+from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideId, ReservationId, RuleId, ScheduleId
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, ModeRule, local_instant
 from access_policy.domain.mode_schedule.schedules import Schedule
@@ -64,6 +64,15 @@ class Override:
     made: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedWindow:
+    """A reservation that names the charger makes it managed in its window `[starts_at, ends_at)`."""
+
+    reservation_id: ReservationId
+    starts_at: datetime
+    ends_at: datetime
+
+
 class Segment(NamedTuple):
     """In `[start, end)` the charger's mode is `mode`, because of `cause`. Instants are UTC."""
 
@@ -85,6 +94,7 @@ class ModePlan:
     calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
     schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those that the charger follows
+    reservations: Sequence[ReservedWindow] = ()
 
     @property
     def calendars_in_use(self) -> frozenset[CalendarId]:
@@ -165,6 +175,7 @@ def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
         ),
         *_of_exceptions(plan, zone, start, end),
         *_of_calendar_exceptions(plan, holidays, zone, start, end),
+        *(_of_reservation(each) for each in plan.reservations if each.starts_at < end and each.ends_at > start),
         *(_of_override(each) for each in plan.overrides.values() if each.starts_at < end and each.ends_at > start),
     ]
     layers.sort(key=lambda layer: layer.rank, reverse=True)
@@ -210,9 +221,16 @@ def _days(first: date, last: date, zone: ZoneInfo, start: datetime, end: datetim
     return [(begins, ends)] if max(begins, start) < min(ends, end) else []
 
 
+def _of_reservation(window: ReservedWindow) -> _Layer:
+    """Two of them, of two connectors, need no order: both make the charger managed."""
+    cause = Cause(CauseKind.RESERVATION, window.reservation_id)
+    rank = (3, 0, 0, window.reservation_id)
+    return _Layer(rank, AccessMode.MANAGED, cause, [(window.starts_at, window.ends_at)])
+
+
 def _of_override(override: Override) -> _Layer:
     cause = Cause(CauseKind.OVERRIDE, override.override_id, override.reason)
-    rank = (3, override.made, 0, override.override_id)
+    rank = (4, override.made, 0, override.override_id)
     return _Layer(rank, override.mode, cause, [(override.starts_at, override.ends_at)])
 
 

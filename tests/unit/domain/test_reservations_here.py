@@ -1,0 +1,156 @@
+"""What a depot's book means for one attempt: which reservations count at this charger, and whom they admit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from access_policy.domain.ids import ChargerId, ReservationGroupId
+from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.reservations.here import ReservationsHere, reservations_here
+from access_policy.domain.reservations.reservation import Holder, Place
+from tests.support.builders import BAY, DAY, HOUR, MINUTE, NOON, ref
+from tests.support.reservations import (
+    AT_FAST,
+    BAY_2,
+    BAY_3,
+    BAY_4,
+    EVENING,
+    R1,
+    R2,
+    cancelled,
+    card,
+    fulfilled,
+    group_put,
+    made,
+    reservation,
+    terms,
+)
+from tests.support.spec import given_book
+
+OURS, THEIRS = Holder(identifiers=(card("ours"),)), Holder(identifiers=(card("theirs"),))
+
+
+def here(
+    *history: ReservationEvent,
+    charger_id: ChargerId = BAY,
+    connector_id: int | None = None,
+    at: datetime = EVENING,
+    busy: Collection[ChargerId] = (),
+) -> ReservationsHere:
+    """For the card "ours"."""
+    book = given_book(*history).state
+    return reservations_here(book, charger_id, connector_id, ref("ours"), None, at=at, horizon=DAY, busy=busy)
+
+
+def ours(**changes: Any) -> ReservationEvent:
+    return made(reservation(**({"holder": OURS} | changes)))
+
+
+def theirs(**changes: Any) -> ReservationEvent:
+    return made(reservation(R2, **({"holder": THEIRS} | changes)))
+
+
+def admitted(found: ReservationsHere, at: datetime = EVENING) -> bool:
+    return found.admitting(at) is not None
+
+
+@pytest.mark.parametrize(("minutes", "admits"), [(-16, False), (-15, True), (0, True), (119, True), (120, False)])
+def test_holder_is_admitted_from_the_early_start_to_the_end_and_others_are_kept_out_meanwhile(
+    minutes: int, admits: bool
+) -> None:
+    at = EVENING + minutes * MINUTE
+    early = terms(early_start_min=15, late_stop_min=30)
+
+    assert admitted(here(ours(terms=early), at=at), at) is admits
+    assert here(theirs(terms=early), at=at).keeps_others_out(at) is admits
+
+
+def test_holder_of_another_charger_is_not_admitted_here() -> None:
+    found = here(ours(place=Place(charger_id=BAY_2)))
+
+    assert not admitted(found)
+    assert found.of_holder == ()
+
+
+def test_connector_is_reserved_for_its_holder_and_another_connector_for_nobody() -> None:
+    left = Place(charger_id=BAY, connector_id=1)
+
+    assert [admitted(here(ours(place=left), connector_id=each)) for each in (1, 2, None)] == [True, False, True]
+    kept = [here(theirs(place=left), connector_id=each).keeps_others_out(EVENING) for each in (1, 2, None)]
+    assert kept == [True, False, False], "an Authorize of OCPP 1.6 names no connector; the start does"
+
+
+def test_no_show_and_cancellation_open_the_charger_to_others() -> None:
+    soon = terms(no_show_after_min=10)
+    after, before = EVENING + 10 * MINUTE, EVENING + 9 * MINUTE
+
+    assert here(theirs(terms=soon), at=before).keeps_others_out(before)
+    assert not here(theirs(terms=soon), at=after).keeps_others_out(after)
+    assert not admitted(here(ours(terms=soon), at=after), after)
+    assert not here(theirs(), cancelled(reservation_id=R2)).keeps_others_out(EVENING)
+
+
+def test_holder_who_is_early_learns_when_the_reservation_admits() -> None:
+    found = here(ours(terms=terms(early_start_min=15)), at=NOON)
+
+    assert not admitted(found, NOON)
+    assert found.earliest_start(NOON) == EVENING - 15 * MINUTE
+    assert found.earliest_start(EVENING) is None
+
+
+# --- groups -------------------------------------------------------------------------------------------------------------
+
+
+def test_last_free_chargers_of_a_group_are_kept_for_the_holders_who_have_not_come() -> None:
+    history = (group_put(), theirs(place=AT_FAST))
+
+    assert not here(*history).keeps_others_out(EVENING)
+    assert not here(*history, busy=[BAY_2]).keeps_others_out(EVENING)
+    assert here(*history, busy=[BAY_2, BAY_3]).keeps_others_out(EVENING)
+    assert not here(*history, busy=[BAY_2, BAY_3], charger_id=BAY_4).keeps_others_out(EVENING)
+    assert not here(*history, fulfilled(reservation_id=R2), busy=[BAY_2, BAY_3]).keeps_others_out(EVENING)
+
+
+def test_holder_of_a_group_is_admitted_at_any_of_its_chargers_but_not_at_one_reserved_by_name() -> None:
+    history = (group_put(), ours(place=AT_FAST))
+
+    assert [admitted(here(*history, charger_id=each)) for each in (BAY, BAY_3, BAY_4)] == [True, True, False]
+    assert not admitted(here(*history, theirs()))
+    assert admitted(here(*history, theirs(), charger_id=BAY_2))
+
+
+def test_holder_takes_another_charger_where_this_one_is_owed_to_another_group() -> None:
+    slow = ReservationGroupId("slow")
+    groups = (group_put(BAY, BAY_2), group_put(BAY, group_id=slow, name="Slow"))
+    history = (*groups, ours(place=AT_FAST), theirs(place=Place(group_id=slow)))
+
+    assert not admitted(here(*history))
+    assert admitted(here(*history, charger_id=BAY_2))
+    assert admitted(here(*history, busy=[BAY_2])), "with no other free charger, the first holder to come is served"
+
+
+def test_reservations_of_others_beyond_the_horizon_do_not_count() -> None:
+    later = EVENING + 2 * DAY
+    found = here(group_put(), theirs(start=later), made(reservation(R1, later, holder=THEIRS, place=AT_FAST)))
+
+    assert (found.naming_others, found.in_groups) == ((), ())
+
+
+def test_instants_hold_every_change_of_an_answer() -> None:
+    found = here(
+        group_put(),
+        ours(terms=terms(early_start_min=15)),
+        theirs(place=AT_FAST, start=EVENING + HOUR, terms=terms(no_show_after_min=20)),
+    )
+
+    assert sorted(found.instants()) == [
+        EVENING - 15 * MINUTE,
+        EVENING + HOUR,
+        EVENING + HOUR + 20 * MINUTE,
+        EVENING + 2 * HOUR,
+        EVENING + 3 * HOUR,
+    ]
