@@ -19,7 +19,7 @@ from access_policy.domain.reservations.reservation import (
     ReservationSource,
 )
 from access_policy.domain.reservations.terms import ReservationTerms
-from tests.support.builders import ANNA, BAY, HOUR, NOON, VAN, ref
+from tests.support.builders import ANNA, BAY, HOUR, NOON, NORTH, VAN, ref
 
 BAY_2, BAY_3, BAY_4 = (ChargerId(f"bay-{number}") for number in (2, 3, 4))
 FAST = ReservationGroupId("fast")
@@ -62,15 +62,15 @@ def group(*charger_ids: ChargerId, group_id: ReservationGroupId = FAST, name: st
 
 
 def group_put(*charger_ids: ChargerId, **changes: Any) -> events.ReservationGroupPut:
-    return events.ReservationGroupPut(group=group(*charger_ids, **changes))
+    return events.ReservationGroupPut(depot_id=NORTH, group=group(*charger_ids, **changes))
 
 
 def made(promised: Reservation | None = None, at: datetime = NOON) -> events.ReservationMade:
-    return events.ReservationMade(reservation=promised or reservation(), made_by=ANNA, made_at=at)
+    return events.ReservationMade(depot_id=NORTH, reservation=promised or reservation(), made_by=ANNA, made_at=at)
 
 
 def changed(promised: Reservation, at: datetime = NOON) -> events.ReservationChanged:
-    return events.ReservationChanged(reservation=promised, changed_by=ANNA, changed_at=at)
+    return events.ReservationChanged(depot_id=NORTH, reservation=promised, changed_by=ANNA, changed_at=at)
 
 
 def cancelled(at: datetime = NOON, reservation_id: ReservationId = R1, **changes: Any) -> events.ReservationCancelled:
@@ -79,28 +79,32 @@ def cancelled(at: datetime = NOON, reservation_id: ReservationId = R1, **changes
         "cancelled_by": ANNA,
         "reason": "the bus broke down",
     }
-    return events.ReservationCancelled(reservation_id=reservation_id, cancelled_at=at, **(values | changes))
+    return events.ReservationCancelled(
+        depot_id=NORTH, reservation_id=reservation_id, cancelled_at=at, **(values | changes)
+    )
 
 
 def fulfilled(at: datetime = EVENING, reservation_id: ReservationId = R1) -> events.ReservationFulfilled:
     return events.ReservationFulfilled(
-        reservation_id=reservation_id, charger_id=BAY, attempt_id=AttemptId("a1"), fulfilled_at=at
+        depot_id=NORTH, reservation_id=reservation_id, charger_id=BAY, attempt_id=AttemptId("a1"), fulfilled_at=at
     )
 
 
 def missed(at: datetime, reservation_id: ReservationId = R1) -> events.ReservationNoShow:
-    return events.ReservationNoShow(reservation_id=reservation_id, missed_at=at)
+    return events.ReservationNoShow(depot_id=NORTH, reservation_id=reservation_id, missed_at=at)
 
 
 def ended(
     at: datetime, reservation_id: ReservationId = R1, *, session_active: bool = False
 ) -> events.ReservationWindowEnded:
-    return events.ReservationWindowEnded(reservation_id=reservation_id, session_active=session_active, ended_at=at)
+    return events.ReservationWindowEnded(
+        depot_id=NORTH, reservation_id=reservation_id, session_active=session_active, ended_at=at
+    )
 
 
 def conflict(cause: str, at: datetime = NOON) -> events.ReservationConflictDetected:
     return events.ReservationConflictDetected(
-        reservation_id=R1, kind=ConflictKind.OVERRIDE, cause=cause, detected_at=at
+        depot_id=NORTH, reservation_id=R1, kind=ConflictKind.OVERRIDE, cause=cause, detected_at=at
     )
 
 

@@ -95,6 +95,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.registry_stream(tenant)
     if kind == "charger_condition":
         return streams.condition_stream(tenant, ChargerId(event.charger_id))
+    if kind == "reservation_book":
+        return streams.reservation_book_stream(tenant, event.depot_id)
     if kind == "capability_profile":
         return streams.profile_stream(tenant, event.name)
     if kind == "enrolment_session":

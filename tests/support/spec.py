@@ -23,6 +23,7 @@ from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.vehicle_registry import registry
 from access_policy.domain.vehicle_registry.events import RegistryEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
+from tests.support.builders import NORTH
 
 State = TypeVar("State")
 Decide = Callable[[Any], Iterable[Any]]
@@ -42,7 +43,7 @@ def given_depot(*history: DepotEvent) -> Given[Depot]:
 
 
 def given_book(*history: ReservationEvent) -> Given[ReservationBook]:
-    return Given(book.fold, history)
+    return Given(lambda events: book.fold(NORTH, events), history)
 
 
 def given_claim(charge_point_id: ChargePointId, *history: claims.ClaimEvent) -> Given[claims.Claim]:

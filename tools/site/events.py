@@ -50,6 +50,9 @@ def message(event: type) -> Schema:
 
 def _subject(event: str, data: Schema) -> tuple[str, str, str]:
     """Return the kind and the id of the event's aggregate, and the path at which its subject can be read."""
+    if event.startswith("Reservation"):
+        reservation = data.get("reservation", data)["reservation_id"]
+        return "reservation_book", data["depot_id"], f"/v1/reservations/{reservation}"
     if "attempt_id" in data:
         return "access_attempt", data["attempt_id"], f"/v1/access-events/{data['attempt_id']}"
     if event == "DepotDigestMade":

@@ -25,6 +25,11 @@ def registry_stream(tenant_id: TenantId) -> StreamId:
     return StreamId(f"{tenant_id}/vehicle_registry/registry")
 
 
+def reservation_book_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
+    """The reservations of one depot."""
+    return StreamId(f"{tenant_id}/reservation_book/{depot_id}")
+
+
 def attempt_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
     return StreamId(f"{tenant_id}/access_attempt/{attempt_id}")
 

@@ -31,7 +31,7 @@ from access_policy.domain.reservations.reservation import (
     ReservationGroup,
     ReservationSource,
 )
-from tests.support.builders import ANNA, HOUR, MINUTE, NOON, VAN
+from tests.support.builders import ANNA, HOUR, MINUTE, NOON, NORTH, VAN
 from tests.support.lengths import Length
 from tests.support.reservations import terms
 
@@ -148,7 +148,7 @@ def promised(book: ReservationBook, now: datetime) -> list[Reservation]:
 def test_every_promise_can_be_kept_and_every_refusal_was_necessary(
     first: frozenset[ChargerId], second: frozenset[ChargerId], day: list[Step]
 ) -> None:
-    book, history, now = ReservationBook(), [], NOON
+    book, history, now = ReservationBook(NORTH), [], NOON
     for group_id, chargers in zip(GROUPS, (first, second), strict=True):
         for event in book.put_group(ReservationGroup(group_id=group_id, name="any", charger_ids=chargers), now=now):
             book.apply(event)
@@ -168,7 +168,7 @@ def test_every_promise_can_be_kept_and_every_refusal_was_necessary(
             book.apply(event)
             history.append(event)
         assert can_be_kept(promised(book, now), groups_of(book))
-    assert books.fold(history) == book
+    assert books.fold(NORTH, history) == book
     assert_found_everywhere(book)
 
 
@@ -230,7 +230,7 @@ def test_of_an_entry_it_never_holds_after_it_is_over_and_what_holds_is_promised(
 
 
 def test_finished_entries_of_a_year_of_days_leave_no_trace() -> None:
-    book = ReservationBook()
+    book = ReservationBook(NORTH)
     for number in range(365):
         now = NOON + timedelta(days=number)
         step = Step("make", number, Place(charger_id=CHARGERS[0]), 0, 2, terms(), frozenset(), 0)

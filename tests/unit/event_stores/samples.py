@@ -37,6 +37,8 @@ from access_policy.domain.ids import (
     EnrolmentSessionId,
     ExceptionId,
     OverrideId,
+    ReservationGroupId,
+    ReservationId,
     RuleId,
     ScheduleId,
     TenantId,
@@ -46,6 +48,18 @@ from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalenda
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.reservations import events as reservations
+from access_policy.domain.reservations.reservation import (
+    Assignment,
+    Holder,
+    HolderIdentifier,
+    PartnerRequest,
+    Place,
+    Reservation,
+    ReservationGroup,
+    ReservationSource,
+)
+from access_policy.domain.reservations.terms import ReservationTerms
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
@@ -112,6 +126,32 @@ CHARGER_SETTINGS = policy.ChargerSettings(
     on_window_start=OnWindowStart.STOP_UNAUTHORISED,
     on_store_outage=OnStoreOutage.REFUSE,
     offline_starts=OfflineStarts.CLOSED,
+)
+
+RESERVATION = Reservation(
+    reservation_id=ReservationId("res-1"),
+    holder=Holder(vehicle_id=VEHICLE, identifiers=(HolderIdentifier(ref=REF, sealed="gAAA-sealed"),)),
+    place=Place(charger_id=BAY, connector_id=2),
+    start=START,
+    end=END,
+    source=ReservationSource.OCPI,
+    terms=ReservationTerms(
+        early_start_min=15,
+        late_stop_min=30,
+        no_show_after_min=20,
+        release_on_stop=False,
+        change_until_min=120,
+        cancel_until_min=60,
+        shortest_min=30,
+        longest_min=720,
+    ),
+    request=PartnerRequest(party="DE-HUB", request_id="req-1", version=3),
+    assignment=Assignment(assignment_id="asg-1", block_id="block-12", departure=END, needed_kwh=180.5, needed_soc=80.0),
+    note="Tür hinten",
+    is_ad_hoc=True,
+)
+GROUP = ReservationGroup(
+    group_id=ReservationGroupId("fast"), name="Schnell", charger_ids=frozenset({BAY, ChargerId("bay-2")})
 )
 
 MODE_RULE = ModeRule(
@@ -452,4 +492,39 @@ SAMPLES: tuple[object, ...] = (
     webhooks.WebhookCreated(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, created_at=START),
     webhooks.WebhookRemoved(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, removed_at=START),
     webhooks.WebhookSecretRotated(webhook_id=HOOK_ID, rotated_at=START, old_secret_until=END),
+    reservations.ReservationGroupPut(depot_id=DEPOT, group=GROUP),
+    reservations.ReservationMade(
+        depot_id=DEPOT, reservation=RESERVATION, made_by=ActorId("operator@acme"), made_at=START
+    ),
+    reservations.ReservationChanged(
+        depot_id=DEPOT, reservation=RESERVATION, changed_by=ActorId("operator@acme"), changed_at=START
+    ),
+    reservations.ReservationCancelled(
+        depot_id=DEPOT,
+        reservation_id=ReservationId("res-1"),
+        requested_by=reservations.RequestedBy.PARTNER,
+        cancelled_by=ActorId("DE-HUB"),
+        reason="Fahrzeug defekt",
+        cancelled_at=START,
+        request_version=4,
+        replaced_by=ReservationId("res-2"),
+    ),
+    reservations.ReservationFulfilled(
+        depot_id=DEPOT,
+        reservation_id=ReservationId("res-1"),
+        charger_id=BAY,
+        attempt_id=ATTEMPT,
+        fulfilled_at=START,
+    ),
+    reservations.ReservationNoShow(depot_id=DEPOT, reservation_id=ReservationId("res-1"), missed_at=START),
+    reservations.ReservationWindowEnded(
+        depot_id=DEPOT, reservation_id=ReservationId("res-1"), session_active=True, ended_at=END
+    ),
+    reservations.ReservationConflictDetected(
+        depot_id=DEPOT,
+        reservation_id=ReservationId("res-1"),
+        kind=reservations.ConflictKind.OVERRIDE,
+        cause="ovr-1",
+        detected_at=START,
+    ),
 )

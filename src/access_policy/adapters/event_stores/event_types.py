@@ -15,6 +15,7 @@ from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.reservations import events as reservations
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
@@ -36,6 +37,14 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     api_keys.ApiKeyCreated,
     api_keys.ApiKeyRevoked,
     readings.IdentifierValuesShown,
+    reservations.ReservationCancelled,
+    reservations.ReservationChanged,
+    reservations.ReservationConflictDetected,
+    reservations.ReservationFulfilled,
+    reservations.ReservationGroupPut,
+    reservations.ReservationMade,
+    reservations.ReservationNoShow,
+    reservations.ReservationWindowEnded,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,
     charger_calls.ChargerCallEnded,

@@ -11,6 +11,7 @@ from typing import Any
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.audit_entry import Entry, gone, whole
 from access_policy.application.projections.audit_of_records import of_api_key, of_webhook
+from access_policy.application.projections.audit_of_reservations import of_reservation
 from access_policy.application.projections.audit_words import Words, in_words, values_of
 from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
 from access_policy.domain.access.events import SessionEndedByOperator
@@ -22,6 +23,7 @@ from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_calls.events import ChargerCallEnded, ChargerCallRequested
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
+from access_policy.domain.reservations import events as reservations
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
 
@@ -90,6 +92,13 @@ def _entry(event: Any) -> Entry:
             return of_webhook(event)
         case ChargerCallRequested() | ChargerCallEnded():
             return Entry(subject=("charger", event.charger_id), new=_without_charger(event))
+        case (
+            reservations.ReservationGroupPut()
+            | reservations.ReservationMade()
+            | reservations.ReservationChanged()
+            | reservations.ReservationCancelled()
+        ):
+            return of_reservation(event)
         case _ if hasattr(event, "charger_id"):
             return _of_charger(event)
         case _:
@@ -223,6 +232,10 @@ AUDIT = Projection(
         EnrolmentCancelled,
         ChargerCallRequested,
         ChargerCallEnded,
+        reservations.ReservationGroupPut,
+        reservations.ReservationMade,
+        reservations.ReservationChanged,
+        reservations.ReservationCancelled,
         policy.ChargerRegistered,
         policy.ChargerAmended,
         policy.ChargerRetired,

@@ -106,6 +106,9 @@ def _href(stream: StreamId, data: Any) -> str:
             return f"/v1/chargers/{quote(data.charger_id, safe='')}"
         case "depot_digest":
             return f"/v1/depots/{quote(data.depot_id, safe='')}"
+        case "reservation_book":
+            reservation_id = getattr(data, "reservation", data).reservation_id
+            return f"/v1/reservations/{quote(reservation_id, safe='')}"
     if (vehicle_id := getattr(data, "vehicle_id", None)) is not None:
         return f"/v1/vehicles/{quote(vehicle_id, safe='')}"
     agreement_id = getattr(getattr(data, "agreement", data), "agreement_id", None)

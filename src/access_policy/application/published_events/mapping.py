@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from access_policy.application.published_events import attempts, chargers, registry, shared
+from access_policy.application.published_events import reservations as public_reservations
 from access_policy.domain.access import events as access
 from access_policy.domain.access_mode import Cause
 from access_policy.domain.api_keys import events as api_keys
@@ -23,6 +24,8 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.reservations import events as reservations
+from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.vehicle_registry.agreements import Agreement
@@ -59,6 +62,7 @@ INTERNAL: Final[Mapping[type, str]] = {
     policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
+    reservations.ReservationGroupPut: "how the depot groups its chargers; each reservation names its group",
     vehicles.DeniedIdentifierIgnored: "what an operator wants to see in a list",
     vehicles.DeniedIdentifierListed: "what an operator wants to see in a list",
     vehicles.AdHocPermissionEnded: "an operator's decision for one attempt; AccessAllowed (reason `ad_hoc`) is published",
@@ -279,6 +283,30 @@ def _agreement(agreement: Agreement) -> registry.Agreement:
     )
 
 
+# --- reservations ----------------------------------------------------------------------------------------------------
+
+
+def _reservation(reservation: Reservation) -> public_reservations.Reservation:
+    request, assignment = reservation.request, reservation.assignment
+    return public_reservations.Reservation(
+        reservation_id=reservation.reservation_id,
+        charger_id=reservation.place.charger_id,
+        connector_id=reservation.place.connector_id,
+        group_id=reservation.place.group_id,
+        vehicle_id=reservation.holder.vehicle_id,
+        identifiers=tuple(_known_identifier(each.ref) for each in reservation.holder.identifiers),
+        start=reservation.start,
+        end=reservation.end,
+        source=reservation.source,
+        party=None if request is None else request.party,
+        request_id=None if request is None else request.request_id,
+        assignment_id=None if assignment is None else assignment.assignment_id,
+        block_id=None if assignment is None else assignment.block_id,
+        departure=None if assignment is None else assignment.departure,
+        is_ad_hoc=reservation.is_ad_hoc,
+    )
+
+
 def _alike(public: type, *names: str) -> Callable[[Any], Any]:
     """Copy fields that have the same name and hold plain values."""
     return lambda event: public(**{name: getattr(event, name) for name in names})
@@ -368,6 +396,30 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
         noted_at=event.noted_at,
     ),
     digests.DepotDigestMade: _digest,
+    reservations.ReservationMade: lambda event: public_reservations.ReservationMade(
+        depot_id=event.depot_id, reservation=_reservation(event.reservation), made_at=event.made_at
+    ),
+    reservations.ReservationChanged: lambda event: public_reservations.ReservationChanged(
+        depot_id=event.depot_id, reservation=_reservation(event.reservation), changed_at=event.changed_at
+    ),
+    reservations.ReservationCancelled: _alike(
+        public_reservations.ReservationCancelled,
+        *("depot_id", "reservation_id", "requested_by", "cancelled_at", "replaced_by"),
+    ),
+    reservations.ReservationFulfilled: _alike(
+        public_reservations.ReservationFulfilled,
+        *("depot_id", "reservation_id", "charger_id", "attempt_id", "fulfilled_at"),
+    ),
+    reservations.ReservationNoShow: _alike(
+        public_reservations.ReservationNoShow, "depot_id", "reservation_id", "missed_at"
+    ),
+    reservations.ReservationWindowEnded: _alike(
+        public_reservations.ReservationWindowEnded, "depot_id", "reservation_id", "session_active", "ended_at"
+    ),
+    reservations.ReservationConflictDetected: _alike(
+        public_reservations.ReservationConflictDetected,
+        *("depot_id", "reservation_id", "kind", "cause", "detected_at"),
+    ),
     vehicles.RegistryImportApplied: _alike(
         registry.RegistryImportApplied,
         *("plan_id", "mode", "added", "changed", "removed", "unchanged", "left_out"),

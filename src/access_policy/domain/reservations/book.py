@@ -16,6 +16,7 @@ from access_policy.domain.ids import (
     ActorId,
     AttemptId,
     ChargerId,
+    DepotId,
     ReservationGroupId,
     ReservationId,
     checked_name,
@@ -48,6 +49,7 @@ SHOWN_AS: Final = "%Y-%m-%dT%H:%MZ"
 
 @dataclass(slots=True)
 class ReservationBook:
+    depot_id: DepotId
     groups: dict[ReservationGroupId, ReservationGroup] = field(default_factory=dict)
     group_changed_at: dict[ReservationGroupId, int] = field(default_factory=dict)
     entries: Entries = field(default_factory=Entries)
@@ -55,7 +57,9 @@ class ReservationBook:
 
     def copy(self) -> ReservationBook:
         """An independent copy at this version."""
-        return ReservationBook(dict(self.groups), dict(self.group_changed_at), self.entries.copy(), self.version)
+        return ReservationBook(
+            self.depot_id, dict(self.groups), dict(self.group_changed_at), self.entries.copy(), self.version
+        )
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -101,7 +105,7 @@ class ReservationBook:
                 _ids(conflicting),
                 pointer="/charger_ids",
             )
-        return (ReservationGroupPut(group=group),)
+        return (ReservationGroupPut(depot_id=self.depot_id, group=group),)
 
     # --- making, changing, cancelling -----------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ class ReservationBook:
         if len(self.entries.by_id) >= RESERVATIONS_MAX:
             raise errors.TooManyReservations(f"This depot has {RESERVATIONS_MAX} reservations already; cancel some.")
         self._check(reservation, now)
-        return (ReservationMade(reservation=reservation, made_by=made_by, made_at=now),)
+        return (ReservationMade(depot_id=self.depot_id, reservation=reservation, made_by=made_by, made_at=now),)
 
     def receive(self, booking: Reservation, *, received_from: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
         """A partner's booking: made if its request is new, changed if its version is newer, and otherwise left as it is.
@@ -149,7 +153,9 @@ class ReservationBook:
             return ()
         self._check_deadline(entry, requested_by, entry.reservation.terms.change_until_min, now)
         self._check(reservation, now)
-        return (ReservationChanged(reservation=reservation, changed_by=changed_by, changed_at=now),)
+        return (
+            ReservationChanged(depot_id=self.depot_id, reservation=reservation, changed_by=changed_by, changed_at=now),
+        )
 
     def cancel(
         self,
@@ -160,6 +166,7 @@ class ReservationBook:
         cancelled_by: ActorId,
         now: datetime,
         request_version: int | None = None,
+        replaced_by: ReservationId | None = None,
     ) -> tuple[ReservationEvent, ...]:
         """A cancelled reservation stays as it is. Raises `ReservationUnknown`, `ReservationOver` or `TooLateToChange`."""
         if self.entry(reservation_id).outcome is Outcome.CANCELLED:
@@ -169,12 +176,14 @@ class ReservationBook:
         self._check_deadline(entry, requested_by, entry.reservation.terms.cancel_until_min, now)
         return (
             ReservationCancelled(
+                depot_id=self.depot_id,
                 reservation_id=reservation_id,
                 requested_by=requested_by,
                 cancelled_by=cancelled_by,
                 reason=reason,
                 cancelled_at=now,
                 request_version=request_version,
+                replaced_by=replaced_by,
             ),
         )
 
@@ -188,7 +197,11 @@ class ReservationBook:
         if entry.fulfilled_at is not None or entry.is_over(at):
             return ()
         fulfilled = ReservationFulfilled(
-            reservation_id=reservation_id, charger_id=charger_id, attempt_id=attempt_id, fulfilled_at=at
+            depot_id=self.depot_id,
+            reservation_id=reservation_id,
+            charger_id=charger_id,
+            attempt_id=attempt_id,
+            fulfilled_at=at,
         )
         return (fulfilled,)
 
@@ -197,7 +210,7 @@ class ReservationBook:
         entry = self.entry(reservation_id)
         if entry.outcome is not None or entry.lost_at is None or now < entry.lost_at:
             return ()
-        return (ReservationNoShow(reservation_id=reservation_id, missed_at=entry.lost_at),)
+        return (ReservationNoShow(depot_id=self.depot_id, reservation_id=reservation_id, missed_at=entry.lost_at),)
 
     def end(
         self, reservation_id: ReservationId, *, session_active: bool, now: datetime
@@ -207,10 +220,13 @@ class ReservationBook:
         released = entry.fulfilled_at is not None and not session_active and entry.reservation.terms.release_on_stop
         if entry.outcome is not None or (now < entry.reservation.end and not released):
             return ()
-        ended_at = min(now, entry.reservation.end)
-        return (
-            ReservationWindowEnded(reservation_id=reservation_id, session_active=session_active, ended_at=ended_at),
+        ended = ReservationWindowEnded(
+            depot_id=self.depot_id,
+            reservation_id=reservation_id,
+            session_active=session_active,
+            ended_at=min(now, entry.reservation.end),
         )
+        return (ended,)
 
     def detect_conflict(
         self, reservation_id: ReservationId, kind: ConflictKind, cause: str, *, now: datetime
@@ -219,7 +235,11 @@ class ReservationBook:
         entry = self.entry(reservation_id)
         if entry.is_over(now) or (kind, cause) in entry.conflicts:
             return ()
-        return (ReservationConflictDetected(reservation_id=reservation_id, kind=kind, cause=cause, detected_at=now),)
+        return (
+            ReservationConflictDetected(
+                depot_id=self.depot_id, reservation_id=reservation_id, kind=kind, cause=cause, detected_at=now
+            ),
+        )
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
@@ -309,7 +329,13 @@ class ReservationBook:
         if reservation.request is not None and event.request_version is not None:
             request = replace(reservation.request, version=event.request_version)
             self._replace(event.reservation_id, reservation=replace(reservation, request=request))
-        self._finish(event.reservation_id, Outcome.CANCELLED, event.cancelled_at, reason=event.reason)
+        self._finish(
+            event.reservation_id,
+            Outcome.CANCELLED,
+            event.cancelled_at,
+            reason=event.reason,
+            replaced_by=event.replaced_by,
+        )
 
     def _finish(self, reservation_id: ReservationId, outcome: Outcome, at: datetime, **changes: Any) -> None:
         entry = self._replace(reservation_id, outcome=outcome, over_at=at, **changes)
@@ -321,8 +347,8 @@ class ReservationBook:
         return entry
 
 
-def fold(events: Iterable[ReservationEvent]) -> ReservationBook:
-    book = ReservationBook()
+def fold(depot_id: DepotId, events: Iterable[ReservationEvent]) -> ReservationBook:
+    book = ReservationBook(depot_id)
     for event in events:
         book.apply(event)
     return book

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, ReservationId
 from access_policy.domain.reservations.events import ConflictKind
 from access_policy.domain.reservations.reservation import Reservation
 
@@ -33,6 +33,7 @@ class Entry:
     over_at: datetime | None = None
     charges_on: bool = False  # the holder's charge ran when the window ended
     reason: str = ""  # of a cancellation
+    replaced_by: ReservationId | None = None
     conflicts: frozenset[tuple[ConflictKind, str]] = frozenset()
 
     @property

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ReservationId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, DepotId, ReservationId
 from access_policy.domain.reservations.reservation import Reservation, ReservationGroup
 
 
@@ -32,12 +32,14 @@ class ReservationGroupPut:
     """The depot's group of this id reads like this from now on."""
 
     TYPE: ClassVar = "reservation_book.reservation_group_put.v1"
+    depot_id: DepotId
     group: ReservationGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationMade:
     TYPE: ClassVar = "reservation_book.reservation_made.v1"
+    depot_id: DepotId
     reservation: Reservation
     made_by: ActorId
     made_at: datetime
@@ -48,6 +50,7 @@ class ReservationChanged:
     """The reservation reads like this from now on: the old window is free again."""
 
     TYPE: ClassVar = "reservation_book.reservation_changed.v1"
+    depot_id: DepotId
     reservation: Reservation
     changed_by: ActorId
     changed_at: datetime
@@ -55,15 +58,18 @@ class ReservationChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationCancelled:
-    """`request_version` is that of the partner's cancellation; None if an operator cancelled."""
+    """`request_version` is that of the partner's cancellation; None if an operator cancelled. `replaced_by`: the reservation
+    that took its place, if one did."""
 
     TYPE: ClassVar = "reservation_book.reservation_cancelled.v1"
+    depot_id: DepotId
     reservation_id: ReservationId
     requested_by: RequestedBy
     cancelled_by: ActorId
     reason: str
     cancelled_at: datetime
     request_version: int | None = None
+    replaced_by: ReservationId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,7 @@ class ReservationFulfilled:
     """The holder's first charge started."""
 
     TYPE: ClassVar = "reservation_book.reservation_fulfilled.v1"
+    depot_id: DepotId
     reservation_id: ReservationId
     charger_id: ChargerId
     attempt_id: AttemptId
@@ -80,6 +87,7 @@ class ReservationFulfilled:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationNoShow:
     TYPE: ClassVar = "reservation_book.reservation_no_show.v1"
+    depot_id: DepotId
     reservation_id: ReservationId
     missed_at: datetime
 
@@ -89,6 +97,7 @@ class ReservationWindowEnded:
     """The window is over, or the holder's charge ended and released it. `session_active`: the charge still runs."""
 
     TYPE: ClassVar = "reservation_book.reservation_window_ended.v1"
+    depot_id: DepotId
     reservation_id: ReservationId
     session_active: bool
     ended_at: datetime
@@ -99,6 +108,7 @@ class ReservationConflictDetected:
     """`cause` identifies the override, fault or entry; one kind and cause is detected once."""
 
     TYPE: ClassVar = "reservation_book.reservation_conflict_detected.v1"
+    depot_id: DepotId
     reservation_id: ReservationId
     kind: ConflictKind
     cause: str

@@ -112,7 +112,8 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """The holder's right to the place in the window `[start, end)`, UTC. `request` identifies a partner's booking."""
+    """The holder's right to the place in the window `[start, end)`, UTC. `request` identifies a partner's booking.
+    `is_ad_hoc`: made or changed by hand after the plan of its day had been applied."""
 
     reservation_id: ReservationId
     holder: Holder
@@ -124,6 +125,7 @@ class Reservation:
     request: PartnerRequest | None = None
     assignment: Assignment | None = None
     note: str = ""
+    is_ad_hoc: bool = False
 
     @property
     def begins(self) -> datetime:
