@@ -4,10 +4,10 @@ proves that there was a charge.
 
 from __future__ import annotations
 
+from access_policy.application.charging_sessions.conflicts import APPEND_TRIES, conflicts
 from access_policy.application.charging_sessions.judged_starts import transaction_ended
 from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.charging_sessions.same_start import has_grown
-from access_policy.application.charging_sessions.session_ends import conflicts
 from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.charging_sessions.transactions import transaction_record
 from access_policy.application.context import Context, enveloped
@@ -19,8 +19,6 @@ from access_policy.application.recording.group_commit import Commits
 from access_policy.application.streams import transaction_stream
 from access_policy.domain.access.events import TransactionAnnounced, TransactionEnded
 from access_policy.domain.access.transaction_record import TransactionRecord
-
-APPEND_TRIES = 8
 
 
 class AnnouncedTransactions:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from access_policy.application.charging_sessions.conflicts import APPEND_TRIES, conflicts
 from access_policy.application.charging_sessions.reports import EndReport
 from access_policy.application.charging_sessions.transactions import (
     attempt_history,
@@ -38,8 +39,6 @@ from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
-
-APPEND_TRIES = 8
 
 
 class SessionEnds:
@@ -218,7 +217,3 @@ def energy_between(start_wh: int | None, stop_wh: int | None) -> int | None:
     unknown.
     """
     return None if start_wh is None or stop_wh is None or stop_wh < start_wh else stop_wh - start_wh
-
-
-def conflicts(key: ChargerKey) -> RuntimeError:
-    return RuntimeError(f"a transaction of charger {key[1]} was changed repeatedly by another process")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from access_policy.application.charging_sessions.conflicts import APPEND_TRIES, conflicts
 from access_policy.application.charging_sessions.judged_starts import Opening, attempt_of, completed
 from access_policy.application.charging_sessions.lost_sessions import LostSessions
 from access_policy.application.charging_sessions.repeated_starts import RepeatedStarts
 from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.charging_sessions.same_start import charger_assigns_the_id, unique_name
-from access_policy.application.charging_sessions.session_ends import SessionEnds, conflicts
+from access_policy.application.charging_sessions.session_ends import SessionEnds
 from access_policy.application.charging_sessions.start_judging import StartJudging
 from access_policy.application.charging_sessions.transactions import attempt_history, start_in, transaction_record
 from access_policy.application.context import Context, enveloped
@@ -29,8 +30,6 @@ from access_policy.application.streams import attempt_stream, transaction_stream
 from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerKey
-
-APPEND_TRIES = 8
 
 FreevendListener = Callable[[ChargerKey, str], None]
 
