@@ -1,3 +1,15 @@
 // The API's document, operations by their tags. Without an external validator.
 "use strict";
-window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "none", validatorUrl: null });
+const SCHEMES = ["components", "securitySchemes"];
+// The security schemes refer to nothing else. To find that out, Swagger UI would read the whole document for seconds.
+const SchemesAsTheyAre = () => ({
+  statePlugins: { spec: { wrapActions: { requestResolvedSubtree: (resolve, { specActions, specSelectors }) => (path) =>
+    path.join() === SCHEMES.join()
+      ? specActions.updateResolvedSubtree(path, specSelectors.specJson().getIn(path).toJS())
+      : resolve(path) } } },
+});
+window.ui = SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "none", validatorUrl: null,
+  defaultModelsExpandDepth: -1, // hundreds of schemas below the operations; each operation shows its own
+  plugins: [SchemesAsTheyAre],
+});

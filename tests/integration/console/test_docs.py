@@ -1,0 +1,39 @@
+"""`/docs`: the API's document in Swagger UI."""
+
+from __future__ import annotations
+
+from tests.support.console_pages import Visitor
+
+# Notes each path of the document that Swagger UI wants resolved, in place of resolving it, which reads the whole document.
+NOTING_WHAT_IS_RESOLVED = """
+window.resolved = [];
+const noting = () => ({ fn: { resolveSubtree: async (document, path) => {
+  window.resolved.push(path.join("/"));
+  return { errors: [], spec: {} };
+} } });
+let bundle;
+Object.defineProperty(window, "SwaggerUIBundle", {
+  get: () => bundle && ((options) => bundle({ ...options, plugins: [...(options.plugins || []), noting] })),
+  set: (made) => { bundle = made; },
+});
+"""
+
+
+async def test_document_of_the_api_is_shown_without_other_hosts(visitor: Visitor) -> None:
+    requested: list[str] = []
+    visitor.context.on("request", lambda request: requested.append(request.url))
+    page = await visitor.open("/docs")
+
+    await page.get_by_role("heading", name="access_policy").wait_for()
+    await page.get_by_role("button", name="Authorize").wait_for()
+    assert visitor.errors == []
+    assert requested.count(f"{visitor.depot.url}/openapi.json") == 1, "the page uses what it has asked for beforehand"
+
+
+async def test_document_of_the_api_is_resolved_only_for_an_operation_that_is_opened(visitor: Visitor) -> None:
+    await visitor.context.add_init_script(NOTING_WHAT_IS_RESOLVED)
+    page = await visitor.open("/docs#/depots/put_depot")
+
+    await page.wait_for_function("window.resolved.length > 0")
+
+    assert set(await page.evaluate("window.resolved")) == {"paths//v1/depots/{depot_id}/put"}
