@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import lengths, ocpp_schemas
+from tests.support import lengths, ocpp_schemas, order
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import (
     databases,
@@ -80,9 +80,11 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests begin first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: not lengths.lengths_of(item))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def file_of(item: pytest.Item) -> Path:
+        return item.path.relative_to(config.rootpath)
+
+    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)), order.workers())
     for item in items:
         item.user_properties += [("octt", each) for each in ids_of(item)]
 
