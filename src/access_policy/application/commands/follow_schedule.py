@@ -87,7 +87,7 @@ async def depot_of(schedules: DepotsOfSchedules, tenant_id: TenantId, schedule_i
     """Raises `ScheduleUnknown`."""
     depot_id = await schedules.depot_of_schedule(tenant_id, schedule_id)
     if depot_id is None:
-        raise ScheduleUnknown(f"There is no schedule {schedule_id[:64]}.")
+        raise ScheduleUnknown.named(schedule_id)
     return depot_id
 
 

@@ -99,7 +99,7 @@ class PutScheduleHandler:
         if command.schedule_id is not None:
             depot_id = await self.schedules.depot_of_schedule(context.tenant_id, command.schedule_id)
             if depot_id is None:
-                raise ScheduleUnknown(f"There is no schedule {command.schedule_id[:64]}.")
+                raise ScheduleUnknown.named(command.schedule_id)
             return await depots.get(context.tenant_id, depot_id), command.schedule_id
         assert command.depot_id is not None  # a new schedule names its depot
         depot = await depots.get(context.tenant_id, command.depot_id)

@@ -63,7 +63,7 @@ class DecisionView:
         try:
             return self._tenants[tenant_id].chargers[charger_id]
         except KeyError:
-            raise ChargerUnknown(f"There is no charger {charger_id}.") from None
+            raise ChargerUnknown.named(charger_id) from None
 
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
         """The charger's policy (port `PoliciesInMemory`)."""

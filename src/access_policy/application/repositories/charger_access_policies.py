@@ -28,7 +28,7 @@ class ChargerAccessPolicies:
         """Raises `ChargerUnknown`."""
         policy = await self.find(tenant_id, charger_id)
         if policy is None:
-            raise ChargerUnknown(f"There is no charger {charger_id}.")
+            raise ChargerUnknown.named(charger_id)
         return policy
 
     async def find(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:

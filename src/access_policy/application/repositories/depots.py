@@ -21,7 +21,7 @@ class Depots:
         """Raises `DepotUnknown`."""
         depot = await self.find(tenant_id, depot_id)
         if depot is None:
-            raise DepotUnknown(f"There is no depot {depot_id}.")
+            raise DepotUnknown.named(depot_id)
         return depot
 
     async def find(self, tenant_id: TenantId, depot_id: DepotId) -> Depot | None:

@@ -58,11 +58,11 @@ async def _depot(view: DecisionView, tenant_id: TenantId, change: ScheduleChange
         depot_id = await view.depot_of_schedule(tenant_id, change.schedule_id)
         depot = None if depot_id is None else view.depot(tenant_id, depot_id)
         if depot is None:
-            raise ScheduleUnknown(f"There is no schedule {change.schedule_id[:64]}.", pointer="/schedule_id")
+            raise ScheduleUnknown.named(change.schedule_id, pointer="/schedule_id")
         return depot
     depot = None if change.depot_id is None else view.depot(tenant_id, change.depot_id)
     if depot is None:
-        raise DepotUnknown(f"There is no depot {(change.depot_id or '')[:64]}.", pointer="/depot_id")
+        raise DepotUnknown.named(change.depot_id or "", pointer="/depot_id")
     return depot
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from access_policy.domain.errors import Conflict, Invalid, Unknown
+from access_policy.domain.ids import ID_LENGTH_MAX
 
 
 class ChargerUnknown(Unknown):
     code = "charger-not-found"
+
+    @classmethod
+    def named(cls, charger_id: str) -> Self:
+        """Return the refusal of a command that names this charger."""
+        return cls(f"There is no charger {charger_id[:ID_LENGTH_MAX]}.")
 
 
 class ChargerRetired(Conflict):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import CalendarId, DepotId, ScheduleId, checked_id, checked_name
+from access_policy.domain.ids import ID_LENGTH_MAX, CalendarId, DepotId, ScheduleId, checked_id, checked_name
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.schedules import Schedule
@@ -26,6 +26,11 @@ SCHEDULES_MAX = 200
 
 class DepotUnknown(Unknown):
     code = "depot-not-found"
+
+    @classmethod
+    def named(cls, depot_id: str, *, pointer: str | None = None) -> Self:
+        """Return the refusal of a command that names this depot."""
+        return cls(f"There is no depot {depot_id[:ID_LENGTH_MAX]}.", pointer=pointer)
 
 
 class DepotInvalid(Invalid):
@@ -46,6 +51,11 @@ class CalendarInSchedule(Conflict):
 
 class ScheduleUnknown(Unknown):
     code = "schedule-not-found"
+
+    @classmethod
+    def named(cls, schedule_id: str, *, pointer: str | None = None) -> Self:
+        """Return the refusal of a command that names this schedule."""
+        return cls(f"There is no schedule {schedule_id[:ID_LENGTH_MAX]}.", pointer=pointer)
 
 
 class ScheduleNameTaken(Conflict):
@@ -215,7 +225,7 @@ class Depot:
     def schedule(self, schedule_id: ScheduleId) -> Schedule:
         """Raises `ScheduleUnknown`."""
         if schedule_id not in self.schedules:
-            raise ScheduleUnknown(f"Depot {self.depot_id} has no schedule {schedule_id[:64]}.")
+            raise ScheduleUnknown(f"Depot {self.depot_id} has no schedule {schedule_id[:ID_LENGTH_MAX]}.")
         return self.schedules[schedule_id]
 
 

@@ -26,7 +26,6 @@ from access_policy.entrypoints.http.responses import not_found
 IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id"})
 IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "schedule_id"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-SHOWN_MAX: Final = 64  # characters of an id in a problem
 
 
 async def hold_to_depots(request: Request, caller: Identity, *, some_depots: bool) -> None:
@@ -51,7 +50,7 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
 def require_depot(depots: DepotScope, depot_id: str) -> None:
     """Raises `DepotUnknown`."""
     if depots is not None and depot_id not in depots:
-        raise DepotUnknown(f"There is no depot {depot_id[:SHOWN_MAX]}.")
+        raise DepotUnknown.named(depot_id)
 
 
 async def chargers_within(request: Request, caller: Identity) -> frozenset[ChargerId] | None:
@@ -68,7 +67,7 @@ async def _require_charger(request: Request, caller: Identity, charger_id: str) 
     """A charger that does not exist is left to the operation, which may create it."""
     depot_id = await _depot_of(request, caller.tenant_id, ChargerId(charger_id))
     if depot_id is not None and caller.depots is not None and depot_id not in caller.depots:
-        raise ChargerUnknown(f"There is no charger {charger_id[:SHOWN_MAX]}.")
+        raise ChargerUnknown.named(charger_id)
 
 
 async def _depot_of(request: Request, tenant_id: TenantId, charger_id: ChargerId) -> DepotId | None:
@@ -86,7 +85,7 @@ async def _require_schedule(request: Request, caller: Identity, schedule_id: str
     view = container_of(request).deciding.view()
     depot_id = await view.depot_of_schedule(caller.tenant_id, ScheduleId(schedule_id))
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
-        raise ScheduleUnknown(f"There is no schedule {schedule_id[:SHOWN_MAX]}.")
+        raise ScheduleUnknown.named(schedule_id)
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:

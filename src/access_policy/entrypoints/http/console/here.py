@@ -176,7 +176,7 @@ async def _visit(
     depots.sort(key=lambda each: (each.settings.name.casefold(), each.depot_id))
     chosen = next((each for each in depots if each.depot_id == depot_id), None)
     if depot_id and chosen is None:
-        raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
+        raise DepotUnknown.named(depot_id)
     clock_of = chosen or (depots[0] if depots else None)
     zone = ZoneInfo("UTC" if clock_of is None else clock_of.settings.time_zone)
     return Visit(request, caller, tuple(depots), chosen, zone, c.clock().now())

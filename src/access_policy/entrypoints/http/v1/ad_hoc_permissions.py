@@ -118,7 +118,7 @@ async def end_allowance(
 async def list_allowances(depot_id: str, caller: Caller, view: DecisionView, clock: Clock) -> Page[Allowance]:
     """Those that hold now, by their end."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
-        raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
+        raise DepotUnknown.named(depot_id)
     now = clock.now()
     given = view.registry(caller.tenant_id).ad_hoc.values()
     holding = [each for each in given if each.depot_id == depot_id and each.admits(now)]

@@ -198,7 +198,7 @@ async def remove_calendar(
 def _depot(view: DecisionView, tenant_id: TenantId, depot_id: DepotId) -> Depot:
     depot = view.depot(tenant_id, depot_id)
     if depot is None:
-        raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
+        raise DepotUnknown.named(depot_id)
     return depot
 
 

@@ -63,7 +63,7 @@ class ChargerReader:
         charging = {} if row is None else await self.charging(tenant_id, [row])
         status = None if row is None else await self._status(tenant_id, row, charging)
         if policy is None or status is None:
-            raise ChargerUnknown(f"There is no charger {charger_id[:64]}.")
+            raise ChargerUnknown.named(charger_id)
         return Charger(**status, **_plan(policy))
 
     async def charger_as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAsOf:

@@ -140,7 +140,7 @@ async def override_many(
 async def list_depot_overrides(depot_id: str, caller: Caller, view: DecisionView, clock: Clock) -> Page[OverrideOfMany]:
     """The overrides of the depot's chargers that run or are still to come, by their end."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
-        raise DepotUnknown(f"There is no depot {depot_id[:64]}.")
+        raise DepotUnknown.named(depot_id)
     now = clock.now()
     groups: dict[OverrideId, list[tuple[ChargerId, Override]]] = {}
     for charger_id in await view.charger_ids(caller.tenant_id, DepotId(depot_id)):
