@@ -45,7 +45,7 @@ def test_agreements_put_with_one_field_keeps_all_others_and_prints_the_change(na
         ("--everywhere", {"charger_ids": [], "depot_ids": []}, "charger_ids: bay-1 -> nothing"),
         ("--always", {"hours": []}, "hours: days MO, start 22:00:00, end 06:00:00 -> nothing"),
         ("--any-kind", {"identifier_kinds": []}, "identifier_kinds: mac -> nothing"),
-        ("--no-end", {"valid_until": None}, "valid_until: 2027-05-31T22:00:00Z -> nothing"),
+        ("--no-end", {"valid_until": None}, "valid_until: 2027-06-01 00:00:00 CEST -> nothing"),
     ],
 )
 def test_agreements_put_widens_only_by_an_explicit_option(

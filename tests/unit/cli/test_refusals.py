@@ -7,7 +7,7 @@ import pytest
 from access_policy.entrypoints.cli.refusals import PROBLEM, lines_of
 from tests.support.cli_in_memory import Cli
 
-TERMS = {"until": "--until", "for": "--for", "if_match": "--if-match", "partial": "--partial"}
+TERMS = {"name": "--name", "until": "--until", "for": "--for", "if_match": "--if-match", "partial": "--partial"}
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ TERMS = {"until": "--until", "for": "--for", "if_match": "--if-match", "partial"
         ("The body: give exactly one of until, for and if_match", "give exactly one of --until, --for and --if-match"),
         ("choose another 'mode'.", "choose another 'mode'."),
         ("leave If-Match out to create it.", "leave --if-match out to create it."),
+        ("The file has no name; name it with ?name=.", "The file has no name; name it with --name."),
         ("or send partial to apply the others.", "or give --partial to apply the others."),
     ],
 )
@@ -40,6 +41,15 @@ def test_override_without_an_end_names_the_options(cli: Cli) -> None:
     assert "--until" in refused
     assert "--for" in refused
     assert "'until'" not in refused
+
+
+def test_copy_of_a_policy_to_a_pattern_leaves_out_its_own_charger(cli: Cli) -> None:
+    more = ("--depot", "north", "--profile", "ocpp16-central", "--baseline-mode", "managed")
+    cli("chargers", "put", "bay-2", "--charge-point-id", "CP-2", *more)
+
+    copied = cli("chargers", "copy-policy", "bay-1", "bay-*").stdout
+
+    assert [line.partition(":")[0] for line in copied.splitlines()] == ["bay-2"]
 
 
 def test_several_chargers_are_retired_and_copied_to_by_a_pattern(cli: Cli) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import Attempt
 from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.history import (
@@ -53,7 +54,7 @@ def _sessions() -> None:
 @sessions.command("end")
 def end_session(
     ctx: typer.Context,
-    attempt_id: str,
+    attempt_id: Attempt,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
 ) -> None:
     """End an open session on record, and request a stop from its charger if that is connected."""
@@ -70,7 +71,7 @@ def end_session(
 def list_attempts(
     ctx: typer.Context,
     decision: Annotated[str | None, typer.Option(help="allowed, denied or none")] = None,
-    reason: Annotated[str | None, typer.Option()] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason code, such as unknown_identifier")] = None,
     would_deny: Annotated[str | None, typer.Option(help="Under observe: the reason that would have denied it")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
@@ -94,7 +95,7 @@ def list_attempts(
 
 
 @attempts.command("show")
-def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
+def show_attempt(ctx: typer.Context, attempt_id: Attempt) -> None:
     """Explain an attempt's decisions row by row, and show its session."""
     session = session_of(ctx)
     answer = session.get(f"/v1/access-events/{segment(attempt_id)}")
@@ -102,7 +103,8 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
         return
     answer = in_local_times(session, answer)
     for name, of in _LAYOUT:
-        session.out.print(f"{name.ljust(10)} ", styled(of(answer)))
+        if text := styled(of(answer)):
+            session.out.print(f"{name.ljust(10)} ", text)
     for each in answer["decisions"]:
         session.out.print(f"\ndecided at {each['decided_for']} ({each['stage']}):", markup=False)
         _explanation(session, each["explanation"])
@@ -116,7 +118,7 @@ def show_attempt(ctx: typer.Context, attempt_id: str) -> None:
 @attempts.command("allow")
 def allow_attempt(
     ctx: typer.Context,
-    attempt_id: str,
+    attempt_id: Attempt,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     until: Annotated[str | None, typer.Option(help="End of the permission")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
@@ -126,11 +128,12 @@ def allow_attempt(
     body = compact(reason=reason, until=session.instant(until)) | compact(**{"for": session.span(lasts)})
     answer = session.command("POST", f"/v1/access-events/{segment(attempt_id)}/allow", body)
     who = answer["vehicle_id"] or f"{answer['kind']} {answer['masked']}"
-    done(session, answer, f"{who} may charge at {answer['depot_id']} until {answer['until']}")
+    until = in_local_times(session, answer)["until"]
+    done(session, answer, f"{who} may charge at {answer['depot_id']} until {until}")
 
 
 @attempts.command("disallow")
-def end_allowance(ctx: typer.Context, attempt_id: str) -> None:
+def end_allowance(ctx: typer.Context, attempt_id: Attempt) -> None:
     """End the permission of an attempt now."""
     session = session_of(ctx)
     session.confirm(f"end the permission of attempt {attempt_id}")
@@ -196,8 +199,8 @@ _LAYOUT: list[Column] = [
 def decide(
     ctx: typer.Context,
     charger_id: Charger,
-    kind: Annotated[str, typer.Argument(help="rfid, mac, emaid, pin, plate or other")],
-    value: str,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="rfid, mac, emaid, pin, plate or other")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The identifier, in any spelling")],
     at: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     record: Annotated[bool, typer.Option("--record", help="Record it as an attempt")] = False,
 ) -> None:

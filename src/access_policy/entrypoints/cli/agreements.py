@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.arguments import Agreement, NewAgreement
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -29,11 +30,11 @@ AGREEMENT_FIELDS = (
 @app.command("put")
 def put_agreement(
     ctx: typer.Context,
-    agreement_id: str,
+    agreement_id: NewAgreement,
     name: Annotated[str | None, typer.Option(help="Required for a new agreement")] = None,
     fleet: Annotated[str | None, typer.Option(help="Required for a new agreement")] = None,
     valid_from: Annotated[str | None, typer.Option(help="Required for a new agreement")] = None,
-    valid_until: Annotated[str | None, typer.Option()] = None,
+    valid_until: Annotated[str | None, typer.Option(help="End of its validity [default: none]")] = None,
     no_end: Annotated[bool, typer.Option("--no-end", help="Valid without an end date")] = False,
     charger: Annotated[
         list[str] | None, typer.Option(help="Charger where it is valid; repeatable [default: everywhere]")
@@ -99,14 +100,14 @@ def list_agreements(ctx: typer.Context, limit: Limit = None) -> None:
 
 
 @app.command("show")
-def show_agreement(ctx: typer.Context, agreement_id: str) -> None:
+def show_agreement(ctx: typer.Context, agreement_id: Agreement) -> None:
     """Show an agreement."""
     session = session_of(ctx)
     detail(session, session.get(f"/v1/agreements/{segment(agreement_id)}"))
 
 
 @app.command("end")
-def end_agreement(ctx: typer.Context, agreement_id: str, if_match: IfMatch = None) -> None:
+def end_agreement(ctx: typer.Context, agreement_id: Agreement, if_match: IfMatch = None) -> None:
     """End an agreement now."""
     session = session_of(ctx)
     session.confirm(f"end the agreement {agreement_id}")

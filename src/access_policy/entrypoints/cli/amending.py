@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from access_policy.entrypoints.cli.printing import document, shown
+from access_policy.entrypoints.cli.printing import document, in_local_times, shown
 from access_policy.entrypoints.cli.session import Session
 
 _NONE: Mapping[str, Any] = {}
@@ -49,9 +49,12 @@ def print_changes(session: Session, sentence: str, before: Any, after: Any, fiel
     if document(session, after):
         return
     session.out.print(sentence, markup=False)
-    for field in fields if before is not None else ():
+    if before is None:
+        return
+    old, new = in_local_times(session, before), in_local_times(session, after)
+    for field in fields:
         if before.get(field) != after.get(field):
-            session.out.print(f"  {field}: {_text(before.get(field))} -> {_text(after.get(field))}", markup=False)
+            session.out.print(f"  {field}: {_text(old.get(field))} -> {_text(new.get(field))}", markup=False)
 
 
 def _text(value: Any) -> str:

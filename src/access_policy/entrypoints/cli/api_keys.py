@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.application.ports.identity import Role
+from access_policy.entrypoints.cli.arguments import ApiKey
 from access_policy.entrypoints.cli.printing import columns, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.durations import span_of
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("create")
 def create_api_key(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="What uses it, such as yard-display")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Machine or program that uses it, such as yard-display")],
     key_role: Annotated[Role, typer.Option("--with-role", help="What its bearer may do")],
     depot: Annotated[
         list[str] | None, typer.Option(help="A depot that it opens; may be repeated [default: all]")
@@ -48,7 +49,7 @@ def list_api_keys(ctx: typer.Context) -> None:
 
 
 @app.command("revoke")
-def revoke_api_key(ctx: typer.Context, key_id: str) -> None:
+def revoke_api_key(ctx: typer.Context, key_id: ApiKey) -> None:
     """Revoke a key: from now on the service refuses it."""
     session = session_of(ctx)
     session.confirm(f"revoke the API key {key_id}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.history import Since, Until, period, print_newest
 from access_policy.entrypoints.cli.installation import Data, refuse, run, settings_of
 from access_policy.entrypoints.cli.printing import Column, Row, field, session_of, shown
+from access_policy.entrypoints.cli.saving import Output, save
 
 if TYPE_CHECKING:
     from access_policy.application.audit.findings import Verification
@@ -64,7 +64,7 @@ def list_entries(
     actor: Actor = None,
     operation: Operation = None,
     subject: Subject = None,
-    limit: Annotated[int | None, typer.Option(min=1)] = 50,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most entries to list")] = 50,
 ) -> None:
     """List who changed what, and who was shown identifier values, newest first."""
     session = session_of(ctx)
@@ -83,17 +83,13 @@ def export_entries(
     operation: Operation = None,
     subject: Subject = None,
     as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line instead of CSV")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")] = None,
+    output: Output = None,
 ) -> None:
     """Export the audit as CSV or JSON lines."""
     session = session_of(ctx)
     query = {**period(session, since, until), **_conditions(kind, actor, operation, subject)}
     query["format"] = "jsonl" if as_json_lines else "csv"
-    content = session.request("GET", "/v1/audit/export", query=query).content
-    if output is None:
-        sys.stdout.buffer.write(content)
-    else:
-        output.write_bytes(content)
+    save(session, session.request("GET", "/v1/audit/export", query=query).content, output)
 
 
 def _conditions(

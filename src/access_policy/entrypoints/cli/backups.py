@@ -26,7 +26,7 @@ Lists = Annotated[
         "--erasures", exists=True, dir_okay=False, help="A list of erasures (erasures.jsonl), may be repeated"
     ),
 ]
-Backup = Annotated[Path, typer.Argument(help="Directory of the backup")]
+Backup = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Directory of the backup")]
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.arguments import Calendar
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, compact, document, done, session_of, table
@@ -21,9 +22,12 @@ app = typer.Typer(no_args_is_help=True)
 def put_calendar(
     ctx: typer.Context,
     depot_id: Depot,
-    calendar_id: str,
-    day: Annotated[list[str], typer.Argument(help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'")],
-    name: Annotated[str, typer.Option()],
+    calendar_id: Calendar,
+    day: Annotated[
+        list[str],
+        typer.Argument(metavar="DAY...", help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'"),
+    ],
+    name: Annotated[str, typer.Option(help="Name that people will see")],
     if_match: IfMatch = None,
 ) -> None:
     """Replace a calendar's days."""
@@ -37,7 +41,9 @@ def put_calendar(
 def add_holiday(
     ctx: typer.Context,
     depot_id: Depot,
-    day: Annotated[str, typer.Argument(help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'")],
+    day: Annotated[
+        str, typer.Argument(metavar="DAY", help="DATE=REASON or DATE..DATE=REASON, such as '2026-12-25=Christmas'")
+    ],
     calendar: Annotated[
         list[str] | None, typer.Option(help="Id of a calendar; repeatable [default: the depot's only one]")
     ] = None,
@@ -68,8 +74,8 @@ def _only_calendar(session: Session, depot_id: str) -> str:
 def import_calendar(
     ctx: typer.Context,
     depot_id: Depot,
-    calendar_id: str,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .ics file")],
+    calendar_id: Calendar,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An .ics file")],
     name: Annotated[str | None, typer.Option(help="[default: the file's name for it]")] = None,
     years: Annotated[str | None, typer.Option(help="Years to import for repeating days, such as 2026-2028")] = None,
     timed: Annotated[bool, typer.Option("--timed", help="Also import events with times, as whole days")] = False,
@@ -103,7 +109,7 @@ def list_calendars(ctx: typer.Context, depot_id: Depot) -> None:
 
 
 @app.command("show")
-def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None:
+def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: Calendar) -> None:
     """Show a calendar's days."""
     session = session_of(ctx)
     answer = session.get(_path(depot_id, calendar_id))
@@ -113,7 +119,7 @@ def show_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str) -> None
 
 
 @app.command("remove")
-def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: str, if_match: IfMatch = None) -> None:
+def remove_calendar(ctx: typer.Context, depot_id: Depot, calendar_id: Calendar, if_match: IfMatch = None) -> None:
     """Remove a calendar that no rule uses."""
     session = session_of(ctx)
     session.confirm(f"remove the calendar {calendar_id}")

@@ -49,7 +49,7 @@ def unlock(
 def change_availability(
     ctx: typer.Context,
     charger: Chargers,
-    state: Annotated[str, typer.Argument(help="operative or inoperative")],
+    state: Annotated[str, typer.Argument(metavar="STATE", help="operative or inoperative")],
     connector: Connector = None,
 ) -> None:
     """Take chargers or a connector of each out of operation, or put them back."""
@@ -67,7 +67,9 @@ def change_availability(
 def trigger(
     ctx: typer.Context,
     charger: Chargers,
-    message: Annotated[str, typer.Argument(help="Such as StatusNotification, MeterValues, BootNotification")],
+    message: Annotated[
+        str, typer.Argument(metavar="MESSAGE", help="Such as StatusNotification, MeterValues, BootNotification")
+    ],
     connector: Connector = None,
 ) -> None:
     """Ask chargers to send a message now."""
@@ -80,8 +82,8 @@ def trigger(
 def call(
     ctx: typer.Context,
     charger_id: Charger,
-    action: Annotated[str, typer.Argument(help="Such as GetConfiguration")],
-    payload: Annotated[str, typer.Argument(help="JSON, as OCPP has it")] = "{}",
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="Such as GetConfiguration")],
+    payload: Annotated[str, typer.Argument(metavar="PAYLOAD", help="JSON, as in OCPP")] = "{}",
 ) -> None:
     """Send a charger any call of its OCPP version, and print its answer. Most calls need the role admin."""
     session = session_of(ctx)
@@ -102,8 +104,8 @@ def call(
 def setting(
     ctx: typer.Context,
     charger_id: Charger,
-    name: Annotated[str, typer.Argument(help="A configuration key; Component.Variable in OCPP 2.x")],
-    value: Annotated[str | None, typer.Argument(help="Write this value [read]")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A configuration key; Component.Variable in OCPP 2.x")],
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="New value [default: only read it]")] = None,
 ) -> None:
     """Read a setting of a charger, or write it (role admin)."""
     session = session_of(ctx)
@@ -126,15 +128,18 @@ def frames(ctx: typer.Context, charger_id: Charger) -> None:
     """Show the latest messages between a charger and the service, newest first, with identifiers masked."""
     session = session_of(ctx)
     rows = session.get(f"/v1/chargers/{segment(charger_id)}/frames")["items"]
+    if document(session, {"items": rows}):
+        return
     columns = [
         ("when", field("at")),
         ("direction", field("direction")),
         ("kind", field("kind")),
         ("action", field("action")),
-        ("payload", _payload),
+        ("payload", field("payload")),
     ]
     about = session.find(f"/v1/chargers/{segment(charger_id)}")
-    table(session, rows, columns, about=about, nothing="no frames since the gateway started")
+    as_sent = [{**row, "payload": _payload(row)} for row in rows]
+    table(session, as_sent, columns, about=about, nothing="no frames since the gateway started")
 
 
 def _payload(row: Any) -> str:

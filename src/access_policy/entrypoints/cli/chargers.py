@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import NewCharger
 from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
-from access_policy.entrypoints.cli.completion import Charger
+from access_policy.entrypoints.cli.completion import Charger, depots
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
+from access_policy.entrypoints.cli.history import DepotOption
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import compact, detail, done, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -19,13 +21,13 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("put")
 def put_charger(
     ctx: typer.Context,
-    charger_id: str,
+    charger_id: NewCharger,
     charge_point_id: Annotated[str, typer.Option(help="The charge point identity that it connects with")],
-    depot_id: Annotated[str, typer.Option("--depot")],
+    depot_id: Annotated[str, typer.Option("--depot", autocompletion=depots, help="Depot in which it stands")],
     profile: Annotated[str, typer.Option(help="Capability profile; see: access-policy profiles")],
     baseline_mode: Annotated[str, typer.Option(help="freevend or managed")],
     enforcement: Annotated[str | None, typer.Option(help="enforce or observe")] = None,
-    connectors: Annotated[int | None, typer.Option()] = None,
+    connectors: Annotated[int | None, typer.Option(help="Number of its connectors [default: 1]")] = None,
     on_window_start: Annotated[str | None, typer.Option(help="let_finish or stop_unauthorised")] = None,
     on_store_outage: Annotated[str | None, typer.Option(help="spool or refuse")] = None,
     offline_starts: Annotated[str | None, typer.Option(help="closed, list or open")] = None,
@@ -53,7 +55,7 @@ def put_charger(
 @app.command("list")
 def list_chargers(
     ctx: typer.Context,
-    depot_id: Annotated[str | None, typer.Option("--depot")] = None,
+    depot_id: DepotOption = None,
     sync: Annotated[
         str | None, typer.Option(help="in_sync, pending, unreachable, failed, unsupported, drifted")
     ] = None,
@@ -122,14 +124,18 @@ def copy_policy(
     ctx: typer.Context,
     charger_id: Charger,
     to: Annotated[
-        list[str], typer.Argument(help="Ids or patterns, such as 'bay-*', or 'all' for the depot's chargers")
+        list[str],
+        typer.Argument(
+            metavar="CHARGER...", help="Ids or patterns, such as 'bay-*', or 'all' for the depot's chargers"
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
     add: Annotated[bool, typer.Option("--add", help="Keep the other chargers' own rules and exceptions")] = False,
 ) -> None:
     """Copy the rules, exceptions and baseline mode of this charger to others."""
     session = session_of(ctx)
-    body = {"charger_ids": "all" if to == ["all"] else chosen(session, to), "dry_run": dry_run, "replace": not add}
+    fitting = "all" if to == ["all"] else [each for each in chosen(session, to) if each != charger_id or each in to]
+    body = {"charger_ids": fitting, "dry_run": dry_run, "replace": not add}
     results(session, session.command("POST", f"/v1/chargers/{segment(charger_id)}/copy-policy", body))
 
 

@@ -17,6 +17,9 @@ Chargers = Annotated[
     typer.Argument(metavar="CHARGER...", autocompletion=chargers, help="Ids or patterns, such as bay-1 or 'bay-*'"),
 ]
 
+OneOrPattern = Annotated[
+    str, typer.Argument(metavar="CHARGER", autocompletion=chargers, help="Id or pattern, such as bay-1 or 'bay-*'")
+]
 SomeChargers = Annotated[
     list[str] | None,
     typer.Argument(metavar="CHARGER...", autocompletion=chargers, help="Ids or patterns, such as bay-1 or 'bay-*'"),

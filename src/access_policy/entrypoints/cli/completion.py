@@ -47,7 +47,14 @@ def _session(ctx: typer.Context) -> Session | None:
 chargers = _offers("/v1/chargers", "charger_id")
 depots = _offers("/v1/depots", "depot_id")
 schedules = _offers("/v1/schedules", "schedule_id")
+vehicles = _offers("/v1/vehicles", "vehicle_id")
+agreements = _offers("/v1/agreements", "agreement_id")
+webhooks = _offers("/v1/webhooks", "webhook_id")
 
-Charger = Annotated[str, typer.Argument(metavar="CHARGER", autocompletion=chargers)]
-Depot = Annotated[str, typer.Argument(metavar="DEPOT", autocompletion=depots)]
-Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", autocompletion=schedules)]
+Charger = Annotated[
+    str, typer.Argument(metavar="CHARGER", autocompletion=chargers, help="Charger id, or its beginning")
+]
+Depot = Annotated[str, typer.Argument(metavar="DEPOT", autocompletion=depots, help="Depot id, or its beginning")]
+Schedule = Annotated[
+    str, typer.Argument(metavar="SCHEDULE", autocompletion=schedules, help="Schedule id, or its beginning")
+]

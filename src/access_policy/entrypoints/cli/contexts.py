@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from access_policy.entrypoints.cli import saved_contexts
+from access_policy.entrypoints.cli.arguments import Context
 from access_policy.entrypoints.cli.credentials import Credentials
 from access_policy.entrypoints.cli.printing import columns, done, session_of, table
 from access_policy.entrypoints.cli.session import Session
@@ -20,7 +21,7 @@ group = typer.Typer(no_args_is_help=True)
 @app.command()
 def login(
     ctx: typer.Context,
-    url: Annotated[str, typer.Argument(help="Address of the service, https://…")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the service, https://…")],
     name: Annotated[str, typer.Option(help="Name of the context")] = "default",
     token: Annotated[
         str | None, typer.Option(help="Bearer token or API key [default: ask for it, or read standard input]")
@@ -53,7 +54,7 @@ def login(
 
 
 @group.command("use")
-def use_context(ctx: typer.Context, name: str) -> None:
+def use_context(ctx: typer.Context, name: Context) -> None:
     """Use another context from now on."""
     session = session_of(ctx)
     contexts = _contexts(session)
@@ -76,7 +77,7 @@ def list_contexts(ctx: typer.Context) -> None:
 
 
 @group.command("remove")
-def remove_context(ctx: typer.Context, name: str) -> None:
+def remove_context(ctx: typer.Context, name: Context) -> None:
     """Remove a context and its token from this machine."""
     session = session_of(ctx)
     contexts = _contexts(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,7 +113,10 @@ async def _list_parked(settings: Settings) -> None:
 
     models = ReadModels(settings.read_models_location)
     try:
-        for row in await models.parked():
+        parked = await models.parked()
+        if not parked:
+            print("no events are parked", file=sys.stderr)
+        for row in parked:
             print("\t".join(str(row[name]) for name in ("projection", "position", "stream", "event_type", "reason")))
     finally:
         await models.close()

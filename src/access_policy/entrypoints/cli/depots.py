@@ -8,6 +8,7 @@ import typer
 
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.arguments import Mode, NewDepot, Override
 from access_policy.entrypoints.cli.choosing import OrAllOfDepot, chosen
 from access_policy.entrypoints.cli.completion import Depot
 from access_policy.entrypoints.cli.many_results import results
@@ -36,13 +37,15 @@ DEPOT_FIELDS = (
 @app.command("put")
 def put_depot(
     ctx: typer.Context,
-    depot_id: str,
+    depot_id: NewDepot,
     name: Annotated[str | None, typer.Option(help="Required for a new depot")] = None,
     time_zone: Annotated[
         str | None, typer.Option(help="IANA name, such as Europe/Berlin; required for a new depot")
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language of messages to drivers: en, de, fr, es, nl")] = None,
-    longest_override_days: Annotated[int | None, typer.Option()] = None,
+    longest_override_days: Annotated[
+        int | None, typer.Option(help="Days that an override may last [default: 7]")
+    ] = None,
     session_max_age_hours: Annotated[
         int | None, typer.Option(help="Hours without energy after which a session is lost [default: 48]")
     ] = None,
@@ -103,13 +106,15 @@ def show_depot(ctx: typer.Context, depot_id: Depot) -> None:
 def override_many(
     ctx: typer.Context,
     depot_id: Depot,
-    mode: Annotated[str, typer.Argument(help="freevend or managed")],
+    mode: Mode,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     charger: OrAllOfDepot = None,
     begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the override")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
-    until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
+    until_next_transition: Annotated[
+        bool, typer.Option("--until-next-transition", help="Until the schedule changes the mode")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
 ) -> None:
     """Override the schedules of many chargers with a mode, until one end."""
@@ -140,7 +145,7 @@ def list_overrides(ctx: typer.Context, depot_id: Depot) -> None:
 
 
 @app.command("lift")
-def lift_many(ctx: typer.Context, depot_id: Depot, override_id: str) -> None:
+def lift_many(ctx: typer.Context, depot_id: Depot, override_id: Override) -> None:
     """End an override now at all chargers of the depot that have it."""
     session = session_of(ctx)
     session.confirm(f"lift the override {override_id} at all its chargers")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.arguments import Denied
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, done, field, local, session_of, table
@@ -35,7 +36,7 @@ def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
 @denied.command("ignore")
 def ignore_identifier(
     ctx: typer.Context,
-    denied_id: str,
+    denied_id: Denied,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     days: Annotated[int, typer.Option(help="List it again when it is denied after so many days")] = 30,
 ) -> None:
@@ -46,7 +47,7 @@ def ignore_identifier(
 
 
 @denied.command("unignore")
-def list_identifier_again(ctx: typer.Context, denied_id: str) -> None:
+def list_identifier_again(ctx: typer.Context, denied_id: Denied) -> None:
     """List a denied identifier again."""
     session = session_of(ctx)
     path = f"/v1/denied-identifiers/{segment(denied_id)}/ignore"
@@ -56,8 +57,8 @@ def list_identifier_again(ctx: typer.Context, denied_id: str) -> None:
 @denied.command("enrol")
 def enrol(
     ctx: typer.Context,
-    denied_id: str,
-    vehicle_id: Annotated[str, typer.Option("--vehicle")],
+    denied_id: Denied,
+    vehicle_id: Annotated[str, typer.Option("--vehicle", help="Whole id of the vehicle")],
     name: Annotated[str | None, typer.Option(help="Name of a new vehicle [default: its id]")] = None,
     own: Annotated[bool, typer.Option("--own", help="Register a new vehicle of the own fleet")] = False,
     agreement: Annotated[str | None, typer.Option(help="Register a new vehicle under this agreement")] = None,
@@ -74,7 +75,7 @@ def enrol(
 def arm(
     ctx: typer.Context,
     charger_id: Charger,
-    minutes: Annotated[int, typer.Option()] = 5,
+    minutes: Annotated[int, typer.Option(help="Minutes until it ends by itself")] = 5,
     kind: Annotated[
         str | None, typer.Option(help="Kind that will be presented, such as mac; checked against the profile")
     ] = None,

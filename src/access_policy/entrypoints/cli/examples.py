@@ -133,7 +133,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "context remove": ("context remove depot",),
     "api-keys list": ("api-keys list",),
     "api-keys revoke": ("api-keys revoke KEY",),
-    "webhooks create": ("webhooks create faults --url https://hooks.example/faults --preset faults",),
+    "webhooks create": ("webhooks create denials --url https://hooks.example/denials --preset denied_vehicle",),
     "webhooks list": ("webhooks list",),
     "webhooks presets": ("webhooks presets",),
     "webhooks show": ("webhooks show WEBHOOK",),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import Mode, ModeException
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, compact, done, session_of, table
@@ -18,8 +19,8 @@ app = typer.Typer(no_args_is_help=True)
 def add_exception(
     ctx: typer.Context,
     charger_id: Charger,
-    mode: Annotated[str, typer.Argument(help="freevend or managed")],
-    reason: Annotated[str, typer.Option()],
+    mode: Mode,
+    reason: Annotated[str, typer.Option(help="Recorded with your name")],
     date: Annotated[str | None, typer.Option(help="Local date")] = None,
     until_date: Annotated[str | None, typer.Option(help="Last day, inclusive")] = None,
     calendar: Annotated[
@@ -35,7 +36,9 @@ def add_exception(
 
 
 @app.command("remove")
-def remove_exception(ctx: typer.Context, charger_id: Charger, exception_id: str, if_match: IfMatch = None) -> None:
+def remove_exception(
+    ctx: typer.Context, charger_id: Charger, exception_id: ModeException, if_match: IfMatch = None
+) -> None:
     """Remove an exception."""
     session = session_of(ctx)
     session.confirm(f"remove the exception {exception_id} of {charger_id}")

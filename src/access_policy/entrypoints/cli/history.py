@@ -14,8 +14,8 @@ from access_policy.entrypoints.cli.session import Session
 
 Since = Annotated[str | None, typer.Option("--from", help="Such as 2h, 7d, yesterday, 18:00 or 2026-11-20 06:00")]
 Until = Annotated[str | None, typer.Option(help="Written as --from [default: now]")]
-ChargerOption = Annotated[str | None, typer.Option("--charger", autocompletion=chargers)]
-DepotOption = Annotated[str | None, typer.Option("--depot", autocompletion=depots)]
+ChargerOption = Annotated[str | None, typer.Option("--charger", autocompletion=chargers, help="Charger [default: all]")]
+DepotOption = Annotated[str | None, typer.Option("--depot", autocompletion=depots, help="Depot [default: all]")]
 
 
 def period(

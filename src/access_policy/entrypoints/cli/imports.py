@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -19,20 +19,19 @@ from access_policy.entrypoints.cli.session import Session
 ROWS_SHOWN = 50
 POLL_EVERY_S = 0.5
 
-Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
-Apply = Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")]
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="[default: standard output]")]
-Bom = Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")]
-
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`path` is that of the API, `command` the group of commands, `subject` the word for one of what is imported."""
+    """`path` is that of the API, `command` the group of commands, `subject` the word for one of what is imported.
+
+    `remove`: the verb for a subject that is not in a file of all subjects. `exported`: the content of an export.
+    """
 
     path: str
     command: str
     subject: str
+    remove: str
+    exported: str
 
 
 def plan_file(
@@ -76,16 +75,6 @@ def _confirmed(session: Session, of: Imported, plan: Any, partial: bool, confirm
         entered: int = typer.prompt(f"Many {of.subject}s would be removed. Enter their number", type=int, err=True)
         return entered
     return confirm_removals
-
-
-def export_file(session: Session, of: Imported, output: Path | None, *, bom: bool) -> None:
-    content = session.request("GET", f"{of.path}/export", query={"bom": None if bom else "false"}).content
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    output.write_bytes(content)
-    rows = max(0, len(content.splitlines()) - 1)
-    session.err.print(f"{output}: {counted(rows, 'line')}", markup=False)
 
 
 def apply_plan(session: Session, of: Imported, plan_id: str, partial: bool, confirm_removals: int | None) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
+from access_policy.entrypoints.cli.arguments import Mode
+from access_policy.entrypoints.cli.choosing import Chargers, OneOrPattern, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, compact, session_of, table
@@ -21,12 +22,14 @@ app = typer.Typer()
 def override(
     ctx: typer.Context,
     charger: Chargers,
-    mode: Annotated[str, typer.Argument(help="freevend or managed")],
+    mode: Mode,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the override, such as 18:00 or 'tomorrow 06:00'")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
-    until_next_transition: Annotated[bool, typer.Option("--until-next-transition")] = False,
+    until_next_transition: Annotated[
+        bool, typer.Option("--until-next-transition", help="Until the schedule changes the mode")
+    ] = False,
     if_match: IfMatch = None,
 ) -> None:
     """Override the schedules of chargers with a mode for a limited time."""
@@ -46,20 +49,22 @@ def override(
 @app.command()
 def lift(
     ctx: typer.Context,
-    charger_id: Charger,
-    override_id: Annotated[str | None, typer.Argument(help="[default: the only current one]")] = None,
+    charger: OneOrPattern,
+    override_id: Annotated[
+        str | None, typer.Argument(metavar="OVERRIDE", help="Override id [default: the only current one]")
+    ] = None,
     if_match: IfMatch = None,
 ) -> None:
     """End an override now; with a pattern such as 'bay-*', the only one of each charger."""
     session = session_of(ctx)
-    ids = chosen(session, [charger_id])
+    ids = chosen(session, [charger])
     what = f"the override {override_id}" if override_id else "the override"
     session.confirm(f"lift {what} of {', '.join(ids)}")
 
     def lift_one(charger_id: str) -> tuple[Any, str]:
         lifted = override_id or _only_override(session, charger_id)
         path = f"/v1/chargers/{segment(charger_id)}/overrides/{segment(lifted)}"
-        return session.command("DELETE", path, if_match=if_match), f"override {lifted} is lifted"
+        return session.command("DELETE", path, if_match=if_match), f"override {lifted} is lifted at {charger_id}"
 
     for_each(session, ids, lift_one)
 

@@ -22,6 +22,7 @@ from access_policy.entrypoints.cli.history import (
     text_of,
 )
 from access_policy.entrypoints.cli.printing import columns, document, session_of, shown, table
+from access_policy.entrypoints.cli.saving import save
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
@@ -43,7 +44,7 @@ def report(
     until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
-    vehicle: Annotated[str | None, typer.Option()] = None,
+    vehicle: Annotated[str | None, typer.Option(help="Vehicle [default: all]")] = None,
     agreement: Annotated[str | None, typer.Option(help="A report for the partner of this agreement")] = None,
     csv: CsvFile = None,
     parquet: ParquetFile = None,
@@ -90,25 +91,16 @@ def _report(
 ) -> None:
     for file, kind in ((csv, "text/csv"), (parquet, "application/vnd.apache.parquet")):
         if file is not None:
-            _save(session, session.request("GET", path, query=query, headers={"Accept": kind}).content, file)
+            content = session.request("GET", path, query=query, headers={"Accept": kind}).content
+            save(session, content, None if file == PRINTED else file)
     if csv is not None or parquet is not None:
         return
     response = session.request("GET", path, query=query, headers={"Accept": "application/json"})
     answer = session.document(response)
     if not document(session, answer):
         rows = answer["rows"]
-        table(session, rows, columns(*(rows[0] if rows else ())), nothing=nothing)
-
-
-def _save(session: Session, content: bytes, file: Path) -> None:
-    if file == PRINTED:
-        typer.echo(content, nl=False)
-        return
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        session.refuse(f"{file} cannot be written: {error.strerror}; name another file")
-    session.err.print(f"saved {file} ({counted(len(content), 'byte')})", markup=False)
+        names = [name for name in (rows[0] if rows else ()) if not name.endswith("_local")]  # instants are local here
+        table(session, rows, columns(*names), nothing=nothing)
 
 
 @app.command("mode-compliance")

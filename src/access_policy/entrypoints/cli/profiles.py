@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import ProfileName
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, detail, document, done, session_of, table
@@ -19,7 +20,7 @@ chargers = typer.Typer()
 
 
 @app.command("show")
-def show_profile(ctx: typer.Context, name: str) -> None:
+def show_profile(ctx: typer.Context, name: ProfileName) -> None:
     """Show a profile."""
     session = session_of(ctx)
     detail(session, session.get(f"/v1/profiles/{segment(name)}"))
@@ -28,8 +29,10 @@ def show_profile(ctx: typer.Context, name: str) -> None:
 @app.command("put")
 def put_profile(
     ctx: typer.Context,
-    name: str,
-    file: Annotated[Path, typer.Argument(help="A TOML or JSON file with the fields in docs/chargers.md")],
+    name: ProfileName,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A TOML or JSON file with the fields in docs/chargers.md")
+    ],
     if_match: IfMatch = None,
 ) -> None:
     """Add or replace your own profile; its chargers adopt the change."""
@@ -39,7 +42,7 @@ def put_profile(
 
 
 @app.command("remove")
-def remove_profile(ctx: typer.Context, name: str, if_match: IfMatch = None) -> None:
+def remove_profile(ctx: typer.Context, name: ProfileName, if_match: IfMatch = None) -> None:
     """Remove your own profile, which no charger may have."""
     session = session_of(ctx)
     session.confirm(f"remove the profile {name}")

@@ -18,6 +18,7 @@ PROBLEM = "urn:access-policy:problem:"
 _FIELD = re.compile(r"'([a-z_]+)'|\b([a-z]+_[a-z_]+)\b")
 _ONE_OF = re.compile(r"(?<=one of )[a-z_]+(?:(?:, | and | or )[a-z_]+)+")
 _WORD = re.compile(r"[a-z_]+")
+_QUERY = re.compile(r"\?([a-z_]+)=")
 _WORDS = {"send partial": "give --partial", "leave If-Match out": "leave --if-match out", "If-Match": "--if-match"}
 _SEE = {
     "charger-not-found": "chargers list",
@@ -67,6 +68,7 @@ def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
 def _in_words(text: str, terms: Mapping[str, str]) -> str:
     """Name the command's options in place of the fields and headers of the API that the text quotes."""
     text = text.removeprefix("The body: ")
+    text = _QUERY.sub(lambda query: terms.get(query[1], query[0]), text)
     text = _ONE_OF.sub(lambda fields: _WORD.sub(lambda field: terms.get(field[0], field[0]), fields[0]), text)
     text = _FIELD.sub(lambda field: terms.get(field[1] or field[2], field[0]), text)
     if "if_match" in terms or "partial" in terms:

@@ -12,10 +12,13 @@ import typer
 from access_policy.entrypoints.cli.printing import compact
 from access_policy.entrypoints.cli.recurrences import rrule
 
-Name = Annotated[str, typer.Option()]
+Name = Annotated[str, typer.Option(help="Name that people will see")]
 Mode = Annotated[str, typer.Option(help="freevend or managed")]
 Recurrence = Annotated[str, typer.Option(help="daily, weekdays, weekends, mon,wed, mon-fri, or an RRULE")]
 Clock = Annotated[str, typer.Option(help="Local time, such as 22:00")]
+NewMode = Annotated[str | None, typer.Option(help="freevend or managed")]
+NewRecurrence = Annotated[str | None, typer.Option(help="daily, weekdays, weekends, mon,wed, mon-fri, or an RRULE")]
+NewClock = Annotated[str | None, typer.Option(help="Local time, such as 22:00")]
 EndDay = Annotated[
     int | None, typer.Option("--end-day-offset", help="[default: 1 if the end is before the start, else 0]")
 ]

@@ -6,13 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import Rule
 from access_policy.entrypoints.cli.choosing import OrAllOfDepot, chosen
 from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.rule_options import Clock, Mode, Name, Recurrence, rule_of, with_rule_options
+from access_policy.entrypoints.cli.rule_options import (
+    Clock,
+    Mode,
+    Name,
+    NewClock,
+    NewMode,
+    NewRecurrence,
+    Recurrence,
+    rule_of,
+    with_rule_options,
+)
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -62,12 +73,12 @@ def add_rule_to_many(
 def amend_rule(
     ctx: typer.Context,
     charger_id: Charger,
-    rule_id: str,
-    name: Annotated[str | None, typer.Option()] = None,
-    mode: Annotated[str | None, typer.Option(help="freevend or managed")] = None,
-    recurrence: Annotated[str | None, typer.Option()] = None,
-    start: Annotated[str | None, typer.Option()] = None,
-    end: Annotated[str | None, typer.Option()] = None,
+    rule_id: Rule,
+    name: Annotated[str | None, typer.Option(help="New name")] = None,
+    mode: NewMode = None,
+    recurrence: NewRecurrence = None,
+    start: NewClock = None,
+    end: NewClock = None,
     if_match: IfMatch = None,
 ) -> None:
     """Change the named fields of a rule."""
@@ -84,7 +95,7 @@ def amend_rule(
 
 
 @app.command("withdraw")
-def withdraw_rule(ctx: typer.Context, charger_id: Charger, rule_id: str, if_match: IfMatch = None) -> None:
+def withdraw_rule(ctx: typer.Context, charger_id: Charger, rule_id: Rule, if_match: IfMatch = None) -> None:
     """Withdraw a rule."""
     session = session_of(ctx)
     session.confirm(f"withdraw the rule {rule_id} of {charger_id}")

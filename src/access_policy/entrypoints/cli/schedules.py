@@ -13,7 +13,16 @@ from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.rule_options import Clock, Mode, Recurrence, rule_of, with_rule_options
+from access_policy.entrypoints.cli.rule_options import (
+    Clock,
+    Mode,
+    NewClock,
+    NewMode,
+    NewRecurrence,
+    Recurrence,
+    rule_of,
+    with_rule_options,
+)
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
@@ -29,6 +38,7 @@ Followers = Annotated[
     list[str] | None, typer.Option("--charger", help="Charger or pattern that follows it; repeatable")
 ]
 Everyone = Annotated[bool, typer.Option("--all", help="All chargers of the depot")]
+ScheduleName = Annotated[str, typer.Argument(metavar="NAME", help="Name that people will see")]
 RuleName = Annotated[str, typer.Option("--rule", help="Name of the rule")]
 
 
@@ -37,7 +47,7 @@ RuleName = Annotated[str, typer.Option("--rule", help="Name of the rule")]
 def create_schedule(
     ctx: typer.Context,
     depot_id: Depot,
-    name: str,
+    name: ScheduleName,
     rule: RuleName,
     mode: Mode,
     recurrence: Recurrence,
@@ -86,10 +96,10 @@ def amend_rule(
     schedule_id: Schedule,
     rule: RuleName,
     name: Annotated[str | None, typer.Option(help="New name of the rule")] = None,
-    mode: Annotated[str | None, typer.Option(help="freevend or managed")] = None,
-    recurrence: Annotated[str | None, typer.Option()] = None,
-    start: Annotated[str | None, typer.Option()] = None,
-    end: Annotated[str | None, typer.Option()] = None,
+    mode: NewMode = None,
+    recurrence: NewRecurrence = None,
+    start: NewClock = None,
+    end: NewClock = None,
     dry_run: DryRun = False,
     what_if: WhatIf = None,
 ) -> None:
@@ -121,7 +131,7 @@ def withdraw_rule(
 
 
 @app.command("rename")
-def rename_schedule(ctx: typer.Context, schedule_id: Schedule, name: str) -> None:
+def rename_schedule(ctx: typer.Context, schedule_id: Schedule, name: ScheduleName) -> None:
     """Give a schedule another name."""
     session = session_of(ctx)
     known = _schedule(session, schedule_id)

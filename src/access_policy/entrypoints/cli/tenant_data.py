@@ -11,6 +11,7 @@ import typer
 
 from access_policy.domain.ids import ActorId, TenantId
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.arguments import Tenant
 from access_policy.entrypoints.cli.installation import Data, run, settings_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -19,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("export")
 def export(
     ctx: typer.Context,
-    tenant: str,
+    tenant: Tenant,
     to: Annotated[Path, typer.Option("--to", help="A directory that does not exist yet")],
     data: Data = None,
 ) -> None:
@@ -49,7 +50,7 @@ def export(
 @app.command("erase")
 def erase(
     ctx: typer.Context,
-    tenant: str,
+    tenant: Tenant,
     data: Data = None,
     although_connected: Annotated[
         bool, typer.Option("--although-connected", help="Also if its chargers were connected at the end")

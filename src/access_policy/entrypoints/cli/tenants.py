@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.arguments import Tenant
 from access_policy.entrypoints.cli.printing import columns, compact, detail, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 
@@ -20,7 +21,7 @@ DataRegion = Annotated[str | None, typer.Option(help="A note where its data is s
 
 
 @app.command("create")
-def create_tenant(ctx: typer.Context, tenant: str, name: Name = None, data_region: DataRegion = None) -> None:
+def create_tenant(ctx: typer.Context, tenant: Tenant, name: Name = None, data_region: DataRegion = None) -> None:
     """Create a tenant's record. A tenant that began without one gets it."""
     session = session_of(ctx).as_installation()
     path = f"{PATH}/{segment(tenant)}"
@@ -32,7 +33,7 @@ def create_tenant(ctx: typer.Context, tenant: str, name: Name = None, data_regio
 
 
 @app.command("amend")
-def amend_tenant(ctx: typer.Context, tenant: str, name: Name = None, data_region: DataRegion = None) -> None:
+def amend_tenant(ctx: typer.Context, tenant: Tenant, name: Name = None, data_region: DataRegion = None) -> None:
     """Change the name or the note of a tenant."""
     session = session_of(ctx).as_installation()
     path = f"{PATH}/{segment(tenant)}"
@@ -50,7 +51,7 @@ def list_tenants(ctx: typer.Context) -> None:
 
 
 @app.command("show")
-def show_tenant(ctx: typer.Context, tenant: str) -> None:
+def show_tenant(ctx: typer.Context, tenant: Tenant) -> None:
     """Show a tenant's record."""
     session = session_of(ctx).as_installation()
     detail(session, session.get(f"{PATH}/{segment(tenant)}"))

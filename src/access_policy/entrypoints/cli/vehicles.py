@@ -8,6 +8,7 @@ import typer
 
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
+from access_policy.entrypoints.cli.arguments import NewVehicle, Vehicle
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -17,25 +18,24 @@ app = typer.Typer(no_args_is_help=True)
 
 VEHICLE_FIELDS = ("name", "access_class", "agreement_id", "valid_from", "valid_until")
 Reason = Annotated[str, typer.Option(help="Recorded with your name")]
-Values = Annotated[list[str] | None, typer.Option()]
 
 
 @app.command("put")
 def put_vehicle(
     ctx: typer.Context,
-    vehicle_id: str,
+    vehicle_id: NewVehicle,
     name: Annotated[str | None, typer.Option(help="Required for a new vehicle")] = None,
     agreement: Annotated[str | None, typer.Option(help="Agreement of its fleet [default: an own vehicle]")] = None,
     own: Annotated[bool, typer.Option("--own", help="Make it an own vehicle, without an agreement")] = False,
-    valid_from: Annotated[str | None, typer.Option()] = None,
-    valid_until: Annotated[str | None, typer.Option()] = None,
+    valid_from: Annotated[str | None, typer.Option(help="Start of its validity [default: now]")] = None,
+    valid_until: Annotated[str | None, typer.Option(help="End of its validity")] = None,
     no_end: Annotated[bool, typer.Option("--no-end", help="Valid without an end")] = False,
-    rfid: Values = None,
-    mac: Values = None,
-    emaid: Values = None,
-    pin: Values = None,
-    plate: Values = None,
-    other: Values = None,
+    rfid: Annotated[list[str] | None, typer.Option(help="Card number; repeatable")] = None,
+    mac: Annotated[list[str] | None, typer.Option(help="MAC address of the vehicle; repeatable")] = None,
+    emaid: Annotated[list[str] | None, typer.Option(help="EMAID of a contract; repeatable")] = None,
+    pin: Annotated[list[str] | None, typer.Option(help="PIN; repeatable")] = None,
+    plate: Annotated[list[str] | None, typer.Option(help="Number plate; repeatable")] = None,
+    other: Annotated[list[str] | None, typer.Option(help="Identifier of another kind; repeatable")] = None,
     if_match: IfMatch = None,
 ) -> None:
     """Register a vehicle, or change the named fields. Named identifiers replace all identifiers of the vehicle."""
@@ -83,7 +83,7 @@ def list_vehicles(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Option(help="Part of the name")] = None,
     access_class: Annotated[str | None, typer.Option("--class", help="own or agreement")] = None,
-    agreement: Annotated[str | None, typer.Option()] = None,
+    agreement: Annotated[str | None, typer.Option(help="Under this agreement")] = None,
     limit: Limit = None,
 ) -> None:
     """List vehicles."""
@@ -94,7 +94,8 @@ def list_vehicles(
 
 @app.command("find")
 def find_vehicle(
-    ctx: typer.Context, identifier: Annotated[str, typer.Argument(help="The identifier in any spelling")]
+    ctx: typer.Context,
+    identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="The identifier, in any spelling")],
 ) -> None:
     """Find the vehicle that has this identifier."""
     session = session_of(ctx)
@@ -107,14 +108,14 @@ def find_vehicle(
 
 
 @app.command("show")
-def show_vehicle(ctx: typer.Context, vehicle_id: str) -> None:
+def show_vehicle(ctx: typer.Context, vehicle_id: Vehicle) -> None:
     """Show a vehicle."""
     session = session_of(ctx)
     detail(session, session.get(f"/v1/vehicles/{segment(vehicle_id)}"))
 
 
 @app.command("remove")
-def remove_vehicle(ctx: typer.Context, vehicle_id: str, if_match: IfMatch = None) -> None:
+def remove_vehicle(ctx: typer.Context, vehicle_id: Vehicle, if_match: IfMatch = None) -> None:
     """Remove a vehicle and erase the values of its identifiers."""
     session = session_of(ctx)
     session.confirm(f"remove the vehicle {vehicle_id} and the values of its identifiers")
@@ -123,7 +124,7 @@ def remove_vehicle(ctx: typer.Context, vehicle_id: str, if_match: IfMatch = None
 
 
 @app.command("suspend")
-def suspend_vehicle(ctx: typer.Context, vehicle_id: str, reason: Reason, if_match: IfMatch = None) -> None:
+def suspend_vehicle(ctx: typer.Context, vehicle_id: Vehicle, reason: Reason, if_match: IfMatch = None) -> None:
     """Suspend a vehicle."""
     session = session_of(ctx)
     path = f"/v1/vehicles/{segment(vehicle_id)}/suspend"
@@ -135,7 +136,7 @@ def suspend_vehicle(ctx: typer.Context, vehicle_id: str, reason: Reason, if_matc
 
 
 @app.command("reinstate")
-def reinstate_vehicle(ctx: typer.Context, vehicle_id: str, reason: Reason, if_match: IfMatch = None) -> None:
+def reinstate_vehicle(ctx: typer.Context, vehicle_id: Vehicle, reason: Reason, if_match: IfMatch = None) -> None:
     """Reinstate a suspended vehicle."""
     session = session_of(ctx)
     path = f"/v1/vehicles/{segment(vehicle_id)}/reinstate"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from access_policy.entrypoints.cli.arguments import Webhook
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -31,7 +32,7 @@ SHOWN = ("webhook_id", "name", "url", "preset", "enabled", "disabled_because")
 @app.command("create")
 def create_webhook(
     ctx: typer.Context,
-    name: str,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name that people will see")],
     url: Annotated[str, typer.Option(help="Where events are delivered, https://…")],
     pattern: Pattern = None,
     preset: Preset = None,
@@ -60,7 +61,7 @@ def list_presets(ctx: typer.Context) -> None:
 
 
 @app.command("show")
-def show_webhook(ctx: typer.Context, webhook_id: str) -> None:
+def show_webhook(ctx: typer.Context, webhook_id: Webhook) -> None:
     """Show a webhook."""
     session = session_of(ctx)
     detail(session, session.get(_path(webhook_id)))
@@ -69,8 +70,8 @@ def show_webhook(ctx: typer.Context, webhook_id: str) -> None:
 @app.command("change")
 def change_webhook(
     ctx: typer.Context,
-    webhook_id: str,
-    name: Annotated[str | None, typer.Option()] = None,
+    webhook_id: Webhook,
+    name: Annotated[str | None, typer.Option(help="New name")] = None,
     url: Annotated[str | None, typer.Option(help="Where events are delivered, https://…")] = None,
     pattern: Pattern = None,
     preset: Preset = None,
@@ -90,7 +91,7 @@ def change_webhook(
 
 
 @app.command("delete")
-def delete_webhook(ctx: typer.Context, webhook_id: str, if_match: IfMatch = None) -> None:
+def delete_webhook(ctx: typer.Context, webhook_id: Webhook, if_match: IfMatch = None) -> None:
     """Delete a webhook, its queue and its delivery log."""
     session = session_of(ctx)
     session.confirm(f"delete the webhook {webhook_id}, its queue and its delivery log")
@@ -99,7 +100,7 @@ def delete_webhook(ctx: typer.Context, webhook_id: str, if_match: IfMatch = None
 
 
 @app.command("rotate-secret")
-def rotate_secret(ctx: typer.Context, webhook_id: str, secret: Secret = None, if_match: IfMatch = None) -> None:
+def rotate_secret(ctx: typer.Context, webhook_id: Webhook, secret: Secret = None, if_match: IfMatch = None) -> None:
     """Sign with a new secret, and for a day with the old one beside it."""
     session = session_of(ctx)
     path = f"{_path(webhook_id)}/rotate-secret"
@@ -108,7 +109,7 @@ def rotate_secret(ctx: typer.Context, webhook_id: str, secret: Secret = None, if
 
 
 @app.command("test")
-def test_webhook(ctx: typer.Context, webhook_id: str) -> None:
+def test_webhook(ctx: typer.Context, webhook_id: Webhook) -> None:
     """Deliver one test event now. Exit status 1 if the receiver did not accept it."""
     session = session_of(ctx)
     answer = session.command("POST", f"{_path(webhook_id)}/test")
@@ -124,7 +125,7 @@ def test_webhook(ctx: typer.Context, webhook_id: str) -> None:
 @app.command("deliveries")
 def list_deliveries(
     ctx: typer.Context,
-    webhook_id: str,
+    webhook_id: Webhook,
     state: Annotated[str | None, typer.Option(help="queued, waiting, delivered or dead_letter [default: all]")] = None,
     limit: Limit = None,
 ) -> None:
@@ -138,8 +139,8 @@ def list_deliveries(
 @app.command("redeliver")
 def redeliver(
     ctx: typer.Context,
-    webhook_id: str,
-    event_id: Annotated[str | None, typer.Argument(help="An event of the delivery log")] = None,
+    webhook_id: Webhook,
+    event_id: Annotated[str | None, typer.Argument(metavar="EVENT", help="An event of the delivery log")] = None,
     dead_letters: Annotated[bool, typer.Option("--dead-letters", help="All dead letters of the webhook")] = False,
 ) -> None:
     """Deliver an event again, or all dead letters."""

@@ -22,7 +22,9 @@ def what_if(
     ctx: typer.Context,
     changes: Annotated[
         Path | None,
-        typer.Argument(exists=True, dir_okay=False, help="JSON file with `changes` as for POST /v1/what-if"),
+        typer.Argument(
+            metavar="FILE", exists=True, dir_okay=False, help="JSON file with `changes` as for POST /v1/what-if"
+        ),
     ] = None,
     enforcement: Annotated[str | None, typer.Option(help="enforce or observe, for all chargers")] = None,
     baseline_mode: Annotated[str | None, typer.Option(help="freevend or managed, for all chargers")] = None,

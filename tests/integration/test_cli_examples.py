@@ -1,0 +1,106 @@
+"""Every example of the help, run against a service, on a depot that has what it names."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+import pytest_asyncio
+
+from access_policy.entrypoints.cli.examples import EXAMPLES, lines_of
+from access_policy.entrypoints.processes.service import Service
+from access_policy.settings import Settings
+from tests.support.certificates import TestAuthority
+from tests.support.cli_example_outputs import OUTPUTS
+from tests.support.cli_examples import PREPARED, STRANGER, Yard, yard
+from tests.support.command_line import interrupted
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
+
+# Each of these takes a minute of a core; test_supervisor.py and test_wheel.py run them.
+RUN_ELSEWHERE: Final = {"serve", "demo-once"}
+LINES: Final = [(path, line) for path in EXAMPLES if path not in RUN_ELSEWHERE for line in lines_of(path)]
+STATUSES: Final = {
+    "access-policy chargers show bay-1 --as-of 'yesterday 18:00'": (1,),  # the depot of a test is from today
+    "access-policy doctor --data /var/lib/access-policy": (0, 1),  # 1: something must be done on this machine
+}
+ENDLESS: Final = ("watch", "attempts follow")  # until Ctrl-C, and then with status 130
+
+
+@dataclass
+class Serving:
+    service: Service
+    hook: WebhookReceiver
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
+    authority = TestAuthority(tmp_path_factory.mktemp("authority"))
+    settings = Settings(
+        data=tmp_path_factory.mktemp("data"),
+        http="127.0.0.1:0",
+        ocpp="127.0.0.1:0",
+        drain_s=0.0,
+        webhook_networks="127.0.0.0/8",
+        ca_file=authority.certificate,
+    )
+    async with webhook_receiver(authority.issue("receiver")) as hook, Service(settings).running() as service:
+        yield Serving(service, hook)
+
+
+def test_each_command_that_is_run_has_an_expected_output() -> None:
+    assert set(OUTPUTS) == {path for path, _ in LINES}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(("path", "line"), LINES)
+async def test_example_of_the_help_runs_and_prints_its_result(
+    path: str, line: str, serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with AsyncExitStack() as closing:
+        made, ids = await yard(serving.service, f"t{LINES.index((path, line))}", tmp_path, serving.hook, closing)
+        ids |= _places(path, made)
+        if path in PREPARED:
+            ids |= await PREPARED[path](made, ids)
+        words = [ids.get(word, word) for word in shlex.split(line.partition(" < ")[0])[1:]]
+        if path in ENDLESS:
+            status, printed = await _interrupted(path, words, made)
+        else:
+            stdin = {"login": made.token, "tenant erase": made.tenant}.get(path, "")
+            status, printed = await asyncio.to_thread(made.run, *words, stdin=stdin)
+
+    assert status in STATUSES.get(line, (0,)), printed
+    assert re.search(OUTPUTS[path], printed), printed
+
+
+def _places(path: str, made: Yard) -> dict[str, str]:
+    """Addresses, directories and tenants of this test for those of the examples."""
+    places = {
+        "/var/lib/access-policy": str(made.data),
+        "/backups/2026-11-20": str(made.place / "backup"),
+        "/exports/acme": str(made.place / "export"),
+        "https://charging.example": made.environment["ACCESS_POLICY_URL"],
+        "https://hooks.example/denials": made.hook.url(),
+    }
+    if path == "tenants create":
+        return {"acme": f"acme-{made.tenant}"}
+    return places | ({"acme": made.tenant} if path.startswith(("tenant", "token", "login-link")) else {})
+
+
+async def _interrupted(path: str, words: list[str], made: Yard) -> tuple[int, str]:
+    """Run a command without an end until it has printed what is expected, while a stranger comes again and again."""
+    running = asyncio.create_task(
+        asyncio.to_thread(interrupted, *words, environment=made.environment, says=OUTPUTS[path])
+    )
+    while not running.done():
+        await made.send("POST", "/access-decisions", {"charger_id": "bay-1", "identifier": STRANGER})
+        await asyncio.wait([running], timeout=0.5)
+    ran = await running
+    return ran.returncode - 130, ran.stdout + ran.stderr
