@@ -22,34 +22,23 @@ PAGES: Final = (
     "docs/command-line.md",
 )
 # Snippets that no test can run, each with the reason. The shell and the program itself parse their commands.
-OTHER_MACHINE: Final = "it names an address, a tenant or a depot of the reader's own"
-NEVER_ENDS: Final = "it runs until it is stopped"
-
 NOT_RUN: Final = {
-    "README.md: make run     # the service with a demo depot and simulated chargers; stop it with Ctrl-C": NEVER_ENDS,
+    "README.md: make run     # the service with a demo depot and simulated chargers; stop it with Ctrl-C": (
+        "it installs packages and runs every test; `make test` plays the demo"
+    ),
     "README.md: API=${API:-http://127.0.0.1:8000/v1}": "tests/integration/test_readme.py runs it",
-    "README.md: export ACCESS_POLICY_TENANT=depot-one   # on the service's own machine; on another one ACCESS_POLICY_URL and"
-    " ACCESS_POLICY_TOKEN": OTHER_MACHINE,
-    "README.md: access-policy --tenant depot-one --role admin api-keys create yard-display --with-role viewer --depot north"
-    " --expires-in 90d": OTHER_MACHINE,
     'README.md: export ACCESS_POLICY_STORE_URL="postgresql://access:secret@db/access"'
-    ' ACCESS_POLICY_READ_MODELS_URL="postgresql://access:secret@db/access"': NEVER_ENDS,
-    "README.md: access-policy --as-tenant acme --role auditor audit list --subject charger/bay-1 --from 2026-11-01T00:00:00Z": (
-        OTHER_MACHINE
+    ' ACCESS_POLICY_READ_MODELS_URL="postgresql://access:secret@db/access"': (
+        "it needs a PostgreSQL server; tests/integration/test_postgres_settings.py runs both commands on one"
     ),
     "README.md: access-policy tenant erase acme --data data": "it needs a stopped service; tests/integration/tenants runs it",
-    "README.md: access-policy backup /backups/2026-11-20     # while the service runs; the keys are in it": (
-        "a restore needs an empty directory; tests/integration/test_backups.py runs both"
+    "README.md: access-policy serve --role projector --instance projector": (
+        "its processes run side by side; tests/integration/test_roles.py starts such an installation"
     ),
-    'README.md: access-policy --role admin webhooks create "Night shift" --url https://ops.example/hooks --preset'
-    " denied_vehicle": OTHER_MACHINE,
-    "README.md: access-policy chargers unlock bay-1 --connector 2": "tests/integration/test_charger_calls.py runs it",
-    'README.md: curl -N -H "Authorization: Bearer $TOKEN"'
-    ' "http://127.0.0.1:8000/v1/stream?event=attempt&event=charger"': NEVER_ENDS,
-    "README.md: access-policy serve --role projector --instance projector": NEVER_ENDS,
     "docs/operations.md: access-policy doctor": "it judges the machine of the test; tests/integration/test_doctor.py runs it",
-    "docs/operations.md: access-policy backup /backups/2026-11-20/files": "it needs PostgreSQL's pg_dump",
-    "docs/operations.md: access-policy restore /backups/2026-11-20 --data /var/lib/access-policy": NEVER_ENDS,
+    "docs/operations.md: access-policy backup /backups/2026-11-20/files": (
+        "it needs events in PostgreSQL; tests/integration/test_restored_postgres.py runs both there"
+    ),
     "docs/operations.md: useradd --system --home-dir /var/lib/access-policy --shell /usr/sbin/nologin access-policy": (
         "it changes the machine; tests/integration/deployment verifies the units"
     ),
@@ -61,6 +50,12 @@ NOT_RUN: Final = {
     ),
     "docs/operations.md: promtool check rules deploy/prometheus/rules.yaml && promtool test rules"
     " deploy/prometheus/rules_test.yaml": "tests/integration/deployment runs each of them",
+}
+# Snippets that run until they are stopped, each with a text that it prints once it works.
+UNTIL: Final = {
+    'README.md: curl -N -H "Authorization: Bearer $TOKEN"'
+    ' "${API:-http://127.0.0.1:8000/v1}/stream?event=attempt&event=charger"': "id: ",
+    "docs/operations.md: access-policy restore /backups/2026-11-20 --data /var/lib/access-policy": "HTTP API",
 }
 _FENCE: Final = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _INDENTED: Final = re.compile(r"(?:(?<=\n\n)|\A)((?: {4}[^\n]*\n|\n)+)")

@@ -228,7 +228,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
 
 
 def meaning(shape: str, field: str) -> str:
-    """Return the meaning of the field. Raises `KeyError` for a field that the table does not have."""
+    """Return the meaning of the field. Raises `LookupError` for a field that the table does not have."""
     return _found(shape, field)[0]
 
 
@@ -238,4 +238,7 @@ def example(shape: str, field: str) -> Any:
 
 
 def _found(shape: str, field: str) -> tuple[str, Any]:
-    return FIELDS.get(f"{shape}.{field}") or FIELDS[field]
+    found = FIELDS.get(f"{shape}.{field}") or FIELDS.get(field)
+    if found is None:
+        raise LookupError(f"{shape}.{field} has no meaning; add it to tools/documents/event_fields.py")
+    return found

@@ -201,7 +201,7 @@ def _schema(shape: type) -> Schema:
 
 
 def _described(schema: Schema) -> Schema:
-    """Give each field its meaning. Raises `KeyError` for a field without one."""
+    """Give each field its meaning. Raises `LookupError` for a field without one."""
     for shape, part in {schema["title"]: schema, **schema["$defs"]}.items():
         for field, each in part.get("properties", {}).items():
             each["description"] = meaning(shape, field)

@@ -6,9 +6,11 @@ import asyncio
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ import typer
 
 from access_policy.entrypoints.cli import app
 from tests.support.console_pages import ROOT, ServedDepot, served_depot
-from tests.support.snippets import NOT_RUN, PAGES, Snippet, snippets
+from tests.support.snippets import NOT_RUN, PAGES, UNTIL, Snippet, snippets
 
 ALL: Final = [each for page in PAGES for each in snippets(page)]
 DEADLINE_S: Final = 400  # of a page on a busy machine
@@ -39,7 +41,7 @@ async def test_each_snippet_of_the_guides_runs(tmp_path: Path) -> None:
 
 
 def test_each_snippet_that_is_not_run_is_on_a_page() -> None:
-    assert sorted(NOT_RUN.keys() - {each.name for each in ALL}) == []
+    assert sorted((NOT_RUN.keys() | UNTIL.keys()) - {each.name for each in ALL}) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -69,6 +71,8 @@ async def _run(page: str, depot: ServedDepot, tmp_path: Path) -> list[str]:
 
 
 async def _fault(name: str, program: list[str], environment: dict[str, str], place: Path) -> str | None:
+    if name in UNTIL:
+        return await _fault_until(name, program, environment, place)
     started = await asyncio.create_subprocess_exec(
         *program, env=environment, cwd=place, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -76,11 +80,37 @@ async def _fault(name: str, program: list[str], environment: dict[str, str], pla
     return None if started.returncode == 0 else f"{name} ended with {started.returncode}:\n{output.decode()[-2000:]}"
 
 
+async def _fault_until(name: str, program: list[str], environment: dict[str, str], place: Path) -> str | None:
+    """Run it until it prints its text, then interrupt it and what it started."""
+    ports = {"ACCESS_POLICY_HTTP": "127.0.0.1:0", "ACCESS_POLICY_OCPP": "127.0.0.1:0"}
+    started = await asyncio.create_subprocess_exec(
+        *program,
+        env=environment | ports,
+        cwd=place,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert started.stdout is not None
+    output = b""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while UNTIL[name].encode() not in output and (more := await started.stdout.read(4096)):
+                output += more
+            works = UNTIL[name].encode() in output
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGINT)
+        await asyncio.wait_for(started.communicate(), DEADLINE_S)
+    return None if works else f"{name} ended without {UNTIL[name]!r}:\n{output.decode()[-2000:]}"
+
+
 def _prepared(snippet: Snippet, place: Path) -> str:
     """The snippet with paths of this test, and with what its page takes for granted."""
     given = next((text for start, text in GIVEN.items() if snippet.text.startswith(start)), "")
     text = re.sub(r"\bPLAN\b", "$PLAN", snippet.text)
-    for path, here in (("/var/lib/access-policy", "data"), ("/backups/", f"{place}/"), ("/etc/prometheus/", "")):
+    data = "restored" if snippet.text.startswith("access-policy restore") else "data"
+    for path, here in (("/var/lib/access-policy", data), ("/backups/", f"{place}/"), ("/etc/prometheus/", "")):
         text = text.replace(path, here)
     return given + text
 
@@ -88,7 +118,7 @@ def _prepared(snippet: Snippet, place: Path) -> str:
 def _environment(depot: ServedDepot) -> dict[str, str]:
     token = depot.client.headers["Authorization"].removeprefix("Bearer ")
     return {
-        "API": f"{depot.url}/v1/",
+        "API": f"{depot.url}/v1",
         "TOKEN": token,
         "ACCESS_POLICY_URL": depot.url,
         "ACCESS_POLICY_TENANT": depot.tenant,
