@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.console import times, words
 from access_policy.entrypoints.http.console.navigation import ENTRIES
+from access_policy.entrypoints.http.console.templating import environment
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 BERLIN, DUBAI = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Dubai")
@@ -107,3 +109,10 @@ def test_day_is_shown_without_a_leading_zero() -> None:
 )
 def test_page_is_below_one_entry_of_the_navigation(path: str, title: str | None) -> None:
     assert [entry.title for entry in ENTRIES if entry.leads_to(path)] == ([] if title is None else [title])
+
+
+def test_stored_day_is_shown_as_every_other_day_and_a_name_with_a_day_is_kept() -> None:
+    here = SimpleNamespace(zone=BERLIN, now=NOW)
+    shown = environment().from_string("{{ '2027-01-01' | stored }}; {{ 'Closed 2027-01-01' | stored }}")
+
+    assert shown.render(here=here) == "Fri 1 Jan 2027; Closed 2027-01-01"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from access_policy.entrypoints.http.console import assets, schedule_words, times
 from access_policy.entrypoints.http.fields import utc_text
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME: Final = re.compile(r"\b(\d\d:\d\d):00\b")
 
 PACKAGE: Final = "access_policy.entrypoints.http.console"
@@ -87,7 +88,9 @@ def _instant(context: Context, at: datetime | None, zone: ZoneInfo | str | None 
 
 @pass_context
 def _stored(context: Context, text: str) -> str:
-    """A value of the audit: its instants on the clock of the page, its times of the day without seconds."""
+    """A value of the audit: a day as `Fri 1 Jan 2027`, instants on the clock of the page, times of the day without seconds."""
+    if _DAY.fullmatch(text):
+        return times.day(date.fromisoformat(text))
     zone, now = _zone(context, None), context["here"].now
     local = _INSTANT.sub(lambda at: times.day_and_clock(datetime.fromisoformat(at[0]), zone, now), text)
     return _TIME.sub(r"\1", local)
