@@ -145,15 +145,19 @@ async def test_rule_saved_by_the_second_of_two_operators_is_refused_with_what_th
 
 async def test_exception_of_one_charger_is_added_shown_and_removed(tried: HttpApi) -> None:
     plan = "/console/chargers/bay-1/plan"
+    calendar = {"name": "Holidays", "days": [{"date": "2027-01-01", "reason": "New Year"}]}
+    await tried.done("PUT", "/v1/depots/north/calendars/public", calendar)
     open_day = {"date": "2026-12-24", "until_date": "2026-12-26", "mode": "freevend", "reason": "Open <days>"}
 
     refused = await page(tried, f"{plan}/exceptions", {**open_day, "date": ""}, 422)
+    both = await page(tried, f"{plan}/exceptions", {**open_day, "calendar_id": "public"}, 422)
     await page(tried, f"{plan}/exceptions", open_day, 303)
     shown = await page(tried, plan)
     (added,) = (await tried.get("/v1/chargers/bay-1")).json()["exceptions"]
     await page(tried, f"{plan}/exceptions/{added['exception_id']}/remove", {}, 303)
 
-    assert "give either date or calendar_id" in refused
+    assert "Enter a day, or choose a calendar." in refused
+    assert "Enter days or choose a calendar, not both." in both
     assert "Thu 24 Dec 2026 to Sat 26 Dec 2026 Freevend “Open &lt;days&gt;”" in shown
     assert (await tried.get("/v1/chargers/bay-1")).json()["exceptions"] == []
 

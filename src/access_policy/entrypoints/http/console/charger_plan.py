@@ -14,7 +14,7 @@ from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console import schedule_words
 from access_policy.entrypoints.http.console.chargers import CHARGERS
-from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
+from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.one_charger import At, AtCharger
 from access_policy.entrypoints.http.console.one_schedule import SCHEDULES
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -39,7 +39,7 @@ async def add_exception(
     handler: Annotated[Handler, provided(lambda c: c.commands.add_exception)],
 ) -> Response:
     try:
-        body = sent.body(ExceptionBody)
+        body = _exception(sent)
         await call(handler, body.command(ChargerId(at.charger.charger_id), None))
     except REFUSALS as error:
         return _drawn(at, sent.refused(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -56,6 +56,16 @@ async def remove_exception(
     command = RemoveException(charger_id=ChargerId(at.charger.charger_id), exception_id=ExceptionId(exception_id))
     await call(handler, command)
     return at.here.done(at.url("/plan"), "The exception is removed.")
+
+
+def _exception(sent: Form) -> ExceptionBody:
+    """Raises `RequestValidationError`."""
+    by_date, by_calendar = sent.text("date") or sent.text("until_date"), sent.text("calendar_id")
+    if by_date and by_calendar:
+        raise invalid({"calendar_id": "Enter days or choose a calendar, not both."})
+    if not (sent.text("date") or by_calendar):
+        raise invalid({"date": "Enter a day, or choose a calendar."})
+    return sent.body(ExceptionBody)
 
 
 def _drawn(at: AtCharger, form: Form, *, status: int = HTTPStatus.OK) -> HTMLResponse:
