@@ -16,7 +16,7 @@ from access_policy.entrypoints.demo.fleet import CHARGERS
 from tests.support.chargers import ChargerSpec, SimulatedCharger
 from tests.support.postgres_server import keep_everything_in
 
-WITHIN_S = 60.0
+WITHIN_S = 180.0  # an upper bound on a busy machine
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Values of identifiers are personal data: no file and no log line shows one, and a deleted vehicle's are gone for good.
 
-The service runs as a process with its log at DEBUG; chargers and operators send every kind of identifier in several
-spellings, right and wrong ones.
+Where the log is read, the service runs as processes with their log at DEBUG; chargers and operators send every kind of
+identifier in several spellings, right and wrong ones.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from access_policy.domain.vehicle_registry.events import VehicleIdentifierAdded,
 from access_policy.settings import Settings
 from tests.support.aws import REGION, Stub, client
 from tests.support.lengths import Length
+from tests.support.process import serving_here
 from tests.support.records import files_of
 
 STORES = Length(ci=1, soak=3, of="stores")
@@ -101,6 +102,16 @@ async def serving(data: Path, log: Path) -> AsyncIterator[Running]:
     assert ended == 0
 
 
+@asynccontextmanager
+async def used_here(data: Path) -> AsyncIterator[Running]:
+    """The service in this process."""
+    async with serving_here(data) as service:
+        token = service.container.stores.tokens().issue(ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
+        base = f"http://127.0.0.1:{service.http_port}"
+        async with httpx.AsyncClient(base_url=base, timeout=20, trust_env=False) as client:
+            yield Running(client, f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP-1", token)
+
+
 @pytest.mark.soak(STORES)
 @pytest.mark.parametrize("databases", STORES.first(["sqlite", "postgres", "dynamodb"]), indirect=True)
 async def test_no_file_and_no_log_line_shows_a_value_and_a_deleted_vehicles_are_gone(
@@ -136,7 +147,7 @@ async def test_what_the_bus_keeps_for_ever_shows_no_value_either(
     async with client("events", faulty_aws.target) as events:
         await events.create_event_bus(Name=name)
     monkeypatch.setenv("ACCESS_POLICY_BUS_URL", f"eventbridge://{name}?region={REGION}&endpoint_url={faulty_aws.url}")
-    async with serving(tmp_path / "data", tmp_path / "log") as service:
+    async with used_here(tmp_path / "data") as service:
         await used_by_everyone(service)
         await service.send("DELETE", "/v1/vehicles/bus-1", expect=204)
         async with asyncio.timeout(30):
@@ -153,8 +164,8 @@ async def test_what_the_bus_keeps_for_ever_shows_no_value_either(
 @pytest.mark.soak(STORES)
 @pytest.mark.parametrize("databases", STORES.first(["postgres", "dynamodb", "sqlite"]), indirect=True)
 async def test_what_stays_registered_can_be_read_with_its_key_and_only_with_it(tmp_path: Path, databases: str) -> None:
-    data, log = tmp_path / "data", tmp_path / "log"
-    async with serving(data, log) as service:
+    data = tmp_path / "data"
+    async with used_here(data) as service:
         await used_by_everyone(service)
 
     assert showing(data) == []
@@ -190,7 +201,7 @@ async def used_by_everyone(service: Running) -> None:
 
 async def denied_values(service: Running) -> set[str | None]:
     """Once the read models have caught up with what the charger sent."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             listed = await service.send("GET", "/v1/denied-identifiers", expect=200)
             if len(listed["items"]) >= 2 + len(TYPED):

@@ -37,6 +37,7 @@ from tests.integration.test_kill import (
 )
 from tests.support.lengths import Length
 from tests.support.postgres_server import PostgresServer, keep_everything_in, new_database
+from tests.support.process import serving_here
 
 CONTEXT = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id="test")
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -96,9 +97,8 @@ async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Pa
     before = {(each.lineage.charger_id, each.lineage.message_id) for each in await recorded(tmp_path)}
     assert not before & told.answers.keys(), "the store was not down"
 
-    async with serving(tmp_path, ports) as process:
-        process.terminate()
-        assert await process.wait() == 0
+    async with serving_here(tmp_path):
+        pass
 
     decisions = await recorded(tmp_path)
     by_message = {(each.lineage.charger_id, each.lineage.message_id): each for each in decisions}

@@ -17,7 +17,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, migrated, postgres_url, settings_for
+from access_policy.entrypoints.demo.postgres import PASSWORD, PostgresServer, postgres_url, settings_for
+from tests.support.command_line import access_policy
 
 __all__ = ["PASSWORD", "postgres_url"]
 
@@ -80,6 +81,12 @@ def postgres_server() -> Iterator[Server]:
 def postgres_database(postgres_server: Server) -> Iterator[str]:
     with new_database(postgres_server) as url:
         yield url
+
+
+def migrated(url: str) -> None:
+    """Migrate the database as operators do."""
+    done = access_policy("migrate", environment={**os.environ, **settings_for(url)})
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.entrypoints.demo.ports import free_port
+from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 
 __all__ = ["free_port"]
@@ -36,6 +37,15 @@ async def serving(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@asynccontextmanager
+async def serving_here(data: Path, ports: tuple[int, int] = (0, 0)) -> AsyncIterator[Service]:
+    """The service in this process, for tests of what it does and not of its processes: two of them take ten CPU seconds to
+    import it."""
+    settings = Settings(data=data, http=f"127.0.0.1:{ports[0]}", ocpp=f"127.0.0.1:{ports[1]}", drain_s=0.0)
+    async with Service(settings).running() as service:
+        yield service
 
 
 async def recorded(data: Path) -> list[AccessAllowed | AccessDenied]:
