@@ -19,7 +19,9 @@ from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, WAIT_MS, chro
 
 KINDS = (
     "index.html",
+    "operator-guide.html",
     "charger-guide.html",
+    "events/AccessDenied.v1.html",
     "architecture.html",
     "adr/0046-the-documentation-site-is-built-by-sphinx.html",
     "reference/api/chargers.html",
