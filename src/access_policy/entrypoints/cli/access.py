@@ -20,6 +20,7 @@ from access_policy.entrypoints.cli.history import (
     Until,
     identifier,
     period,
+    place,
     print_newest,
 )
 from access_policy.entrypoints.cli.printing import (
@@ -81,6 +82,7 @@ def list_attempts(
 ) -> None:
     """List attempts, newest first."""
     session = session_of(ctx)
+    charger, depot = place(session, charger, depot)
     rows = session.pages(
         "/v1/access-events",
         limit,
@@ -156,7 +158,7 @@ def follow_attempts(ctx: typer.Context, charger: ChargerOption = None, depot: De
     import msgspec
 
     session = session_of(ctx)
-    for row in _new_attempts(session, charger, depot):
+    for row in _new_attempts(session, *place(session, charger, depot)):
         if session.as_json:
             sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
             sys.stdout.flush()

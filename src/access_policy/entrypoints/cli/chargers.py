@@ -10,7 +10,7 @@ from access_policy.entrypoints.cli.arguments import NewCharger
 from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger, depots
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
-from access_policy.entrypoints.cli.history import DepotOption
+from access_policy.entrypoints.cli.history import DepotOption, identity
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import compact, detail, done, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -63,7 +63,7 @@ def list_chargers(
 ) -> None:
     """List chargers with their current state."""
     session = session_of(ctx)
-    rows = session.pages("/v1/chargers", limit, depot_id=depot_id, sync=sync)
+    rows = session.pages("/v1/chargers", limit, depot_id=identity(session, "depots", depot_id), sync=sync)
     table(
         session,
         rows,

@@ -1,4 +1,4 @@
-"""Several chargers in one command: ids, and patterns such as `bay-*`."""
+"""Several chargers or vehicles in one command: ids, and patterns such as `bay-*`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from access_policy.entrypoints.cli.completion import chargers
+from access_policy.entrypoints.cli.completion import chargers, vehicles
 from access_policy.entrypoints.cli.printing import document
 from access_policy.entrypoints.cli.session import Session
 
@@ -17,6 +17,10 @@ Chargers = Annotated[
     typer.Argument(metavar="CHARGER...", autocompletion=chargers, help="Ids or patterns, such as bay-1 or 'bay-*'"),
 ]
 
+Vehicles = Annotated[
+    list[str],
+    typer.Argument(metavar="VEHICLE...", autocompletion=vehicles, help="Ids or patterns, such as bus-7 or 'van-*'"),
+]
 OneOrPattern = Annotated[
     str, typer.Argument(metavar="CHARGER", autocompletion=chargers, help="Id or pattern, such as bay-1 or 'bay-*'")
 ]
@@ -32,14 +36,18 @@ OrAllOfDepot = Annotated[
         help="Id or pattern, such as 'bay-*'; repeatable [default: all of the depot]",
     ),
 ]
+Followers = Annotated[
+    list[str] | None, typer.Option("--charger", help="Charger or pattern that follows it; repeatable")
+]
+Everyone = Annotated[bool, typer.Option("--all", help="All chargers of the depot")]
 
 
 def is_pattern(text: str) -> bool:
     return any(sign in text for sign in "*?[")
 
 
-def chosen(session: Session, texts: Sequence[str]) -> list[str]:
-    """Return the ids, each once. Ends the command if a pattern fits no charger."""
+def chosen(session: Session, texts: Sequence[str], subject: str = "charger") -> list[str]:
+    """Return the ids of chargers or vehicles, each once. Ends the command if a pattern fits none."""
     found: dict[str, None] = {}
     known: list[str] | None = None
     for text in texts:
@@ -47,20 +55,20 @@ def chosen(session: Session, texts: Sequence[str]) -> list[str]:
             found[text] = None
             continue
         if known is None:
-            known = [each["charger_id"] for each in session.pages("/v1/chargers", None)]
+            known = [each[f"{subject}_id"] for each in session.pages(f"/v1/{subject}s", None)]
         fitting = [each for each in known if fnmatchcase(each, text)]
         if not fitting:
-            session.refuse(f"no charger fits {text!r}")
+            session.refuse(f"no {subject} fits {text!r}")
         found |= dict.fromkeys(fitting)
     return list(found)
 
 
 def for_each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str]]) -> None:
-    """Act on each charger, also after one was refused; then exit with 1. `act` returns the answer and a sentence."""
+    """Act on each of the ids, also after one was refused; then exit with 1. `act` returns the answer and a sentence."""
     answers, refused = [], False
-    for charger_id in ids:
+    for each in ids:
         try:
-            answer, sentence = act(charger_id)
+            answer, sentence = act(each)
         except typer.Exit:
             if len(ids) == 1:
                 raise

@@ -23,7 +23,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "schedules create": (
         "schedules create north Nights --rule Nights --mode managed --recurrence daily --start 22:00 --end 06:00 --all",
     ),
-    "exceptions add": ("exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",),
+    "exceptions add": (
+        "exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",
+        "exceptions add bay-1 'bay-*' freevend --reason 'open day' --date 2026-12-05",
+    ),
     "vehicles put": ("vehicles put bus-7 --name 'Bus 7' --rfid 04A1B2C3D4E5F6",),
     "chargers put": (
         "chargers put bay-1 --charge-point-id CP-1 --depot north --profile ocpp16-central --baseline-mode managed",
@@ -107,7 +110,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "vehicles find": ("vehicles find 04:A1:B2:C3:D4:E5:F6",),
     "vehicles show": ("vehicles show bus-7",),
     "vehicles remove": ("vehicles remove bus-7",),
-    "vehicles suspend": ("vehicles suspend bus-7 --reason 'card lost'",),
+    "vehicles suspend": (
+        "vehicles suspend bus-7 --reason 'card lost'",
+        "vehicles suspend bus-7 'bus-*' --reason strike",
+    ),
     "vehicles reinstate": ("vehicles reinstate bus-7 --reason 'card found'",),
     "agreements put": (
         "agreements put acme --name Acme --fleet 'Acme Vans' --valid-from 2026-12-01 --depot north --hours 'MO,TU 22:00-06:00'",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from access_policy.entrypoints.cli.arguments import Mode, ModeException
+from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.depots import IfMatch
 from access_policy.entrypoints.cli.printing import columns, compact, done, session_of, table
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("add")
 def add_exception(
     ctx: typer.Context,
-    charger_id: Charger,
+    charger: Chargers,
     mode: Mode,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     date: Annotated[str | None, typer.Option(help="Local date")] = None,
@@ -28,11 +29,15 @@ def add_exception(
     ] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Give a charger another mode on whole local days."""
+    """Give chargers another mode on whole local days."""
     session = session_of(ctx)
     body = compact(mode=mode, reason=reason, date=date, until_date=until_date, calendar_id=calendar)
-    answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/exceptions", body, if_match=if_match)
-    done(session, answer, f"exception {answer['exception_id']} on {charger_id}")
+
+    def add(charger_id: str) -> tuple[Any, str]:
+        answer = session.command("POST", f"/v1/chargers/{segment(charger_id)}/exceptions", body, if_match=if_match)
+        return answer, f"exception {answer['exception_id']} on {charger_id}"
+
+    for_each(session, chosen(session, charger), add)
 
 
 @app.command("remove")

@@ -18,6 +18,7 @@ from access_policy.entrypoints.cli.history import (
     Until,
     next_second,
     period,
+    place,
     print_newest,
     text_of,
 )
@@ -78,6 +79,7 @@ def _period(
 ) -> dict[str, str | None]:
     """Return a report's query: charger, depot and period, by default the last `days` days."""
     now = next_second()
+    charger, depot = place(session, charger, depot)
     return {
         "charger_id": charger,
         "depot_id": depot,
@@ -135,6 +137,7 @@ def mode_changes(
 ) -> None:
     """List mode switches: when each was due, when it was applied, and the evidence."""
     session = session_of(ctx)
+    charger, depot = place(session, charger, depot)
     query = period(session, begin, until, charger=charger, depot=depot)
     rows = session.pages("/v1/mode-changes", limit, charger_id=charger, depot_id=depot, **query)
     names = ("due_at", "charger_id", "mode", "outcome", "applied_at", "lateness_s", "how_known")
@@ -147,6 +150,7 @@ def faults(
 ) -> None:
     """List charger faults, without those that only signalled a denial."""
     session = session_of(ctx)
+    charger, _ = place(session, charger, None)
     query = period(session, begin, until, charger=charger)
     rows = session.pages("/v1/faults", limit, charger_id=charger, **query)
     names = ("occurred_at", "charger_id", "connector_id", "error_code", "vendor_error_code", "info", "cleared_at")
@@ -159,6 +163,7 @@ def lockouts(
 ) -> None:
     """List lock-outs after too many wrong PINs."""
     session = session_of(ctx)
+    charger, _ = place(session, charger, None)
     query = period(session, begin, until, charger=charger)
     rows = session.pages("/v1/pin-lockouts", limit, charger_id=charger, **query)
     names = ("locked_at", "locked_until", "charger_id", "source", "attempt_id")

@@ -13,6 +13,8 @@ from access_policy.entrypoints.cli.printing import compact
 from access_policy.entrypoints.cli.recurrences import rrule
 
 Name = Annotated[str, typer.Option(help="Name that people will see")]
+ScheduleName = Annotated[str, typer.Argument(metavar="NAME", help="Name that people will see")]
+RuleName = Annotated[str, typer.Option("--rule", help="Name of the rule")]
 Mode = Annotated[str, typer.Option(help="freevend or managed")]
 Recurrence = Annotated[str, typer.Option(help="daily, weekdays, weekends, mon,wed, mon-fri, or an RRULE")]
 Clock = Annotated[str, typer.Option(help="Local time, such as 22:00")]

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.choosing import SomeChargers, chosen
+from access_policy.entrypoints.cli.choosing import Everyone, Followers, SomeChargers, chosen
 from access_policy.entrypoints.cli.completion import Depot, Schedule
 from access_policy.entrypoints.cli.depots import IfMatch
+from access_policy.entrypoints.cli.history import DepotOption, identity
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -20,6 +21,8 @@ from access_policy.entrypoints.cli.rule_options import (
     NewMode,
     NewRecurrence,
     Recurrence,
+    RuleName,
+    ScheduleName,
     rule_of,
     with_rule_options,
 )
@@ -34,12 +37,6 @@ WhatIf = Annotated[
         "--what-if", metavar="DAYS", help="With --dry-run: count the attempts of the last DAYS that would differ"
     ),
 ]
-Followers = Annotated[
-    list[str] | None, typer.Option("--charger", help="Charger or pattern that follows it; repeatable")
-]
-Everyone = Annotated[bool, typer.Option("--all", help="All chargers of the depot")]
-ScheduleName = Annotated[str, typer.Argument(metavar="NAME", help="Name that people will see")]
-RuleName = Annotated[str, typer.Option("--rule", help="Name of the rule")]
 
 
 @app.command("create")
@@ -139,12 +136,10 @@ def rename_schedule(ctx: typer.Context, schedule_id: Schedule, name: ScheduleNam
 
 
 @app.command("list")
-def list_schedules(
-    ctx: typer.Context, depot: Annotated[str | None, typer.Option(help="Of this depot only [default: all]")] = None
-) -> None:
+def list_schedules(ctx: typer.Context, depot: DepotOption = None) -> None:
     """List schedules."""
     session = session_of(ctx)
-    rows = session.get("/v1/schedules", depot_id=depot)["items"]
+    rows = session.get("/v1/schedules", depot_id=identity(session, "depots", depot))["items"]
     shown = columns("schedule_id", "name", "depot_id", "rule_count", "charger_count")
     table(session, rows, shown, nothing="no schedules; create one: access-policy schedules create --help")
 

@@ -98,7 +98,7 @@ class Session(Terminal):
         Ends the command with one line if the service is unreachable or refuses.
         """
         response = self._send(method, path, **given)
-        if response.status_code == NOT_FOUND and (whole_path := self._whole(method, path)) is not None:
+        if response.status_code == NOT_FOUND and (whole_path := self.whole(method, path)) is not None:
             response = self._send(method, whole_path, **given)
         if not response.is_success:
             self._end_with_problem(response)
@@ -167,7 +167,8 @@ class Session(Terminal):
         if (trouble := trouble_with(asking, str(self.credentials.tenant))) is not None:
             self.refuse(trouble)
 
-    def _whole(self, method: str, path: str) -> str | None:
+    def whole(self, method: str, path: str) -> str | None:
+        """Return the path with the only id that begins with the one in it; None if there is none."""
         try:
             found = whole(method, path, self._listed)
         except Ambiguous as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.choosing import SomeChargers, chosen
-from access_policy.entrypoints.cli.history import DepotOption
+from access_policy.entrypoints.cli.history import DepotOption, identity
 from access_policy.entrypoints.cli.moments import rfc3339
 from access_policy.entrypoints.cli.printing import document, session_of
 from access_policy.entrypoints.cli.quoting import segment
@@ -36,9 +36,10 @@ def timeline(
     if bool(charger) is (depot is not None):
         raise typer.BadParameter("name chargers, or give --depot; one of them", param_hint="CHARGER")
     if depot is not None:
+        depot = identity(session, "depots", depot)
         found = list(session.pages("/v1/chargers", None, depot_id=depot))
         if not found:
-            session.get(f"/v1/depots/{segment(depot)}")  # an unknown depot ends the command here
+            session.get(f"/v1/depots/{segment(str(depot))}")  # an unknown depot ends the command here
             session.refuse(f"the depot {depot} has no chargers")
     else:
         found = [session.get(f"/v1/chargers/{segment(each)}") for each in chosen(session, charger or [])]

@@ -9,8 +9,9 @@ import typer
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.arguments import NewVehicle, Vehicle
+from access_policy.entrypoints.cli.choosing import Vehicles, chosen, for_each
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
-from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
+from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
@@ -115,36 +116,41 @@ def show_vehicle(ctx: typer.Context, vehicle_id: Vehicle) -> None:
 
 
 @app.command("remove")
-def remove_vehicle(ctx: typer.Context, vehicle_id: Vehicle, if_match: IfMatch = None) -> None:
-    """Remove a vehicle and erase the values of its identifiers."""
+def remove_vehicles(ctx: typer.Context, vehicle: Vehicles, if_match: IfMatch = None) -> None:
+    """Remove vehicles and erase the values of their identifiers."""
     session = session_of(ctx)
-    session.confirm(f"remove the vehicle {vehicle_id} and the values of its identifiers")
-    answer = session.command("DELETE", f"/v1/vehicles/{segment(vehicle_id)}", if_match=if_match)
-    done(session, answer, f"removed vehicle {vehicle_id}")
+    ids = chosen(session, vehicle, "vehicle")
+    them = "the vehicle" if len(ids) == 1 else "the vehicles"
+    session.confirm(f"remove {them} {', '.join(ids)} with the values of all identifiers")
+
+    def remove(vehicle_id: str) -> tuple[Any, str]:
+        answer = session.command("DELETE", f"/v1/vehicles/{segment(vehicle_id)}", if_match=if_match)
+        return answer, f"removed vehicle {vehicle_id}"
+
+    for_each(session, ids, remove)
 
 
 @app.command("suspend")
-def suspend_vehicle(ctx: typer.Context, vehicle_id: Vehicle, reason: Reason, if_match: IfMatch = None) -> None:
-    """Suspend a vehicle."""
-    session = session_of(ctx)
-    path = f"/v1/vehicles/{segment(vehicle_id)}/suspend"
-    done(
-        session,
-        session.command("POST", path, {"reason": reason}, if_match=if_match),
-        f"vehicle {vehicle_id} is suspended",
-    )
+def suspend_vehicles(ctx: typer.Context, vehicle: Vehicles, reason: Reason, if_match: IfMatch = None) -> None:
+    """Suspend vehicles."""
+    _change_each(session_of(ctx), vehicle, "suspend", reason, if_match, "is suspended")
 
 
 @app.command("reinstate")
-def reinstate_vehicle(ctx: typer.Context, vehicle_id: Vehicle, reason: Reason, if_match: IfMatch = None) -> None:
-    """Reinstate a suspended vehicle."""
-    session = session_of(ctx)
-    path = f"/v1/vehicles/{segment(vehicle_id)}/reinstate"
-    done(
-        session,
-        session.command("POST", path, {"reason": reason}, if_match=if_match),
-        f"vehicle {vehicle_id} may charge again",
-    )
+def reinstate_vehicles(ctx: typer.Context, vehicle: Vehicles, reason: Reason, if_match: IfMatch = None) -> None:
+    """Reinstate suspended vehicles."""
+    _change_each(session_of(ctx), vehicle, "reinstate", reason, if_match, "may charge again")
+
+
+def _change_each(
+    session: Session, vehicles: list[str], change: str, reason: str, if_match: str | None, result: str
+) -> None:
+    def change_one(vehicle_id: str) -> tuple[Any, str]:
+        path = f"/v1/vehicles/{segment(vehicle_id)}/{change}"
+        answer = session.command("POST", path, {"reason": reason}, if_match=if_match)
+        return answer, f"vehicle {vehicle_id} {result}"
+
+    for_each(session, chosen(session, vehicles, "vehicle"), change_one)
 
 
 def _vehicles(session: Session, rows: Any) -> None:

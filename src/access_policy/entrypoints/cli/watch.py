@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier
+from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier, place
 from access_policy.entrypoints.cli.printing import in_local_times, session_of, shown
 from access_policy.entrypoints.cli.session import Session
 
@@ -40,19 +40,20 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="End when everything so far is shown")] = False,
 ) -> None:
     """Show attempts, mode changes, charger states and imports as they happen, until Ctrl-C."""
-    session, place = session_of(ctx), _Place(after)
+    session, reached = session_of(ctx), _Place(after)
+    charger, depot = place(session, charger, depot)
     while True:
-        for name, data in _messages(session, place, charger, depot, event or [], follow=not once):
+        for name, data in _messages(session, reached, charger, depot, event or [], follow=not once):
             if name == "end" and data["reason"] == "signed-out":
                 session.refuse("the stream ended, because the token is no longer valid; get a new one")
-            _print(session, name, data, place.last_id)
+            _print(session, name, data, reached.last_id)
         if once:
             return
         time.sleep(RETRY_S)
 
 
 def _messages(
-    session: Session, place: _Place, charger: str | None, depot: str | None, events: list[str], *, follow: bool
+    session: Session, reached: _Place, charger: str | None, depot: str | None, events: list[str], *, follow: bool
 ) -> Iterator[tuple[str, Any]]:
     """Name and data of each message, until the connection ends."""
     import msgspec
@@ -62,7 +63,7 @@ def _messages(
         "depot_id": depot,
         "event": events,
         "follow": follow,
-        "last_event_id": place.last_id,
+        "last_event_id": reached.last_id,
     }
     found: dict[str, str] = {}
     for line in session.lines("/v1/stream", **query):
@@ -70,7 +71,7 @@ def _messages(
         if line:
             found[name] = value
             continue
-        place.last_id = found.get("id", place.last_id)
+        reached.last_id = found.get("id", reached.last_id)
         if "event" in found:
             yield found["event"], msgspec.json.decode(found["data"])
         found = {}
