@@ -24,7 +24,7 @@ STORES = Length(ci=1, soak=3, of="stores")
 @pytest.mark.parametrize("databases", STORES.first(["dynamodb", "postgres", "sqlite"]), indirect=True)
 @pytest.mark.usefixtures("databases", "patient_cluster")
 async def test_the_chargers_of_a_gateway_that_dies_go_on_at_the_other(tmp_path: Path) -> None:
-    async with Cluster(tmp_path / "data").running() as cluster:
+    async with Cluster(tmp_path / "data", started=("projector", *GATEWAYS, "api")).running() as cluster:
         api = DemoApi(f"http://127.0.0.1:{cluster.members['api'].http}", await cluster.token())
         await api.set_up()
         chargers = all_chargers(f"ws://127.0.0.1:{cluster.chargers_at}/ocpp")

@@ -24,7 +24,7 @@ async def cluster(
     tmp_path: Path, migrated_database: str, patient_cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Cluster, DemoApi]]:
     keep_everything_in(migrated_database, monkeypatch)
-    async with Cluster(tmp_path / "data").running() as running:
+    async with Cluster(tmp_path / "data", started=("projector", GATEWAYS[0], "api")).running() as running:
         api = DemoApi(f"http://127.0.0.1:{running.members['api'].http}", await running.token())
         await api.set_up()
         yield running, api

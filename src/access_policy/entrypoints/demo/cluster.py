@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,12 @@ from access_policy.entrypoints.demo.postgres import PostgresServer, settings_for
 from access_policy.entrypoints.demo.visitors import come_and_go
 
 GATEWAYS: Final = ("gw-1", "gw-2")
+ROLES: Final = {  # of each process, in the order in which they start: the projector first, because it creates missing tables
+    "projector": "projector",
+    "publisher": "publisher",
+    **dict.fromkeys(GATEWAYS, "api,gateway"),
+    "api": "api",
+}
 START_S: Final = 30.0
 REPORT_EVERY_S: Final = 10.0
 BACK_AFTER_S: Final = 5.0
@@ -56,28 +62,28 @@ class Member:
 
 @dataclass
 class Cluster:
-    """`chargers_at` is the proxy's port, where chargers connect."""
+    """`started` names the processes, which are all by default. `chargers_at` is the proxy's port, where chargers connect."""
 
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    started: Collection[str] = tuple(ROLES)
     members: dict[str, Member] = field(default_factory=dict)
     chargers_at: int = 0
     _turn: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        for name in GATEWAYS:
-            self.members[name] = Member(name, "api,gateway", free_port(), free_port())
-        for name in ("projector", "publisher", "api"):
-            self.members[name] = Member(name, name, free_port(), free_port())
+        for name, roles in ROLES.items():
+            if name in self.started:
+                self.members[name] = Member(name, roles, free_port(), free_port())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Cluster]:
-        """Run all processes until the block ends. The projector starts first, because it creates missing tables."""
+        """Run the processes until the block ends."""
         proxy = await asyncio.start_server(self._forward, "127.0.0.1", 0)
         self.chargers_at = proxy.sockets[0].getsockname()[1]
         try:
             await self._run("migrate")
-            for name in ("projector", "publisher", *GATEWAYS, "api"):
+            for name in self.members:
                 await self.start(name)
             yield self
         finally:
@@ -89,7 +95,8 @@ class Cluster:
         member = self.members[name]
         command = [*_COMMAND, "serve", "--data", str(self.data), "--instance", name]
         command += ["--http", f"127.0.0.1:{member.http}", "--ocpp", f"127.0.0.1:{member.ocpp}"]
-        peers = ",".join(f"{each}=http://127.0.0.1:{self.members[each].http}" for each in GATEWAYS if each != name)
+        others = [each for each in self.members.values() if each.name in GATEWAYS and each.name != name]
+        peers = ",".join(f"{each.name}=http://127.0.0.1:{each.http}" for each in others)
         settings = {"ROLES": member.roles, "PEERS": peers, "LOG_LEVEL": "WARNING", "DRAIN_S": "0.5"}
         environment = {**os.environ, **{f"ACCESS_POLICY_{key}": value for key, value in settings.items()}}
         member.process = await asyncio.create_subprocess_exec(
@@ -123,7 +130,7 @@ class Cluster:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward a charger's connection to the next gateway that accepts it."""
-        up = [self.members[name] for name in GATEWAYS if self.members[name].is_up]
+        up = [each for each in self.members.values() if each.name in GATEWAYS and each.is_up]
         first = next(self._turn)
         for offset in range(len(up)):
             try:
