@@ -1,4 +1,4 @@
-"""What the audit shows of reservations: what people change, under the depot whose book it is in."""
+"""The audit's entries of reservations: the changes that people make, under the depot."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class RequestedBy(StrEnum):
 
 
 class ConflictKind(StrEnum):
-    """What puts the promise at risk."""
+    """The kind of cause that puts a promise at risk."""
 
     OVERRIDE = "override"  # an operator's override opens the charger
     FAULT = "fault"

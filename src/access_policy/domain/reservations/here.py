@@ -1,4 +1,4 @@
-"""What reservations mean for an attempt at one charger (design.md 3.3, rows 7 to 10)."""
+"""The meaning of reservations for an attempt at one charger (design.md 3.3, rows 7 to 10)."""
 
 from __future__ import annotations
 

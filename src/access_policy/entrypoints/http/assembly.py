@@ -1,4 +1,4 @@
-"""What every HTTP application of the service has: problem documents, middleware, and its routes' parts opened."""
+"""The parts of every HTTP application of the service: problem documents, middleware, and its routes' parts opened."""
 
 from __future__ import annotations
 

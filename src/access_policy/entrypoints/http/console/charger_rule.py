@@ -52,7 +52,7 @@ class AtRule:
 
     @property
     def values(self) -> schedule_form.Values:
-        """What is stored, without empty fields; for a new rule what is proposed."""
+        """The stored rule without empty fields; for a new rule the proposed one."""
         if self.rule is None:
             return {**schedule_form.NEW_RULE, "days": list(WEEKDAYS[:5])}
         return {name: value for name, value in schedule_form.rule_values(self.rule).items() if value}

@@ -1,4 +1,4 @@
-"""What all pages about one schedule begin with."""
+"""The beginning of every page about one schedule."""
 
 from __future__ import annotations
 
