@@ -82,7 +82,7 @@ def with_sample_page() -> Iterator[None]:
     loader = templates.loader
     assert loader is not None
     templates.loader = ChoiceLoader([loader, DictLoader({"sample.html": TEMPLATE})])
-    console.ROUTERS = (*routers, router)  # type: ignore[misc]
+    console.ROUTERS = (router, *routers)  # type: ignore[misc]  # before the page for addresses that lead nowhere
     try:
         yield
     finally:
