@@ -89,6 +89,7 @@ def _forked(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Itera
 
 
 def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, place, flags in ((0, Path(os.devnull), os.O_RDONLY), (1, out, _WRITE), (2, err, _WRITE)):

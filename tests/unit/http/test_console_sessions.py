@@ -54,7 +54,7 @@ async def test_one_time_link_opens_a_session_of_its_identity_in_a_cookie_that_sc
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert shown.json() == {"subject": "anna", "tenant_id": "acme", "role": "operator", "depot_ids": ["north"]}
-    assert "Signed in as anna, operator of acme, north." in (await api.client.get("/", follow_redirects=True)).text
+    assert "Signed in as anna, operator of acme, North." in (await api.client.get("/", follow_redirects=True)).text
 
 
 async def test_one_time_link_used_twice_opens_one_session(empty_api: HttpApi) -> None:
