@@ -27,7 +27,7 @@ from access_policy.settings import Settings
 from tests.support.process import free_port, recorded, serving
 
 CHARGERS = 60
-DRAIN_S = 3.0
+DRAIN_S = 5.0
 CROSSING_S = 0.3  # on a busy machine a message may be this long on its way, and so cross the close
 CONTEXT = Context(tenant_id=TenantId("drain"), actor=ActorId("test"), correlation_id="test")
 
@@ -69,8 +69,8 @@ async def test_a_stopping_service_answers_what_it_was_asked_and_tells_every_char
     assert told.answered <= {(each.lineage.charger_id, each.lineage.message_id) for each in await recorded(tmp_path)}
     assert {code for code, _ in told.ended.values()} == {1012}
     assert unready_at < ends[CHARGERS // 2]
-    for first in range(CHARGERS - CHARGERS // 2):  # no half of them within an eighth of the time
-        assert ends[first + CHARGERS // 2] - ends[first] > DRAIN_S / 8
+    for first in range(CHARGERS - CHARGERS // 2):  # no half of them within a quarter of the time
+        assert ends[first + CHARGERS // 2] - ends[first] > DRAIN_S / 4
 
 
 async def ask(ws: ClientConnection, charger: str, told: Told) -> None:
