@@ -22,7 +22,7 @@ def heartbeat(_: ChargerConnection, __: Call) -> Answer:
 
 
 class Handling:
-    """A handler that answers when it is told to."""
+    """A handler that answers a CALL when `finish` is called."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []

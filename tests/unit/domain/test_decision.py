@@ -19,7 +19,7 @@ from access_policy.domain.access.decision import (
     explain,
     permission_holds_until,
     reason_for,
-    rules_for,
+    rules_at,
 )
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access.trace import trace_of
@@ -222,9 +222,9 @@ def test_every_reason_but_that_of_observing_has_a_row() -> None:
 def test_the_explanation_ends_in_the_row_that_decides(drawn: DecisionInputs) -> None:
     steps = explain(drawn)
     given_class = AccessClass.UNKNOWN if drawn.vehicle is None else drawn.vehicle.description.access_class
-    rules = rules_for(drawn)
+    rules = rules_at(with_reservations=drawn.reservations is not None)
     assert trace_of(reason_for(drawn), given_class, rules) == steps, (
-        "what is told of a recorded decision is what happened"
+        "the trace of a recorded decision is the explanation at the time"
     )
 
     assert [step.rule for step in steps] == [row.__name__ for row in rules[: len(steps)]]

@@ -1,6 +1,6 @@
 """The decision table of design.md 3.3, row by row: a total, pure function of its inputs.
 
-`RULES` lists the rows in order, and `rules_for` those of an attempt; the first row that answers decides. An attempt
+`RULES` lists the rows in order, and `rules_at` those of a depot; the first row that answers decides. An attempt
 that cannot be decided raises an exception and is never a denial: no rule catches anything.
 """
 
@@ -184,19 +184,20 @@ RULES: tuple[Rule, ...] = (
     agreement_vehicle_charges,
 )
 
-RESERVATION_RULES: frozenset[Rule] = frozenset(
+_OF_RESERVATIONS = frozenset(
     {reservation_admits, charger_must_not_be_reserved_for_another, reservation_must_be_in_force}
 )
-RULES_WITHOUT_RESERVATIONS: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in RESERVATION_RULES)
+_WITHOUT_RESERVATIONS: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in _OF_RESERVATIONS)
 
 
-def rules_for(inputs: DecisionInputs) -> tuple[Rule, ...]:
-    return RULES_WITHOUT_RESERVATIONS if inputs.reservations is None else RULES
+def rules_at(*, with_reservations: bool) -> tuple[Rule, ...]:
+    """The rows at a depot that has reservations, or has none."""
+    return RULES if with_reservations else _WITHOUT_RESERVATIONS
 
 
 def reason_for(inputs: DecisionInputs) -> Reason:
     """The reason of the first row that answers."""
-    for rule in rules_for(inputs):
+    for rule in rules_at(with_reservations=inputs.reservations is not None):
         reason = rule(inputs)
         if reason is not None:
             return reason
@@ -228,7 +229,7 @@ def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
 def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
     """The rows that were gone through, in order, up to and including the one that decided."""
     steps: list[Step] = []
-    for rule in rules_for(inputs):
+    for rule in rules_at(with_reservations=inputs.reservations is not None):
         reason = rule(inputs)
         steps.append(Step(rule.__name__, reason is not None, reason))
         if reason is not None:

@@ -7,7 +7,7 @@ and shows what happened. The rows of reservations are those of depots that have 
 from __future__ import annotations
 
 from access_policy.domain.access import decision as rows
-from access_policy.domain.access.decision import RULES, RULES_WITHOUT_RESERVATIONS, Rule, Step
+from access_policy.domain.access.decision import Rule, Step, rules_at
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -37,12 +37,8 @@ _ROW_OF: dict[Reason, Rule] = {
 def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
     """The rows that were gone through. Under `observe`: those of the denial that would have been."""
     would_deny = decided.would_deny if isinstance(decided, AccessAllowed) else None
-    with_reservations = decided.lineage.reservations_version is not None
-    return trace_of(
-        would_deny or decided.reason,
-        decided.lineage.access_class,
-        RULES if with_reservations else RULES_WITHOUT_RESERVATIONS,
-    )
+    rules = rules_at(with_reservations=decided.lineage.reservations_version is not None)
+    return trace_of(would_deny or decided.reason, decided.lineage.access_class, rules)
 
 
 def trace_of(reason: Reason, access_class: AccessClass, rules: tuple[Rule, ...]) -> tuple[Step, ...]:

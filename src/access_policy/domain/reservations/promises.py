@@ -25,7 +25,7 @@ def first_shortfall(
     until: datetime | None = None,
 ) -> datetime | None:
     """Return the first instant in `[since, until)` (None: without end) at which the groups have promised more chargers
-    than they have; None if there is no such instant. Between the starts of reservations the demand only falls.
+    than they have; None if every promise can be kept. Between the starts of reservations the demand only falls.
     """
     until = until or max((each.clears for each in promised), default=since)
     begins = {each.begins for each in promised if each.place.group_id is not None or _is_of_a_group(each, groups)}

@@ -28,7 +28,7 @@ DepotOption = Annotated[
 def identity(session: Session, kind: str, text: str | None) -> str | None:
     """Return the id in the service's list `kind`, or the only id there that begins with the text.
 
-    The text itself if none does: history also has things that are no longer in the list.
+    Return the text itself if no id does: history also has ids that are no longer in the list.
     """
     if text is None:
         return None

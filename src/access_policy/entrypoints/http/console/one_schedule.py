@@ -39,9 +39,10 @@ class AtSchedule:
 async def _at(here: Here, schedule_id: str, view: DecisionView) -> AtSchedule:
     """Raises `ScheduleUnknown`."""
     tenant_id, this = here.caller.tenant_id, ScheduleId(schedule_id)
-    depot = view.depot(tenant_id, await depot_of(view, tenant_id, this))
+    depot_id = await depot_of(view, tenant_id, this)
+    depot = view.depot(tenant_id, depot_id)
     if depot is None:
-        raise DepotUnknown("There is no such depot.")
+        raise DepotUnknown.named(depot_id)
     at_depot = replace(here, depot=depot).in_depot(depot)
     return AtSchedule(at_depot, depot, depot.schedule(this), dict(view.followers_of(tenant_id, this)))
 
