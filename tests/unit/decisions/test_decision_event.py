@@ -28,7 +28,9 @@ def event_of(depot: DepotInMemory, presented: object, **changed: object) -> Acce
     charger = depot.view.charger(attempt.tenant_id, BAY)
     timeline = charger.timeline_at(NIGHT)
     ref = depot.identifiers.of_attempt(attempt)
-    inputs: DecisionInputs = depot.decisions.inputs.gather(charger, ref, NIGHT, timeline, attempt.actor)
+    inputs: DecisionInputs = depot.decisions.inputs.gather(
+        charger, ref, NIGHT, timeline, connector_id=attempt.connector_id, actor=attempt.actor
+    )
     return decision_event(
         attempt,
         ATTEMPT_ID,

@@ -207,7 +207,7 @@ def entries(draw: st.DrawFn, at: datetime, place: Place) -> Entry:
     )
     came = draw(st.none() | minutes.map(lambda m: at + m * MINUTE))
     over = draw(st.none() | st.none() | minutes.map(lambda m: at + m * MINUTE))
-    return Entry(reservation=reservation, changed_at=1, fulfilled_at=came, over_at=over)
+    return Entry(reservation=reservation, made_at=reservation.begins, changed_at=1, fulfilled_at=came, over_at=over)
 
 
 @st.composite

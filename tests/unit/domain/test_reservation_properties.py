@@ -221,7 +221,7 @@ def test_of_an_entry_it_never_holds_after_it_is_over_and_what_holds_is_promised(
 ) -> None:
     reservation = replace(asked(Step("make", 1, Place(charger_id=CHARGERS[0]), 4, 4, entry_terms, frozenset(), 0)))
     at_start = None if fulfilled is None else reservation.start + timedelta(minutes=fulfilled)
-    entry = Entry(reservation=reservation, changed_at=1, fulfilled_at=at_start)
+    entry = Entry(reservation=reservation, made_at=reservation.begins, changed_at=1, fulfilled_at=at_start)
 
     for instant in sorted(NOON + minute * MINUTE for minute in minutes):
         assert not (entry.holds(instant) and entry.is_over(instant))

@@ -43,7 +43,9 @@ def here(
 ) -> ReservationsHere:
     """For the card "ours"."""
     book = given_book(*history).state
-    return reservations_here(book, charger_id, connector_id, ref("ours"), None, at=at, horizon=DAY, busy=busy)
+    return reservations_here(
+        book, charger_id, connector_id, ref("ours"), None, at=at, horizon=DAY, is_busy=busy.__contains__
+    )
 
 
 def ours(**changes: Any) -> ReservationEvent:

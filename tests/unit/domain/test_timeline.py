@@ -144,7 +144,10 @@ def test_the_greater_priority_wins_and_managed_where_they_are_equal(priority: in
 
 def test_a_reservation_makes_the_charger_managed_above_an_exception_and_below_an_override() -> None:
     reserved = ReservedWindow(
-        reservation_id=ReservationId("r1"), starts_at=berlin("2026-12-24 10:00"), ends_at=berlin("2026-12-24 14:00")
+        reservation_id=ReservationId("r1"),
+        starts_at=berlin("2026-12-24 10:00"),
+        ends_at=berlin("2026-12-24 14:00"),
+        made_at=berlin("2026-12-20 10:00"),
     )
     of_policy = plan(
         excepted("2026-12-24", mode=FREEVEND),

@@ -151,6 +151,7 @@ def plans(draw: st.DrawFn) -> tuple[ModePlan, Reference]:
                 reservation_id=ReservationId(f"r{number}"),
                 starts_at=starts_at,
                 ends_at=starts_at + draw(st.integers(1, 600)) * MINUTE,
+                made_at=starts_at,
             )
         )
     plan = ModePlan(

@@ -11,16 +11,26 @@ import hashlib
 import logging
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
-from access_policy.application.ports.view_snapshots import Anchor, ChargerState, RegistryState, TenantState, ViewState
+from access_policy.application.ports.view_snapshots import (
+    Anchor,
+    BookState,
+    ChargerState,
+    RegistryState,
+    TenantState,
+    ViewState,
+)
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
+from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, ReservationGroupId, TenantId
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.reservation import ReservationGroup
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
@@ -61,6 +71,19 @@ class _Tenant(_Part, frozen=True):
     ignored: tuple[IgnoredIdentifier, ...] = ()
 
 
+class _Book(_Part, frozen=True):
+    """The following records belong to this book, up to the next `_Book`."""
+
+    depot_id: DepotId
+    version: int
+    groups: tuple[ReservationGroup, ...]
+    group_changed_at: dict[ReservationGroupId, int]
+
+
+class _Reservations(_Part, frozen=True):
+    items: tuple[Entry, ...]
+
+
 class _Vehicles(_Part, frozen=True):
     items: tuple[Vehicle, ...]
 
@@ -77,7 +100,7 @@ class _End(_Part, frozen=True):
     checksum: int
 
 
-_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _Conditions | _End
+_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _Conditions | _Book | _Reservations | _End
 
 SHAPE: Final = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(_AnyPart))).hexdigest()[:16]
 
@@ -158,6 +181,10 @@ def _parts(state: ViewState) -> Iterator[_Part]:
             yield _Chargers(chargers)
         for conditions in _batches(tenant.conditions):
             yield _Conditions(conditions)
+        for book in tenant.books:
+            yield _Book(book.depot_id, book.version, book.groups, book.group_changed_at)
+            for entries in _batches(book.entries):
+                yield _Reservations(entries)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
@@ -197,37 +224,62 @@ def _record(file: BinaryIO) -> bytes:
     return record
 
 
+@dataclass(slots=True)
+class _OfTenant:
+    """The records of one tenant that have been read so far."""
+
+    head: _Tenant
+    vehicles: list[Vehicle] = field(default_factory=list)
+    chargers: list[ChargerState] = field(default_factory=list)
+    conditions: list[tuple[ChargerId, ChargerCondition]] = field(default_factory=list)
+    books: list[tuple[_Book, list[Entry]]] = field(default_factory=list)
+
+    def state(self) -> TenantState:
+        head = self.head
+        return TenantState(
+            head.tenant_id,
+            RegistryState(
+                head.registry_version,
+                tuple(self.vehicles),
+                head.agreements,
+                head.agreement_changed_at,
+                head.ad_hoc,
+                head.ignored,
+            ),
+            head.depots,
+            tuple(self.chargers),
+            tuple(self.conditions),
+            head.profiles,
+            tuple(
+                BookState(book.depot_id, book.version, book.groups, book.group_changed_at, tuple(entries))
+                for book, entries in self.books
+            ),
+        )
+
+
 def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
     owners: list[tuple[ChargePointId, TenantId, ChargerId]] = []
-    tenants: list[tuple[_Tenant, list[Vehicle], list[ChargerState], list[tuple[ChargerId, ChargerCondition]]]] = []
+    tenants: list[_OfTenant] = []
     for part in parts:
         match part:
             case _Owners():
                 owners += part.items
             case _Tenant():
-                tenants.append((part, [], [], []))
+                tenants.append(_OfTenant(part))
             case _Vehicles() if tenants:
-                tenants[-1][1].extend(part.items)
+                tenants[-1].vehicles.extend(part.items)
             case _Chargers() if tenants:
-                tenants[-1][2].extend(part.items)
+                tenants[-1].chargers.extend(part.items)
             case _Conditions() if tenants:
-                tenants[-1][3].extend(part.items)
+                tenants[-1].conditions.extend(part.items)
+            case _Book() if tenants:
+                tenants[-1].books.append((part, []))
+            case _Reservations() if tenants and tenants[-1].books:
+                tenants[-1].books[-1][1].extend(part.items)
             case _:
                 raise SnapshotUnreadable("its records are in an invalid order")
-    states = tuple(_tenant(*each) for each in tenants)
+    states = tuple(tenant.state() for tenant in tenants)
     return ViewState(header.position, header.anchor, tuple(owners), states, header.erased)
-
-
-def _tenant(
-    head: _Tenant,
-    vehicles: Sequence[Vehicle],
-    chargers: Sequence[ChargerState],
-    conditions: Sequence[tuple[ChargerId, ChargerCondition]],
-) -> TenantState:
-    registry = RegistryState(
-        head.registry_version, tuple(vehicles), head.agreements, head.agreement_changed_at, head.ad_hoc, head.ignored
-    )
-    return TenantState(head.tenant_id, registry, head.depots, tuple(chargers), tuple(conditions), head.profiles)
 
 
 def _batches(items: tuple[_Item, ...]) -> Iterator[tuple[_Item, ...]]:

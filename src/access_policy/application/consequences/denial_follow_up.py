@@ -178,7 +178,9 @@ class FollowUp:
 
     def _may_charge(self, charger: ChargerView, session: Session, now: datetime) -> bool:
         timeline = charger.timeline_at(now)
-        inputs = self._inputs.gather(charger, session.identifier, now, timeline, actor=None)
+        inputs = self._inputs.gather(
+            charger, session.identifier, now, timeline, connector_id=session.connector_id, actor=None
+        )
         return reason_for(inputs) in ALLOWING
 
     # --- stopping ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from access_policy.application.deciding.inputs import InputsFromMemory
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.domain.access.decision import Step, explain
+from access_policy.domain.access.decision import DecisionInputs, Step, explain
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierRef
@@ -63,7 +63,7 @@ class DecisionMaker:
         return decision_event(
             attempt,
             attempt_id,
-            self.inputs.gather(charger, ref, at, timeline, attempt.actor),
+            self._inputs(attempt, ref, at, charger),
             timeline,
             Versions(charger.policy.version, self._view.registry(attempt.tenant_id).version),
             signal_of,
@@ -77,5 +77,12 @@ class DecisionMaker:
         charger = self._view.charger(attempt.tenant_id, attempt.charger_id)
         charger.policy.must_be_in_service()
         ref = self._identifiers.of_attempt(attempt)
-        inputs = self.inputs.gather(charger, ref, at, charger.timeline_at(at), attempt.actor)
+        inputs = self._inputs(attempt, ref, at, charger)
         return self.decide(attempt, ref, DRY_RUN, at=at, charger=charger), explain(inputs)
+
+    def _inputs(
+        self, attempt: AccessAttempt, ref: IdentifierRef | None, at: datetime, charger: ChargerView
+    ) -> DecisionInputs:
+        return self.inputs.gather(
+            charger, ref, at, charger.timeline_at(at), connector_id=attempt.connector_id, actor=attempt.actor
+        )

@@ -7,11 +7,13 @@ from datetime import datetime
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.domain.access.decision import DecisionInputs
+from access_policy.domain.access.decision import PERMISSION_HORIZON, DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, ChargerKey
 from access_policy.domain.mode_schedule.timeline import Timeline
+from access_policy.domain.reservations.here import ReservationsHere, reservations_here
+from access_policy.domain.vehicle_registry.registry import Vehicle
 
 
 class InputsFromMemory:
@@ -20,7 +22,14 @@ class InputsFromMemory:
         self._live = live
 
     def gather(
-        self, charger: ChargerView, ref: IdentifierRef | None, at: datetime, timeline: Timeline, actor: ActorId | None
+        self,
+        charger: ChargerView,
+        ref: IdentifierRef | None,
+        at: datetime,
+        timeline: Timeline,
+        *,
+        connector_id: int | None,
+        actor: ActorId | None,
     ) -> DecisionInputs:
         """The inputs of a decision for `at` at the charger, whose timeline covers it. `actor` presents the identifier; None
         for a charge under way, to which a lock-out of PINs does not apply."""
@@ -48,6 +57,39 @@ class InputsFromMemory:
             and is_exclusive(ref.kind, depot)
             and self._live.charges_at_another(key, ref, self._is_retired),
             ad_hoc=registry.permitted(settings.depot_id, ref, vehicle),
+            reservations=self._reservations(charger, connector_id, ref, vehicle, at),
+        )
+
+    def _reservations(
+        self,
+        charger: ChargerView,
+        connector_id: int | None,
+        ref: IdentifierRef | None,
+        vehicle: Vehicle | None,
+        at: datetime,
+    ) -> ReservationsHere | None:
+        book = self._view.book(charger.tenant_id, charger.policy.settings.depot_id)
+        if not book.entries.by_id:
+            return None
+        return reservations_here(
+            book,
+            charger.policy.charger_id,
+            connector_id,
+            ref,
+            None if vehicle is None else vehicle.vehicle_id,
+            at=at,
+            horizon=PERMISSION_HORIZON,
+            is_busy=lambda charger_id: self._is_busy((charger.tenant_id, charger_id)),
+        )
+
+    def _is_busy(self, key: ChargerKey) -> bool:
+        """Nobody can start there: a charge is under way, the charger has a fault, has lost its connection, or is retired."""
+        condition = self._view.condition(key)
+        return (
+            self._is_retired(key)
+            or (condition.gateway is not None and not condition.is_connected)
+            or bool(condition.errors)
+            or any(session.free_at is None for session in self._live.sessions_at(key))
         )
 
     def _is_retired(self, key: ChargerKey) -> bool:

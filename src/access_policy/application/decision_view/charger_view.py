@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import TenantId
-from access_policy.domain.mode_schedule.timeline import Segment, Timeline, timeline
+from access_policy.domain.mode_schedule.timeline import ReservedWindow, Segment, Timeline, timeline
 
 BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
 AHEAD: Final = timedelta(hours=50)  # and how far ahead
@@ -31,17 +31,17 @@ class ChargerView:
 
     def timeline_now(self, now: datetime) -> Timeline:
         """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
-        if self._present is None or not _serves(self._present, now):
-            self._present = timeline(self.policy.plan, now - BEHIND, now + AHEAD)
+        if self._present is None or not self._serves(self._present, now):
+            self._present = self._compiled(now)
         return self._present
 
     def timeline_at(self, at: datetime) -> Timeline:
         """A timeline that covers `at`, any instant, and at least 25 hours after it. A dry run or a start reported late
         leaves the present's timeline in place."""
         for compiled in (self._present, self._other):
-            if compiled is not None and _serves(compiled, at):
+            if compiled is not None and self._serves(compiled, at):
                 return compiled
-        self._other = timeline(self.policy.plan, at - BEHIND, at + AHEAD)
+        self._other = self._compiled(at)
         return self._other
 
     def expected(self, at: datetime) -> Segment:
@@ -55,6 +55,17 @@ class ChargerView:
             self.zone = ZoneInfo(self.policy.settings.time_zone)
             self.plan_seen_at = recorded_at
 
+    def reserve(self, windows: tuple[ReservedWindow, ...]) -> None:
+        """The windows of the reservations that name the charger."""
+        if windows != self.policy.reserved:
+            self.policy = replace(self.policy, reserved=windows)
+            self._present = self._other = None
 
-def _serves(compiled: Timeline, at: datetime) -> bool:
-    return at >= compiled.start and compiled.end - at >= AHEAD_MIN
+    def _compiled(self, at: datetime) -> Timeline:
+        return timeline(self.policy.plan_known_at(at), at - BEHIND, at + AHEAD)
+
+    def _serves(self, compiled: Timeline, at: datetime) -> bool:
+        if at < compiled.start or compiled.end - at < AHEAD_MIN:
+            return False
+        compiled_for = compiled.start + BEHIND
+        return not any(each.lost_at is not None and compiled_for < each.lost_at <= at for each in self.policy.reserved)

@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.charger_view import ChargerView
-from access_policy.application.ports.view_snapshots import ChargerState, RegistryState, TenantState
+from access_policy.application.ports.view_snapshots import BookState, ChargerState, RegistryState, TenantState
 from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -21,6 +21,13 @@ from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots.depot import Depot, DepotEvent
 from access_policy.domain.depots.depot import evolve as evolve_depot
 from access_policy.domain.ids import ChargerId, DepotId, TenantId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import (
+    ReservationChanged,
+    ReservationEvent,
+    ReservationGroupPut,
+    ReservationMade,
+)
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 NOTHING_KNOWN = ChargerCondition()
@@ -36,6 +43,7 @@ class TenantView:
     chargers: dict[ChargerId, ChargerView] = field(default_factory=dict)
     conditions: dict[ChargerId, ChargerCondition] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)
+    books: dict[DepotId, ReservationBook] = field(default_factory=dict)
 
     def fold_policy(self, event: PolicyEvent, version: int, recorded_at: datetime) -> bool:
         """False for an event that is delivered again."""
@@ -46,7 +54,14 @@ class TenantView:
             self.chargers[event.charger_id] = self._charger(evolve_policy(None, event), recorded_at)
         else:
             known.evolve(event, recorded_at)
+        self._reserve(self.chargers[event.charger_id])
         return True
+
+    def _reserve(self, charger: ChargerView) -> None:
+        """After a change of the charger, which may have moved it to another depot."""
+        if self.books:
+            book = self.books.get(charger.policy.settings.depot_id)
+            charger.reserve(() if book is None else book.windows_of(charger.policy.charger_id))
 
     def fold_depot(self, event: DepotEvent, version: int) -> None:
         known = self.depots.get(event.depot_id)
@@ -66,6 +81,23 @@ class TenantView:
             self.profiles.pop(event.name, None)
         return [key for key, charger in self.chargers.items() if charger.policy.settings.profile == event.name]
 
+    def fold_reservation(self, event: ReservationEvent, version: int) -> list[ChargerId]:
+        """Returns the chargers whose plan it may change: those that the reservation names, before or after the event."""
+        book = self.book(event.depot_id)
+        named_before = _named(book, event)
+        if not book.follow(version, event):
+            return []
+        named = [each for each in named_before | _named(book, event) if each in self.chargers]
+        for charger_id in named:
+            self.chargers[charger_id].reserve(book.windows_of(charger_id))
+        return named
+
+    def book(self, depot_id: DepotId) -> ReservationBook:
+        """The one book of the depot in this process."""
+        if depot_id not in self.books:
+            self.books[depot_id] = ReservationBook(depot_id)
+        return self.books[depot_id]
+
     def state(self) -> TenantState:
         """A copy that later events do not change."""
         return TenantState(
@@ -75,6 +107,7 @@ class TenantView:
             chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in self.chargers.values()),
             conditions=tuple(self.conditions.items()),
             profiles=dict(self.profiles),
+            books=tuple(BookState.of(book) for book in self.books.values() if book.version),
         )
 
     @classmethod
@@ -86,6 +119,7 @@ class TenantView:
             depots={depot.depot_id: depot for depot in state.depots},
             conditions=dict(state.conditions),
             profiles=dict(state.profiles),
+            books={book.depot_id: book.book() for book in state.books},
         )
         for each in state.chargers:
             policy = each.policy.sharing_calendars()
@@ -94,3 +128,16 @@ class TenantView:
 
     def _charger(self, policy: ChargerAccessPolicy, plan_seen_at: datetime) -> ChargerView:
         return ChargerView(self.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
+
+
+def _named(book: ReservationBook, event: ReservationEvent) -> set[ChargerId]:
+    """The charger that the event's reservation names in the book as it is."""
+    match event:
+        case ReservationGroupPut():
+            return set()
+        case ReservationMade(reservation=reservation) | ReservationChanged(reservation=reservation):
+            entry = book.entries.by_id.get(reservation.reservation_id)
+        case _:
+            entry = book.entries.by_id.get(event.reservation_id)
+    charger_id = None if entry is None else entry.reservation.place.charger_id
+    return set() if charger_id is None else {charger_id}

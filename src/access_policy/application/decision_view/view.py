@@ -23,6 +23,8 @@ from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ScheduleId, TenantId
 from access_policy.domain.mode_schedule.schedules import Schedule
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -32,10 +34,11 @@ _REGISTRY = registry_events.RegistryEvent.__args__
 _DEPOT = depots.DepotEvent.__args__
 _PROFILE = CapabilityProfileEvent.__args__
 _CONDITION = ConditionEvent.__args__
+_RESERVATION = ReservationEvent.__args__
 TYPES: frozenset[str] = frozenset(
     event.TYPE
     for event in (
-        *(*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION),
+        *(*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, *_RESERVATION),
         *(ChargePointClaimed, ChargePointReleased, TenantErasureBegun, TenantErased),
     )
 )
@@ -114,6 +117,10 @@ class DecisionView:
             if schedule_id in view.policy.schedules and view.policy.retired_at is None
         }
 
+    def book(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
+        """The one book of the depot in this process (port `BooksInMemory`)."""
+        return self._tenant(tenant_id).book(depot_id)
+
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)
@@ -135,7 +142,7 @@ class DecisionView:
         return tenant_id in self._erased
 
     def on_policy_change(self, listener: ChargerListener) -> None:
-        """Call `listener` after each event of a charger's policy, and of its profile."""
+        """Call `listener` after each event of a charger's policy, of its profile, and of reservations that name it."""
         self._on_policy_change.append(listener)
 
     # --- its state, to be kept and brought back -----------------------------------------------------------------------
@@ -179,6 +186,8 @@ class DecisionView:
             self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
             self._tenant(tenant_of(recorded.stream)).fold_depot(event, recorded.version)
+        elif isinstance(event, _RESERVATION):
+            self.follow_book(tenant_of(recorded.stream), event, recorded.version)
         elif isinstance(event, _PROFILE):
             tenant = self._tenant(tenant_of(recorded.stream))
             for charger_id in tenant.fold_profile(event):
@@ -191,6 +200,11 @@ class DecisionView:
             self._owners.pop(event.charge_point_id, None)
         elif isinstance(event, TenantErasureBegun | TenantErased):
             self._forget_tenant(event.tenant_id)
+
+    def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
+        """Fold an event of a depot's reservations, from the log or ahead of it (port `BooksInMemory`)."""
+        for charger_id in self._tenant(tenant_id).fold_reservation(event, version):
+            self._tell((tenant_id, charger_id))
 
     def _forget_tenant(self, tenant_id: TenantId) -> None:
         self._tenants.pop(tenant_id, None)

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, DepotId, ScheduleId, TenantId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 
@@ -40,4 +42,14 @@ class RegistriesInMemory(Protocol):
 class PoliciesInMemory(Protocol):
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
         """The charger's policy at a stored version, not necessarily the latest; None if unknown."""
+        ...
+
+
+class BooksInMemory(Protocol):
+    def book(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
+        """The depot's reservations at some version, an empty book before the first one. The caller must not change it."""
+        ...
+
+    def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
+        """Fold a later event of the book's stream ahead of the log's follower."""
         ...

@@ -12,7 +12,11 @@ from typing import Protocol
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, TenantId
+from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, ReservationGroupId, TenantId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.entries import Entries
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.reservation import ReservationGroup
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
@@ -72,6 +76,36 @@ class ChargerState:
 
 
 @dataclass(frozen=True, slots=True)
+class BookState:
+    """A depot's reservations."""
+
+    depot_id: DepotId
+    version: int
+    groups: tuple[ReservationGroup, ...]
+    group_changed_at: dict[ReservationGroupId, int]
+    entries: tuple[Entry, ...]
+
+    @staticmethod
+    def of(book: ReservationBook) -> BookState:
+        return BookState(
+            book.depot_id,
+            book.version,
+            tuple(book.groups.values()),
+            dict(book.group_changed_at),
+            tuple(book.entries.by_id.values()),
+        )
+
+    def book(self) -> ReservationBook:
+        return ReservationBook(
+            self.depot_id,
+            {group.group_id: group for group in self.groups},
+            dict(self.group_changed_at),
+            Entries.of(self.entries),
+            self.version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TenantState:
     tenant_id: TenantId
     registry: RegistryState
@@ -79,6 +113,7 @@ class TenantState:
     chargers: tuple[ChargerState, ...]
     conditions: tuple[tuple[ChargerId, ChargerCondition], ...]
     profiles: dict[str, str]
+    books: tuple[BookState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from access_policy.application.context import Context, enveloped
@@ -42,10 +42,15 @@ class ChargerAccessPolicies:
 
         Includes the last event with `recorded_at` <= `at` and every event before it in the stream: the clocks of
         several processes differ, so `recorded_at` may decrease along a stream, and an event depends on all before it.
+        Reservations are those of today's book that had been made by then (ADR 0048).
         """
         history = await self.store.load(policy_stream(tenant_id, charger_id))
         version = max((each.version for each in history if each.envelope.recorded_at <= at), default=0)
-        return fold(recorded.event for recorded in history if recorded.version <= version)
+        policy = fold(recorded.event for recorded in history if recorded.version <= version)
+        known = None if self.in_memory is None else self.in_memory.known_policy(tenant_id, charger_id)
+        if policy is None or known is None:
+            return policy
+        return replace(policy, reserved=tuple(each for each in known.reserved if each.made_at <= at))
 
     async def at_version(self, tenant_id: TenantId, charger_id: ChargerId, version: int) -> ChargerAccessPolicy | None:
         history = await self.store.load(policy_stream(tenant_id, charger_id))

@@ -61,6 +61,7 @@ from access_policy.domain.mode_schedule.timeline import (
     ModeException,
     ModePlan,
     Override,
+    ReservedWindow,
     next_transition,
 )
 from access_policy.domain.plurals import counted
@@ -86,6 +87,7 @@ class ChargerAccessPolicy:
     schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those it follows, copied
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
+    reserved: tuple[ReservedWindow, ...] = ()  # by reservations of the depot's book (ADR 0048), not by its own events
     version: int = 0  # the number of events folded, which is the stream's version
     changed_at: int = 0  # the version at the last change that a command made; switching the charger is none
 
@@ -100,7 +102,14 @@ class ChargerAccessPolicy:
             calendar_exceptions=self.calendar_exceptions,
             calendars=self.calendars,
             schedules=self.schedules,
+            reservations=self.reserved,
         )
+
+    def plan_known_at(self, at: datetime) -> ModePlan:
+        """The plan without the rest of reservations that were lost by `at`, whether or not that is recorded yet."""
+        if not self.reserved:
+            return self.plan
+        return replace(self.plan, reservations=[each.as_known_at(at) for each in self.reserved])
 
     @property
     def rule_count(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -66,11 +66,22 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedWindow:
-    """A reservation that names the charger makes it managed in its window `[starts_at, ends_at)`."""
+    """A reservation that names the charger makes it managed in its window `[starts_at, ends_at)`.
+
+    `made_at`: when the reservation was made, by which the window does not begin earlier. `lost_at`: a holder who has not come by then has lost the reservation; None: never, or the holder came.
+    """
 
     reservation_id: ReservationId
     starts_at: datetime
     ends_at: datetime
+    made_at: datetime
+    lost_at: datetime | None = None
+
+    def as_known_at(self, at: datetime) -> ReservedWindow:
+        """Shorter where the reservation was lost by `at`."""
+        if self.lost_at is None or at < self.lost_at:
+            return self
+        return replace(self, ends_at=self.lost_at)
 
 
 class Segment(NamedTuple):

@@ -21,6 +21,7 @@ from access_policy.domain.ids import (
     ReservationId,
     checked_name,
 )
+from access_policy.domain.mode_schedule.timeline import ReservedWindow
 from access_policy.domain.reservations import errors
 from access_policy.domain.reservations.entries import Entries, key_of_charger, key_of_group
 from access_policy.domain.reservations.entry import Entry, Outcome
@@ -83,6 +84,11 @@ class ReservationBook:
             found |= {group.group_id: group for group in more}
             reached = reached.union(*(group.charger_ids for group in more))
         return list(found.values())
+
+    def windows_of(self, charger_id: ChargerId) -> tuple[ReservedWindow, ...]:
+        """The windows in which reservations that name the charger make it managed, by their start."""
+        windows = (each.window for each in self.entries.at_place(key_of_charger(charger_id)))
+        return tuple(window for window in windows if window is not None)
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
@@ -300,6 +306,13 @@ class ReservationBook:
 
     # --- folding --------------------------------------------------------------------------------------------------
 
+    def follow(self, version: int, event: ReservationEvent) -> bool:
+        """Fold the event that made the stream's `version`; one that is folded already, or not next, changes nothing (False)."""
+        if version != self.version + 1:
+            return False
+        self.apply(event)
+        return True
+
     def apply(self, event: ReservationEvent) -> None:
         """Fold one event, in place; decides nothing."""
         self.version += 1
@@ -309,7 +322,7 @@ class ReservationBook:
                 self.group_changed_at[group.group_id] = self.version
             case ReservationMade(reservation=made):
                 self.entries.forget_before(event.made_at)
-                self.entries.put(Entry(reservation=made, changed_at=self.version))
+                self.entries.put(Entry(reservation=made, made_at=event.made_at, changed_at=self.version))
             case ReservationChanged(reservation=changed):
                 self._replace(changed.reservation_id, reservation=changed)
             case ReservationCancelled():

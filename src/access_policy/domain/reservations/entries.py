@@ -27,8 +27,19 @@ class Entries:
     by_id: dict[ReservationId, Entry] = field(default_factory=dict)
     by_request: dict[tuple[str, str], ReservationId] = field(default_factory=dict)
     _by_holder: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
+    _by_place: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
     _by_hour: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)  # of a place
     _ends: list[tuple[datetime, ReservationId]] = field(default_factory=list, repr=False, compare=False)  # a heap
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Entries:
+        """These entries, found in the same ways as where they come from."""
+        made = cls()
+        for entry in entries:
+            made.put(entry)
+            if entry.over_at is not None:
+                made.keep_for_a_while(entry, entry.over_at)
+        return made
 
     def copy(self) -> Entries:
         """An independent copy; both share the entries, which are values."""
@@ -36,6 +47,7 @@ class Entries:
             by_id=dict(self.by_id),
             by_request=dict(self.by_request),
             _by_holder={key: set(ids) for key, ids in self._by_holder.items()},
+            _by_place={key: set(ids) for key, ids in self._by_place.items()},
             _by_hour={key: set(ids) for key, ids in self._by_hour.items()},
             _ends=list(self._ends),
         )
@@ -45,6 +57,10 @@ class Entries:
         keys = [] if ref is None else [(ref.kind, ref.pseudonym)]
         found = set().union(*(self._by_holder.get(key, ()) for key in (*keys, vehicle_id)))
         return self._in_order(found)
+
+    def at_place(self, key: PlaceKey) -> list[Entry]:
+        """All of this charger by name, or of this group, by their start; over or not."""
+        return self._in_order(self._by_place.get(key, ()))
 
     def at_places(self, keys: Iterable[PlaceKey], start: datetime, end: datetime) -> list[Entry]:
         """Those of these chargers by name, and of these groups, whose time meets `[start, end)`, by their start; over or
@@ -89,6 +105,7 @@ class Entries:
         for holder in keys_of_holder(reservation.holder):
             yield self._by_holder, holder
         place = key_of_place(reservation.place)
+        yield self._by_place, place
         for hour in _hours(reservation.begins, reservation.clears):
             yield self._by_hour, (place, hour)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from access_policy.domain.ids import ChargerId, ReservationId
+from access_policy.domain.mode_schedule.timeline import ReservedWindow
 from access_policy.domain.reservations.events import ConflictKind
 from access_policy.domain.reservations.reservation import Reservation
 
@@ -21,11 +22,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id`
+    """`made_at`: when it was recorded.
+
+    `changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id`
     is where the holder charged. `outcome` and `over_at` are None while it is live.
     """
 
     reservation: Reservation
+    made_at: datetime
     changed_at: int
     fulfilled_at: datetime | None = None
     charger_id: ChargerId | None = None
@@ -37,12 +41,32 @@ class Entry:
     conflicts: frozenset[tuple[ConflictKind, str]] = frozenset()
 
     @property
+    def begins(self) -> datetime:
+        """From here on the holder may start, and others no longer: not before the reservation was made."""
+        return max(self.reservation.begins, self.made_at)
+
+    @property
     def lost_at(self) -> datetime | None:
         """From here on a holder who has not come has lost the reservation; None: never, or the holder came."""
         reservation = self.reservation
         if self.fulfilled_at is not None or reservation.terms.no_show_after_min is None:
             return None
         return min(reservation.start + timedelta(minutes=reservation.terms.no_show_after_min), reservation.end)
+
+    @property
+    def window(self) -> ReservedWindow | None:
+        """When it makes a charger that it names managed; None if it was over before it began."""
+        reservation = self.reservation
+        ends_at = reservation.end if self.over_at is None else min(reservation.end, self.over_at)
+        if ends_at <= self.begins:
+            return None
+        return ReservedWindow(
+            reservation_id=reservation.reservation_id,
+            starts_at=self.begins,
+            ends_at=ends_at,
+            made_at=self.made_at,
+            lost_at=self.lost_at,
+        )
 
     def is_over(self, at: datetime) -> bool:
         """By the recorded outcome, or by the time alone: the outcome may be recorded later."""
@@ -52,7 +76,7 @@ class Entry:
 
     def holds(self, at: datetime) -> bool:
         """The holder may start a charge at `at`, and others may not take the place."""
-        return self.reservation.begins <= at and not self.is_over(at)
+        return self.begins <= at and not self.is_over(at)
 
     def is_outstanding(self, at: datetime) -> bool:
         """The holder may come and has not yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -56,7 +56,7 @@ class ReservationsHere:
     def instants(self) -> Iterator[datetime]:
         """The instants at which one of the answers above may change."""
         for entry in (*self.of_holder, *self.naming_others, *self.in_groups):
-            yield entry.reservation.begins
+            yield entry.begins
             yield entry.reservation.end
             if (lost := entry.lost_at) is not None:
                 yield lost
@@ -95,10 +95,10 @@ def reservations_here(
     *,
     at: datetime,
     horizon: timedelta,
-    busy: Collection[ChargerId],
+    is_busy: Callable[[ChargerId], bool],
     is_required: bool = False,
 ) -> ReservationsHere:
-    """Those from `at` to the horizon. `busy` are the chargers of the depot at which nobody can start now.
+    """Those from `at` to the horizon. `is_busy`: nobody can start at this charger of the depot now.
 
     A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
     reservation names the whole charger: the start names the connector and is decided again.
@@ -108,7 +108,8 @@ def reservations_here(
     named = book.entries.at_places([key_of_charger(charger_id)], at, at + horizon)
     groups = book.groups_with(frozenset({charger_id}))
     promised = book.entries.at_places([key_of_group(group.group_id) for group in groups], at, at + horizon)
-    gone = frozenset(busy) | {charger_id}
+    chargers = frozenset[ChargerId]().union(*(group.charger_ids for group in groups if promised))
+    gone = {charger_id}.union(each for each in chargers if is_busy(each))
     return ReservationsHere(
         charger_id=charger_id,
         version=book.version,

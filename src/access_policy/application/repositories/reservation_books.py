@@ -1,0 +1,51 @@
+"""All depots' reservations. A process folds each book once and shares it with the decision view, like the registries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from access_policy.application.context import Context, enveloped
+from access_policy.application.ports.directories import BooksInMemory
+from access_policy.application.ports.event_store import Append, EventStore
+from access_policy.application.repositories import Committed
+from access_policy.application.streams import reservation_book_stream
+from access_policy.domain.ids import DepotId, TenantId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import ReservationEvent
+
+
+class ReservationBooks:
+    def __init__(self, store: EventStore, in_memory: BooksInMemory) -> None:
+        self._store = store
+        self._in_memory = in_memory
+        self._locks: defaultdict[tuple[TenantId, DepotId], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def locked(self, tenant_id: TenantId, depot_id: DepotId) -> AsyncIterator[ReservationBook]:
+        """The book as stored now, for one command of this process at a time. The command must not change it, and decides after
+        its last await: until then the book may advance by other processes' events.
+        """
+        async with self._locks[tenant_id, depot_id]:
+            yield await self._caught_up(tenant_id, depot_id)
+
+    async def record(
+        self, context: Context, book: ReservationBook, events: tuple[ReservationEvent, ...], *, now: datetime
+    ) -> Committed:
+        """Append the decision of `book`. Raises `VersionConflict` or `StoreUnavailable`."""
+        version = book.version
+        if not events:
+            return Committed(version, 0)
+        stream = reservation_book_stream(context.tenant_id, book.depot_id)
+        position = await self._store.append([Append(stream, version, enveloped(context, events, now=now))])
+        return Committed(version + len(events), position)
+
+    async def _caught_up(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
+        book = self._in_memory.book(tenant_id, depot_id)
+        stream = reservation_book_stream(tenant_id, depot_id)
+        for recorded in await self._store.load(stream, after_version=book.version):
+            self._in_memory.follow_book(tenant_id, recorded.event, recorded.version)
+        return book
