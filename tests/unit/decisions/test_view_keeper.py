@@ -13,14 +13,21 @@ from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore
-from access_policy.application.streams import charge_point_stream, policy_stream, registry_stream
+from access_policy.application.streams import (
+    charge_point_stream,
+    policy_stream,
+    registry_stream,
+    reservation_book_stream,
+)
 from access_policy.domain.charge_points.claims import ChargePointClaimed
 from access_policy.domain.ids import ChargePointId, VehicleId
-from tests.support import builders
+from tests.support import builders, reservations
 from tests.support.depot_in_memory import BAY, DAY, DEPOT, NIGHT, TENANT, DepotInMemory
+from tests.support.reservations import R2
 from tests.support.stores import memory_store
 
 CP = ChargePointId("CP-1")
+OVER = reservations.reservation(R2, reservations.EVENING + 3 * reservations.HOUR)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def a_depot() -> DepotInMemory:
-    """Two chargers with a rule, an exception and an override, vehicles, an agreement, a claim."""
+    """Two chargers with a rule, an exception and an override, vehicles, an agreement, reservations, a claim."""
     depot = await DepotInMemory(memory_store()).opened()
     planned = (builders.excepted("2026-12-24"), builders.overridden(DAY, NIGHT))
     await depot.record(policy_stream(TENANT, BAY), 2, planned)
@@ -39,6 +46,13 @@ async def a_depot() -> DepotInMemory:
         builders.identifier_added("p9", builders.TRUCK),
     )
     await depot.record(registry_stream(TENANT), 2, known)
+    promised = (
+        reservations.group_put(),
+        reservations.made(),
+        reservations.made(OVER),
+        reservations.cancelled(reservation_id=R2),
+    )
+    await depot.record(reservation_book_stream(TENANT, DEPOT), 0, promised)
     claimed = ChargePointClaimed(charge_point_id=CP, tenant_id=TENANT, charger_id=BAY)
     await depot.record(charge_point_stream(CP), 0, (claimed,))
     return depot
@@ -62,6 +76,7 @@ async def test_a_view_comes_back_as_it_was(path: Path) -> None:
     assert was_there
     assert view.state() == depot.view.state()
     assert view.registry(TENANT) == depot.view.registry(TENANT)
+    assert view.book(TENANT, DEPOT) == depot.view.book(TENANT, DEPOT)
     assert view.owner_of(CP) == (TENANT, BAY)
     assert view.depot(TENANT, DEPOT) == depot.view.depot(TENANT, DEPOT)
     assert view.charger(TENANT, BAY).expected(NIGHT) == depot.view.charger(TENANT, BAY).expected(NIGHT)

@@ -1,0 +1,164 @@
+"""Reservations in the decision view: the plan of the charger that they name, and who may charge there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.streams import condition_stream, policy_stream, reservation_book_stream
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access_mode import AccessMode, CauseKind
+from access_policy.domain.charger_access_policy.events import ChargerAmended
+from access_policy.domain.charger_condition.events import ConnectorFaulted
+from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import ChargerKey, DepotId
+from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.reservations.reservation import Holder, HolderIdentifier, Place, Reservation
+from access_policy.domain.reservations.terms import ReservationTerms
+from tests.support import reservations
+from tests.support.depot_in_memory import (
+    BAY,
+    BUS,
+    DAY,
+    DEPOT,
+    NIGHT,
+    OTHER_BAY,
+    STRANGER,
+    TENANT,
+    DepotInMemory,
+    HashedPseudonyms,
+    rfid,
+    settings_of,
+)
+from tests.support.stores import memory_store
+
+GUEST = rfid("04AAAAAAAAAAAA")
+MINUTES = timedelta(minutes=1)
+AFTERNOON = DAY + timedelta(hours=2)  # freevend by the charger's own plan
+
+
+def reserved(start: datetime = AFTERNOON, **changes: Any) -> Reservation:
+    """Bay 1 for the guest's card, two hours."""
+    holder = Holder(identifiers=(HolderIdentifier(ref=HashedPseudonyms().ref(TENANT, GUEST), sealed=""),))
+    return reservations.reservation(start=start, holder=holder, **changes)
+
+
+@pytest.fixture
+async def depot() -> DepotInMemory:
+    depot = await DepotInMemory(memory_store()).opened()
+    depot.clock.set(DAY)
+    return depot
+
+
+async def recorded(depot: DepotInMemory, *events: ReservationEvent) -> None:
+    version = depot.view.book(TENANT, DEPOT).version
+    await depot.record(reservation_book_stream(TENANT, DEPOT), version, events)
+
+
+async def decided(depot: DepotInMemory, card: Identifier, at: datetime) -> Reason:
+    depot.clock.set(at)
+    decision = await depot.decider.authorize(depot.attempt(card, message_id=f"{card.value} {at}"))
+    return decision.event.reason
+
+
+async def test_a_reservation_by_name_makes_the_charger_managed_in_its_window(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+    charger = depot.view.charger(TENANT, BAY)
+
+    assert charger.expected(AFTERNOON - MINUTES).mode is AccessMode.FREEVEND
+    assert charger.expected(AFTERNOON).cause.kind is CauseKind.RESERVATION
+    assert charger.expected(AFTERNOON).mode is AccessMode.MANAGED
+    assert charger.expected(AFTERNOON + 2 * reservations.HOUR).mode is AccessMode.FREEVEND
+    assert depot.view.charger(TENANT, OTHER_BAY).expected(AFTERNOON).mode is AccessMode.FREEVEND
+
+
+async def test_a_reserved_charger_admits_its_holder_only(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+
+    assert await decided(depot, STRANGER, DAY) is Reason.FREEVEND
+    assert await decided(depot, STRANGER, AFTERNOON) is Reason.UNKNOWN_IDENTIFIER
+    assert await decided(depot, BUS, AFTERNOON) is Reason.RESERVED_FOR_OTHER
+    assert await decided(depot, GUEST, AFTERNOON) is Reason.RESERVATION
+    assert await decided(depot, STRANGER, AFTERNOON + 2 * reservations.HOUR) is Reason.FREEVEND
+
+
+async def test_a_decision_names_the_reservation_and_the_version_of_the_book(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+    depot.clock.set(AFTERNOON)
+
+    lineage = (await depot.decider.authorize(depot.attempt(GUEST))).event.lineage
+
+    assert (lineage.reservation_id, lineage.reservations_version) == (reservations.R1, 1)
+
+
+async def test_a_lost_reservation_frees_the_charger_before_its_loss_is_recorded(depot: DepotInMemory) -> None:
+    lost_at = AFTERNOON + 30 * MINUTES
+    terms = ReservationTerms(no_show_after_min=30)
+    await recorded(depot, reservations.made(reserved(terms=terms), at=DAY))
+
+    assert await decided(depot, BUS, lost_at - MINUTES) is Reason.RESERVED_FOR_OTHER
+    assert await decided(depot, BUS, lost_at) is Reason.FREEVEND
+
+
+async def test_a_cancelled_reservation_leaves_the_plan_as_it_was(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(), at=DAY), reservations.cancelled(at=DAY))
+
+    assert depot.view.charger(TENANT, BAY).expected(AFTERNOON).mode is AccessMode.FREEVEND
+
+
+async def test_a_moved_reservation_frees_the_one_charger_and_takes_the_other(depot: DepotInMemory) -> None:
+    told: list[ChargerKey] = []
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+    depot.view.on_policy_change(told.append)
+
+    await recorded(depot, reservations.changed(reserved(place=Place(charger_id=OTHER_BAY)), at=DAY))
+
+    expected = [depot.view.charger(TENANT, each).expected(AFTERNOON).mode for each in (BAY, OTHER_BAY)]
+    assert expected == [AccessMode.FREEVEND, AccessMode.MANAGED]
+    assert sorted(told) == [(TENANT, BAY), (TENANT, OTHER_BAY)]
+
+
+async def test_a_charger_that_moves_to_another_depot_leaves_its_reservations_there(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+    elsewhere = replace(settings_of(BAY), depot_id=DepotId("south"))
+    moved = ChargerAmended(charger_id=BAY, settings=elsewhere)
+
+    await depot.record(policy_stream(TENANT, BAY), 2, (moved,))
+
+    assert depot.view.charger(TENANT, BAY).expected(AFTERNOON).mode is AccessMode.FREEVEND
+
+
+async def test_a_group_that_owes_its_last_free_charger_refuses_a_visitor(depot: DepotInMemory) -> None:
+    at_fast = reserved(start=NIGHT, place=Place(group_id=reservations.FAST))
+    await recorded(depot, reservations.group_put(BAY, OTHER_BAY), reservations.made(at_fast, at=DAY))
+    with_two_free = await decided(depot, BUS, NIGHT)
+    broken = ConnectorFaulted(
+        charger_id=OTHER_BAY,
+        connector_id=1,
+        error_code="GroundFailure",
+        vendor_error_code=None,
+        info=None,
+        caused_by=None,
+        faulted_at=NIGHT,
+    )
+    await depot.record(condition_stream(TENANT, OTHER_BAY), 0, (broken,))
+
+    assert with_two_free is Reason.OWN_VEHICLE
+    assert await decided(depot, BUS, NIGHT + MINUTES) is Reason.RESERVED_FOR_OTHER
+    assert await decided(depot, GUEST, NIGHT + MINUTES) is Reason.RESERVATION
+
+
+async def test_a_start_reported_late_is_judged_without_the_reservations_made_since(depot: DepotInMemory) -> None:
+    await recorded(depot, reservations.made(reserved(start=DAY), at=DAY + 30 * MINUTES))
+    policies = ChargerAccessPolicies(depot.store, depot.view)
+
+    before = await policies.as_of(TENANT, BAY, DAY + 10 * MINUTES)
+    after = await policies.as_of(TENANT, BAY, DAY + 30 * MINUTES)
+
+    assert before is not None
+    assert after is not None
+    assert (before.reserved, len(after.reserved)) == ((), 1)
