@@ -68,8 +68,8 @@ class Override:
 class ReservedWindow:
     """A reservation that names the charger makes it managed in its window `[starts_at, ends_at)`.
 
-    `made_at`: when the reservation was made; the window does not begin earlier. `lost_at`: a holder who has not come by then has
-    lost the reservation; None: never, or the holder came.
+    `made_at`: when the reservation was made; the window does not begin earlier. `lost_at`: a holder who has not come by then
+    has lost the reservation; None: never, or the holder came.
     """
 
     reservation_id: ReservationId
