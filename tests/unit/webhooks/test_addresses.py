@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from access_policy.adapters.webhooks.addresses import AddressRefused, Resolver
+from access_policy.adapters.outgoing.addresses import AddressRefused, Resolver
 
 
 @pytest.mark.parametrize(

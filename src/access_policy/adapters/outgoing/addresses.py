@@ -1,4 +1,4 @@
-"""Addresses that webhooks may be delivered to: public ones, and those of the networks that a setting allows."""
+"""Addresses that requests to receivers and partners may go to: public ones, and those of the networks that a setting allows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bi
 
 
 class AddressRefused(Exception):
-    """The host has an address that webhooks may not connect to, or none at all. The message says which."""
+    """The host has an address that may not be connected to, or none at all. The message says which."""
 
 
 class Resolver:
@@ -28,7 +28,7 @@ class Resolver:
     def __init__(self, allowed: Sequence[Network] = (), lookup: Lookup | None = None) -> None:
         self._allowed = tuple(allowed)
         self._lookup = lookup or _look_up
-        self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="webhook names")
+        self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="names of receivers")
         self._under_way: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
