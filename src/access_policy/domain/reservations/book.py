@@ -90,6 +90,17 @@ class ReservationBook:
         windows = (each.window for each in self.entries.at_place(key_of_charger(charger_id)))
         return tuple(window for window in windows if window is not None)
 
+    def chargers_at(self, place: Place) -> Chargers:
+        """The charger, or those of the group; none for an unknown group."""
+        if place.group_id is not None:
+            group = self.groups.get(place.group_id)
+            return frozenset() if group is None else group.charger_ids
+        return frozenset() if place.charger_id is None else frozenset({place.charger_id})
+
+    def promised_at(self, place: Place, start: datetime, end: datetime, *, now: datetime) -> list[Reservation]:
+        """The promises that meet `[start, end)` at the place, and at the groups and chargers on which it depends."""
+        return self._promised(place, self.groups_with(self.chargers_at(place)), start, end, now)
+
     # --- groups ---------------------------------------------------------------------------------------------------
 
     def put_group(self, group: ReservationGroup, *, now: datetime) -> tuple[ReservationEvent, ...]:
@@ -269,7 +280,7 @@ class ReservationBook:
             raise errors.ReservationInvalid("The window is over already; give one in the future.", pointer="/end")
         if reservation.place.group_id is not None:
             self.group(reservation.place.group_id)
-        groups = self.groups_with(self._chargers_at(reservation.place))
+        groups = self.groups_with(self.chargers_at(reservation.place))
         near = self._promised_near(reservation, groups, now)
         if taken := takers(reservation, near):
             raise errors.ChargerReserved(
@@ -289,20 +300,19 @@ class ReservationBook:
                 pointer="/group_id" if reservation.place.group_id is not None else "/charger_id",
             )
 
-    def _chargers_at(self, place: Place) -> Chargers:
-        if place.group_id is not None:
-            return self.groups[place.group_id].charger_ids
-        return frozenset() if place.charger_id is None else frozenset({place.charger_id})
-
     def _promised_near(
         self, wanted: Reservation, groups: Iterable[ReservationGroup], now: datetime
     ) -> list[Reservation]:
-        """The other promises of the wanted charger and of these groups and their chargers, whose time meets the wanted one."""
-        chargers = self._chargers_at(wanted.place).union(*(group.charger_ids for group in groups))
+        """The other promises whose time and place may meet the wanted one's."""
+        near = self._promised(wanted.place, groups, wanted.begins, wanted.clears, now)
+        return [each for each in near if each.reservation_id != wanted.reservation_id]
+
+    def _promised(
+        self, place: Place, groups: Iterable[ReservationGroup], start: datetime, end: datetime, now: datetime
+    ) -> list[Reservation]:
+        chargers = self.chargers_at(place).union(*(group.charger_ids for group in groups))
         keys = [*map(key_of_charger, chargers), *(key_of_group(group.group_id) for group in groups)]
-        near = self.entries.at_places(keys, wanted.begins, wanted.clears)
-        others = (each for each in near if each.reservation.reservation_id != wanted.reservation_id)
-        return [each.reservation for each in others if each.is_promised(now)]
+        return [each.reservation for each in self.entries.at_places(keys, start, end) if each.is_promised(now)]
 
     # --- folding --------------------------------------------------------------------------------------------------
 

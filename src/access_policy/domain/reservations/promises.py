@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from access_policy.domain.ids import ChargerId, ReservationGroupId
-from access_policy.domain.reservations.reservation import Reservation
+from access_policy.domain.reservations.reservation import Place, Reservation
 
 Chargers = frozenset[ChargerId]
 
@@ -46,6 +46,16 @@ def _can_keep_all_at(
     named = {each.place.charger_id for each in holding if each.place.charger_id is not None}
     wanted = [groups[each.place.group_id] - named for each in holding if each.place.group_id is not None]
     return can_each_have_one(wanted)
+
+
+def could_promise(place: Place, holding: Iterable[Reservation], groups: Mapping[ReservationGroupId, Chargers]) -> bool:
+    """The place could be promised once more beside these promises, all of which hold at the same instant."""
+    beside = [each.place for each in holding]
+    if any(place.shares_a_connector_with(each) for each in beside):
+        return False
+    places = [*beside, place]
+    named = {each.charger_id for each in places if each.charger_id is not None}
+    return can_each_have_one([groups[each.group_id] - named for each in places if each.group_id is not None])
 
 
 def can_each_have_one(wanted: Sequence[Chargers]) -> bool:
