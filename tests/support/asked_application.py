@@ -70,6 +70,7 @@ class AskedApplication:
                 mode_trigger=lambda key, trigger: self.asked.append(("mode", trigger)),
                 switch_moved=lambda key, evidence: self.asked.append(("switch moved", evidence)),
                 plug_seen=lambda key, connector_id, there: self.asked.append(("plug", (connector_id, there))),
+                reservation_ended=lambda key, number, status: self.asked.append(("reservation", (number, status))),
             )
         ).handlers
 

@@ -154,6 +154,7 @@ class DepotInMemory:
             "mode_trigger": lambda key, trigger: None,
             "switch_moved": lambda key, evidence: None,
             "plug_seen": lambda key, connector_id, plugged_in: None,
+            "reservation_ended": lambda key, number, status: None,
         }
         return HandlerDependencies(**(values | replaced))
 

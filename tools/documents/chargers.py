@@ -16,6 +16,7 @@ from access_policy.domain.capability_profiles.capabilities import (
     ControlWithoutSwitch,
     DeviceVariable,
     Evidence,
+    Reserves,
 )
 from access_policy.domain.ids import TenantId
 
@@ -28,6 +29,12 @@ _AUTOCHARGE = {
     Autocharge.YES: "yes",
     Autocharge.NO: "no; the service refuses an enrolment session for a MAC",
     Autocharge.UNKNOWN: "not known; check that the charger supports it before you enrol MACs there",
+}
+_RESERVES = {
+    Reserves.REPORTED: "connectors, if the charger reports that it supports reservations",
+    Reserves.CONNECTORS: "connectors",
+    Reserves.CHARGER: "the charger as a whole",
+    Reserves.NONE: "not on the charger; the service decides",
 }
 _NOT_KNOWN = (
     "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe the charger and "
@@ -94,6 +101,7 @@ def _about(profile: CapabilityProfile) -> Iterator[str]:
         yield f"- Codes within {profile.denial_window_s:g} s of a denial that are not faults: {codes}"
     if profile.list_entries_max is not None:
         yield f"- Local list: {profile.list_entries_max} entries at most"
+    yield f"- Reservations: {_RESERVES[profile.reserves]}"
     yield f"- Autocharge: {_AUTOCHARGE[profile.autocharge]}"
     if profile.base32_macs:
         yield "- Vehicle ids are Base32-encoded"

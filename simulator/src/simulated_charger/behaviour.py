@@ -40,6 +40,8 @@ class Behaviour:
     extra_fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     clock_ahead_s: float = 0.0
     forgets_queue_at_power_loss: bool = False
+    forgets_reservations_at_boot: bool = False
+    admits_others_when_reserved: bool = False
 
     def is_silent_on(self, action: str) -> bool:
         return "*" in self.never_answers or action in self.never_answers

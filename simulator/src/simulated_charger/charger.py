@@ -17,6 +17,7 @@ from simulated_charger.observable_charger import ObservableCharger
 from simulated_charger.observed import AttemptResult, Frame, FrameLog
 from simulated_charger.outbox import Outbox
 from simulated_charger.power import Power
+from simulated_charger.reservations import Reservations
 from simulated_charger.sessions import Sessions
 from simulated_charger.settings import Settings
 from simulated_charger.spec import (
@@ -38,7 +39,7 @@ class SimulatedCharger(ObservableCharger):
     `on_frame` is called with every frame. A driver action returns when its result is known, or when none can come.
     """
 
-    __slots__ = ("_runner", "commands", "power", "sessions", "spec")
+    __slots__ = ("_runner", "commands", "power", "reservations", "sessions", "spec")
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class SimulatedCharger(ObservableCharger):
         protocol = version(spec.protocol)
         self.dialect = protocol.dialect(state)
         self.sessions = Sessions(state, self.dialect)
+        self.reservations = Reservations(state, self.dialect, self.sessions.reports)
         self.power = Power(state, self.dialect, self.sessions)
         self.commands = protocol.commands(self)
         state.connection = Connection(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from simulated_charger.local_authorisation import Key
 from simulated_charger.observed import AuthorisationResult
 from simulated_charger.spec import Identifier, Vehicle
 
@@ -15,6 +16,7 @@ class Status(StrEnum):
     """The states of OCPP 1.6; 2.x knows only Available, Occupied, Unavailable and Faulted (and Reserved)."""
 
     AVAILABLE = "Available"
+    RESERVED = "Reserved"
     PREPARING = "Preparing"
     CHARGING = "Charging"
     SUSPENDED_EVSE = "SuspendedEVSE"
@@ -62,6 +64,15 @@ class Admission:
     remote_start_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectorReservation:
+    """The connector is kept for the holder of `key` until `until`, exclusive."""
+
+    number: int
+    key: Key
+    until: datetime
+
+
 @dataclass(slots=True, eq=False)
 class Transaction:
     key: str  # the charger's own id, which is the transactionId of 2.x
@@ -70,6 +81,7 @@ class Transaction:
     meter_start_wh: float
     cause: StartCause
     admission: Admission | None = None
+    reservation: int | None = None  # the number of the reservation that it used
     central_id: int | None = None  # the transactionId of 1.6, once the central system has assigned it
     next_seq_no: int = 0
     answer: AuthorisationResult | None = None  # the central system's answer to the start
@@ -96,6 +108,7 @@ class Connector:
     operative: bool = True
     fault: Fault | None = None
     reported: object = None
+    reservation: ConnectorReservation | None = None
     register_wh: float = 0.0
     flowing_since: datetime | None = None
 
@@ -123,7 +136,12 @@ class Connector:
             return Status.UNAVAILABLE
         if self.plugged_in:
             return Status.FINISHING if self.finished else Status.PREPARING
-        return Status.PREPARING if self.waiting is not None else Status.AVAILABLE
+        if self.waiting is not None:
+            return Status.PREPARING
+        return Status.AVAILABLE if self.reservation is None else Status.RESERVED
+
+    def is_kept_for_another(self, key: Key) -> bool:
+        return self.reservation is not None and self.reservation.key != key
 
     def energy_wh(self, now: datetime, *, compression: float) -> float:
         """Return the meter's register, which only rises."""

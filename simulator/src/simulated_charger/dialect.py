@@ -65,4 +65,7 @@ class Dialect(Protocol):
         self, connector: Connector, transaction: Transaction, reason: StopReason, by: Identifier | None
     ) -> Message: ...
 
+    def reservation_ended(self, number: int, reason: str) -> tuple[str, Payload] | None:
+        """Report that a reservation ended without a start; None where the protocol has no such message."""
+
     def transaction_id(self, transaction: Transaction) -> str | None: ...

@@ -25,6 +25,7 @@ def factory_settings(spec: ChargerSpec) -> Factory:
         spec.local_list_per_message,
         spec.has_cache,
         spec.has_display,
+        spec.reserves,
         tuple(sorted(spec.settings.items())),
     )
 
@@ -38,10 +39,11 @@ def _factory(
     list_per_message: int,
     has_cache: bool,
     has_display: bool,
+    reserves: bool,
     overrides: tuple[tuple[str, str], ...],
 ) -> Factory:
     if protocol == OCPP16:
-        settings = _v16(connectors)
+        settings = _v16(connectors, reserves=reserves)
         settings += _list16(list_capacity, list_per_message) if list_capacity else []
         settings += [_flag("AuthorizationCacheEnabled", True)] if has_cache else []
     else:
@@ -49,6 +51,9 @@ def _factory(
         settings += _list2x(list_capacity, list_per_message) if list_capacity else []
         settings += [_flag("AuthCacheCtrlr.Enabled", True), _number("AuthCacheCtrlr.LifeTime", 0)] if has_cache else []
         settings += [_flag("DisplayMessageCtrlr.Enabled", True)] if has_display else []
+        settings += (
+            [_flag("ReservationCtrlr.Available", True), _flag("ReservationCtrlr.Enabled", True)] if reserves else []
+        )
     settings += _freevend(freevend)
     table = {setting.name.lower(): setting for setting in settings}
     for name, value in overrides:
@@ -57,7 +62,7 @@ def _factory(
     return table
 
 
-def _v16(connectors: int) -> list[Setting]:
+def _v16(connectors: int, *, reserves: bool) -> list[Setting]:
     return [
         _flag("AllowOfflineTxForUnknownId", False),
         _flag("AuthorizeRemoteTxRequests", True),
@@ -72,7 +77,7 @@ def _v16(connectors: int) -> list[Setting]:
         _flag("StopTransactionOnInvalidId", True),
         Setting(
             name="SupportedFeatureProfiles",
-            value="Core,LocalAuthListManagement,RemoteTrigger",
+            value="Core,LocalAuthListManagement,RemoteTrigger" + (",Reservation" if reserves else ""),
             readonly=True,
         ),
         _number("TransactionMessageAttempts", 3),

@@ -16,3 +16,11 @@ def parse_instant(text: object) -> datetime | None:
     except ValueError:
         return None
     return instant.replace(tzinfo=UTC) if instant is not None and instant.tzinfo is None else instant
+
+
+def required_instant(text: object) -> datetime:
+    """Like `parse_instant`. Raise ValueError for an absent or invalid instant."""
+    instant = parse_instant(text)
+    if instant is None:
+        raise ValueError(f"{text!r} is not an instant")
+    return instant

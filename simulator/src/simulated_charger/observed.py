@@ -71,6 +71,7 @@ class DecidedBy(StrEnum):
     LOCAL_LIST = "local_list"
     OFFLINE_RULE = "offline_rule"
     FREEVEND = "freevend"
+    RESERVATION = "reservation"  # the connector is kept for another identifier
     REMOTE_START = "remote_start"  # accepted without an Authorize
     UNDECIDED = "undecided"  # the charger sent no request, or got no answer
 

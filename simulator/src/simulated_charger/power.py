@@ -143,6 +143,8 @@ class Power:
         for connector in self._state.connectors.values():
             connector.reported = None
             connector.forget_waiting()
+            if self._state.spec.behaviour.forgets_reservations_at_boot:
+                connector.reservation = None
         self._state.connection.allow()
 
     def _arm_heartbeat(self) -> None:

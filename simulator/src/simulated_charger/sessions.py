@@ -23,6 +23,7 @@ from simulated_charger.spec import Identifier, IdentifierKind, Payload, Vehicle
 from simulated_charger.state import ChargerState
 
 NO_POWER = AuthorisationResult(status="NoPower", decided_by=DecidedBy.UNDECIDED)
+RESERVED = AuthorisationResult(status="Reserved", decided_by=DecidedBy.RESERVATION)
 
 
 class Sessions:
@@ -84,6 +85,8 @@ class Sessions:
         running = connector.transaction
         if running is not None and running.admission is not None:
             return await self._present_while_running(connector, running, running.admission, identifier)
+        if self._is_kept_for_another(connector, identifier):
+            return self._refusals.refuse(connector, RESERVED, at="connector")
         authorisation = await self._admissions.authorise(identifier)
         if not authorisation.accepted and not self._state.spec.behaviour.ignores_refusal:
             return self._refusals.refuse(connector, authorisation, at="authorize")
@@ -171,11 +174,20 @@ class Sessions:
             meter_start_wh=connector.register_wh,
             cause=cause,
             admission=admission,
+            reservation=self._use_reservation(connector, admission),
         )
         connector.transaction = transaction
         message = self._dialect.started(connector, transaction)
         self._send_start(connector, transaction, message)
         return transaction, message
+
+    def _use_reservation(self, connector: Connector, admission: Admission | None) -> int | None:
+        """The number of the holder's reservation, which the start ends."""
+        held = connector.reservation
+        if held is None or admission is None or held.key != self._dialect.key(admission.identifier):
+            return None
+        connector.reservation = None
+        return held.number
 
     def _send_start(self, connector: Connector, transaction: Transaction, message: Message | None) -> None:
         if message is not None:
@@ -205,6 +217,11 @@ class Sessions:
         elif transaction.cause is not StartCause.FREEVEND:  # MicroOcpp keeps a free session's power on
             self._shut_off(connector, transaction, StopReason.DEAUTHORISED)
         self._refusals.refuse(connector, authorisation, at="start")
+
+    def _is_kept_for_another(self, connector: Connector, identifier: Identifier) -> bool:
+        return connector.is_kept_for_another(self._dialect.key(identifier)) and not (
+            self._state.spec.behaviour.admits_others_when_reserved
+        )
 
     # waiting, sampling
 

@@ -106,6 +106,7 @@ class ChargerSpec:
     """One charging station. `url` is the base, `ws://host:port/ocpp`; the charger appends its charge point id.
 
     `freevend` None: the charger has no switch and always sends Authorize. `local_list_capacity` 0: no local list.
+    `reserves`: it accepts ReserveNow.
     `settings` overrides factory values by name (1.6 `LocalPreAuthorize`, 2.x `AuthCtrlr.LocalPreAuthorize`).
     `time_compression` multiplies energy only: with 60, a minute of charging counts as an hour.
     `keep_frames`: how many frames the charger keeps; 0 for load generators.
@@ -125,6 +126,7 @@ class ChargerSpec:
     autocharge: bool = True
     has_cache: bool = True
     has_display: bool = True
+    reserves: bool = False
     local_list_capacity: int = 48
     local_list_per_message: int = 16
     sample_every_s: float = 60.0

@@ -137,6 +137,8 @@ class DialectV16:
             "meterStart": round(transaction.meter_start_wh),
             "timestamp": rfc3339(transaction.started_at),
         }
+        if transaction.reservation is not None:
+            payload["reservationId"] = transaction.reservation
         return Message("StartTransaction", lambda: payload)
 
     def authorised(self, connector: Connector, transaction: Transaction) -> Message | None:
@@ -182,6 +184,9 @@ class DialectV16:
             return {**payload, "transactionId": UNKNOWN_TRANSACTION if given is None else given}
 
         return Message("StopTransaction", build)
+
+    def reservation_ended(self, number: int, reason: str) -> tuple[str, Payload] | None:
+        return None
 
     def transaction_id(self, transaction: Transaction) -> str | None:
         return None if transaction.central_id is None else str(transaction.central_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulated_charger.calls import CallRefused, Response
 from simulated_charger.connector import Connector, StopReason
-from simulated_charger.instants import parse_instant
+from simulated_charger.instants import parse_instant, required_instant
 from simulated_charger.local_authorisation import ListEntry
 from simulated_charger.observed import AuthorisationResult, DecidedBy
 from simulated_charger.settings import Setting, WriteResult
@@ -17,11 +17,12 @@ from simulated_charger.spec import Identifier, IdentifierKind, Payload
 if TYPE_CHECKING:
     from simulated_charger.charger import SimulatedCharger
 
+RESERVING = frozenset({"ReserveNow", "CancelReservation"})  # supported if the specification says so
 UNSUPPORTED_ACTIONS = frozenset(
     {
-        "CancelReservation", "CertificateSigned", "ClearChargingProfile", "DeleteCertificate",
+        *RESERVING, "CertificateSigned", "ClearChargingProfile", "DeleteCertificate",
         "ExtendedTriggerMessage", "GetCompositeSchedule", "GetDiagnostics", "GetInstalledCertificateIds", "GetLog",
-        "InstallCertificate", "ReserveNow", "SetChargingProfile", "SignedUpdateFirmware", "UpdateFirmware",
+        "InstallCertificate", "SetChargingProfile", "SignedUpdateFirmware", "UpdateFirmware",
     }
 )  # fmt: skip
 
@@ -41,7 +42,7 @@ class CommandsV16:
     def handle(self, action: str, payload: Payload) -> Response:
         """Answer a CALL. Raise CallRefused with the code that OCPP 1.6 prescribes."""
         handler = HANDLERS.get(action)
-        if handler is None:
+        if handler is None or (action in RESERVING and not self._state.spec.reserves):
             raise CallRefused("NotSupported" if action in UNSUPPORTED_ACTIONS else "NotImplemented", action)
         try:
             return handler(self, payload)
@@ -131,6 +132,20 @@ class CommandsV16:
         busy = self._charger.power.set_availability(numbers, operative=request["type"] == "Operative")
         return Response({"status": "Scheduled" if busy else "Accepted"})
 
+    def reserve_now(self, request: Payload) -> Response:
+        holder = Identifier(IdentifierKind.RFID, str(request["idTag"]))
+        status = self._charger.reservations.reserve(
+            int(request["reservationId"]),
+            int(request["connectorId"]),
+            self._charger.dialect.key(holder),
+            required_instant(request["expiryDate"]),
+        )
+        return Response({"status": status})
+
+    def cancel_reservation(self, request: Payload) -> Response:
+        known = self._charger.reservations.cancel(int(request["reservationId"]))
+        return Response({"status": "Accepted" if known else "Rejected"})
+
     def data_transfer(self, request: Payload) -> Response:
         known = str(request["vendorId"]) == self._state.spec.vendor
         if known and isinstance(request.get("data"), str):
@@ -178,4 +193,6 @@ HANDLERS: dict[str, Callable[[CommandsV16, Payload], Response]] = {
     "UnlockConnector": CommandsV16.unlock_connector,
     "ChangeAvailability": CommandsV16.change_availability,
     "DataTransfer": CommandsV16.data_transfer,
+    "ReserveNow": CommandsV16.reserve_now,
+    "CancelReservation": CommandsV16.cancel_reservation,
 }

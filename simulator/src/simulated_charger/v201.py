@@ -120,7 +120,7 @@ class DialectV201:
 
     def connector_status(self, connector: Connector) -> tuple[str, Payload]:
         status = connector.status
-        if status not in (Status.FAULTED, Status.UNAVAILABLE):
+        if status not in (Status.FAULTED, Status.UNAVAILABLE, Status.RESERVED):
             status_word = "Occupied" if connector.plugged_in else "Available"
         else:
             status_word = status.value
@@ -176,6 +176,9 @@ class DialectV201:
             event["idToken"] = self._token(by)
         return Message("TransactionEvent", lambda: event)
 
+    def reservation_ended(self, number: int, reason: str) -> tuple[str, Payload] | None:
+        return "ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": reason}
+
     def transaction_id(self, transaction: Transaction) -> str | None:
         return transaction.key
 
@@ -198,6 +201,8 @@ class DialectV201:
     def _with_token(self, event: Payload, transaction: Transaction) -> Message:
         if (admission := transaction.admission) is not None:
             event["idToken"] = self._token(admission.identifier)
+            if transaction.reservation is not None:
+                event["reservationId"] = transaction.reservation
             if admission.remote_start_id is not None:
                 event["transactionInfo"]["remoteStartId"] = admission.remote_start_id
         return Message("TransactionEvent", lambda: event)
@@ -230,6 +235,7 @@ def listed_authorisation(info: Payload) -> AuthorisationResult:
     return AuthorisationResult(
         status=str(info["status"]),
         decided_by=DecidedBy.LOCAL_LIST,
+        expires_at=parse_instant(info.get("cacheExpiryDateTime")),
         group=(info.get("groupIdToken") or {}).get("idToken"),
     )
 

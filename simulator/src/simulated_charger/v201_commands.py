@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulated_charger.calls import CallRefused, Response
 from simulated_charger.connector import Connector, StopReason
+from simulated_charger.instants import required_instant
 from simulated_charger.local_authorisation import ListEntry
 from simulated_charger.spec import Identifier, Payload
 from simulated_charger.v201 import TOKEN_TYPES, kind_of, listed_authorisation
@@ -16,12 +17,13 @@ from simulated_charger.v201_variables import Variables
 if TYPE_CHECKING:
     from simulated_charger.charger import SimulatedCharger
 
+RESERVING = frozenset({"ReserveNow", "CancelReservation"})  # supported if the specification says so
 UNSUPPORTED_ACTIONS = frozenset(
     {
-        "CancelReservation", "CertificateSigned", "ClearChargingProfile", "ClearVariableMonitoring", "CostUpdated",
+        *RESERVING, "CertificateSigned", "ClearChargingProfile", "ClearVariableMonitoring", "CostUpdated",
         "CustomerInformation", "DeleteCertificate", "GetChargingProfiles", "GetCompositeSchedule",
         "GetDisplayMessages", "GetInstalledCertificateIds", "GetLog", "GetMonitoringReport", "GetReport",
-        "GetTransactionStatus", "InstallCertificate", "PublishFirmware", "ReserveNow", "SetChargingProfile",
+        "GetTransactionStatus", "InstallCertificate", "PublishFirmware", "SetChargingProfile",
         "SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "UnpublishFirmware", "UpdateFirmware",
     }
 )  # fmt: skip
@@ -38,7 +40,7 @@ class CommandsV201:
     def handle(self, action: str, payload: Payload) -> Response:
         """Answer a CALL. Raise CallRefused with the code that OCPP 2.0.1 prescribes."""
         handler = HANDLERS.get(action)
-        if handler is None:
+        if handler is None or (action in RESERVING and not self._state.spec.reserves):
             raise CallRefused("NotSupported" if action in UNSUPPORTED_ACTIONS else "NotImplemented", action)
         try:
             return handler(self, payload)
@@ -93,6 +95,21 @@ class CommandsV201:
         if connector.transaction is not None:
             answer["transactionId"] = connector.transaction.key
         return Response(answer, lambda: self._charger.sessions.remote_start(connector, identifier, remote_start_id))
+
+    def reserve_now(self, request: Payload) -> Response:
+        token = request["idToken"]
+        holder = Identifier(kind_of(token["type"]), str(token["idToken"]))
+        status = self._charger.reservations.reserve(
+            int(request["id"]),
+            int(request.get("evseId", 0)),
+            self._charger.dialect.key(holder),
+            required_instant(request["expiryDateTime"]),
+        )
+        return Response({"status": status})
+
+    def cancel_reservation(self, request: Payload) -> Response:
+        known = self._charger.reservations.cancel(int(request["reservationId"]))
+        return Response({"status": "Accepted" if known else "Rejected"})
 
     def request_stop(self, request: Payload) -> Response:
         for connector in self._state.connectors.values():
@@ -185,6 +202,8 @@ HANDLERS: dict[str, Callable[[CommandsV201, Payload], Response]] = {
     "SendLocalList": CommandsV201.send_local_list,
     "RequestStartTransaction": CommandsV201.request_start,
     "RequestStopTransaction": CommandsV201.request_stop,
+    "ReserveNow": CommandsV201.reserve_now,
+    "CancelReservation": CommandsV201.cancel_reservation,
     "Reset": CommandsV201.reset,
     "TriggerMessage": CommandsV201.trigger_message,
     "UnlockConnector": CommandsV201.unlock_connector,

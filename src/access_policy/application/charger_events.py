@@ -15,6 +15,7 @@ from access_policy.domain.ids import ChargerKey
 TriggerListener = Callable[[ChargerKey, str], None]
 EnergyListener = Callable[[EnergyReport], Awaitable[None]]
 PlugListener = Callable[[ChargerKey, int, bool], None]
+ReservationListener = Callable[[ChargerKey, int, str], None]
 DecisionListener = Callable[[ChargerKey, AccessAllowed | AccessDenied], None]
 
 
@@ -32,6 +33,7 @@ class ChargerEventDispatcher:
         self._energy: list[EnergyListener] = []
         self._plug: list[PlugListener] = []
         self._decision: list[DecisionListener] = []
+        self._reservation: list[ReservationListener] = []
         self._early_connected: dict[ChargerKey, str] = {}
         self._early_drift: dict[ChargerKey, str] = {}
 
@@ -61,6 +63,10 @@ class ChargerEventDispatcher:
         """`listener` receives each decision on an attempt at a charger, once it is recorded."""
         self._decision.append(listener)
 
+    def on_reservation_ended(self, listener: ReservationListener) -> None:
+        """`listener` receives the charger, the number of a reservation that it has no more, and the reason that it reports."""
+        self._reservation.append(listener)
+
     # --- publishing --------------------------------------------------------------------------------------------------
 
     def connected(self, key: ChargerKey, trigger: str) -> None:
@@ -82,6 +88,10 @@ class ChargerEventDispatcher:
     def plug_changed(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
         for listener in self._plug:
             listener(key, connector_id, plugged_in)
+
+    def reservation_ended(self, key: ChargerKey, number: int, status: str) -> None:
+        for listener in self._reservation:
+            listener(key, number, status)
 
     def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
         for listener in self._decision:

@@ -85,6 +85,7 @@ class Chargers(containers.DeclarativeContainer):
         switch_moved=charger_events.provided.drift_reported,
         energy=charger_events.provided.energy_reported,
         plug_seen=charger_events.provided.plug_changed,
+        reservation_ended=charger_events.provided.reservation_ended,
     )
     tls: providers.Selector[TlsFiles | None] = providers.Selector(
         providers.Callable(tls_kind, settings.provided.ocpp_tls_certificate),

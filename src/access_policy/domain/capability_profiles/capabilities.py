@@ -102,6 +102,15 @@ class Autocharge(StrEnum):
     UNKNOWN = "unknown"  # by charger, or not known of the family
 
 
+class Reserves(StrEnum):
+    """The parts of a charger that ReserveNow can keep for a holder."""
+
+    REPORTED = "reported"  # connectors, if the charger reports that it supports reservations
+    CONNECTORS = "connectors"  # each by its number (1.6), or by its EVSE (2.x)
+    CHARGER = "charger"  # the charger as a whole only: connector 0 (1.6), no EVSE (2.x)
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfile:
     """What each field means for operators stands in the schema of profile files (`adapters.ocpp.profiles.schema`)."""
@@ -122,6 +131,7 @@ class CapabilityProfile:
     denial_window_s: float = 30.0
     settle_s: float = 0.0
     list_entries_max: int | None = None
+    reserves: Reserves = Reserves.REPORTED
     quirks: tuple[str, ...] = ()
     evidence: Evidence = Evidence.OPERATOR
     source: str = ""

@@ -34,6 +34,7 @@ Handler = Callable[[ConnectedCharger, Payload, str], Answering]
 PlugSeen = Callable[[ChargerKey, int, bool], None]
 EnergySeen = Callable[[EnergyReport], Awaitable[None]]
 ModeTrigger = Callable[[ChargerKey, str], None]
+ReservationEnded = Callable[[ChargerKey, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class HandlerDependencies:
     mode_trigger: ModeTrigger
     switch_moved: ModeTrigger
     plug_seen: PlugSeen
+    reservation_ended: ReservationEnded
 
     def profile(self, key: ChargerKey) -> CapabilityProfile | None:
         return self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_MAX, DriverTexts
 from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.components_v201 import Components
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
 from access_policy.adapters.ocpp.incoming.dependencies import Handler, HandlerDependencies
-from access_policy.adapters.ocpp.incoming.payloads import Payload, required_object, required_text, text
+from access_policy.adapters.ocpp.incoming.payloads import Payload, number, required_object, required_text, text
 from access_policy.adapters.ocpp.incoming.tags import read_token
 from access_policy.adapters.ocpp.incoming.token_answers import TokenAnswers
 from access_policy.adapters.ocpp.incoming.transactions_v201 import Transactions
 from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Later
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
+
+STATUS_MAX: Final = 50  # characters kept of a status that the charger reports
 
 
 class Ocpp201:
@@ -35,6 +39,7 @@ class Ocpp201:
             "StatusNotification": components.status,
             "MeterValues": acknowledge,
             "NotifyEvent": components.notify_event,
+            "ReservationStatusUpdate": self.reservation_status,
             "DataTransfer": _data_transfer,
             **dict.fromkeys(_ONLY_ACKNOWLEDGED, acknowledge),
         }
@@ -70,6 +75,14 @@ class Ocpp201:
         )
         return Later(decision, self._of_decision)
 
+    def reservation_status(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+        """A reservation on the charger ended without a charge (H04)."""
+        reservation_number = number(payload, "reservationId")
+        if reservation_number is not None:
+            status = required_text(payload, "reservationUpdateStatus")[:STATUS_MAX]
+            self._dependencies.reservation_ended(charger.key, reservation_number, status)
+        return {}
+
     def _of_decision(self, decided: RecordedDecision) -> Answer:
         return {"idTokenInfo": self._answers.of_decision(decided)}
 
@@ -94,7 +107,6 @@ _ONLY_ACKNOWLEDGED = (
     "NotifyChargingLimit",
     "PublishFirmwareStatusNotification",
     "ReportChargingProfiles",
-    "ReservationStatusUpdate",
     "SecurityEventNotification",
     "ClearedChargingLimit",
 )

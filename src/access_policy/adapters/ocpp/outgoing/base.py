@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import ClassVar
 
 from access_policy.adapters.ocpp.outgoing.calling import call
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages, LocalList
+from access_policy.adapters.ocpp.outgoing.reservations import ReservationMessages, cancel, reserve
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
-from access_policy.application.ports.charger_gateway import SwitchRefused
+from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
+from access_policy.application.ports.charger_reservations import Reserved
 from access_policy.application.ports.local_lists import ListState, Sent
 from access_policy.domain.capability_profiles.capabilities import REMOTE_START_TAG, CapabilityProfile
 from access_policy.domain.identifiers import Identifier
@@ -25,6 +28,7 @@ class VersionCommands:
     profile: ProfileOf
 
     list_messages: ClassVar[ListMessages]
+    reservation_messages: ClassVar[ReservationMessages]
 
     async def list_state(self) -> ListState:
         """The smaller of the limits that the charger states and that its profile knows."""
@@ -41,6 +45,18 @@ class VersionCommands:
 
     async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:
         return await self._list.remove(state, version, identifiers)
+
+    async def reserve(
+        self, number: int, connector_id: int, identifier: Identifier, until: datetime, wanted: StillWanted
+    ) -> Reserved:
+        token = self.reservation_messages.token(identifier)
+        if token is None:
+            return Reserved.not_carried(self.connection.version.subprotocol)
+        message = self.reservation_messages.reserve(number, connector_id, token, until)
+        return await reserve(self.connection, message, wanted)
+
+    async def cancel_reservation(self, number: int) -> str:
+        return await cancel(self.connection, self.reservation_messages.cancel(number))
 
     @property
     def _list(self) -> LocalList:

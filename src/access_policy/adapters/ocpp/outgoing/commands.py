@@ -21,6 +21,7 @@ from access_policy.application.ports.charger_gateway import (
     StartCommands,
 )
 from access_policy.application.ports.charger_inspection import InspectionCommands
+from access_policy.application.ports.charger_reservations import ReservationCommands
 from access_policy.application.ports.driver_displays import DisplayCommands
 from access_policy.application.ports.local_lists import LocalListCommands
 
@@ -33,6 +34,7 @@ class ChargerCommands(
     InspectionCommands,
     DisplayCommands,
     LocalListCommands,
+    ReservationCommands,
     Protocol,
 ):
     """Every operation that the application has on a connected charger."""

@@ -15,6 +15,7 @@ from access_policy.domain.capability_profiles.capabilities import (
     DeviceVariable,
     Evidence,
     ModeControl,
+    Reserves,
 )
 from access_policy.domain.capability_profiles.charger_values import same_value
 
@@ -149,6 +150,12 @@ class ProfileBody(_Strict):
     list_entries_max: int | None = Field(
         default=None, ge=0, le=100_000, description="Entries of its local list, if it stores fewer than it states"
     )
+    reserves: Literal["reported", "connectors", "charger", "none"] = Field(
+        default="reported",
+        description="What ReserveNow keeps for the holder of a reservation: connectors if the charger reports that it "
+        "supports reservations (reported), connectors whatever it reports (connectors), only the charger as a whole, which "
+        "keeps one connector free (charger), or nothing (none); the service decides all the same",
+    )
     quirks: list[Text] = Field(default=[], max_length=20, description="Further facts about the model")
 
     def build(self, name: str, *, evidence: Evidence, source: str) -> CapabilityProfile:
@@ -169,6 +176,7 @@ class ProfileBody(_Strict):
             denial_window_s=self.denial_window_s,
             settle_s=self.settle_s,
             list_entries_max=self.list_entries_max,
+            reserves=Reserves(self.reserves),
             quirks=tuple(self.quirks),
             evidence=evidence,
             source=source,
@@ -257,6 +265,7 @@ def body_of(profile: CapabilityProfile) -> dict[str, Any]:
         "denial_window_s": profile.denial_window_s,
         "settle_s": profile.settle_s,
         "list_entries_max": profile.list_entries_max,
+        "reserves": profile.reserves.value,
         "quirks": list(profile.quirks),
     }
 

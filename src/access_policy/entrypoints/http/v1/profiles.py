@@ -58,6 +58,7 @@ class Profile(ResponseModel):
     denial_window_s: float
     settle_s: float
     list_entries_max: int | None
+    reserves: Literal["reported", "connectors", "charger", "none"]
     quirks: list[str]
     evidence: Evidence
     source: str

@@ -14,8 +14,10 @@ from access_policy.adapters.ocpp.outgoing.base import VersionCommands
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
 from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
-from access_policy.adapters.ocpp.outgoing.v16 import settings, switch
+from access_policy.adapters.ocpp.outgoing.reservations import ReservationMessages
+from access_policy.adapters.ocpp.outgoing.v16 import reservations, settings, switch
 from access_policy.adapters.ocpp.outgoing.v16.local_list import ListMessages16
+from access_policy.adapters.ocpp.outgoing.v16.reservations import ReservationMessages16
 from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SettingsSeen, StillWanted, Switch, Written
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
@@ -30,6 +32,7 @@ _NOT_SUPPORTED = "NotSupported"
 @dataclass(frozen=True, slots=True)
 class Ocpp16Commands(VersionCommands):
     list_messages: ClassVar[ListMessages] = ListMessages16()
+    reservation_messages: ClassVar[ReservationMessages] = ReservationMessages16()
 
     # --- mode ------------------------------------------------------------------------------------------------------------
 
@@ -79,6 +82,9 @@ class Ocpp16Commands(VersionCommands):
     async def trigger_statuses(self) -> str:
         """TriggerMessage of StatusNotification, for all connectors (5.17)."""
         return await status_of(self.connection, TriggerMessage(requested_message=MessageTrigger.status_notification))
+
+    async def supports_reservations(self) -> bool:
+        return await reservations.are_supported(self.connection)
 
     # --- drivers ---------------------------------------------------------------------------------------------------------
 

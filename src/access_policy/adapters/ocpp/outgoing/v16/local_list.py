@@ -26,9 +26,8 @@ class ListMessages16:
     version_field = "listVersion"
 
     def entry(self, identifier: Identifier, *, allowed: bool) -> Any:
-        value = identifier.as_spelled
-        tag = f"{VID_PREFIX}{value}" if identifier.kind is IdentifierKind.MAC else value
-        if len(tag) > TAG_LENGTH_MAX or not _TAG.fullmatch(tag):
+        tag = tag_of(identifier)
+        if tag is None:
             return None
         return AuthorizationData(
             id_tag=tag, id_tag_info=IdTagInfo(status=AuthorizationStatus.accepted) if allowed else None
@@ -51,3 +50,10 @@ class ListMessages16:
             raise ListNotKept(refusal.detail) from refusal
         capacity, per_message = (count(stated.get(key.lower(), {}).get("value")) for key in _LIMITS)
         return capacity, per_message
+
+
+def tag_of(identifier: Identifier) -> str | None:
+    """The idTag that a charger compares with a presented one; None for an identifier that 1.6 cannot carry."""
+    value = identifier.as_spelled
+    tag = f"{VID_PREFIX}{value}" if identifier.kind is IdentifierKind.MAC else value
+    return tag if len(tag) <= TAG_LENGTH_MAX and _TAG.fullmatch(tag) else None

@@ -16,8 +16,10 @@ from access_policy.adapters.ocpp.outgoing.base import VersionCommands
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
 from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
-from access_policy.adapters.ocpp.outgoing.v201 import display, switch, variables
+from access_policy.adapters.ocpp.outgoing.reservations import ReservationMessages
+from access_policy.adapters.ocpp.outgoing.v201 import display, reservations, switch, variables
 from access_policy.adapters.ocpp.outgoing.v201.local_list import ListMessages201
+from access_policy.adapters.ocpp.outgoing.v201.reservations import ReservationMessages201
 from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SettingsSeen, StillWanted, Switch, SwitchRefused, Written
 from access_policy.application.ports.charger_inspection import ChargerSettingsSeen
@@ -35,6 +37,7 @@ class Ocpp201Commands(VersionCommands):
     start_ids: Iterator[int]
 
     list_messages: ClassVar[ListMessages] = ListMessages201()
+    reservation_messages: ClassVar[ReservationMessages] = ReservationMessages201()
     text_max: ClassVar[int] = PERSONAL_MESSAGE_MAX
 
     # --- mode ------------------------------------------------------------------------------------------------------------
@@ -91,6 +94,9 @@ class Ocpp201Commands(VersionCommands):
         """TriggerMessage of StatusNotification, for all connectors (F06)."""
         asked = TriggerMessage(requested_message=MessageTriggerEnumType.status_notification)
         return await status_of(self.connection, asked)
+
+    async def supports_reservations(self) -> bool:
+        return await reservations.are_supported(self.connection)
 
     # --- drivers ---------------------------------------------------------------------------------------------------------
 

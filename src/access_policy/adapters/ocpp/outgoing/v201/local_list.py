@@ -34,11 +34,11 @@ class ListMessages201:
     version_field = "versionNumber"
 
     def entry(self, identifier: Identifier, *, allowed: bool) -> Any:
-        value = identifier.as_spelled
-        if len(value) > TOKEN_LENGTH_MAX or not _TOKEN.fullmatch(value):
+        token = token_of(identifier)
+        if token is None:
             return None
         return AuthorizationData(
-            id_token=IdTokenType(id_token=value, type=_token_type(identifier)),
+            id_token=token,
             id_token_info=IdTokenInfoType(status=AuthorizationStatusEnumType.accepted) if allowed else None,
         )
 
@@ -64,6 +64,14 @@ async def _limit(connection: ChargerConnection, name: str, attribute: AttributeE
     results = (await request(connection, GetVariables(get_variable_data=[item]))).get("getVariableResult")
     first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
     return count(first.get("attributeValue")) if first.get("attributeStatus") == "Accepted" else None
+
+
+def token_of(identifier: Identifier) -> IdTokenType | None:
+    """The idToken that a charger compares with a presented one; None for an identifier that 2.0.1 cannot carry."""
+    value = identifier.as_spelled
+    if len(value) > TOKEN_LENGTH_MAX or not _TOKEN.fullmatch(value):
+        return None
+    return IdTokenType(id_token=value, type=_token_type(identifier))
 
 
 def _token_type(identifier: Identifier) -> IdTokenEnumType:
