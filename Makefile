@@ -102,10 +102,11 @@ $(BENCH_STAMP): $(SETUP_STAMP) requirements/bench.txt
 	$(PIP) install --no-compile --require-hashes -r requirements/bench.txt
 	@touch $@
 
-docs: setup ## Generate docs/architecture.md, docs/chargers.md and docs/events from the code
+docs: setup ## Generate docs/architecture.md, docs/chargers.md, docs/events and the table of completions from the code
 	$(BIN)/python -m tools.documents.architecture
 	$(BIN)/python -m tools.documents.chargers > docs/chargers.md
 	$(BIN)/python -m tools.documents.events docs/events
+	$(BIN)/python -m tools.documents.completions
 
 site: setup ## Build the documentation site into build/site; after `make tour` with its screenshots
 	$(BIN)/python -m tools.site

@@ -28,7 +28,7 @@ from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId
-from access_policy.entrypoints.cli import app as command_line
+from access_policy.entrypoints.cli.root import app as command_line
 from access_policy.entrypoints.demo.api import DemoApi
 from access_policy.entrypoints.demo.fleet import CHARGERS
 from access_policy.entrypoints.demo.fleet import DEPOT as DEMO_DEPOT

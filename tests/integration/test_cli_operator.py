@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from tests.support.served_cli import NIGHTS, Cli, answer
 
 

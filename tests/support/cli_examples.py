@@ -14,7 +14,7 @@ import httpx
 from typer.testing import CliRunner
 
 from access_policy.application.ports.identity import NO_TENANT, Role
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from access_policy.entrypoints.processes.service import Service
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger
 from tests.support.console_pages import serving_client

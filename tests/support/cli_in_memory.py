@@ -15,7 +15,7 @@ import typer.testing
 from typer.testing import CliRunner, Result
 
 from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from tests.support.http_api import HttpApi, Requests, http_api
 
 # The runner would derive all commands from their signatures again at each call, which takes longer than most commands.

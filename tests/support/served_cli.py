@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 
 Cli = Callable[..., Result]
 

@@ -12,7 +12,7 @@ import typer
 
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, read
 from access_policy.container import Container
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.dependencies import ServingProcess
 from benchmarks.loop.commands import COMMANDS, ELSEWHERE

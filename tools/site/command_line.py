@@ -7,9 +7,9 @@ from typing import Any
 
 import typer
 
-from access_policy.entrypoints.cli import app
 from access_policy.entrypoints.cli.command_table import SECTIONS
 from access_policy.entrypoints.cli.examples import lines_of
+from access_policy.entrypoints.cli.root import app
 
 PROGRAM = "access-policy"
 DIRECTORY = "reference/commands"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from access_policy.settings import Settings
 from tests.support.stores import notes
 from tests.support.tampering import TamperedSqlite

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 import typer
 
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from tests.support.console_pages import ROOT, ServedDepot, served_depot
 from tests.support.snippets import NOT_RUN, PAGES, UNTIL, Snippet, snippets
 

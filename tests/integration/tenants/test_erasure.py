@@ -28,7 +28,7 @@ from access_policy.containers import erasing as places
 from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ActorId, TenantId
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from access_policy.entrypoints.processes.failures import CannotRun
 from access_policy.entrypoints.processes.safety import alone_in
 from access_policy.entrypoints.processes.service import Service

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
-import typer
 
-from access_policy.entrypoints.cli import completion
 from tests.support.cli_in_memory import Cli
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -123,21 +118,3 @@ def test_names_that_the_terminal_cannot_show_do_not_fail_and_json_stays_utf8() -
 
     assert "Zo?" in service("depots", "list").stdout
     assert "Zoë".encode() in service("depots", "list", "--json").stdout_bytes
-
-
-def test_completion_without_a_reachable_service_offers_and_prints_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    complaints = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", complaints)
-    given = {"url": "http://127.0.0.1:9", "token": None, "tenant": None, "data": str(tmp_path)}
-    nobody, nowhere = context(given), context({**given, "token": "t"})
-
-    assert [completion.chargers(each, "b") for each in (nobody, nowhere)] == [[], []]
-    assert complaints.getvalue() == ""
-
-
-def context(given: dict[str, Any]) -> typer.Context:
-    root = SimpleNamespace(params=given)
-    root.find_root = lambda: root
-    return cast("typer.Context", root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 
 
 @pytest.mark.parametrize("command", [("serve", "--demo"), ("demo-once",)])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from access_policy.entrypoints.cli import app
 from access_policy.entrypoints.cli.examples import EXAMPLES, lines_of
+from access_policy.entrypoints.cli.root import app
 
 LINES = [(path, line) for path in EXAMPLES for line in lines_of(path)]
 

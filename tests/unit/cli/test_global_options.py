@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import typer
 
-from access_policy.entrypoints.cli import app
 from access_policy.entrypoints.cli.global_options import hoisted
+from access_policy.entrypoints.cli.root import app
 from tests.support.cli_in_memory import Cli
 
 ROOT = typer.main.get_command(app)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from tests.support.cli_in_memory import Cli
 
 

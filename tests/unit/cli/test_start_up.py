@@ -12,11 +12,13 @@ from access_policy.entrypoints.cli.command_table import ENTRIES, SECTIONS
 from tests.support.cli_in_memory import Cli
 
 HEAVY = ("httpx", "pydantic", "pydantic_settings", "sqlalchemy", "structlog", "rich", "jwt", "msgspec", "dateutil")
+COMMANDS = ("typer", "click", "access_policy.entrypoints.cli.root")
 PROGRAM = """
 import sys
-from access_policy.entrypoints.cli import app
+sys.argv[0] = "access-policy"
+from access_policy.entrypoints.cli.__main__ import main
 try:
-    app(sys.argv[1:], prog_name="access-policy")
+    main()
 except SystemExit:
     pass
 print("\\n" + " ".join(sys.modules), file=sys.stderr)
@@ -40,33 +42,51 @@ def completing(words: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "says"),
+    ("arguments", "says"),
     [
-        (("--help",), {}, "Every day:"),
-        (("-h",), {}, "Every day:"),
-        (("--version",), {}, "access-policy "),
-        (("chargers", "-h"), {}, "retire"),
-        (("serve", "-h"), {}, "--single-process"),
-        (("backup", "-h"), {}, "Back up the files"),
-        ((), completing("access-policy ch"), "chargers"),
-        ((), completing("access-policy chargers re"), "retire"),
-        ((), completing("access-policy rules add --na"), "--name"),
+        (("--help",), "Every day:"),
+        (("-h",), "Every day:"),
+        (("--version",), "access-policy "),
+        (("chargers", "-h"), "retire"),
+        (("serve", "-h"), "--single-process"),
+        (("backup", "-h"), "Back up the files"),
     ],
 )
-def test_help_version_and_completion_import_no_heavy_module(
-    arguments: tuple[str, ...], environment: dict[str, str], says: str
-) -> None:
-    output, modules = imported(*arguments, **environment)
+def test_help_and_version_import_no_heavy_module(arguments: tuple[str, ...], says: str) -> None:
+    output, modules = imported(*arguments)
 
     assert says in output
     assert modules.isdisjoint(HEAVY)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment"), [(("--help",), {}), (("--version",), {}), ((), completing("access-policy a"))]
+    ("line", "says"),
+    [
+        ("access-policy ch", "chargers"),
+        ("access-policy chargers re", "retire"),
+        ("access-policy rules add --na", "--name"),
+        ("access-policy --role ", "auditor"),
+    ],
 )
-def test_first_level_imports_no_module_of_a_command(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
-    _, modules = imported(*arguments, **environment)
+def test_completion_imports_no_command_and_no_heavy_module(line: str, says: str) -> None:
+    output, modules = imported(**completing(line))
+
+    assert says in output
+    assert modules.isdisjoint((*HEAVY, *COMMANDS))
+
+
+def test_completion_of_ids_imports_no_command_and_no_heavy_module() -> None:
+    unreachable = {"ACCESS_POLICY_URL": "http://127.0.0.1:9", "ACCESS_POLICY_TOKEN": "t"}
+
+    output, modules = imported(**completing("access-policy chargers show "), **unreachable)
+
+    assert output.startswith("_files")
+    assert modules.isdisjoint((*HEAVY, *COMMANDS))
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_first_level_imports_no_module_of_a_command(argument: str) -> None:
+    _, modules = imported(argument)
 
     assert modules.isdisjoint(f"access_policy.entrypoints.cli.{each.module}" for each in ENTRIES.values())
 

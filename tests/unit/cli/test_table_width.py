@@ -15,7 +15,7 @@ import typer
 from rich.cells import cell_len
 
 from access_policy.entrypoints import cli as package
-from access_policy.entrypoints.cli import app
+from access_policy.entrypoints.cli.root import app
 from tests.support.cli_in_memory import Cli
 from tests.support.http_api import http_api
 from tests.support.made_up_answers import ID, MadeUpAnswers

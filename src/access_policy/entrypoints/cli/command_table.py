@@ -1,7 +1,6 @@
 """All commands and groups of the first level, in the order of the help, with the module that holds each.
 
-The help and the completion of the first level are made from this table alone; the module is imported when its command is
-called.
+The help of the first level is made from this table alone; the module is imported when its command is called.
 """
 
 from __future__ import annotations

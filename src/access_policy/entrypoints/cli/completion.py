@@ -1,55 +1,33 @@
-"""Shell completion of ids, as far as the service can be reached."""
+"""Arguments and options whose values are ids, which the shell completes (`completing`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from access_policy.application.ports.identity import Role
-from access_policy.entrypoints.cli.connection import Connection
-from access_policy.entrypoints.cli.credentials import Credentials
-from access_policy.entrypoints.cli.session import Session
+Complete = Callable[[str], list[str]]
 
-TIMEOUT_S = 1.0  # the person waits at the prompt
-OFFERED = 200
-
-Complete = Callable[[typer.Context, str], list[str]]
+LISTS: Final[dict[Complete, str]] = {}
+"""The list of the API from which each mark's ids come. The table of completions has its name."""
 
 
-def _offers(path: str, name: str) -> Complete:
-    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
-        session = _session(ctx)
-        if session is None:
-            return []
-        try:
-            found = session.find(path, limit=OFFERED)
-        except typer.Exit:
-            return []
-        finally:
-            session.close()
-        return [] if found is None else [each[name] for each in found["items"] if each[name].startswith(incomplete)]
+def _ids_of(listed: str) -> Complete:
+    def complete(incomplete: str) -> list[str]:
+        """Offer nothing: Typer's own completion is not used."""
+        return []
 
+    LISTS[complete] = listed
     return complete
 
 
-def _session(ctx: typer.Context) -> Session | None:
-    """Return a session like the command's, but without output; None without a token."""
-    given = ctx.find_root().params
-    if given["token"] is None and (given["tenant"] is None or not (Path(given["data"]) / "keys").is_dir()):
-        return None
-    credentials = Credentials(given["token"], given["tenant"], given["data"], Role.VIEWER)
-    return Session(Connection(given["url"], given.get("ca"), timeout_s=TIMEOUT_S), credentials, silent=True)
-
-
-chargers = _offers("/v1/chargers", "charger_id")
-depots = _offers("/v1/depots", "depot_id")
-schedules = _offers("/v1/schedules", "schedule_id")
-vehicles = _offers("/v1/vehicles", "vehicle_id")
-agreements = _offers("/v1/agreements", "agreement_id")
-webhooks = _offers("/v1/webhooks", "webhook_id")
+chargers = _ids_of("chargers")
+depots = _ids_of("depots")
+schedules = _ids_of("schedules")
+vehicles = _ids_of("vehicles")
+agreements = _ids_of("agreements")
+webhooks = _ids_of("webhooks")
 
 Charger = Annotated[
     str, typer.Argument(metavar="CHARGER", autocompletion=chargers, help="Charger id, or its beginning")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -82,7 +84,7 @@ class Group(TyperGroup):
 
 
 class Root(Group):
-    """The first level, whose help and completion import no command."""
+    """The first level, whose help imports no command."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})
@@ -102,26 +104,20 @@ class Root(Group):
             raise typer.Exit(130) from None
 
     def _main_shell_completion(self, ctx_args: Any, prog_name: str, complete_var: str | None = None) -> None:
-        from typer import _completion_classes
+        if not any(name.endswith("_COMPLETE") for name in os.environ):
+            return
+        from access_policy.entrypoints.cli.completing.answering import answer, variable_of
 
-        vars(_completion_classes)["_sanitize_help_text"] = str  # ours has no markup; to look for some imports rich
-        super()._main_shell_completion(ctx_args, prog_name, complete_var)
+        status = answer(os.environ, complete_var or variable_of(prog_name))
+        if status is not None:
+            sys.exit(status)
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)  # the shell's script
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, ENTRIES))
         for title, entries in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(each.name.ljust(width), each.help) for each in entries if not each.hidden])
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        from typer._click.shell_completion import CompletionItem
-
-        found = [
-            CompletionItem(each.name, help=each.help)
-            for each in ENTRIES.values()
-            if each.name.startswith(incomplete) and not each.hidden
-        ]
-        return found + super(TyperGroup, self).shell_complete(ctx, incomplete)
 
 
 def _load(entry: Entry) -> Any:

@@ -9,20 +9,12 @@ from itertools import islice
 from typing import Final, Protocol
 from urllib.parse import unquote
 
+from access_policy.entrypoints.cli.lists import ID_FIELDS
 from access_policy.entrypoints.cli.quoting import segment
 
 SEARCHED: Final = 2_000  # entries of a list
 SHOWN: Final = 8
 
-_FIELDS: Final = {
-    "chargers": "charger_id",
-    "depots": "depot_id",
-    "vehicles": "vehicle_id",
-    "agreements": "agreement_id",
-    "schedules": "schedule_id",
-    "webhooks": "webhook_id",
-    "access-events": "attempt_id",
-}
 _PATH: Final = re.compile(r"/v1/([a-z-]+)/([^/]+)(.*)")
 
 
@@ -33,7 +25,7 @@ class Lists(Protocol):
 def parts_of(path: str) -> tuple[str, str, str] | None:
     """Return the list, the id and the rest of the path; None if its ids cannot be shortened."""
     match = _PATH.fullmatch(path)
-    if match is None or match[1] not in _FIELDS:
+    if match is None or match[1] not in ID_FIELDS:
         return None
     return match[1], unquote(match[2]), match[3]
 
@@ -70,5 +62,5 @@ def whole(method: str, path: str, listed: Lists) -> Whole | None:
 
 def beginning_with(kind: str, beginning: str, listed: Lists) -> list[str]:
     """Return the ids that begin so; none if the id itself exists."""
-    ids = [each[_FIELDS[kind]] for each in islice(listed(f"/v1/{kind}"), SEARCHED)]
+    ids = [each[ID_FIELDS[kind]] for each in islice(listed(f"/v1/{kind}"), SEARCHED)]
     return [] if beginning in ids else [each for each in ids if each.startswith(beginning)]

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+import sys
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
-
-import typer
 
 FIELDS = ("url", "token", "ca", "time_zone")
 
@@ -21,16 +18,23 @@ class ContextsUnreadable(Exception):
     """The file is not what this program writes."""
 
 
-@dataclass
 class Contexts:
     """`by_name`: the values of global options by context."""
 
-    current: str | None = None
-    by_name: dict[str, dict[str, str]] = field(default_factory=dict)
+    def __init__(self, current: str | None = None, by_name: dict[str, dict[str, str]] | None = None) -> None:
+        self.current = current
+        self.by_name = by_name or {}
 
 
 def place() -> Path:
-    return Path(typer.get_app_dir("access-policy")) / "contexts.json"
+    """Return the file in the directory that `typer.get_app_dir` names; completion reads it without Typer."""
+    if sys.platform == "win32":
+        directory = os.environ.get("APPDATA", os.path.expanduser("~"))
+    elif sys.platform == "darwin":
+        directory = os.path.expanduser("~/Library/Application Support")
+    else:
+        directory = os.environ.get("XDG_CONFIG_HOME", os.path.expanduser("~/.config"))
+    return Path(directory, "access-policy", "contexts.json")
 
 
 def read() -> Contexts:
@@ -46,9 +50,11 @@ def read() -> Contexts:
 
 def write(contexts: Contexts) -> None:
     """Replace the file at once, so that an interrupted command leaves the old one. Raises `OSError`."""
+    from uuid import uuid4
+
     path = place()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{uuid4().hex}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(contexts), file, indent=2)
+        json.dump({"current": contexts.current, "by_name": contexts.by_name}, file, indent=2)
     draft.replace(path)

@@ -1,0 +1,13 @@
+"""The lists of the API whose ids may be shortened and are completed by the shell."""
+
+from __future__ import annotations
+
+ID_FIELDS: dict[str, str] = {
+    "chargers": "charger_id",
+    "depots": "depot_id",
+    "vehicles": "vehicle_id",
+    "agreements": "agreement_id",
+    "schedules": "schedule_id",
+    "webhooks": "webhook_id",
+    "access-events": "attempt_id",
+}
