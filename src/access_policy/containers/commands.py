@@ -16,6 +16,8 @@ from access_policy.application.commands.add_holiday import AddHolidayHandler
 from access_policy.application.commands.allow_attempt import AllowAttemptHandler, EndAllowanceHandler
 from access_policy.application.commands.amend_mode_rule import AmendModeRuleHandler
 from access_policy.application.commands.arm_enrolment import ArmEnrolmentHandler, CancelEnrolmentHandler
+from access_policy.application.commands.cancel_reservation import CancelReservationHandler
+from access_policy.application.commands.change_reservation import ChangeReservationHandler
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.create_api_key import CreateApiKeyHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
@@ -25,6 +27,8 @@ from access_policy.application.commands.follow_schedule import FollowScheduleHan
 from access_policy.application.commands.ignore_identifier import IgnoreIdentifierHandler, ListIdentifierAgainHandler
 from access_policy.application.commands.keeping_up import KeepingUp
 from access_policy.application.commands.lift_override import LiftOverrideHandler
+from access_policy.application.commands.make_reservation import MakeReservationHandler
+from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
@@ -39,14 +43,17 @@ from access_policy.application.commands.put_profile import (
     PutProfileHandler,
     RemoveProfileHandler,
 )
+from access_policy.application.commands.put_reservation_group import PutReservationGroupHandler
 from access_policy.application.commands.put_schedule import PutScheduleHandler
 from access_policy.application.commands.put_tenant import PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
+from access_policy.application.commands.receive_booking import CancelBookingHandler, ReceiveBookingHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_schedule import RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
+from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.retire_charger import RetireChargerHandler
 from access_policy.application.commands.revoke_api_key import RevokeApiKeyHandler
 from access_policy.application.commands.rotate_password import RotatePasswordHandler
@@ -60,6 +67,7 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import Handler, retrying
@@ -174,6 +182,20 @@ class Commands(containers.DeclarativeContainer):
     list_identifier_again = command(ListIdentifierAgainHandler, registries, read_side.views, clock)
     arm_enrolment = command(ArmEnrolmentHandler, enrolment_sessions, policies, clock, profiles)
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
+
+    # --- reservations ------------------------------------------------------------------------------------------------
+    books = providers.Singleton(ReservationBooks, stores.store, deciding.view)
+    change_book = providers.Singleton(ChangeBook, books, depots, deciding.view, clock)
+    reservable_places = providers.Singleton(ReservablePlaces, policies, profiles)
+    reservation_holders = providers.Singleton(
+        ReservationHolders, deciding.view, stores.pseudonyms, records.vault, deciding.freevend_tags
+    )
+    make_reservation = command(MakeReservationHandler, change_book, reservable_places, reservation_holders)
+    change_reservation = command(ChangeReservationHandler, change_book, reservable_places, reservation_holders)
+    cancel_reservation = command(CancelReservationHandler, change_book)
+    receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
+    cancel_booking = command(CancelBookingHandler, change_book)
+    put_reservation_group = command(PutReservationGroupHandler, change_book, reservable_places)
 
     # --- API keys ----------------------------------------------------------------------------------------------------
     create_api_key = providers.Singleton(CreateApiKeyHandler, records.api_keys, records.api_key_changes, depots, clock)

@@ -8,6 +8,7 @@ from access_policy.application.ports.secrets import Pseudonyms, refs_of
 from access_policy.domain.access.identifier_rules import uses_pins
 from access_policy.domain.identifiers import Identifier, IdentifierRef
 from access_policy.domain.ids import TenantId
+from access_policy.domain.reservations.book import ReservationBook
 
 
 class IdentifierResolver:
@@ -16,15 +17,21 @@ class IdentifierResolver:
         self._pseudonyms = pseudonyms
 
     def of_attempt(self, attempt: AccessAttempt) -> IdentifierRef | None:
-        """The attempt's identifier, by whichever reading of the tag a vehicle holds. An unknown identifier that may be a PIN
-        typed at a depot that uses PINs shows none of its digits."""
+        """The attempt's identifier, by whichever reading of the tag a vehicle, or a reservation of the depot, has. An unknown
+        identifier that may be a PIN typed at a depot that uses PINs shows none of its digits."""
         presented = attempt.identifier
         if presented is None:
             return None
         ref = self.held_as(attempt.tenant_id, presented)
-        if not presented.may_be_a_pin or self._view.registry(attempt.tenant_id).holder_of(ref) is not None:
+        if self._view.registry(attempt.tenant_id).holder_of(ref) is not None:
             return ref
-        return ref.hidden() if self._uses_pins(attempt) else ref
+        book = self._book(attempt)
+        if book.entries.by_id:
+            refs = refs_of(self._pseudonyms, attempt.tenant_id, presented)
+            promised = next((each for each in refs if book.entries.is_held_by(each)), None)
+            if promised is not None:
+                return promised
+        return ref.hidden() if presented.may_be_a_pin and self._uses_pins(attempt, book) else ref
 
     def held_as(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
         """The reading under which a vehicle holds the identifier; the first reading where no vehicle does."""
@@ -34,7 +41,10 @@ class IdentifierResolver:
             return first
         return registry.held_as(refs_of(self._pseudonyms, tenant_id, presented))
 
-    def _uses_pins(self, attempt: AccessAttempt) -> bool:
+    def _book(self, attempt: AccessAttempt) -> ReservationBook:
         settings = self._view.charger(attempt.tenant_id, attempt.charger_id).policy.settings
-        depot = self._view.depot(attempt.tenant_id, settings.depot_id)
-        return uses_pins(depot, self._view.registry(attempt.tenant_id))
+        return self._view.book(attempt.tenant_id, settings.depot_id)
+
+    def _uses_pins(self, attempt: AccessAttempt, book: ReservationBook) -> bool:
+        depot = self._view.depot(attempt.tenant_id, book.depot_id)
+        return book.entries.codes > 0 or uses_pins(depot, self._view.registry(attempt.tenant_id))

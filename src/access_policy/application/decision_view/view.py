@@ -21,7 +21,7 @@ from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ScheduleId, TenantId
+from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
@@ -120,6 +120,11 @@ class DecisionView:
     def book(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
         """The one book of the depot in this process (port `BooksInMemory`)."""
         return self._tenant(tenant_id).book(depot_id)
+
+    def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId | None:
+        """The depot whose book has the reservation (port `DepotsOfReservations`)."""
+        books = self._tenant(tenant_id).books.values()
+        return next((book.depot_id for book in books if reservation_id in book.entries.by_id), None)
 
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import ChargerId, DepotId, ScheduleId, TenantId
+from access_policy.domain.ids import ChargerId, DepotId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -52,4 +52,10 @@ class BooksInMemory(Protocol):
 
     def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
         """Fold a later event of the book's stream ahead of the log's follower."""
+        ...
+
+
+class DepotsOfReservations(Protocol):
+    def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId | None:
+        """The depot whose book has the reservation; None for an unknown one, and for one forgotten after its end."""
         ...

@@ -40,6 +40,7 @@ from access_policy.domain.reservations.events import (
 )
 from access_policy.domain.reservations.promises import Chargers, first_shortfall, takers
 from access_policy.domain.reservations.reservation import Place, Reservation, ReservationGroup
+from access_policy.domain.reservations.settings import ReservationSettings
 
 GROUPS_MAX: Final = 50
 RESERVATIONS_MAX: Final = 20_000
@@ -55,11 +56,17 @@ class ReservationBook:
     group_changed_at: dict[ReservationGroupId, int] = field(default_factory=dict)
     entries: Entries = field(default_factory=Entries)
     version: int = 0
+    settings: ReservationSettings = field(default_factory=ReservationSettings)
 
     def copy(self) -> ReservationBook:
         """An independent copy at this version."""
         return ReservationBook(
-            self.depot_id, dict(self.groups), dict(self.group_changed_at), self.entries.copy(), self.version
+            self.depot_id,
+            dict(self.groups),
+            dict(self.group_changed_at),
+            self.entries.copy(),
+            self.version,
+            self.settings,
         )
 
     # --- questions ------------------------------------------------------------------------------------------------

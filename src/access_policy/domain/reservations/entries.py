@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationId, VehicleId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import Holder, Place
@@ -26,6 +26,7 @@ class Entries:
 
     by_id: dict[ReservationId, Entry] = field(default_factory=dict)
     by_request: dict[tuple[str, str], ReservationId] = field(default_factory=dict)
+    codes: int = 0  # PINs of holders
     _by_holder: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
     _by_place: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
     _by_hour: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)  # of a place
@@ -46,6 +47,7 @@ class Entries:
         return Entries(
             by_id=dict(self.by_id),
             by_request=dict(self.by_request),
+            codes=self.codes,
             _by_holder={key: set(ids) for key, ids in self._by_holder.items()},
             _by_place={key: set(ids) for key, ids in self._by_place.items()},
             _by_hour={key: set(ids) for key, ids in self._by_hour.items()},
@@ -57,6 +59,10 @@ class Entries:
         keys = [] if ref is None else [(ref.kind, ref.pseudonym)]
         found = set().union(*(self._by_holder.get(key, ()) for key in (*keys, vehicle_id)))
         return self._in_order(found)
+
+    def is_held_by(self, ref: IdentifierRef) -> bool:
+        """A reservation's holder has this identifier."""
+        return (ref.kind, ref.pseudonym) in self._by_holder
 
     def at_place(self, key: PlaceKey) -> list[Entry]:
         """All of this charger by name, or of this group, by their start; over or not."""
@@ -80,12 +86,14 @@ class Entries:
             self.by_request[reservation.request.key] = reservation.reservation_id
         for index, key in self._keys_of(entry):
             index.setdefault(key, set()).add(reservation.reservation_id)
+        self.codes += _codes(entry)
 
     def drop(self, entry: Entry) -> None:
         reservation = entry.reservation
         del self.by_id[reservation.reservation_id]
         if reservation.request is not None:
             del self.by_request[reservation.request.key]
+        self.codes -= _codes(entry)
         for index, key in self._keys_of(entry):
             index[key].discard(reservation.reservation_id)
             if not index[key]:
@@ -144,3 +152,7 @@ def _meets(entry: Entry, start: datetime, end: datetime) -> bool:
 
 def _by_start(entry: Entry) -> tuple[datetime, str]:
     return entry.reservation.start, entry.reservation.reservation_id
+
+
+def _codes(entry: Entry) -> int:
+    return sum(each.ref.kind is IdentifierKind.PIN for each in entry.reservation.holder.identifiers)

@@ -2,8 +2,8 @@
 
 A caller who is limited to some depots gets 404 for everything that an operation names in its path, its query or its body
 and that belongs to another depot. Answers are built from views within the caller's depots (`dependencies.Provided`). An
-operation that names no charger, depot, attempt or schedule in its path admits such a caller only if its route says that its
-answer is limited by these views.
+operation that names no charger, depot, attempt, schedule or reservation in its path admits such a caller only if its route
+says that its answer is limited by these views.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from fastapi import Request
 from access_policy.application.ports.identity import DepotScope, Identity
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.depots.depot import DepotUnknown, ScheduleUnknown
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ScheduleId, TenantId
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.reservations.errors import ReservationUnknown
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import not_found
 
-IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id"})
+IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id", "reservation_id"})
 IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "schedule_id"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -43,6 +44,8 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
                 await _require_attempt(request, caller, value)
             case "schedule_id":
                 await _require_schedule(request, caller, value)
+            case "reservation_id":
+                _require_reservation(request, caller, value)
             case _:
                 await _require_charger(request, caller, value)
 
@@ -86,6 +89,13 @@ async def _require_schedule(request: Request, caller: Identity, schedule_id: str
     depot_id = await view.depot_of_schedule(caller.tenant_id, ScheduleId(schedule_id))
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
         raise ScheduleUnknown.named(schedule_id)
+
+
+def _require_reservation(request: Request, caller: Identity, reservation_id: str) -> None:
+    view = container_of(request).deciding.view()
+    depot_id = view.depot_of_reservation(caller.tenant_id, ReservationId(reservation_id))
+    if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
+        raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:

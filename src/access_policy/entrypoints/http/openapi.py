@@ -46,13 +46,15 @@ class ProblemPointer(ResponseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457. `errors` points to the invalid parts of the request."""
+    """RFC 9457. `errors` points to the invalid parts of the request; `conflicting` are the ids of the reservations that hold a
+    promise."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: Annotated[list[ProblemPointer], Field(default_factory=list)]
+    conflicting: Annotated[list[str], Field(default_factory=list)]
 
 
 class DocumentedApi(FastAPI):

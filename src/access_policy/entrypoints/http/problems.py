@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.registry_import.errors import ImportRowsRefused
 from access_policy.domain.errors import Conflict, Invalid, Refused, Unknown
+from access_policy.domain.reservations.errors import PromisedAlready
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def problem(
     *,
     errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
+    conflicting: Sequence[str] = (),
 ) -> Response:
     document: dict[str, Any] = {
         "type": PROBLEM_TYPE + code,
@@ -54,6 +56,8 @@ def problem(
     }
     if errors:
         document["errors"] = errors
+    if conflicting:
+        document["conflicting"] = list(conflicting)
     return Response(msgspec.json.encode(document), status, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -77,7 +81,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     status = {Invalid: 422, Conflict: 409, Unknown: 404}[_kind(error)]
     errors = None if error.pointer is None else [{"pointer": error.pointer, "message": error.detail}]
-    return problem(status, error.code, error.detail, errors=errors)
+    conflicting = error.conflicting if isinstance(error, PromisedAlready) else ()
+    return problem(status, error.code, error.detail, errors=errors, conflicting=conflicting)
 
 
 async def _rows_refused(request: Request, error: Exception) -> Response:

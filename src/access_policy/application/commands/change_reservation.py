@@ -1,0 +1,62 @@
+"""Give a reservation another content: another window, place, holder, or other terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.on_book import ChangeBook, version_of
+from access_policy.application.commands.reservation_drafts import (
+    ReservablePlaces,
+    ReservationDraft,
+    ReservationHolders,
+)
+from access_policy.application.context import Context
+from access_policy.domain.ids import ReservationId
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.events import RequestedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeReservation:
+    """The whole content by `draft`; its source and partner's request stay those of the reservation. A draft without identifiers
+    (None) keeps those that the reservation has."""
+
+    reservation_id: ReservationId
+    draft: ReservationDraft
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReservationHandler:
+    change: ChangeBook
+    places: ReservablePlaces
+    holders: ReservationHolders
+
+    async def __call__(self, context: Context, command: ChangeReservation) -> Done:
+        """Raises `ReservationUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders` and `ReservationBook.change`,
+        `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        tenant_id, reservation_id = context.tenant_id, command.reservation_id
+        depot_id = self.change.depot_of(tenant_id, reservation_id)
+        await self.places.check(tenant_id, depot_id, command.draft.place)
+        values = self.holders.checked(tenant_id, command.draft)
+        now = self.change.clock.now()
+        async with self.change.books.locked(tenant_id, depot_id) as book:
+            entry = book.entry(reservation_id)
+            identifiers = entry.reservation.holder.identifiers
+            if command.draft.identifiers is not None:
+                identifiers = await self.holders.sealed(tenant_id, reservation_id, values, entry.reservation.holder)
+            draft = _of_the_same_origin(command.draft, entry)
+            changed = draft.reservation(reservation_id, entry.reservation.terms, identifiers)
+            return await self.change.record(
+                context,
+                book,
+                command.expected_version,
+                version_of(reservation_id),
+                lambda book: book.change(changed, requested_by=RequestedBy.OPERATOR, changed_by=context.actor, now=now),
+            )
+
+
+def _of_the_same_origin(draft: ReservationDraft, entry: Entry) -> ReservationDraft:
+    known = entry.reservation
+    return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc or draft.is_ad_hoc)

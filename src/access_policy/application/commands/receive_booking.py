@@ -1,0 +1,105 @@
+"""A partner's booking: made, changed or cancelled by its request, whose versions order the messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.on_book import ChangeBook, version_of
+from access_policy.application.commands.reservation_drafts import (
+    ReservablePlaces,
+    ReservationDraft,
+    ReservationHolders,
+)
+from access_policy.application.context import Context
+from access_policy.domain.ids import DepotId, ReservationId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.entry import Outcome
+from access_policy.domain.reservations.errors import ReservationUnknown
+from access_policy.domain.reservations.events import RequestedBy
+from access_policy.domain.reservations.reservation import PartnerRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveBooking:
+    """The draft has a request: a new one is made, a newer version changes the booking, and an older one changes nothing."""
+
+    depot_id: DepotId
+    draft: ReservationDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelBooking:
+    depot_id: DepotId
+    request: PartnerRequest
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveBookingHandler:
+    change: ChangeBook
+    places: ReservablePlaces
+    holders: ReservationHolders
+
+    async def __call__(self, context: Context, command: ReceiveBooking) -> Done:
+        """`created_id` is the reservation's. Raises `DepotUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders`
+        and `ReservationBook.receive`, `VersionConflict` or `StoreUnavailable`."""
+        tenant_id, depot_id, draft = context.tenant_id, command.depot_id, command.draft
+        assert draft.request is not None, "a partner's booking has a request"
+        await self.change.depots.get(tenant_id, depot_id)
+        await self.places.check(tenant_id, depot_id, draft.place)
+        values = self.holders.checked(tenant_id, draft)
+        now = self.change.clock.now()
+        async with self.change.books.locked(tenant_id, depot_id) as book:
+            known = _known(book, draft.request)
+            reservation_id = known or ReservationId(context.created_id("reservation", depot_id))
+            had = None if known is None else book.entry(known).reservation.holder
+            hidden = draft.reservation(reservation_id, book.settings.terms, self.holders.unsealed(tenant_id, values))
+            book.receive(hidden, received_from=context.actor, now=now)  # refuse before anything is sealed
+            identifiers = await self.holders.sealed(tenant_id, reservation_id, values, had)
+            booking = draft.reservation(reservation_id, book.settings.terms, identifiers)
+            done = await self.change.record(
+                context,
+                book,
+                None,
+                version_of(reservation_id),
+                lambda book: book.receive(booking, received_from=context.actor, now=now),
+            )
+        return replace(done, created_id=reservation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBookingHandler:
+    change: ChangeBook
+
+    async def __call__(self, context: Context, command: CancelBooking) -> Done:
+        """An older version than the booking's changes nothing. Raises `ReservationUnknown`, `ReservationOver`,
+        `TooLateToChange`, `VersionConflict` or `StoreUnavailable`."""
+        now = self.change.clock.now()
+        async with self.change.books.locked(context.tenant_id, command.depot_id) as book:
+            known = _known(book, command.request)
+            if known is None:
+                raise ReservationUnknown(f"There is no booking {command.request.request_id[:64]} of this partner.")
+            entry = book.entry(known)
+            last = entry.reservation.request
+            if entry.outcome is Outcome.CANCELLED or (last is not None and command.request.version <= last.version):
+                return Done(version=entry.changed_at, position=0, created_id=known)
+            done = await self.change.record(
+                context,
+                book,
+                None,
+                version_of(known),
+                lambda book: book.cancel(
+                    known,
+                    command.reason,
+                    requested_by=RequestedBy.PARTNER,
+                    cancelled_by=context.actor,
+                    now=now,
+                    request_version=command.request.version,
+                ),
+            )
+        return replace(done, created_id=known)
+
+
+def _known(book: ReservationBook, request: PartnerRequest) -> ReservationId | None:
+    return book.entries.by_request.get(request.key)

@@ -1,0 +1,180 @@
+"""Bodies of requests and responses about reservations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from access_policy.application.commands.reservation_drafts import ReservationDraft
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, VehicleId
+from access_policy.domain.reservations import reservation as reservations
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.reservation import Place, ReservationSource
+from access_policy.domain.reservations.terms import MINUTES_MAX, ReservationTerms
+from access_policy.entrypoints.http.fields import (
+    IdentifierBody,
+    Instant,
+    RequestModel,
+    ResponseModel,
+    Text,
+    UtcInstant,
+    Version,
+)
+
+Minutes = Annotated[int, Field(strict=True, ge=0, le=MINUTES_MAX)]
+
+
+class HolderBody(RequestModel):
+    """A vehicle of the registry, identifiers, or both. `identifiers` null: keep those that the reservation has."""
+
+    vehicle_id: Text | None = None
+    identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] | None = Field(default=[])
+
+
+class TermsBody(RequestModel):
+    """Terms that differ from the depot's, or in a change from the reservation's. Null for `late_stop_min`: the end is the end;
+    for `no_show_after_min`: never."""
+
+    early_start_min: Minutes = 0
+    late_stop_min: Minutes | None = None
+    no_show_after_min: Minutes | None = None
+    release_on_stop: Annotated[bool, Field(strict=True)] = True
+
+    def named(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class AssignmentBody(RequestModel):
+    """The block of work that the reservation serves. `needed_soc` in percent."""
+
+    assignment_id: Text | None = None
+    block_id: Text | None = None
+    departure: Instant | None = None
+    needed_kwh: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
+    needed_soc: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+
+    def assignment(self) -> reservations.Assignment:
+        return reservations.Assignment(**dict(self))
+
+
+class ReservationBody(RequestModel):
+    """Either `charger_id` or `group_id`. The window `[start, end)` counts by instants: a clock change in it makes it no longer
+    and no shorter."""
+
+    charger_id: Text | None = None
+    connector_id: Annotated[int, Field(strict=True)] | None = None
+    group_id: Text | None = None
+    holder: HolderBody
+    start: Instant
+    end: Instant
+    terms: TermsBody | None = None
+    assignment: AssignmentBody | None = None
+    note: Text = ""
+
+    def draft(self) -> ReservationDraft:
+        identifiers = self.holder.identifiers
+        return ReservationDraft(
+            place=Place(
+                charger_id=None if self.charger_id is None else ChargerId(self.charger_id),
+                connector_id=self.connector_id,
+                group_id=None if self.group_id is None else ReservationGroupId(self.group_id),
+            ),
+            start=self.start,
+            end=self.end,
+            source=ReservationSource.MANUAL,
+            vehicle_id=None if self.holder.vehicle_id is None else VehicleId(self.holder.vehicle_id),
+            identifiers=None if identifiers is None else [(each.kind, each.value) for each in identifiers],
+            terms={} if self.terms is None else self.terms.named(),
+            assignment=None if self.assignment is None else self.assignment.assignment(),
+            note=self.note,
+        )
+
+
+class NewReservationBody(ReservationBody):
+    depot_id: Text
+    reservation_id: Text | None = None
+
+
+class HolderIdentifierShown(ResponseModel):
+    kind: IdentifierKind
+    masked: str
+
+
+class HolderShown(ResponseModel):
+    vehicle_id: str | None
+    identifiers: list[HolderIdentifierShown]
+
+    @classmethod
+    def of(cls, holder: reservations.Holder) -> HolderShown:
+        shown = [HolderIdentifierShown(kind=each.ref.kind, masked=each.ref.masked) for each in holder.identifiers]
+        return cls(vehicle_id=holder.vehicle_id, identifiers=shown)
+
+
+class TermsShown(ResponseModel):
+    early_start_min: int
+    late_stop_min: int | None
+    no_show_after_min: int | None
+    release_on_stop: bool
+
+    @classmethod
+    def of(cls, terms: ReservationTerms) -> TermsShown:
+        return cls(**{name: getattr(terms, name) for name in cls.model_fields})
+
+
+class AssignmentShown(ResponseModel):
+    assignment_id: str | None
+    block_id: str | None
+    departure: UtcInstant | None
+    needed_kwh: float | None
+    needed_soc: float | None
+
+    @classmethod
+    def of(cls, assignment: reservations.Assignment) -> AssignmentShown:
+        return cls(**{name: getattr(assignment, name) for name in cls.model_fields})
+
+
+class Reservation(ResponseModel):
+    """`lasts_min` is the time that really passes between `start` and `end`. `ad_hoc`: made or changed by hand after the plan of
+    its day had been applied."""
+
+    reservation_id: str
+    depot_id: str
+    charger_id: str | None
+    connector_id: int | None
+    group_id: str | None
+    holder: HolderShown
+    start: UtcInstant
+    end: UtcInstant
+    lasts_min: float
+    terms: TermsShown
+    source: ReservationSource
+    assignment: AssignmentShown | None
+    note: str
+    ad_hoc: bool
+    made_at: UtcInstant
+    version: Version
+
+    @classmethod
+    def of(cls, depot_id: DepotId, entry: Entry) -> Reservation:
+        reservation = entry.reservation
+        place, assignment = reservation.place, reservation.assignment
+        return cls(
+            reservation_id=reservation.reservation_id,
+            depot_id=depot_id,
+            charger_id=place.charger_id,
+            connector_id=place.connector_id,
+            group_id=place.group_id,
+            holder=HolderShown.of(reservation.holder),
+            start=reservation.start,
+            end=reservation.end,
+            lasts_min=round((reservation.end - reservation.start).total_seconds() / 60, 2),
+            terms=TermsShown.of(reservation.terms),
+            source=reservation.source,
+            assignment=None if assignment is None else AssignmentShown.of(assignment),
+            note=reservation.note,
+            ad_hoc=reservation.is_ad_hoc,
+            made_at=entry.made_at,
+            version=entry.changed_at,
+        )

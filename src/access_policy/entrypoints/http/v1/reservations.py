@@ -1,0 +1,96 @@
+"""`/v1/reservations`: a holder's right to a charger, or to one of a group, for a window."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from access_policy.application.commands.cancel_reservation import CancelReservation
+from access_policy.application.commands.change_reservation import ChangeReservation
+from access_policy.application.commands.make_reservation import MakeReservation
+from access_policy.application.decision_view.view import DecisionView as View
+from access_policy.domain.ids import DepotId, ReservationId, TenantId
+from access_policy.domain.reservations.errors import ReservationUnknown
+from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
+from access_policy.entrypoints.http.calls import ChangeCall, CommandCall
+from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
+from access_policy.entrypoints.http.fields import Text
+from access_policy.entrypoints.http.responses import set_etag
+from access_policy.entrypoints.http.v1.reservation_models import NewReservationBody, Reservation, ReservationBody
+
+router = APIRouter(tags=["reservations"])
+
+
+@router.post(
+    "/reservations",
+    operation_id="make_reservation",
+    dependencies=requires(OPERATORS, some_depots=True),
+    status_code=201,
+    responses={404: {}},
+)
+async def make_reservation(
+    body: NewReservationBody,
+    call: CommandCall,
+    view: DecisionView,
+    handler: Annotated[Handler, provided(lambda c: c.commands.make_reservation)],
+) -> Reservation:
+    """Reserve a charger by name, or any free charger of a group. 409 `charger-already-reserved` or `group-full` where the time
+    is promised already; the problem names the conflicting reservations, not their holders."""
+    reservation_id = None if body.reservation_id is None else ReservationId(body.reservation_id)
+    command = MakeReservation(depot_id=DepotId(body.depot_id), draft=body.draft(), reservation_id=reservation_id)
+    done = await call(handler, command)
+    assert done.created_id is not None
+    return _shown(view, call.caller.tenant_id, ReservationId(done.created_id))
+
+
+@router.get("/reservations/{reservation_id}", operation_id="get_reservation", dependencies=requires(READERS))
+async def get_reservation(reservation_id: str, caller: Caller, view: DecisionView, response: Response) -> Reservation:
+    shown = _shown(view, caller.tenant_id, ReservationId(reservation_id))
+    set_etag(response, shown.version)
+    return shown
+
+
+@router.put("/reservations/{reservation_id}", operation_id="change_reservation", dependencies=requires(OPERATORS))
+async def change_reservation(
+    reservation_id: str,
+    body: ReservationBody,
+    call: ChangeCall,
+    view: DecisionView,
+    handler: Annotated[Handler, provided(lambda c: c.commands.change_reservation)],
+) -> Reservation:
+    """Replace the content: the old window becomes free in the same step. Terms that are left out stay as they are. 409
+    `reservation-over` for one that is over; make a new one."""
+    command = ChangeReservation(
+        reservation_id=ReservationId(reservation_id), draft=body.draft(), expected_version=call.expected_version
+    )
+    await call(handler, command)
+    return _shown(view, call.caller.tenant_id, command.reservation_id)
+
+
+@router.delete(
+    "/reservations/{reservation_id}",
+    operation_id="cancel_reservation",
+    dependencies=requires(OPERATORS),
+    status_code=204,
+    response_class=Response,
+)
+async def cancel_reservation(
+    reservation_id: str,
+    call: ChangeCall,
+    handler: Annotated[Handler, provided(lambda c: c.commands.cancel_reservation)],
+    reason: Annotated[Text, Query(description="Shown wherever the reservation is")],
+) -> None:
+    """Cancel it; a cancelled reservation stays as it is."""
+    command = CancelReservation(
+        reservation_id=ReservationId(reservation_id), reason=reason, expected_version=call.expected_version
+    )
+    await call(handler, command)
+
+
+def _shown(view: View, tenant_id: TenantId, reservation_id: ReservationId) -> Reservation:
+    depot_id = view.depot_of_reservation(tenant_id, reservation_id)
+    if depot_id is None:
+        raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
+    return Reservation.of(depot_id, view.book(tenant_id, depot_id).entry(reservation_id))
