@@ -135,6 +135,25 @@ def put_schedule(s: Scene) -> None:
     s.ask("PUT", f"/v1/schedules/{s.made['schedule']}", body)
 
 
+def reservation(s: Scene, **changes: object) -> dict[str, object]:
+    start, end = s.instant(days=30 + s.number), s.instant(days=30 + s.number, hours=2)
+    return {"charger_id": s.charger, "holder": {"identifiers": [s.card]}, "start": start, "end": end, **changes}
+
+
+def make_reservation(s: Scene) -> None:
+    made = s.ask("POST", "/v1/reservations", {"depot_id": s.depot, **reservation(s)}).json()
+    s.made["reservation"] = made["reservation_id"]
+
+
+def change_reservation(s: Scene) -> None:
+    s.ask("PUT", f"/v1/reservations/{s.made['reservation']}", reservation(s, note=f"Moved {s.number}"))
+
+
+def put_reservation_group(s: Scene) -> None:
+    body = {"name": f"Fast {s.number}", "charger_ids": [s.charger]}
+    s.ask("PUT", f"/v1/depots/{s.depot}/reservation-groups/fast", body)
+
+
 def leave_all(s: Scene) -> None:
     s.ask("POST", f"/v1/schedules/{s.made['schedule']}/chargers", {"charger_ids": "all", "follows": False})
 
@@ -386,6 +405,13 @@ OPERATIONS: dict[str, Drive] = {
     "put_schedule": put_schedule,
     "get_schedule": get("/v1/schedules/{schedule}"),
     "list_schedules": get("/v1/schedules"),
+    "put_reservation_group": put_reservation_group,
+    "get_reservation_group": get("/v1/depots/{s.depot}/reservation-groups/fast"),
+    "list_reservation_groups": get("/v1/depots/{s.depot}/reservation-groups"),
+    "make_reservation": make_reservation,
+    "get_reservation": get("/v1/reservations/{reservation}"),
+    "change_reservation": change_reservation,
+    "cancel_reservation": send("DELETE", "/v1/reservations/{reservation}?reason=moved"),
     "leave_schedule": send("DELETE", "/v1/schedules/{schedule}/chargers/{s.charger}"),
     "follow_schedule": send("PUT", "/v1/schedules/{schedule}/chargers/{s.charger}"),
     "follow_schedule_with_many": leave_all,

@@ -23,6 +23,7 @@ from tests.support.switching import requested
 Send = Callable[..., Awaitable[httpx.Response]]
 
 RULE = {"mode": "managed", "recurrence": "FREQ=DAILY", "start": "22:00", "end": "06:00"}
+RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z"}
 CONTROL = {"kind": "configuration_key", "managed_value": "off", "freevend_value": "on"}
 
 
@@ -39,7 +40,8 @@ class MarkedTenant:
 
     async def seed(self, store: RecorderEventStore) -> None:
         self.ids = {
-            f"{name}_id": f"{self.known}-{name}" for name in ("depot", "charger", "vehicle", "agreement", "calendar")
+            f"{name}_id": f"{self.known}-{name}"
+            for name in ("depot", "charger", "vehicle", "agreement", "calendar", "group")
         }
         self.ids |= {"name": f"{self.known}-profile", "tenant_id": self.tenant_id}
         await self._site()
@@ -76,6 +78,15 @@ class MarkedTenant:
         weekdays = {"depot_id": self.ids["depot_id"], "name": secret, "rules": [{"name": secret, **RULE}]}
         schedule = await self.done("POST", "/schedules", {**weekdays, "charger_ids": "all"})
         self.ids["schedule_id"] = schedule["schedule_id"]
+        await self.done(
+            "PUT",
+            "/depots/{depot_id}/reservation-groups/{group_id}",
+            {"name": secret, "charger_ids": [self.ids["charger_id"]]},
+        )
+        of_charger = {"depot_id": self.ids["depot_id"], "charger_id": self.ids["charger_id"]}
+        held = {"holder": {"identifiers": [{"kind": "rfid", "value": self.card}]}, "note": secret}
+        reserved = await self.done("POST", "/reservations", {**RESERVED, **of_charger, **held})
+        self.ids["reservation_id"] = reserved["reservation_id"]
         for made in (rule, exception, override):
             self.ids |= {name: made[name] for name in ("rule_id", "exception_id", "override_id") if name in made}
 

@@ -27,15 +27,20 @@ QUERIES = {
     "report_access": f"{PERIOD}&group_by=depot,charger",
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
     "report_unenrolled_identifiers": PERIOD,
+    "cancel_reservation": "reason=gone",
     "stream": "last_event_id=0&follow=false",
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
+RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z", "holder": {"vehicle_id": "bus-7"}}
 BODIES: Mapping[str, Any] = {
     "allow_attempt": {"reason": "tonight", "for": "PT1H"},
     "add_holiday": {"date": "2027-01-01", "reason": "New Year", "calendar_ids": "all"},
     "override_many": {"charger_ids": "all", "mode": "freevend", "for": "PT1H", "reason": "open"},
     "create_schedule": {"depot_id": "bravo", "name": "Days", "rules": [DAYS]},
     "put_schedule": {"name": "Days", "rules": [DAYS]},
+    "make_reservation": {"depot_id": "bravo", "charger_id": "bravo-bay", **RESERVED},
+    "change_reservation": {"charger_id": "bravo-bay", **RESERVED},
+    "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
@@ -50,6 +55,8 @@ PATH_NAMES = {
     "vehicle_id": "bus-7",
     "name": "ocpp16-central",
     "calendar_id": "bravo-days",
+    "reservation_id": "bravo-evening",
+    "group_id": "bravo-fast",
 }
 OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
 
@@ -81,6 +88,22 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             },
         ),
         ("POST", f"/v1/chargers/{bay}/enrolment-session", {}),
+        (
+            "POST",
+            "/v1/reservations",
+            {
+                "reservation_id": f"{depot}-evening",
+                "depot_id": depot,
+                "charger_id": bay,
+                "note": f"{depot}-secret",
+                **RESERVED,
+            },
+        ),
+        (
+            "PUT",
+            f"/v1/depots/{depot}/reservation-groups/{depot}-fast",
+            {"name": f"{depot}-secret", "charger_ids": [bay]},
+        ),
         ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),
         (
             "POST",

@@ -27,6 +27,7 @@ OWN = "own"
 PLAIN = {"mode": "managed", "for": "PT1H", "reason": "visit"}
 PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z"
 CARD = {"kind": "rfid", "value": "04A1B2C3D4E5F6"}  # of a vehicle of the other tenant
+RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z", "holder": {"identifiers": [CARD]}}
 CSV = b"vehicle_id,name,access_class,agreement_id\r\n{known}-vehicle,Van,agreement,{known}-agreement\r\n"
 CHARGERS_CSV = (
     b"charger_id,charge_point_id,depot_id,profile,baseline_mode\r\n"
@@ -100,6 +101,15 @@ CALLS: dict[str, Call] = {
     "follow_schedule_with_many": Call(body={"charger_ids": ["{known}-charger"]}),
     "follow_schedule": Call(),
     "leave_schedule": Call(),
+    "make_reservation": Call(
+        body={"depot_id": "{known}-depot", "charger_id": "{known}-charger", **RESERVED}, status=NOT_THERE | {409}
+    ),
+    "get_reservation": Call(),
+    "change_reservation": Call(body={"charger_id": "{known}-charger", **RESERVED}),
+    "cancel_reservation": Call(query="reason=gone"),
+    "put_reservation_group": Call(body={"name": "Fast", "charger_ids": ["{known}-charger"]}),
+    "get_reservation_group": Call(),
+    "list_reservation_groups": Call(),
     "list_mode_changes": Call(query="charger_id={known}-charger", status=OK),
     "stream": Call(query="last_event_id=0&follow=false&charger_id={known}-charger", status=OK),
     "put_vehicle": Call(

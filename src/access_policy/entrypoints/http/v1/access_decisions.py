@@ -71,6 +71,7 @@ class Decision(ResponseModel):
     access_class: AccessClass
     vehicle_id: str | None
     agreement_id: str | None
+    reservation_id: str | None
     expected_mode: AccessMode
     cause: CauseShown
     would_deny: Reason | None
@@ -152,6 +153,7 @@ def _decision(event: AccessAllowed | AccessDenied, steps: tuple[Step, ...], *, a
         access_class=lineage.access_class,
         vehicle_id=lineage.vehicle_id,
         agreement_id=lineage.agreement_id,
+        reservation_id=lineage.reservation_id,
         expected_mode=lineage.expected_mode,
         cause=CauseShown.of(lineage.cause),
         decided_for=lineage.decided_for,
