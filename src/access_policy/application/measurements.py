@@ -16,6 +16,7 @@ from access_policy.application.ports.event_store import Append, StreamId
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.charger_access_policy.events import ModeApplied
+from access_policy.domain.charger_condition.events import ChargerReservationReported, ReservationState
 
 LATENCY_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 LATENESS_S: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
@@ -49,6 +50,7 @@ class Measurements:
         self.allowed = {reason: 0 for reason in Reason if reason in ALLOWING}
         self.denied = {reason: 0 for reason in Reason if reason not in ALLOWING}
         self.undecided = 0
+        self.reserved = dict.fromkeys(ReservationState, 0)  # reports about reservations on chargers
         self.latency_s = Histogram(LATENCY_S)  # of attempts, from their arrival at the decider to the recorded answer
         self.lateness_s = Histogram(LATENESS_S)  # of switches, from the time due to the mode's first verification
         self.commit_size = Histogram(COMMIT_SIZES)  # appends
@@ -67,6 +69,8 @@ class Measurements:
             self.allowed[event.reason] += 1
         elif kind is AccessDenied:
             self.denied[event.reason] += 1
+        elif kind is ChargerReservationReported:
+            self.reserved[event.reported.state] += 1
         elif kind is ModeApplied and self._applied.get(stream) != event.generation:
             self._applied[stream] = event.generation
             self.lateness_s.observe(event.late_s)

@@ -14,6 +14,9 @@ from access_policy.adapters.ocpp.gateway.gateway import OcppGateway
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.operator_calls.calling import OperatorCalls
 from access_policy.application.charger_events import ChargerEventDispatcher
+from access_policy.application.charger_reservations.holders import HolderIdentifiers
+from access_policy.application.charger_reservations.keeper import ReservationKeeper
+from access_policy.application.charger_reservations.reconcile import ReservationReconciler
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.consequences.denial_follow_up import FollowUp
 from access_policy.application.consequences.driver_display import DriverDisplay
@@ -50,6 +53,7 @@ def subscribed(
     follow_up: FollowUp,
     remote_starts: RemoteStarts,
     display: DriverDisplay,
+    reservations: ReservationKeeper,
 ) -> ChargerEventDispatcher:
     """Subscribe the parts that act on chargers' events. Remote starts come before the mode controller."""
     events.on_connected(lambda key, _: remote_starts.connected(key))
@@ -58,6 +62,9 @@ def subscribed(
     events.on_energy(follow_up.energy)
     events.on_plug(remote_starts.plug_seen)
     events.on_decision(display.decided)
+    events.on_connected(lambda key, _: reservations.trigger(key))
+    events.on_plug(reservations.plug_seen)
+    events.on_reservation_ended(reservations.ended)
     return events
 
 
@@ -172,6 +179,20 @@ class Chargers(containers.DeclarativeContainer):
     )
     local_lists = providers.Singleton(LocalListKeeper, deciding.view, connections, wanted_lists, list_updates)
 
+    # --- reservations ------------------------------------------------------------------------------------------------
+    holder_identifiers = providers.Singleton(HolderIdentifiers, deciding.view, read_side.views, records.vault)
+    reservation_reconciler = providers.Singleton(
+        ReservationReconciler,
+        deciding.view,
+        deciding.recent_activity,
+        connections,
+        holder_identifiers,
+        deciding.conditions,
+        deciding.profiles,
+        clock,
+    )
+    reservations = providers.Singleton(ReservationKeeper, deciding.view, connections, reservation_reconciler, clock)
+
     # --- mode application --------------------------------------------------------------------------------------------
     remote_starts = providers.Singleton(
         RemoteStarts, deciding.view, deciding.recent_activity, deciding.profiles, connections, clock
@@ -190,5 +211,5 @@ class Chargers(containers.DeclarativeContainer):
     )
 
     subscriptions = providers.Singleton(
-        subscribed, charger_events, mode_controller, follow_up, remote_starts, driver_display
+        subscribed, charger_events, mode_controller, follow_up, remote_starts, driver_display, reservations
     )

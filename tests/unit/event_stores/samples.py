@@ -333,6 +333,18 @@ SAMPLES: tuple[object, ...] = (
         seen_at=START,
     ),
     condition.PasswordSent(charger_id=BAY, sent_at=START),
+    condition.ChargerReservationReported(
+        charger_id=BAY,
+        number=1234567890,
+        reported=condition.ReservationOnCharger(
+            reservation_id=ReservationId("r1"),
+            connector_id=1,
+            state=condition.ReservationState.RESERVED,
+            detail="Accepted",
+            until=START,
+            reported_at=START,
+        ),
+    ),
     charger_calls.ChargerCallRequested(
         call_id="0123456789abcdef",
         charger_id=BAY,

@@ -33,13 +33,22 @@ from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.relay import Relay
 from access_policy.domain.access.events import ChargingStarted
 from access_policy.domain.access_mode import OfflineStarts, OnWindowStart
-from access_policy.domain.ids import ActorId
+from access_policy.domain.charger_condition.events import ReservationOnCharger, ReservationState
+from access_policy.domain.ids import ActorId, ReservationId
 from tests.support.depot_in_memory import BUS, DAY, STRANGER, TENANT
 from tests.support.nth_call import Faults, Story
 from tests.unit.one_failure.depot_world import KEY, DepotWorld
 
 Step = Callable[[DepotWorld], Awaitable[Any]]
 LOOP_ERRORS = (StoreUnavailable, ChargerDidNotAnswer)
+RESERVED = ReservationOnCharger(
+    reservation_id=ReservationId("r1"),
+    connector_id=1,
+    state=ReservationState.RESERVED,
+    detail="Accepted",
+    until=DAY + timedelta(hours=2),
+    reported_at=DAY,
+)
 
 
 def past(*steps: Step, spooled: bool = False, **opened: Any) -> Callable[[Faults], Awaitable[DepotWorld]]:
@@ -265,6 +274,11 @@ DECISIONS: tuple[Story, ...] = (
         lambda w: w.conditions.offline_starts_set(
             KEY, OfflineStarts.LIST, SettingsSeen(in_force={"a": "b"}, refused={})
         ),
+    ),
+    condition(
+        "has a reservation",
+        ChargerConditions.reservation_reported,
+        lambda w: w.conditions.reservation_reported(KEY, 7, RESERVED),
     ),
     condition(
         "was sent a password",

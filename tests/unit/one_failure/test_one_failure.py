@@ -86,6 +86,7 @@ WITHOUT_A_STORY: Final = {
     RepeatedStarts.recorded_start: "a part of a start",
     RepeatedStarts.used_again: "a part of a start",
     ChargerConditions.has_booted: "reads",
+    ChargerConditions.stored: "reads",
     ConnectionRecords.owner_of: "reads",
     ConnectionRecords.connected_elsewhere: "reads",
     RegistryImports.find: "reads",

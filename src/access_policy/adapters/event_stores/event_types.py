@@ -55,6 +55,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     condition.ConnectorFaulted,
     condition.ConnectorRecovered,
     condition.OfflineStartsSet,
+    condition.ChargerReservationReported,
     condition.PasswordSent,
     enrolment.EnrolmentArmed,
     enrolment.EnrolmentCancelled,

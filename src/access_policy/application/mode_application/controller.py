@@ -14,10 +14,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 from aiolimiter import AsyncLimiter
 
 from access_policy.application.backoff import Backoff
+from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.reconcile import Reconciler, ReconcileResult
@@ -25,8 +27,12 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
+from access_policy.domain.mode_schedule.timeline import ReservedWindow
 
 log = logging.getLogger(__name__)
+
+Plan = tuple[int, tuple[ReservedWindow, ...]]
+"""The version of the policy's plan, and the reserved windows that are joined to it."""
 
 STARTED_AT_A_TIME = 10  # chargers, in one turn of the event loop
 
@@ -70,7 +76,7 @@ class ModeController:
     _limit: AsyncLimiter = field(init=False)
     _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
     _unread: set[ChargerKey] = field(default_factory=set)  # whose reading failed: the retry reads as well
-    _plans: dict[ChargerKey, int] = field(default_factory=dict)  # the version of the plan at the last reconciliation
+    _plans: dict[ChargerKey, Plan] = field(default_factory=dict)  # at the last reconciliation
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -115,7 +121,7 @@ class ModeController:
 
     def _policy_changed(self, key: ChargerKey) -> None:
         """Records of the switching itself do not change the plan."""
-        if self.view.charger(*key).policy.changed_at != self._plans.get(key):
+        if _plan_of(self.view.charger(*key)) != self._plans.get(key):
             self.trigger(key, "policy changed")
 
     def _note_boundaries(self, now: datetime) -> None:
@@ -150,7 +156,7 @@ class ModeController:
                 await self._limit.acquire()
             if (meanwhile := self._dirty.pop(key, None)) is not None:
                 work = _Work(meanwhile.trigger, work.read_back or meanwhile.read_back)
-            self._plans[key] = self.view.charger(*key).policy.changed_at
+            self._plans[key] = _plan_of(self.view.charger(*key))
             began = self.clock.now()
             async with asyncio.timeout(self.timings.deadline_s):
                 result = await self.reconciler.reconcile(key, work.trigger, read_back=work.read_back)
@@ -174,13 +180,17 @@ class ModeController:
         self._watch_boundary(key, began)
 
     def _watch_boundary(self, key: ChargerKey, began: datetime) -> None:
-        """The next transition after the reconciliation began: it has not seen one that came while it was under way."""
+        """The next transition after the reconciliation began, or the loss of a reservation, which may bring one: it
+        has not seen one that came while it was under way."""
         charger = self.view.charger(*key)
-        upcoming = next(charger.timeline_now(began).transitions(began), None)
-        if upcoming is None or charger.policy.retired_at is not None:
+        instants = [each.start for each in islice(charger.timeline_now(began).transitions(began), 1)]
+        instants += [
+            each.lost_at for each in charger.policy.reserved if each.lost_at is not None and each.lost_at > began
+        ]
+        if not instants or charger.policy.retired_at is not None:
             self._boundaries.drop(key)
         else:
-            self._boundaries.set(key, upcoming.start)
+            self._boundaries.set(key, min(instants))
 
     def _limit_of(self, key: ChargerKey) -> AsyncLimiter:
         depot = (key[0], self.view.charger(*key).policy.settings.depot_id)
@@ -205,6 +215,10 @@ class ModeController:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _plan_of(charger: ChargerView) -> Plan:
+    return charger.policy.changed_at, charger.policy.reserved
 
 
 def _limiter(per_s: float, burst: int) -> AsyncLimiter:

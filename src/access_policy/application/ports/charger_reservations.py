@@ -57,4 +57,6 @@ class ReservationCommands(Protocol):
 class ReservableChargers(ConnectedChargers[ReservationCommands], Protocol):
     """The connected chargers, for the keeper of their reservations."""
 
+    def connected(self, key: ChargerKey) -> bool: ...
+
     def connected_chargers(self) -> list[ChargerKey]: ...

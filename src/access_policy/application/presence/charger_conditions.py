@@ -18,14 +18,16 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.condition_recorder import ConditionRecorder
 from access_policy.domain.access_mode import OfflineStarts
-from access_policy.domain.charger_condition.condition import Error
+from access_policy.domain.charger_condition.condition import ChargerCondition, Error
 from access_policy.domain.charger_condition.events import (
     ChargerBooted,
+    ChargerReservationReported,
     ConditionEvent,
     ConnectorFaulted,
     ConnectorRecovered,
     OfflineStartsSet,
     PasswordSent,
+    ReservationOnCharger,
     SettingTold,
 )
 from access_policy.domain.ids import ActorId, AttemptId, ChargerKey
@@ -76,6 +78,18 @@ class ChargerConditions:
             return
         await self._recorder.record(key, event, now)
         self._settings[key] = (event.in_force, event.refused)
+
+    async def stored(self, key: ChargerKey) -> ChargerCondition:
+        """The condition as recorded by any gateway; as far as the view has it while the store is down."""
+        try:
+            return await self._recorder.stored(key)
+        except StoreUnavailable as outage:
+            log.warning("the records of charger %s may lack the latest: %s", key[1], outage)
+            return self._view.condition(key)
+
+    async def reservation_reported(self, key: ChargerKey, number: int, reported: ReservationOnCharger) -> None:
+        event = ChargerReservationReported(charger_id=key[1], number=number, reported=reported)
+        await self._recorder.record(key, event, reported.reported_at)
 
     async def password_sent(self, key: ChargerKey, *, actor: ActorId) -> None:
         now = self._clock.now()

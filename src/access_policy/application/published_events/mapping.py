@@ -47,6 +47,7 @@ INTERNAL: Final[Mapping[type, str]] = {
     condition.ChargerConnected: "internal to the gateway; the API shows it",
     condition.ChargerDisconnected: "internal to the gateway; the API shows it",
     condition.OfflineStartsSet: "internal to the gateway; the API shows it",
+    condition.ChargerReservationReported: "internal to the gateway; the API shows it",
     condition.PasswordSent: "about secrets",
     depot.DepotAmended: "depots are the neighbours' master data, copied here",
     depot.DepotRegistered: "depots are the neighbours' master data, copied here",

@@ -10,9 +10,11 @@ from access_policy.domain.charger_condition.events import (
     ChargerBooted,
     ChargerConnected,
     ChargerDisconnected,
+    ChargerReservationReported,
     ConditionEvent,
     ConnectorFaulted,
     ConnectorRecovered,
+    ReservationOnCharger,
 )
 
 Error = tuple[str, str | None]  # the protocol's code and the vendor's
@@ -21,7 +23,8 @@ Error = tuple[str, str | None]  # the protocol's code and the vendor's
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCondition:
     """`version` counts the stream's events. `gateway` recorded the latest connection (None: never connected), and
-    `is_connected` is true until a disconnection follows. `errors` are the open ones by connector.
+    `is_connected` is true until a disconnection follows. `errors` are the open ones by connector. `reservations` are those on
+    the charger by their number there, up to their end.
     """
 
     version: int = 0
@@ -29,6 +32,7 @@ class ChargerCondition:
     gateway: str | None = None
     is_connected: bool = False
     errors: Mapping[int, Error] = field(default_factory=dict)
+    reservations: Mapping[int, ReservationOnCharger] = field(default_factory=dict)
 
     def is_connected_to(self, gateway: str) -> bool:
         return self.is_connected and self.gateway == gateway
@@ -49,5 +53,8 @@ def evolve(condition: ChargerCondition, event: ConditionEvent) -> ChargerConditi
             return replace(seen, errors={**seen.errors, event.connector_id: error})
         case ConnectorRecovered():
             return replace(seen, errors={n: error for n, error in seen.errors.items() if n != event.connector_id})
+        case ChargerReservationReported(reported=reported):
+            current = {n: each for n, each in seen.reservations.items() if each.until > reported.reported_at}
+            return replace(seen, reservations={**current, event.number: reported})
         case _:
             return seen

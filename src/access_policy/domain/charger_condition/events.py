@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from access_policy.domain.access_mode import OfflineStarts
-from access_policy.domain.ids import AttemptId, ChargerId
+from access_policy.domain.ids import AttemptId, ChargerId, ReservationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,38 @@ class OfflineStartsSet:
     seen_at: datetime
 
 
+class ReservationState(StrEnum):
+    """The state of a reservation on the charger itself, apart from the service's own decisions."""
+
+    RESERVED = "reserved"
+    WAITING = "waiting"  # the connector is occupied or out of service, or the charger does not answer: sent again later
+    REFUSED = "refused"  # not sent again on this connection
+    GONE = "gone"  # cancelled, used, expired, or removed by the charger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationOnCharger:
+    """`connector_id` 0 is the charger as a whole. `until` (exclusive) is the end that the charger was given."""
+
+    reservation_id: ReservationId
+    connector_id: int
+    state: ReservationState
+    detail: str
+    until: datetime
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerReservationReported:
+    """The state of a reservation on the charger changed. `number` identifies it there; `reported.detail` is the charger's
+    answer, or why nothing was sent."""
+
+    TYPE: ClassVar = "charger_condition.charger_reservation_reported.v1"
+    charger_id: ChargerId
+    number: int
+    reported: ReservationOnCharger
+
+
 ConditionEvent = (
     ChargerConnected
     | ChargerDisconnected
@@ -110,4 +143,5 @@ ConditionEvent = (
     | ConnectorRecovered
     | OfflineStartsSet
     | PasswordSent
+    | ChargerReservationReported
 )

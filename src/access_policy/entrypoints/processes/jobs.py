@@ -84,6 +84,7 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
     yield "lost sessions", c.chargers.lost_sessions().run()
     yield "remote starts", c.chargers.remote_starts().run()
     yield "local lists", c.chargers.local_lists().run()
+    yield "reservations on chargers", c.chargers.reservations().run()
     yield "late records", c.chargers.gateway().ownership.record_late()
 
 

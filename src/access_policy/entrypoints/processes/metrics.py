@@ -109,6 +109,14 @@ def _of_decisions(measured: Measurements) -> Iterable[Metric]:
         "Attempts that ended in an error, because the decision could not be recorded.",
         value=measured.undecided,
     )
+    reserved = CounterMetricFamily(
+        f"{PREFIX}_charger_reservations",
+        "Changes of reservations on chargers (OCPP ReserveNow), by state.",
+        labels=["state"],
+    )
+    for state, count in measured.reserved.items():
+        reserved.add_metric([state.value], count)
+    yield reserved
     took = "Time from the arrival of an attempt to its recorded answer."
     yield histogram("decision_latency_seconds", took, measured.latency_s)
     late = "Time from when a mode was due to its first verification on the charger."

@@ -10,6 +10,7 @@ from access_policy.application.ports.views import Row
 from access_policy.application.queries.charger_conditions import ConditionStatus
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
+from access_policy.domain.charger_condition.events import ReservationState
 from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant, Version
@@ -97,6 +98,18 @@ class SessionUnderWay(ResponseModel):
         )
 
 
+class ReservationOnChargerShown(ResponseModel):
+    """A reservation as the charger itself has it (OCPP ReserveNow), apart from the service's own decisions. `connector_id` 0 is
+    the charger as a whole, `detail` the charger's answer or why nothing was sent."""
+
+    reservation_id: str
+    connector_id: int
+    state: ReservationState
+    detail: str
+    until: UtcInstant
+    reported_at: UtcInstant
+
+
 class ChargerStatus(ChargerSettings):
     connected: bool
     protocol: str | None
@@ -110,6 +123,7 @@ class ChargerStatus(ChargerSettings):
     failure: Failure | None
     conditions: list[ConditionShown]
     kept_permissions: KeptPermissions | None
+    reservations_on_charger: list[ReservationOnChargerShown]
 
 
 class Charger(ChargerStatus):

@@ -19,6 +19,7 @@ from access_policy.application.queries.charger_sync import sync_of
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
+from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import expected_at, next_transition
 from access_policy.entrypoints.http.dependencies import container_of, process_of, within_depots
@@ -30,6 +31,7 @@ from access_policy.entrypoints.http.v1.charger_models import (
     ConditionShown,
     Failure,
     KeptPermissions,
+    ReservationOnChargerShown,
     SessionUnderWay,
     Transition,
 )
@@ -130,6 +132,7 @@ class ChargerReader:
             "failure": None if row["failure"] is None else Failure(reason=row["failure"], detail=row["failure_detail"]),
             "conditions": [_condition(each) for each in conditions],
             "kept_permissions": _kept_permissions(row),
+            "reservations_on_charger": _reservations(self.view.condition((tenant_id, charger_id)), now),
             "next_transition": Transition.of(upcoming),
         }
 
@@ -183,6 +186,22 @@ def _kept_permissions(row: Row) -> KeptPermissions | None:
     return KeptPermissions(
         seen_at=row["permissions_seen_at"], in_force=row["permissions_in_force"], refused=row["permissions_refused"]
     )
+
+
+def _reservations(condition: ChargerCondition, now: datetime) -> list[ReservationOnChargerShown]:
+    """Up to the end of each, by connector."""
+    current = (each for each in condition.reservations.values() if each.until > now)
+    return [
+        ReservationOnChargerShown(
+            reservation_id=each.reservation_id,
+            connector_id=each.connector_id,
+            state=each.state,
+            detail=each.detail,
+            until=each.until,
+            reported_at=each.reported_at,
+        )
+        for each in sorted(current, key=lambda each: (each.connector_id, each.until))
+    ]
 
 
 def _settings(policy: ChargerAccessPolicy) -> dict[str, Any]:
