@@ -21,11 +21,12 @@ from tests.support.certificates import TestAuthority
 from tests.support.cli_example_outputs import OUTPUTS
 from tests.support.cli_examples import PREPARED, STRANGER, Yard, yard
 from tests.support.command_line import interrupted
+from tests.support.process import free_port
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
-# Each of these takes a minute of a core; test_supervisor.py and test_wheel.py run them.
-RUN_ELSEWHERE: Final = {"serve", "demo-once"}
-LINES: Final = [(path, line) for path in EXAMPLES if path not in RUN_ELSEWHERE for line in lines_of(path)]
+SERVE: Final = lines_of("serve")
+BY_MAKE: Final = "demo-once"  # takes a minute: `make test` runs it beside the static checks
+LINES: Final = [(path, line) for path in EXAMPLES if path not in ("serve", BY_MAKE) for line in lines_of(path)]
 STATUSES: Final = {
     "access-policy chargers show bay-1 --as-of 'yesterday 18:00'": (1,),  # the depot of a test is from today
     "access-policy doctor --data /var/lib/access-policy": (0, 1),  # 1: something must be done on this machine
@@ -78,6 +79,35 @@ async def test_example_of_the_help_runs_and_prints_its_result(
 
     assert status in STATUSES.get(line, (0,)), printed
     assert re.search(OUTPUTS[path], printed), printed
+
+
+@pytest.mark.parametrize("line", SERVE)
+def test_example_that_runs_the_service_serves_until_it_is_interrupted(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [str(tmp_path / "data") if word.startswith("/var") else word for word in shlex.split(line)[1:]]
+    http, ocpp = free_port(), free_port()
+    environment = {
+        "ACCESS_POLICY_HTTP": f"127.0.0.1:{http}",
+        "ACCESS_POLICY_OCPP": f"127.0.0.1:{ocpp}",
+        "ACCESS_POLICY_DRAIN_S": "0.1",
+        "HOME": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+    }
+
+    ran = interrupted(*words, environment=environment, says=rf"127\.0\.0\.1:{http}", timeout_s=300)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_example_that_takes_a_minute_is_run_by_make_test() -> None:
+    makefile = Path("Makefile").read_text("utf-8")
+    recipes = dict(re.findall(r"^([a-z-]+):[^\n]*\n((?:\t.*\n)+)", makefile, re.MULTILINE))
+
+    assert [line.strip() for line in recipes[BY_MAKE].splitlines()] == [f"$(BIN)/{each}" for each in lines_of(BY_MAKE)]
+    assert BY_MAKE in recipes["test"].split()
 
 
 def _places(path: str, made: Yard) -> dict[str, str]:

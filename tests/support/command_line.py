@@ -22,7 +22,9 @@ from typing import Final
 MODULE = "access_policy.entrypoints.cli"
 
 FORKS: Final = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([MODULE, "access_policy.container", "access_policy.entrypoints.processes.supervisor"])
+FORKS.set_forkserver_preload(
+    [f"{MODULE}.root", "access_policy.container", "access_policy.entrypoints.processes.supervisor"]
+)
 
 
 @dataclass

@@ -113,3 +113,13 @@ def test_depots_put_with_one_field_keeps_its_identifier_kinds(cli: Cli) -> None:
 )
 def test_every_field_of_a_body_is_kept_by_its_put_command(fields: Collection[str], body: type[RequestModel]) -> None:
     assert set(fields) == set(body.model_fields)
+
+
+def test_rules_amend_keeps_the_dates_that_are_not_named(cli: Cli) -> None:
+    recurs = ("--recurrence", "daily", "--start", "22:00", "--end", "06:00", "--except-date", "2026-12-24")
+    rule = cli.json("rules", "add", "bay-1", "--name", "Nights", "--mode", "managed", *recurs)["rule_id"]
+
+    cli("rules", "amend", "bay-1", rule, "--start", "21:00")
+
+    (kept,) = cli.json("rules", "list", "bay-1")["items"]
+    assert (kept["start"], kept["except_dates"]) == ("21:00", ["2026-12-24"])

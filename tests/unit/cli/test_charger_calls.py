@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from access_policy.adapters.ocpp.errors import OcppVersion
@@ -117,3 +118,64 @@ def test_watch_shows_the_past_and_then_ends(cli: Cli) -> None:
 
 def test_watch_with_an_id_that_is_none_is_refused(cli: Cli) -> None:
     assert "last_event_id" in cli("watch", "--after", "x", "--once", status=1).stderr
+
+
+def answering(answer: dict[str, Any], protocol: str = "ocpp1.6") -> Cli:
+    """A service whose chargers answer every call with this."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"protocol": protocol, "items": [], "next_cursor": None})
+        action = json.loads(request.content)["action"]
+        return httpx.Response(200, json={"action": action, "protocol": protocol, "answer": answer})
+
+    return Cli(httpx.MockTransport(respond))
+
+
+@pytest.mark.parametrize("status", ["NotSupported", "UnlockFailed", "Rejected"])
+@pytest.mark.parametrize(
+    ("command", "action"),
+    [
+        (("reset", "bay-1"), "Reset"),
+        (("unlock", "bay-1"), "UnlockConnector"),
+        (("availability", "bay-1", "operative"), "ChangeAvailability"),
+        (("trigger", "bay-1", "Heartbeat"), "TriggerMessage"),
+        (("setting", "bay-1", "Key", "x"), "ChangeConfiguration"),
+        (("call", "bay-1", "ClearCache"), "ClearCache"),
+    ],
+)
+def test_call_that_the_charger_declines_ends_with_its_answer_and_status_one(
+    command: tuple[str, ...], action: str, status: str
+) -> None:
+    declined = answering({"status": status})("chargers", *command, status=1)
+
+    assert declined.stderr == f"access-policy: charger bay-1 answered {action}: {status}\n"
+    assert json.loads(answering({"status": status})("--json", "chargers", *command, status=1).stdout)["answer"] == {
+        "status": status
+    }
+
+
+@pytest.mark.parametrize("status", ["Accepted", "Scheduled", "Unlocked"])
+def test_call_that_the_charger_accepts_ends_with_status_zero(status: str) -> None:
+    assert f"answered Reset: {status}" in answering({"status": status})("chargers", "reset", "bay-1").stdout
+
+
+def test_one_charger_of_several_that_declines_ends_the_command_with_status_one_after_all() -> None:
+    declined = answering({"status": "Rejected"})("chargers", "reset", "bay-1", "bay-2", status=1)
+
+    assert [line.split()[2] for line in declined.stderr.splitlines()] == ["bay-1", "bay-2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"configurationKey": [{"key": "A", "readonly": True, "value": "1"}]}, None),
+        ({"configurationKey": [], "unknownKey": ["A"]}, "unknown key A"),
+        ({"getVariableResult": [{"attributeStatus": "UnknownVariable"}]}, "UnknownVariable"),
+        ({"setVariableResult": [{"attributeStatus": "Accepted"}, {"attributeStatus": "Rejected"}]}, "Rejected"),
+        ({"setVariableResult": [{"attributeStatus": "RebootRequired"}]}, None),
+        ({}, None),
+    ],
+)
+def test_answer_about_settings_is_declined_by_any_of_them(answer: dict[str, Any], status: str | None) -> None:
+    assert operations.declined(answer) == status

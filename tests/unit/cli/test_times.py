@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.support.cli_in_memory import Cli
@@ -51,3 +52,36 @@ def test_charger_is_shown_in_its_own_time_zone(cli: Cli) -> None:
 
 def test_unknown_time_zone_is_refused_by_every_command(cli: Cli) -> None:
     assert "unknown time zone 'Mars/Olympus'" in cli("--time-zone", "Mars/Olympus", "depots", "list", status=1).stderr
+
+
+def refusing(pointer: str) -> Cli:
+    """A service that refuses every override, for this field."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(404, json={"detail": "Unknown."})
+        return httpx.Response(422, json={"detail": "Bad.", "errors": [{"pointer": pointer, "message": "bad"}]})
+
+    cli = Cli(httpx.MockTransport(answer))
+    cli.environment["ACCESS_POLICY_TIME_ZONE"] = "UTC"
+    return cli
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("00:00", "00:00 has passed today; did you mean 'tomorrow 00:00'?"),
+        ("Today 0:00", "Today 0:00 has passed today; did you mean 'tomorrow 0:00'?"),
+        ("2020-01-01 06:00", None),
+        ("yesterday 06:00", None),
+        ("2h", None),
+    ],
+)
+def test_refused_time_of_today_that_has_passed_gets_a_hint_at_tomorrow(typed: str, meant: str | None) -> None:
+    override = ("override", "bay-1", "freevend", "--reason", "visit", "--until", typed)
+
+    refused = refusing("/until")(*override, status=1).stderr
+
+    assert ("did you mean" in refused) == (meant is not None)
+    assert (meant or "") in refused
+    assert "did you mean" not in refusing("/reason")(*override, status=1).stderr

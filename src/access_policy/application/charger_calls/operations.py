@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from access_policy.domain.errors import Invalid
@@ -11,8 +12,25 @@ Call = tuple[str, dict[str, Any]]
 V16 = "ocpp1.6"
 
 
+# The statuses of OCPP 1.6, 7, and 2.x, part 2, 3, that are no refusal.
+_DONE = ("Accepted", "AcceptedCanceled", "EmptyResultSet", "RebootRequired", "Scheduled", "Unlocked")
+
+
 class OperationInvalid(Invalid):
     code = "operation-invalid"
+
+
+def declined(answer: Mapping[str, Any]) -> str | None:
+    """Return the status by which a charger says that it did not do what a call asks; None if it did or will do it.
+
+    The answers to settings have a status for each setting (2.x), or the names of unknown ones (1.6); an answer without a status
+    only informs.
+    """
+    if unknown := answer.get("unknownKey"):
+        return f"unknown key {', '.join(map(str, unknown))}"
+    results = [*answer.get("getVariableResult", ()), *answer.get("setVariableResult", ())]
+    statuses = [answer.get("status"), *(each.get("attributeStatus") for each in results)]
+    return next((str(status) for status in statuses if status is not None and status not in _DONE), None)
 
 
 def reset(protocol: str, *, immediately: bool = False) -> Call:

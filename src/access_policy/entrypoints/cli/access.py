@@ -20,9 +20,9 @@ from access_policy.entrypoints.cli.history import (
     Until,
     identifier,
     period,
-    place,
     print_newest,
 )
+from access_policy.entrypoints.cli.identities import place, whole_id
 from access_policy.entrypoints.cli.printing import (
     Column,
     columns,
@@ -203,11 +203,12 @@ def decide(
     charger_id: Charger,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="rfid, mac, emaid, pin, plate or other")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The identifier, in any spelling")],
-    at: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    at: Annotated[str | None, typer.Option(help="Instant of the decision [default: now]")] = None,
     record: Annotated[bool, typer.Option("--record", help="Record it as an attempt")] = False,
 ) -> None:
     """Decide whether an identifier may charge here, with the explanation. Nothing is recorded without --record."""
     session = session_of(ctx)
+    charger_id = whole_id(session, "chargers", charger_id)
     body = compact(charger_id=charger_id, at=session.instant(at, charger=charger_id))
     body |= {"identifier": {"kind": kind, "value": value}, "dry_run": not record}
     answer = session.command("POST", "/v1/access-decisions", body)

@@ -9,7 +9,9 @@ import typer
 
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.arguments import ApiKey
-from access_policy.entrypoints.cli.printing import columns, document, done, session_of, table
+from access_policy.entrypoints.cli.completion import depots
+from access_policy.entrypoints.cli.identities import identities
+from access_policy.entrypoints.cli.printing import columns, compact, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.durations import span_of
 
@@ -22,7 +24,8 @@ def create_api_key(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Machine or program that uses it, such as yard-display")],
     key_role: Annotated[Role, typer.Option("--with-role", help="What its bearer may do")],
     depot: Annotated[
-        list[str] | None, typer.Option(help="A depot that it opens; may be repeated [default: all]")
+        list[str] | None,
+        typer.Option(autocompletion=depots, help="Depot that it opens, or its beginning; repeatable [default: all]"),
     ] = None,
     expires_in: Annotated[str, typer.Option(help="How long it is valid, such as 30d")] = "90d",
 ) -> None:
@@ -33,7 +36,7 @@ def create_api_key(
     except (ValueError, OverflowError) as error:
         session.refuse(str(error))
     body: dict[str, Any] = {"name": name, "role": key_role.value, "expires_at": expires_at.isoformat()}
-    answer = session.command("POST", "/v1/api-keys", {**body, "depot_ids": depot} if depot else body)
+    answer = session.command("POST", "/v1/api-keys", body | compact(depot_ids=identities(session, "depots", depot)))
     if document(session, answer):
         return
     session.err.print(f"API key {answer['key_id']} ({name}); store it now, it is not shown again:", markup=False)

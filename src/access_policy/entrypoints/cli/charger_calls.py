@@ -11,7 +11,7 @@ from access_policy.application.charger_calls import operations
 from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger
 from access_policy.entrypoints.cli.printing import document, field, session_of, table
-from access_policy.entrypoints.cli.quoting import segment
+from access_policy.entrypoints.cli.quoting import printable, segment
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
@@ -95,9 +95,7 @@ def call(
         session.refuse(f"the payload is not JSON: {error}")
     if not isinstance(decoded, dict):
         session.refuse('the payload is not a JSON object; write it like {"type": "Soft"}')
-    answer = _sent(session, charger_id, (action, decoded))
-    if not document(session, answer):
-        session.out.print_json(data=answer["answer"])
+    _end_with(session, charger_id, _sent(session, charger_id, (action, decoded)))
 
 
 @app.command("setting")
@@ -118,9 +116,7 @@ def setting(
         )
     except operations.OperationInvalid as invalid:
         session.refuse(invalid.detail)
-    answer = _sent(session, charger_id, operation)
-    if not document(session, answer):
-        session.out.print_json(data=answer["answer"])
+    _end_with(session, charger_id, _sent(session, charger_id, operation))
 
 
 @app.command("frames")
@@ -153,13 +149,35 @@ def _payload(row: Any) -> str:
 def _call_each(session: Session, ids: Sequence[str], operation: Callable[[str], operations.Call]) -> None:
     """Send each charger the call that `operation` makes for its OCPP version."""
 
-    def call_one(charger_id: str) -> tuple[Any, str]:
+    def call_one(charger_id: str) -> tuple[Any, str | None]:
         made = operation(_protocol(session, charger_id))
         answer = _sent(session, charger_id, made)
-        status = answer["answer"].get("status", "no status")
-        return answer, f"charger {charger_id} answered {made[0]}: {status}"
+        if _is_declined(session, charger_id, answer):
+            has_declined.append(charger_id)
+            return answer, None
+        return answer, f"charger {charger_id} answered {made[0]}: {answer['answer'].get('status', 'no status')}"
 
+    has_declined: list[str] = []
     for_each(session, ids, call_one)
+    if has_declined:
+        raise typer.Exit(1)
+
+
+def _is_declined(session: Session, charger_id: str, answer: Any) -> bool:
+    """Whether the charger did not do what it was asked to; then say its answer."""
+    status = operations.declined(answer["answer"])
+    if status is not None:
+        text = f"access-policy: charger {charger_id} answered {answer['action']}: {status}"
+        session.err.print(printable(text), markup=False)
+    return status is not None
+
+
+def _end_with(session: Session, charger_id: str, answer: Any) -> None:
+    """Print the charger's answer; end the command with 1 if it declines the call."""
+    if not document(session, answer):
+        session.out.print_json(data=answer["answer"])
+    if _is_declined(session, charger_id, answer):
+        raise typer.Exit(1)
 
 
 def _sent(session: Session, charger_id: str, operation: operations.Call) -> Any:

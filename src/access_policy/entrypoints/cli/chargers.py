@@ -10,7 +10,8 @@ from access_policy.entrypoints.cli.arguments import NewCharger
 from access_policy.entrypoints.cli.choosing import Chargers, chosen, for_each
 from access_policy.entrypoints.cli.completion import Charger, depots
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
-from access_policy.entrypoints.cli.history import DepotOption, identity
+from access_policy.entrypoints.cli.history import DepotOption
+from access_policy.entrypoints.cli.identities import chargers_of, identity, whole_id
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import compact, detail, done, field, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -23,7 +24,9 @@ def put_charger(
     ctx: typer.Context,
     charger_id: NewCharger,
     charge_point_id: Annotated[str, typer.Option(help="The charge point identity that it connects with")],
-    depot_id: Annotated[str, typer.Option("--depot", autocompletion=depots, help="Depot in which it stands")],
+    depot_id: Annotated[
+        str, typer.Option("--depot", autocompletion=depots, help="Depot in which it stands, or the beginning of its id")
+    ],
     profile: Annotated[str, typer.Option(help="Capability profile; see: access-policy profiles")],
     baseline_mode: Annotated[str, typer.Option(help="freevend or managed")],
     enforcement: Annotated[str | None, typer.Option(help="enforce or observe")] = None,
@@ -38,7 +41,7 @@ def put_charger(
     session = session_of(ctx)
     body = compact(
         charge_point_id=charge_point_id,
-        depot_id=depot_id,
+        depot_id=whole_id(session, "depots", depot_id),
         profile=profile,
         baseline_mode=baseline_mode,
         enforcement=enforcement,
@@ -134,7 +137,8 @@ def copy_policy(
 ) -> None:
     """Copy the rules, exceptions and baseline mode of this charger to others."""
     session = session_of(ctx)
-    fitting = "all" if to == ["all"] else [each for each in chosen(session, to) if each != charger_id or each in to]
+    named = "all" if to == ["all"] else chargers_of(session, to) or []
+    fitting = named if named == "all" else [each for each in named if each != charger_id or each in to]
     body = {"charger_ids": fitting, "dry_run": dry_run, "replace": not add}
     results(session, session.command("POST", f"/v1/chargers/{segment(charger_id)}/copy-policy", body))
 

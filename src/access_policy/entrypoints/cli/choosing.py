@@ -37,7 +37,8 @@ OrAllOfDepot = Annotated[
     ),
 ]
 Followers = Annotated[
-    list[str] | None, typer.Option("--charger", help="Charger or pattern that follows it; repeatable")
+    list[str] | None,
+    typer.Option("--charger", autocompletion=chargers, help="Charger or pattern that follows it; repeatable"),
 ]
 Everyone = Annotated[bool, typer.Option("--all", help="All chargers of the depot")]
 
@@ -63,8 +64,12 @@ def chosen(session: Session, texts: Sequence[str], subject: str = "charger") -> 
     return list(found)
 
 
-def for_each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str]]) -> None:
-    """Act on each of the ids, also after one was refused; then exit with 1. `act` returns the answer and a sentence."""
+def for_each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str | None]]) -> None:
+    """Act on each of the ids, also after one was refused; then exit with 1.
+
+    Args:
+        act: Returns the answer and a sentence; None for a sentence that it has printed as an error.
+    """
     answers, refused = [], False
     for each in ids:
         try:
@@ -75,7 +80,7 @@ def for_each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[An
             refused = True
             continue
         answers.append(answer)
-        if not session.as_json:
+        if sentence is not None and not session.as_json:
             session.out.print(sentence, markup=False)
     document(session, answers[0] if len(ids) == 1 else {"items": answers})
     if refused:

@@ -9,8 +9,9 @@ import typer
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.arguments import Mode, NewDepot, Override
-from access_policy.entrypoints.cli.choosing import OrAllOfDepot, chosen
+from access_policy.entrypoints.cli.choosing import OrAllOfDepot
 from access_policy.entrypoints.cli.completion import Depot
+from access_policy.entrypoints.cli.identities import chargers_of
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -34,35 +35,39 @@ DEPOT_FIELDS = (
 )
 
 
+Name = Annotated[str | None, typer.Option(help="Required for a new depot")]
+TimeZone = Annotated[str | None, typer.Option(help="IANA name, such as Europe/Berlin; required for a new depot")]
+Language = Annotated[str | None, typer.Option(help="Language of messages to drivers: en, de, fr, es, nl")]
+LongestOverride = Annotated[int | None, typer.Option(help="Days that an override may last [default: 7]")]
+SessionMaxAge = Annotated[
+    int | None, typer.Option(help="Hours without energy after which a session is lost [default: 48]")
+]
+Kinds = Annotated[list[str] | None, typer.Option(help="Kind of identifier valid here; repeatable [default: all]")]
+AnyKind = Annotated[bool, typer.Option("--any-kind", help="All kinds of identifiers are valid")]
+ExclusiveKinds = Annotated[
+    list[str] | None, typer.Option(help="Kind that may charge at one charger at a time; repeatable")
+]
+PartnerDenials = Annotated[
+    bool | None,
+    typer.Option("--partner-denials/--no-partner-denials", help="Reports for partners of agreements count denials"),
+]
+DigestAt = Annotated[str | None, typer.Option(help="Local time of the daily digest, such as 06:30; 'never' for none")]
+
+
 @app.command("put")
 def put_depot(
     ctx: typer.Context,
     depot_id: NewDepot,
-    name: Annotated[str | None, typer.Option(help="Required for a new depot")] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="IANA name, such as Europe/Berlin; required for a new depot")
-    ] = None,
-    language: Annotated[str | None, typer.Option(help="Language of messages to drivers: en, de, fr, es, nl")] = None,
-    longest_override_days: Annotated[
-        int | None, typer.Option(help="Days that an override may last [default: 7]")
-    ] = None,
-    session_max_age_hours: Annotated[
-        int | None, typer.Option(help="Hours without energy after which a session is lost [default: 48]")
-    ] = None,
-    identifier_kind: Annotated[
-        list[str] | None, typer.Option(help="Kind of identifier valid here; repeatable [default: all]")
-    ] = None,
-    any_kind: Annotated[bool, typer.Option("--any-kind", help="All kinds of identifiers are valid")] = False,
-    exclusive_kind: Annotated[
-        list[str] | None, typer.Option(help="Kind that may charge at one charger at a time; repeatable")
-    ] = None,
-    partner_denials: Annotated[
-        bool | None,
-        typer.Option("--partner-denials/--no-partner-denials", help="Reports for partners of agreements count denials"),
-    ] = None,
-    digest_at: Annotated[
-        str | None, typer.Option(help="Local time of the daily digest, such as 06:30; 'never' for none")
-    ] = None,
+    name: Name = None,
+    time_zone: TimeZone = None,
+    language: Language = None,
+    longest_override_days: LongestOverride = None,
+    session_max_age_hours: SessionMaxAge = None,
+    identifier_kind: Kinds = None,
+    any_kind: AnyKind = False,
+    exclusive_kind: ExclusiveKinds = None,
+    partner_denials: PartnerDenials = None,
+    digest_at: DigestAt = None,
     if_match: IfMatch = None,
 ) -> None:
     """Register a depot, or change the named settings and print the changes."""
@@ -82,9 +87,8 @@ def put_depot(
     named |= compact(digest_at=digest_at) if digest_at != "never" else {"digest_at": None}
     named |= {"identifier_kinds": None} if any_kind else {}
     needed = {"name": "--name", "time_zone": "--time-zone"}
-    before, answer = amend(
-        session, f"/v1/depots/{segment(depot_id)}", DEPOT_FIELDS, named, needed=needed, if_match=if_match
-    )
+    path = f"/v1/depots/{segment(depot_id)}"
+    before, answer = amend(session, path, DEPOT_FIELDS, named, needed=needed, if_match=if_match)
     print_changes(session, f"depot {depot_id} saved", before, answer, DEPOT_FIELDS)
 
 
@@ -109,7 +113,7 @@ def override_many(
     mode: Mode,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
     charger: OrAllOfDepot = None,
-    begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the override [default: now]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the override")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
     until_next_transition: Annotated[
@@ -122,7 +126,7 @@ def override_many(
     body = compact(
         mode=mode,
         reason=reason,
-        charger_ids=chosen(session, charger) if charger else "all",
+        charger_ids=chargers_of(session, charger) or "all",
         until=session.instant(until, depot=depot_id),
         until_next_transition=until_next_transition or None,
         dry_run=dry_run or None,

@@ -8,8 +8,9 @@ import typer
 
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.arguments import Denied
-from access_policy.entrypoints.cli.completion import Charger
+from access_policy.entrypoints.cli.completion import Charger, agreements
 from access_policy.entrypoints.cli.depots import Limit
+from access_policy.entrypoints.cli.identities import identity
 from access_policy.entrypoints.cli.printing import columns, compact, detail, done, field, local, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 
@@ -61,12 +62,15 @@ def enrol(
     vehicle_id: Annotated[str, typer.Option("--vehicle", help="Whole id of the vehicle")],
     name: Annotated[str | None, typer.Option(help="Name of a new vehicle [default: its id]")] = None,
     own: Annotated[bool, typer.Option("--own", help="Register a new vehicle of the own fleet")] = False,
-    agreement: Annotated[str | None, typer.Option(help="Register a new vehicle under this agreement")] = None,
+    agreement: Annotated[
+        str | None, typer.Option(autocompletion=agreements, help="Register a new vehicle under this agreement")
+    ] = None,
 ) -> None:
     """Add the identifier to a vehicle, which is registered if it does not exist."""
     session = session_of(ctx)
     access_class = "agreement" if agreement is not None else "own" if own else None
-    body = compact(vehicle_id=vehicle_id, name=name, access_class=access_class, agreement_id=agreement)
+    body = compact(vehicle_id=vehicle_id, name=name, access_class=access_class)
+    body |= compact(agreement_id=identity(session, "agreements", agreement))
     answer = session.command("POST", f"/v1/denied-identifiers/{segment(denied_id)}/enrol", body)
     done(session, answer, f"vehicle {vehicle_id} has {counted(len(answer['identifiers']), 'identifier')}")
 

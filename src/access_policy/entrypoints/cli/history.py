@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import typer
 
 from access_policy.entrypoints.cli.completion import chargers, depots
 from access_policy.entrypoints.cli.printing import Column, table
-from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
 
 Since = Annotated[str | None, typer.Option("--from", help="Such as 2h, 7d, yesterday, 18:00 or 2026-11-20 06:00")]
@@ -23,24 +21,6 @@ ChargerOption = Annotated[
 DepotOption = Annotated[
     str | None, typer.Option("--depot", autocompletion=depots, help="Depot id, or its beginning [default: all]")
 ]
-
-
-def identity(session: Session, kind: str, text: str | None) -> str | None:
-    """Return the id in the service's list `kind`, or the only id there that begins with the text.
-
-    Return the text itself if no id does: history also has ids that are no longer in the list.
-    """
-    if text is None:
-        return None
-    path = f"/v1/{kind}/{segment(text)}"
-    if session.find(path) is not None or (found := session.whole("GET", path)) is None:
-        return text
-    return unquote(found.rpartition("/")[2])
-
-
-def place(session: Session, charger: str | None, depot: str | None) -> tuple[str | None, str | None]:
-    """Return the ids of the charger and the depot, of which the beginnings may be typed."""
-    return identity(session, "chargers", charger), identity(session, "depots", depot)
 
 
 def period(

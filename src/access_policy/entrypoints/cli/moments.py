@@ -39,6 +39,14 @@ def instant_of(text: str, now: datetime, zone: Callable[[], tzinfo], *, ago: boo
     return rfc3339(at.replace(tzinfo=UTC) if is_far_future(at) else at.astimezone(UTC))
 
 
+def tomorrow_instead(text: str, at: str, now: datetime) -> str | None:
+    """Return the words for the same clock time tomorrow, if the text names one of today that has passed."""
+    clock = _CLOCK.fullmatch(text.strip().lower())
+    if clock is None or clock[2] is None or clock[1] not in (None, "today") or datetime.fromisoformat(at) > now:
+        return None
+    return f"tomorrow {clock[2]}"
+
+
 def rfc3339(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 

@@ -24,7 +24,7 @@ def override(
     charger: Chargers,
     mode: Mode,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
-    begin: Annotated[str | None, typer.Option("--from", help="[default: now]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the override [default: now]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the override, such as 18:00 or 'tomorrow 06:00'")] = None,
     lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 2h, 90m or PT2H")] = None,
     until_next_transition: Annotated[

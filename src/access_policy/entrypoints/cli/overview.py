@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.completion import agreements, vehicles
 from access_policy.entrypoints.cli.depots import Limit
 from access_policy.entrypoints.cli.history import (
     ChargerOption,
@@ -18,10 +19,10 @@ from access_policy.entrypoints.cli.history import (
     Until,
     next_second,
     period,
-    place,
     print_newest,
     text_of,
 )
+from access_policy.entrypoints.cli.identities import identity, place
 from access_policy.entrypoints.cli.printing import columns, document, session_of, shown, table
 from access_policy.entrypoints.cli.saving import save
 from access_policy.entrypoints.cli.session import Session
@@ -32,6 +33,13 @@ ACCESS_GROUPS = (
     *("day", "hour", "weekday", "depot", "charger", "vehicle", "agreement"),
     *("access_class", "reason", "would_deny", "decision"),
 )
+VehicleOption = Annotated[
+    str | None, typer.Option(autocompletion=vehicles, help="Vehicle id, or its beginning [default: all]")
+]
+Partner = Annotated[
+    str | None,
+    typer.Option("--agreement", autocompletion=agreements, help="A report for the partner of this agreement"),
+]
 PRINTED = Path("-")
 CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Save a CSV file; - prints it")]
 ParquetFile = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="Save a Parquet file; - prints it")]
@@ -41,27 +49,30 @@ ParquetFile = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", h
 def report(
     ctx: typer.Context,
     by: Annotated[str, typer.Option(help="Comma-separated: " + ", ".join(ACCESS_GROUPS))] = "day",
-    begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
-    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
-    vehicle: Annotated[str | None, typer.Option(help="Vehicle [default: all]")] = None,
-    agreement: Annotated[str | None, typer.Option(help="A report for the partner of this agreement")] = None,
+    vehicle: VehicleOption = None,
+    agreement: Partner = None,
     csv: CsvFile = None,
     parquet: ParquetFile = None,
 ) -> None:
     """Count attempts by day, charger, reason and so on."""
     session = session_of(ctx)
     query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
-    query |= {"vehicle_id": vehicle, "agreement_id": agreement}
+    query |= {
+        "vehicle_id": identity(session, "vehicles", vehicle),
+        "agreement_id": identity(session, "agreements", agreement),
+    }
     _report(session, "/v1/reports/access", query, csv, parquet, nothing="no attempts in this period")
 
 
 @app.command()
 def unenrolled(
     ctx: typer.Context,
-    begin: Annotated[str | None, typer.Option("--from", help="[default: thirty days ago]")] = None,
-    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
     csv: CsvFile = None,
@@ -109,8 +120,8 @@ def _report(
 def mode_compliance(
     ctx: typer.Context,
     by: Annotated[str, typer.Option(help="Comma-separated: day, hour, weekday, depot, charger")] = "day",
-    begin: Annotated[str | None, typer.Option("--from", help="[default: seven days ago]")] = None,
-    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: seven days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
     on_time: Annotated[

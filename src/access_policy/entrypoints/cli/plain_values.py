@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from typing import Any, get_args
 
 
@@ -30,11 +31,21 @@ class PlainValue:
         return plain and isinstance(value, self._type)
 
 
+def _type_of_each(display_type: Callable[[Any], str], ctx: Any) -> str:
+    """Return the type of one value in place of that of the list, which the help is not about: `<str>` for `<list[str]>`."""
+    shown = display_type(ctx)
+    return shown.replace("<list[", "<").removesuffix("]>") + ">" if shown.startswith("<list[") else shown
+
+
 def take_as_they_are(params: Iterable[Any]) -> list[Any]:
-    """Make these parameters of a command take plain values without a conversion."""
+    """Make these parameters of a command take plain values without a conversion, and show the type of each value."""
     found = list(params)
     for param in found:
         descriptor = getattr(param, "type_descriptor", None)
-        if descriptor is not None and descriptor.parameter_info.parser is None:
+        if descriptor is None:
+            continue
+        if descriptor.parameter_info.parser is None:
             param._runtime_param = PlainValue(descriptor.annotation)
+        if descriptor.is_list and "display_type" not in vars(param):
+            param.display_type = partial(_type_of_each, param.display_type)
     return found

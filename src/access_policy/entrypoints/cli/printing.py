@@ -163,5 +163,5 @@ def columns(*names: str) -> list[Column]:
 
 
 def compact(**values: Any) -> dict[str, Any]:
-    """Return the values without None and empty lists: the options that were given."""
-    return {name: value for name, value in values.items() if value is not None and value != []}
+    """Return the values without None, and without empty lists and tuples: the options that were given."""
+    return {name: value for name, value in values.items() if value is not None and value not in ([], ())}

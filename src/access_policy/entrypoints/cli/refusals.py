@@ -20,6 +20,7 @@ _ONE_OF = re.compile(r"(?<=one of )[a-z_]+(?:(?:, | and | or )[a-z_]+)+")
 _WORD = re.compile(r"[a-z_]+")
 _QUERY = re.compile(r"\?([a-z_]+)=")
 _WORDS = {"send partial": "give --partial", "leave If-Match out": "leave --if-match out", "If-Match": "--if-match"}
+_TIMES = ("/from", "/until")
 _SEE = {
     "charger-not-found": "chargers list",
     "depot-not-found": "depots list",
@@ -63,6 +64,11 @@ def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
     if (see := _SEE.get(str(problem.get("type")).removeprefix(PROBLEM))) is not None:
         more.append(f"see: access-policy {see}")
     return [printable(line) for line in [detail, *(each for each in more if detail not in each)][:LINES_MAX]]
+
+
+def refused_times(problem: Mapping[str, Any]) -> bool:
+    """Whether the service refuses the begin or the end of a period, of which one may have passed."""
+    return any(each["pointer"] in _TIMES for each in problem.get("errors", []))
 
 
 def _in_words(text: str, terms: Mapping[str, str]) -> str:

@@ -30,50 +30,53 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Url = Annotated[str, typer.Option(envvar="ACCESS_POLICY_URL", help="Address of the service")]
+Token = Annotated[str | None, typer.Option(envvar="ACCESS_POLICY_TOKEN", help="Bearer token", show_default=False)]
+Tenant = Annotated[
+    str | None,
+    typer.Option(
+        "--as-tenant", "--tenant", envvar="ACCESS_POLICY_TENANT", help="Without --token: sign a token for this tenant"
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--keys-of", "--data", envvar="ACCESS_POLICY_DATA", help="Directory with the keys that sign the token"
+    ),
+]
+RoleOption = Annotated[Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Role of the signed token")]
+Ca = Annotated[
+    Path | None,
+    typer.Option(envvar="ACCESS_POLICY_CA", help="CA certificate (PEM) of the service, beside those of the system"),
+]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(envvar="ACCESS_POLICY_TIME_ZONE", help="Time zone of times without an offset [default: the depot's]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's responses, for scripts")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="End or remove things without a prompt")]
+Context = Annotated[
+    str | None, typer.Option(envvar="ACCESS_POLICY_CONTEXT", help="Stored service; see: access-policy context")
+]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
+]
+
+
 @app.callback()
 def connect(
     ctx: typer.Context,
-    url: Annotated[
-        str, typer.Option(envvar="ACCESS_POLICY_URL", help="Address of the service")
-    ] = "http://127.0.0.1:8000",
-    token: Annotated[
-        str | None, typer.Option(envvar="ACCESS_POLICY_TOKEN", help="Bearer token", show_default=False)
-    ] = None,
-    tenant: Annotated[
-        str | None,
-        typer.Option(
-            "--as-tenant",
-            "--tenant",
-            envvar="ACCESS_POLICY_TENANT",
-            help="Without --token: sign a token for this tenant",
-        ),
-    ] = None,
-    data: Annotated[
-        str,
-        typer.Option(
-            "--keys-of", "--data", envvar="ACCESS_POLICY_DATA", help="Directory with the keys that sign the token"
-        ),
-    ] = "data",
-    role: Annotated[Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Role of the signed token")] = Role.OPERATOR,
-    ca: Annotated[
-        Path | None,
-        typer.Option(envvar="ACCESS_POLICY_CA", help="CA certificate (PEM) of the service, beside those of the system"),
-    ] = None,
-    time_zone: Annotated[
-        str | None,
-        typer.Option(
-            envvar="ACCESS_POLICY_TIME_ZONE", help="Time zone of times without an offset [default: the depot's]"
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's responses, for scripts")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="End or remove things without a prompt")] = False,
-    context: Annotated[
-        str | None,
-        typer.Option(envvar="ACCESS_POLICY_CONTEXT", help="Stored service; see: access-policy context"),
-    ] = None,
-    _: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
-    ] = False,
+    url: Url = "http://127.0.0.1:8000",
+    token: Token = None,
+    tenant: Tenant = None,
+    data: Data = "data",
+    role: RoleOption = Role.OPERATOR,
+    ca: Ca = None,
+    time_zone: TimeZone = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    context: Context = None,
+    _: Version = False,
 ) -> None:
     from access_policy.entrypoints.cli.connection import Connection
     from access_policy.entrypoints.cli.credentials import Credentials

@@ -22,9 +22,19 @@ NewMode = Annotated[str | None, typer.Option(help="freevend or managed")]
 NewRecurrence = Annotated[str | None, typer.Option(help="daily, weekdays, weekends, mon,wed, mon-fri, or an RRULE")]
 NewClock = Annotated[str | None, typer.Option(help="Local time, such as 22:00")]
 EndDay = Annotated[
-    int | None, typer.Option("--end-day-offset", help="[default: 1 if the end is before the start, else 0]")
+    int | None,
+    typer.Option(
+        "--end-day-offset",
+        metavar="DAYS",
+        help="Days from the start of a window to its end [default: 0, or 1 if the end is not later than the start]",
+    ),
 ]
-Zone = Annotated[str | None, typer.Option("--rule-time-zone", help="[default: the depot's]")]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--rule-time-zone", help="Zone of the rule's local times, such as Europe/Berlin [default: the depot's]"
+    ),
+]
 Applies = Annotated[str | None, typer.Option(help="Local date or instant")]
 Priority = Annotated[int | None, typer.Option(help="The rule with the greater number applies [default: 0]")]
 Dates = Annotated[list[str] | None, typer.Option(help="Local date; repeatable")]

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.arguments import Rule
-from access_policy.entrypoints.cli.choosing import OrAllOfDepot, chosen
+from access_policy.entrypoints.cli.choosing import OrAllOfDepot
 from access_policy.entrypoints.cli.completion import Charger, Depot
 from access_policy.entrypoints.cli.depots import IfMatch
+from access_policy.entrypoints.cli.identities import chargers_of
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -64,7 +65,7 @@ def add_rule_to_many(
     """Add the same rule to many chargers of a depot."""
     session = session_of(ctx)
     rule = rule_of(ctx)
-    body = {"charger_ids": chosen(session, charger) if charger else "all", "rule": rule, "dry_run": dry_run}
+    body = {"charger_ids": chargers_of(session, charger) or "all", "rule": rule, "dry_run": dry_run}
     results(session, session.command("POST", f"/v1/depots/{segment(depot_id)}/mode-rules", body))
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.choosing import Everyone, Followers, SomeChargers, chosen
+from access_policy.entrypoints.cli.choosing import Everyone, Followers, SomeChargers
 from access_policy.entrypoints.cli.completion import Depot, Schedule
 from access_policy.entrypoints.cli.depots import IfMatch
-from access_policy.entrypoints.cli.history import DepotOption, identity
+from access_policy.entrypoints.cli.history import DepotOption
+from access_policy.entrypoints.cli.identities import chargers_of, identity, whole_id
 from access_policy.entrypoints.cli.many_results import results
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
@@ -59,6 +60,7 @@ def create_schedule(
     session = session_of(ctx)
     rules = [{**rule_of(ctx), "name": rule}]
     followers = _chosen(session, charger, everyone) or []
+    depot_id = whole_id(session, "depots", depot_id)
     body = {"depot_id": depot_id, "name": name, "rules": rules, "charger_ids": followers, **_tried(dry_run, what_if)}
     answer = session.command("POST", "/v1/schedules", body)
     _put(session, answer, f"schedule {answer['schedule_id']} ({name}) is created")
@@ -208,7 +210,7 @@ def _following(
 def _chosen(session: Session, charger: list[str] | None, everyone: bool) -> list[str] | str | None:
     if everyone and charger:
         session.refuse("--all contradicts the named chargers; give one of them")
-    return "all" if everyone else chosen(session, charger) if charger else None
+    return "all" if everyone else chargers_of(session, charger)
 
 
 def _tried(dry_run: bool, what_if: int | None) -> dict[str, Any]:

@@ -14,10 +14,10 @@ import typer
 
 from access_policy.entrypoints.cli.connection import Connection, Interrupted, Unreachable
 from access_policy.entrypoints.cli.credentials import Credentials, NoToken
-from access_policy.entrypoints.cli.moments import NotATime, instant_of, span_in_iso
+from access_policy.entrypoints.cli.moments import NotATime, instant_of, span_in_iso, tomorrow_instead
 from access_policy.entrypoints.cli.prefixes import Ambiguous, whole
 from access_policy.entrypoints.cli.quoting import segment
-from access_policy.entrypoints.cli.refusals import lines_of, problem_in
+from access_policy.entrypoints.cli.refusals import lines_of, problem_in, refused_times
 from access_policy.entrypoints.cli.terminal import Terminal
 from access_policy.entrypoints.cli.zones import NoSuchZone, Zones
 
@@ -32,13 +32,16 @@ Document = Any
 
 @dataclass
 class Session(Terminal):
-    """`terms`: the options and arguments of the command, by the field of the API that each fills."""
+    """`terms`: the options and arguments of the command, by the field of the API that each fills. `passed`: the typed clock
+    times that have passed today, and the words that may have been meant.
+    """
 
     connection: Connection
     credentials: Credentials
     time_zone: str | None = None
     terms: Mapping[str, str] = field(default_factory=dict)
     has_more: bool = field(default=False, init=False)
+    passed: dict[str, str] = field(default_factory=dict, init=False)
 
     def close(self) -> None:
         self.connection.close()
@@ -195,6 +198,8 @@ class Session(Terminal):
             self.err.print_json(data=problem)
             raise typer.Exit(1)
         lines = lines_of(problem, self.terms)
+        if refused_times(problem):
+            lines += [f"{typed} has passed today; did you mean {meant!r}?" for typed, meant in self.passed.items()]
         if response.status_code == FORBIDDEN and self.credentials.is_signed:
             lines.append(f"the token has the role {self.credentials.role}; choose another with --role")
         self.refuse("\n  ".join(lines))
@@ -239,7 +244,13 @@ class Session(Terminal):
                 )
             return found
 
+        if text is None:
+            return None
+        now = datetime.now(UTC)
         try:
-            return None if text is None else instant_of(text, datetime.now(UTC), zone, ago=ago)
+            at = instant_of(text, now, zone, ago=ago)
         except NotATime as error:
             self.refuse(str(error))
+        if (meant := tomorrow_instead(text, at, now)) is not None:
+            self.passed[text] = meant
+        return at

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from access_policy.entrypoints.cli.choosing import SomeChargers, chosen
-from access_policy.entrypoints.cli.history import DepotOption, identity
+from access_policy.entrypoints.cli.history import DepotOption
+from access_policy.entrypoints.cli.identities import identity
 from access_policy.entrypoints.cli.moments import rfc3339
 from access_policy.entrypoints.cli.printing import document, session_of
 from access_policy.entrypoints.cli.quoting import segment
@@ -27,8 +28,10 @@ def timeline(
     ctx: typer.Context,
     charger: SomeChargers = None,
     depot: DepotOption = None,
-    begin: Annotated[str | None, typer.Option("--from", help="[default: today]")] = None,
-    until: Annotated[str | None, typer.Option(help="[default: a week later; of several chargers a day later]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="First instant [default: today]")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="End [default: a week later; of several chargers a day later]")
+    ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show the timeline as planned at this time")] = None,
 ) -> None:
     """Draw the mode at each hour with the cause: a charger's week, or the day of several chargers or of a depot."""

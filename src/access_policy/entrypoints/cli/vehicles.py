@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -10,7 +11,9 @@ from access_policy.domain.plurals import counted
 from access_policy.entrypoints.cli.amending import amend, print_changes
 from access_policy.entrypoints.cli.arguments import NewVehicle, Vehicle
 from access_policy.entrypoints.cli.choosing import Vehicles, chosen, for_each
+from access_policy.entrypoints.cli.completion import agreements
 from access_policy.entrypoints.cli.depots import IfMatch, Limit
+from access_policy.entrypoints.cli.identities import identity
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, session_of, table
 from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.session import Session
@@ -21,48 +24,53 @@ VEHICLE_FIELDS = ("name", "access_class", "agreement_id", "valid_from", "valid_u
 Reason = Annotated[str, typer.Option(help="Recorded with your name")]
 
 
+_KINDS: Final = ("rfid", "mac", "emaid", "pin", "plate", "other")
+
+Name = Annotated[str | None, typer.Option(help="Required for a new vehicle")]
+AgreementOption = Annotated[
+    str | None,
+    typer.Option(autocompletion=agreements, help="Agreement of its fleet [default: an own vehicle]"),
+]
+Own = Annotated[bool, typer.Option("--own", help="Make it an own vehicle, without an agreement")]
+ValidFrom = Annotated[str | None, typer.Option(help="Start of its validity [default: now]")]
+ValidUntil = Annotated[str | None, typer.Option(help="End of its validity")]
+NoEnd = Annotated[bool, typer.Option("--no-end", help="Valid without an end")]
+Rfids = Annotated[list[str] | None, typer.Option(help="Card number; repeatable")]
+Macs = Annotated[list[str] | None, typer.Option(help="MAC address of the vehicle; repeatable")]
+Emaids = Annotated[list[str] | None, typer.Option(help="EMAID of a contract; repeatable")]
+Pins = Annotated[list[str] | None, typer.Option(help="PIN; repeatable")]
+Plates = Annotated[list[str] | None, typer.Option(help="Number plate; repeatable")]
+Others = Annotated[list[str] | None, typer.Option(help="Identifier of another kind; repeatable")]
+
+
 @app.command("put")
 def put_vehicle(
     ctx: typer.Context,
     vehicle_id: NewVehicle,
-    name: Annotated[str | None, typer.Option(help="Required for a new vehicle")] = None,
-    agreement: Annotated[str | None, typer.Option(help="Agreement of its fleet [default: an own vehicle]")] = None,
-    own: Annotated[bool, typer.Option("--own", help="Make it an own vehicle, without an agreement")] = False,
-    valid_from: Annotated[str | None, typer.Option(help="Start of its validity [default: now]")] = None,
-    valid_until: Annotated[str | None, typer.Option(help="End of its validity")] = None,
-    no_end: Annotated[bool, typer.Option("--no-end", help="Valid without an end")] = False,
-    rfid: Annotated[list[str] | None, typer.Option(help="Card number; repeatable")] = None,
-    mac: Annotated[list[str] | None, typer.Option(help="MAC address of the vehicle; repeatable")] = None,
-    emaid: Annotated[list[str] | None, typer.Option(help="EMAID of a contract; repeatable")] = None,
-    pin: Annotated[list[str] | None, typer.Option(help="PIN; repeatable")] = None,
-    plate: Annotated[list[str] | None, typer.Option(help="Number plate; repeatable")] = None,
-    other: Annotated[list[str] | None, typer.Option(help="Identifier of another kind; repeatable")] = None,
+    name: Name = None,
+    agreement: AgreementOption = None,
+    own: Own = False,
+    valid_from: ValidFrom = None,
+    valid_until: ValidUntil = None,
+    no_end: NoEnd = False,
+    rfid: Rfids = None,
+    mac: Macs = None,
+    emaid: Emaids = None,
+    pin: Pins = None,
+    plate: Plates = None,
+    other: Others = None,
     if_match: IfMatch = None,
 ) -> None:
     """Register a vehicle, or change the named fields. Named identifiers replace all identifiers of the vehicle."""
     session = session_of(ctx)
-    kinds = {"rfid": rfid, "mac": mac, "emaid": emaid, "pin": pin, "plate": plate, "other": other}
-    identifiers = [{"kind": kind, "value": value} for kind, values in kinds.items() for value in values or []]
-    if own and agreement is not None:
-        session.refuse("--own and --agreement contradict each other; give one of them")
-    named = compact(
-        name=name,
-        valid_from=session.instant(valid_from),
-        valid_until=session.instant(valid_until),
-        identifiers=identifiers,
-    )
-    if own or agreement is not None:
-        named |= {"access_class": "own" if own else "agreement", "agreement_id": agreement}
-    if no_end:
-        named["valid_until"] = None
-    path = f"/v1/vehicles/{segment(vehicle_id)}"
+    named = _named(session, ctx.params)
     before, answer = amend(
         session,
-        path,
+        f"/v1/vehicles/{segment(vehicle_id)}",
         VEHICLE_FIELDS,
         named,
         defaults={"access_class": "own", "identifiers": []},
-        kept_by_null=() if identifiers else ("identifiers",),
+        kept_by_null=() if "identifiers" in named else ("identifiers",),
         needed={"name": "--name"},
         if_match=if_match,
     )
@@ -70,6 +78,23 @@ def put_vehicle(
         session.err.print(f"note: {note['message']}", markup=False)
     sentence = f"vehicle {vehicle_id} has {counted(len(answer['identifiers']), 'identifier')}"
     print_changes(session, sentence, _masked(before), _masked(answer), (*VEHICLE_FIELDS, "identifiers"))
+
+
+def _named(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that the options name."""
+    own, agreement = given["own"], given["agreement"]
+    if own and agreement is not None:
+        session.refuse("--own and --agreement contradict each other; give one of them")
+    named = compact(
+        name=given["name"],
+        valid_from=session.instant(given["valid_from"]),
+        valid_until=session.instant(given["valid_until"]),
+        identifiers=[{"kind": kind, "value": value} for kind in _KINDS for value in given[kind] or []],
+    )
+    if own or agreement is not None:
+        agreement_id = identity(session, "agreements", agreement)
+        named |= {"access_class": "own" if own else "agreement", "agreement_id": agreement_id}
+    return named | ({"valid_until": None} if given["no_end"] else {})
 
 
 def _masked(vehicle: Any) -> Any:
@@ -84,12 +109,13 @@ def list_vehicles(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Option(help="Part of the name")] = None,
     access_class: Annotated[str | None, typer.Option("--class", help="own or agreement")] = None,
-    agreement: Annotated[str | None, typer.Option(help="Under this agreement")] = None,
+    agreement: Annotated[str | None, typer.Option(autocompletion=agreements, help="Under this agreement")] = None,
     limit: Limit = None,
 ) -> None:
     """List vehicles."""
     session = session_of(ctx)
-    rows = session.pages("/v1/vehicles", limit, name=name, access_class=access_class, agreement_id=agreement)
+    agreement_id = identity(session, "agreements", agreement)
+    rows = session.pages("/v1/vehicles", limit, name=name, access_class=access_class, agreement_id=agreement_id)
     _vehicles(session, rows)
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier, place
+from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier
+from access_policy.entrypoints.cli.identities import place
 from access_policy.entrypoints.cli.printing import in_local_times, session_of, shown
 from access_policy.entrypoints.cli.session import Session
 

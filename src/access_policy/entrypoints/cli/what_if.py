@@ -10,11 +10,23 @@ from typing import Annotated, Any
 import typer
 
 from access_policy.domain.plurals import counted
+from access_policy.entrypoints.cli.completion import agreements, chargers, schedules, vehicles
 from access_policy.entrypoints.cli.history import identifier, next_second, text_of
+from access_policy.entrypoints.cli.identities import chargers_of, identities
 from access_policy.entrypoints.cli.printing import Column, compact, document, field, session_of, table
 from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer()
+
+Suspended = Annotated[list[str] | None, typer.Option(autocompletion=vehicles, help="Suspend this vehicle; repeatable")]
+Ended = Annotated[list[str] | None, typer.Option(autocompletion=agreements, help="End this agreement; repeatable")]
+Withdrawn = Annotated[
+    list[str] | None, typer.Option(autocompletion=schedules, help="Let all chargers leave this schedule; repeatable")
+]
+At = Annotated[
+    list[str] | None,
+    typer.Option(autocompletion=chargers, help="Id or pattern, such as 'bay-*'; repeatable [default: all]"),
+]
 
 
 @app.command("what-if")
@@ -28,29 +40,31 @@ def what_if(
     ] = None,
     enforcement: Annotated[str | None, typer.Option(help="enforce or observe, for all chargers")] = None,
     baseline_mode: Annotated[str | None, typer.Option(help="freevend or managed, for all chargers")] = None,
-    suspend: Annotated[list[str] | None, typer.Option(help="Suspend this vehicle; repeatable")] = None,
-    end_agreement: Annotated[list[str] | None, typer.Option(help="End this agreement; repeatable")] = None,
-    withdraw_schedule: Annotated[
-        list[str] | None, typer.Option(help="Let all chargers leave this schedule; repeatable")
-    ] = None,
-    begin: Annotated[str | None, typer.Option("--from", help="[default: a week ago]")] = None,
-    until: Annotated[str | None, typer.Option(help="[default: now]")] = None,
-    charger: Annotated[list[str] | None, typer.Option(help="[default: all]")] = None,
+    suspend: Suspended = None,
+    end_agreement: Ended = None,
+    withdraw_schedule: Withdrawn = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: a week ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
+    charger: At = None,
 ) -> None:
     """Decide recorded attempts again under proposed changes (file and options), and show the differences."""
     session = session_of(ctx)
     now = next_second()
     proposed = _proposed(session, changes)
     proposed |= compact(enforcement=enforcement, baseline_mode=baseline_mode)
+    suspended = identities(session, "vehicles", suspend) or []
+    withdrawn = identities(session, "schedules", withdraw_schedule) or []
+    ended = identities(session, "agreements", end_agreement) or []
     for name, more in (
-        ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspend or []]),
-        ("schedules", [{"schedule_id": each, "withdraw": True} for each in withdraw_schedule or []]),
-        ("agreements", [{"agreement_id": each, "end": True} for each in end_agreement or []]),
+        ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspended]),
+        ("schedules", [{"schedule_id": each, "withdraw": True} for each in withdrawn]),
+        ("agreements", [{"agreement_id": each, "end": True} for each in ended]),
     ):
         if more:
             proposed[name] = [*proposed.get(name, []), *more]
     if not proposed:
         raise typer.BadParameter("no changes; give a FILE, or an option such as --enforcement")
+    charger = chargers_of(session, charger)
     only = charger[0] if charger and len(charger) == 1 else None
     body = compact(charger_ids=charger) | {
         "from": session.instant(begin, charger=only, ago=True) or text_of(now - timedelta(days=7)),
