@@ -44,6 +44,7 @@ TYPES: frozenset[str] = frozenset(
 )
 
 ChargerListener = Callable[[ChargerKey], None]
+BookListener = Callable[[tuple[TenantId, DepotId]], None]
 
 
 class DecisionView:
@@ -58,6 +59,7 @@ class DecisionView:
         self._owners: dict[ChargePointId, ChargerKey] = {}
         self._erased: set[TenantId] = set()
         self._on_policy_change: list[ChargerListener] = []
+        self._on_book_change: list[BookListener] = []
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -126,6 +128,15 @@ class DecisionView:
         books = self._tenant(tenant_id).books.values()
         return next((book.depot_id for book in books if reservation_id in book.entries.by_id), None)
 
+    def books(self) -> list[tuple[tuple[TenantId, DepotId], ReservationBook]]:
+        """The books of all depots that have reservations, each with its tenant and depot."""
+        return [
+            ((tenant.tenant_id, depot_id), book)
+            for tenant in self._tenants.values()
+            for depot_id, book in tenant.books.items()
+            if book.entries.by_id
+        ]
+
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)
@@ -149,6 +160,10 @@ class DecisionView:
     def on_policy_change(self, listener: ChargerListener) -> None:
         """Call `listener` after each event of a charger's policy, of its profile, and of reservations that name it."""
         self._on_policy_change.append(listener)
+
+    def on_book_change(self, listener: BookListener) -> None:
+        """Call `listener` after each event of a depot's reservations."""
+        self._on_book_change.append(listener)
 
     # --- its state, to be kept and brought back -----------------------------------------------------------------------
 
@@ -208,8 +223,13 @@ class DecisionView:
 
     def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
         """Fold an event of a depot's reservations, from the log or ahead of it (port `BooksInMemory`)."""
-        for charger_id in self._tenant(tenant_id).fold_reservation(event, version):
+        tenant = self._tenant(tenant_id)
+        before = tenant.book(event.depot_id).version
+        for charger_id in tenant.fold_reservation(event, version):
             self._tell((tenant_id, charger_id))
+        if tenant.book(event.depot_id).version != before:
+            for listener in self._on_book_change:
+                listener((tenant_id, event.depot_id))
 
     def _forget_tenant(self, tenant_id: TenantId) -> None:
         self._tenants.pop(tenant_id, None)

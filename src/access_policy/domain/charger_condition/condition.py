@@ -23,14 +23,15 @@ Error = tuple[str, str | None]  # the protocol's code and the vendor's
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCondition:
     """`version` counts the stream's events. `gateway` recorded the latest connection (None: never connected), and
-    `is_connected` is true until a disconnection follows. `errors` are the open ones by connector. `reservations` are those on
-    the charger by their number there, up to their end.
+    `is_connected` is true until a disconnection follows, at `disconnected_at`. `errors` are the open ones by connector.
+    `reservations` are those on the charger by their number there, up to their end.
     """
 
     version: int = 0
     booted_at: datetime | None = None
     gateway: str | None = None
     is_connected: bool = False
+    disconnected_at: datetime | None = None
     errors: Mapping[int, Error] = field(default_factory=dict)
     reservations: Mapping[int, ReservationOnCharger] = field(default_factory=dict)
 
@@ -43,9 +44,9 @@ def evolve(condition: ChargerCondition, event: ConditionEvent) -> ChargerConditi
     seen = replace(condition, version=condition.version + 1)
     match event:
         case ChargerConnected():
-            return replace(seen, gateway=event.gateway, is_connected=True)
+            return replace(seen, gateway=event.gateway, is_connected=True, disconnected_at=None)
         case ChargerDisconnected():
-            return replace(seen, is_connected=False)
+            return replace(seen, is_connected=False, disconnected_at=event.disconnected_at)
         case ChargerBooted():
             return replace(seen, booted_at=event.booted_at)
         case ConnectorFaulted():

@@ -27,6 +27,7 @@ from access_policy.domain.reservations.entries import Entries, key_of_charger, k
 from access_policy.domain.reservations.entry import Entry, Outcome
 from access_policy.domain.reservations.events import (
     ConflictKind,
+    FollowingEvent,
     RequestedBy,
     ReservationCancelled,
     ReservationChanged,
@@ -215,10 +216,11 @@ class ReservationBook:
 
     def fulfil(
         self, reservation_id: ReservationId, charger_id: ChargerId, attempt_id: AttemptId, *, at: datetime
-    ) -> tuple[ReservationEvent, ...]:
-        """The holder's charge started at `at`; a second one, or one after the reservation, changes nothing."""
+    ) -> tuple[FollowingEvent, ...]:
+        """The holder's charge started at `at`; a second one, or one after the reservation, changes nothing. One that is
+        reported late counts, although a no-show or the window's end has been recorded."""
         entry = self.entry(reservation_id)
-        if entry.fulfilled_at is not None or entry.is_over(at):
+        if entry.fulfilled_at is not None or entry.outcome is Outcome.CANCELLED or entry.is_over(at):
             return ()
         fulfilled = ReservationFulfilled(
             depot_id=self.depot_id,
@@ -229,16 +231,14 @@ class ReservationBook:
         )
         return (fulfilled,)
 
-    def miss(self, reservation_id: ReservationId, *, now: datetime) -> tuple[ReservationEvent, ...]:
+    def miss(self, reservation_id: ReservationId, *, now: datetime) -> tuple[FollowingEvent, ...]:
         """A no-show is recorded once, as of the instant at which the reservation was lost, and not before it."""
         entry = self.entry(reservation_id)
         if entry.outcome is not None or entry.lost_at is None or now < entry.lost_at:
             return ()
         return (ReservationNoShow(depot_id=self.depot_id, reservation_id=reservation_id, missed_at=entry.lost_at),)
 
-    def end(
-        self, reservation_id: ReservationId, *, session_active: bool, now: datetime
-    ) -> tuple[ReservationEvent, ...]:
+    def end(self, reservation_id: ReservationId, *, session_active: bool, now: datetime) -> tuple[FollowingEvent, ...]:
         """The window is over; or, before its end, the holder's charge is, where that releases the reservation."""
         entry = self.entry(reservation_id)
         released = entry.fulfilled_at is not None and not session_active and entry.reservation.terms.release_on_stop
@@ -254,7 +254,7 @@ class ReservationBook:
 
     def detect_conflict(
         self, reservation_id: ReservationId, kind: ConflictKind, cause: str, *, now: datetime
-    ) -> tuple[ReservationEvent, ...]:
+    ) -> tuple[FollowingEvent, ...]:
         """One kind and cause is detected once, and only of a live reservation."""
         entry = self.entry(reservation_id)
         if entry.is_over(now) or (kind, cause) in entry.conflicts:
@@ -288,7 +288,7 @@ class ReservationBook:
         if reservation.place.group_id is not None:
             self.group(reservation.place.group_id)
         groups = self.groups_with(self.chargers_at(reservation.place))
-        near = self._promised_near(reservation, groups, now)
+        near = self.promised_near(reservation, groups, now)
         if taken := takers(reservation, near):
             raise errors.ChargerReserved(
                 f"Charger {reservation.place.charger_id} is promised already at that time ({_listed(taken)}); choose "
@@ -307,7 +307,7 @@ class ReservationBook:
                 pointer="/group_id" if reservation.place.group_id is not None else "/charger_id",
             )
 
-    def _promised_near(
+    def promised_near(
         self, wanted: Reservation, groups: Iterable[ReservationGroup], now: datetime
     ) -> list[Reservation]:
         """The other promises whose time and place may meet the wanted one's."""
@@ -345,7 +345,7 @@ class ReservationBook:
             case ReservationCancelled():
                 self._apply_cancellation(event)
             case ReservationFulfilled():
-                self._replace(event.reservation_id, fulfilled_at=event.fulfilled_at, charger_id=event.charger_id)
+                self._apply_fulfilment(event)
             case ReservationNoShow():
                 self._finish(event.reservation_id, Outcome.NO_SHOW, event.missed_at)
             case ReservationWindowEnded():
@@ -353,6 +353,17 @@ class ReservationBook:
             case ReservationConflictDetected():
                 known = self.entries.by_id[event.reservation_id].conflicts
                 self._replace(event.reservation_id, conflicts=known | {(event.kind, event.cause)})
+
+    def _apply_fulfilment(self, event: ReservationFulfilled) -> None:
+        """A charge that was reported after a no-show had been recorded: the holder had come."""
+        missed = self.entries.by_id[event.reservation_id].outcome is Outcome.NO_SHOW
+        self._replace(
+            event.reservation_id,
+            fulfilled_at=event.fulfilled_at,
+            charger_id=event.charger_id,
+            attempt_id=event.attempt_id,
+            **({"outcome": Outcome.ENDED} if missed else {}),
+        )
 
     def _apply_cancellation(self, event: ReservationCancelled) -> None:
         reservation = self.entries.by_id[event.reservation_id].reservation

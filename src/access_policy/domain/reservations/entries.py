@@ -64,6 +64,11 @@ class Entries:
         """A reservation's holder has this identifier."""
         return (ref.kind, ref.pseudonym) in self._by_holder
 
+    def of_holder(self, holder: Holder) -> list[Entry]:
+        """Those that share an identifier or the vehicle with this holder, by their start."""
+        found = set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys_of_holder(holder)))
+        return self._in_order(found)
+
     def at_place(self, key: PlaceKey) -> list[Entry]:
         """All of this charger by name, or of this group, by their start; over or not."""
         return self._in_order(self._by_place.get(key, ()))

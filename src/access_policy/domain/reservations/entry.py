@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from access_policy.domain.ids import ChargerId, ReservationId
+from access_policy.domain.ids import AttemptId, ChargerId, ReservationId
 from access_policy.domain.mode_schedule.timeline import ReservedWindow
 from access_policy.domain.reservations.events import ConflictKind
 from access_policy.domain.reservations.reservation import Reservation
@@ -25,7 +25,8 @@ class Entry:
     """`made_at`: when it was recorded.
 
     `changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id`
-    is where the holder charged. `outcome` and `over_at` are None while it is live.
+    is where the holder charged, and `attempt_id` the charge that fulfilled the reservation. `outcome` and `over_at` are None
+    while it is live.
     """
 
     reservation: Reservation
@@ -33,6 +34,7 @@ class Entry:
     changed_at: int
     fulfilled_at: datetime | None = None
     charger_id: ChargerId | None = None
+    attempt_id: AttemptId | None = None
     outcome: Outcome | None = None
     over_at: datetime | None = None
     charges_on: bool = False  # the holder's charge ran when the window ended

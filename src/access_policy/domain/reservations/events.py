@@ -115,6 +115,8 @@ class ReservationConflictDetected:
     detected_at: datetime
 
 
+# These follow from time, charges and chargers, without a command.
+FollowingEvent = ReservationFulfilled | ReservationNoShow | ReservationWindowEnded | ReservationConflictDetected
 ReservationEvent = (
     ReservationGroupPut
     | ReservationMade

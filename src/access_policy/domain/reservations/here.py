@@ -37,9 +37,10 @@ class ReservationsHere:
         """The holder's reservation that admits here at `at`.
 
         One of a group does not where another holder's names the charger, and where this charger is owed to another group
-        while the holder's own group has a free one that is not.
+        while the holder's own group has a free one that is not. A holder of several comes for one that is still open first.
         """
         holding = [each for each in self.of_holder if each.holds(at)]
+        holding.sort(key=lambda each: not each.is_outstanding(at))
         by_name = (each for each in holding if each.reservation.place.charger_id is not None)
         if (named := next(by_name, None)) is not None or self._is_named_for_another(at):
             return named
@@ -103,7 +104,7 @@ def reservations_here(
     A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
     reservation names the whole charger: the start names the connector and is decided again.
     """
-    own = [each for each in book.entries.held_by(ref, vehicle_id) if _is_here(book, each, charger_id, connector_id)]
+    own = [each for each in book.entries.held_by(ref, vehicle_id) if is_here(book, each, charger_id, connector_id)]
     mine = {each.reservation.reservation_id for each in own}
     named = book.entries.at_places([key_of_charger(charger_id)], at, at + horizon)
     groups = book.groups_with(frozenset({charger_id}))
@@ -127,7 +128,8 @@ def reservations_here(
     )
 
 
-def _is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connector_id: int | None) -> bool:
+def is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connector_id: int | None) -> bool:
+    """The reservation is of this place; a connector that is not known (None) is any."""
     place = entry.reservation.place
     if place.group_id is not None:
         return charger_id in book.groups[place.group_id].charger_ids

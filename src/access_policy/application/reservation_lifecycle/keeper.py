@@ -1,0 +1,210 @@
+"""Record what became of reservations: fulfilled, missed, ended, in conflict.
+
+Level-triggered: a look at a depot finds all that is due, so a lost trigger, a restart or an outage of the store costs time
+and nothing else. Several processes may look at once: the book takes each event once, and the second writer of a version
+looks again. Decisions never wait for it: they compare instants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from access_policy.application.backoff import Backoff
+from access_policy.application.context import SYSTEM, Context, new_id
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.follower import Follower
+from access_policy.application.mode_application.alarms import Alarms
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import EventStore, StoreUnavailable, VersionConflict
+from access_policy.application.repositories.reservation_books import ReservationBooks
+from access_policy.application.reservation_lifecycle.holder_charges import DepotKey, HolderCharges
+from access_policy.application.reservation_lifecycle.troubles import troubles_now
+from access_policy.application.turns import in_turns
+from access_policy.domain.ids import ChargerId, ChargerKey, ReservationId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.conflicts import due_conflicts, is_watched
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.events import FollowingEvent
+from access_policy.domain.reservations.lifecycle import due_events, may_be_due, next_instant
+
+log = logging.getLogger(__name__)
+
+SIFTED_AT_A_TIME: Final = 500  # reservations, in one turn of the event loop
+LOOKED_AT_AT_A_TIME: Final = 20
+RECORDED_AT_ONCE: Final = 200  # events, in one append
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperTimings:
+    """Every depot is looked at each `look_s`, and a depot at most each `rest_s`."""
+
+    look_s: float = 30.0
+    rest_s: float = 0.25
+    caught_up_within_s: float = 5.0
+    backoff_first_s: float = 0.5
+    backoff_longest_s: float = 30.0
+
+
+class NotCaughtUp(Exception):
+    """Charges that the log has by now are not known yet."""
+
+
+@dataclass(slots=True)
+class ReservationKeeper:
+    """`charges` follow the log by `follower`."""
+
+    view: DecisionView
+    books: ReservationBooks
+    charges: HolderCharges
+    follower: Follower
+    store: EventStore
+    clock: Clock
+    timings: KeeperTimings = field(default_factory=KeeperTimings)
+    _dirty: set[DepotKey] = field(default_factory=set)
+    _alarms: Alarms[DepotKey, datetime] = field(default_factory=Alarms)
+    _retries: Alarms[DepotKey, float] = field(default_factory=Alarms)  # monotonic instants
+    _backoffs: dict[DepotKey, Backoff] = field(default_factory=dict)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.view.on_book_change(self.trigger)
+        self.view.on_policy_change(self._charger_changed)
+        self.charges.on_change(self.trigger)
+
+    def trigger(self, depot: DepotKey) -> None:
+        """Look at the depot soon. Safe from any callback on the event loop."""
+        self._dirty.add(depot)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        look_at = 0.0
+        while True:
+            now, tick = self.clock.now(), time.monotonic()
+            if tick >= look_at:
+                self._dirty.update(depot for depot, _ in self.view.books())
+                look_at = tick + self.timings.look_s
+            self._dirty.update(self._alarms.ring(now))
+            self._dirty.update(self._retries.ring(tick))
+            due, self._dirty = sorted(self._dirty), set()
+            for depot in due:
+                await self._look_or_try_again(depot)
+            if due:
+                await asyncio.sleep(self.timings.rest_s)
+            await self._wait(look_at)
+
+    async def look(self, depot: DepotKey) -> int:
+        """Record all that is due at the depot now; returns for how many reservations it was due. Raises `StoreUnavailable`,
+        `VersionConflict` or `NotCaughtUp`: look again later.
+        """
+        now, ended = self.clock.now(), self.charges.ended(depot, self.view.position)
+        due = await self._due_at(depot, now)
+        if due:
+            await self._record(depot, due)
+        else:
+            self.charges.forget_ended(depot, ended)
+        return len(due)
+
+    async def settle(self, depot: DepotKey) -> None:
+        """Look until nothing is due. Raises what `look` raises."""
+        while await self.look(depot):
+            pass
+
+    # --- a look -------------------------------------------------------------------------------------------------------
+
+    async def _due_at(self, depot: DepotKey, now: datetime) -> list[ReservationId]:
+        """The reservations for which something is due, as far as this process knows; and set the alarm for the next one."""
+        book, charges = self.view.book(*depot), self.charges.of(depot)
+        near: list[ReservationId] = []
+        upcoming: datetime | None = None
+        async for entry in in_turns(list(book.entries.by_id.values()), at_a_time=SIFTED_AT_A_TIME):
+            if may_be_due(entry, charges, now) or is_watched(entry, now):
+                near.append(entry.reservation.reservation_id)
+            if (instant := next_instant(entry, now)) is not None:
+                upcoming = instant if upcoming is None else min(upcoming, instant)
+        if upcoming is None:
+            self._alarms.drop(depot)
+        else:
+            self._alarms.set(depot, upcoming)
+        due: dict[ReservationId, None] = {}
+        for first in range(0, len(near), LOOKED_AT_AT_A_TIME):
+            await asyncio.sleep(0)
+            found = self._events_of(depot, book, near[first : first + LOOKED_AT_AT_A_TIME], now)
+            due |= dict.fromkeys(each.reservation_id for each in found)
+        return list(due)
+
+    def _events_of(
+        self, depot: DepotKey, book: ReservationBook, ids: Sequence[ReservationId], now: datetime
+    ) -> list[FollowingEvent]:
+        entries = [book.entries.by_id[each] for each in ids if each in book.entries.by_id]
+        watched = [each for each in entries if is_watched(each, now)]
+        troubles = troubles_now(self.view, *depot, _chargers_of(book, watched), now)
+        return [
+            *due_conflicts(book, watched, troubles, now),
+            *due_events(book, entries, self.charges.of(depot), now),
+        ]
+
+    async def _record(self, depot: DepotKey, ids: Sequence[ReservationId]) -> None:
+        """Decide again by the book and by the charges that are recorded now, and append."""
+        position = await self.store.last_position()
+        if not await self.follower.wait_until(position, timeout_s=self.timings.caught_up_within_s):
+            raise NotCaughtUp
+        context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
+        async with self.books.locked(*depot) as book:
+            now = self.clock.now()
+            events = self._events_of(depot, book, ids[:RECORDED_AT_ONCE], now)
+            await self.books.record(context, book, tuple(events), now=now)
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    async def _look_or_try_again(self, depot: DepotKey) -> None:
+        try:
+            if await self.look(depot):
+                self.trigger(depot)
+        except (StoreUnavailable, VersionConflict, NotCaughtUp) as trouble:
+            log.info("what became of reservations at depot %s is recorded later: %r", depot[1], trouble)
+        except Exception:  # the edge of the loop: one depot's failure must not end it
+            log.exception("looking at the reservations of depot %s failed", depot[1])
+        else:
+            self._backoffs.pop(depot, None)
+            self._retries.drop(depot)
+            return
+        backoff = self._backoffs.setdefault(
+            depot, Backoff(self.timings.backoff_first_s, self.timings.backoff_longest_s, shortest_s=0.05)
+        )
+        self._retries.set(depot, time.monotonic() + backoff.next_s())
+
+    def _charger_changed(self, key: ChargerKey) -> None:
+        policy = self.view.known_policy(*key)
+        if policy is not None and self.view.book(key[0], policy.settings.depot_id).entries.by_id:
+            self.trigger((key[0], policy.settings.depot_id))
+
+    async def _wait(self, look_at: float) -> None:
+        """Until the next trigger, alarm, retry or look, whichever comes first."""
+        tick = time.monotonic()
+        monotonic = min(look_at, self._retries.next() or look_at) - tick
+        alarm = self._alarms.next()
+        wall = timedelta(seconds=self.timings.look_s) if alarm is None else alarm - self.clock.now()
+        try:
+            async with asyncio.timeout(max(0.0, min(monotonic, wall.total_seconds()))):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+
+def _chargers_of(book: ReservationBook, entries: Sequence[Entry]) -> set[ChargerId]:
+    """All that the promises of these entries depend on."""
+    chargers: set[ChargerId] = set()
+    for entry in entries:
+        here = book.chargers_at(entry.reservation.place)
+        chargers |= here
+        if entry.reservation.place.group_id is not None:
+            chargers = chargers.union(*(group.charger_ids for group in book.groups_with(here)))
+    return chargers

@@ -1,0 +1,112 @@
+"""What became of reservations, from the charges at their depot and from the time: the events that are due.
+
+A pure function of the book, the charges, the troubles of chargers and the instant. It may be asked as often as one likes, by
+several processes, and late: an event that is recorded is not due any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from access_policy.domain.ids import AttemptId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.charges import Charge, Charges
+from access_policy.domain.reservations.conflicts import AHEAD
+from access_policy.domain.reservations.entry import Entry, Outcome
+from access_policy.domain.reservations.events import FollowingEvent
+from access_policy.domain.reservations.here import is_here
+
+
+def due_events(
+    book: ReservationBook, entries: Iterable[Entry], charges: Charges, now: datetime
+) -> Iterator[FollowingEvent]:
+    """At most one for each of these entries of the book; ask again when they are folded, until none is due."""
+    found = _Found(book, charges, now)
+    for entry in sorted(entries, key=_by_name_first):
+        yield from found.due(entry)
+
+
+def next_instant(entry: Entry, now: datetime) -> datetime | None:
+    """The first instant after `now` at which time alone may make an event or a conflict due."""
+    if entry.outcome is not None:
+        return None
+    instants = (entry.begins - AHEAD, entry.begins, entry.lost_at, entry.reservation.end)
+    return min((each for each in instants if each is not None and now < each), default=None)
+
+
+def may_be_due(entry: Entry, charges: Charges, now: datetime) -> bool:
+    """False if nothing is due for the entry: cheap, and right for all that is far ahead or long over."""
+    if entry.outcome is None:
+        return entry.begins <= now
+    return entry.outcome is not Outcome.CANCELLED and entry.fulfilled_at is None and _has_any(entry, charges)
+
+
+@dataclass(slots=True)
+class _Found:
+    """`_taken`: charges that fulfil a reservation by an event of this call."""
+
+    book: ReservationBook
+    charges: Charges
+    now: datetime
+    _taken: dict[AttemptId, Entry] = field(default_factory=dict)
+
+    def due(self, entry: Entry) -> tuple[FollowingEvent, ...]:
+        id_ = entry.reservation.reservation_id
+        if entry.fulfilled_at is None and (arrival := self._arrival(entry)) is not None:
+            at, charge = arrival
+            self._taken[charge.attempt_id] = entry
+            return self.book.fulfil(id_, charge.charger_id, charge.attempt_id, at=at)
+        return self.book.miss(id_, now=self.now) or self._end(entry)
+
+    def _end(self, entry: Entry) -> tuple[FollowingEvent, ...]:
+        """Before the window's end a charge of the holder must be known to have ended: a process may learn of a start later
+        than of the fulfilment that another one recorded."""
+        own = [each for each in self._charges_here(entry) if self._is_free_for(entry, each)]
+        is_active = any(each.ended_at is None for each in own)
+        if self.now < entry.reservation.end and (is_active or not any(_ended_within(each, entry) for each in own)):
+            return ()
+        return self.book.end(entry.reservation.reservation_id, session_active=is_active, now=self.now)
+
+    def _arrival(self, entry: Entry) -> tuple[datetime, Charge] | None:
+        """The first instant at which a charge of the holder ran here while the reservation held. A charger's clock may be ahead
+        of ours."""
+        for charge in self._charges_here(entry):
+            at = max(min(charge.started_at, self.now), entry.begins)
+            ran = at == charge.started_at or charge.ended_at is None or at < charge.ended_at
+            if ran and at <= self.now and not entry.is_over(at) and self._is_free_for(entry, charge):
+                return at, charge
+        return None
+
+    def _charges_here(self, entry: Entry) -> Iterator[Charge]:
+        for charge in self.charges.of(entry.reservation.holder):
+            if is_here(self.book, entry, charge.charger_id, charge.connector_id):
+                yield charge
+
+    def _is_free_for(self, entry: Entry, charge: Charge) -> bool:
+        """One charge fulfils one reservation at a time: a fleet's card may have several."""
+        other = self._taken.get(charge.attempt_id) or self._fulfilled_by(charge)
+        if other is None or other.reservation.reservation_id == entry.reservation.reservation_id:
+            return True
+        return other.is_over(max(charge.started_at, entry.begins))
+
+    def _fulfilled_by(self, charge: Charge) -> Entry | None:
+        held = self.book.entries.held_by(charge.identifier, charge.vehicle_id)
+        return next((each for each in reversed(held) if each.attempt_id == charge.attempt_id), None)
+
+
+def _ended_within(charge: Charge, entry: Entry) -> bool:
+    if charge.ended_at is None or entry.fulfilled_at is None:
+        return False
+    return charge.attempt_id == entry.attempt_id or charge.ended_at >= entry.fulfilled_at
+
+
+def _has_any(entry: Entry, charges: Charges) -> bool:
+    return next(charges.of(entry.reservation.holder), None) is not None
+
+
+def _by_name_first(entry: Entry) -> tuple[bool, datetime, str]:
+    """As `ReservationsHere.admitting` chooses among the reservations of one holder."""
+    reservation = entry.reservation
+    return reservation.place.group_id is not None, reservation.start, reservation.reservation_id
