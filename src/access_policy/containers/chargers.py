@@ -33,6 +33,9 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.presence.gone_gateways import GoneGateways
 from access_policy.application.presence.other_gateways import TYPES as other_gateways_types  # noqa: N811
 from access_policy.application.presence.other_gateways import OtherGateways
+from access_policy.application.reservation_lifecycle.holder_charges import TYPES as holder_charge_types  # noqa: N811
+from access_policy.application.reservation_lifecycle.holder_charges import HolderCharges
+from access_policy.application.reservation_lifecycle.recorder import OutcomeRecorder
 from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
 from access_policy.settings_values import HostPort
@@ -192,6 +195,27 @@ class Chargers(containers.DeclarativeContainer):
         clock,
     )
     reservations = providers.Singleton(ReservationKeeper, deciding.view, connections, reservation_reconciler, clock)
+
+    # --- what becomes of reservations --------------------------------------------------------------------------------
+    holder_charges = providers.Singleton(HolderCharges)
+    holder_charges_follower = providers.Singleton(
+        Follower,
+        "charges of holders",
+        stores.store,
+        holder_charges.provided.follow,
+        holder_charges.provided.followed_to,
+        types=holder_charge_types,
+        poll_s=stores.poll_s,
+    )
+    reservation_outcomes = providers.Singleton(
+        OutcomeRecorder,
+        deciding.view,
+        deciding.books,
+        holder_charges,
+        holder_charges_follower,
+        stores.store,
+        clock,
+    )
 
     # --- mode application --------------------------------------------------------------------------------------------
     remote_starts = providers.Singleton(

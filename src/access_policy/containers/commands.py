@@ -67,7 +67,6 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
-from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import Handler, retrying
@@ -184,8 +183,7 @@ class Commands(containers.DeclarativeContainer):
     cancel_enrolment = command(CancelEnrolmentHandler, enrolment_sessions, policies, clock)
 
     # --- reservations ------------------------------------------------------------------------------------------------
-    books = providers.Singleton(ReservationBooks, stores.store, deciding.view)
-    change_book = providers.Singleton(ChangeBook, books, depots, deciding.view, clock)
+    change_book = providers.Singleton(ChangeBook, deciding.books, depots, deciding.view, clock)
     reservable_places = providers.Singleton(ReservablePlaces, policies, profiles)
     reservation_holders = providers.Singleton(
         ReservationHolders, deciding.view, stores.pseudonyms, records.vault, deciding.freevend_tags

@@ -30,6 +30,7 @@ from access_policy.application.presence.connection_records import ConnectionReco
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.tracing import traced_commits, traced_decisions
 from access_policy.settings import Settings
 
@@ -61,6 +62,7 @@ class Deciding(containers.DeclarativeContainer):
     freevend_tags = providers.Singleton(FreevendTags, profiles)
     recent_activity = providers.Singleton(RecentActivity)
     policies = providers.Singleton(ChargerAccessPolicies, stores.store, view)
+    books = providers.Singleton(ReservationBooks, stores.store, view)
 
     measurements = providers.Singleton(Measurements)
     commits = providers.Singleton(GroupCommit, stores.store, committed=measurements.provided.committed)

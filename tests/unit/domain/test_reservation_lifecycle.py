@@ -179,7 +179,9 @@ def test_release_waits_for_the_end_of_a_second_charge_and_for_news_of_the_first(
 
 def test_one_charge_fulfils_one_of_two_reservations_of_a_fleets_card() -> None:
     fleet = Holder(identifiers=(card(),))
-    both = [made(reservation(each, holder=fleet, place=AT_FAST, terms=terms(release_on_stop=False))) for each in (R1, R2)]
+    both = [
+        made(reservation(each, holder=fleet, place=AT_FAST, terms=terms(release_on_stop=False))) for each in (R1, R2)
+    ]
     one = charge(EVENING, identifier=ref("p1"), vehicle_id=None)
     other = replace(one, attempt_id=AttemptId("a2"), charger_id=BAY_2)
 
@@ -195,8 +197,21 @@ def test_charge_that_runs_on_fulfils_the_holders_next_reservation_when_it_begins
 
     due, book = all_due(*history, by=charges(charge(EVENING)), now=END)
 
-    assert due[:2] == [fulfilled(EVENING), ended(END, active=True)]
+    assert (due[0], due[2]) == (fulfilled(EVENING), ended(END, active=True))
     assert (book.entry(R2).fulfilled_at, book.entry(R2).attempt_id) == (END, "a1")
+
+
+def test_charge_that_outlasts_one_reservation_fulfils_the_fleets_next_one_from_then_on() -> None:
+    fleet = Holder(identifiers=(card(),))
+    both = [
+        made(reservation(id_, start, holder=fleet, place=AT_FAST))
+        for id_, start in ((R1, EVENING), (R2, EVENING + HOUR))
+    ]
+    runs_on = charges(charge(EVENING, identifier=ref("p1"), vehicle_id=None))
+
+    assert all_due(group_put(), *both, by=runs_on, now=END - MINUTE)[1].entry(R2).fulfilled_at is None
+    _, book = all_due(group_put(), *both, by=runs_on, now=END + MINUTE)
+    assert (book.entry(R1).fulfilled_at, book.entry(R2).fulfilled_at) == (EVENING, END)
 
 
 def test_cancelled_reservation_stays_cancelled_whatever_charges() -> None:

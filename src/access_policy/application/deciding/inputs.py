@@ -88,7 +88,7 @@ class InputsFromMemory:
         return (
             self._is_retired(key)
             or (condition.gateway is not None and not condition.is_connected)
-            or bool(condition.errors)
+            or bool(condition.faults)
             or any(session.free_at is None for session in self._live.sessions_at(key))
         )
 

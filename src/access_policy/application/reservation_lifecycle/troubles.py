@@ -47,7 +47,7 @@ def _faults(condition: ChargerCondition, now: datetime) -> Iterator[Trouble]:
     away_since = condition.disconnected_at
     if away_since is not None and away_since + AWAY_FOR <= now:
         yield Trouble(kind=ConflictKind.FAULT, cause=f"not connected since {away_since:%Y-%m-%dT%H:%MZ}")
-    for number, (code, vendor_code) in sorted(condition.errors.items()):
+    for number, (code, vendor_code) in sorted(condition.faults.items()):
         shown = " ".join(each for each in (code, vendor_code) if each)
         where = "" if number == 0 else f" on connector {number}"
         yield Trouble(kind=ConflictKind.FAULT, cause=f"{shown}{where}", connector_id=number or None)

@@ -23,7 +23,8 @@ Error = tuple[str, str | None]  # the protocol's code and the vendor's
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCondition:
     """`version` counts the stream's events. `gateway` recorded the latest connection (None: never connected), and
-    `is_connected` is true until a disconnection follows, at `disconnected_at`. `errors` are the open ones by connector.
+    `is_connected` is true until a disconnection follows, at `disconnected_at`. `errors` are the open ones by connector,
+    and `after_denials` the connectors whose error is a consequence of a denial: no fault.
     `reservations` are those on the charger by their number there, up to their end.
     """
 
@@ -33,7 +34,13 @@ class ChargerCondition:
     is_connected: bool = False
     disconnected_at: datetime | None = None
     errors: Mapping[int, Error] = field(default_factory=dict)
+    after_denials: frozenset[int] = frozenset()
     reservations: Mapping[int, ReservationOnCharger] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> Mapping[int, Error]:
+        """The open errors that nothing but the charger explains."""
+        return {number: error for number, error in self.errors.items() if number not in self.after_denials}
 
     def is_connected_to(self, gateway: str) -> bool:
         return self.is_connected and self.gateway == gateway
@@ -51,9 +58,13 @@ def evolve(condition: ChargerCondition, event: ConditionEvent) -> ChargerConditi
             return replace(seen, booted_at=event.booted_at)
         case ConnectorFaulted():
             error = (event.error_code, event.vendor_error_code)
-            return replace(seen, errors={**seen.errors, event.connector_id: error})
+            explained = seen.after_denials - {event.connector_id}
+            if event.caused_by is not None:
+                explained |= {event.connector_id}
+            return replace(seen, errors={**seen.errors, event.connector_id: error}, after_denials=explained)
         case ConnectorRecovered():
-            return replace(seen, errors={n: error for n, error in seen.errors.items() if n != event.connector_id})
+            left = {number: error for number, error in seen.errors.items() if number != event.connector_id}
+            return replace(seen, errors=left, after_denials=seen.after_denials - {event.connector_id})
         case ChargerReservationReported(reported=reported):
             current = {n: each for n, each in seen.reservations.items() if each.until > reported.reported_at}
             return replace(seen, reservations={**current, event.number: reported})

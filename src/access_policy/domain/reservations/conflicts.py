@@ -93,7 +93,7 @@ def _at_group(
     }
     if not lost:
         return
-    left = {group.group_id: group.charger_ids - lost.keys() for group in groups}
+    left = {group.group_id: group.charger_ids.difference(lost) for group in groups}
     promised = [*book.promised_near(reservation, groups, now), reservation]
     if first_shortfall(promised, left, max(now, reservation.begins), reservation.clears) is not None:
         charger_id, trouble = next(iter(lost.items()))

@@ -63,7 +63,7 @@ class _Found:
     def _end(self, entry: Entry) -> tuple[FollowingEvent, ...]:
         """Before the window's end a charge of the holder must be known to have ended: a process may learn of a start later
         than of the fulfilment that another one recorded."""
-        own = [each for each in self._charges_here(entry) if self._is_free_for(entry, each)]
+        own = [each for each in self._charges_here(entry) if self._free_at(entry, each) is not None]
         is_active = any(each.ended_at is None for each in own)
         if self.now < entry.reservation.end and (is_active or not any(_ended_within(each, entry) for each in own)):
             return ()
@@ -73,9 +73,12 @@ class _Found:
         """The first instant at which a charge of the holder ran here while the reservation held. A charger's clock may be ahead
         of ours."""
         for charge in self._charges_here(entry):
-            at = max(min(charge.started_at, self.now), entry.begins)
+            free_at = self._free_at(entry, charge)
+            if free_at is None:
+                continue
+            at = max(min(charge.started_at, self.now), entry.begins, free_at)
             ran = at == charge.started_at or charge.ended_at is None or at < charge.ended_at
-            if ran and at <= self.now and not entry.is_over(at) and self._is_free_for(entry, charge):
+            if ran and at <= self.now and not entry.is_over(at):
                 return at, charge
         return None
 
@@ -84,12 +87,15 @@ class _Found:
             if is_here(self.book, entry, charge.charger_id, charge.connector_id):
                 yield charge
 
-    def _is_free_for(self, entry: Entry, charge: Charge) -> bool:
-        """One charge fulfils one reservation at a time: a fleet's card may have several."""
+    def _free_at(self, entry: Entry, charge: Charge) -> datetime | None:
+        """One charge fulfils one reservation at a time, since a fleet's card may have several: the instant from which it may
+        fulfil this one; None if it is another's now."""
         other = self._taken.get(charge.attempt_id) or self._fulfilled_by(charge)
-        if other is None or other.reservation.reservation_id == entry.reservation.reservation_id:
-            return True
-        return other.is_over(max(charge.started_at, entry.begins))
+        if other is None or charge.attempt_id == entry.attempt_id:
+            return entry.begins
+        if not other.is_over(self.now):
+            return None
+        return other.reservation.end if other.over_at is None else other.over_at
 
     def _fulfilled_by(self, charge: Charge) -> Entry | None:
         held = self.book.entries.held_by(charge.identifier, charge.vehicle_id)

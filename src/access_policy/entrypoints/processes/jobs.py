@@ -61,6 +61,8 @@ async def _wake_each_other(c: Container) -> None:
         followers.append(c.read_side.follower())
     if roles & {ProcessRole.API, ProcessRole.GATEWAY}:
         followers += [c.deciding.follower(), c.chargers.other_gateways_follower()]
+    if ProcessRole.GATEWAY in roles:
+        followers.append(c.chargers.holder_charges_follower())
     if ProcessRole.PUBLISHER in roles:
         followers.append(c.publishing.relay().follower)
     for follower in followers:
@@ -85,6 +87,8 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
     yield "remote starts", c.chargers.remote_starts().run()
     yield "local lists", c.chargers.local_lists().run()
     yield "reservations on chargers", c.chargers.reservations().run()
+    yield "charges of holders", c.chargers.holder_charges_follower().run()
+    yield "outcomes of reservations", c.chargers.reservation_outcomes().run()
     yield "late records", c.chargers.gateway().ownership.record_late()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from dependency_injector import providers
 
 from access_policy.application.decision_view.reloading import reload
+from access_policy.application.reservation_lifecycle.reloading import reload_charges
 from access_policy.container import Container
 from access_policy.entrypoints.processes.safety import opening_lock
 from access_policy.process_roles import ProcessRole
@@ -50,6 +51,8 @@ class StartUp:
             yield "wait for the read models", self._wait_for_read_models
         if self._decides:
             yield "reload recent activity", self._reload_recent_activity
+        if ProcessRole.GATEWAY in self._roles:
+            yield "reload the charges of reservations' holders", self._reload_holder_charges
 
     def announce(self) -> Iterator[Step]:
         if ProcessRole.GATEWAY in self._roles:
@@ -89,6 +92,12 @@ class StartUp:
         c = self._container
         c.chargers.other_gateways().begin_after(await c.read_side.models().followed_to())
         await reload(c.deciding.recent_activity(), c.read_side.views(), c.stores.store(), now=c.clock().now())
+
+    async def _reload_holder_charges(self) -> None:
+        c = self._container
+        charges, views = c.chargers.holder_charges(), c.read_side.views()
+        charges.begin_after(await c.read_side.models().followed_to())
+        await reload_charges(charges, c.deciding.view(), views, views, now=c.clock().now())
 
 
 async def spare_collections() -> None:

@@ -41,7 +41,7 @@ RECORDED_AT_ONCE: Final = 200  # events, in one append
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeeperTimings:
+class RecorderTimings:
     """Every depot is looked at each `look_s`, and a depot at most each `rest_s`."""
 
     look_s: float = 30.0
@@ -56,7 +56,7 @@ class NotCaughtUp(Exception):
 
 
 @dataclass(slots=True)
-class ReservationKeeper:
+class OutcomeRecorder:
     """`charges` follow the log by `follower`."""
 
     view: DecisionView
@@ -65,7 +65,7 @@ class ReservationKeeper:
     follower: Follower
     store: EventStore
     clock: Clock
-    timings: KeeperTimings = field(default_factory=KeeperTimings)
+    timings: RecorderTimings = field(default_factory=RecorderTimings)
     _dirty: set[DepotKey] = field(default_factory=set)
     _alarms: Alarms[DepotKey, datetime] = field(default_factory=Alarms)
     _retries: Alarms[DepotKey, float] = field(default_factory=Alarms)  # monotonic instants
