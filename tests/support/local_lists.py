@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from access_policy.application.ports.event_store import StoreUnavailable
@@ -26,6 +27,7 @@ class Chargers:
     keys: list[ChargerKey]
     lists: dict[ChargerKey, list[Identifier]] = field(default_factory=dict)
     versions: dict[ChargerKey, int] = field(default_factory=dict)
+    ends: dict[ChargerKey, dict[Identifier, datetime]] = field(default_factory=dict)
     silent: set[ChargerKey] = field(default_factory=set)
     without: set[ChargerKey] = field(default_factory=set)
     cannot_carry: set[Identifier] = field(default_factory=set)
@@ -55,12 +57,17 @@ class Chargers:
         return self.versions.get(key, 0)
 
     async def send_list(
-        self, key: ChargerKey, state: ListState, version: int, identifiers: Sequence[Identifier]
+        self,
+        key: ChargerKey,
+        state: ListState,
+        version: int,
+        identifiers: Sequence[Identifier],
+        ends: Mapping[Identifier, datetime],
     ) -> Sent:
         await asyncio.sleep(0)
         self.in_full += 1
         carried = [each for each in identifiers if each not in self.cannot_carry]
-        self.lists[key], self.versions[key] = carried, version
+        self.lists[key], self.versions[key], self.ends[key] = carried, version, dict(ends)
         return Sent(version, carried, left_out=len(identifiers) - len(carried))
 
     async def remove_from_list(

@@ -18,13 +18,14 @@ from access_policy.application.decision_view.sessions import Session
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer, NoLongerWanted
 from access_policy.application.ports.charger_reservations import Reserved, ReserveStatus
 from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.secrets import vault_key
 from access_policy.application.streams import policy_stream, reservation_book_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.capability_profiles.capabilities import CapabilityProfile, Reserves
 from access_policy.domain.charger_access_policy.events import ChargerAmended, EnforcementChanged, ModeOverridden
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import AttemptId, ChargerKey, OverrideId
+from access_policy.domain.ids import AttemptId, ChargerKey, OverrideId, VehicleId
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.reservations.reservation import Holder, HolderIdentifier, Place, Reservation
 from tests.support import reservations
@@ -120,6 +121,7 @@ class OneProfile:
 
 class Vault(SealedValues):
     async def unseal(self, tenant_id: Any, owner: Any, sealed: str) -> str | None:
+        assert owner in (vault_key(R1), VehicleId("bus-7"))
         return sealed or None
 
 
@@ -430,7 +432,7 @@ async def test_holder_without_exactly_one_identifier_is_not_reserved_for(
 
 async def test_vehicle_of_the_registry_is_reserved_for_by_its_one_identifier(yard: Yard) -> None:
     yard.vault.values[HashedPseudonyms().ref(TENANT, BUS).pseudonym] = BUS
-    await yard.recorded(reservations.made(reserved(holder=Holder(vehicle_id="bus-7")), at=DAY))  # type: ignore[arg-type]
+    await yard.recorded(reservations.made(reserved(holder=Holder(vehicle_id=VehicleId("bus-7"))), at=DAY))
 
     assert await yard.at(START) == [(BAY, NUMBER, 1, BUS.value, END)]
 

@@ -45,7 +45,7 @@ async def test_wanted_lists_of_two_chargers_with_equal_inputs_are_one(depot: Dep
     one, other = await asyncio.gather(lists.of((TENANT, BAY), 10), lists.of((TENANT, OTHER_BAY), 10))
 
     assert one.entries is other.entries
-    assert [ref for _, ref in one.entries] == [REF]
+    assert [entry.ref for entry in one.entries] == [REF]
 
 
 async def test_wanted_lists_read_the_values_of_chargers_alike_once_until_forgotten(depot: DepotInMemory) -> None:

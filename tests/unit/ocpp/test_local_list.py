@@ -47,7 +47,7 @@ class Listening:
 
 async def sent(version: OcppVersion) -> tuple[Listening, Sent]:
     charger = Listening(version)
-    return charger, await commands_of(charger.connection).send_list(ListState(0, 100, 4), 7, SEALED)
+    return charger, await commands_of(charger.connection).send_list(ListState(0, 100, 4), 7, SEALED, {})
 
 
 async def test_a_list_of_ocpp_16_holds_every_tag_of_twenty_printable_characters() -> None:

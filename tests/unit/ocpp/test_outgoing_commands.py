@@ -427,9 +427,9 @@ async def test_local_list_is_replaced_and_emptied_and_read_back(
     state = ListState(0, 10, 5)
     connection = AnsweringConnection(version, [ACCEPTED, {number: 7}, ACCEPTED, {number: 8}, ACCEPTED, {number: 9}])
     commands = of(connection)
-    assert (await commands.send_list(state, 7, [BUS])).taken == [BUS]
+    assert (await commands.send_list(state, 7, [BUS], {})).taken == [BUS]
     assert await commands.remove_from_list(state, 8, [BUS]) == 8
-    assert (await commands.send_list(state, 9, [])).taken == []
+    assert (await commands.send_list(state, 9, [], {})).taken == []
 
     assert [payload for action, payload in connection.frames if action == "SendLocalList"] == [
         {number: 7, "updateType": "Full", "localAuthorizationList": [entry]},
@@ -454,7 +454,7 @@ async def test_local_list_that_is_refused_or_reads_back_otherwise_is_not_kept(
     version: OcppVersion, answers: list[Answer]
 ) -> None:
     with pytest.raises(ListNotKept):
-        await of(AnsweringConnection(version, answers)).send_list(ListState(0, 10, 5), 7, [BUS])
+        await of(AnsweringConnection(version, answers)).send_list(ListState(0, 10, 5), 7, [BUS], {})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import datetime, replace
 from typing import Any
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
@@ -140,7 +141,9 @@ class ObedientCharger:
     async def list_version(self) -> int:
         return self.version
 
-    async def send_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
+    async def send_list(
+        self, state: ListState, version: int, identifiers: Sequence[Identifier], ends: Mapping[Identifier, datetime]
+    ) -> Sent:
         self.entries, self.version = list(identifiers), version
         return Sent(version, list(identifiers))
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.ports.secrets import VehicleVault
+from access_policy.application.ports.secrets import VehicleVault, vault_key
 from access_policy.application.ports.views import Views
 from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ReservationId, TenantId, VehicleId
+from access_policy.domain.ids import ReservationId, TenantId
 from access_policy.domain.reservations.reservation import Holder
 
 NOT_PRESENTED = frozenset({IdentifierKind.PLATE})  # to a charger
@@ -52,7 +52,7 @@ class HolderIdentifiers:
         ref = self.single(tenant_id, holder)
         own = next((each.sealed for each in holder.identifiers if each.ref.pseudonym == ref.pseudonym), None)
         if own is not None:
-            value = await self.vault.unseal(tenant_id, VehicleId(reservation_id), own)
+            value = await self.vault.unseal(tenant_id, vault_key(reservation_id), own)
         else:
             assert holder.vehicle_id is not None, "an identifier is the reservation's own or its vehicle's"
             rows = await self.views.sealed_identifiers(tenant_id, [ref.pseudonym])

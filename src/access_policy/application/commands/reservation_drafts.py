@@ -10,7 +10,7 @@ from typing import Any
 from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTags
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.directories import RegistriesInMemory
-from access_policy.application.ports.secrets import Pseudonyms, VehicleVault
+from access_policy.application.ports.secrets import Pseudonyms, VehicleVault, vault_key
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
@@ -64,11 +64,6 @@ class ReservationDraft:
             note=self.note,
             is_ad_hoc=self.is_ad_hoc,
         )
-
-
-def vault_key(reservation_id: ReservationId) -> VehicleId:
-    """The key in the vault under which the reservation's identifiers are sealed. No vehicle's id contains a slash."""
-    return VehicleId(f"reservation/{reservation_id}")
 
 
 @dataclass(frozen=True, slots=True)

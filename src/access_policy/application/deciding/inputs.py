@@ -74,7 +74,7 @@ class InputsFromMemory:
         return reservations_here(
             book,
             charger.policy.charger_id,
-            connector_id,
+            connector_id or charger.only_connector,
             ref,
             None if vehicle is None else vehicle.vehicle_id,
             at=at,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
-from access_policy.domain.ids import TenantId
+from access_policy.domain.ids import ReservationId, TenantId
 from access_policy.domain.mode_schedule.timeline import ReservedWindow, Segment, Timeline, timeline
 
 BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
@@ -46,6 +46,16 @@ class ChargerView:
 
     def expected(self, at: datetime) -> Segment:
         return self.timeline_at(at).at(at)
+
+    @property
+    def only_connector(self) -> int | None:
+        """The connector that an attempt is about although it names none; None where there are several."""
+        return 1 if self.policy.settings.connectors == 1 else None
+
+    def reserved_at(self, at: datetime) -> frozenset[ReservationId]:
+        """The reservations that name the charger and whose windows contain `at`."""
+        windows = (each.as_known_at(at) for each in self.policy.reserved)
+        return frozenset(each.reservation_id for each in windows if each.starts_at <= at < each.ends_at)
 
     def evolve(self, event: PolicyEvent, recorded_at: datetime) -> None:
         changed_before = self.policy.changed_at

@@ -1,8 +1,8 @@
 """Keeps chargers' local lists up to date: level-triggered, by the list version that the charger reports.
 
-After each change of the registry it checks all connected chargers, `BATCH` of them every `TICK_S`, so that decisions
-get their turn; an unresponsive charger delays no other. It checks each charger at each connection and every
-`LOOK_AGAIN_S`, so that it notices a lost list.
+After each change of the registry or of reservations it checks all connected chargers, `BATCH` of them every `TICK_S`, so
+that decisions get their turn; an unresponsive charger delays no other. It checks each charger at each connection, at the
+instants of its reservations, and every `LOOK_AGAIN_S`, so that it notices a lost list.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from access_policy.application.backoff import Backoff
@@ -25,6 +26,9 @@ from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
+
+_Moment = tuple[int, int, int, int, float]
+"""The connection, the versions of the policy, the registry and the depot's reservations, and a monotonic instant."""
 
 TICK_S = 0.05
 BATCH = 25  # 500 chargers a second
@@ -41,7 +45,8 @@ class LocalListKeeper:
     wanted: WantedLists
     updates: LocalListUpdates
     _due: deque[ChargerKey] = field(default_factory=deque)
-    _seen: dict[ChargerKey, tuple[int, int, int, float]] = field(default_factory=dict)
+    _seen: dict[ChargerKey, _Moment] = field(default_factory=dict)
+    _changes: dict[ChargerKey, datetime] = field(default_factory=dict)  # by reservations, at these instants
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
     _later: dict[ChargerKey, tuple[float, Backoff]] = field(default_factory=dict)
 
@@ -83,17 +88,27 @@ class LocalListKeeper:
             return True
         seen = self._seen.get(key)
         now = self._moment(key, epoch)
-        return seen is not None and seen[:3] == now[:3] and now[3] - seen[3] < LOOK_AGAIN_S
+        if (changes_at := self._changes.get(key)) is not None and changes_at <= self.updates.clock.now():
+            return False
+        return seen is not None and seen[:4] == now[:4] and now[4] - seen[4] < LOOK_AGAIN_S
 
-    def _moment(self, key: ChargerKey, epoch: int) -> tuple[int, int, int, float]:
+    def _moment(self, key: ChargerKey, epoch: int) -> _Moment:
         policy = self.view.charger(*key).policy
-        return epoch, policy.changed_at, self.view.registry(key[0]).version, time.monotonic()
+        book = self.view.book(key[0], policy.settings.depot_id)
+        return epoch, policy.changed_at, self.view.registry(key[0]).version, book.version, time.monotonic()
+
+    def _note_changes(self, key: ChargerKey) -> None:
+        if (changes_at := self.wanted.changes_at(key)) is None:
+            self._changes.pop(key, None)
+        else:
+            self._changes[key] = changes_at
 
     async def _look_at(self, key: ChargerKey) -> None:
         epoch = self.lists.serving_epoch(key)
         if epoch is None:
             return
         moment = self._moment(key, epoch)
+        self._note_changes(key)
         try:
             await self.updates.update(key)
         except ListNotKept as reason:

@@ -162,7 +162,8 @@ class LocalListUpdates:
         if kept.version and kept.entries == tuple(values):
             return  # nothing has become readable since
         assert kept.limits is not None
-        sent = await self.lists.commands(key).send_list(kept.limits, version, list(values.values()))
+        ends = {value: entry.until for entry, value in values.items() if entry.until is not None}
+        sent = await self.lists.commands(key).send_list(kept.limits, version, list(values.values()), ends)
         taken = set(sent.taken)
         kept.version, kept.entries = sent.version, tuple(entry for entry, value in values.items() if value in taken)
         kept.left_out = sent.left_out

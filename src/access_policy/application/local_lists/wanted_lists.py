@@ -7,9 +7,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.local_lists.desired import Entries, Entry, agreements_here, desired_entries
+from access_policy.application.local_lists.desired import (
+    Entries,
+    Entry,
+    agreements_here,
+    desired_entries,
+    reservations_near,
+)
 from access_policy.application.local_lists.shared import Shared
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import VehicleVault
@@ -17,6 +24,7 @@ from access_policy.application.ports.views import Views
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerKey, TenantId
+from access_policy.domain.reservations.book import ReservationBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,13 @@ class WantedLists:
         """At most `capacity` entries. Raises `ChargerUnknown`."""
         alike = self._alike(key, capacity)
         return WantedList(key[0], await self._shared.of(alike, lambda: self._entries(key, capacity)), alike)
+
+    def changes_at(self, key: ChargerKey) -> datetime | None:
+        """The next instant at which a reservation changes the list by the time alone."""
+        now = self.clock.now()
+        near = reservations_near(self.view.charger(*key), self._book(key), now)
+        instants = (instant for each in near for instant in (each.begins, each.lost_at, each.reservation.end))
+        return min((instant for instant in instants if instant is not None and instant > now), default=None)
 
     async def values(self, wanted: WantedList) -> dict[Entry, Identifier]:
         """The values of those entries whose values can be read, in the order of the list. Raises `StoreUnavailable`."""
@@ -74,8 +89,22 @@ class WantedLists:
             charger.zone.key,
             settings.offline_starts,
             agreements_here(registry, charger_id, settings.depot_id),
+            self._reservations(key),
             capacity,
         )
+
+    def _reservations(self, key: ChargerKey) -> tuple[object, ...]:
+        """Empty unless the list depends on reservations: then it is the charger's own, up to the next of their instants."""
+        charger, now = self.view.charger(*key), self.clock.now()
+        near = reservations_near(charger, self._book(key), now)
+        return (
+            (key[1], *((each.reservation.reservation_id, each.changed_at, each.holds(now)) for each in near))
+            if near
+            else ()
+        )
+
+    def _book(self, key: ChargerKey) -> ReservationBook:
+        return self.view.book(key[0], self.view.charger(*key).policy.settings.depot_id)
 
     async def _entries(self, key: ChargerKey, capacity: int) -> Entries:
         charger = self.view.charger(*key)
@@ -83,16 +112,18 @@ class WantedLists:
             return ()
         registry = self.view.registry(key[0])
         depot = self.view.depot(key[0], charger.policy.settings.depot_id)
-        return tuple(await desired_entries(charger, depot, registry, capacity=capacity, now=self.clock.now()))
+        now = self.clock.now()
+        return tuple(await desired_entries(charger, depot, registry, self._book(key), capacity=capacity, now=now))
 
     async def _read(self, tenant_id: TenantId, entries: Entries) -> dict[Entry, Identifier]:
-        rows = await self.views.sealed_identifiers(tenant_id, [ref.pseudonym for _, ref in entries])
-        sealed = {row["pseudonym"]: row["sealed"] for row in rows}
-        readable = [entry for entry in entries if sealed.get(entry[1].pseudonym)]
-        of = [(vehicle_id, sealed[ref.pseudonym]) for vehicle_id, ref in readable]
-        values = await self.vault.unseal_many(tenant_id, of)
+        of_vehicles = [each.ref.pseudonym for each in entries if each.sealed is None]
+        rows = await self.views.sealed_identifiers(tenant_id, of_vehicles)
+        stored = {row["pseudonym"]: row["sealed"] for row in rows}
+        sealed = {entry: entry.sealed or stored.get(entry.ref.pseudonym) for entry in entries}
+        readable = {entry: secret for entry, secret in sealed.items() if secret}
+        values = await self.vault.unseal_many(tenant_id, [(entry.owner, secret) for entry, secret in readable.items()])
         return {  # as it was sealed: the spelling that the charger is to compare with
-            entry: Identifier(entry[1].kind, value)
+            entry: Identifier(entry.ref.kind, value)
             for entry, value in zip(readable, values, strict=True)
             if value is not None
         }
@@ -100,5 +131,11 @@ class WantedLists:
 
 def digest_of(form: str, entries: Sequence[Entry]) -> str:
     """The digest of a list's entries, made of pseudonyms, which reveal no identifier."""
-    listed = [form, *((vehicle_id, ref.kind, ref.pseudonym) for vehicle_id, ref in entries)]
+    listed = [form, *map(_told, entries)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _told(entry: Entry) -> list[str]:
+    """An entry without an end is as in earlier releases, so that an unchanged list is not sent again after an upgrade."""
+    told = [entry.owner, entry.ref.kind, entry.ref.pseudonym]
+    return told if entry.until is None else [*told, entry.until.isoformat()]

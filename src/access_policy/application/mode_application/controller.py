@@ -180,13 +180,13 @@ class ModeController:
         self._watch_boundary(key, began)
 
     def _watch_boundary(self, key: ChargerKey, began: datetime) -> None:
-        """The next transition after the reconciliation began, or the loss of a reservation, which may bring one: it
-        has not seen one that came while it was under way."""
+        """The next transition, or edge of a reserved window, after the reconciliation began: it has not seen one that came
+        while it was under way."""
         charger = self.view.charger(*key)
         instants = [each.start for each in islice(charger.timeline_now(began).transitions(began), 1)]
-        instants += [
-            each.lost_at for each in charger.policy.reserved if each.lost_at is not None and each.lost_at > began
-        ]
+        windows = charger.policy.reserved
+        edges = (edge for each in windows for edge in (each.starts_at, each.ends_at, each.lost_at))
+        instants += [edge for edge in edges if edge is not None and edge > began]
         if not instants or charger.policy.retired_at is not None:
             self._boundaries.drop(key)
         else:

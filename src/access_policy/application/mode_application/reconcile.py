@@ -33,7 +33,7 @@ from access_policy.domain.capability_profiles.capabilities import (
 from access_policy.domain.charger_access_policy import mode_changes
 from access_policy.domain.charger_access_policy.application import REBOOT_REQUIRED
 from access_policy.domain.charger_access_policy.events import PolicyEvent
-from access_policy.domain.ids import ChargerKey
+from access_policy.domain.ids import ChargerKey, ReservationId
 from access_policy.domain.mode_schedule.timeline import Segment
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,18 @@ class Verified:
 @dataclass(frozen=True, slots=True)
 class Safe:
     """The connection in which permissions that the charger keeps were made safe, the policy for offline starts then, and the
-    generation at which the cache was cleared (-1: it is not under managed access)."""
+    generation at which the cache was cleared (-1: it is not under managed access), and the reservations for which it was."""
 
     epoch: int
     offline: OfflineStarts
     managed_since: int
+    reserved: frozenset[ReservationId]
+
+    def begins_after(self, known: Safe | None) -> bool:
+        """A managed window has begun since, or a reserved one."""
+        if self.managed_since < 0:
+            return False
+        return known is None or known.managed_since != self.managed_since or not self.reserved <= known.reserved
 
 
 @dataclass(slots=True)
@@ -186,17 +193,18 @@ class Reconciler:
         return ReconcileResult.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
-        """Clear the cache at the start of each managed window, if the charger has one; watch the switch at each connection and
-        boot; and write who may start without asking then, and when the policy for it changes. Raises
+        """Clear the cache at the start of each managed and each reserved window, if the charger has one; watch the switch
+        at each connection and boot; and write who may start without asking then, and when that changes. Raises
         `ChargerDidNotAnswer`."""
         application = charger.policy.application
-        offline = charger.policy.settings.offline_starts
-        wanted = Safe(epoch, offline, application.generation if application.applied_mode is AccessMode.MANAGED else -1)
+        is_managed = application.applied_mode is AccessMode.MANAGED
+        reserved = charger.reserved_at(self.clock.now()) if is_managed else frozenset[ReservationId]()
+        offline = _offline_starts(charger.policy.settings.offline_starts, reserved)
+        wanted = Safe(epoch, offline, application.generation if is_managed else -1, reserved)
         known = self._safe.get(key)
         if known == wanted:
             return
-        begins = wanted.managed_since >= 0 and (known is None or known.managed_since != wanted.managed_since)
-        if begins and profile.has_cache:
+        if profile.has_cache and wanted.begins_after(known):
             log.info("cache of %s: %s", key[1], await self.gateway.commands(key).clear_cache())
         if (known is None or known.epoch != epoch) and isinstance(profile.mode_control, DeviceVariable):
             watched = await self.gateway.commands(key).watch_switch(profile.mode_control)
@@ -265,3 +273,8 @@ class Reconciler:
             if segment.end == since and segment.mode is expected.mode:
                 since = segment.start
         return expected, min(now, max(since, charger.plan_seen_at))
+
+
+def _offline_starts(policy: OfflineStarts, reserved: frozenset[ReservationId]) -> OfflineStarts:
+    """In a reserved window the charger starts nobody whom it does not know while it is offline."""
+    return OfflineStarts.LIST if reserved and policy is OfflineStarts.OPEN else policy

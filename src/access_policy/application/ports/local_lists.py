@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from access_policy.application.ports.charger_gateway import ConnectedChargers
@@ -68,9 +69,12 @@ class LocalListCommands(Protocol):
         """The version that the charger has now. Raises as `list_state`."""
         ...
 
-    async def send_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
-        """Replace the charger's list by `identifiers`, in as many messages as needed, the first as `version`. A charger that
-        has no room for all stores the first ones. Raises `ListNotKept` or `ChargerDidNotAnswer`."""
+    async def send_list(
+        self, state: ListState, version: int, identifiers: Sequence[Identifier], ends: Mapping[Identifier, datetime]
+    ) -> Sent:
+        """Replace the charger's list by `identifiers`, in as many messages as needed, the first as `version`. An entry with one
+        of `ends` is not valid from that instant on. A charger that has no room for all stores the first ones. Raises
+        `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
     async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from access_policy.domain.identifiers import Identifier, IdentifierRef
-from access_policy.domain.ids import ChargePointId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import ChargePointId, ChargerId, ReservationId, TenantId, VehicleId
 
 
 class Pseudonyms(Protocol):
@@ -44,6 +44,11 @@ class VehicleVault(Protocol):
         ...
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
+
+
+def vault_key(reservation_id: ReservationId) -> VehicleId:
+    """The key in the vault under which the reservation's identifiers are sealed. No vehicle's id contains a slash."""
+    return VehicleId(f"reservation/{reservation_id}")
 
 
 Holder = tuple[TenantId, ChargerId]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -40,8 +40,10 @@ class VersionCommands:
     async def list_version(self) -> int:
         return await self._list.version()
 
-    async def send_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
-        return await self._list.replace(state, version, identifiers)
+    async def send_list(
+        self, state: ListState, version: int, identifiers: Sequence[Identifier], ends: Mapping[Identifier, datetime]
+    ) -> Sent:
+        return await self._list.replace(state, version, identifiers, ends)
 
     async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:
         return await self._list.remove(state, version, identifiers)

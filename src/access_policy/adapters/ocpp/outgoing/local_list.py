@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from access_policy.adapters.ocpp.outgoing.calling import call
@@ -28,13 +29,17 @@ FULL: Final = "Full"
 DIFFERENTIAL: Final = "Differential"
 
 
+Ends = Mapping[Identifier, datetime]
+_WITHOUT_END: Final[Ends] = {}
+
+
 class ListMessages(Protocol):
     """The messages of one protocol version. `version_field` is the name of the version in an answer."""
 
     version_field: str
 
-    def entry(self, identifier: Identifier, *, allowed: bool) -> object | None:
-        """None for an identifier that the protocol cannot carry in a list."""
+    def entry(self, identifier: Identifier, *, allowed: bool, until: datetime | None = None) -> object | None:
+        """An entry valid until `until`, exclusive; None for an identifier that the protocol cannot carry in a list."""
         ...
 
     def send(self, version: int, update: str, entries: list[Any]) -> object: ...
@@ -66,13 +71,15 @@ class LocalList:
             raise ListNotKept(f"it reports list version {stated[:20] or None}")
         return int(stated)
 
-    async def replace(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> Sent:
+    async def replace(
+        self, state: ListState, version: int, identifiers: Sequence[Identifier], ends: Ends = _WITHOUT_END
+    ) -> Sent:
         listable = [each for each in identifiers if self._messages.entry(each, allowed=True) is not None]
         taken = list(listable[: state.per_message])
-        await self._send(version, FULL, taken, allowed=True)
+        await self._send(version, FULL, taken, allowed=True, ends=ends)
         for part in _parts(listable[state.per_message :], state.per_message):
             try:
-                await self._send(version + 1, DIFFERENTIAL, part, allowed=True)
+                await self._send(version + 1, DIFFERENTIAL, part, allowed=True, ends=ends)
             except ListNotKept as reason:  # it is full: the list stays as it was before this message (D01.FR.12)
                 log.info("charger %s: %s", self._connection.charge_point_id, reason)
                 break
@@ -86,8 +93,17 @@ class LocalList:
             await self._send(version + number, DIFFERENTIAL, part, allowed=False)
         return await self._read_back(version + len(parts) - 1)
 
-    async def _send(self, version: int, update: str, identifiers: Sequence[Identifier], *, allowed: bool) -> None:
-        entries = [entry for each in identifiers if (entry := self._messages.entry(each, allowed=allowed))]
+    async def _send(
+        self,
+        version: int,
+        update: str,
+        identifiers: Sequence[Identifier],
+        *,
+        allowed: bool,
+        ends: Ends = _WITHOUT_END,
+    ) -> None:
+        made = (self._messages.entry(each, allowed=allowed, until=ends.get(each)) for each in identifiers)
+        entries = [entry for entry in made if entry]
         status = (await request(self._connection, self._messages.send(version, update, entries))).get("status")
         if status != "Accepted":
             raise ListNotKept(f"the charger answered {str(status)[:40]!r} to a {update} list of {len(entries)} entries")

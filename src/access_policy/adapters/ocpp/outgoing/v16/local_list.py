@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 from ocpp.v16.call import GetLocalListVersion, SendLocalList
@@ -11,6 +12,7 @@ from ocpp.v16.enums import AuthorizationStatus, UpdateType
 
 from access_policy.adapters.ocpp.outgoing.local_list import count
 from access_policy.adapters.ocpp.outgoing.v16.configuration_keys import read_keys
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
@@ -25,12 +27,15 @@ _LIMITS: Final = ("LocalAuthListMaxLength", "SendLocalListMaxLength")
 class ListMessages16:
     version_field = "listVersion"
 
-    def entry(self, identifier: Identifier, *, allowed: bool) -> Any:
+    def entry(self, identifier: Identifier, *, allowed: bool, until: datetime | None = None) -> Any:
         tag = tag_of(identifier)
         if tag is None:
             return None
+        if not allowed:
+            return AuthorizationData(id_tag=tag)
+        ends = None if until is None else rfc3339(until)
         return AuthorizationData(
-            id_tag=tag, id_tag_info=IdTagInfo(status=AuthorizationStatus.accepted) if allowed else None
+            id_tag=tag, id_tag_info=IdTagInfo(status=AuthorizationStatus.accepted, expiry_date=ends)
         )
 
     def send(self, version: int, update: str, entries: list[Any]) -> object:

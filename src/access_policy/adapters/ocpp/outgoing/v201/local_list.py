@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 from ocpp.v201.call import GetLocalListVersion, GetVariables, SendLocalList
@@ -17,6 +18,7 @@ from ocpp.v201.datatypes import (
 from ocpp.v201.enums import AttributeEnumType, AuthorizationStatusEnumType, IdTokenEnumType, UpdateEnumType
 
 from access_policy.adapters.ocpp.outgoing.local_list import count, request
+from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.domain.identifiers import Identifier, IdentifierKind
 
@@ -33,14 +35,16 @@ _TOKEN_TYPES: Final = {
 class ListMessages201:
     version_field = "versionNumber"
 
-    def entry(self, identifier: Identifier, *, allowed: bool) -> Any:
+    def entry(self, identifier: Identifier, *, allowed: bool, until: datetime | None = None) -> Any:
+        """A charger heeds `until` if its LocalAuthListCtrlr.SupportsExpiryDateTime is true."""
         token = token_of(identifier)
         if token is None:
             return None
-        return AuthorizationData(
-            id_token=token,
-            id_token_info=IdTokenInfoType(status=AuthorizationStatusEnumType.accepted) if allowed else None,
-        )
+        if not allowed:
+            return AuthorizationData(id_token=token)
+        ends = None if until is None else rfc3339(until)
+        info = IdTokenInfoType(status=AuthorizationStatusEnumType.accepted, cache_expiry_date_time=ends)
+        return AuthorizationData(id_token=token, id_token_info=info)
 
     def send(self, version: int, update: str, entries: list[Any]) -> object:
         return SendLocalList(
