@@ -409,6 +409,7 @@ async def test_display_of_16_is_not_there_and_nothing_is_sent() -> None:
 
 # --- local lists ------------------------------------------------------------------------------------------------------------
 
+UNTIL_TEXT = "2026-11-18T12:01:00.000Z"
 ENTRY_16 = {"idTag": BUS.value, "idTagInfo": {"status": "Accepted"}}
 ENTRY_2X = {"idToken": {"idToken": BUS.value, "type": "ISO14443"}, "idTokenInfo": {"status": "Accepted"}}
 
@@ -437,6 +438,33 @@ async def test_local_list_is_replaced_and_emptied_and_read_back(
         {number: 9, "updateType": "Full"},
     ]
     assert set(connection.urgencies) == {Urgency.LIST}
+
+
+@pytest.mark.parametrize(
+    ("version", "number", "entry"),
+    [
+        (V16, "listVersion", {**ENTRY_16, "idTagInfo": {"status": "Accepted", "expiryDate": UNTIL_TEXT}}),
+        *(
+            (
+                version,
+                "versionNumber",
+                {**ENTRY_2X, "idTokenInfo": {"status": "Accepted", "cacheExpiryDateTime": UNTIL_TEXT}},
+            )
+            for version in (V201, V21)
+        ),
+    ],
+)
+async def test_local_list_entry_with_an_end_carries_it(
+    version: OcppVersion, number: str, entry: dict[str, Any]
+) -> None:
+    connection = AnsweringConnection(version, [ACCEPTED, {number: 7}])
+
+    await of(connection).send_list(ListState(0, 10, 5), 7, [BUS], {BUS: UNTIL})
+
+    assert connection.frames[0] == (
+        "SendLocalList",
+        {number: 7, "updateType": "Full", "localAuthorizationList": [entry]},
+    )
 
 
 @pytest.mark.parametrize("version", OcppVersion)
