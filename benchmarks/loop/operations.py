@@ -149,6 +149,13 @@ def change_reservation(s: Scene) -> None:
     s.ask("PUT", f"/v1/reservations/{s.made['reservation']}", reservation(s, note=f"Moved {s.number}"))
 
 
+def replace_reservation(s: Scene) -> None:
+    body = {"holder": {"identifiers": [s.card]}, "reason": f"The bus broke down {s.number}"}
+    s.made["reservation"] = s.ask("POST", f"/v1/reservations/{s.made['reservation']}/replace", body).json()[
+        "reservation_id"
+    ]
+
+
 def put_reservation_group(s: Scene) -> None:
     body = {"name": f"Fast {s.number}", "charger_ids": [s.charger]}
     s.ask("PUT", f"/v1/depots/{s.depot}/reservation-groups/fast", body)
@@ -411,6 +418,8 @@ OPERATIONS: dict[str, Drive] = {
     "make_reservation": make_reservation,
     "get_reservation": get("/v1/reservations/{reservation}"),
     "change_reservation": change_reservation,
+    "replace_reservation": replace_reservation,
+    "get_reservation_history": get("/v1/reservations/{reservation}/history"),
     "cancel_reservation": send("DELETE", "/v1/reservations/{reservation}?reason=moved"),
     "leave_schedule": send("DELETE", "/v1/schedules/{schedule}/chargers/{s.charger}"),
     "follow_schedule": send("PUT", "/v1/schedules/{schedule}/chargers/{s.charger}"),

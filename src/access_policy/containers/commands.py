@@ -53,6 +53,7 @@ from access_policy.application.commands.remove_calendar import RemoveCalendarHan
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_schedule import RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
+from access_policy.application.commands.replace_reservation import ReplaceReservationHandler
 from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.retire_charger import RetireChargerHandler
 from access_policy.application.commands.revoke_api_key import RevokeApiKeyHandler
@@ -190,6 +191,7 @@ class Commands(containers.DeclarativeContainer):
     )
     make_reservation = command(MakeReservationHandler, change_book, reservable_places, reservation_holders)
     change_reservation = command(ChangeReservationHandler, change_book, reservable_places, reservation_holders)
+    replace_reservation = command(ReplaceReservationHandler, change_book, reservable_places, reservation_holders)
     cancel_reservation = command(CancelReservationHandler, change_book)
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)

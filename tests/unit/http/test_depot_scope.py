@@ -40,6 +40,7 @@ BODIES: Mapping[str, Any] = {
     "put_schedule": {"name": "Days", "rules": [DAYS]},
     "make_reservation": {"depot_id": "bravo", "charger_id": "bravo-bay", **RESERVED},
     "change_reservation": {"charger_id": "bravo-bay", **RESERVED},
+    "replace_reservation": {"holder": {"vehicle_id": "bus-7"}, "reason": "gone"},
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},

@@ -106,6 +106,8 @@ CALLS: dict[str, Call] = {
     ),
     "get_reservation": Call(),
     "change_reservation": Call(body={"charger_id": "{known}-charger", **RESERVED}),
+    "replace_reservation": Call(body={"holder": {"vehicle_id": "{known}-vehicle"}, "reason": "gone"}),
+    "get_reservation_history": Call(),
     "cancel_reservation": Call(query="reason=gone"),
     "put_reservation_group": Call(body={"name": "Fast", "charger_ids": ["{known}-charger"]}),
     "get_reservation_group": Call(),

@@ -15,6 +15,7 @@ from access_policy.application.context import Context
 from access_policy.domain.ids import ReservationId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.events import RequestedBy
+from access_policy.domain.reservations.operating_days import plan_was_applied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class ChangeReservationHandler:
         `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         tenant_id, reservation_id = context.tenant_id, command.reservation_id
         depot_id = self.change.depot_of(tenant_id, reservation_id)
+        depot = await self.change.depots.get(tenant_id, depot_id)
         await self.places.check(tenant_id, depot_id, command.draft.place)
         values = self.holders.checked(tenant_id, command.draft)
         now = self.change.clock.now()
@@ -48,6 +50,10 @@ class ChangeReservationHandler:
                 identifiers = await self.holders.sealed(tenant_id, reservation_id, values, entry.reservation.holder)
             draft = _of_the_same_origin(command.draft, entry)
             changed = draft.reservation(reservation_id, entry.reservation.terms, identifiers)
+            if changed != entry.reservation:
+                days = (changed.start, entry.reservation.start)
+                ad_hoc = changed.is_ad_hoc or any(plan_was_applied(book, each, depot.zone) for each in days)
+                changed = replace(changed, is_ad_hoc=ad_hoc)
             return await self.change.record(
                 context,
                 book,
@@ -59,4 +65,4 @@ class ChangeReservationHandler:
 
 def _of_the_same_origin(draft: ReservationDraft, entry: Entry) -> ReservationDraft:
     known = entry.reservation
-    return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc or draft.is_ad_hoc)
+    return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_book import ChangeBook, version_of
@@ -14,6 +14,7 @@ from access_policy.application.commands.reservation_drafts import (
 from access_policy.application.context import Context
 from access_policy.domain.ids import DepotId, ReservationId
 from access_policy.domain.reservations.errors import ReservationIdTaken
+from access_policy.domain.reservations.operating_days import plan_was_applied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class MakeReservationHandler:
         """Raises `DepotUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders` and `ReservationBook.make`,
         `VersionConflict` or `StoreUnavailable`."""
         tenant_id, depot_id, draft = context.tenant_id, command.depot_id, command.draft
-        await self.change.depots.get(tenant_id, depot_id)
+        depot = await self.change.depots.get(tenant_id, depot_id)
         await self.places.check(tenant_id, depot_id, draft.place)
         reservation_id = command.reservation_id or ReservationId(context.created_id("reservation", depot_id))
         values = self.holders.checked(tenant_id, draft)
@@ -48,6 +49,8 @@ class MakeReservationHandler:
                     pointer="/reservation_id",
                 )
             entry = book.entries.by_id.get(reservation_id)
+            ad_hoc = plan_was_applied(book, draft.start, depot.zone) if entry is None else entry.reservation.is_ad_hoc
+            draft = replace(draft, is_ad_hoc=ad_hoc)
             if entry is None:  # refuse before anything is sealed
                 hidden = self.holders.unsealed(tenant_id, values)
                 possible = draft.reservation(reservation_id, book.settings.terms, hidden)

@@ -134,8 +134,10 @@ class ReservationBook:
 
     # --- making, changing, cancelling -----------------------------------------------------------------------------
 
-    def make(self, reservation: Reservation, *, made_by: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
-        """The same reservation again changes nothing.
+    def make(
+        self, reservation: Reservation, *, made_by: ActorId, now: datetime, instead_of: ReservationId | None = None
+    ) -> tuple[ReservationEvent, ...]:
+        """The same reservation again changes nothing. `instead_of`: a reservation that the same commit cancels.
 
         Raises `ReservationInvalid`, `GroupUnknown`, `ReservationIdTaken`, `TooManyReservations`, `ChargerReserved` or
         `GroupFull`.
@@ -150,7 +152,7 @@ class ReservationBook:
             )
         if len(self.entries.by_id) >= RESERVATIONS_MAX:
             raise errors.TooManyReservations(f"This depot has {RESERVATIONS_MAX} reservations already; cancel some.")
-        self._check(reservation, now)
+        self._check(reservation, now, instead_of)
         return (ReservationMade(depot_id=self.depot_id, reservation=reservation, made_by=made_by, made_at=now),)
 
     def receive(self, booking: Reservation, *, received_from: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
@@ -211,6 +213,26 @@ class ReservationBook:
                 replaced_by=replaced_by,
             ),
         )
+
+    def replace(
+        self, reservation_id: ReservationId, successor: Reservation, reason: str, *, replaced_by: ActorId, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """Cancel the reservation and promise its place to the successor, in one step. Raises what `cancel` and `make` raise."""
+        self._live(reservation_id, now)
+        if successor.reservation_id in self.entries.by_id:
+            raise errors.ReservationIdTaken(
+                f"Reservation {successor.reservation_id} exists already; choose another id.", pointer="/reservation_id"
+            )
+        made = self.make(successor, made_by=replaced_by, now=now, instead_of=reservation_id)
+        cancelled = self.cancel(
+            reservation_id,
+            reason,
+            requested_by=RequestedBy.OPERATOR,
+            cancelled_by=replaced_by,
+            now=now,
+            replaced_by=successor.reservation_id,
+        )
+        return (*cancelled, *made)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 
@@ -280,15 +302,15 @@ class ReservationBook:
                 f"This was possible until {deadline:{SHOWN_AS}}, {until_min} minutes before the start; ask the operator."
             )
 
-    def _check(self, reservation: Reservation, now: datetime) -> None:
-        """It could be promised. Raises what `make` raises."""
+    def _check(self, reservation: Reservation, now: datetime, instead_of: ReservationId | None = None) -> None:
+        """It could be promised, beside all others but `instead_of`. Raises what `make` raises."""
         reservation.check()
         if reservation.end <= now:
             raise errors.ReservationInvalid("The window is over already; give one in the future.", pointer="/end")
         if reservation.place.group_id is not None:
             self.group(reservation.place.group_id)
         groups = self.groups_with(self.chargers_at(reservation.place))
-        near = self.promised_near(reservation, groups, now)
+        near = [each for each in self.promised_near(reservation, groups, now) if each.reservation_id != instead_of]
         if taken := takers(reservation, near):
             raise errors.ChargerReserved(
                 f"Charger {reservation.place.charger_id} is promised already at that time ({_listed(taken)}); choose "
