@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import insert, text, update
 
 from access_policy.adapters.clock import SystemClock
-from access_policy.adapters.read_models.tables import PARKED, POSITIONS
+from access_policy.adapters.read_models.table_sets import PARKED, POSITIONS
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part
 from access_policy.entrypoints.doctor import certificates, clocks, databases, examination, files, serving

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from access_policy.adapters.read_models.runner import ReadModels
-from access_policy.adapters.read_models.tables import tables_of
+from access_policy.adapters.read_models.table_sets import tables_of
 from tests.support.rows import Rows
 
 

@@ -158,7 +158,7 @@ def test_every_question_names_its_tenant_first():
 
 def test_only_the_decision_path_is_told_of_all_tenants():
     asked_by_the_decision_path = {name for name in vars(RecentPast) if not name.startswith("_")}
-    answered = {name for name in vars(SqlViews) if not name.startswith("_")}
+    answered = {name for name in dir(SqlViews) if not name.startswith("_")}
 
     assert asked_by_the_decision_path == set(OF_ALL_TENANTS)
     assert answered == {*QUESTIONS, *CURSORS, *NARROWING, *OF_THE_INSTALLATION, *OF_ALL_TENANTS}

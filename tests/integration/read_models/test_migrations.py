@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from access_policy.adapters.read_models.runner import ReadModels, prepare
-from access_policy.adapters.read_models.tables import BOOKKEEPING, METADATA, NEXT
+from access_policy.adapters.read_models.table_sets import BOOKKEEPING, NEXT
+from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.sql import migrations
 from access_policy.adapters.sql.databases import Database, database_at
 from access_policy.adapters.sql.migrations import (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from access_policy.adapters.read_models.tables import text_of, texts_of
+from access_policy.adapters.read_models.columns import text_of, texts_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
-from access_policy.adapters.read_models.tables import LIVE, PARKED, POSITIONS, TableSet
+from access_policy.adapters.read_models.table_sets import LIVE, PARKED, POSITIONS, TableSet
 from access_policy.adapters.read_models.writing import RowGroup, write, write_groups
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.ports.event_store import Recorded, Unreadable, name_of

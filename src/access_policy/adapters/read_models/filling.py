@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from access_policy.adapters.read_models import rebuilding
 from access_policy.adapters.read_models.batch import fold_batch, write_prepared
 from access_policy.adapters.read_models.preparing import OpenStore, Prepared, Preparer, PreparerLost
-from access_policy.adapters.read_models.tables import NEXT
+from access_policy.adapters.read_models.table_sets import NEXT
 from access_policy.application.backoff import Backoff
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable
 from access_policy.application.projections.changes import Projection

@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from access_policy.adapters.read_models.tables import LIVE
+from access_policy.adapters.read_models.table_sets import LIVE
 from access_policy.application.projections.changes import Change, Put, Remove, RowChange
 
 Parameters = tuple[Any, ...]

@@ -20,7 +20,7 @@ import msgspec
 
 from access_policy.adapters.read_models.collecting import few_collections
 from access_policy.adapters.read_models.grouping import Shape
-from access_policy.adapters.read_models.tables import NEXT
+from access_policy.adapters.read_models.table_sets import NEXT
 from access_policy.adapters.read_models.writing import RowGroup, dialect_named, row_groups
 from access_policy.application.ports.event_store import EventStore, Recorded, StoreUnavailable, Unreadable, name_of
 from access_policy.application.projections.changes import Projection, RowChange

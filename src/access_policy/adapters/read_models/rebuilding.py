@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Index, delete, insert, select, text, update
 from sqlalchemy.schema import CreateTable
 
 from access_policy.adapters.read_models.batch import positions_for_update
-from access_policy.adapters.read_models.tables import LIVE, NEXT, PARKED, POSITIONS, READ_BY_FOLDS, shape_of
+from access_policy.adapters.read_models.table_sets import LIVE, NEXT, PARKED, POSITIONS, READ_BY_FOLDS, shape_of
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Projection
 

@@ -24,7 +24,8 @@ from access_policy.adapters.read_models.batch import fold_batch
 from access_policy.adapters.read_models.collecting import few_collections
 from access_policy.adapters.read_models.filling import Filling
 from access_policy.adapters.read_models.preparing import OpenStore
-from access_policy.adapters.read_models.tables import BOOKKEEPING, LIVE, METADATA, PARKED, POSITIONS, shape_of
+from access_policy.adapters.read_models.table_sets import BOOKKEEPING, LIVE, PARKED, POSITIONS, shape_of
+from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.sql.databases import Database, database_at
 from access_policy.adapters.sql.migrations import MigrationNeeded, Part, migrate, require_migrated, version_of
 from access_policy.adapters.sql.postgres_connections import deadline

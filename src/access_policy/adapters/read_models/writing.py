@@ -32,9 +32,10 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
+from access_policy.adapters.read_models.columns import Instant, texts_of
 from access_policy.adapters.read_models.copying import WORTHWHILE, parts_of_different_keys, upsert_copied
 from access_policy.adapters.read_models.grouping import Parameters, Shape, groups_of
-from access_policy.adapters.read_models.tables import LIVE, Instant, TableSet, texts_of
+from access_policy.adapters.read_models.table_sets import LIVE, TableSet
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.projections.changes import Put, Remove, RowChange
 

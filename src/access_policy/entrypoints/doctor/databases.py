@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, select, text
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE
-from access_policy.adapters.read_models.tables import PARKED, POSITIONS
+from access_policy.adapters.read_models.table_sets import PARKED, POSITIONS
 from access_policy.adapters.sql.databases import database_at
 from access_policy.adapters.sql.migrations import Part, latest, revisions, version_of
 from access_policy.domain.plurals import counted
