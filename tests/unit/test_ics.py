@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from access_policy.adapters.calendars.ics import EVENTS_MAX, IcsInvalid, read_ics
+from access_policy.adapters.calendars.ics import read_ics
+from access_policy.adapters.calendars.ics_file import EVENTS_MAX, IcsInvalid
 from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX
 from tests.support.builders import BERLIN
 

@@ -1,0 +1,72 @@
+"""One occurrence of an event, and the days that it touches in the depot's time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from icalendar import Event
+
+from access_policy.adapters.calendars.ics_file import IcsInvalid, name_of, where
+from access_policy.adapters.calendars.ics_values import Reading, length_of, moment_of, one_line
+from access_policy.domain.mode_schedule.calendars import Holiday
+
+_DAY = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
+_USED = frozenset(
+    {"UID", "SUMMARY", "STATUS", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One occurrence of an event: its start, its length, and the reason of its days."""
+
+    start: date | datetime
+    lasts: timedelta
+    reason: str
+    is_timed: bool
+
+
+def occurrence_of(event: Event, reading: Reading) -> Occurrence | None:
+    """The occurrence that the event describes; None if it is cancelled."""
+    for prop, message in event.errors:
+        if prop is None or prop in _USED:
+            raise IcsInvalid(
+                f"{name_of(event, reading.text)} cannot be read: {prop or ''} {where(str(message), reading.text)}"
+            )
+    if str(event.get("STATUS", "")).upper() == "CANCELLED":
+        return None
+    reason = one_line(event.get("SUMMARY"))
+    if not reason:
+        raise IcsInvalid(f"{name_of(event, reading.text)} has no SUMMARY. Add one: it is the reason of its days.")
+    start = moment_of(event, "DTSTART", reading)
+    lasts = length_of(event, start, reading)
+    return Occurrence(start, lasts, reason, _is_timed(start, lasts, reading.zone))
+
+
+def _is_timed(start: date | datetime, lasts: timedelta, zone: ZoneInfo) -> bool:
+    """True also for midnight to midnight in the event's zone or the depot's: Outlook and Exchange write all-day events so."""
+    if not isinstance(start, datetime):
+        return False
+    if start.tzinfo is None:
+        return not (lasts and start.time() == time.min and lasts % _DAY == timedelta(0))
+    end = start.astimezone(UTC) + lasts
+    clocks = (start.tzinfo, zone)
+    midnights = (start.astimezone(clock).time() == end.astimezone(clock).time() == time.min for clock in clocks)
+    return not (lasts and any(midnights))
+
+
+def holiday_of(day: date, occurrence: Occurrence, zone: ZoneInfo) -> Holiday:
+    """The days that the occurrence which begins on `day` touches in `zone`."""
+    start, lasts, reason = occurrence.start, occurrence.lasts, occurrence.reason
+    if not isinstance(start, datetime):
+        return Holiday(first=day, last=max(day, day + lasts - _DAY), reason=reason)
+    begins = datetime.combine(day, start.time(), start.tzinfo or zone)
+    if start.tzinfo is None:
+        ends = (begins.replace(tzinfo=None) + lasts).replace(tzinfo=zone)
+    else:
+        ends = begins.astimezone(UTC) + lasts
+    last = max(begins, ends - _MOMENT).astimezone(zone).date()
+    return Holiday(first=begins.astimezone(zone).date(), last=last, reason=reason)
