@@ -111,6 +111,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "on_window_start": ("Treatment of charges under way when managed access begins", "let_finish"),
     "on_store_outage": ("Treatment of attempts while the event store is down", "spool"),
     "offline_starts": ("Starts that the charger may make while it is offline", "list"),
+    "reservation_only": ("Under managed access the charger admits holders of reservations only", False),
     "retired_at": ("When the charger was retired", "2026-11-20T09:30:00Z"),
     "mode": ("The mode", "managed"),
     "RegistryImportApplied.mode": ("`merge`, or `replace`: vehicles missing from the file were removed", "merge"),

@@ -59,6 +59,7 @@ async def test_settings_of_a_charger_are_edited_and_a_profile_is_explained(visit
     await page.locator("#profile-meaning").get_by_text("configuration key Cst_FreeVendActive").wait_for()
     await page.get_by_label("Freevend: anyone may charge").check()
     await page.get_by_label("are only observed").check()
+    await page.get_by_label("Only with a reservation").check()
     await check_page(visitor, page)
     await screenshots(page, "charger-settings")
     await page.get_by_label("Charge point id").fill("")
@@ -72,6 +73,8 @@ async def test_settings_of_a_charger_are_edited_and_a_profile_is_explained(visit
     await page.get_by_text(f"{CHARGER} is saved.").wait_for()
     now = await stored(visitor.depot)
     assert (now["profile"], now["baseline_mode"], now["enforcement"]) == ("microocpp-1.6", "freevend", "observe")
+    assert now["reservation_only"] is True
+    await page.get_by_text("Only with a reservation").wait_for()
     await check_page(visitor, page)
     await screenshots(page, "charger-edited")
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import condition_stream, policy_stream, reservation_book_stream
+from access_policy.domain.access.denial import Denial
+from access_policy.domain.access.events import AccessDenied, DenialSignal
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.charger_condition.events import ConnectorFaulted
-from access_policy.domain.identifiers import Identifier
+from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ids import ChargerKey, DepotId
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.reservations.reservation import Holder, HolderIdentifier, Place, Reservation
@@ -150,6 +153,60 @@ async def test_a_group_that_owes_its_last_free_charger_refuses_a_visitor(depot: 
     assert with_two_free is Reason.OWN_VEHICLE
     assert await decided(depot, BUS, NIGHT + MINUTES) is Reason.RESERVED_FOR_OTHER
     assert await decided(depot, GUEST, NIGHT + MINUTES) is Reason.RESERVATION
+
+
+async def test_a_charger_for_reservations_only_refuses_everyone_else(depot: DepotInMemory) -> None:
+    only = ChargerAmended(charger_id=BAY, settings=replace(settings_of(BAY), reservation_only=True))
+    await depot.record(policy_stream(TENANT, BAY), 2, (only,))
+    without_any = await decided(depot, BUS, NIGHT - MINUTES)
+    await recorded(depot, reservations.made(reserved(start=NIGHT), at=DAY))
+
+    assert without_any is Reason.RESERVATION_REQUIRED
+    assert await decided(depot, GUEST, NIGHT - 2 * MINUTES) is Reason.RESERVATION_NOT_STARTED
+    assert await decided(depot, GUEST, NIGHT) is Reason.RESERVATION
+    assert await decided(depot, BUS, NIGHT + 3 * reservations.HOUR) is Reason.RESERVATION_REQUIRED
+    assert await decided(depot, BUS, DAY + 3 * reservations.HOUR) is Reason.FREEVEND
+
+
+class Texts:
+    """Signals of a charger that shows a text of any length."""
+
+    def signal(self, denial: Denial) -> DenialSignal:
+        message, language = DriverTexts.packaged().denial(denial, length_max=500)
+        return DenialSignal(status="Blocked", message=message, language=language)
+
+
+def pin(digits: str) -> Identifier:
+    return identifier(IdentifierKind.PIN, digits)
+
+
+async def test_a_driver_who_is_early_reads_the_earliest_time_and_no_other_holder(depot: DepotInMemory) -> None:
+    terms = ReservationTerms(early_start_min=15)
+    await recorded(depot, reservations.made(reserved(start=NIGHT, terms=terms), at=DAY))
+    depot.clock.set(NIGHT - 30 * MINUTES)
+
+    early = (await depot.decider.authorize(replace(depot.attempt(GUEST), signals=Texts()))).event
+
+    assert isinstance(early, AccessDenied)
+    assert early.reason is Reason.RESERVATION_NOT_STARTED
+    assert early.signal is not None
+    assert early.signal.message is not None
+    assert "22:45" in early.signal.message  # in Berlin
+    assert "bus" not in early.signal.message.casefold()
+
+
+async def test_wrong_codes_lock_out_and_the_right_one_admits_its_holder(depot: DepotInMemory) -> None:
+    code, wrong = pin("482915"), [pin(str(number)) for number in range(100_000, 100_004)]
+    holder = Holder(identifiers=(HolderIdentifier(ref=HashedPseudonyms().ref(TENANT, code), sealed=""),))
+    booked = replace(reserved(start=NIGHT), holder=holder)
+    await recorded(depot, reservations.made(booked, at=DAY))
+
+    for each in wrong:
+        assert await decided(depot, each, NIGHT) is Reason.UNKNOWN_IDENTIFIER
+    assert await decided(depot, code, NIGHT + MINUTES) is Reason.RESERVATION
+    assert await decided(depot, pin("100004"), NIGHT + MINUTES) is Reason.UNKNOWN_IDENTIFIER  # the fifth
+    assert await decided(depot, code, NIGHT + 2 * MINUTES) is Reason.PIN_LOCKED_OUT
+    assert await decided(depot, code, NIGHT + 12 * MINUTES) is Reason.RESERVATION
 
 
 async def test_a_start_reported_late_is_judged_without_the_reservations_made_since(depot: DepotInMemory) -> None:

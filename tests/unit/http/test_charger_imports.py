@@ -468,3 +468,21 @@ async def test_charger_import_context_keeps_the_actor_of_the_application(api: Ht
     actors = {each.envelope.actor for each in log if isinstance(each.event, ChargerRegistered)}
     assert len(actors) == 1
     assert ActorId("system") not in actors
+
+
+async def test_charger_for_reservations_only_is_imported_and_exported(api: HttpApi) -> None:
+    header = "charger_id,reservation_only"
+    wrong = await errors_of(api, "bay-1,perhaps", header=header)
+    assert wrong[0]["message"] == "reservation_only takes 'true' or 'false'."
+
+    shown = await planned(api, "bay-1,TRUE", "bay-2,no", header=header)
+    assert [(row["action"], row["changes"]) for row in shown["rows"]] == [
+        ("change", {"reservation_only": {"before": "false", "after": "true"}}),
+        ("unchanged", {}),
+    ]
+    await apply(api, shown["plan_id"])
+    await api.settled()
+    exported = list(csv.DictReader(io.StringIO((await api.get("/v1/chargers/export")).text)))
+
+    assert [row["reservation_only"] for row in exported] == ["true", "false"]
+    assert (await api.get("/v1/chargers/bay-1")).json()["reservation_only"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -80,6 +81,25 @@ def test_a_language_without_a_catalogue_is_told_in_english_and_says_so() -> None
 def test_where_there_is_no_room_the_end_is_left_out_rather_than_cut() -> None:
     assert told(denial(), length_max=70) == told(denial(until=None))
     assert len(told(denial(), length_max=20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Your reservation lets you charge from Fri, Nov 20 06:00. Come back then, or ask the depot office."),
+        ("de", "Mit Ihrer Reservierung können Sie ab Fr., 20. Nov. 06:00 laden. Bitte dann wiederkommen oder im Depotbüro "
+               "nachfragen."),
+        ("fr", "Avec votre réservation, vous pouvez charger à partir de ven. 20 nov. 06:00. Revenez alors ou adressez-vous "
+               "au bureau du dépôt."),
+        ("es", "Con su reserva puede cargar a partir de vie, 20 nov 6:00. Vuelva entonces o pregunte en la oficina del "
+               "depósito."),
+        ("nl", "Met uw reservering kunt u laden vanaf vr 20 nov 06:00. Kom dan terug of vraag het aan het depotkantoor."),
+    ],
+)  # fmt: skip
+def test_it_says_from_when_on_a_reservation_admits(language: str, text: str) -> None:
+    early = replace(denial(Reason.RESERVATION_NOT_STARTED, language, until=None), begins_at=SIX)
+
+    assert told(early) == text
 
 
 @pytest.mark.parametrize("spoil", [b"", b"{until}"])

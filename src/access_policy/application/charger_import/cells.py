@@ -28,6 +28,7 @@ CHARGERS = Table(
         "on_store_outage",
         "offline_starts",
         "password",
+        "reservation_only",
     ),
     key="charger_id",
     subject="charger",
@@ -37,6 +38,7 @@ PASSWORD = "password"  # noqa: S105  the name of a column
 PASSWORD_LENGTHS = (8, 64)
 CONNECTORS = (1, 100)
 
+_SAID: Mapping[str, bool] = {"true": True, "yes": True, "false": False, "no": False}
 _MASK = re.compile(r"[*•]+")
 _WHOLE = re.compile(r"[0-9]{1,4}")
 
@@ -105,6 +107,16 @@ def _one_of(column: str, choices: type[StrEnum]) -> Callable[[str], StrEnum]:
     return parse
 
 
+def _yes_or_no(column: str) -> Callable[[str], bool]:
+    def parse(cell: str) -> bool:
+        _must_hold_a_value(column, cell)
+        if (said := _SAID.get(cell.strip().casefold())) is None:
+            raise ValueError(f"{column} takes 'true' or 'false'.")
+        return said
+
+    return parse
+
+
 def _connectors(cell: str) -> int:
     _must_hold_a_value("connectors", cell)
     first, last = CONNECTORS
@@ -145,6 +157,7 @@ _PARSE: Mapping[str, Callable[[str], Any]] = {
     "on_window_start": _one_of("on_window_start", OnWindowStart),
     "on_store_outage": _one_of("on_store_outage", OnStoreOutage),
     "offline_starts": _one_of("offline_starts", OfflineStarts),
+    "reservation_only": _yes_or_no("reservation_only"),
     PASSWORD: _password,
 }
 assert set(_PARSE) == set(CHARGERS.columns)

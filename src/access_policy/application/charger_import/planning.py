@@ -51,7 +51,11 @@ class _Draft:
 def set_values(policy: ChargerAccessPolicy) -> dict[str, str]:
     """A charger's settings as a file spells them, by column."""
     values = {column: getattr(policy.settings, column, None) for column in SET_COLUMNS}
-    return {column: str(value) for column, value in (values | {"enforcement": policy.enforcement}).items()}
+    return {column: _spelt(value) for column, value in (values | {"enforcement": policy.enforcement}).items()}
+
+
+def _spelt(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,7 @@ def _changes(current: ChargerAccessPolicy | None, command: PutCharger) -> Iterat
     before: Mapping[str, str] = {} if current is None else set_values(current)
     for column in SET_COLUMNS:
         value = getattr(command, column)
-        after = before.get(column) if value is None else str(value)
+        after = before.get(column) if value is None else _spelt(value)
         if before.get(column) != after:
             yield ColumnChange(column, before.get(column), after)
     if command.password is not None:

@@ -38,6 +38,7 @@ class PutCharger:
     on_window_start: OnWindowStart | None = None
     on_store_outage: OnStoreOutage | None = None
     offline_starts: OfflineStarts | None = None
+    reservation_only: bool | None = None
     password: str | None = None
     expected_version: int | None = None
 
@@ -114,6 +115,7 @@ class PutChargerHandler:
             on_window_start=command.on_window_start or kept.on_window_start,
             on_store_outage=command.on_store_outage or kept.on_store_outage,
             offline_starts=command.offline_starts or kept.offline_starts,
+            reservation_only=kept.reservation_only if command.reservation_only is None else command.reservation_only,
         )
 
     async def _passwords(self, holder: Holder, command: PutCharger, policy: ChargerAccessPolicy | None) -> None:

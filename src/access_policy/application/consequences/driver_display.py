@@ -92,7 +92,15 @@ class DriverDisplay:
         now = self._clock.now()
         until = now + SHOWN_FOR
         connector_id = event.lineage.connector_id
-        denial = denial_at(self._view, self._view.charger(*key), event.reason, now)
+        lineage = event.lineage
+        denial = denial_at(
+            self._view,
+            self._view.charger(*key),
+            event.reason,
+            now,
+            ref=lineage.identifier,
+            vehicle_id=lineage.vehicle_id,
+        )
         displayed = await self._displays.commands(key).show_denial(
             connector_id, denial, until, lambda: self._latest.get(key) is event
         )

@@ -54,16 +54,18 @@ class DecisionMaker:
         """The decision for `at`, as the event that records it. `charger` has the policy to decide by: today's, or the one in
         force when a start reported late took place."""
         timeline = charger.timeline_at(at)
+        inputs = self._inputs(attempt, ref, at, charger)
 
         def signal_of(reason: Reason) -> DenialSignal | None:
-            return (
-                None if attempt.signals is None else attempt.signals.signal(denial_at(self._view, charger, reason, at))
-            )
+            if attempt.signals is None:
+                return None
+            vehicle_id = None if inputs.vehicle is None else inputs.vehicle.vehicle_id
+            return attempt.signals.signal(denial_at(self._view, charger, reason, at, ref=ref, vehicle_id=vehicle_id))
 
         return decision_event(
             attempt,
             attempt_id,
-            self._inputs(attempt, ref, at, charger),
+            inputs,
             timeline,
             Versions(charger.policy.version, self._view.registry(attempt.tenant_id).version),
             signal_of,

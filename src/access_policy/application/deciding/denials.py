@@ -9,10 +9,21 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.ids import VehicleId
+from access_policy.domain.reservations.here import earliest_start
 
 
-def denial_at(view: DecisionView, charger: ChargerView, reason: Reason, at: datetime) -> Denial:
-    """The denial in the language and the time zone of the charger's depot."""
+def denial_at(
+    view: DecisionView,
+    charger: ChargerView,
+    reason: Reason,
+    at: datetime,
+    *,
+    ref: IdentifierRef | None,
+    vehicle_id: VehicleId | None,
+) -> Denial:
+    """The denial in the language and the time zone of the charger's depot, for the driver who presented `ref`."""
     settings = charger.policy.settings
     depot = view.depot(charger.tenant_id, settings.depot_id)
     free_from = (each.start for each in charger.timeline_at(at).transitions(at) if each.mode is AccessMode.FREEVEND)
@@ -24,4 +35,12 @@ def denial_at(view: DecisionView, charger: ChargerView, reason: Reason, at: date
         language=depot.settings.language if depot is not None else "en",
         zone=charger.zone,
         profile=settings.profile,
+        begins_at=_begins_at(view, charger, ref, vehicle_id, at) if reason is Reason.RESERVATION_NOT_STARTED else None,
     )
+
+
+def _begins_at(
+    view: DecisionView, charger: ChargerView, ref: IdentifierRef | None, vehicle_id: VehicleId | None, at: datetime
+) -> datetime | None:
+    book = view.book(charger.tenant_id, charger.policy.settings.depot_id)
+    return earliest_start(book, charger.policy.charger_id, ref, vehicle_id, at)

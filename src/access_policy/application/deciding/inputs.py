@@ -68,8 +68,9 @@ class InputsFromMemory:
         vehicle: Vehicle | None,
         at: datetime,
     ) -> ReservationsHere | None:
-        book = self._view.book(charger.tenant_id, charger.policy.settings.depot_id)
-        if not book.entries.by_id:
+        settings = charger.policy.settings
+        book = self._view.book(charger.tenant_id, settings.depot_id)
+        if not book.entries.by_id and not settings.reservation_only:
             return None
         return reservations_here(
             book,
@@ -80,6 +81,7 @@ class InputsFromMemory:
             at=at,
             horizon=PERMISSION_HORIZON,
             is_busy=lambda charger_id: self._is_busy((charger.tenant_id, charger_id)),
+            is_required=settings.reservation_only,
         )
 
     def _is_busy(self, key: ChargerKey) -> bool:

@@ -23,6 +23,7 @@ class ChargerSettings:
     on_window_start: OnWindowStart
     on_store_outage: OnStoreOutage
     offline_starts: OfflineStarts
+    reservation_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

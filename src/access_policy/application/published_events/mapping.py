@@ -175,6 +175,7 @@ def _settings(settings: policy.ChargerSettings) -> chargers.ChargerSettings:
         on_window_start=settings.on_window_start,
         on_store_outage=settings.on_store_outage,
         offline_starts=settings.offline_starts,
+        reservation_only=settings.reservation_only,
     )
 
 

@@ -12,7 +12,8 @@ from access_policy.domain.ids import TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """Why the attempt was denied, and until when access is managed here, for a text in the depot's language and zone."""
+    """Why the attempt was denied, and until when access is managed here, for a text in the depot's language and zone.
+    `begins_at`: from when on the driver's own reservation admits, where it has not begun."""
 
     tenant_id: TenantId
     reason: Reason
@@ -21,3 +22,4 @@ class Denial:
     language: str
     zone: ZoneInfo
     profile: str
+    begins_at: datetime | None = None

@@ -65,7 +65,7 @@ class DecisionLineage:
     agreement_id: AgreementId | None
     ad_hoc: AdHocPermission | None = None  # the permission that decided
     reservation_id: ReservationId | None = None  # the reservation that admitted
-    reservations_version: int | None = None  # of the depot's book; None where it has no reservations
+    reservations_version: int | None = None  # of the depot's book; None where no reservation matters
 
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerSettings:
-    """All of a charger that an operator sets at once. `profile` names a capability profile, `connectors` is a count."""
+    """All of a charger that an operator sets at once. `profile` names a capability profile, `connectors` is a count.
+    `reservation_only`: under managed access it admits holders of reservations only."""
 
     charge_point_id: ChargePointId
     depot_id: DepotId
@@ -36,6 +37,7 @@ class ChargerSettings:
     on_window_start: OnWindowStart = OnWindowStart.LET_FINISH
     on_store_outage: OnStoreOutage = OnStoreOutage.SPOOL
     offline_starts: OfflineStarts = OfflineStarts.LIST
+    reservation_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,7 +52,7 @@ class ReservationsHere:
 
     def earliest_start(self, at: datetime) -> datetime | None:
         """When the holder's next reservation here admits; None without one after `at`."""
-        return min((each.reservation.begins for each in self.of_holder if self._is_ahead(each, at)), default=None)
+        return _earliest(self.of_holder, at)
 
     def instants(self) -> Iterator[datetime]:
         """The instants at which one of the answers above may change."""
@@ -61,10 +61,6 @@ class ReservationsHere:
             yield entry.reservation.end
             if (lost := entry.lost_at) is not None:
                 yield lost
-
-    @staticmethod
-    def _is_ahead(entry: Entry, at: datetime) -> bool:
-        return entry.over_at is None and at < entry.reservation.begins
 
     def _is_named_for_another(self, at: datetime) -> bool:
         return any(each.holds(at) for each in self.naming_others)
@@ -126,6 +122,20 @@ def reservations_here(
         groups_of_charger=frozenset(group.group_id for group in groups if charger_id in group.charger_ids),
         is_required=is_required,
     )
+
+
+def earliest_start(
+    book: ReservationBook, charger_id: ChargerId, ref: IdentifierRef | None, vehicle_id: VehicleId | None, at: datetime
+) -> datetime | None:
+    """When the holder's next reservation at this charger admits; None without one after `at`."""
+    return _earliest(
+        (each for each in book.entries.held_by(ref, vehicle_id) if is_here(book, each, charger_id, None)), at
+    )
+
+
+def _earliest(entries: Iterable[Entry], at: datetime) -> datetime | None:
+    ahead = (each.reservation.begins for each in entries if each.over_at is None and at < each.reservation.begins)
+    return min(ahead, default=None)
 
 
 def is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connector_id: int | None) -> bool:

@@ -34,6 +34,12 @@ def put_charger(
     on_window_start: Annotated[str | None, typer.Option(help="let_finish or stop_unauthorised")] = None,
     on_store_outage: Annotated[str | None, typer.Option(help="spool or refuse")] = None,
     offline_starts: Annotated[str | None, typer.Option(help="closed, list or open")] = None,
+    reservation_only: Annotated[
+        bool | None,
+        typer.Option(
+            "--reservation-only/--open-to-all", help="Whether it admits holders of reservations only [default: no]"
+        ),
+    ] = None,
     password: Annotated[str | None, typer.Option(envvar="ACCESS_POLICY_CHARGER_PASSWORD", help="HTTP Basic")] = None,
     if_match: IfMatch = None,
 ) -> None:
@@ -49,6 +55,7 @@ def put_charger(
         on_window_start=on_window_start,
         on_store_outage=on_store_outage,
         offline_starts=offline_starts,
+        reservation_only=reservation_only,
         password=password,
     )
     answer = session.command("PUT", f"/v1/chargers/{segment(charger_id)}", body, if_match=if_match)

@@ -23,6 +23,8 @@ ENGLISH: Final = "en"
 PERSONAL_MESSAGE_MAX: Final = 512  # characters, OCPP 2.0.1 MessageContentType
 PERSONAL_MESSAGE_MAX_21: Final = 1024  # OCPP 2.1
 MANAGED_UNTIL: Final = "Managed access until {until}."
+BEGINS: Final = "Your reservation lets you charge from {begins}. Come back then, or ask the depot office."
+TIME_OF: Final = {MANAGED_UNTIL: "{until}", BEGINS: "{begins}"}
 
 WHY: Final[Mapping[Reason, str]] = {
     Reason.IDENTIFIER_INVALID: "This card or code could not be read. Try again, or ask the depot office.",
@@ -71,12 +73,18 @@ class DriverTexts:
         """The text and its language. Says why, what to do, and until when managed access holds where that is in sight and
         there is room for it: a sentence is left out rather than cut."""
         language = denial.language if denial.language in self._catalogues else ENGLISH
-        text = self._in(language, WHY[denial.reason])
+        text = self._why(denial, language)
         if denial.managed_until is not None:
-            until = _day_and_time(denial.managed_until, denial.zone, language)
+            until = _shown(denial.managed_until, denial.zone, language, "EEEHm")
             longer = f"{text} {self._in(language, MANAGED_UNTIL).format(until=until)}"
             text = longer if len(longer) <= length_max else text
         return text[:length_max], language
+
+    def _why(self, denial: Denial, language: str) -> str:
+        if denial.begins_at is None:
+            return self._in(language, WHY[denial.reason])
+        begins = _shown(denial.begins_at, denial.zone, language, "MMMEd", "Hm")
+        return self._in(language, BEGINS).format(begins=begins)
 
     def _in(self, language: str, text: str) -> str:
         return text if language == ENGLISH else self._catalogues[language][text]
@@ -85,14 +93,14 @@ class DriverTexts:
 def _complete(language: str, file: bytes) -> dict[str, str]:
     catalogue = read_po(BytesIO(file), locale=language)
     texts: dict[str, str] = {}
-    for text in (*WHY.values(), MANAGED_UNTIL):
+    for text in (*WHY.values(), *TIME_OF):
         message = catalogue.get(text)
         translated = None if message is None or message.fuzzy else str(message.string)
-        if not translated or ("{until}" in text) is not ("{until}" in translated):
+        if not translated or TIME_OF.get(text, "") not in translated or ("{" in translated) is not (text in TIME_OF):
             raise CatalogueIncomplete(f"{language}.po: {text!r} has no translation that can be used")
         texts[text] = translated
     return texts
 
 
-def _day_and_time(instant: datetime, zone: ZoneInfo, language: str) -> str:
-    return format_skeleton("EEEHm", instant, tzinfo=zone, locale=language)
+def _shown(instant: datetime, zone: ZoneInfo, language: str, *skeletons: str) -> str:
+    return " ".join(format_skeleton(each, instant, tzinfo=zone, locale=language) for each in skeletons)

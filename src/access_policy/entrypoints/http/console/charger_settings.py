@@ -43,6 +43,7 @@ FIELDS: Final = (
     "on_store_outage",
     "offline_starts",
 )
+RESERVATION_ONLY: Final = "reservation_only"  # a box to tick
 
 
 @router.get(CHARGERS + "/{charger_id}/settings", dependencies=visitors(ADMINS))
@@ -67,7 +68,7 @@ async def save(
     """`action` is the button that was pressed: `count` records nothing."""
     charger_id = at.charger.charger_id
     try:
-        body = sent.body(ChargerBody, numbers=("connectors",), ignored=("action",))
+        body = sent.body(ChargerBody, numbers=("connectors",), flags=(RESERVATION_ONLY,), ignored=("action",))
         if sent.text("action") == "count":
             return _drawn(at, profiles, sent, counted=await _counted(at, body, count))
         await call(handler, body.command(charger_id, expected_version=sent.version))
@@ -95,7 +96,8 @@ async def meaning(here: Here, profiles: Profiles, profile: Annotated[str, Query(
 
 
 def values_of(charger: Charger) -> dict[str, str | list[str]]:
-    return {name: str(getattr(charger, name)) for name in FIELDS}
+    ticked: dict[str, str | list[str]] = {RESERVATION_ONLY: "yes" if charger.reservation_only else ""}
+    return {name: str(getattr(charger, name)) for name in FIELDS} | ticked
 
 
 def meaning_of(profiles: CapabilityProfiles, caller: Identity, name: str) -> ProfileMeaning | None:

@@ -44,6 +44,7 @@ class ChargerSettings(ResponseModel):
     on_window_start: OnWindowStart
     on_store_outage: OnStoreOutage
     offline_starts: OfflineStarts
+    reservation_only: bool
     retired_at: UtcInstant | None
     expected_mode: AccessMode
     expected_cause: CauseShown

@@ -218,6 +218,7 @@ def _settings(policy: ChargerAccessPolicy) -> dict[str, Any]:
         "on_window_start": settings.on_window_start,
         "on_store_outage": settings.on_store_outage,
         "offline_starts": settings.offline_starts,
+        "reservation_only": settings.reservation_only,
         "retired_at": policy.retired_at,
         "version": policy.changed_at,
     }

@@ -50,6 +50,7 @@ class ChargerBody(RequestModel):
     on_window_start: OnWindowStart | None = None
     on_store_outage: OnStoreOutage | None = None
     offline_starts: OfflineStarts | None = None
+    reservation_only: Annotated[bool, Field(strict=True)] | None = None
     password: (
         Annotated[str, StringConstraints(min_length=8, max_length=64), AfterValidator(without_control_characters)]
         | None
@@ -67,6 +68,7 @@ class ChargerBody(RequestModel):
             on_window_start=self.on_window_start,
             on_store_outage=self.on_store_outage,
             offline_starts=self.offline_starts,
+            reservation_only=self.reservation_only,
             password=self.password,
             expected_version=expected_version,
         )
