@@ -93,6 +93,10 @@ def webhook_stream(tenant_id: TenantId, webhook_id: str) -> StreamId:
     return StreamId(f"{tenant_id}/webhook/{webhook_id}")
 
 
+def ocpi_partner_stream(tenant_id: TenantId, partner_id: str) -> StreamId:
+    return StreamId(f"{tenant_id}/ocpi_partner/{partner_id}")
+
+
 def charger_call_stream(tenant_id: TenantId, call_id: str) -> StreamId:
     """Each call of a person to a charger has a stream of its own."""
     return StreamId(f"{tenant_id}/charger_call/{call_id}")

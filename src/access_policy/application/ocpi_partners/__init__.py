@@ -1,0 +1,1 @@
+"""OCPI partners: who they are, the exchange of credentials, their bookings, and pushes to them."""

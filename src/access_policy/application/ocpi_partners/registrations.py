@@ -1,0 +1,151 @@
+"""What an admin does with OCPI partners: put, invite, register with, disconnect, remove."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from access_policy.application.context import Context
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.errors import check_version
+from access_policy.application.ocpi_partners.changing import ChangePartner
+from access_policy.application.ocpi_partners.credentials import own_credentials
+from access_policy.application.ocpi_partners.tokens import LENGTH_MAX, digest_of, new_token
+from access_policy.application.ports.ocpi import OcpiPeers, PeerFailed
+from access_policy.domain.ids import TenantId
+from access_policy.domain.ocpi_partners.errors import (
+    AlreadyRegistered,
+    OcpiPartnerInvalid,
+    PartnerNotReached,
+    TooManyOcpiPartners,
+)
+from access_policy.domain.ocpi_partners.events import OcpiPartnerPut, connection_changed
+from access_policy.domain.ocpi_partners.partner import (
+    ConnectionState,
+    IssuedToken,
+    OcpiPartner,
+    PartnerSettings,
+    Party,
+)
+
+PARTNERS_MAX = 100  # of a tenant
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OcpiPartnerRegistrations:
+    """All methods raise `StoreUnavailable`; a change may have been made then, and its event follows."""
+
+    change: ChangePartner
+    peers: OcpiPeers
+    view: DecisionView
+
+    async def all(self, tenant_id: TenantId) -> list[OcpiPartner]:
+        return await self.change.partners.of_tenant(tenant_id)
+
+    async def get(self, tenant_id: TenantId, partner_id: str) -> OcpiPartner:
+        """Raises `OcpiPartnerUnknown`."""
+        return await self.change.get(tenant_id, partner_id)
+
+    async def put(
+        self, context: Context, party: Party, settings: PartnerSettings, expected_version: int | None
+    ) -> tuple[OcpiPartner, str | None]:
+        """A new partner comes with its registration token (A), which exists nowhere else. Raises `OcpiPartnerInvalid`,
+        `TooManyOcpiPartners`, `VersionMismatch` or `TooBusy`."""
+        settings.check()
+        self._check_depots(context.tenant_id, settings)
+        before = await self.change.partners.find((context.tenant_id, str(party)))
+        check_version(expected_version, 0 if before is None else before.version)
+        now = self.change.clock.now()
+        if before is not None:
+            await self.change.settle(context.tenant_id, str(party))
+            after = before.put(settings, now=now)
+            if after is not before:
+                put = OcpiPartnerPut(partner_id=str(party), settings=settings, put_at=now)
+                await self.change.put(context, after, put, expected=before.version)
+            return after, None
+        if len(await self.all(context.tenant_id)) >= PARTNERS_MAX:
+            raise TooManyOcpiPartners(f"A tenant has at most {PARTNERS_MAX} OCPI partners; remove one first.")
+        token = new_token()
+        made = OcpiPartner(
+            tenant_id=context.tenant_id,
+            party=party,
+            settings=settings,
+            token=IssuedToken(digest=digest_of(token), registers=True),
+            created_at=now,
+            changed_at=now,
+        )
+        put = OcpiPartnerPut(partner_id=str(party), settings=settings, put_at=now)
+        return await self.change.put(context, made, put, expected=0), token
+
+    async def invite(
+        self, context: Context, partner_id: str, expected_version: int | None
+    ) -> tuple[OcpiPartner, str]:
+        """A new registration token (A): tokens issued before, and the connection, end. Raises `OcpiPartnerUnknown`,
+        `VersionMismatch` or `TooBusy`."""
+        before = await self._expected(context, partner_id, expected_version)
+        token = new_token()
+        after = before.invited(digest_of(token), now=self.change.clock.now())
+        return await self.change.put(context, after, connection_changed(after), expected=before.version), token
+
+    async def register(
+        self, context: Context, partner_id: str, versions_url: str, token: str, own_versions_url: str
+    ) -> OcpiPartner:
+        """Exchange credentials at the partner, with the registration token that it gave. Raises `OcpiPartnerUnknown`,
+        `OcpiPartnerInvalid`, `AlreadyRegistered`, `PartnerNotReached` or `TooBusy`."""
+        before = await self._expected(context, partner_id, None)
+        if before.state is ConnectionState.CONNECTED:
+            raise AlreadyRegistered("This partner is connected; issue a new token for it first, which disconnects it.")
+        self._check_peer(versions_url, token)
+        issued = new_token()
+        expected = IssuedToken(digest=digest_of(issued), registers=False)
+        # The partner calls back with the new token during the request, so that it is valid before it is sent.
+        waiting = replace(before, token=expected, former=None, version=before.version + 1)
+        await self.change.put(context, waiting, None, expected=before.version)
+        try:
+            found = await self.peers.discover(versions_url, token)
+            connection, parties = await self.peers.register(found, own_credentials(before, issued, own_versions_url))
+        except PeerFailed as failed:
+            raise PartnerNotReached(f"{failed}; correct it there, or the address and the token here.") from failed
+        if partner_id not in parties:
+            raise PartnerNotReached(
+                f"The partner answered as {', '.join(sorted(parties))[:100]}, not as {partner_id}; correct the id."
+            )
+        current = await self.change.get(context.tenant_id, partner_id)
+        after = current.connected(connection, digest_of(issued), now=self.change.clock.now())
+        return await self.change.put(context, after, connection_changed(after), expected=current.version)
+
+    async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> None:
+        """Also deletes its bookings' records and its drivers' tokens; reservations stay. Raises `OcpiPartnerUnknown`,
+        `VersionMismatch`."""
+        await self.change.settle(context.tenant_id, partner_id)
+        partner = await self._expected(context, partner_id, expected_version)
+        await self.change.remove(context, partner)
+        if partner.connection is not None:
+            try:
+                await self.peers.unregister(partner.connection)
+            except PeerFailed as failed:
+                log.warning("OCPI partner %s is removed, and was not told: %s", partner_id, failed)
+
+    async def _expected(self, context: Context, partner_id: str, expected_version: int | None) -> OcpiPartner:
+        partner = await self.change.get(context.tenant_id, partner_id)
+        check_version(expected_version, partner.version)
+        return partner
+
+    def _check_depots(self, tenant_id: TenantId, settings: PartnerSettings) -> None:
+        for number, place in enumerate(settings.bookable):
+            if self.view.depot(tenant_id, place.depot_id) is None:
+                raise OcpiPartnerInvalid(
+                    f"There is no depot {place.depot_id}; register it first.", pointer=f"/bookable/{number}/depot_id"
+                )
+
+    def _check_peer(self, versions_url: str, token: str) -> None:
+        if not versions_url.startswith("https://") or (refusal := self.peers.refusal_of(versions_url)) is not None:
+            why = "It is not an https URL" if not versions_url.startswith("https://") else refusal
+            raise OcpiPartnerInvalid(f"{why}; give the partner's versions URL.", pointer="/versions_url")
+        if not 1 <= len(token) <= LENGTH_MAX or not token.isascii() or not token.isprintable() or " " in token:
+            raise OcpiPartnerInvalid(
+                f"A token has 1 to {LENGTH_MAX} printable ASCII characters; copy it from the partner.", pointer="/token"
+            )
+

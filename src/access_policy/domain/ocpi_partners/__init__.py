@@ -1,0 +1,1 @@
+"""OCPI partners: e-mobility service providers that may book chargers of a tenant's depots."""

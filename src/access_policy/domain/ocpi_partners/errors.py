@@ -1,0 +1,47 @@
+"""Refusals of commands on OCPI partners."""
+
+from __future__ import annotations
+
+from access_policy.domain.errors import Conflict, Invalid, Unknown
+
+
+class OcpiPartnerUnknown(Unknown):
+    code = "not-found"
+
+
+class OcpiPartnerInvalid(Invalid):
+    code = "ocpi-partner-invalid"
+
+
+class TooManyOcpiPartners(Conflict):
+    code = "too-many-ocpi-partners"
+
+
+class AlreadyRegistered(Conflict):
+    """The partner has exchanged credentials already; OCPI answers HTTP 405."""
+
+    code = "ocpi-already-registered"
+
+
+class NotRegistered(Conflict):
+    """The partner has not exchanged credentials yet; OCPI answers HTTP 405."""
+
+    code = "ocpi-not-registered"
+
+
+class PartnerNotReached(Conflict):
+    """The partner's interface could not be used: no answer, an error, or no module that is needed."""
+
+    code = "ocpi-partner-not-reached"
+
+
+class PartyWrong(Invalid):
+    """A message names another party than the one that sent it."""
+
+    code = "ocpi-party-wrong"
+
+
+class LocationUnknown(Unknown):
+    """The partner may book no such place."""
+
+    code = "ocpi-location-unknown"

@@ -1,0 +1,196 @@
+"""An OCPI partner of a tenant: the places that it may book, and the state of the connection. Changes return a new value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from access_policy.domain.ids import (
+    ChargerId,
+    DepotId,
+    ReservationGroupId,
+    TenantId,
+    checked_id,
+    checked_name,
+)
+from access_policy.domain.ocpi_partners.errors import OcpiPartnerInvalid
+from access_policy.domain.reservations.terms import ReservationTerms
+
+DEPOTS_MAX: Final = 200
+PLACES_MAX: Final = 500  # chargers, and groups, of one depot
+_PARTY = re.compile(r"([A-Z]{2})-([A-Z0-9]{3})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A party of OCPI: ISO 3166 country code and party id (ISO 15118), both in upper case; written `DE-HUB`."""
+
+    country_code: str
+    party_id: str
+
+    def __str__(self) -> str:
+        return f"{self.country_code}-{self.party_id}"
+
+
+def party_of(text: str, name: str = "partner_id") -> Party:
+    """The party that the text spells, in any case. Raises `OcpiPartnerInvalid`."""
+    found = _PARTY.fullmatch(text.upper()) if text.isascii() else None
+    if found is None:
+        raise OcpiPartnerInvalid(
+            f"{name} is a country code of two letters and a party id of three letters or digits, such as DE-HUB.",
+            pointer=f"/{name}",
+        )
+    return Party(country_code=found[1], party_id=found[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookablePlaces:
+    """Chargers and reservation groups of a depot that may be booked. With neither, all of both."""
+
+    depot_id: DepotId
+    charger_ids: tuple[ChargerId, ...] = ()
+    group_ids: tuple[ReservationGroupId, ...] = ()
+
+    @property
+    def are_all(self) -> bool:
+        return not self.charger_ids and not self.group_ids
+
+    def check(self) -> None:
+        """Raises `InvalidId` or `OcpiPartnerInvalid`."""
+        checked_id(self.depot_id, "depot_id")
+        for name, ids in (("charger_ids", self.charger_ids), ("group_ids", self.group_ids)):
+            if len(ids) > PLACES_MAX:
+                raise OcpiPartnerInvalid(f"{name} has at most {PLACES_MAX} ids for a depot.", pointer=f"/{name}")
+            for each in ids:
+                checked_id(each, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerSettings:
+    """`own_party` and `own_name`: the operator (CPO) as which the tenant appears to the partner. `terms` are those of the
+    partner's bookings; None: the defaults of each depot."""
+
+    name: str
+    own_party: Party
+    own_name: str
+    bookable: tuple[BookablePlaces, ...]
+    terms: ReservationTerms | None = None
+    enabled: bool = True
+
+    def check(self) -> None:
+        """Raises `OcpiPartnerInvalid`, `InvalidId`, `InvalidName` or `ReservationInvalid`."""
+        checked_name(self.name, length_max=100)
+        checked_name(self.own_name, "own_name", length_max=100)
+        if len(self.bookable) > DEPOTS_MAX:
+            raise OcpiPartnerInvalid(f"A partner may book at {DEPOTS_MAX} depots at most.", pointer="/bookable")
+        depots = [each.depot_id for each in self.bookable]
+        if len(set(depots)) != len(depots):
+            raise OcpiPartnerInvalid("A depot is named twice; name its places together.", pointer="/bookable")
+        for each in self.bookable:
+            each.check()
+        if self.terms is not None:
+            self.terms.check()
+
+    def places_at(self, depot_id: DepotId) -> BookablePlaces | None:
+        return next((each for each in self.bookable if each.depot_id == depot_id), None)
+
+
+class ConnectionState(StrEnum):
+    INVITED = "invited"  # has a registration token, or waits for the operator to register with it
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"  # one of both has ended the connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerEndpoint:
+    """A module's interface of the partner: `role` is SENDER or RECEIVER."""
+
+    module: str
+    role: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerConnection:
+    """The partner's side: `token` authenticates this service there (B, or C where this service registered)."""
+
+    versions_url: str
+    version: str
+    token: str = field(repr=False)
+    endpoints: tuple[PartnerEndpoint, ...] = ()
+
+    def url_of(self, module: str, role: str) -> str | None:
+        wanted = (module.casefold(), role)
+        return next((each.url for each in self.endpoints if (each.module.casefold(), each.role) == wanted), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken:
+    """SHA-256 in hex of a token that authenticates the partner here. `registers`: token A, good for registration only."""
+
+    digest: str = field(repr=False)
+    registers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcpiPartner:
+    """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the answer
+    that carried the latest may have been lost."""
+
+    tenant_id: TenantId
+    party: Party
+    settings: PartnerSettings
+    state: ConnectionState = ConnectionState.INVITED
+    token: IssuedToken | None = None
+    former: IssuedToken | None = None
+    connection: PartnerConnection | None = None
+    created_at: datetime
+    changed_at: datetime
+    version: int = 1
+
+    @property
+    def partner_id(self) -> str:
+        return str(self.party)
+
+    @property
+    def key(self) -> tuple[TenantId, str]:
+        return self.tenant_id, self.partner_id
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return tuple(each.digest for each in (self.token, self.former) if each is not None)
+
+    def issued(self, digest: str) -> IssuedToken | None:
+        return next((each for each in (self.token, self.former) if each is not None and each.digest == digest), None)
+
+    def put(self, settings: PartnerSettings, *, now: datetime) -> OcpiPartner:
+        """Unchanged settings return the same partner. Raises what `PartnerSettings.check` raises."""
+        settings.check()
+        return self if settings == self.settings else self._changed(now, settings=settings)
+
+    def invited(self, digest: str, *, now: datetime) -> OcpiPartner:
+        """With a new registration token: every earlier token, and the connection, end."""
+        token = IssuedToken(digest=digest, registers=True)
+        return self._changed(now, state=ConnectionState.INVITED, token=token, former=None, connection=None)
+
+    def connected(
+        self, connection: PartnerConnection, digest: str, *, now: datetime, former: IssuedToken | None = None
+    ) -> OcpiPartner:
+        """With the credentials of both sides."""
+        token = IssuedToken(digest=digest, registers=False)
+        return self._changed(
+            now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection
+        )
+
+    def confirmed(self, *, now: datetime) -> OcpiPartner:
+        """The latest token was used: the one before ends."""
+        return self if self.former is None else self._changed(now, former=None)
+
+    def disconnected(self, *, now: datetime) -> OcpiPartner:
+        return self._changed(now, state=ConnectionState.DISCONNECTED, token=None, former=None, connection=None)
+
+    def _changed(self, now: datetime, **changes: object) -> OcpiPartner:
+        return replace(self, **changes, changed_at=now, version=self.version + 1)  # type: ignore[arg-type]
