@@ -17,6 +17,7 @@ from access_policy.containers.erasing import Erasing
 from access_policy.containers.identity import Identities
 from access_policy.containers.intake import EventIntake
 from access_policy.containers.nesting import nested
+from access_policy.containers.ocpi import Ocpi
 from access_policy.containers.publishing import Publishing
 from access_policy.containers.queries import Queries
 from access_policy.containers.read_side import ReadSide
@@ -89,4 +90,5 @@ class Container(containers.DeclarativeContainer):
     erasing = nested(Erasing, settings=settings, clock=clock, stores=stores, records=records)
     restoring = nested(Restoring, clock=clock, stores=stores)
     publishing = nested(Publishing, settings=settings, clock=clock, trust=trust, stores=stores, records=records)
+    ocpi = nested(Ocpi, settings=settings, clock=clock, trust=trust, stores=stores, records=records, deciding=deciding)
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

@@ -107,6 +107,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.api_key_stream(tenant, event.key_id)
     if kind == "webhook":
         return streams.webhook_stream(tenant, event.webhook_id)
+    if kind == "ocpi_partner":
+        return streams.ocpi_partner_stream(tenant, event.partner_id)
     if kind == "tenant":
         return streams.tenant_stream(tenant)
     if kind == "tenant_erasure":

@@ -19,6 +19,9 @@ from access_policy.adapters.records.import_plans import SqlChargerImportPlans, S
 from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.adapters.records.login_links import SqlLoginLinks
+from access_policy.adapters.records.ocpi_bookings import SqlOcpiBookings
+from access_policy.adapters.records.ocpi_partners import SqlOcpiPartners
+from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
@@ -72,3 +75,7 @@ class Records(containers.DeclarativeContainer):
     webhooks = providers.Resource(SqlWebhooks, location.call("webhooks"), keys.vault)
     webhook_changes = providers.Singleton(RecordChanges, webhooks.provided.pending, stores.store)
     webhook_queue = providers.Resource(SqlWebhookQueue, location.call("webhooks"))
+    ocpi_partners = providers.Resource(SqlOcpiPartners, location.call("ocpi"), keys.vault)
+    ocpi_partner_changes = providers.Singleton(RecordChanges, ocpi_partners.provided.pending, stores.store)
+    ocpi_bookings = providers.Resource(SqlOcpiBookings, location.call("ocpi"), keys.vault)
+    ocpi_tokens = providers.Resource(SqlOcpiTokens, location.call("ocpi"), keys.vault)

@@ -21,6 +21,9 @@ from access_policy.adapters.records.import_plans import SqlImportPlans
 from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.adapters.records.login_links import SqlLoginLinks
+from access_policy.adapters.records.ocpi_bookings import SqlOcpiBookings
+from access_policy.adapters.records.ocpi_partners import SqlOcpiPartners
+from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
@@ -48,6 +51,9 @@ OPENED = {
     "local_lists": SqlListsSent,
     "webhooks": lambda where: SqlWebhooks(where, TEST_KEY),
     "webhook_queue": SqlWebhookQueue,
+    "ocpi_partners": lambda where: SqlOcpiPartners(where, TEST_KEY),
+    "ocpi_bookings": lambda where: SqlOcpiBookings(where, TEST_KEY),
+    "ocpi_tokens": lambda where: SqlOcpiTokens(where, TEST_KEY),
 }
 
 

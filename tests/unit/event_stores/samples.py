@@ -48,6 +48,8 @@ from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalenda
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.ocpi_partners import events as ocpi_partners
+from access_policy.domain.ocpi_partners.partner import BookablePlaces, ConnectionState, PartnerSettings, Party
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import (
     Assignment,
@@ -84,6 +86,15 @@ HOOK_SETTINGS = webhooks.WebhookSettings(
     preset="denied_vehicle",
     enabled=False,
     disabled_because="the receiver answered 410 Gone",
+)
+
+PARTNER_SETTINGS = PartnerSettings(
+    name="Truck hub",
+    own_party=Party(country_code="DE", party_id="BTF"),
+    own_name="BetterFleet Nord",
+    bookable=(BookablePlaces(depot_id=DEPOT, charger_ids=(BAY,), group_ids=(ReservationGroupId("fast"),)),),
+    terms=ReservationTerms(early_start_min=10, late_stop_min=5, no_show_after_min=20, change_until_min=60),
+    enabled=False,
 )
 
 ENVELOPE = Envelope(
@@ -504,6 +515,15 @@ SAMPLES: tuple[object, ...] = (
     webhooks.WebhookCreated(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, created_at=START),
     webhooks.WebhookRemoved(webhook_id=HOOK_ID, settings=HOOK_SETTINGS, removed_at=START),
     webhooks.WebhookSecretRotated(webhook_id=HOOK_ID, rotated_at=START, old_secret_until=END),
+    ocpi_partners.OcpiConnectionChanged(
+        partner_id="DE-HUB",
+        state=ConnectionState.CONNECTED,
+        peer="https://hub.example:8443",
+        with_new_tokens=True,
+        changed_at=START,
+    ),
+    ocpi_partners.OcpiPartnerPut(partner_id="DE-HUB", settings=PARTNER_SETTINGS, put_at=START),
+    ocpi_partners.OcpiPartnerRemoved(partner_id="DE-HUB", settings=PARTNER_SETTINGS, removed_at=START),
     reservations.ReservationGroupPut(depot_id=DEPOT, group=GROUP),
     reservations.ReservationMade(
         depot_id=DEPOT, reservation=RESERVATION, made_by=ActorId("operator@acme"), made_at=START

@@ -15,6 +15,7 @@ from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
@@ -36,6 +37,9 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     access.TransactionOpened,
     api_keys.ApiKeyCreated,
     api_keys.ApiKeyRevoked,
+    ocpi_partners.OcpiConnectionChanged,
+    ocpi_partners.OcpiPartnerPut,
+    ocpi_partners.OcpiPartnerRemoved,
     readings.IdentifierValuesShown,
     reservations.ReservationCancelled,
     reservations.ReservationChanged,

@@ -50,7 +50,9 @@ class OcpiCredentials:
         partner = await self.change.partners.with_token(digests)
         if partner is None or not partner.settings.enabled:
             return None
-        held = next((each for each in (partner.token, partner.former) if each and is_one_of(each.digest, digests)), None)
+        held = next(
+            (each for each in (partner.token, partner.former) if each and is_one_of(each.digest, digests)), None
+        )
         if held is None:
             return None
         if held is partner.token and not held.registers and partner.former is not None:

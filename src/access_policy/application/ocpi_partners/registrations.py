@@ -79,9 +79,7 @@ class OcpiPartnerRegistrations:
         put = OcpiPartnerPut(partner_id=str(party), settings=settings, put_at=now)
         return await self.change.put(context, made, put, expected=0), token
 
-    async def invite(
-        self, context: Context, partner_id: str, expected_version: int | None
-    ) -> tuple[OcpiPartner, str]:
+    async def invite(self, context: Context, partner_id: str, expected_version: int | None) -> tuple[OcpiPartner, str]:
         """A new registration token (A): tokens issued before, and the connection, end. Raises `OcpiPartnerUnknown`,
         `VersionMismatch` or `TooBusy`."""
         before = await self._expected(context, partner_id, expected_version)
@@ -148,4 +146,3 @@ class OcpiPartnerRegistrations:
             raise OcpiPartnerInvalid(
                 f"A token has 1 to {LENGTH_MAX} printable ASCII characters; copy it from the partner.", pointer="/token"
             )
-

@@ -1,8 +1,8 @@
 """Credentials tokens of OCPI: how they are made, and how a header's token is read.
 
-A token is `ocpi_` and 224 random bits in hex. The underscore belongs to no Base64 text, so that a token sent as it is and one sent
-in Base64, as OCPI 2.2.1 and later want it, cannot be confused. Because it cannot be guessed, one SHA-256 of it is a sufficient
-hash (NIST SP 800-63B, 5.1.1.2).
+A token is `ocpi_` and 224 random bits in hex. The underscore belongs to no Base64 text, so that a token sent as it is and one
+sent in Base64, as OCPI 2.2.1 and later want it, cannot be confused. Because it cannot be guessed, one SHA-256 of it is a
+sufficient hash (NIST SP 800-63B, 5.1.1.2).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from functools import partial
 from typing import Final
 
 PREFIX: Final = "ocpi_"
@@ -40,7 +41,7 @@ def digests_of(presented: str) -> tuple[str, str]:
 
 def is_one_of(digest: str, presented: tuple[str, str]) -> bool:
     """Compare in constant time."""
-    return any([hmac.compare_digest(digest, each) for each in presented])
+    return any(list(map(partial(hmac.compare_digest, digest), presented)))
 
 
 def in_base64(token: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.audit_entry import Entry, gone, whole
-from access_policy.application.projections.audit_of_records import of_api_key, of_webhook
+from access_policy.application.projections.audit_of_records import of_api_key, of_ocpi_partner, of_webhook
 from access_policy.application.projections.audit_of_reservations import of_reservation
 from access_policy.application.projections.audit_words import Words, in_words, values_of
 from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
@@ -23,6 +23,7 @@ from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_calls.events import ChargerCallEnded, ChargerCallRequested
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
+from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
@@ -90,6 +91,10 @@ def _entry(event: Any) -> Entry:
             | webhooks.WebhookRemoved()
         ):
             return of_webhook(event)
+        case (
+            ocpi_partners.OcpiPartnerPut() | ocpi_partners.OcpiConnectionChanged() | ocpi_partners.OcpiPartnerRemoved()
+        ):
+            return of_ocpi_partner(event)
         case ChargerCallRequested() | ChargerCallEnded():
             return Entry(subject=("charger", event.charger_id), new=_without_charger(event))
         case (
@@ -271,6 +276,9 @@ AUDIT = Projection(
         webhooks.WebhookChanged,
         webhooks.WebhookSecretRotated,
         webhooks.WebhookRemoved,
+        ocpi_partners.OcpiPartnerPut,
+        ocpi_partners.OcpiConnectionChanged,
+        ocpi_partners.OcpiPartnerRemoved,
     ),
     fold,
 )

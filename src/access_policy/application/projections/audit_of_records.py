@@ -1,10 +1,12 @@
-"""Audit entries of API keys and webhooks, whose records are not in the log but whose changes are."""
+"""Audit entries of API keys, webhooks and OCPI partners, whose records are not in the log but whose changes are."""
 
 from __future__ import annotations
 
 from access_policy.application.projections.audit_entry import Entry, gone, whole
 from access_policy.application.projections.audit_words import Words, in_words, values_of
 from access_policy.domain.api_keys.events import ApiKeyCreated, ApiKeyGrant, ApiKeyRevoked
+from access_policy.domain.ocpi_partners.events import OcpiConnectionChanged, OcpiPartnerEvent, OcpiPartnerRemoved
+from access_policy.domain.ocpi_partners.partner import PartnerSettings
 from access_policy.domain.webhooks.events import (
     WebhookChanged,
     WebhookCreated,
@@ -38,6 +40,22 @@ def of_webhook(event: WebhookEvent) -> Entry:
             return whole("webhook", webhook_id, "secret", new)
         case WebhookRemoved(webhook_id=webhook_id, settings=settings):
             return gone("webhook", webhook_id, "", _settings(settings))
+
+
+def of_ocpi_partner(event: OcpiPartnerEvent) -> Entry:
+    match event:
+        case OcpiConnectionChanged(partner_id=partner_id):
+            new: Words = {"connection": event.state.value, "server": event.peer or None}
+            tokens: Words = {"tokens": f"new since {in_words(event.changed_at)}"} if event.with_new_tokens else {}
+            return whole("ocpi_partner", partner_id, "connection", new | tokens)
+        case OcpiPartnerRemoved(partner_id=partner_id, settings=settings):
+            return gone("ocpi_partner", partner_id, "", _partner(settings))
+        case _:
+            return whole("ocpi_partner", event.partner_id, "", _partner(event.settings))
+
+
+def _partner(settings: PartnerSettings) -> Words:
+    return values_of(settings) | {"own party": str(settings.own_party)}
 
 
 def _grant(grant: ApiKeyGrant) -> Words:

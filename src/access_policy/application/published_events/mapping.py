@@ -24,6 +24,7 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.notices import digests, notices
+from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.tenants import erasure, restoring, tenant
@@ -61,6 +62,9 @@ INTERNAL: Final[Mapping[type, str]] = {
     policy.HolidayCalendarDropped: "a charger's own copy of a calendar",
     policy.HolidayCalendarTaken: "a charger's own copy of a calendar",
     policy.ModeChangeRequested: "the fence of the control loop; ModeApplied and ModeApplicationFailed publish its result",
+    ocpi_partners.OcpiConnectionChanged: "for the audit alone",
+    ocpi_partners.OcpiPartnerPut: "for the audit alone",
+    ocpi_partners.OcpiPartnerRemoved: "for the audit alone",
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
     reservations.ReservationGroupPut: "how the depot groups its chargers; each reservation names its group",

@@ -181,9 +181,7 @@ class OcpiPartner:
     ) -> OcpiPartner:
         """With the credentials of both sides."""
         token = IssuedToken(digest=digest, registers=False)
-        return self._changed(
-            now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection
-        )
+        return self._changed(now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection)
 
     def confirmed(self, *, now: datetime) -> OcpiPartner:
         """The latest token was used: the one before ends."""

@@ -45,6 +45,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
     if ProcessRole.API in roles:
         yield "changes of API keys", c.records.api_key_changes().run()
         yield "changes of webhooks", c.records.webhook_changes().run()
+        yield "changes of OCPI partners", c.records.ocpi_partner_changes().run()
         yield "notices", c.deciding.notices().run()
         yield "digests", c.queries.digests().run()
         yield "chargers follow depots", c.commands.keeping_up().run()

@@ -23,6 +23,7 @@ from access_policy.entrypoints.http.v1 import (
     mode_changes,
     mode_exceptions,
     mode_rules,
+    ocpi_partners,
     overrides,
     pin_lockouts,
     probe,
@@ -84,4 +85,5 @@ ROUTERS = (
     tenants.router,
     api_keys.router,
     webhooks.router,
+    ocpi_partners.router,
 )

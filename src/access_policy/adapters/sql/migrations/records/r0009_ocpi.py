@@ -28,9 +28,7 @@ def upgrade() -> None:
         sa.Column("partner_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )
-    op.create_index(
-        "ocpi_partner_token_of_partner", "ocpi_partner_token", ["tenant_id", "partner_id"], unique=False
-    )
+    op.create_index("ocpi_partner_token_of_partner", "ocpi_partner_token", ["tenant_id", "partner_id"], unique=False)
     _bookings()
     op.create_table(
         "ocpi_token",

@@ -1,0 +1,125 @@
+"""Calls to partners: versions, credentials, and pushes of bookings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from access_policy.adapters.ocpi.credentials import (
+    BOOKING,
+    CREDENTIALS,
+    RECEIVER,
+    Credentials,
+    Version,
+    VersionDetails,
+)
+from access_policy.adapters.ocpi.envelope import Code
+from access_policy.adapters.ocpi.fields import VERSION
+from access_policy.adapters.outgoing.checked import Answer, CheckedRequests, RequestFailed
+from access_policy.application.context import new_id
+from access_policy.application.ocpi_partners.tokens import in_base64
+from access_policy.application.ports.ocpi import OwnCredentials, PeerFailed
+from access_policy.domain.ocpi_partners.partner import PartnerConnection, PartnerEndpoint
+
+READ_MAX: Final = 256 * 1024  # bytes of a response's body
+SHOWN_MAX: Final = 200
+
+Found = TypeVar("Found")
+VERSIONS: Final = TypeAdapter(list[Version])
+DETAILS: Final = TypeAdapter(VersionDetails)
+CREDENTIALS_OBJECT: Final = TypeAdapter(Credentials)
+
+
+class HttpsOcpiPeers:
+    """Implements `OcpiPeers`."""
+
+    def __init__(self, requests: CheckedRequests) -> None:
+        self._requests = requests
+
+    def refusal_of(self, url: str) -> str | None:
+        if not url.startswith("https://"):
+            return "Partners are called by https only; write https://HOST/PATH"
+        return self._requests.refusal_of(url)
+
+    async def discover(self, versions_url: str, token: str) -> PartnerConnection:
+        versions = await self._asked("GET", versions_url, token, VERSIONS)
+        common = next((each.url for each in versions if each.version == VERSION), None)
+        if common is None:
+            offered = ", ".join(each.version for each in versions)[:SHOWN_MAX]
+            raise PeerFailed(f"it offers the versions {offered or 'none'}, and this service speaks {VERSION}")
+        details = await self._asked("GET", common, token, DETAILS)
+        endpoints = tuple(
+            PartnerEndpoint(module=each.identifier, role=each.role.upper(), url=each.url.rstrip("/"))
+            for each in details.endpoints
+        )
+        found = PartnerConnection(versions_url=versions_url, version=VERSION, token=token, endpoints=endpoints)
+        if found.url_of(BOOKING, RECEIVER) is None:
+            raise PeerFailed(f"it has no endpoint {BOOKING} {RECEIVER}, to which bookings are pushed")
+        return found
+
+    async def register(self, found: PartnerConnection, own: OwnCredentials) -> tuple[PartnerConnection, frozenset[str]]:
+        url = _credentials_url(found)
+        body = json.dumps(Credentials.of(own).as_json()).encode()
+        theirs = await self._asked("POST", url, found.token, CREDENTIALS_OBJECT, body)
+        connection = PartnerConnection(
+            versions_url=theirs.url, version=found.version, token=theirs.token, endpoints=found.endpoints
+        )
+        return connection, theirs.parties
+
+    async def unregister(self, connection: PartnerConnection) -> None:
+        await self._answered("DELETE", _credentials_url(connection), connection.token)
+
+    async def _asked(self, method: str, url: str, token: str, shape: TypeAdapter[Found], body: bytes = b"") -> Found:
+        answer = await self._answered(method, url, token, body)
+        try:
+            envelope = json.loads(answer.body)
+            code = envelope["status_code"]
+            if code != Code.OK:
+                raise PeerFailed(
+                    f"{method} {_path(url)}: status_code {code} {str(envelope.get('status_message'))[:SHOWN_MAX]}"
+                )
+            return shape.validate_python(_data_of(envelope))
+        except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+            raise PeerFailed(f"{method} {_path(url)}: the answer is not the object that OCPI says") from error
+
+    async def _answered(self, method: str, url: str, token: str, body: bytes = b"") -> Answer:
+        if (refusal := self.refusal_of(url)) is not None:
+            raise PeerFailed(refusal)
+        headers = headers_of(token)
+        try:
+            answer = await self._requests.send(method, url, headers, body, read_max=READ_MAX)
+        except RequestFailed as failed:
+            raise PeerFailed(f"{method} {_path(url)}: {failed}") from failed
+        if not answer.is_success:
+            raise PeerFailed(f"{method} {_path(url)}: HTTP status {answer.status}")
+        return answer
+
+
+def headers_of(token: str) -> dict[str, str]:
+    """The token in Base64, and the ids that every request of OCPI has."""
+    return {
+        "Authorization": f"Token {in_base64(token)}",
+        "X-Request-ID": new_id(),
+        "X-Correlation-ID": new_id(),
+    }
+
+
+def _credentials_url(connection: PartnerConnection) -> str:
+    """The role of this module has no meaning. Raises `PeerFailed`."""
+    found = next((each.url for each in connection.endpoints if each.module.casefold() == CREDENTIALS), None)
+    if found is None:
+        raise PeerFailed("it has no credentials endpoint")
+    return found
+
+
+def _data_of(envelope: Any) -> Any:
+    """Some implementations answer the versions as an object, as the table of the module says, instead of a list."""
+    data = envelope["data"]
+    return data["versions"] if isinstance(data, dict) and set(data) == {"versions"} else data
+
+
+def _path(url: str) -> str:
+    """The URL without its query, which may contain a secret."""
+    return url.partition("?")[0][:SHOWN_MAX]
