@@ -9,6 +9,7 @@ from access_policy.adapters.outgoing.checked import CheckedRequests
 from access_policy.adapters.outgoing.trust import Trust
 from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import OcpiCredentials
+from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
@@ -26,4 +27,5 @@ class Ocpi(containers.DeclarativeContainer):
     peers = providers.Singleton(HttpsOcpiPeers, requests)
     change = providers.Singleton(ChangePartner, records.ocpi_partners, records.ocpi_partner_changes, clock)
     credentials = providers.Singleton(OcpiCredentials, change, peers)
+    driver_tokens = providers.Singleton(OcpiDriverTokens, records.ocpi_tokens, stores.pseudonyms)
     registrations = providers.Singleton(OcpiPartnerRegistrations, change, peers, deciding.view)

@@ -39,7 +39,7 @@ class ReservationStatus(StrEnum):
 
 class AccessMethod(StrEnum):
     OPEN = "OPEN"
-    TOKEN = "TOKEN"
+    TOKEN = "TOKEN"  # noqa: S105
     LICENSE_PLATE = "LICENSE_PLATE"
     ACCESS_CODE = "ACCESS_CODE"
     INTERCOM = "INTERCOM"
@@ -107,8 +107,8 @@ class BookingRequest(OcpiObject):
     booking_option: BookingOption | None = None
     location_id: CiString36
     booking_location_id: CiString36 | None = None
-    tokens: list[BookingToken] = Field(default=[], max_length=TOKENS_MAX)
-    access_information: list[AccessInformation] = Field(default=[], max_length=ACCESS_MAX)
+    tokens: list[BookingToken] = Field(default_factory=list, max_length=TOKENS_MAX)
+    access_information: list[AccessInformation] = Field(default_factory=list, max_length=ACCESS_MAX)
     period: Period
     authorization_reference: CiString36
     power_required: Whole | None = None
@@ -149,12 +149,12 @@ class Booking(OcpiObject):
     request_id: CiString36
     booking_option: BookingOption | None = None
     location_id: CiString36
-    booking_tokens: list[BookingToken] = []
-    tariff_ids: list[CiString36] = []
+    booking_tokens: list[BookingToken] = Field(default_factory=list)
+    tariff_ids: list[CiString36] = Field(default_factory=list)
     period: Timeslot
     reservation_status: ReservationStatus
     canceled: Cancellation | None = None
-    access_information: list[AccessInformation] = []
+    access_information: list[AccessInformation] = Field(default_factory=list)
     authorization_reference: CiString36
     booking_terms: BookingTerms
     booking_requests: list[BookingRequestStatus]
@@ -172,19 +172,13 @@ class Calendar(OcpiObject):
     last_updated: DateTime
 
 
-class BookingPolicy(OcpiObject):
-    reservation_required: bool
-    ad_hoc: int | None = None
-
-
 class BookingLocation(OcpiObject):
     country_code: CiString2
     party_id: CiString3
     id: CiString36
     location_id: CiString36
     booking_option: BookingOption | None = None
-    policy: BookingPolicy | None = None
-    tariff_ids: list[CiString36] = []
+    tariff_ids: list[CiString36] = Field(default_factory=list)
     booking_terms: BookingTerms | None = None
-    calendars: list[Calendar] = []
+    calendars: list[Calendar] = Field(default_factory=list)
     last_updated: DateTime

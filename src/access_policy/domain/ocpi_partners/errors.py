@@ -41,6 +41,10 @@ class PartyWrong(Invalid):
     code = "ocpi-party-wrong"
 
 
+class DriverTokenUnknown(Unknown):
+    code = "ocpi-token-unknown"
+
+
 class LocationUnknown(Unknown):
     """The partner may book no such place."""
 

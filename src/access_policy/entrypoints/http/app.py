@@ -9,6 +9,8 @@ from access_policy.container import Container
 from access_policy.entrypoints.http import console, documentation, health
 from access_policy.entrypoints.http.assembly import attach, complete, include
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
+from access_policy.entrypoints.http.ocpi import routers as ocpi
+from access_policy.entrypoints.http.ocpi.urls import OCPI
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.v1.routers import ROUTERS
 
@@ -30,5 +32,9 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         app.include_router(pages)
         open_parts(pages.routes, container)
     include(app, container, ROUTERS)
+    for module in ocpi.ROUTERS:
+        app.include_router(module, prefix=OCPI)
+        open_parts(module.routes, container)
+    container.ocpi.credentials()
     complete(app, container)
     return app

@@ -1,0 +1,49 @@
+"""The service and a partner, connected by real HTTP; the partner's server has a certificate of a test authority."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Files, TestAuthority
+from tests.support.ocpi import OcpiWorld, ocpi_world
+
+DEPOT = {"name": "North", "time_zone": "Europe/Berlin"}
+GIVEN: list[tuple[str, str, Any]] = [
+    ("PUT", "/v1/depots/north", DEPOT),
+    *(
+        (
+            "PUT",
+            f"/v1/chargers/bay-{number}",
+            {
+                "charge_point_id": f"CP-{number}",
+                "depot_id": "north",
+                "profile": "ocpp201-central",
+                "baseline_mode": "managed",
+            },
+        )
+        for number in (1, 2, 3)
+    ),
+]
+
+
+@dataclass(frozen=True)
+class PartnerTrust:
+    ca: Path
+    certificate: Files
+
+
+@pytest.fixture(scope="session")
+def partner_trust(tmp_path_factory: pytest.TempPathFactory) -> PartnerTrust:
+    authority = TestAuthority(tmp_path_factory.mktemp("authority"))
+    return PartnerTrust(authority.certificate, authority.issue("partner", host="partner.example"))
+
+
+@pytest.fixture
+async def world(tmp_path: Path, partner_trust: PartnerTrust) -> AsyncIterator[OcpiWorld]:
+    async with ocpi_world(tmp_path, partner_trust.ca, partner_trust.certificate, GIVEN) as made:
+        yield made
