@@ -37,6 +37,7 @@ MAY_FAIL = {
     "chargers call",
     "registry export",
     "sessions end",
+    "ocpi-partners register",
     "webhooks test",
 }  # where a charger or a reader is slow, nobody charges, or the service must be stopped
 DAYS = """BEGIN:VCALENDAR\r
@@ -183,6 +184,14 @@ COMMANDS: dict[str, Line] = {
     "audit verify": lambda s, d: ["audit", "verify", "--data", str(d.parent)],
     "registry export": line("registry export --output {d}/export.csv"),
     "chargers retire": line("chargers retire cli-{s.number}"),
+    "ocpi-partners put": line("ocpi-partners put DE-CLI --name Hub --own-party DE-BTF --own-name Us --depot {s.depot}"),
+    "ocpi-partners list": line("ocpi-partners list"),
+    "ocpi-partners show": line("ocpi-partners show DE-CLI"),
+    "ocpi-partners invite": line("ocpi-partners invite DE-CLI"),
+    "ocpi-partners register": line(
+        "ocpi-partners register DE-CLI --versions-url https://hub.invalid/ocpi/versions --partner-token t"
+    ),
+    "ocpi-partners remove": line("ocpi-partners remove DE-CLI"),
     "webhooks presets": line("webhooks presets"),
     "webhooks create": line("webhooks create Cli --url https://hooks.invalid/ --preset denied_vehicle --disable"),
     "webhooks list": line("webhooks list"),

@@ -364,6 +364,11 @@ def change_webhook(s: Scene) -> None:
     s.ask("PUT", f"/v1/webhooks/{s.made['webhook']}", {"name": f"Hook {s.number}", **HOOK})
 
 
+def put_ocpi_partner(s: Scene) -> None:
+    body = {"name": f"Hub {s.number}", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": s.depot}]}
+    s.ask("PUT", "/v1/ocpi-partners/DE-HUB", body)
+
+
 UNLOCK = {"action": "UnlockConnector", "payload": {"connectorId": 1}}
 
 OPERATIONS: dict[str, Drive] = {
@@ -481,4 +486,12 @@ OPERATIONS: dict[str, Drive] = {
     "redeliver_webhook_event": send("POST", "/v1/webhooks/{webhook}/deliveries/none/redeliver", 404),
     "redeliver_webhook_dead_letters": send("POST", "/v1/webhooks/{webhook}/redeliver-dead-letters"),
     "remove_webhook": send("DELETE", "/v1/webhooks/{webhook}"),
+    "put_ocpi_partner": put_ocpi_partner,
+    "get_ocpi_partner": get("/v1/ocpi-partners/DE-HUB"),
+    "list_ocpi_partners": get("/v1/ocpi-partners"),
+    "invite_ocpi_partner": send("POST", "/v1/ocpi-partners/DE-HUB/token"),
+    "register_with_ocpi_partner": send(
+        "POST", "/v1/ocpi-partners/DE-HUB/register", 409, versions_url="https://hub.invalid/ocpi/versions", token="t"
+    ),
+    "remove_ocpi_partner": send("DELETE", "/v1/ocpi-partners/DE-HUB"),
 }

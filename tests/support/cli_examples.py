@@ -18,6 +18,7 @@ from access_policy.entrypoints.cli.root import app
 from access_policy.entrypoints.processes.service import Service
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger
 from tests.support.console_pages import serving_client
+from tests.support.ocpi_answers import ocpi_answers
 from tests.support.webhook_receiver import WebhookReceiver
 
 CARD: Final = "04A1B2C3D4E5F6"
@@ -290,6 +291,15 @@ async def _webhook(yard: Yard, _: Ids) -> Ids:
     return {"WEBHOOK": (await yard.send("POST", "/webhooks", body))["webhook_id"]}
 
 
+async def _ocpi_partner(yard: Yard, _: Ids) -> Ids:
+    """The receiver of webhooks stands for the partner's server, with the answers of OCPI."""
+    body = {"name": "Truck hub", "own_party": "DE-BTF", "own_name": "BetterFleet Nord", "bookable": []}
+    await yard.send("PUT", "/ocpi-partners/DE-HUB", body)
+    base = yard.hook.url(path="/ocpi")
+    yard.hook.answer = ocpi_answers(base)
+    return {"https://hub.example/ocpi/versions": f"{base}/versions", "TOKEN": "token-a"}
+
+
 PREPARED: Final[Mapping[str, Prepare]] = {
     "lift": _override,
     "overrides": _override,
@@ -334,5 +344,12 @@ PREPARED: Final[Mapping[str, Prepare]] = {
             *("webhooks test", "webhooks deliveries", "webhooks redeliver"),
         ),
         _webhook,
+    ),
+    **dict.fromkeys(
+        (
+            *("ocpi-partners list", "ocpi-partners show", "ocpi-partners invite", "ocpi-partners register"),
+            "ocpi-partners remove",
+        ),
+        _ocpi_partner,
     ),
 }

@@ -24,6 +24,7 @@ HOST = "hooks.example"
 class Received:
     headers: Mapping[str, str]
     body: bytes
+    path: str = ""
 
     @property
     def event_id(self) -> str:
@@ -59,7 +60,7 @@ class WebhookReceiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        got = Received(dict(request.headers), await request.body())
+        got = Received(dict(request.headers), await request.body(), request.url.path)
         self.received.append(got)
         self._arrived.set()
         response = await self.answer(got)

@@ -42,6 +42,8 @@ BODIES: Mapping[str, Any] = {
     "change_reservation": {"charger_id": "bravo-bay", **RESERVED},
     "replace_reservation": {"holder": {"vehicle_id": "bus-7"}, "reason": "gone"},
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
+    "put_ocpi_partner": {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": "bravo"}]},
+    "register_with_ocpi_partner": {"versions_url": "https://hub.invalid/", "token": "t"},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
@@ -58,6 +60,7 @@ PATH_NAMES = {
     "calendar_id": "bravo-days",
     "reservation_id": "bravo-evening",
     "group_id": "bravo-fast",
+    "partner_id": "DE-HUB",
 }
 OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
 

@@ -34,6 +34,7 @@ CHARGERS_CSV = (
     b"{known}-charger,OWN-2,{known}-depot,ocpp16-central,managed\r\n"
 )
 HOOK = {"name": "Hook", "url": "https://hooks.invalid/", "preset": "denied_vehicle"}
+PARTNER = {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us"}
 CHARGER = {"profile": "ocpp16-central", "baseline_mode": "managed"}
 DAYS = {"name": "Days", "days": [{"date": "2027-12-25", "reason": "Christmas"}]}
 PROFILE = {
@@ -212,6 +213,12 @@ CALLS: dict[str, Call] = {
     "list_webhook_deliveries": Call(),
     "redeliver_webhook_event": Call(),
     "redeliver_webhook_dead_letters": Call(),
+    "list_ocpi_partners": Call(status=OK),
+    "get_ocpi_partner": Call(),
+    "put_ocpi_partner": Call(body={**PARTNER, "bookable": [{"depot_id": "{known}-depot"}]}, status=frozenset({422})),
+    "invite_ocpi_partner": Call(),
+    "register_with_ocpi_partner": Call(body={"versions_url": "https://hub.invalid/ocpi", "token": "t"}),
+    "remove_ocpi_partner": Call(),
 }
 CREATES = frozenset({"put_calendar", "put_depot", "put_agreement", "put_profile"})
 """They make something of the caller's own under the other tenant's id, so they come last."""

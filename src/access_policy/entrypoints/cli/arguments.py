@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from access_policy.entrypoints.cli.completion import agreements, vehicles, webhooks
+from access_policy.entrypoints.cli.completion import agreements, ocpi_partners, vehicles, webhooks
 
 Attempt = Annotated[str, typer.Argument(metavar="ATTEMPT", help="Attempt id, or its beginning")]
 Denied = Annotated[str, typer.Argument(metavar="DENIED", help="Id in the list of denied identifiers")]
@@ -20,6 +20,10 @@ Agreement = Annotated[
 NewAgreement = Annotated[str, typer.Argument(metavar="AGREEMENT", autocompletion=agreements, help="Whole agreement id")]
 Webhook = Annotated[
     str, typer.Argument(metavar="WEBHOOK", autocompletion=webhooks, help="Webhook id, or its beginning")
+]
+OcpiPartner = Annotated[
+    str,
+    typer.Argument(metavar="PARTNER", autocompletion=ocpi_partners, help="Country code and party id, such as DE-HUB"),
 ]
 NewCharger = Annotated[str, typer.Argument(metavar="CHARGER", help="Whole charger id")]
 NewDepot = Annotated[str, typer.Argument(metavar="DEPOT", help="Whole depot id")]

@@ -68,6 +68,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("context", "contexts", "The stored services, and the one in use", "group"),
         Entry("api-keys", "api_keys", "Keys for machines that call the API"),
         Entry("webhooks", "webhooks", "URLs to which events are delivered, signed"),
+        Entry("ocpi-partners", "ocpi_partners", "Partners that may book chargers by OCPI"),
         Entry("tenants", "tenants", "The tenants of the installation"),
     ),
     "On the machine of the service": (

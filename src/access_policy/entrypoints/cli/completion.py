@@ -28,6 +28,7 @@ schedules = _ids_of("schedules")
 vehicles = _ids_of("vehicles")
 agreements = _ids_of("agreements")
 webhooks = _ids_of("webhooks")
+ocpi_partners = _ids_of("ocpi-partners")
 
 Charger = Annotated[
     str, typer.Argument(metavar="CHARGER", autocompletion=chargers, help="Charger id, or its beginning")

@@ -149,6 +149,17 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "webhooks test": ("webhooks test WEBHOOK",),
     "webhooks deliveries": ("webhooks deliveries WEBHOOK --state dead_letter",),
     "webhooks redeliver": ("webhooks redeliver WEBHOOK --dead-letters",),
+    "ocpi-partners put": (
+        "ocpi-partners put DE-HUB --name 'Truck hub' --own-party DE-BTF --own-name 'BetterFleet Nord' --depot north",
+        "ocpi-partners put DE-HUB --no-show-after 20 --change-until 60",
+    ),
+    "ocpi-partners list": ("ocpi-partners list",),
+    "ocpi-partners show": ("ocpi-partners show DE-HUB",),
+    "ocpi-partners invite": ("ocpi-partners invite DE-HUB",),
+    "ocpi-partners register": (
+        "ocpi-partners register DE-HUB --versions-url https://hub.example/ocpi/versions --partner-token TOKEN",
+    ),
+    "ocpi-partners remove": ("ocpi-partners remove DE-HUB",),
     "tenants create": ("tenants create acme --name Acme",),
     "tenants amend": ("tenants amend acme --data-region eu-central-1",),
     "tenants list": ("tenants list",),

@@ -9,5 +9,6 @@ ID_FIELDS: dict[str, str] = {
     "agreements": "agreement_id",
     "schedules": "schedule_id",
     "webhooks": "webhook_id",
+    "ocpi-partners": "partner_id",
     "access-events": "attempt_id",
 }
