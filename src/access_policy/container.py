@@ -90,5 +90,14 @@ class Container(containers.DeclarativeContainer):
     erasing = nested(Erasing, settings=settings, clock=clock, stores=stores, records=records)
     restoring = nested(Restoring, clock=clock, stores=stores)
     publishing = nested(Publishing, settings=settings, clock=clock, trust=trust, stores=stores, records=records)
-    ocpi = nested(Ocpi, settings=settings, clock=clock, trust=trust, stores=stores, records=records, deciding=deciding)
+    ocpi = nested(
+        Ocpi,
+        settings=settings,
+        clock=clock,
+        trust=trust,
+        stores=stores,
+        records=records,
+        deciding=deciding,
+        commands=commands,
+    )
     intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)

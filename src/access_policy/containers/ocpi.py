@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from dependency_injector import containers, providers
 
 from access_policy.adapters.ocpi.peers import HttpsOcpiPeers
 from access_policy.adapters.outgoing.checked import CheckedRequests
 from access_policy.adapters.outgoing.trust import Trust
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
+from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
+from access_policy.application.follower import Follower
+from access_policy.application.ocpi_partners.bookings import BookingDesk
+from access_policy.application.ocpi_partners.calendars import Calendars
 from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import OcpiCredentials
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
+from access_policy.application.ocpi_partners.places import BookingPlaces
+from access_policy.application.ocpi_partners.push_deliveries import PushDeliveries
+from access_policy.application.ocpi_partners.pushes import TYPES, BookingPush, PushQueueing
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
 from access_policy.application.ports.clock import Clock
+from access_policy.containers.publishing import relay_name
 from access_policy.settings import Settings
+
+
+def caught_up(follower: Follower) -> Callable[[int, float], Awaitable[bool]]:
+    """Wait until the follower has reached a position, for some seconds."""
+    return lambda position, timeout_s: follower.wait_until(position, timeout_s=timeout_s)
 
 
 class Ocpi(containers.DeclarativeContainer):
@@ -22,10 +38,54 @@ class Ocpi(containers.DeclarativeContainer):
     stores = providers.DependenciesContainer()
     records = providers.DependenciesContainer()
     deciding = providers.DependenciesContainer()
+    commands = providers.DependenciesContainer()
 
     requests = providers.Resource(CheckedRequests, settings.provided.webhook_networks, trust)
     peers = providers.Singleton(HttpsOcpiPeers, requests)
     change = providers.Singleton(ChangePartner, records.ocpi_partners, records.ocpi_partner_changes, clock)
     credentials = providers.Singleton(OcpiCredentials, change, peers)
     driver_tokens = providers.Singleton(OcpiDriverTokens, records.ocpi_tokens, stores.pseudonyms)
+    places = providers.Singleton(BookingPlaces, deciding.view)
+    calendars = providers.Singleton(Calendars, deciding.view)
+    desk = providers.Singleton(
+        BookingDesk,
+        records.ocpi_bookings,
+        places,
+        driver_tokens,
+        commands.receive_booking,
+        commands.cancel_booking,
+        deciding.view,
+        clock,
+    )
+
+    # --- pushes ------------------------------------------------------------------------------------------------------
+    push_queue = providers.Resource(SqlWebhookQueue, stores.installation.provided.records_named.call("ocpi_pushes"))
+    positions = providers.Resource(
+        SqlRelayPositions, stores.installation.provided.records_named.call("relay"), "OCPI pushes"
+    )
+    queueing = providers.Singleton(
+        PushQueueing, records.ocpi_partners, records.ocpi_bookings, push_queue, positions, clock
+    )
+    push_follower = providers.Singleton(
+        Follower,
+        "OCPI pushes",
+        stores.store,
+        queueing.provided.handle,
+        queueing.provided.position,
+        types=providers.Object(TYPES),
+        poll_s=stores.poll_s,
+    )
+    push = providers.Singleton(BookingPush, desk, peers, providers.Factory(caught_up, deciding.follower))
+    push_deliveries = providers.Singleton(
+        PushDeliveries,
+        records.ocpi_partners,
+        records.ocpi_bookings,
+        push_queue,
+        queueing,
+        push,
+        positions,
+        clock,
+        holder=providers.Callable(relay_name, settings.provided.instance),
+    )
+
     registrations = providers.Singleton(OcpiPartnerRegistrations, change, peers, deciding.view)

@@ -96,6 +96,7 @@ WITHOUT_A_STORY: Final = {
     RegistryImports.close: "ends tasks",
     Relay.lag: "reads",
     FollowUp.finish: "waits for tasks",
+    WebhookDeliveries.send: "a part of a delivery",
     WebhookRegistrations.all: "reads",
     WebhookRegistrations.get: "reads",
     WebhookRegistrations.test: "one try, neither repeated nor recorded",

@@ -113,7 +113,7 @@ class HooksWorld:
             receiver = Receiver(
                 webhook,
                 self.queue,
-                self.sender,
+                self.deliveries.send,
                 self.clock,
                 self.deliveries.disable,
                 self.subscriptions.follow,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,11 +21,14 @@ from access_policy.adapters.ocpi.credentials import (
 )
 from access_policy.adapters.ocpi.envelope import Code
 from access_policy.adapters.ocpi.fields import VERSION
+from access_policy.adapters.ocpi.mapping import booking_on_the_wire
 from access_policy.adapters.outgoing.checked import Answer, CheckedRequests, RequestFailed
 from access_policy.application.context import new_id
+from access_policy.application.ocpi_partners.state import BookingState
 from access_policy.application.ocpi_partners.tokens import in_base64
 from access_policy.application.ports.ocpi import OwnCredentials, PeerFailed
-from access_policy.domain.ocpi_partners.partner import PartnerConnection, PartnerEndpoint
+from access_policy.application.ports.webhooks import Attempt
+from access_policy.domain.ocpi_partners.partner import OcpiPartner, PartnerConnection, PartnerEndpoint, Party
 
 READ_MAX: Final = 256 * 1024  # bytes of a response's body
 SHOWN_MAX: Final = 200
@@ -33,7 +40,7 @@ CREDENTIALS_OBJECT: Final = TypeAdapter(Credentials)
 
 
 class HttpsOcpiPeers:
-    """Implements `OcpiPeers`."""
+    """Implements `OcpiPeers` and `BookingSender`."""
 
     def __init__(self, requests: CheckedRequests) -> None:
         self._requests = requests
@@ -68,6 +75,31 @@ class HttpsOcpiPeers:
         )
         return connection, theirs.parties
 
+    async def push(self, partner: OcpiPartner, state: BookingState, *, now: datetime) -> Attempt:
+        began = time.monotonic()
+        try:
+            status, detail = await self._pushed(partner, state)
+        except PeerFailed as failed:
+            status, detail = None, str(failed)
+        return Attempt(at=now, status=status, detail=detail, took_ms=round((time.monotonic() - began) * 1000))
+
+    async def _pushed(self, partner: OcpiPartner, state: BookingState) -> tuple[int | None, str]:
+        """The status that counts for the queue: None where the partner took the message and did not accept the booking."""
+        assert partner.connection is not None, "only a connected partner is pushed to"
+        url = partner.connection.url_of(BOOKING, RECEIVER)
+        if url is None:
+            raise PeerFailed(f"the partner has no endpoint {BOOKING} {RECEIVER}")
+        own = partner.settings.own_party
+        booking = booking_on_the_wire(state, own)
+        there = f"{url}/{own.country_code}/{own.party_id}/{quote(booking.id, safe='')}"
+        body = json.dumps(booking.as_json()).encode()
+        answer = await self._answered("PUT", there, partner.connection.token, body, routing(own, partner.party))
+        try:
+            code = json.loads(answer.body)["status_code"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None, "the answer is not an envelope of OCPI"
+        return (answer.status, "") if code == Code.OK else (None, f"status_code {code}")
+
     async def unregister(self, connection: PartnerConnection) -> None:
         await self._answered("DELETE", _credentials_url(connection), connection.token)
 
@@ -84,10 +116,12 @@ class HttpsOcpiPeers:
         except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
             raise PeerFailed(f"{method} {_path(url)}: the answer is not the object that OCPI says") from error
 
-    async def _answered(self, method: str, url: str, token: str, body: bytes = b"") -> Answer:
+    async def _answered(
+        self, method: str, url: str, token: str, body: bytes = b"", more: Mapping[str, str] | None = None
+    ) -> Answer:
         if (refusal := self.refusal_of(url)) is not None:
             raise PeerFailed(refusal)
-        headers = headers_of(token)
+        headers = headers_of(token) | dict(more or {})
         try:
             answer = await self._requests.send(method, url, headers, body, read_max=READ_MAX)
         except RequestFailed as failed:
@@ -103,6 +137,16 @@ def headers_of(token: str) -> dict[str, str]:
         "Authorization": f"Token {in_base64(token)}",
         "X-Request-ID": new_id(),
         "X-Correlation-ID": new_id(),
+    }
+
+
+def routing(sender: Party, receiver: Party) -> dict[str, str]:
+    """The headers of a message between functional modules."""
+    return {
+        "OCPI-from-country-code": sender.country_code,
+        "OCPI-from-party-id": sender.party_id,
+        "OCPI-to-country-code": receiver.country_code,
+        "OCPI-to-party-id": receiver.party_id,
     }
 
 

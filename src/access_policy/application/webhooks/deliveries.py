@@ -13,9 +13,16 @@ from access_policy.application.context import SYSTEM, Context, new_id
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.relay_positions import RelayPositions
-from access_policy.application.ports.webhooks import WebhookKey, WebhookQueue, Webhooks, WebhookSender
+from access_policy.application.ports.webhooks import (
+    Attempt,
+    Delivery,
+    WebhookKey,
+    WebhookQueue,
+    Webhooks,
+    WebhookSender,
+)
 from access_policy.application.streams import webhook_stream
-from access_policy.application.webhooks.receiver import Receiver
+from access_policy.application.webhooks.receiver import Receiver, attempted
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from access_policy.application.webhooks.timings import WebhookTimings
 from access_policy.domain.webhooks.events import changed
@@ -49,7 +56,7 @@ class WebhookDeliveries:
         self._clock = clock
         self._holder = holder or new_id()
         self._timings = timings or WebhookTimings()
-        self._receivers: dict[WebhookKey, tuple[Receiver, asyncio.Task[None]]] = {}
+        self._receivers: dict[WebhookKey, tuple[Receiver[Webhook], asyncio.Task[None]]] = {}
         self._is_ours = False
         subscriptions.on_followed(self._follow)
         subscriptions.on_enqueued(self.wake)
@@ -78,6 +85,11 @@ class WebhookDeliveries:
             with contextlib.suppress(StoreUnavailable):
                 await self._lease.release_lease(self._holder)
 
+    async def send(self, webhook: Webhook, delivery: Delivery) -> Attempt:
+        """One signed try."""
+        message = delivery.message
+        return await attempted(webhook, message.event_id, message.body, self._sender, self._clock)
+
     async def disable(self, webhook: Webhook, because: str) -> None:
         """Disable the webhook, unless it was changed since. Raises `StoreUnavailable`: it may be disabled."""
         log.warning("webhook %s of %s is disabled: %s", webhook.webhook_id, webhook.tenant_id, because)
@@ -97,7 +109,7 @@ class WebhookDeliveries:
                 self._receivers[key][0].webhook = webhook
                 continue
             receiver = Receiver(
-                webhook, self._queue, self._sender, self._clock, self.disable, self._subscriptions.follow, self._timings
+                webhook, self._queue, self.send, self._clock, self.disable, self._subscriptions.follow, self._timings
             )
             task = asyncio.create_task(receiver.run(), name=f"webhook {webhook.webhook_id}")
             self._receivers[key] = (receiver, task)

@@ -6,11 +6,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
 
 from access_policy.application.backoff import Backoff
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.webhooks import Attempt, Delivery, DeliveryState, WebhookQueue, WebhookSender
+from access_policy.application.ports.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    WebhookKey,
+    WebhookQueue,
+    WebhookSender,
+)
 from access_policy.application.webhooks.timings import WebhookTimings
 from access_policy.domain.webhooks.signing import signature_headers
 from access_policy.domain.webhooks.webhook import Webhook
@@ -20,23 +28,39 @@ log = logging.getLogger(__name__)
 GONE = 410
 
 
-class Receiver:
-    """`run` delivers until cancelled. A delivery that is cut off between the receiver's answer and its record is repeated: at
-    least once. `disable` is called when the receiver answers 410 Gone, and then `follow`."""
+class Target(Protocol):
+    """The receiver of a queue. `webhook_id` names it in logs; a change of its `version` begins anew after a 410."""
+
+    @property
+    def webhook_id(self) -> str: ...
+
+    @property
+    def key(self) -> WebhookKey: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+Of = TypeVar("Of", bound=Target)
+
+
+class Receiver(Generic[Of]):
+    """`run` delivers until cancelled. `send` tries one delivery once; one that is cut off between the receiver's answer and its
+    record is repeated: at least once. `disable` is called when the receiver answers 410 Gone, and then `follow`."""
 
     def __init__(
         self,
-        webhook: Webhook,
+        webhook: Of,
         queue: WebhookQueue,
-        sender: WebhookSender,
+        send: Callable[[Of, Delivery], Awaitable[Attempt]],
         clock: Clock,
-        disable: Callable[[Webhook, str], Awaitable[None]],
+        disable: Callable[[Of, str], Awaitable[None]],
         follow: Callable[[], Awaitable[None]],
         timings: WebhookTimings,
     ) -> None:
         self.webhook = webhook  # replaced after a change that leaves the queue alone
         self._queue = queue
-        self._sender = sender
+        self._send = send
         self._clock = clock
         self._disable = disable
         self._follow = follow
@@ -70,7 +94,7 @@ class Receiver:
     async def deliver(self, delivery: Delivery) -> None:
         """Try once and record the result. Raises `StoreUnavailable`: the delivery is tried again."""
         webhook = self.webhook
-        attempt = await attempted(webhook, delivery.message.event_id, delivery.message.body, self._sender, self._clock)
+        attempt = await self._send(webhook, delivery)
         if attempt.status == GONE:  # before the record of the delivery, whose repetition answers for a failure
             await self._disable(webhook, "the receiver answered 410 Gone")
             self._gone_in = webhook.version

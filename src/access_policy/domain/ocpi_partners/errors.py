@@ -49,3 +49,7 @@ class LocationUnknown(Unknown):
     """The partner may book no such place."""
 
     code = "ocpi-location-unknown"
+
+
+class TooManyBookings(Conflict):
+    code = "ocpi-too-many-bookings"

@@ -46,6 +46,8 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "changes of API keys", c.records.api_key_changes().run()
         yield "changes of webhooks", c.records.webhook_changes().run()
         yield "changes of OCPI partners", c.records.ocpi_partner_changes().run()
+        yield "OCPI push queue", c.ocpi.push_follower().run()
+        yield "OCPI pushes", c.ocpi.push_deliveries().run()
         yield "notices", c.deciding.notices().run()
         yield "digests", c.queries.digests().run()
         yield "chargers follow depots", c.commands.keeping_up().run()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from access_policy.entrypoints.http.ocpi import credentials, tokens, versions
+from access_policy.entrypoints.http.ocpi import bookings, credentials, tokens, versions
 
-ROUTERS = (versions.router, credentials.router, tokens.router)
+ROUTERS = (versions.router, credentials.router, tokens.router, bookings.router)

@@ -1,0 +1,252 @@
+"""The Bookings module, operator's side: a partner's request becomes a reservation, a change of it, or its end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from access_policy.application.commands import Done
+from access_policy.application.commands.receive_booking import CancelBooking, ReceiveBooking
+from access_policy.application.commands.reservation_drafts import ReservationDraft
+from access_policy.application.context import CREATED_ID_LENGTH, Context
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.errors import TooBusy
+from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
+from access_policy.application.ocpi_partners.places import BookingPlace, BookingPlaces
+from access_policy.application.ocpi_partners.state import BookingState, Stage, state_of
+from access_policy.application.ocpi_partners.wishes import BookingWish
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.ocpi import BookingRecord, BookingRequestRecord, OcpiBookings, RequestStatus
+from access_policy.domain.errors import Conflict
+from access_policy.domain.ids import ReservationId
+from access_policy.domain.ocpi_partners.errors import TooManyBookings
+from access_policy.domain.ocpi_partners.partner import OcpiPartner
+from access_policy.domain.reservations.errors import PromisedAlready, TooLateToChange
+from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
+from access_policy.domain.reservations.terms import ReservationTerms
+
+BOOKINGS_MAX: Final = 20_000  # records of a partner
+REQUESTS_MAX: Final = 50  # of a booking
+
+Handle = Callable[[Context, Any], Awaitable[Done]]
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """`position` is the log position with the change; 0: nothing changed. `refusal` says why the request was declined."""
+
+    record: BookingRecord
+    position: int = 0
+    refusal: str = ""
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BookingDesk:
+    """Requests of one booking are handled one after the other in this process, and versions of the record guard it against
+    other processes. All methods raise `StoreUnavailable`; the partner sends the request again."""
+
+    bookings: OcpiBookings
+    places: BookingPlaces
+    tokens: OcpiDriverTokens
+    receive: Handle
+    cancel: Handle
+    view: DecisionView
+    clock: Clock
+    _locks: WeakValueDictionary[Key, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    async def ask(self, context: Context, partner: OcpiPartner, wish: BookingWish) -> Answered:
+        """A request that came before answers with the booking as it is.
+
+        Raises `LocationUnknown`, `TooManyBookings`, `TooBusy`, or an `Invalid` refusal: nothing is recorded then. A refusal by
+        the state of the depot (a slot that is taken, a deadline) is recorded as a declined request.
+        """
+        key = (*partner.key, wish.request_id.upper())
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = await self.bookings.find(partner.key, wish.request_id)
+            if known is not None and _came_before(known, wish):
+                return Answered(record=known)
+            place = self.places.wanted(partner, wish)
+            await self._check_room(partner, known)
+            if wish.cancelled_because is not None:
+                return await self._cancelled(context, partner, wish, place, known)
+            return await self._promised(context, partner, wish, place, known)
+
+    def state(self, record: BookingRecord) -> BookingState:
+        return state_of(record, self.view.book(record.tenant_id, record.depot_id), self.clock.now())
+
+    # --- a new booking, or a change -------------------------------------------------------------------------------
+
+    async def _promised(
+        self,
+        context: Context,
+        partner: OcpiPartner,
+        wish: BookingWish,
+        place: BookingPlace,
+        known: BookingRecord | None,
+    ) -> Answered:
+        if known is not None and (over := self._is_over(known)):
+            return await self._declined(wish, place, known, partner, over)
+        if known is not None and known.depot_id != place.depot_id:
+            return await self._declined(wish, place, known, partner, "A booking stays at its location; make a new one.")
+        identifiers = await self.tokens.without_invalid(partner, wish.identifiers)
+        draft = ReservationDraft(
+            place=place.place,
+            start=wish.start,
+            end=wish.end,
+            source=ReservationSource.OCPI,
+            identifiers=[(each.kind, each.value) for each in identifiers],
+            terms=_named(partner.settings.terms),
+            request=self._request(partner, wish, place, known),
+        )
+        try:
+            done = await self.receive(context, ReceiveBooking(depot_id=place.depot_id, draft=draft))
+        except Conflict as refusal:
+            return await self._declined(wish, place, known, partner, _told(refusal))
+        assert done.created_id is not None, "a received booking has a reservation"
+        entry = self.view.book(partner.tenant_id, place.depot_id).entries.by_id.get(ReservationId(done.created_id))
+        terms = place.terms if entry is None else entry.reservation.terms
+        record = self._with(wish, place, known, partner, RequestStatus.ACCEPTED)
+        promised = replace(
+            record,
+            reservation_id=ReservationId(done.created_id),
+            charger_id=place.charger_id,
+            group_id=place.group_id,
+            start=wish.start,
+            end=wish.end,
+            terms=terms,
+            is_promised=True,
+        )
+        await self._put(promised, known)
+        return Answered(record=promised, position=done.position, is_new=known is None)
+
+    def _request(
+        self, partner: OcpiPartner, wish: BookingWish, place: BookingPlace, known: BookingRecord | None
+    ) -> PartnerRequest:
+        """Versions follow the order of arrival: requests of OCPI have none of their own. The book may know a later one than the
+        record, which is written after it."""
+        request_id = wish.request_id if known is None else known.request_id
+        book = self.view.book(partner.tenant_id, place.depot_id)
+        reservation_id = book.entries.by_request.get((partner.partner_id, request_id))
+        last = None if reservation_id is None else book.entry(reservation_id).reservation.request
+        version = max(0 if known is None else len(known.requests), 0 if last is None else last.version) + 1
+        return PartnerRequest(party=partner.partner_id, request_id=request_id, version=version)
+
+    # --- its end --------------------------------------------------------------------------------------------------
+
+    async def _cancelled(
+        self,
+        context: Context,
+        partner: OcpiPartner,
+        wish: BookingWish,
+        place: BookingPlace,
+        known: BookingRecord | None,
+    ) -> Answered:
+        """The end of a booking that was never made is remembered, so that its belated beginning is not promised."""
+        if known is None:
+            record = replace(self._with(wish, place, None, partner, RequestStatus.ACCEPTED), is_cancelled=True)
+            await self._put(record, None)
+            return Answered(record=record, is_new=True)
+        if over := self._is_over(known):
+            return await self._declined(wish, place, known, partner, over)
+        at = replace(place, depot_id=known.depot_id)
+        command = CancelBooking(
+            depot_id=known.depot_id,
+            request=self._request(partner, wish, at, known),
+            reason=f"{wish.cancelled_because}, by {partner.partner_id}",
+        )
+        try:
+            done = await self.cancel(context, command)
+        except Conflict as refusal:
+            return await self._declined(wish, place, known, partner, _told(refusal))
+        record = replace(self._with(wish, place, known, partner, RequestStatus.ACCEPTED), is_cancelled=True)
+        await self._put(record, known)
+        return Answered(record=record, position=done.position)
+
+    # --- records --------------------------------------------------------------------------------------------------
+
+    def _is_over(self, known: BookingRecord) -> str:
+        """Empty while it may be changed."""
+        stage = self.state(known).stage
+        return "" if stage is Stage.RESERVED else f"This booking is over ({stage.value}); use a new request_id."
+
+    async def _declined(
+        self, wish: BookingWish, place: BookingPlace, known: BookingRecord | None, partner: OcpiPartner, because: str
+    ) -> Answered:
+        record = self._with(wish, place, known, partner, RequestStatus.DECLINED, because)
+        await self._put(record, known)
+        return Answered(record=record, refusal=because, is_new=known is None)
+
+    def _with(
+        self,
+        wish: BookingWish,
+        place: BookingPlace,
+        known: BookingRecord | None,
+        partner: OcpiPartner,
+        status: RequestStatus,
+        because: str = "",
+    ) -> BookingRecord:
+        """The record with the request; a new one where there is none."""
+        now = self.clock.now()
+        request = BookingRequestRecord(
+            message_id=wish.message_id, body=wish.body, status=status, because=because, received_at=now
+        )
+        if known is not None:
+            requests = (*known.requests, request)
+            return replace(known, requests=requests, updated_at=now, version=known.version + 1)
+        return BookingRecord(
+            tenant_id=partner.tenant_id,
+            partner_id=partner.partner_id,
+            request_id=wish.request_id,
+            reservation_id=_never_promised(partner, wish.request_id),
+            depot_id=place.depot_id,
+            charger_id=place.charger_id,
+            group_id=place.group_id,
+            start=wish.start,
+            end=wish.end,
+            terms=place.terms,
+            requests=(request,),
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _put(self, record: BookingRecord, known: BookingRecord | None) -> None:
+        if not await self.bookings.put(record, expected=0 if known is None else known.version):
+            raise TooBusy("another process handled a request of this booking at the same moment; send it again")
+
+    async def _check_room(self, partner: OcpiPartner, known: BookingRecord | None) -> None:
+        if known is None and await self.bookings.count(partner.key) >= BOOKINGS_MAX:
+            raise TooManyBookings(f"This service keeps {BOOKINGS_MAX} bookings of a partner; cancel some.")
+        if known is not None and len(known.requests) >= REQUESTS_MAX:
+            raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
+
+
+def _came_before(known: BookingRecord, wish: BookingWish) -> bool:
+    """The same message again, or the same content as the latest accepted one."""
+    if any(each.message_id == wish.message_id for each in known.requests):
+        return True
+    return known.requests[-1].body == wish.body and known.requests[-1].status is RequestStatus.ACCEPTED
+
+
+def _named(terms: ReservationTerms | None) -> dict[str, Any]:
+    """All terms by name, in place of the depot's; none for the depot's own."""
+    return {} if terms is None else {each.name: getattr(terms, each.name) for each in fields(terms)}
+
+
+def _told(refusal: Conflict) -> str:
+    """The partner may not learn which reservations, of whom, are in the way."""
+    if isinstance(refusal, PromisedAlready):
+        return "The slot is not free; read the calendar."
+    return refusal.detail if isinstance(refusal, TooLateToChange) else "The booking cannot be made."
+
+
+def _never_promised(partner: OcpiPartner, request_id: str) -> ReservationId:
+    """The id of a booking without a reservation: no other has it."""
+    named = f"{partner.tenant_id}/{partner.partner_id}/{request_id.upper()}"
+    return ReservationId(hashlib.sha256(named.encode()).hexdigest()[:CREATED_ID_LENGTH])

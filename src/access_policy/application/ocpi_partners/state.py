@@ -1,0 +1,58 @@
+"""A partner's booking as it stands: its record together with its reservation in the book."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from access_policy.application.ports.ocpi import BookingRecord
+from access_policy.domain.ids import ChargerId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.entry import Entry, Outcome
+
+
+class Stage(StrEnum):
+    RESERVED = "reserved"
+    FULFILLED = "fulfilled"  # a charge of the holder began
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"  # the holder came too late, or not at all until the end
+    REJECTED = "rejected"  # never promised
+    UNKNOWN = "unknown"  # the reservation is over and forgotten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingState:
+    """`charger_id`: the promised charger, or the one of the group at which the holder charged; None: not known yet."""
+
+    record: BookingRecord
+    stage: Stage
+    start: datetime
+    end: datetime
+    charger_id: ChargerId | None
+
+
+def state_of(record: BookingRecord, book: ReservationBook, at: datetime) -> BookingState:
+    """As of the instant: a no-show holds from its time on, whether or not its event has been appended (ADR 0047)."""
+    entry = book.entries.by_id.get(record.reservation_id)
+    if entry is None:
+        stage = Stage.CANCELLED if record.is_cancelled else Stage.UNKNOWN if record.is_promised else Stage.REJECTED
+        return BookingState(
+            record=record, stage=stage, start=record.start, end=record.end, charger_id=record.charger_id
+        )
+    reservation = entry.reservation
+    return BookingState(
+        record=record,
+        stage=_stage(entry, at),
+        start=reservation.start,
+        end=reservation.end,
+        charger_id=reservation.place.charger_id or entry.charger_id,
+    )
+
+
+def _stage(entry: Entry, at: datetime) -> Stage:
+    if entry.fulfilled_at is not None:
+        return Stage.FULFILLED
+    if entry.outcome is Outcome.CANCELLED:
+        return Stage.CANCELLED
+    return Stage.NO_SHOW if entry.is_over(at) else Stage.RESERVED
