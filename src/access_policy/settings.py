@@ -175,12 +175,12 @@ class Settings(ConsoleSettings):
     )
     webhook_networks: Networks = Field(
         default=written(""),
-        description="Networks,… with private addresses that webhooks may be delivered to, such as 10.20.0.0/16",
+        description="Networks,… with private addresses of webhooks' receivers and OCPI partners, such as 10.20.0.0/16",
     )
     ca_file: Path | None = Field(
         default=None,
         description="CA certificates (PEM), beside the public ones, of servers that this service calls: issuer, peers,"
-        " webhooks' receivers, traces; reloaded when they change",
+        " webhooks' receivers, OCPI partners, traces; reloaded when they change",
     )
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(
