@@ -123,7 +123,9 @@ class MarkedTenant:
         self.ids["webhook_id"] = (await self.done("POST", "/webhooks", hook))["webhook_id"]
         self.ids["partner_id"] = f"{self.known[:2]}-{self.known[-3:]}".upper()
         named = {"name": self.secret, "own_party": "DE-BTF", "own_name": self.secret}
-        await self.done("PUT", "/ocpi-partners/{partner_id}", {**named, "bookable": [{"depot_id": self.ids["depot_id"]}]})
+        await self.done(
+            "PUT", "/ocpi-partners/{partner_id}", {**named, "bookable": [{"depot_id": self.ids["depot_id"]}]}
+        )
 
     async def _facts(self, store: RecorderEventStore) -> None:
         """What only chargers report."""
