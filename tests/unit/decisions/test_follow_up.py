@@ -14,18 +14,33 @@ from access_policy.application.charging_sessions.reports import EndReport, Energ
 from access_policy.application.consequences.denial_follow_up import ENERGY_TOLERATED_WH, FollowUp
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.streams import attempt_stream, policy_stream
+from access_policy.application.streams import attempt_stream, policy_stream, reservation_book_stream
 from access_policy.domain.access.events import DenialNotHonoured, SessionStopRequested, StopCause
 from access_policy.domain.access_mode import Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId, ChargerKey
+from access_policy.domain.reservations.reservation import Holder, HolderIdentifier
+from tests.support import reservations
 from tests.support.at_charger import AtCharger
-from tests.support.depot_in_memory import BAY, BUS, DAY, NIGHT, OTHER_BAY, STRANGER, TENANT, DepotInMemory
+from tests.support.depot_in_memory import (
+    BAY,
+    BUS,
+    DAY,
+    DEPOT,
+    NIGHT,
+    OTHER_BAY,
+    STRANGER,
+    TENANT,
+    DepotInMemory,
+    HashedPseudonyms,
+)
 from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore
+from tests.support.reservations import R1
 from tests.support.stores import inline_memory_store, memory_store
 
 KEY: ChargerKey = (TENANT, BAY)
+RESERVED = NIGHT + timedelta(hours=1)
 
 
 @dataclass
@@ -294,6 +309,62 @@ async def test_a_charge_that_was_judged_once_in_a_window_is_not_judged_again_in_
     await yard.look()
 
     assert yard.gateway.asked == []
+
+
+# --- charges and reservations -----------------------------------------------------------------------------------------
+
+
+async def reserve(yard: Yard, card: Identifier, **terms: Any) -> None:
+    """Bay 1 for the card, from an hour into the night for two hours."""
+    holder = Holder(identifiers=(HolderIdentifier(ref=HashedPseudonyms().ref(TENANT, card), sealed=""),))
+    made = reservations.reservation(start=RESERVED, holder=holder, terms=reservations.terms(**terms))
+    version = yard.depot.view.book(TENANT, DEPOT).version
+    await yard.depot.record(
+        reservation_book_stream(TENANT, DEPOT), version, [reservations.made(made, at=yard.depot.clock.now())]
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "stopped"), [(OnWindowStart.LET_FINISH, []), (OnWindowStart.STOP_UNAUTHORISED, ["102"])]
+)
+async def test_charge_that_runs_into_another_holder_s_window_goes_by_the_policy(
+    yard: Yard, policy: OnWindowStart, stopped: list[str]
+) -> None:
+    await yard.policy(on_window_start=policy)
+    await reserve(yard, STRANGER)
+    await yard.started(BUS, "102")
+    await yard.look()
+    assert yard.gateway.asked == []
+    yard.depot.clock.set(RESERVED)
+
+    await yard.look()
+
+    assert yard.gateway.asked == stopped
+
+
+@pytest.mark.parametrize(
+    ("policy", "stopped"), [(OnWindowStart.LET_FINISH, []), (OnWindowStart.STOP_UNAUTHORISED, ["101"])]
+)
+async def test_charge_of_a_reservation_goes_on_over_its_late_stop_and_then_by_the_policy(
+    yard: Yard, policy: OnWindowStart, stopped: list[str]
+) -> None:
+    await yard.policy(on_window_start=policy)
+    await reserve(yard, STRANGER, late_stop_min=30)
+    yard.depot.clock.set(RESERVED)
+    await yard.started(STRANGER, "101")
+    version = yard.depot.view.book(TENANT, DEPOT).version
+    await yard.depot.record(
+        reservation_book_stream(TENANT, DEPOT), version, [reservations.fulfilled(at=RESERVED, reservation_id=R1)]
+    )
+    for minutes in (60, 120, 149):
+        yard.depot.clock.set(RESERVED + timedelta(minutes=minutes))
+        await yard.look()
+        assert yard.gateway.asked == []
+
+    yard.depot.clock.set(RESERVED + timedelta(minutes=150))
+    await yard.look()
+
+    assert yard.gateway.asked == stopped
 
 
 # --- when a part fails once -------------------------------------------------------------------------------------------

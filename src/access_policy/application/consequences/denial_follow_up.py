@@ -161,7 +161,7 @@ class FollowUp:
 
     def _judge(self, key: ChargerKey, session: Session) -> None:
         """Once per window, by the policy in force; an unauthorised charge continues unless the policy says to stop
-        it.
+        it. A reserved window of another holder is one of its own, and so is the time after a reservation.
         """
         charger = self._view.charger(*key)
         now = self._clock.now()
@@ -170,6 +170,8 @@ class FollowUp:
             self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)  # also after a restart
         if expected.mode is not AccessMode.MANAGED or session.judged_in == expected.start:
             return
+        if self._is_in_a_late_stop(charger, session, now):
+            return  # judged after it
         stops = charger.policy.settings.on_window_start is OnWindowStart.STOP_UNAUTHORISED
         enforced = charger.policy.enforcement is Enforcement.ENFORCE
         if stops and enforced and not self._may_charge(charger, session, now):
@@ -182,6 +184,16 @@ class FollowUp:
             charger, session.identifier, now, timeline, connector_id=session.connector_id, actor=None
         )
         return reason_for(inputs) in ALLOWING
+
+    def _is_in_a_late_stop(self, charger: ChargerView, session: Session, now: datetime) -> bool:
+        """The charge is that of a reservation that is over, and whose holder may stay on for a while."""
+        policy = charger.policy
+        book = self._view.book(charger.tenant_id, policy.settings.depot_id)
+        return any(
+            each.charger_id == policy.charger_id
+            and each.begins <= session.started_at < each.reservation.end <= now < each.reservation.clears
+            for each in book.entries.held_by(session.identifier, session.vehicle_id)
+        )
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 
