@@ -19,7 +19,7 @@ PNC = "Contract certificates are checked by the charge point operator's own back
 NOT_ASKED = "The status of a transaction is told by the charger; it is not asked for"
 UNLOCK = "Unlocking is a maintenance command of another system"
 AVAILABILITY = "Chargers are never taken out of service from here"
-RESERVATION = "Bookings are decided here and not reserved on the charger"
+ANY_CONNECTOR = "A reservation names a charger; one of any connector or of a type is not asked for"
 ONE_MONITOR = "One monitor is set, on the charger's switch, and never taken away"
 CUSTOMER = "Customer information on chargers is not read or cleared from here"
 ONE_WRITE = "Variables are written one by one, each read back"
@@ -89,10 +89,11 @@ CASES: dict[str, Case] = {
         _each(_V201, "Availability", "TC_G_03..08 TC_G_11 TC_G_14 TC_G_17 TC_G_20", AVAILABILITY),
         _each(
             _V201,
-            "Reservations",
-            "TC_H_01 TC_H_07 TC_H_08 TC_H_14 TC_H_15 TC_H_17 TC_H_19 TC_H_20 TC_H_22",
-            RESERVATION,
+            "Reservation: used, not used, cancelled, ended by a fault, rejected",
+            "TC_H_01 TC_H_07 TC_H_17 TC_H_20 TC_H_22",
         ),
+        _each(_V201, "Reservation of any connector, or of one of a type", "TC_H_08 TC_H_14 TC_H_15", ANY_CONNECTOR),
+        _each(_V201, "Reservation for a group", "TC_H_19", GROUPS),
         _each(_V201, "Monitoring reports", "TC_N_01..03 TC_N_47 TC_N_60", REPORTS),
         _each(_V201, "A monitor on a variable", "TC_N_08"),
         _each(
@@ -127,7 +128,10 @@ CASES: dict[str, Case] = {
         _each(_V16, "ChangeConfiguration: not supported, invalid value", "TC_040_1 TC_040_2"),
         _each(_V16, "Version of the local list: not supported, empty", "TC_042_1 TC_042_2"),
         _each(_V16, "SendLocalList: not supported, failed, full, differential", "TC_043_1 TC_043_3 TC_043_4 TC_043_5"),
-        _each(_V16, "Reservations", "TC_046 TC_047 TC_048 TC_049 TC_051 TC_052 TC_053", RESERVATION),
+        _each(_V16, "Reservation: used, not used, not accepted", "TC_046 TC_047 TC_048"),
+        _each(_V16, "Reservation cancelled: accepted, rejected", "TC_051 TC_052"),
+        _each(_V16, "Reservation of any connector", "TC_049", ANY_CONNECTOR),
+        _each(_V16, "Reservation for a group", "TC_053", GROUPS),
         _each(_V16, "Triggered messages: accepted, rejected", "TC_054 TC_055"),
         _each(_V16, "ClearCache", "TC_061"),
         _each(_V16, "DataTransfer", "TC_064"),

@@ -181,6 +181,7 @@ class SimulatedCharger(ObservableCharger):
         target = self.connector(connector)
         target.fault = Fault(error_code, vendor_error_code)
         await self.sessions.stop(target, StopReason.FAULT)
+        self.reservations.drop(target, "Removed")
         self.sessions.reports.status(target)
 
     def repair(self, connector: int = 1) -> None:

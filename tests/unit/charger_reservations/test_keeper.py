@@ -399,6 +399,19 @@ async def test_reservation_that_the_charger_dropped_is_sent_again_after_a_while(
     assert await yard.at(START + 6 * MINUTES) == [asking()]
 
 
+async def test_connector_that_reports_itself_available_is_reserved_again_a_few_times_only(yard: Yard) -> None:
+    await yard.recorded(reservations.made(reserved(), at=DAY))
+    await yard.at(START)
+
+    sent = []
+    for number in range(1, 6):
+        yard.keeper.plug_seen(KEY, 1, False)
+        sent.append(len(await yard.at(START + 6 * number * MINUTES)))
+
+    assert sent == [1, 1, 1, 0, 0]
+    assert yard.state == ("reserved", "Accepted")
+
+
 async def test_reservation_that_expires_at_the_charger_at_its_end_stays_gone(yard: Yard) -> None:
     await yard.recorded(reservations.made(reserved(), at=DAY))
     await yard.at(START)

@@ -14,6 +14,7 @@ from access_policy.domain.ids import ReservationId
 
 TRY_AGAIN_S = 5.0  # doubled for each further failure, up to
 LONGEST_S = 300.0
+RESENT_MAX = 3  # times on one connection, to a connector that reports that it is available
 
 Sent = tuple[datetime, str]
 """The end and the pseudonym of the holder's identifier."""
@@ -29,8 +30,9 @@ _STATES = {
 @dataclass(slots=True)
 class KeptSlot:
     """One reservation on the charger. `answered` is the request that the charger answered on this connection, None if there
-    is none; `due` is when the request may be repeated. `may_be_there`: the charger may have the reservation. `recorded`: the
-    state and the detail on record."""
+    is none; `due` is when the request may be repeated. `may_be_there`: the charger may have the reservation. `resent`: how
+    often it was sent again because the connector reports that it is available. `recorded`: the state and the detail on
+    record."""
 
     reservation_id: ReservationId
     connector_id: int
@@ -40,6 +42,7 @@ class KeptSlot:
     answered: Sent | None = None
     due: datetime | None = None
     may_be_there: bool = False
+    resent: int = 0
     recorded: tuple[ReservationState, str, datetime] | None = None
     backoff: Backoff = field(default_factory=lambda: Backoff(TRY_AGAIN_S, LONGEST_S, shortest_s=1.0))
 
@@ -91,6 +94,14 @@ class KeptSlot:
         self.state, self.detail = ReservationState.WAITING, why
         self.try_later(now)
 
+    def freed(self, now: datetime) -> None:
+        """The connector reports that it is available, and not that it is reserved. Some chargers report that in any case."""
+        if self.due is not None:
+            self.due = now
+        elif self.state is ReservationState.RESERVED and self.resent < RESENT_MAX:
+            self.resent += 1
+            self.try_later(now)
+
     def end(self, why: str) -> None:
         self.state, self.detail = ReservationState.GONE, why
         self.answered = self.due = None
@@ -116,6 +127,7 @@ class KeptReservations:
         self.slots = {number: KeptSlot.of_record(each) for number, each in on_record.items()} | unrecorded
         for kept in self.slots.values():
             kept.answered = kept.due = None
+            kept.resent = 0
         self.epoch, self.supported = epoch, None
 
     def forget_over(self, now: datetime) -> None:

@@ -92,11 +92,12 @@ class ReservationReconciler:
         slot.try_later(self.clock.now())
 
     def freed(self, key: ChargerKey, connector_id: int) -> None:
-        """No vehicle is at the connector any more: what waits for it is sent at once."""
+        """The connector is available: what waits for it is sent at once, and what it should have and may have lost is sent
+        again, since OCPP 1.6 has no report of the loss."""
         kept = self._kept.get(key)
         for slot in kept.slots.values() if kept is not None else ():
-            if slot.due is not None and slot.connector_id in (THE_CHARGER, connector_id):
-                slot.due = self.clock.now()
+            if slot.connector_id in (THE_CHARGER, connector_id):
+                slot.freed(self.clock.now())
 
     def wanted(self, key: ChargerKey) -> dict[int, Slot]:
         """The reservations that the charger should have now, by number."""
