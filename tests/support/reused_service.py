@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from access_policy.container import Container
-from access_policy.containers.closing import close_opened
+from access_policy.containers.closing import close_initialised
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.dependencies import ServingProcess
 
@@ -25,6 +25,8 @@ class ReusedService:
         self.container = Container()
         self._providers: list[providers.Provider[Any]] = list(self.container.traverse())
         self._wired = [len(provider.overridden) for provider in self._providers]  # nested containers' dependencies
+        self._remembering = [each for each in self._providers if isinstance(each, providers.BaseSingleton)]
+        self._resources = [each for each in self._providers if isinstance(each, providers.Resource)]
         self._app: FastAPI | None = None
 
     def app(self, process: ServingProcess) -> FastAPI:
@@ -36,12 +38,12 @@ class ReusedService:
         return self._app
 
     async def empty(self) -> None:
-        await close_opened(self.container)
+        await close_initialised(self._resources)
         for provider, wired in zip(self._providers, self._wired, strict=True):
             for _ in provider.overridden[wired:]:
                 provider.reset_last_overriding()
-            if isinstance(provider, providers.BaseSingleton):
-                provider.reset()
+        for provider in self._remembering:
+            provider.reset()
 
 
 _idle: list[ReusedService] = []

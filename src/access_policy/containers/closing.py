@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from graphlib import TopologicalSorter
 from typing import Any, Protocol, cast
 
 from dependency_injector import containers, providers
@@ -19,16 +19,34 @@ async def close_opened(container: containers.Container) -> None:
     Nothing is opened in order to be closed. `shutdown_resources` of the library does not fit: it orders by direct
     dependencies only, and it awaits no `close` of a resource that opens synchronously.
     """
+    await close_initialised(container.traverse(types=[providers.Resource]))
+
+
+async def close_initialised(resources: Iterable[providers.Resource[Any]]) -> None:
+    """The same for some resources of a container, and for those that they depend on."""
     async with AsyncExitStack() as closing:
-        for resource in _dependencies_first(container):
+        for resource in _dependencies_first(resources):
             closing.push_async_callback(_close, resource)
 
 
-def _dependencies_first(container: containers.Container) -> list[providers.Resource[Any]]:
+def _dependencies_first(resources: Iterable[providers.Resource[Any]]) -> list[providers.Resource[Any]]:
     """The initialised resources, each after those that it depends on, also through other providers."""
-    opened = {resource for resource in container.traverse(types=[providers.Resource]) if resource.initialized}
-    graph = {resource: opened.intersection(resource.traverse(types=[providers.Resource])) for resource in opened}
-    return list(TopologicalSorter(graph).static_order())
+    ordered: list[providers.Resource[Any]] = []
+    seen: set[providers.Provider[Any]] = set()
+
+    def visit(provider: providers.Provider[Any]) -> None:
+        if provider in seen:
+            return
+        seen.add(provider)
+        for related in provider.related:
+            visit(related)
+        if isinstance(provider, providers.Resource) and provider.initialized:
+            ordered.append(provider)
+
+    for resource in resources:
+        if resource.initialized:
+            visit(resource)
+    return ordered
 
 
 async def _close(resource: providers.Resource[Any]) -> None:
