@@ -81,13 +81,13 @@ arch: setup ## The arrows between the layers (import-linter)
 	$(BIN)/lint-imports --no-logo --config simulator/pyproject.toml
 
 pytest: setup
-	$(PYTEST)
+	$(PYTEST) --no-pictures
 
 unit: setup ## The fast tests only
 	$(PYTEST) tests/unit
 
 integration: setup ## The tests with real parts only
-	$(PYTEST) tests/integration
+	$(PYTEST) --no-pictures tests/integration
 
 soak: setup ## The long tests in full (docs/testing.md); SOAK=tests/unit takes a part of them
 	$(PYTEST) --soak -m "soak or hypothesis" $(SOAK)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import lengths, ocpp_schemas, order
+from tests.support import lengths, ocpp_schemas, order, pictures
 from tests.support.octt import document, ids_of
 from tests.support.postgres_server import (
     databases,
@@ -44,11 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", metavar="FILE", help="write the table of the compliance test cases that were played"
     )
+    parser.addoption("--no-pictures", action="store_true", help="take no pictures of the console's pages for people")
     parser.addoption("--soak", action="store_true", help="run long tests in full, not in CI's short form")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     lengths.choose(in_full=config.getoption("--soak"))
+    pictures.choose(taken=not config.getoption("--no-pictures"))
     ocpp_schemas.watch_connections()
 
 

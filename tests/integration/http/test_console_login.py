@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext
 
 from access_policy.application.api_key_secrets import digest_of
 from access_policy.application.ports.identity import Identity, Role
@@ -21,10 +21,9 @@ from access_policy.entrypoints.http.browsers import SESSION
 from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
+from tests.support import console_pages
 from tests.support.login_provider import CLIENT, CLIENT_SECRET, log_in, login_provider
 from tests.support.places import prepare_file
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 @dataclass
@@ -84,10 +83,8 @@ async def signing_in_at_a_provider(tmp_path: Path) -> AsyncIterator[Console]:
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with console_pages.chromium() as browser:
         yield await browser.new_context()
-        await browser.close()
 
 
 async def test_sign_in_at_the_provider_opens_a_session_with_the_token_s_tenant_and_role(tmp_path: Path) -> None:
