@@ -37,7 +37,7 @@ from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDes
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.lengths import Length
-from tests.support.process import free_port, recorded, serving
+from tests.support.process import free_port, recorded, serving, serving_here
 
 SEED = int(os.environ.get("KILL_SEED", "20261120"))
 KILLS = Length(ci=2, soak=20, of="kills")
@@ -77,11 +77,9 @@ async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) 
             await process.wait()
             await asyncio.gather(*chargers)
 
-    async with serving(tmp_path, ports) as process:
+    async with serving_here(tmp_path, ports):
         again = await delivered_again(ports[1], told, chance)
         newest = await newest_attempt(ports[0], tmp_path)
-        process.terminate()
-        assert await process.wait() == 0
 
     decisions = await recorded(tmp_path)
     by_message = {(each.lineage.charger_id, each.lineage.message_id): each for each in decisions}

@@ -23,7 +23,13 @@ MODULE = "access_policy.entrypoints.cli"
 
 FORKS: Final = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    [f"{MODULE}.root", "access_policy.container", "access_policy.entrypoints.processes.supervisor"]
+    [
+        f"{MODULE}.root",
+        "access_policy.container",
+        "access_policy.entrypoints.http.app",
+        "access_policy.entrypoints.processes.service",
+        "access_policy.entrypoints.processes.supervisor",
+    ]
 )
 
 
@@ -73,6 +79,23 @@ def interrupted(
         if command.fork.exitcode is None and command.fork.pid is not None:
             os.kill(command.fork.pid, signal.SIGINT)
         return command.ended(timeout_s)
+
+
+@contextmanager
+def serving(
+    *arguments: str, environment: Mapping[str, str], says: str, timeout_s: float = 120
+) -> Iterator[re.Match[str]]:
+    """Run `access-policy serve` as one process from when its output matches `says`, for tests of its peers and clients; SIGTERM
+    ends it. Raises `TimeoutError`."""
+    with _forked(("serve", "--single-process", *arguments), environment) as command:
+        command.until(lambda output: re.search(says, output) is not None, timeout_s)
+        matched = re.search(says, command.out.read_text("utf-8"))
+        assert matched is not None, command.err.read_text("utf-8")
+        yield matched
+        assert command.fork.pid is not None
+        os.kill(command.fork.pid, signal.SIGTERM)
+        ended = command.ended(timeout_s)
+        assert ended.returncode == 0, ended.stderr
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from access_policy.entrypoints.cli.root import app
+from tests.support.command_line import serving
 
 Cli = Callable[..., Result]
 
@@ -21,15 +21,9 @@ Cli = Callable[..., Result]
 @pytest.fixture(scope="module")
 def cli_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--single-process", "--data", str(data)]
-    with subprocess.Popen(
-        [*command, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        port = re.search(r":(\d+)/v1", process.stdout.readline())
-        assert port is not None
-        yield f"http://127.0.0.1:{port[1]}", data
-        process.terminate()
+    flags = ("--data", str(data), "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    with serving(*flags, environment=os.environ, says=r":(\d+)/v1") as said:
+        yield f"http://127.0.0.1:{said[1]}", data
 
 
 @pytest.fixture

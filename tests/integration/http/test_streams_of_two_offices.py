@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from access_policy.adapters.identity.embedded import open_embedded_tokens
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.demo.ports import free_port
 from tests.integration.http.conftest import BUS, CHARGER
+from tests.support.command_line import serving
 from tests.support.postgres_server import keep_everything_in
 
 DEADLINE_S = 60.0
@@ -77,22 +77,14 @@ class Office:
                 found = {}
 
 
-@asynccontextmanager
-async def serving(data: Path, instance: str) -> AsyncIterator[str]:
+@contextmanager
+def office(data: Path, instance: str) -> Iterator[str]:
     """The URL of a process with the roles of an office."""
     http = free_port()
-    command = [sys.executable, "-m", "access_policy.entrypoints.cli", "serve", "--data", str(data)]
-    command += ["--instance", instance, "--http", f"127.0.0.1:{http}", "--ocpp", "127.0.0.1:0"]
+    flags = ("--data", str(data), "--instance", instance, "--http", f"127.0.0.1:{http}", "--ocpp", "127.0.0.1:0")
     environment = {**os.environ, "ACCESS_POLICY_ROLES": "api,projector", "ACCESS_POLICY_LOG_LEVEL": "WARNING"}
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(DEADLINE_S):
-            assert await process.stdout.readline(), f"{instance} did not start"
+    with serving(*flags, environment=environment, says=r"\n"):
         yield f"http://127.0.0.1:{http}"
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @pytest.fixture
@@ -102,7 +94,7 @@ async def offices(
     """With the same chargers and vehicle for two tenants, at two depots."""
     keep_everything_in(migrated_database, monkeypatch)
     async with AsyncExitStack() as stack:
-        urls = [await stack.enter_async_context(serving(tmp_path, name)) for name in OFFICES]
+        urls = [stack.enter_context(office(tmp_path, name)) for name in OFFICES]
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=DEADLINE_S, trust_env=False))
         first, second = (Office(tmp_path, url, client) for url in urls)
         for tenant in ("acme", "rival"):

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from tests.integration.webhooks.conftest import Trust
 from tests.integration.webhooks.test_killed_service import client, done
-from tests.support.process import free_port, serving
+from tests.support.process import free_port, serving_here
 from tests.support.webhook_receiver import Received, WebhookReceiver
 
 
@@ -32,11 +32,11 @@ async def test_digest_of_a_depot_reaches_its_receiver_once_signed_and_after_a_re
     monkeypatch.setenv("ACCESS_POLICY_CA_FILE", str(trust.ca))
     receiver.answer = refused_first
     ports = (free_port(), free_port())
-    async with serving(tmp_path, ports, "--single-process"), client(tmp_path, ports[0]) as http:
+    async with serving_here(tmp_path, ports), client(tmp_path, ports[0]) as http:
         webhook = await depot_with_a_digest(http, receiver.url())
-    async with serving(tmp_path, ports, "--single-process"), client(tmp_path, ports[0]) as http:
+    async with serving_here(tmp_path, ports), client(tmp_path, ports[0]) as http:
         await until_delivered(http, webhook["webhook_id"])  # the service looks for due digests when it starts
-    async with serving(tmp_path, ports, "--single-process"), client(tmp_path, ports[0]) as http:
+    async with serving_here(tmp_path, ports), client(tmp_path, ports[0]) as http:
         await done(http, "PUT", "/vehicles/bus-1", {"name": "Bus 1", "access_class": "own"})
         await receiver.until(lambda: "VehicleRegistered" in kinds(receiver.accepted))
 

@@ -17,7 +17,7 @@ from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.settings import Settings
 from tests.integration.webhooks.conftest import Trust
-from tests.support.process import free_port, serving
+from tests.support.process import free_port, serving, serving_here
 from tests.support.webhook_receiver import WebhookReceiver
 
 STRANGER = {"kind": "rfid", "value": "04FFFFFFFFFFFF"}
@@ -45,7 +45,7 @@ async def test_service_killed_between_events_and_deliveries_delivers_each_event_
         process.kill()
         await process.wait()
     happened = await published(tmp_path)
-    async with serving(tmp_path, ports, "--single-process"):
+    async with serving_here(tmp_path, ports):
         await receiver.until(lambda: happened.keys() <= {each.event_id for each in receiver.accepted})
 
     assert {each.event_id for each in receiver.accepted} == happened.keys()
