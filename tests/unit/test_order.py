@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePath
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 
 import pytest
 
-from tests.support.order import arranged
+from tests.support.durations import SECONDS
+from tests.support.order import SHARING, arranged
 
+ROOT = Path(__file__).resolve().parents[2]
 LONG = {"tests/integration/test_kill.py::0", "tests/integration/test_fuzz.py::0", "tests/unit/test_rules.py::7"}
 COUNTS = {
     "tests/integration/console/test_board.py": 5,
@@ -19,6 +22,7 @@ COUNTS = {
     "tests/unit/test_rules.py": 40,
     "tests/unit/test_words.py": 31,
 }
+NOTHING: Mapping[str, int] = {}
 ITEMS = [f"{file}::{number}" for file, count in COUNTS.items() for number in range(count)]
 
 
@@ -26,9 +30,14 @@ def file_of(item: str) -> PurePath:
     return PurePath(item.split("::")[0])
 
 
-def parts_of(workers: int, items: list[str] = ITEMS) -> list[list[str]]:
+def parts_of(
+    workers: int,
+    items: list[str] = ITEMS,
+    is_long: Callable[[str], bool] = LONG.__contains__,
+    measured: Mapping[str, int] = NOTHING,
+) -> list[list[str]]:
     """What xdist gives to each worker."""
-    ordered, parts = arranged(items, file_of, LONG.__contains__, workers), list[list[str]]()
+    ordered, parts = arranged(items, file_of, is_long, workers, measured), list[list[str]]()
     for number in range(workers):
         size = len(ordered) // (workers - number)
         parts.append(ordered[:size])
@@ -58,8 +67,33 @@ def test_each_workers_part_ends_with_its_unit_tests(workers: int) -> None:
 def test_tests_that_share_a_file_or_an_expensive_fixture_are_in_one_part(workers: int) -> None:
     parts = parts_of(workers)
 
-    for directory in ("tests/integration/console", "tests/integration/test_kill.py", "tests/integration/http"):
+    for directory in (
+        "tests/integration/console/test_board.py",
+        "tests/integration/console/tour",
+        "tests/integration/test_kill.py",
+        "tests/integration/http",
+    ):
         assert sum(any(item.startswith(directory) for item in part) for part in parts) == 1
+
+
+def test_shares_of_the_workers_take_the_same_time_by_what_was_measured() -> None:
+    items = [f"{place}/test_all.py::0" if place in map(str, SHARING) else f"{place}::0" for place in SECONDS]
+    items += [f"tests/unit/test_words.py::{number}" for number in range(300)]
+
+    parts = parts_of(3, items, lambda item: not is_light(item), SECONDS)
+    shares = [sum(SECONDS[place_of(item)] for item in part if not is_light(item)) for part in parts]
+
+    assert max(shares) - min(shares) <= max(SECONDS.values()) / 3
+
+
+def test_each_measured_place_has_tests() -> None:
+    places = [ROOT / place for place in SECONDS]
+
+    assert [str(each) for each in places if not each.is_file() and not list(each.glob("test_*.py"))] == []
+
+
+def place_of(item: str) -> str:
+    return item.removesuffix("::0").removesuffix("/test_all.py")
 
 
 def test_long_tests_are_dealt_to_the_workers_and_begin_their_parts() -> None:
