@@ -220,7 +220,7 @@ def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
 
     def some(places: st.SearchStrategy[Place], most: int) -> tuple[Entry, ...]:
         drawn = draw(st.lists(places.flatmap(lambda place: entries(at, place)), max_size=most))
-        return tuple(sorted(drawn, key=lambda each: each.reservation.start))
+        return tuple(sorted(drawn, key=lambda each: each.begins))
 
     return ReservationsHere(
         charger_id=BAY,

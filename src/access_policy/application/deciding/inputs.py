@@ -7,12 +7,12 @@ from datetime import datetime
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.domain.access.decision import PERMISSION_HORIZON, DecisionInputs
+from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, ChargerKey
 from access_policy.domain.mode_schedule.timeline import Timeline
-from access_policy.domain.reservations.here import ReservationsHere, reservations_here
+from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
 
@@ -72,27 +72,18 @@ class InputsFromMemory:
         book = self._view.book(charger.tenant_id, settings.depot_id)
         if not book.entries.by_id and not settings.reservation_only:
             return None
-        return reservations_here(
+        return charger.promises(book, at).for_attempt(
             book,
-            charger.policy.charger_id,
             connector_id or charger.only_connector,
             ref,
             None if vehicle is None else vehicle.vehicle_id,
-            at=at,
-            horizon=PERMISSION_HORIZON,
             is_busy=lambda charger_id: self._is_busy((charger.tenant_id, charger_id)),
             is_required=settings.reservation_only,
         )
 
     def _is_busy(self, key: ChargerKey) -> bool:
         """Nobody can start there: a charge is under way, the charger has a fault, has lost its connection, or is retired."""
-        condition = self._view.condition(key)
-        return (
-            self._is_retired(key)
-            or (condition.gateway is not None and not condition.is_connected)
-            or bool(condition.faults)
-            or any(session.free_at is None for session in self._live.sessions_at(key))
-        )
+        return self._live.is_occupied(key) or self._view.is_out_of_service(key)
 
     def _is_retired(self, key: ChargerKey) -> bool:
         policy = self._view.known_policy(*key)

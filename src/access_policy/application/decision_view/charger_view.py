@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from access_policy.domain.access.decision import PERMISSION_HORIZON
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import ReservationId, TenantId
 from access_policy.domain.mode_schedule.timeline import ReservedWindow, Segment, Timeline, timeline
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.here import PromisesHere
 
 BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
 AHEAD: Final = timedelta(hours=50)  # and how far ahead
+KEPT_FOR: Final = timedelta(hours=1)  # promises, before they are found anew
 AHEAD_MIN: Final = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
 
 
@@ -28,6 +33,11 @@ class ChargerView:
     plan_seen_at: datetime
     _present: Timeline | None = None
     _other: Timeline | None = None
+    _promises: PromisesHere | None = None
+    _losses: list[datetime] = field(init=False, repr=False)  # at which reservations end early if nobody comes
+
+    def __post_init__(self) -> None:
+        self._losses = _losses(self.policy.reserved)
 
     def timeline_now(self, now: datetime) -> Timeline:
         """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
@@ -69,7 +79,16 @@ class ChargerView:
         """The windows of the reservations that name the charger."""
         if windows != self.policy.reserved:
             self.policy = replace(self.policy, reserved=windows)
+            self._losses = _losses(windows)
             self._present = self._other = None
+
+    def promises(self, book: ReservationBook, at: datetime) -> PromisesHere:
+        """The promises of the depot's book that count here at `at` and as long as a permission may hold. They are kept for the
+        next attempts of this hour, until the book changes."""
+        until = at + PERMISSION_HORIZON
+        if self._promises is None or not self._promises.serves(book, at, until):
+            self._promises = PromisesHere.of(book, self.policy.charger_id, at, until + KEPT_FOR)
+        return self._promises
 
     def _compiled(self, at: datetime) -> Timeline:
         return timeline(self.policy.plan_known_at(at), at - BEHIND, at + AHEAD)
@@ -77,5 +96,10 @@ class ChargerView:
     def _serves(self, compiled: Timeline, at: datetime) -> bool:
         if at < compiled.start or compiled.end - at < AHEAD_MIN:
             return False
-        compiled_for = compiled.start + BEHIND
-        return not any(each.lost_at is not None and compiled_for < each.lost_at <= at for each in self.policy.reserved)
+        if not self._losses:
+            return True
+        return bisect_right(self._losses, at) == bisect_right(self._losses, compiled.start + BEHIND)
+
+
+def _losses(windows: tuple[ReservedWindow, ...]) -> list[datetime]:
+    return sorted(each.lost_at for each in windows if each.lost_at is not None)

@@ -106,6 +106,11 @@ class RecentActivity:
     def sessions_at(self, charger: ChargerKey) -> tuple[Session, ...]:
         return tuple(self._sessions.get(charger, {}).values())
 
+    def is_occupied(self, charger: ChargerKey) -> bool:
+        """A charge is under way there, or its vehicle is still plugged in as far as is known."""
+        sessions = self._sessions.get(charger)
+        return sessions is not None and any(each.free_at is None for each in sessions.values())
+
     def ended(self, charger: ChargerKey, transaction_id: str) -> None:
         session = self._sessions.get(charger, {}).pop(transaction_id, None)
         if session is not None:

@@ -240,8 +240,11 @@ def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
 def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> datetime:
     """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `inputs.at`."""
     horizon = min(inputs.at + PERMISSION_HORIZON, timeline.end)
-    if inputs.enforcement is Enforcement.OBSERVE or _holds_at_all_times(inputs):
+    if inputs.enforcement is Enforcement.OBSERVE:
         return horizon
+    if _only_reservations_can_end_it(inputs):
+        here = inputs.reservations
+        return horizon if here is None else here.first_that_keeps_others_out(inputs.at, horizon) or horizon
     for instant in _instants_that_matter(inputs, timeline, horizon):
         then = replace(inputs, at=instant, expected=timeline.at(instant))
         if reason_for(then) not in ALLOWING:
@@ -266,12 +269,13 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
     return sorted(instant for instant in instants if inputs.at < instant < horizon)
 
 
-def _holds_at_all_times(inputs: DecisionInputs) -> bool:
-    """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it."""
+def _only_reservations_can_end_it(inputs: DecisionInputs) -> bool:
+    """Allowed under managed access as an own vehicle without an end and without a reservation here: no instant brings a row
+    that refuses it, except that of another holder's reservation."""
     description = None if inputs.vehicle is None else inputs.vehicle.description
     return (
         inputs.expected.mode is AccessMode.MANAGED
-        and inputs.reservations is None
+        and not _has_a_reservation(inputs)
         and not _is_permitted(inputs)
         and description is not None
         and description.access_class is AccessClass.OWN

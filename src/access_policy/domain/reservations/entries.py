@@ -60,6 +60,21 @@ class Entries:
         found = set().union(*(self._by_holder.get(key, ()) for key in (*keys, vehicle_id)))
         return self._in_order(found)
 
+    def held_among(
+        self, ids: frozenset[ReservationId], ref: IdentifierRef | None, vehicle_id: VehicleId | None
+    ) -> list[Entry]:
+        """Those of these reservations whose holder presents this identifier or vehicle, by their start; over or not."""
+        of_ref = None if ref is None else self._by_holder.get((ref.kind, ref.pseudonym))
+        of_vehicle = None if vehicle_id is None else self._by_holder.get(vehicle_id)
+        if of_ref is None and of_vehicle is None:
+            return []
+        found = ids.intersection((of_ref or set()) | (of_vehicle or set()))
+        return self._in_order(found) if found else []
+
+    def ids_at(self, places: Iterable[PlaceKey]) -> frozenset[ReservationId]:
+        """Those of these chargers by name, and of these groups; over or not."""
+        return frozenset[ReservationId]().union(*(self._by_place.get(each, ()) for each in places))
+
     def is_held_by(self, ref: IdentifierRef) -> bool:
         """A reservation's holder has this identifier."""
         return (ref.kind, ref.pseudonym) in self._by_holder

@@ -82,7 +82,11 @@ class Entry:
 
     def is_outstanding(self, at: datetime) -> bool:
         """The holder may come and has not yet."""
-        return self.holds(at) and (self.fulfilled_at is None or self.fulfilled_at > at)
+        return self.begins <= at and self.is_awaited(at)
+
+    def is_awaited(self, at: datetime) -> bool:
+        """The holder has not come, and may still come."""
+        return not self.is_over(at) and (self.fulfilled_at is None or self.fulfilled_at > at)
 
     def is_promised(self, at: datetime) -> bool:
         """No other holder can be promised the place, as far as is known at `at`."""

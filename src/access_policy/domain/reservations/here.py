@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ChargerId, ReservationGroupId, VehicleId
+from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationId, VehicleId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entries import key_of_charger, key_of_group
 from access_policy.domain.reservations.entry import Entry
@@ -16,7 +17,7 @@ from access_policy.domain.reservations.promises import Chargers, can_each_have_o
 
 @dataclass(slots=True, kw_only=True)
 class ReservationsHere:
-    """The reservations that matter to one attempt at one charger, each list by the start.
+    """The reservations that matter to one attempt at one charger, each list by the instant from which they hold.
 
     `of_holder`: those of the party that presents itself, of this charger or of a group with it, over or not.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
@@ -32,6 +33,17 @@ class ReservationsHere:
     free: Mapping[ReservationGroupId, Chargers] = field(default_factory=dict)
     groups_of_charger: frozenset[ReservationGroupId] = frozenset()
     is_required: bool = False
+    named_from: Sequence[datetime] | None = None  # of each of `naming_others`
+    groups_from: Sequence[datetime] | None = None  # of each of `in_groups`
+    starts: Sequence[datetime] | None = None  # all of these in order, and perhaps more
+
+    def __post_init__(self) -> None:
+        if self.named_from is None:
+            self.named_from = [each.begins for each in self.naming_others]
+        if self.groups_from is None:
+            self.groups_from = [each.begins for each in self.in_groups]
+        if self.starts is None:
+            self.starts = sorted({*self.named_from, *self.groups_from})
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits here at `at`.
@@ -39,6 +51,8 @@ class ReservationsHere:
         One of a group does not where another holder's names the charger, and where this charger is owed to another group
         while the holder's own group has a free one that is not. A holder of several comes for one that is still open first.
         """
+        if not self.of_holder:
+            return None
         holding = [each for each in self.of_holder if each.holds(at)]
         holding.sort(key=lambda each: not each.is_outstanding(at))
         by_name = (each for each in holding if each.reservation.place.charger_id is not None)
@@ -50,20 +64,32 @@ class ReservationsHere:
         """Another holder has the charger, or the groups would have fewer free chargers than they still owe."""
         return self._is_named_for_another(at) or not self._can_do_without_this(at)
 
+    def first_that_keeps_others_out(self, after: datetime, until: datetime) -> datetime | None:
+        """The first instant in `(after, until)` at which `keeps_others_out`; None without one. The answer turns against others
+        only where a reservation begins."""
+        for instant in self.starts or ():
+            if instant >= until:
+                return None
+            if instant > after and self.keeps_others_out(instant):
+                return instant
+        return None
+
     def earliest_start(self, at: datetime) -> datetime | None:
         """When the holder's next reservation here admits; None without one after `at`."""
         return _earliest(self.of_holder, at)
 
     def instants(self) -> Iterator[datetime]:
-        """The instants at which one of the answers above may change."""
-        for entry in (*self.of_holder, *self.naming_others, *self.in_groups):
+        """The instants at which one of the answers above may turn against the party: reservations of others begin, or its own
+        end."""
+        yield from self.starts or ()
+        for entry in self.of_holder:
             yield entry.begins
             yield entry.reservation.end
             if (lost := entry.lost_at) is not None:
                 yield lost
 
     def _is_named_for_another(self, at: datetime) -> bool:
-        return any(each.holds(at) for each in self.naming_others)
+        return any(not each.is_over(at) for each in _begun(self.naming_others, self.named_from, at))
 
     def _can_do_without_this(self, at: datetime) -> bool:
         return can_each_have_one([self.free[group_id] for group_id in self._owed(at)])
@@ -79,8 +105,138 @@ class ReservationsHere:
 
     def _owed(self, at: datetime) -> list[ReservationGroupId]:
         """The groups of the reservations whose holders may come and have not yet, one for each."""
-        owed = (each.reservation.place.group_id for each in self.in_groups if each.is_outstanding(at))
+        begun = _begun(self.in_groups, self.groups_from, at)
+        owed = (each.reservation.place.group_id for each in begun if each.is_awaited(at))
         return [group_id for group_id in owed if group_id is not None]
+
+
+def _begun(entries: Sequence[Entry], since: Sequence[datetime] | None, at: datetime) -> Sequence[Entry]:
+    """Those that hold from an instant up to `at`; `since` are these instants, in order."""
+    return entries[: bisect_right(since or (), at)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromisesHere:
+    """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
+
+    `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
+    group that does; both by the instant from which they hold (`named_from`, `groups_from`). `version` is the book's.
+    """
+
+    charger_id: ChargerId
+    version: int
+    since: datetime
+    until: datetime
+    named: tuple[Entry, ...]
+    in_groups: tuple[Entry, ...]
+    groups: Mapping[ReservationGroupId, Chargers]
+    own_groups: frozenset[ReservationGroupId]  # of this charger
+    ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
+    named_from: tuple[datetime, ...]
+    groups_from: tuple[datetime, ...]
+    starts: tuple[datetime, ...]  # the instants of both, in order
+    has_connectors: bool  # one of `named` names a connector
+
+    @staticmethod
+    def of(book: ReservationBook, charger_id: ChargerId, since: datetime, until: datetime) -> PromisesHere:
+        groups = book.groups_with(frozenset({charger_id}))
+        named = book.entries.at_places([key_of_charger(charger_id)], since, until)
+        in_groups = book.entries.at_places([key_of_group(group.group_id) for group in groups], since, until)
+        own_groups = frozenset(group.group_id for group in groups if charger_id in group.charger_ids)
+        named.sort(key=_by_begin)
+        in_groups.sort(key=_by_begin)
+        return PromisesHere(
+            charger_id=charger_id,
+            version=book.version,
+            since=since,
+            until=until,
+            named=tuple(named),
+            in_groups=tuple(in_groups),
+            groups={group.group_id: group.charger_ids for group in groups},
+            own_groups=own_groups,
+            ids=book.entries.ids_at([key_of_charger(charger_id), *map(key_of_group, own_groups)]),
+            named_from=tuple(map(_by_begin, named)),
+            groups_from=tuple(map(_by_begin, in_groups)),
+            starts=tuple(sorted({each.begins for each in (*named, *in_groups)})),
+            has_connectors=any(each.reservation.place.connector_id is not None for each in named),
+        )
+
+    def serves(self, book: ReservationBook, since: datetime, until: datetime) -> bool:
+        return self.version == book.version and self.since <= since and until <= self.until
+
+    def for_attempt(
+        self,
+        book: ReservationBook,
+        connector_id: int | None,
+        ref: IdentifierRef | None,
+        vehicle_id: VehicleId | None,
+        *,
+        is_busy: Callable[[ChargerId], bool],
+        is_required: bool = False,
+    ) -> ReservationsHere:
+        """`is_busy`: nobody can start at this charger of the depot now.
+
+        A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
+        reservation names the whole charger: the start names the connector and is decided again.
+        """
+        held = book.entries.held_among(self.ids, ref, vehicle_id)
+        own = [each for each in held if _is_at_connector(each, connector_id)]
+        here = ReservationsHere(
+            charger_id=self.charger_id,
+            version=self.version,
+            of_holder=tuple(own),
+            naming_others=self.named,
+            in_groups=self.in_groups,
+            free=FreeChargers(self.groups, self.charger_id, is_busy),
+            groups_of_charger=self.own_groups,
+            is_required=is_required,
+            named_from=self.named_from,
+            groups_from=self.groups_from,
+            starts=self.starts,
+        )
+        if own or self.has_connectors:
+            self._leave_out(here, {each.reservation.reservation_id for each in own}, connector_id)
+        return here
+
+    def _leave_out(self, here: ReservationsHere, mine: set[ReservationId], connector_id: int | None) -> None:
+        """The holder's own reservations, and those of other connectors."""
+        here.naming_others = tuple(
+            each
+            for each in self.named
+            if each.reservation.reservation_id not in mine
+            and each.reservation.place.connector_id in (None, connector_id)
+        )
+        here.in_groups = tuple(each for each in self.in_groups if each.reservation.reservation_id not in mine)
+        here.named_from = [each.begins for each in here.naming_others]
+        here.groups_from = [each.begins for each in here.in_groups]
+
+
+class FreeChargers(Mapping[ReservationGroupId, Chargers]):
+    """The chargers of each group that are free, without `this` one. Looked up where an answer depends on them only."""
+
+    def __init__(
+        self,
+        groups: Mapping[ReservationGroupId, Chargers],
+        this: ChargerId,
+        is_busy: Callable[[ChargerId], bool],
+    ) -> None:
+        self._groups = groups
+        self._this = this
+        self._is_busy = is_busy
+        self._found: dict[ReservationGroupId, Chargers] = {}
+
+    def __getitem__(self, group_id: ReservationGroupId) -> Chargers:
+        if group_id not in self._found:
+            chargers = self._groups[group_id]
+            free = (each for each in chargers if each != self._this and not self._is_busy(each))
+            self._found[group_id] = frozenset(free)
+        return self._found[group_id]
+
+    def __iter__(self) -> Iterator[ReservationGroupId]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
 
 
 def reservations_here(
@@ -95,33 +251,9 @@ def reservations_here(
     is_busy: Callable[[ChargerId], bool],
     is_required: bool = False,
 ) -> ReservationsHere:
-    """Those from `at` to the horizon. `is_busy`: nobody can start at this charger of the depot now.
-
-    A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
-    reservation names the whole charger: the start names the connector and is decided again.
-    """
-    own = [each for each in book.entries.held_by(ref, vehicle_id) if is_here(book, each, charger_id, connector_id)]
-    mine = {each.reservation.reservation_id for each in own}
-    named = book.entries.at_places([key_of_charger(charger_id)], at, at + horizon)
-    groups = book.groups_with(frozenset({charger_id}))
-    promised = book.entries.at_places([key_of_group(group.group_id) for group in groups], at, at + horizon)
-    chargers = frozenset[ChargerId]().union(*(group.charger_ids for group in groups if promised))
-    gone = {charger_id}.union(each for each in chargers if is_busy(each))
-    return ReservationsHere(
-        charger_id=charger_id,
-        version=book.version,
-        of_holder=tuple(own),
-        naming_others=tuple(
-            each
-            for each in named
-            if each.reservation.reservation_id not in mine
-            and each.reservation.place.connector_id in (None, connector_id)
-        ),
-        in_groups=tuple(each for each in promised if each.reservation.reservation_id not in mine),
-        free={group.group_id: group.charger_ids - gone for group in groups},
-        groups_of_charger=frozenset(group.group_id for group in groups if charger_id in group.charger_ids),
-        is_required=is_required,
-    )
+    """Those from `at` to the horizon, for one attempt. See `PromisesHere`."""
+    promises = PromisesHere.of(book, charger_id, at, at + horizon)
+    return promises.for_attempt(book, connector_id, ref, vehicle_id, is_busy=is_busy, is_required=is_required)
 
 
 def earliest_start(
@@ -146,3 +278,11 @@ def is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connecto
     return place.charger_id == charger_id and (
         place.connector_id is None or connector_id is None or place.connector_id == connector_id
     )
+
+
+def _is_at_connector(entry: Entry, connector_id: int | None) -> bool:
+    return connector_id is None or entry.reservation.place.connector_id in (None, connector_id)
+
+
+def _by_begin(entry: Entry) -> datetime:
+    return entry.begins
