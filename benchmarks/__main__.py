@@ -19,6 +19,7 @@ from benchmarks import (
     registry,
     registry_import,
     relay,
+    reservations,
     revocation,
     storm,
     stream,
@@ -40,6 +41,7 @@ ALL = [
     "timeline",
     "loop",
     "switch",
+    "reservations",
     "revocation",
     "propagation",
     "storm",
@@ -81,6 +83,8 @@ def main() -> None:
         loop_report.show(loop_report.measure())
     if "switch" in wanted:
         _switch()
+    if "reservations" in wanted:
+        _reservations(chosen.seconds)
     if "revocation" in wanted:
         _revocation()
     if "propagation" in wanted:
@@ -118,6 +122,16 @@ def _audit(seconds: float) -> None:
         f"{found.chaining:,.0f} with it (ratio {found.ratio:.3f}, median of {each}); "
         f"{found.chained:,} of {found.events:,} events chained at the end. Processor time: "
         f"{found.decision_cpu_us:.0f} us for a decision, and {found.chain_cpu_us:.0f} us in the other process to chain it\n"
+    )
+
+
+def _reservations(seconds: float) -> None:
+    found = reservations.measure(seconds)
+    print(
+        f"Decisions with {reservations.IN_FLIGHT} in flight: {found.without:,.0f} a second without reservations, "
+        f"{found.reserved:,.0f} with {reservations.RESERVATIONS:,} (ratio {found.ratio:.3f}); processor time "
+        f"{found.cpu_us_without:.0f} us and {found.cpu_us_reserved:.0f} us (ratio {found.cpu_ratio:.3f}). A booking is durable "
+        f"after p50 {found.booking_p50_ms:.1f} ms, p99 {found.booking_p99_ms:.1f} ms\n"
     )
 
 
