@@ -44,6 +44,7 @@ from access_policy.application.commands.put_profile import (
     RemoveProfileHandler,
 )
 from access_policy.application.commands.put_reservation_group import PutReservationGroupHandler
+from access_policy.application.commands.put_reservation_settings import PutReservationSettingsHandler
 from access_policy.application.commands.put_schedule import PutScheduleHandler
 from access_policy.application.commands.put_tenant import PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
@@ -195,6 +196,7 @@ class Commands(containers.DeclarativeContainer):
     cancel_reservation = command(CancelReservationHandler, change_book)
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)
+    put_reservation_settings = command(PutReservationSettingsHandler, change_book)
     put_reservation_group = command(PutReservationGroupHandler, change_book, reservable_places)
 
     # --- API keys ----------------------------------------------------------------------------------------------------

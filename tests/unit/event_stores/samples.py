@@ -61,6 +61,7 @@ from access_policy.domain.reservations.reservation import (
     ReservationGroup,
     ReservationSource,
 )
+from access_policy.domain.reservations.settings import ReservationSettings
 from access_policy.domain.reservations.terms import ReservationTerms
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
@@ -525,6 +526,10 @@ SAMPLES: tuple[object, ...] = (
     ocpi_partners.OcpiPartnerPut(partner_id="DE-HUB", settings=PARTNER_SETTINGS, put_at=START),
     ocpi_partners.OcpiPartnerRemoved(partner_id="DE-HUB", settings=PARTNER_SETTINGS, removed_at=START),
     reservations.ReservationGroupPut(depot_id=DEPOT, group=GROUP),
+    reservations.ReservationSettingsPut(
+        depot_id=DEPOT,
+        settings=ReservationSettings(terms=RESERVATION.terms, day_starts_at=time(2, 30), horizon_days=14),
+    ),
     reservations.ReservationMade(
         depot_id=DEPOT, reservation=RESERVATION, made_by=ActorId("operator@acme"), made_at=START
     ),

@@ -48,6 +48,7 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     reservations.ReservationGroupPut,
     reservations.ReservationMade,
     reservations.ReservationNoShow,
+    reservations.ReservationSettingsPut,
     reservations.ReservationWindowEnded,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,

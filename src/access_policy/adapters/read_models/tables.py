@@ -288,3 +288,47 @@ AUDIT_ENTRIES = _table(
     Index("audit_entries_by_time", "tenant_id", "recorded_at", "position"),
     Index("audit_entries_by_thing", "tenant_id", "thing", "position"),
 )
+
+RESERVATIONS = _table(
+    "reservations",
+    key("reservation_id"),
+    *(
+        Column(name, TEXT)
+        for name in (
+            "depot_id",
+            "charger_id",
+            "group_id",
+            "vehicle_id",
+            "source",
+            "party",
+            "request_id",
+            "assignment_id",
+            "block_id",
+            "note",
+            "made_by",
+            "used_charger_id",
+            "attempt_id",
+            "outcome",
+            "reason",
+            "cancelled_by",
+            "replaced_by",
+        )
+    ),
+    *(Column(name, Instant) for name in ("starts_at", "ends_at", "departure", "made_at", "fulfilled_at", "over_at")),
+    *(Column(name, BigInteger) for name in ("connector_id", "request_version", "version")),
+    *(Column(name, Float) for name in ("needed_kwh", "needed_soc")),
+    *(Column(name, Boolean) for name in ("has_assignment", "is_ad_hoc", "charges_on")),
+    *(Column(name, JSON) for name in ("identifiers", "terms")),
+    Index("reservations_by_time", "tenant_id", "depot_id", "starts_at", "reservation_id"),
+    Index("reservations_by_charger", "tenant_id", "charger_id", "ends_at"),
+    Index("reservations_by_block", "tenant_id", "block_id"),
+)
+
+RESERVATION_HISTORY = _table(
+    "reservation_history",
+    key("reservation_id"),
+    Column("position", BigInteger, primary_key=True),
+    *(Column(name, TEXT) for name in ("depot_id", "kind", "by")),
+    Column("at", Instant),
+    Column("told", JSON),
+)

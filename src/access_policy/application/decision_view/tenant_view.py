@@ -27,6 +27,7 @@ from access_policy.domain.reservations.events import (
     ReservationEvent,
     ReservationGroupPut,
     ReservationMade,
+    ReservationSettingsPut,
 )
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
@@ -133,7 +134,7 @@ class TenantView:
 def _named(book: ReservationBook, event: ReservationEvent) -> set[ChargerId]:
     """The charger that the event's reservation names in the book as it is."""
     match event:
-        case ReservationGroupPut():
+        case ReservationGroupPut() | ReservationSettingsPut():
             return set()
         case ReservationMade(reservation=reservation) | ReservationChanged(reservation=reservation):
             entry = book.entries.by_id.get(reservation.reservation_id)

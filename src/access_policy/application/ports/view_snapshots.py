@@ -5,7 +5,7 @@ A cache: losing it costs a longer start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entries import Entries
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import ReservationGroup
+from access_policy.domain.reservations.settings import ReservationSettings
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
@@ -84,6 +85,8 @@ class BookState:
     groups: tuple[ReservationGroup, ...]
     group_changed_at: dict[ReservationGroupId, int]
     entries: tuple[Entry, ...]
+    settings: ReservationSettings = field(default_factory=ReservationSettings)
+    settings_changed_at: int = 0
 
     @staticmethod
     def of(book: ReservationBook) -> BookState:
@@ -93,6 +96,8 @@ class BookState:
             tuple(book.groups.values()),
             dict(book.group_changed_at),
             tuple(book.entries.by_id.values()),
+            book.settings,
+            book.settings_changed_at,
         )
 
     def book(self) -> ReservationBook:
@@ -102,6 +107,8 @@ class BookState:
             dict(self.group_changed_at),
             Entries.of(self.entries),
             self.version,
+            self.settings,
+            self.settings_changed_at,
         )
 
 

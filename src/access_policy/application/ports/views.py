@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from access_policy.application.ports.identity import DepotScope
 from access_policy.domain.errors import Invalid
-from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, ReservationId, TenantId, VehicleId
 
 Row = Mapping[str, Any]
 
@@ -78,6 +78,19 @@ class ReportFilter:
     vehicle_id: str | None = None
     agreement_id: str | None = None
     denials_at: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationFilter:
+    """Reservations whose window meets `[since, until)`; None leaves a condition out. `charger_id`: the one that the
+    reservation names, or at which its holder charged."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    depot_id: str | None = None
+    charger_id: str | None = None
+    group_id: str | None = None
+    block_id: str | None = None
 
 
 class TenantRecords(Protocol):
@@ -185,6 +198,20 @@ class Views(Protocol):
         limit: int,
     ) -> Page:
         """Newest first."""
+        ...
+
+    async def reservations(
+        self, tenant_id: TenantId, wanted: ReservationFilter, *, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Row]:
+        """By start and id, of those after the given start and id at most `limit`."""
+        ...
+
+    async def reservations_of(self, tenant_id: TenantId, reservation_ids: Collection[str]) -> Sequence[Row]:
+        """The reservations with these ids, in no order."""
+        ...
+
+    async def reservation_history(self, tenant_id: TenantId, reservation_id: ReservationId) -> Sequence[Row]:
+        """The steps of its history, oldest first: `kind`, `at`, `by` (empty for the service itself), `told`."""
         ...
 
     async def audit(self, tenant_id: TenantId, wanted: AuditFilter, *, cursor: str | None, limit: int) -> Page:

@@ -11,6 +11,7 @@ from access_policy.application.projections.depots import DEPOTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from access_policy.application.projections.pin_lockouts import PIN_LOCKOUTS
+from access_policy.application.projections.reservations import RESERVATIONS
 from access_policy.application.projections.tenants import TENANTS
 from access_policy.application.projections.vehicle_directory import VEHICLE_DIRECTORY
 
@@ -25,4 +26,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     DENIED_IDENTIFIERS,
     TENANTS,
     AUDIT,
+    RESERVATIONS,
 )

@@ -99,6 +99,7 @@ def _entry(event: Any) -> Entry:
             return Entry(subject=("charger", event.charger_id), new=_without_charger(event))
         case (
             reservations.ReservationGroupPut()
+            | reservations.ReservationSettingsPut()
             | reservations.ReservationMade()
             | reservations.ReservationChanged()
             | reservations.ReservationCancelled()
@@ -238,6 +239,7 @@ AUDIT = Projection(
         ChargerCallRequested,
         ChargerCallEnded,
         reservations.ReservationGroupPut,
+        reservations.ReservationSettingsPut,
         reservations.ReservationMade,
         reservations.ReservationChanged,
         reservations.ReservationCancelled,

@@ -15,6 +15,9 @@ def of_reservation(event: Any) -> Entry:
     match event:
         case reservations.ReservationGroupPut(group=group):
             return whole("depot", event.depot_id, f"reservation group {group.group_id}", values_of(group))
+        case reservations.ReservationSettingsPut(settings=settings):
+            words = {**values_of(settings, without=("terms",)), **values_of(settings.terms)}
+            return whole("depot", event.depot_id, "settings of reservations", words)
         case reservations.ReservationCancelled(reservation_id=reservation_id, reason=reason):
             return whole("depot", event.depot_id, f"reservation {reservation_id}", {"cancelled because": reason})
         case _:

@@ -68,6 +68,7 @@ INTERNAL: Final[Mapping[type, str]] = {
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
     reservations.ReservationGroupPut: "how the depot groups its chargers; each reservation names its group",
+    reservations.ReservationSettingsPut: "how the depot plans; each reservation has a copy of its terms",
     vehicles.DeniedIdentifierIgnored: "what an operator wants to see in a list",
     vehicles.DeniedIdentifierListed: "what an operator wants to see in a list",
     vehicles.AdHocPermissionEnded: "an operator's decision for one attempt; AccessAllowed (reason `ad_hoc`) is published",

@@ -37,6 +37,7 @@ from access_policy.domain.reservations.events import (
     ReservationGroupPut,
     ReservationMade,
     ReservationNoShow,
+    ReservationSettingsPut,
     ReservationWindowEnded,
 )
 from access_policy.domain.reservations.promises import Chargers, first_shortfall, takers
@@ -58,6 +59,7 @@ class ReservationBook:
     entries: Entries = field(default_factory=Entries)
     version: int = 0
     settings: ReservationSettings = field(default_factory=ReservationSettings)
+    settings_changed_at: int = 0
 
     def copy(self) -> ReservationBook:
         """An independent copy at this version."""
@@ -68,6 +70,7 @@ class ReservationBook:
             self.entries.copy(),
             self.version,
             self.settings,
+            self.settings_changed_at,
         )
 
     # --- questions ------------------------------------------------------------------------------------------------
@@ -131,6 +134,13 @@ class ReservationBook:
                 pointer="/charger_ids",
             )
         return (ReservationGroupPut(depot_id=self.depot_id, group=group),)
+
+    def put_settings(self, settings: ReservationSettings) -> tuple[ReservationEvent, ...]:
+        """Settings that read as before change nothing. Raises `ReservationInvalid`."""
+        settings.check()
+        if settings == self.settings:
+            return ()
+        return (ReservationSettingsPut(depot_id=self.depot_id, settings=settings),)
 
     # --- making, changing, cancelling -----------------------------------------------------------------------------
 
@@ -359,6 +369,8 @@ class ReservationBook:
             case ReservationGroupPut(group=group):
                 self.groups[group.group_id] = group
                 self.group_changed_at[group.group_id] = self.version
+            case ReservationSettingsPut(settings=settings):
+                self.settings, self.settings_changed_at = settings, self.version
             case ReservationMade(reservation=made):
                 self.entries.forget_before(event.made_at)
                 self.entries.put(Entry(reservation=made, made_at=event.made_at, changed_at=self.version))

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, DepotId, ReservationId
 from access_policy.domain.reservations.reservation import Reservation, ReservationGroup
+from access_policy.domain.reservations.settings import ReservationSettings
 
 
 class RequestedBy(StrEnum):
@@ -34,6 +35,15 @@ class ReservationGroupPut:
     TYPE: ClassVar = "reservation_book.reservation_group_put.v1"
     depot_id: DepotId
     group: ReservationGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationSettingsPut:
+    """The depot's reservations have these settings from now on; reservations that exist keep their terms."""
+
+    TYPE: ClassVar = "reservation_book.reservation_settings_put.v1"
+    depot_id: DepotId
+    settings: ReservationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +129,7 @@ class ReservationConflictDetected:
 FollowingEvent = ReservationFulfilled | ReservationNoShow | ReservationWindowEnded | ReservationConflictDetected
 ReservationEvent = (
     ReservationGroupPut
+    | ReservationSettingsPut
     | ReservationMade
     | ReservationChanged
     | ReservationCancelled
