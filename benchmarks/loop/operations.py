@@ -156,6 +156,19 @@ def replace_reservation(s: Scene) -> None:
     ]
 
 
+def list_reservations(s: Scene) -> None:
+    s.ask("GET", f"/v1/reservations?depot_id={s.depot}&from={s.instant(days=-30)}&until={s.instant(days=90)}&limit=200")
+    s.ask("GET", f"/v1/reservations?depot_id={s.depot}&status=at_risk&status=due")
+
+
+def get_availability(s: Scene) -> None:
+    s.ask("GET", f"/v1/depots/{s.depot}/availability?from={s.instant()}&until={s.instant(days=7)}")
+
+
+def put_reservation_settings(s: Scene) -> None:
+    s.ask("PUT", f"/v1/depots/{s.depot}/reservation-settings", {"horizon_days": 7 + s.number % 7})
+
+
 def put_reservation_group(s: Scene) -> None:
     body = {"name": f"Fast {s.number}", "charger_ids": [s.charger]}
     s.ask("PUT", f"/v1/depots/{s.depot}/reservation-groups/fast", body)
@@ -421,6 +434,10 @@ OPERATIONS: dict[str, Drive] = {
     "get_reservation_group": get("/v1/depots/{s.depot}/reservation-groups/fast"),
     "list_reservation_groups": get("/v1/depots/{s.depot}/reservation-groups"),
     "make_reservation": make_reservation,
+    "list_reservations": list_reservations,
+    "get_availability": get_availability,
+    "get_reservation_settings": get("/v1/depots/{s.depot}/reservation-settings"),
+    "put_reservation_settings": put_reservation_settings,
     "get_reservation": get("/v1/reservations/{reservation}"),
     "change_reservation": change_reservation,
     "replace_reservation": replace_reservation,

@@ -7,6 +7,9 @@ from dependency_injector import containers, providers
 from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.commands.rule_previews import RulePreviews
 from access_policy.application.digests.watch import DigestWatch
+from access_policy.application.plan.free_windows import FreeWindows
+from access_policy.application.plan.gathering import FactsGatherer
+from access_policy.application.plan.reader import PlanReader
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.audit_entries import AuditExport
@@ -64,4 +67,9 @@ class Queries(containers.DeclarativeContainer):
     )
     what_if = providers.Singleton(WhatIf, deciding.view, read_side.views, stores.pseudonyms, clock, deciding.profiles)
     recent_what_if = providers.Singleton(RecentWhatIf, what_if, clock)
+    plan_facts = providers.Singleton(
+        FactsGatherer, read_side.views, deciding.view, deciding.recent_activity, deciding.profiles
+    )
+    plan = providers.Singleton(PlanReader, read_side.views, deciding.view, plan_facts, clock)
+    free_windows = providers.Singleton(FreeWindows, deciding.view, clock)
     rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

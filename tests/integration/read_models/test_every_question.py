@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,18 @@ from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.tables import METADATA
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.ports.event_store import Recorded, StoreUnavailable
-from access_policy.application.ports.views import AttemptFilter, AuditFilter, Page, RecentPast, ReportFilter, Views
+from access_policy.application.ports.views import (
+    AttemptFilter,
+    AuditFilter,
+    Page,
+    RecentPast,
+    ReportFilter,
+    ReservationFilter,
+    Views,
+)
 from access_policy.domain.enrolment.session import EnrolmentArmed
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import EnrolmentSessionId, TenantId
+from access_policy.domain.ids import ActorId, EnrolmentSessionId, TenantId
 from tests.support.attempts import TRY, denied, faulted, locked_out, started
 from tests.support.builders import (
     BAY,
@@ -30,6 +39,7 @@ from tests.support.builders import (
     registered,
     vehicle_registered,
 )
+from tests.support.reservations import R1, made, reservation
 from tests.support.rows import log_of
 from tests.support.switching import requested
 
@@ -44,6 +54,9 @@ ARGUMENTS: dict[str, Any] = {
     "vehicle_id": VAN,
     "agreement_id": PARTNER,
     "wanted": AttemptFilter(),
+    "after": None,
+    "reservation_id": R1,
+    "reservation_ids": (R1,),
     "since": None,
     "until": None,
     "cursor": None,
@@ -88,6 +101,7 @@ def everything_of(tenant: TenantId) -> list[object]:
         agreement_recorded(name=f"agreement of {tenant}"),
         vehicle_registered(description=own(name=f"van of {tenant}")),
         identifier_added(f"pseudonym of {tenant}"),
+        replace(made(reservation(note=f"reservation of {tenant}")), made_by=ActorId(f"operator of {tenant}")),
     ]
 
 
@@ -95,7 +109,8 @@ def asked(question: str) -> dict[str, Any]:
     """The question's widest arguments; what has a default is left out."""
     parameters = inspect.signature(getattr(Views, question)).parameters.values()
     required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
-    arguments = ARGUMENTS | ({"wanted": AuditFilter()} if question == "audit" else {})
+    filters = {"audit": AuditFilter(), "reservations": ReservationFilter()}
+    arguments = ARGUMENTS | ({"wanted": filters[question]} if question in filters else {})
     return {name: arguments[name] for name in required if name not in ("self", "tenant_id")}
 
 

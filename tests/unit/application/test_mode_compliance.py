@@ -12,11 +12,12 @@ from access_policy.application.ports.event_store import Append
 from access_policy.application.queries.compliance_measures import ComplianceGroup
 from access_policy.application.queries.mode_compliance import ComplianceQuestion
 from access_policy.application.queries.report_columns import ReportInvalid
-from access_policy.application.streams import policy_stream
+from access_policy.application.streams import policy_stream, reservation_book_stream
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode
 from access_policy.domain.charger_access_policy.events import ModeApplied, ModeChangeRequested, ModeDriftDetected
-from access_policy.domain.ids import ActorId, ChargerId, TenantId
+from access_policy.domain.ids import ActorId, ChargerId, DepotId, ReservationId, TenantId
 from tests.support.http_api import HttpApi
+from tests.support.reservations import ended, made, reservation
 from tests.unit.http.conftest import CHARGER, DEPOT, NIGHTS, api, empty_api  # noqa: F401  fixtures
 
 ACME, BAY = TenantId("acme"), ChargerId("bay-1")
@@ -46,6 +47,12 @@ class Depot:
         version = len(await store.load(stream))
         context = Context(tenant_id=ACME, actor=ActorId("test"), correlation_id="test")
         await store.append([Append(stream, version, enveloped(context, events, now=recorded_at))])
+
+    async def of_reservations(self, *events: Any) -> None:
+        store, stream = self.api.container.stores.store(), reservation_book_stream(ACME, DepotId("north"))
+        context = Context(tenant_id=ACME, actor=ActorId("test"), correlation_id="test")
+        await store.append([Append(stream, 0, enveloped(context, events, now=at(18, 23)))])
+        await self.api.settled()
 
     async def requested(self, mode: AccessMode, when: datetime) -> None:
         self.generation += 1
@@ -228,3 +235,20 @@ async def test_the_report_and_the_changes_are_served_with_the_names_of_the_contr
     assert changes["next_cursor"] is not None
     assert (await depot.api.get("/v1/mode-changes?depot_id=south")).json()["items"] == []
     assert (await depot.api.get("/v1/mode-changes", tenant="rival")).json()["items"] == []
+
+
+async def test_charger_switched_for_a_reservation_of_the_past_is_where_it_should_be(depot: Depot) -> None:
+    """The book forgets a finished reservation after a week; its window still counts in the report."""
+    reserved = reservation(ReservationId("r1"), at(19, 10), end=at(19, 12))
+    await depot.of_reservations(made(reserved, at(18, 23)), ended(at(19, 12)))
+    await depot.applied(FREEVEND, at(19, 6))
+    await depot.applied(MANAGED, at(19, 10))
+    await depot.applied(FREEVEND, at(19, 12))
+    await depot.applied(MANAGED, at(19, 22))
+    await depot.applied(FREEVEND, at(20, 6))
+    await depot.applied(MANAGED, at(20, 22))
+
+    counts = await depot.counts(now=at(30, 12))
+
+    assert (counts["transitions"], counts["on_time"]) == (6, 6)
+    assert counts["in_expected_mode_share"] == 1.0

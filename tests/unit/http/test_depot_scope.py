@@ -28,6 +28,8 @@ QUERIES = {
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
     "report_unenrolled_identifiers": PERIOD,
     "cancel_reservation": "reason=gone",
+    "get_availability": "from=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z",
+    "list_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z",
     "stream": "last_event_id=0&follow=false",
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
@@ -41,6 +43,7 @@ BODIES: Mapping[str, Any] = {
     "make_reservation": {"depot_id": "bravo", "charger_id": "bravo-bay", **RESERVED},
     "change_reservation": {"charger_id": "bravo-bay", **RESERVED},
     "replace_reservation": {"holder": {"vehicle_id": "bus-7"}, "reason": "gone"},
+    "put_reservation_settings": {"horizon_days": 14},
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
     "put_ocpi_partner": {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": "bravo"}]},
     "register_with_ocpi_partner": {"versions_url": "https://hub.invalid/", "token": "t"},

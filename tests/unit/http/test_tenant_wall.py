@@ -106,6 +106,10 @@ CALLS: dict[str, Call] = {
         body={"depot_id": "{known}-depot", "charger_id": "{known}-charger", **RESERVED}, status=NOT_THERE | {409}
     ),
     "get_reservation": Call(),
+    "list_reservations": Call(query="depot_id={known}-depot"),
+    "get_availability": Call(query="from=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z"),
+    "get_reservation_settings": Call(),
+    "put_reservation_settings": Call(body={"horizon_days": 14}),
     "change_reservation": Call(body={"charger_id": "{known}-charger", **RESERVED}),
     "replace_reservation": Call(body={"holder": {"vehicle_id": "{known}-vehicle"}, "reason": "gone"}),
     "get_reservation_history": Call(),

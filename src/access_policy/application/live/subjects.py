@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.access_log import ACCESS_LOG
 from access_policy.application.projections.changes import types_of
 from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
+from access_policy.application.projections.reservations import RESERVATIONS
 from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingEnded, ChargingStarted
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.notices.notices import ChargerUnreachableAtTransition
+from access_policy.domain.reservations.events import ReservationChanged, ReservationMade
 from access_policy.domain.vehicle_registry.events import (
     RegistryImportApplied,
     VehicleIdentifierAdded,
@@ -31,11 +33,13 @@ class Kind(StrEnum):
     MODE_CHANGE = "mode_change"
     CHARGER = "charger"
     IMPORT = "import"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`id` is that of the attempt, the charger or the import plan; `generation` counts the mode changes of the charger."""
+    """`id` is that of the attempt, the charger, the import plan or the reservation; `generation` counts the mode changes of the
+    charger."""
 
     kind: Kind
     id: str
@@ -48,7 +52,13 @@ IMPORTED: Final = types_of(
 NOTICES: Final = types_of(ChargerUnreachableAtTransition)  # a transition that no other event shows
 SESSIONS: Final = types_of(ChargingStarted, ChargingEnded)
 TYPES: Final = (
-    ACCESS_LOG.types | CHARGER_STATUS.types | MODE_CHANGES.types | IMPORTED | NOTICES | types_of(RegistryImportApplied)
+    ACCESS_LOG.types
+    | CHARGER_STATUS.types
+    | MODE_CHANGES.types
+    | RESERVATIONS.types
+    | IMPORTED
+    | NOTICES
+    | types_of(RegistryImportApplied)
 )
 
 
@@ -59,6 +69,8 @@ def subjects_of(recorded: Recorded) -> list[Subject]:
     name = type(event).TYPE
     if isinstance(event, RegistryImportApplied):
         return [Subject(Kind.IMPORT, event.plan_id)]
+    if name in RESERVATIONS.types:
+        return [Subject(Kind.RESERVATION, _reservation_of(event))]
     if name in IMPORTED:
         plan_id = recorded.envelope.causation_id
         return [] if plan_id is None else [Subject(Kind.IMPORT, plan_id)]
@@ -70,6 +82,13 @@ def subjects_of(recorded: Recorded) -> list[Subject]:
     if name in MODE_CHANGES.types:
         found.append(Subject(Kind.MODE_CHANGE, event.charger_id, event.generation))
     return found
+
+
+def _reservation_of(event: Any) -> str:
+    if isinstance(event, ReservationMade | ReservationChanged):
+        return event.reservation.reservation_id
+    reservation_id: str = event.reservation_id
+    return reservation_id
 
 
 def _attempt_of(event: object) -> str | None:

@@ -11,7 +11,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.turns import in_turns
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, TenantId
-from access_policy.domain.reservations.availability import Span, Window, spans_of, windows_of
+from access_policy.domain.reservations.availability import Window, spans_of, windows_of
 from access_policy.domain.reservations.errors import ReservationInvalid
 from access_policy.domain.reservations.reservation import Place
 
@@ -53,12 +53,10 @@ class FreeWindows:
         now = self.clock.now()
         book = self.view.book(tenant_id, depot_id)
         terms = book.settings.terms
-        spans: list[Span] = []
         until = end + terms.late_stop
         since = start - terms.early_start
         near = spans_of(book, place, since, until, now=now)
-        async for span in in_turns(near, at_a_time=SPANS_AT_A_TIME):
-            spans.append(span)
+        spans = [span async for span in in_turns(near, at_a_time=SPANS_AT_A_TIME)]
         return Free(place, windows_of(spans, terms, start, end))
 
 

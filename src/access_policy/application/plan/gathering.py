@@ -108,9 +108,9 @@ class FactsGatherer:
             running[row["charger_id"]].append(self._charge(tenant_id, row))
         found = {}
         async for charger_id in in_turns(sorted(charger_ids), at_a_time=AT_A_TIME):
-            row = rows.get(charger_id)
-            is_connected = row is not None and connected((tenant_id, charger_id), row)
-            found[charger_id] = self._charger(tenant_id, charger_id, row, is_connected, running[charger_id], now)
+            seen = rows.get(charger_id)
+            is_connected = seen is not None and connected((tenant_id, charger_id), seen)
+            found[charger_id] = self._charger(tenant_id, charger_id, seen, is_connected, running[charger_id], now)
         return found
 
     def _charger(
@@ -160,10 +160,9 @@ class FactsGatherer:
     def _charge(self, tenant_id: TenantId, row: Row) -> Charge:
         charger_id = ChargerId(row["charger_id"])
         energy_wh, measured_at = row["session_energy_wh"], row["session_ended_at"]
-        if row["session_ended_at"] is None and (session := self._session(tenant_id, charger_id, row)) is not None:
-            if session.meter_wh is not None and session.meter_start_wh is not None:
-                energy_wh = session.meter_wh - session.meter_start_wh
-                measured_at = session.energy_at
+        session = self._session(tenant_id, charger_id, row) if row["session_ended_at"] is None else None
+        if session is not None and session.meter_wh is not None and session.meter_start_wh is not None:
+            energy_wh, measured_at = session.meter_wh - session.meter_start_wh, session.energy_at
         return Charge(
             attempt_id=row["attempt_id"],
             charger_id=charger_id,

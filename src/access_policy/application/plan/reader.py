@@ -75,10 +75,19 @@ class PlanReader:
 
     async def one(self, tenant_id: TenantId, reservation_id: ReservationId, connected: Connected) -> PlanRow:
         """Raises `ReservationUnknown`."""
-        placed = self._in_book(tenant_id, reservation_id) or await self._in_read_model(tenant_id, reservation_id)
-        if placed is None or not self._covers(placed.depot_id):
+        placed = await self.find(tenant_id, [reservation_id])
+        if not placed:
             raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
-        return (await self.expand(tenant_id, [placed], connected))[0]
+        return (await self.expand(tenant_id, placed, connected))[0]
+
+    async def find(self, tenant_id: TenantId, reservation_ids: Iterable[ReservationId]) -> list[Placed]:
+        """Those of them that exist, in the same order."""
+        found = []
+        for each in reservation_ids:
+            placed = self._in_book(tenant_id, each) or await self._in_read_model(tenant_id, each)
+            if placed is not None and self._covers(placed.depot_id):
+                found.append(placed)
+        return found
 
     async def expand(self, tenant_id: TenantId, placed: Sequence[Placed], connected: Connected) -> list[PlanRow]:
         """The rows of these entries, in the same order."""
@@ -162,9 +171,11 @@ class PlanReader:
         in_books: list[Placed] = []
         for depot_id in self._depots(tenant_id, wanted.where.depot_id):
             entries = list(self.view.book(tenant_id, depot_id).entries.by_id.values())
-            async for entry in in_turns(entries, at_a_time=ENTRIES_AT_A_TIME):
-                if (after is None or _key(entry) > after) and _fits(entry, wanted):
-                    in_books.append(Placed(depot_id, entry))
+            in_books += [
+                Placed(depot_id, entry)
+                async for entry in in_turns(entries, at_a_time=ENTRIES_AT_A_TIME)
+                if (after is None or _key(entry) > after) and _fits(entry, wanted)
+            ]
         in_books.sort(key=lambda each: _key(each.entry))
         del in_books[AT_ONCE:]
         kept = await self._forgotten(tenant_id, wanted, after)

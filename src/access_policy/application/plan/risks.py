@@ -19,7 +19,7 @@ MAY_STILL_RUN_FOR: Final = timedelta(hours=12)  # a charge that nothing ends, as
 class ReasonCode(StrEnum):
     """Why a reservation has its status. The first ones are risks."""
 
-    NO_TOKEN = "no_token"
+    NO_TOKEN = "no_token"  # noqa: S105  (not a secret)
     CHARGER_RETIRED = "charger_retired"
     CHARGER_FAULTED = "charger_faulted"
     CHARGER_UNREACHABLE = "charger_unreachable"

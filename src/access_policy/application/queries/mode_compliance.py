@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from access_policy.application.plan.stored import entry_of
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.identity import DepotScope
-from access_policy.application.ports.views import PAGE_MAX, Views
+from access_policy.application.ports.views import PAGE_MAX, ReservationFilter, Views
 from access_policy.application.queries.compliance_measures import (
     GROUP_IDS,
     ComplianceGroup,
@@ -44,7 +45,7 @@ from access_policy.application.streams import policy_stream
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId
-from access_policy.domain.mode_schedule.timeline import HORIZON_MAX
+from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, ReservedWindow
 
 ON_TIME_S = 60  # unless the caller says otherwise
 _AROUND = timedelta(
@@ -91,9 +92,28 @@ class ModeCompliance:
         now = self.clock.now()
         async for charger_id in self._chargers(tenant_id, question):
             history = await self.store.load(policy_stream(tenant_id, charger_id))
-            await asyncio.to_thread(self._count, tenant_id, charger_id, history, question, group_by, tallies, now)
+            reserved = await self._reserved(tenant_id, charger_id, question)
+            past = await asyncio.to_thread(ChargerPast.of, history, reserved)
+            await asyncio.to_thread(self._count, tenant_id, charger_id, past, question, group_by, tallies, now)
             check_rows(len(tallies))
         return Report(compliance_columns(group_by), await asyncio.to_thread(_rows, group_by, tallies))
+
+    async def _reserved(
+        self, tenant_id: TenantId, charger_id: ChargerId, question: ComplianceQuestion
+    ) -> tuple[ReservedWindow, ...]:
+        """The windows of the period's reservations by name, also of those that the depot's book has forgotten."""
+        wanted = ReservationFilter(
+            since=question.since - _AROUND, until=question.until + _AROUND, charger_id=charger_id
+        )
+        found: list[ReservedWindow] = []
+        after: tuple[datetime, str] | None = None
+        while True:
+            rows = await self.views.reservations(tenant_id, wanted, after=after, limit=PAGE_MAX)
+            windows = (entry_of(row).window for row in rows if row["charger_id"] == charger_id)
+            found += [window for window in windows if window is not None]
+            if len(rows) < PAGE_MAX:
+                return tuple(found)
+            after = rows[-1]["starts_at"], rows[-1]["reservation_id"]
 
     async def _chargers(self, tenant_id: TenantId, question: ComplianceQuestion) -> Any:
         if question.charger_id is not None:
@@ -112,13 +132,12 @@ class ModeCompliance:
         self,
         tenant_id: TenantId,
         charger_id: ChargerId,
-        history: Sequence[Recorded],
+        past: ChargerPast,
         question: ComplianceQuestion,
         group_by: Sequence[ComplianceGroup],
         tallies: defaultdict[_Key, Tally],
         now: datetime,
     ) -> None:
-        past = ChargerPast.of(history)
         if not past.plans or self._is_unsupported(tenant_id, past.plans[-1][1]):
             return
         until = min(question.until, now)

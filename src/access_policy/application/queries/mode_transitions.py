@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from access_policy.application.ports.event_store import Recorded
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import ModeApplied, ModeChangeRequested, ModeDriftDetected
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
-from access_policy.domain.mode_schedule.timeline import timeline
+from access_policy.domain.mode_schedule.timeline import ReservedWindow, timeline
 
 
 class TransitionOutcome(StrEnum):
@@ -54,7 +54,9 @@ class ChargerPast:
     requested_at: list[datetime] = field(default_factory=list)
 
     @staticmethod
-    def of(history: Sequence[Recorded]) -> ChargerPast:
+    def of(history: Sequence[Recorded], reserved: tuple[ReservedWindow, ...] = ()) -> ChargerPast:
+        """`reserved` are the windows of the reservations that named the charger in the period, which are not in its stream
+        (ADR 0048)."""
         past = ChargerPast()
         policy: ChargerAccessPolicy | None = None
         at = datetime.min.replace(tzinfo=UTC)
@@ -70,7 +72,7 @@ class ChargerPast:
                 case ModeChangeRequested():
                     past.requested_at.append(at)
             if policy.changed_at != changed_before:
-                past.plans.append((at, policy))
+                past.plans.append((at, replace(policy, reserved=reserved)))
         past.seen.sort(key=lambda each: each[0])
         return past
 

@@ -45,7 +45,7 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
             case "schedule_id":
                 await _require_schedule(request, caller, value)
             case "reservation_id":
-                _require_reservation(request, caller, value)
+                await _require_reservation(request, caller, value)
             case _:
                 await _require_charger(request, caller, value)
 
@@ -91,9 +91,13 @@ async def _require_schedule(request: Request, caller: Identity, schedule_id: str
         raise ScheduleUnknown.named(schedule_id)
 
 
-def _require_reservation(request: Request, caller: Identity, reservation_id: str) -> None:
-    view = container_of(request).deciding.view()
-    depot_id = view.depot_of_reservation(caller.tenant_id, ReservationId(reservation_id))
+async def _require_reservation(request: Request, caller: Identity, reservation_id: str) -> None:
+    """One that the depot's book has forgotten is in the read model."""
+    container = container_of(request)
+    depot_id = container.deciding.view().depot_of_reservation(caller.tenant_id, ReservationId(reservation_id))
+    if depot_id is None:
+        rows = await container.read_side.views().reservations_of(caller.tenant_id, [reservation_id])
+        depot_id = DepotId(rows[0]["depot_id"]) if rows else None
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
         raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
 

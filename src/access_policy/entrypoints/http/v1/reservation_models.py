@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from access_policy.application.commands.reservation_drafts import ReservationDraft
+from access_policy.application.plan.facts import Charge
+from access_policy.application.plan.reader import PlanRow
+from access_policy.application.plan.risks import ReasonCode
+from access_policy.application.plan.status import BasedOn, Basis, PlanStatus
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, VehicleId
+from access_policy.domain.ids import ChargerId, ReservationGroupId, VehicleId
 from access_policy.domain.reservations import reservation as reservations
-from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import Place, ReservationSource
 from access_policy.domain.reservations.terms import MINUTES_MAX, ReservationTerms
 from access_policy.entrypoints.http.fields import (
@@ -135,9 +139,58 @@ class AssignmentShown(ResponseModel):
         return cls(**{name: getattr(assignment, name) for name in cls.model_fields})
 
 
+class ReasonShown(ResponseModel):
+    code: ReasonCode
+    detail: str
+
+
+class ChargeShown(ResponseModel):
+    """The holder's charge. `energy_kwh` and `soc` (percent) as read at `measured_at`, `age_s` seconds ago; null where the
+    charger has not reported them to the process that answers."""
+
+    attempt_id: str
+    charger_id: str
+    started_at: UtcInstant
+    ended_at: UtcInstant | None
+    energy_kwh: float | None
+    soc: float | None
+    measured_at: UtcInstant | None
+    age_s: int | None
+
+    @classmethod
+    def of(cls, charge: Charge, now: datetime) -> ChargeShown:
+        return cls(
+            attempt_id=charge.attempt_id,
+            charger_id=charge.charger_id,
+            started_at=charge.started_at,
+            ended_at=charge.ended_at,
+            energy_kwh=charge.energy_kwh,
+            soc=charge.soc,
+            measured_at=charge.measured_at,
+            age_s=age_s(charge.measured_at, now),
+        )
+
+
+class BasisShown(ResponseModel):
+    """Data that the status is based on, as known at `at`, `age_s` seconds ago; null: never reported."""
+
+    what: BasedOn
+    at: UtcInstant | None
+    age_s: int | None
+
+    @classmethod
+    def of(cls, basis: Basis, now: datetime) -> BasisShown:
+        return cls(what=basis.what, at=basis.at, age_s=age_s(basis.at, now))
+
+
+def age_s(at: datetime | None, now: datetime) -> int | None:
+    return None if at is None else max(0, round((now - at).total_seconds()))
+
+
 class Reservation(ResponseModel):
-    """`lasts_min` is the time that really passes between `start` and `end`. `ad_hoc`: made or changed by hand after the plan of
-    its day had been applied."""
+    """`status` says what became of the reservation by now; only one whose window has not begun is `at_risk`. `based_on` names
+    the data of the status and its age. `lasts_min` is the time that really passes between `start` and `end`. `ad_hoc`: made or
+    changed by hand after the plan of its day had been applied."""
 
     reservation_id: str
     depot_id: str
@@ -154,11 +207,19 @@ class Reservation(ResponseModel):
     note: str
     ad_hoc: bool
     made_at: UtcInstant
+    fulfilled_at: UtcInstant | None
+    over_at: UtcInstant | None
+    replaced_by: str | None
+    status: PlanStatus
+    reasons: list[ReasonShown]
+    charge: ChargeShown | None
+    based_on: list[BasisShown]
     version: Version
 
     @classmethod
-    def of(cls, depot_id: DepotId, entry: Entry) -> Reservation:
-        reservation = entry.reservation
+    def of(cls, row: PlanRow, now: datetime) -> Reservation:
+        depot_id, entry, expanded = row.depot_id, row.entry, row.expanded
+        reservation, charge = entry.reservation, expanded.charge
         place, assignment = reservation.place, reservation.assignment
         return cls(
             reservation_id=reservation.reservation_id,
@@ -176,5 +237,12 @@ class Reservation(ResponseModel):
             note=reservation.note,
             ad_hoc=reservation.is_ad_hoc,
             made_at=entry.made_at,
+            fulfilled_at=entry.fulfilled_at or (None if charge is None else charge.started_at),
+            over_at=entry.over_at,
+            replaced_by=entry.replaced_by,
+            status=expanded.status,
+            reasons=[ReasonShown(code=each.code, detail=each.detail) for each in expanded.reasons],
+            charge=None if charge is None else ChargeShown.of(charge, now),
+            based_on=[BasisShown.of(each, now) for each in expanded.based_on],
             version=entry.changed_at,
         )

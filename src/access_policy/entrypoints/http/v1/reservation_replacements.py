@@ -9,6 +9,7 @@ from pydantic import Field
 
 from access_policy.application.commands.replace_reservation import ReplaceReservation
 from access_policy.application.decision_view.view import DecisionView as View
+from access_policy.application.plan.gathering import Placed
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, ReservationId, TenantId, VehicleId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.errors import ReservationUnknown
@@ -26,6 +27,7 @@ from access_policy.entrypoints.http.fields import (
     Text,
     UtcInstant,
 )
+from access_policy.entrypoints.http.v1.plan_reader import Plan
 from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
 router = APIRouter(tags=["reservations"])
@@ -84,9 +86,9 @@ class ReservationInHistory(ResponseModel):
     over_at: UtcInstant | None
 
     @classmethod
-    def of(cls, depot_id: DepotId, entry: Entry) -> ReservationInHistory:
+    def of(cls, shown: Reservation, entry: Entry) -> ReservationInHistory:
         return cls(
-            reservation=Reservation.of(depot_id, entry),
+            reservation=shown,
             replaced_by=entry.replaced_by,
             reason=entry.reason or None,
             over_at=entry.over_at,
@@ -103,16 +105,14 @@ async def replace_reservation(
     reservation_id: str,
     body: ReplacementBody,
     call: ChangeCall,
-    view: DecisionView,
+    plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.replace_reservation)],
 ) -> Reservation:
     """Let another holder take the place of the reservation, which ends as replaced: both in one step. The successor serves the
     same block of work. 409 `reservation-over` for a reservation that is over."""
     done = await call(handler, body.command(ReservationId(reservation_id), call.expected_version))
     assert done.created_id is not None
-    successor_id = ReservationId(done.created_id)
-    depot_id = _depot_of(view, call.caller.tenant_id, successor_id)
-    return Reservation.of(depot_id, view.book(call.caller.tenant_id, depot_id).entry(successor_id))
+    return await plan.one(call.caller, ReservationId(done.created_id))
 
 
 @router.get(
@@ -121,13 +121,15 @@ async def replace_reservation(
     dependencies=requires(READERS),
 )
 async def get_reservation_history(
-    reservation_id: str, caller: Caller, view: DecisionView
+    reservation_id: str, caller: Caller, view: DecisionView, plan: Plan
 ) -> Page[ReservationInHistory]:
     """The reservation with those that it replaced before it, and those that replaced it after it. One that is over is kept for
     a week after its end."""
     depot_id = _depot_of(view, caller.tenant_id, ReservationId(reservation_id))
     chain = succession_of(view.book(caller.tenant_id, depot_id), ReservationId(reservation_id))
-    return Page(items=[ReservationInHistory.of(depot_id, each) for each in chain], next_cursor=None)
+    shown = await plan.expanded(caller, [Placed(depot_id, each) for each in chain])
+    items = [ReservationInHistory.of(each, entry) for each, entry in zip(shown, chain, strict=True)]
+    return Page(items=items, next_cursor=None)
 
 
 def _depot_of(view: View, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from access_policy.application.commands.cancel_reservation import CancelReservation
 from access_policy.application.commands.change_reservation import ChangeReservation
 from access_policy.application.commands.make_reservation import MakeReservation
-from access_policy.application.decision_view.view import DecisionView as View
-from access_policy.domain.ids import DepotId, ReservationId, TenantId
-from access_policy.domain.reservations.errors import ReservationUnknown
+from access_policy.domain.ids import DepotId, ReservationId
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
 from access_policy.entrypoints.http.calls import ChangeCall, CommandCall
-from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
+from access_policy.entrypoints.http.dependencies import Handler, provided
 from access_policy.entrypoints.http.fields import Text
+from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import set_etag
+from access_policy.entrypoints.http.v1.plan_reader import Asked, Plan, ReservationPage
 from access_policy.entrypoints.http.v1.reservation_models import NewReservationBody, Reservation, ReservationBody
 
 router = APIRouter(tags=["reservations"])
@@ -33,7 +33,7 @@ router = APIRouter(tags=["reservations"])
 async def make_reservation(
     body: NewReservationBody,
     call: CommandCall,
-    view: DecisionView,
+    plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.make_reservation)],
 ) -> Reservation:
     """Reserve a charger by name, or any free charger of a group. 409 `charger-already-reserved` or `group-full` where the time
@@ -42,12 +42,26 @@ async def make_reservation(
     command = MakeReservation(depot_id=DepotId(body.depot_id), draft=body.draft(), reservation_id=reservation_id)
     done = await call(handler, command)
     assert done.created_id is not None
-    return _shown(view, call.caller.tenant_id, ReservationId(done.created_id))
+    return await plan.one(call.caller, ReservationId(done.created_id))
+
+
+@router.get("/reservations", operation_id="list_reservations", dependencies=requires(READERS, some_depots=True))
+async def list_reservations(
+    caller: Caller,
+    plan: Plan,
+    asked: Annotated[Asked, Depends()],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ReservationPage:
+    """By start. A reservation is in the list if its window meets `[from, until)`. Without `from` the list begins with the
+    present operating day of the depot; all of the past can be asked for. Without `until` it reaches to `horizon_until`, by the
+    depot's setting. The plan in the console and the command line shows the same rows."""
+    return await plan.page(caller, asked.filter(plan.spellings), cursor=cursor, limit=limit)
 
 
 @router.get("/reservations/{reservation_id}", operation_id="get_reservation", dependencies=requires(READERS))
-async def get_reservation(reservation_id: str, caller: Caller, view: DecisionView, response: Response) -> Reservation:
-    shown = _shown(view, caller.tenant_id, ReservationId(reservation_id))
+async def get_reservation(reservation_id: str, caller: Caller, plan: Plan, response: Response) -> Reservation:
+    shown = await plan.one(caller, ReservationId(reservation_id))
     set_etag(response, shown.version)
     return shown
 
@@ -57,7 +71,7 @@ async def change_reservation(
     reservation_id: str,
     body: ReservationBody,
     call: ChangeCall,
-    view: DecisionView,
+    plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.change_reservation)],
 ) -> Reservation:
     """Replace the content: the old window becomes free in the same step. Terms that are left out stay as they are. 409
@@ -66,7 +80,7 @@ async def change_reservation(
         reservation_id=ReservationId(reservation_id), draft=body.draft(), expected_version=call.expected_version
     )
     await call(handler, command)
-    return _shown(view, call.caller.tenant_id, command.reservation_id)
+    return await plan.one(call.caller, command.reservation_id)
 
 
 @router.delete(
@@ -87,10 +101,3 @@ async def cancel_reservation(
         reservation_id=ReservationId(reservation_id), reason=reason, expected_version=call.expected_version
     )
     await call(handler, command)
-
-
-def _shown(view: View, tenant_id: TenantId, reservation_id: ReservationId) -> Reservation:
-    depot_id = view.depot_of_reservation(tenant_id, reservation_id)
-    if depot_id is None:
-        raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
-    return Reservation.of(depot_id, view.book(tenant_id, depot_id).entry(reservation_id))

@@ -50,9 +50,9 @@ async def stream(
     """Follow what changes, until the client leaves.
 
     Messages: `attempt` (an item of `/v1/access-events`), `mode_change` (of `/v1/mode-changes`), `charger` (of
-    `/v1/chargers`) and `import` (a plan without its rows, for callers who may import). Each shows the thing as it is then;
-    several changes soon after each other become one message. The id is a log position, and a client that connects again with
-    it gets everything that changed meanwhile, some of it perhaps again.
+    `/v1/chargers`), `reservation` (of `/v1/reservations`) and `import` (a plan without its rows, for callers who may import).
+    Each shows the thing as it is then; several changes soon after each other become one message. The id is a log position, and
+    a client that connects again with it gets everything that changed meanwhile, some of it perhaps again.
 
     `ready`: everything so far was sent. `reset`: too much has happened since the id; read everything again. `end`: the
     service ends the stream, with its `reason`: `slow-reader` (more waited than the service keeps), `shutting-down`,

@@ -14,11 +14,12 @@ from access_policy.application.ports.views import Row
 from access_policy.application.registry_import.errors import ImportPlanUnknown
 from access_policy.application.turns import in_turns
 from access_policy.container import Container
-from access_policy.domain.ids import ChargerKey, TenantId
+from access_policy.domain.ids import ChargerKey, ReservationId, TenantId
 from access_policy.entrypoints.http.v1.access_event_models import AccessEvent
 from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
 from access_policy.entrypoints.http.v1.mode_changes import ModeChange
 from access_policy.entrypoints.http.v1.registry_imports import import_head
+from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
 ROWS_AT_A_TIME: Final = 50
 CHARGERS_AT_A_TIME: Final = 20  # each with its timeline
@@ -35,6 +36,8 @@ class StreamMessages:
         self._chargers = ChargerReader(
             self._views, c.deciding.policies(), c.deciding.view(), c.deciding.profiles(), c.clock(), connected
         )
+        self._plan = c.queries.plan()
+        self._connected = connected
         self._imports = c.commands.registry_imports  # opens record tables, which a stream without imports does not need
 
     async def render(self, tenant_id: TenantId, subjects: Sequence[Subject]) -> Messages:
@@ -50,6 +53,8 @@ class StreamMessages:
                     found |= await self._mode_changes(tenant_id, of_kind)
                 case Kind.CHARGER:
                     found |= await self._charger_states(tenant_id, of_kind)
+                case Kind.RESERVATION:
+                    found |= await self._reservations(tenant_id, of_kind)
                 case Kind.IMPORT:
                     found |= await self._import_progress(tenant_id, of_kind)
         return found
@@ -76,6 +81,19 @@ class StreamMessages:
             if (status := await self._chargers.status(tenant_id, row, charging)) is not None:
                 found[Subject(Kind.CHARGER, row["charger_id"])] = _rendered(status, row)
         return found
+
+    async def _reservations(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        placed = await self._plan.find(tenant_id, [ReservationId(each.id) for each in subjects])
+        now = self._plan.clock.now()
+        rows = await self._plan.expand(tenant_id, placed, self._connected)
+        return {
+            Subject(Kind.RESERVATION, row.entry.reservation.reservation_id): Rendered(
+                Reservation.of(row, now).model_dump_json(by_alias=True).encode(),
+                row.depot_id,
+                row.entry.charger_id or row.entry.reservation.place.charger_id,
+            )
+            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+        }
 
     async def _import_progress(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         """Events may be caused by something else than an import; their cause is then no plan."""
