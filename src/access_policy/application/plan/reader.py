@@ -17,10 +17,10 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.plan.days import operating_day_of
 from access_policy.application.plan.gathering import Connected, FactsGatherer, Placed
 from access_policy.application.plan.status import Expanded, PlanStatus, expanded
-from access_policy.application.plan.stored import entry_of
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import CursorInvalid, ReservationFilter, Row, Views
+from access_policy.application.projections.stored_reservations import entry_of
 from access_policy.application.turns import in_turns
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import DepotId, ReservationId, TenantId

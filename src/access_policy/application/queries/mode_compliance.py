@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from access_policy.application.plan.stored import entry_of
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import PAGE_MAX, ReservationFilter, Views
+from access_policy.application.projections.stored_reservations import entry_of
 from access_policy.application.queries.compliance_measures import (
     GROUP_IDS,
     ComplianceGroup,
