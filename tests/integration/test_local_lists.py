@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from access_policy.application.commands.make_reservation import MakeReservation
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_depot import PutDepot
 from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.reservation_drafts import ReservationDraft
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.context import Context
 from access_policy.application.local_lists.keeper import LocalListKeeper
@@ -22,6 +25,7 @@ from access_policy.domain.access_mode import AccessMode, OfflineStarts
 from access_policy.domain.depots.depot import DepotSettings
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ActorId, ChargePointId, ChargerId, DepotId, TenantId, VehicleId
+from access_policy.domain.reservations.reservation import Place, ReservationSource
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
@@ -71,6 +75,21 @@ class Yard:
                     identifiers=[(IdentifierKind.RFID, card(number))],
                 )
             )
+
+    async def reserved(self, holder: Identifier, *, in_s: float = 0.0) -> datetime:
+        """Bay 1 for the holder's card, for an hour from then on; returns the instant."""
+        now = self.service.container.clock().now()
+        begins = (now + timedelta(seconds=in_s)).replace(microsecond=0)
+        draft = ReservationDraft(
+            place=Place(charger_id=ChargerId("bay-1")),
+            start=begins,
+            end=begins + timedelta(hours=1),
+            source=ReservationSource.MANUAL,
+            identifiers=[(IdentifierKind.RFID, holder.value)],
+        )
+        make = self.service.container.commands.make_reservation()
+        await make(CONTEXT, MakeReservation(depot_id=DepotId("north"), draft=draft))
+        return begins
 
     async def offline(self, presented: Identifier) -> bool:
         """Whether the charger starts while it cannot ask."""
@@ -194,3 +213,32 @@ async def test_a_charger_without_a_list_is_left_alone(tmp_path: Path, monkeypatc
 
         assert yard.charger.ready
         assert list(yard.charger.sent("SendLocalList")) == []
+
+
+@pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
+async def test_in_the_window_of_a_reservation_only_the_holder_charges_while_the_charger_cannot_ask(
+    tmp_path: Path, protocol: str
+) -> None:
+    async with yard_of(tmp_path, protocol) as yard:
+        await yard.until(lambda: yard.listed == 2)
+        await yard.reserved(STRANGER)
+        await yard.until(lambda: yard.listed == 1)
+
+        assert not await yard.offline(Identifier.rfid(card(0)))
+        assert await yard.offline(STRANGER)
+
+
+@pytest.mark.parametrize("protocol", [OCPP16, OCPP201])
+async def test_a_charger_that_is_away_when_a_reservation_begins_lets_nobody_else_start(
+    tmp_path: Path, protocol: str
+) -> None:
+    """The list is sent with the end of each entry before the charger loses its connection."""
+    async with yard_of(tmp_path, protocol) as yard:
+        await yard.until(lambda: yard.listed == 2)
+        begins = await yard.reserved(STRANGER, in_s=6.0)
+        authorised = yard.charger.state.local_authorisation
+        await yard.until(lambda: all(each.expires_at == begins for each in authorised.entries))
+        yard.charger.go_offline()
+        await yard.until(lambda: yard.service.container.clock().now() > begins)
+
+        assert not await yard.offline(Identifier.rfid(card(0)))

@@ -48,6 +48,10 @@ class LocalAuthorisation:
         return len(self._cache)
 
     @property
+    def entries(self) -> tuple[AuthorisationResult, ...]:
+        return tuple(self._list.values())
+
+    @property
     def listed(self) -> int:
         return len(self._list)
 

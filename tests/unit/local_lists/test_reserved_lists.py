@@ -130,6 +130,18 @@ async def test_reservation_of_the_only_connector_is_one_of_the_charger(depot: De
     assert await listed(depot, START) == [Entry(vault_key(R1), GUEST_REF, END, "sealed")]
 
 
+async def test_charger_for_reservations_only_lists_holders_only(depot: DepotInMemory) -> None:
+    settings = replace(settings_of(BAY), offline_starts=OfflineStarts.LIST, reservation_only=True)
+    version = depot.view.charger(TENANT, BAY).policy.version
+    await depot.record(policy_stream(TENANT, BAY), version, [ChargerAmended(charger_id=BAY, settings=settings)])
+    assert await listed(depot, START) == []
+
+    await recorded(depot, reservations.made(reserved(), at=DAY))
+
+    assert await listed(depot, NIGHT) == []
+    assert await listed(depot, START) == [Entry(vault_key(R1), GUEST_REF, END, "sealed")]
+
+
 async def test_reserved_list_is_the_charger_s_own_and_others_stay_shared(depot: DepotInMemory) -> None:
     await recorded(depot, reservations.made(reserved(), at=DAY))
     depot.clock.set(START)

@@ -93,6 +93,20 @@ async def test_charger_that_starts_anyone_offline_starts_only_listed_vehicles_in
         assert yard.charger.made_safe == [OfflineStarts.OPEN, OfflineStarts.LIST, OfflineStarts.OPEN]
 
 
+async def test_charger_for_reservations_only_starts_only_listed_holders_offline_under_managed_access() -> None:
+    async with yard_of("ocpp16-central") as yard:
+        settings = replace(
+            settings_of(BAY), profile="ocpp16-central", offline_starts=OfflineStarts.OPEN, reservation_only=True
+        )
+        version = yard.depot.view.charger(*KEY).policy.version
+        await yard.depot.record(policy_stream(*KEY), version, (ChargerAmended(charger_id=BAY, settings=settings),))
+
+        for instant in (DAY, NIGHT):
+            await at(yard, instant)
+
+        assert yard.charger.made_safe == [OfflineStarts.OPEN, OfflineStarts.LIST]
+
+
 async def test_controller_looks_at_once_when_a_reservation_is_made() -> None:
     looks = Looks()
     async with controlling(looks) as (depot, _):

@@ -1,8 +1,9 @@
 """The entries of a charger's local list: the identifiers that would be allowed there now under managed access.
 
-An entry is a permission that the charger keeps. It ends no later than the next reservation of another holder begins, and in the
-window of a reservation that names the charger only the holder is listed. Promises of groups are kept by decisions alone: they
-depend on which other chargers are free, and a charger that is offline cannot be kept for a holder.
+An entry is a permission that the charger keeps. It ends no later than the next reservation of another holder begins. In the
+window of a reservation that names the charger only the holder is listed; a charger for reservations only lists holders at all
+times. Promises of groups are kept by decisions alone: they depend on which other chargers are free, and a charger that is
+offline cannot be kept for a holder.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ async def desired_entries(
 ) -> list[Entry]:
     """At most `capacity` entries: holders of reservations that the registry does not know, own vehicles, and then other
     vehicles by time of registration."""
-    is_reserved = bool(reservations_near(charger, book, now))
+    is_reserved = charger.policy.settings.reservation_only or bool(reservations_near(charger, book, now))
     found = list(_holders(charger, registry, book, now)) if is_reserved else []
     vehicles = list(registry.vehicles.values())
     for wants_own in (True, False):
@@ -177,4 +178,5 @@ def _here(
         at=now,
         horizon=PERMISSION_HORIZON,
         is_busy=lambda charger_id: False,
+        is_required=charger.policy.settings.reservation_only,
     )

@@ -88,6 +88,7 @@ class WantedLists:
             0 if depot is None else depot.version,
             charger.zone.key,
             settings.offline_starts,
+            settings.reservation_only,
             agreements_here(registry, charger_id, settings.depot_id),
             self._reservations(key),
             capacity,

@@ -199,7 +199,9 @@ class Reconciler:
         application = charger.policy.application
         is_managed = application.applied_mode is AccessMode.MANAGED
         reserved = charger.reserved_at(self.clock.now()) if is_managed else frozenset[ReservationId]()
-        offline = _offline_starts(charger.policy.settings.offline_starts, reserved)
+        settings = charger.policy.settings
+        is_kept = is_managed and (settings.reservation_only or bool(reserved))
+        offline = _offline_starts(settings.offline_starts, is_kept=is_kept)
         wanted = Safe(epoch, offline, application.generation if is_managed else -1, reserved)
         known = self._safe.get(key)
         if known == wanted:
@@ -275,6 +277,6 @@ class Reconciler:
         return expected, min(now, max(since, charger.plan_seen_at))
 
 
-def _offline_starts(policy: OfflineStarts, reserved: frozenset[ReservationId]) -> OfflineStarts:
-    """In a reserved window the charger starts nobody whom it does not know while it is offline."""
-    return OfflineStarts.LIST if reserved and policy is OfflineStarts.OPEN else policy
+def _offline_starts(policy: OfflineStarts, *, is_kept: bool) -> OfflineStarts:
+    """A charger that is kept for holders of reservations starts nobody whom it does not know while it is offline."""
+    return OfflineStarts.LIST if is_kept and policy is OfflineStarts.OPEN else policy
