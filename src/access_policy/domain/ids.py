@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from typing import NewType
 
 from access_policy.domain.errors import Invalid
@@ -50,6 +51,25 @@ def checked_id(value: str, name: str) -> str:
         raise InvalidId(
             f"{name} holds a character that an id cannot have; use letters, digits, '-', '_', '.' or ':'.",
             pointer=pointer,
+        )
+    return value
+
+
+def checked_new_id(value: str, name: str, *, reserved: Collection[str] = ()) -> str:
+    """As `checked_id`, for an id that is given now: known ids stay valid.
+
+    Raises `InvalidId` also for `.` and `..`, which browsers and proxies remove from an address (RFC 3986, 5.2.4), and for
+    `reserved` words, which stand in place of an id in addresses of the API.
+    """
+    checked_id(value, name)
+    if value in (".", ".."):
+        raise InvalidId(
+            f"{name} {value!r} means a directory in an address, so that no browser can open it; choose another id.",
+            pointer=f"/{name}",
+        )
+    if value in reserved:
+        raise InvalidId(
+            f"{name} {value!r} is a word of the API's own addresses; choose another id.", pointer=f"/{name}"
         )
     return value
 

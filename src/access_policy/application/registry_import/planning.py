@@ -12,7 +12,7 @@ from access_policy.application.registry_import.identifier_cells import Identifie
 from access_policy.application.turns import let_go_on_a_thread
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import VehicleId
+from access_policy.domain.ids import VehicleId, checked_new_id
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.domain.vehicle_registry.import_plan import Action, CellError, ImportMode, PlannedIdentifier, PlanRow
 from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, IdentifierKey, Vehicle, VehicleRegistry
@@ -68,9 +68,18 @@ def _draft(registry: VehicleRegistry, row: ReadRow) -> _Draft:
     current = None if row.vehicle_id is None else registry.vehicles.get(row.vehicle_id)
     draft = _Draft(row, current, errors=list(row.errors))
     if row.vehicle_id is not None:
+        if current is None:
+            _name(draft, row.vehicle_id)
         _describe(registry, draft)
         _identify(registry, draft)
     return draft
+
+
+def _name(draft: _Draft, vehicle_id: VehicleId) -> None:
+    try:
+        checked_new_id(vehicle_id, "vehicle_id")
+    except Refused as refusal:
+        draft.errors.append(CellError("vehicle_id", refusal.detail))
 
 
 def _is_as_it_was(draft: _Draft, current: Vehicle) -> bool:

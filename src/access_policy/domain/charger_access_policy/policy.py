@@ -47,8 +47,8 @@ from access_policy.domain.ids import (
     OverrideId,
     RuleId,
     ScheduleId,
-    checked_id,
     checked_name,
+    checked_new_id,
     is_charge_point_id,
 )
 from access_policy.domain.instants import checked_year, utc, zone
@@ -67,6 +67,7 @@ from access_policy.domain.mode_schedule.timeline import (
 from access_policy.domain.plurals import counted
 
 CONNECTORS_MAX = 100
+RESERVED_IDS = frozenset({"export", "imports"})  # GET /v1/chargers/export, /v1/chargers/imports/PLAN
 RULES_MAX = 200
 REASON_LENGTH_MAX = 500
 _NO_CALENDARS: Mapping[CalendarId, HolidayCalendar] = {}
@@ -419,8 +420,8 @@ def register(
     enforcement: Enforcement,
     calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
 ) -> tuple[PolicyEvent, ...]:
-    """`calendars` are the depot's."""
-    checked_id(charger_id, "charger_id")
+    """`calendars` are the depot's. Raises `InvalidId` and `SettingsInvalid`."""
+    checked_new_id(charger_id, "charger_id", reserved=RESERVED_IDS)
     check_settings(settings)
     return (
         ChargerRegistered(charger_id=charger_id, settings=settings, enforcement=enforcement),

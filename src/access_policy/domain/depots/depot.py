@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import ID_LENGTH_MAX, CalendarId, DepotId, ScheduleId, checked_id, checked_name
+from access_policy.domain.ids import ID_LENGTH_MAX, CalendarId, DepotId, ScheduleId, checked_name, checked_new_id
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.schedules import Schedule
@@ -180,8 +180,10 @@ class Depot:
         """`calendar` was made by `HolidayCalendar.of`. One that reads as before changes nothing."""
         if self.calendars.get(calendar.calendar_id) == calendar:
             return ()
-        if calendar.calendar_id not in self.calendars and len(self.calendars) >= CALENDARS_MAX:
-            raise TooManyCalendars(f"This depot has {CALENDARS_MAX} holiday calendars already; remove one.")
+        if calendar.calendar_id not in self.calendars:
+            checked_new_id(calendar.calendar_id, "calendar_id")
+            if len(self.calendars) >= CALENDARS_MAX:
+                raise TooManyCalendars(f"This depot has {CALENDARS_MAX} holiday calendars already; remove one.")
         return (HolidayCalendarPut(depot_id=self.depot_id, calendar=calendar),)
 
     def add_holiday(self, calendar_ids: Iterable[CalendarId], day: Holiday) -> tuple[DepotEvent, ...]:
@@ -230,7 +232,7 @@ class Depot:
 
 
 def register(depot_id: DepotId, settings: DepotSettings) -> tuple[DepotEvent, ...]:
-    checked_id(depot_id, "depot_id")
+    checked_new_id(depot_id, "depot_id")
     check(settings)
     return (DepotRegistered(depot_id=depot_id, settings=settings),)
 

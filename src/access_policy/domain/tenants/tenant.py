@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
-from access_policy.domain.ids import TenantId, checked_id, checked_name
+from access_policy.domain.ids import TenantId, checked_id, checked_name, checked_new_id
 
 INSTALLATION: Final = TenantId("-")
 """Stands where a tenant's id would: the streams of the installation itself begin with it."""
@@ -72,7 +72,7 @@ def checked_tenant_id(text: str, name: str = "tenant_id") -> TenantId:
 
 
 def register(tenant_id: TenantId, description: TenantDescription) -> tuple[TenantEvent, ...]:
-    checked_tenant_id(tenant_id)
+    checked_tenant_id(checked_new_id(tenant_id, "tenant_id"))
     check(description)
     return (TenantRegistered(tenant_id=tenant_id, description=description),)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import VehicleId, checked_id
+from access_policy.domain.ids import VehicleId, checked_new_id
 from access_policy.domain.vehicle_registry.errors import IdentifierTaken
 from access_policy.domain.vehicle_registry.events import (
     RegistryEvent,
@@ -62,7 +62,6 @@ class _Steps:
         if wanted.description is None:
             self._remove(wanted.vehicle_id)
             return
-        checked_id(wanted.vehicle_id, "vehicle_id")
         self._registry.check_description(wanted.description)
         self._describe(wanted.vehicle_id, wanted.description)
         keys = {_key(identifier.ref) for identifier in wanted.identifiers}
@@ -75,6 +74,7 @@ class _Steps:
     def _describe(self, vehicle_id: VehicleId, description: VehicleDescription) -> None:
         current = self._registry.vehicles.get(vehicle_id)
         if current is None:
+            checked_new_id(vehicle_id, "vehicle_id")
             self.events.append(VehicleRegistered(vehicle_id=vehicle_id, description=description))
         elif current.description != description:
             self.events.append(VehicleReclassified(vehicle_id=vehicle_id, description=description))

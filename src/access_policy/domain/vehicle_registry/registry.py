@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import AgreementId, AttemptId, DepotId, VehicleId, checked_id, checked_name
+from access_policy.domain.ids import AgreementId, AttemptId, DepotId, VehicleId, checked_name, checked_new_id
 from access_policy.domain.instants import utc
 from access_policy.domain.vehicle_registry import errors
 from access_policy.domain.vehicle_registry.ad_hoc import (
@@ -146,12 +146,12 @@ class VehicleRegistry:
 
         An identifier that stays keeps its original sealed value; the one passed here is ignored.
         """
-        checked_id(vehicle_id, "vehicle_id")
         self.check_description(description)
         self._check_identifiers(vehicle_id, identifiers)
         current = self.vehicles.get(vehicle_id)
         events: list[RegistryEvent] = []
         if current is None:
+            checked_new_id(vehicle_id, "vehicle_id")
             events.append(VehicleRegistered(vehicle_id=vehicle_id, description=description))
         elif current.description != description:
             events.append(VehicleReclassified(vehicle_id=vehicle_id, description=description))
@@ -185,10 +185,10 @@ class VehicleRegistry:
     # --- agreements -----------------------------------------------------------------------------------------------
 
     def put_agreement(self, agreement: Agreement) -> tuple[RegistryEvent, ...]:
-        checked_id(agreement.agreement_id, "agreement_id")
         agreement.check()
         current = self.agreements.get(agreement.agreement_id)
         if current is None:
+            checked_new_id(agreement.agreement_id, "agreement_id")
             return (AgreementRecorded(agreement=agreement),)
         return () if current == agreement else (AgreementAmended(agreement=agreement),)
 

@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from access_policy.adapters.local_files.tls_files import TlsFiles, TlsUnusable
 from access_policy.adapters.ocpp.transport.connection import ConnectionLimits
 from access_policy.adapters.ocpp.transport.server import ServerLimits
+from access_policy.entrypoints.processes.cut_off_requests import CutOffRequests
 from access_policy.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class HttpListener:
     ) -> None:
         self._listening = listening
         config = uvicorn.Config(
-            _behind(trusted_proxies, app) if trusted_proxies else app,
+            CutOffRequests(_behind(trusted_proxies, app) if trusted_proxies else app),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -13,6 +11,7 @@ from websockets.frames import CloseCode
 from access_policy.adapters.ocpp.gateway.connections import Connections
 from access_policy.adapters.ocpp.gateway.unrecorded_connections import UnrecordedConnections
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
+from access_policy.application.background_tasks import BackgroundTasks
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.application.presence.connection_records import ConnectionRecords
@@ -27,7 +26,7 @@ class Ownership:
         self._records = records
         self._conditions = conditions
         self._newer_versions: dict[ChargerKey, int] = {}  # under which other processes have recorded connections
-        self._recording: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.unrecorded = UnrecordedConnections(self._record_as_it_is)
 
     # --- this process's connections --------------------------------------------------------------------------------------
@@ -80,8 +79,7 @@ class Ownership:
 
     async def finish_records(self) -> None:
         """Wait until all records that were begun are written."""
-        while self._recording:
-            await asyncio.wait(set(self._recording))
+        await self._tasks.finish()
 
     async def record_late(self) -> None:
         """Until cancelled: record connections that were opened or closed while the store was down."""
@@ -103,16 +101,13 @@ class Ownership:
     def record(self, work: Coroutine[Any, Any, None], *, of: ChargerKey | None = None) -> None:
         """Run `work` beside the connection and log its failure. `of`: the charger whose connection, or its end, it records;
         if the store is down, it is recorded once the store is back."""
-        task = asyncio.create_task(work)
-        self._recording.add(task)
-        task.add_done_callback(partial(self._recorded, of))
+        self._tasks.begin(self._recorded(work, of), "the record of a charger")
 
-    def _recorded(self, of: ChargerKey | None, task: asyncio.Task[None]) -> None:
-        self._recording.discard(task)
-        if task.cancelled() or (failure := task.exception()) is None:
-            return
-        if of is not None and isinstance(failure, StoreUnavailable):
+    async def _recorded(self, work: Coroutine[Any, Any, None], of: ChargerKey | None) -> None:
+        try:
+            await work
+        except StoreUnavailable as failure:
+            if of is None:
+                raise
             log.warning("the connection of charger %s is recorded once the store is back: %s", of[1], failure)
             self.unrecorded.add(of)
-        else:
-            log.error("a report of a charger could not be recorded", exc_info=failure)
