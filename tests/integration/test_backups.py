@@ -90,6 +90,7 @@ async def asked(service: Service, *requests: tuple[str, str, Any]) -> list[Any]:
         base_url=f"http://127.0.0.1:{service.http_port}/v1/",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=60,
     ) as client:
         answers = []
         for method, path, body in requests:

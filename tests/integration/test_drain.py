@@ -89,7 +89,7 @@ async def ask(ws: ClientConnection, charger: str, told: Told) -> None:
 
 async def unready(port: int) -> float:
     """When the service first said, or showed, that it is not ready."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         while True:
             try:
                 if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 503:

@@ -50,7 +50,7 @@ def trusting(authority: TestAuthority) -> ssl.SSLContext:
 
 
 async def get(service: Service, authority: TestAuthority, path: str = "/healthz") -> httpx.Response:
-    async with httpx.AsyncClient(verify=trusting(authority), trust_env=False) as client:
+    async with httpx.AsyncClient(verify=trusting(authority), trust_env=False, timeout=60) as client:
         return await client.get(f"https://127.0.0.1:{service.http_port}{path}")
 
 
@@ -68,13 +68,13 @@ async def test_api_over_tls_answers_with_hsts_and_refuses_plain_http(tmp_path: P
 
         assert answer.status_code == 200
         assert answer.headers[HSTS] == "max-age=31536000"
-        async with httpx.AsyncClient(trust_env=False) as plain:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as plain:
             with pytest.raises(httpx.HTTPError):
                 await plain.get(f"http://127.0.0.1:{service.http_port}/healthz")
 
 
 async def test_api_without_tls_sends_no_hsts(tmp_path: Path) -> None:
-    async with serving(tmp_path) as service, httpx.AsyncClient(trust_env=False) as plain:
+    async with serving(tmp_path) as service, httpx.AsyncClient(trust_env=False, timeout=60) as plain:
         assert HSTS not in (await plain.get(f"http://127.0.0.1:{service.http_port}/healthz")).headers
 
 
@@ -210,14 +210,14 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.9, 192.0.2.1", "X-Forwarded-Proto": "
     ],
 )
 async def test_headers_of_proxies_count_from_trusted_networks_only(trusted: tuple[str, ...], seen: str) -> None:
-    async with listening(*trusted) as url, httpx.AsyncClient(trust_env=False) as client:
+    async with listening(*trusted) as url, httpx.AsyncClient(trust_env=False, timeout=60) as client:
         assert (await client.get(url, headers=FORWARDED)).text == seen
 
 
 async def test_service_behind_a_trusted_proxy_that_ends_tls_sends_hsts(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, http_trusted_proxies="127.0.0.1") as service,
-        httpx.AsyncClient(trust_env=False) as client,
+        httpx.AsyncClient(trust_env=False, timeout=60) as client,
     ):
         url = f"http://127.0.0.1:{service.http_port}/healthz"
         assert (await client.get(url, headers=FORWARDED)).headers[HSTS] == "max-age=31536000"
@@ -230,7 +230,7 @@ async def test_clients_behind_a_trusted_proxy_are_limited_each_by_its_own_addres
     limits = {"http_trusted_proxies": "127.0.0.1", "http_requests_per_s": 0.001, "http_requests_burst": 2}
     async with (
         serving(tmp_path, **over_tls(authority.issue("server")), **limits) as service,
-        httpx.AsyncClient(verify=trusting(authority), trust_env=False) as client,
+        httpx.AsyncClient(verify=trusting(authority), trust_env=False, timeout=60) as client,
     ):
         url = f"https://127.0.0.1:{service.http_port}/healthz"
 

@@ -130,6 +130,7 @@ async def charger_of(path: Path, protocol: str) -> AsyncIterator[Charger]:
             base_url=f"http://127.0.0.1:{service.http_port}",
             headers={"Authorization": f"Bearer {token}"},
             trust_env=False,
+            timeout=60,
         )
         async with api:
             bus = {"name": "Bus 7", "access_class": "own", "identifiers": [{"kind": "rfid", "value": OWN}]}

@@ -55,7 +55,7 @@ class Charger:
 
     async def call(self, message_id: str, action: str, payload: dict[str, Any]) -> Any:
         await self.ws.send(json.dumps([2, message_id, action, payload]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (answers := [frame for frame in self.heard if frame[:2] == [3, message_id]]):  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
         return answers[0][2]
@@ -69,7 +69,7 @@ class Charger:
 
     async def closed_with(self) -> int | None:
         assert self._reading is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.wait([self._reading])
         return self.ws.close_code
 

@@ -111,7 +111,7 @@ async def refusal(*arguments: Any, **options: Any) -> Response:
 
 async def closed_with(ws: ClientConnection) -> int:
     """The close code that the server sent."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with suppress(ConnectionClosed):
             while True:
                 await ws.recv()

@@ -49,13 +49,17 @@ async def access_policy(*arguments: str | Path) -> subprocess.CompletedProcess[s
 async def asked(service: Service, tenant: str, method: str, path: str, body: Any = None) -> httpx.Response:
     token = service.container.stores.tokens().issue(tenant, Role.ADMIN, subject="t", ttl=timedelta(hours=1))
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http_port}/v1/", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{service.http_port}/v1/", trust_env=False, timeout=60
+    ) as client:
         return await client.request(method, path, json=body, headers=headers)
 
 
 async def asked_with(service: Service, token: str, path: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http_port}/v1/", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{service.http_port}/v1/", trust_env=False, timeout=60
+    ) as client:
         return await client.get(path, headers=headers)
 
 

@@ -149,7 +149,7 @@ async def test_the_answer_of_one_process_can_be_read_from_another(cluster: Clust
     told = await cluster.put("depots/south", {"name": "South", "time_zone": "Europe/Berlin"})
     headers = {**cluster.client.headers, "X-Log-Position": told.headers["X-Log-Position"]}
     port = cluster.gateways["gw-2"].http_port
-    async with httpx.AsyncClient(trust_env=False, headers=headers) as other:
+    async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=60) as other:
         read = await other.get(f"http://127.0.0.1:{port}/v1/depots/south")
         headers["X-Log-Position"] = str(10**12)
         ahead = await other.get(f"http://127.0.0.1:{port}/v1/depots/south", headers=headers)

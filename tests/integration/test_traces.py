@@ -158,7 +158,7 @@ async def test_request_continues_the_trace_of_its_caller_and_its_events_belong_t
             "traced", Role.ADMIN, subject="test", ttl=timedelta(minutes=5)
         )
         base = f"http://127.0.0.1:{it.service.http_port}"
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=60) as client:
             answer = await client.put(
                 "/v1/depots/other",
                 json={"name": "Other", "time_zone": "UTC"},

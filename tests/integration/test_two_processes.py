@@ -143,7 +143,7 @@ async def test_request_of_a_console_session_is_passed_on_to_the_gateway_of_the_c
         admin = Identity(tenant_id=ACME, role=Role.ADMIN, subject=ActorId("anna"))
         link = await one_time_link(office.settings, admin, office.http_port)
         own_page = {"Origin": link.partition("/login")[0], "Sec-Fetch-Site": "same-origin"}
-        async with SimulatedCharger(depot.spec()) as charger, httpx.AsyncClient(trust_env=False) as browser:
+        async with SimulatedCharger(depot.spec()) as charger, httpx.AsyncClient(trust_env=False, timeout=60) as browser:
             await charger.until_ready()
             await until(lambda: gateway.chargers.connections().serving_epoch((ACME, BAY)) is not None)
             await browser.get(link)

@@ -104,7 +104,7 @@ async def test_installed_service_migrates_serves_and_stops_at_an_interrupt(
 
 async def _until_ready(url: str, service: asyncio.subprocess.Process) -> None:
     """Wait until the service reports ready. Raise `TimeoutError` after `READY_S`; fail if the service ends instead."""
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(READY_S):
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client, asyncio.timeout(READY_S):
         while True:
             assert service.returncode is None, (await service.communicate())[1].decode()
             try:

@@ -88,7 +88,7 @@ async def ocpi_world(directory: Path, ca: Path, certificate: Files, given: Reque
     requests = CheckedRequests(LOOPBACK, Trust(ca))
     async with (
         http_api(directory, given=given, parts={"ocpi.requests": requests}) as api,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=60) as client,
     ):
         partner = SimulatedPartner("", client)
         async with served(api.app) as url, served(partner, certificate) as partner_url:

@@ -59,7 +59,7 @@ async def connected(
         assert pipe.is_closed or not running.done()
     finally:
         pipe.hang_up()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 60)
 
 
 def ids_heard(pipe: Pipe) -> list[str]:

@@ -25,7 +25,7 @@ async def south_yard(depot: ServedDepot) -> None:
 @pytest_asyncio.fixture(loop_scope="session")
 async def by_hand(depot: ServedDepot) -> AsyncIterator[httpx.AsyncClient]:
     """A signed-in browser without scripts, whose every header the test decides."""
-    async with httpx.AsyncClient(base_url=depot.url, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(base_url=depot.url, trust_env=False, follow_redirects=False, timeout=60) as client:
         await client.get(await depot.sign_in_link())
         yield client
 
@@ -147,7 +147,7 @@ async def test_form_without_its_token_or_from_another_site_changes_nothing(
 
 
 async def test_form_of_another_role_is_refused(depot: ServedDepot) -> None:
-    async with httpx.AsyncClient(base_url=depot.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=depot.url, trust_env=False, timeout=60) as client:
         await client.get(await depot.sign_in_link(Role.VIEWER))
 
         answer = await client.post(SAMPLE, data={"name": "By a viewer"}, headers={"Origin": depot.url})
@@ -158,7 +158,7 @@ async def test_form_of_another_role_is_refused(depot: ServedDepot) -> None:
 
 
 async def test_form_of_a_caller_of_another_depot_is_refused(depot: ServedDepot) -> None:
-    async with httpx.AsyncClient(base_url=depot.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=depot.url, trust_env=False, timeout=60) as client:
         await client.get(await depot.sign_in_link(depots=["north-yard"]))
 
         found = [

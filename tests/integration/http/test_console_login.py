@@ -77,7 +77,10 @@ async def signing_in_at_a_provider(tmp_path: Path) -> AsyncIterator[Console]:
             "oidc_console_client": CLIENT,
             "oidc_console_secret": CLIENT_SECRET,
         }
-        async with serving(tmp_path, port, **by_issuer) as service, httpx.AsyncClient(trust_env=False) as browser:
+        async with (
+            serving(tmp_path, port, **by_issuer) as service,
+            httpx.AsyncClient(trust_env=False, timeout=60) as browser,
+        ):
             yield Console(url, issuer, service, browser)
 
 
@@ -133,7 +136,7 @@ async def test_sign_in_with_another_verifier_or_nonce_is_refused(tmp_path: Path,
 async def test_state_replayed_is_refused_before_and_after_a_success(tmp_path: Path) -> None:
     async with signing_in_at_a_provider(tmp_path) as console:
         callback = await console.at_callback()
-        async with httpx.AsyncClient(trust_env=False) as stranger:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as stranger:
             elsewhere = await stranger.get(callback)
         after_a_failure = await console.browser.get(callback)
 

@@ -78,7 +78,7 @@ async def controlling(
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  states of several objects, none of which tells
             await asyncio.sleep(0.005)
 

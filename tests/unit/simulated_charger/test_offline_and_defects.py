@@ -288,7 +288,7 @@ async def test_charger_without_its_subprotocol_sends_nothing_and_reconnects(spec
 
     async with serve(listen, "127.0.0.1", 0) as server:
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
-        async with SimulatedCharger(replace(spec(), url=url)) as charger, asyncio.timeout(5):
+        async with SimulatedCharger(replace(spec(), url=url)) as charger, asyncio.timeout(60):
             await came_again.wait()
 
     assert isinstance(charger.last_connection_error, NegotiationError)
