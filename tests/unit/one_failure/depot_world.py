@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
