@@ -27,7 +27,7 @@ from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entries import key_of_charger, key_of_group
 from access_policy.domain.reservations.entry import Entry as ReservationEntry
-from access_policy.domain.reservations.here import ReservationsHere, reservations_here
+from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.reservations.reservation import HolderIdentifier
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -37,7 +37,7 @@ LISTED_KINDS = frozenset(  # what a list can hold
     {IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID, IdentifierKind.OTHER}
 )
 
-AT_A_TIME = 200  # vehicles, before decisions get their turn
+AT_A_TIME = 100  # vehicles, before decisions get their turn
 
 
 class Entry(NamedTuple):
@@ -96,9 +96,11 @@ def reservations_near(charger: ChargerView, book: ReservationBook, now: datetime
 
 def _holders(charger: ChargerView, registry: VehicleRegistry, book: ReservationBook, now: datetime) -> Iterator[Entry]:
     """Identifiers of holders whose reservations admit here now, and that no vehicle has."""
+    seen: set[IdentifierRef] = set()
     for entry in reservations_near(charger, book, now):
         for held in entry.reservation.holder.identifiers if entry.holds(now) else ():
-            if held.ref.kind in LISTED_KINDS and registry.holder_of(held.ref) is None:
+            if held.ref.kind in LISTED_KINDS and held.ref not in seen and registry.holder_of(held.ref) is None:
+                seen.add(held.ref)
                 yield from _entry_of_holder(charger, book, entry, held, now)
 
 
@@ -169,14 +171,11 @@ def _here(
     charger: ChargerView, book: ReservationBook, ref: IdentifierRef, vehicle_id: VehicleId | None, now: datetime
 ) -> ReservationsHere:
     """With every other charger free: see the module."""
-    return reservations_here(
+    return charger.promises(book, now).for_attempt(
         book,
-        charger.policy.charger_id,
         charger.only_connector,
         ref,
         vehicle_id,
-        at=now,
-        horizon=PERMISSION_HORIZON,
         is_busy=lambda charger_id: False,
         is_required=charger.policy.settings.reservation_only,
     )
