@@ -1,0 +1,37 @@
+"""The page of a charger with a reservation says what the charger itself does about it, in Chromium."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from access_policy.entrypoints.demo.fleet import KEYED
+from tests.support.console_pages import Visitor, check_page, screenshots
+
+PATH = f"/console/chargers/{KEYED.charger_id}?depot_id=north-yard"
+
+
+async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_the_connector(visitor: Visitor) -> None:
+    now = datetime.now(UTC)
+    body: dict[str, Any] = {
+        "depot_id": "north-yard",
+        "charger_id": KEYED.charger_id,
+        "start": (now - timedelta(minutes=1)).isoformat(),
+        "end": (now + timedelta(hours=1)).isoformat(),
+        "holder": {"identifiers": [{"kind": "rfid", "value": "04AAAAAAAAAAAA"}]},
+    }
+    made = await visitor.depot.send("POST", "/v1/reservations", body)
+    try:
+        page = await visitor.open(PATH)
+        for _ in range(40):  # the charger is asked soon after the reservation is made
+            if await page.get_by_text("Only the service keeps connector 1 for the holder until").count():
+                break
+            await page.wait_for_timeout(250)
+            await page.reload()
+
+        conditions = page.locator("section", has=page.locator("#conditions"))
+        assert "The charger reports that it does not support reservations" in await conditions.inner_text()
+        await check_page(visitor, page)
+        await screenshots(page, "charger-reservation")
+    finally:
+        await visitor.depot.send("DELETE", f"/v1/reservations/{made['reservation_id']}?reason=the+test+is+over")
