@@ -1,0 +1,91 @@
+"""The public forms of the stored events of attempts and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from access_policy.application.published_events import attempts
+from access_policy.application.published_events.plain_parts import alike, cause_of, identifier
+from access_policy.domain.access import events as access
+
+
+def _allowed(event: access.AccessAllowed) -> attempts.AccessAllowed:
+    return attempts.AccessAllowed(
+        **_decided(event.lineage),
+        reason=event.reason,
+        would_deny=event.would_deny,
+        valid_until=event.valid_until,
+    )
+
+
+def _denied(event: access.AccessDenied) -> attempts.AccessDenied:
+    signal = event.signal
+    return attempts.AccessDenied(
+        **_decided(event.lineage),
+        reason=event.reason,
+        denial_signal=None
+        if signal is None
+        else attempts.DenialSignal(status=signal.status, message=signal.message, language=signal.language),
+    )
+
+
+def _decided(lineage: access.DecisionLineage) -> dict[str, Any]:
+    return {
+        "attempt_id": lineage.attempt_id,
+        "charger_id": lineage.charger_id,
+        "depot_id": lineage.depot_id,
+        "connector_id": lineage.connector_id,
+        "identifier": identifier(lineage.identifier),
+        "access_class": lineage.access_class,
+        "vehicle_id": lineage.vehicle_id,
+        "agreement_id": lineage.agreement_id,
+        "expected_mode": lineage.expected_mode,
+        "cause": cause_of(lineage.cause),
+        "lineage": attempts.Lineage(
+            decided_for=lineage.decided_for,
+            stage=lineage.stage,
+            protocol=lineage.protocol,
+            message_id=lineage.message_id,
+            enforcement=lineage.enforcement,
+            policy_version=lineage.policy_version,
+            registry_version=lineage.registry_version,
+        ),
+    }
+
+
+def _started(event: access.ChargingStarted) -> attempts.ChargingStarted:
+    return attempts.ChargingStarted(
+        attempt_id=event.attempt_id,
+        charger_id=event.charger_id,
+        depot_id=event.depot_id,
+        connector_id=event.connector_id,
+        transaction_id=event.transaction_id,
+        started_at=event.started_at,
+        meter_start_wh=event.meter_start_wh,
+        decision=event.decision,
+        identifier=identifier(event.identifier),
+        vehicle_id=event.vehicle_id,
+        expected_mode=event.expected_mode,
+        offline=event.offline,
+    )
+
+
+PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
+    access.AccessAllowed: _allowed,
+    access.AccessDenied: _denied,
+    access.ChargingStarted: _started,
+    access.ChargingEnded: alike(
+        attempts.ChargingEnded, "attempt_id", "charger_id", "transaction_id", "ended_at", "energy_wh", "reason"
+    ),
+    access.OfflineStartReported: alike(
+        attempts.OfflineStartReported, "attempt_id", "charger_id", "started_at", "authorised", "reason"
+    ),
+    access.DenialNotHonoured: alike(
+        attempts.DenialNotHonoured, "attempt_id", "charger_id", "transaction_id", "seen_at", "energy_wh"
+    ),
+    access.SessionStopRequested: alike(
+        attempts.SessionStopRequested, "attempt_id", "charger_id", "transaction_id", "cause", "requested_at"
+    ),
+    access.PinsLockedOut: alike(attempts.PinsLockedOut, "charger_id", "depot_id", "attempt_id", "since", "until"),
+}

@@ -1,0 +1,27 @@
+"""Parts that the public forms of several events have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from access_policy.application.published_events import shared
+from access_policy.domain.access_mode import Cause
+from access_policy.domain.identifiers import IdentifierRef
+
+
+def alike(public: type, *names: str) -> Callable[[Any], Any]:
+    """Copy fields that have the same name and hold plain values."""
+    return lambda event: public(**{name: getattr(event, name) for name in names})
+
+
+def identifier(ref: IdentifierRef | None) -> shared.Identifier | None:
+    return None if ref is None else known_identifier(ref)
+
+
+def known_identifier(ref: IdentifierRef) -> shared.Identifier:
+    return shared.Identifier(kind=ref.kind, pseudonym=ref.pseudonym)
+
+
+def cause_of(cause: Cause) -> shared.Cause:
+    return shared.Cause(kind=cause.kind, id=cause.id, name=cause.name)
