@@ -34,12 +34,12 @@ async def play(partner: SimulatedPartner, versions_url: str, token: str, wait_s:
     start = datetime.fromisoformat(slot["start_date_time"]).replace(minute=0, second=0, microsecond=0) + 24 * HOUR
     where = {"location_id": place["location_id"], "booking_location_id": place["id"], "party": partner.party}
     tokens = [booking_token("04A1B2C3D4E5F6", partner.party)]
-    for begins in (start, start + HOUR):
-        request = booking_request("SIM-1", begins, begins + HOUR, tokens=tokens, **where)
+    first, moved = (
+        booking_request("SIM-1", begins, begins + HOUR, tokens=tokens, **where) for begins in (start, start + HOUR)
+    )
+    for request in (first, moved, cancelled(moved)):
         await partner.book(request)
         await asyncio.sleep(wait_s)
-    await partner.book(cancelled(request))
-    await asyncio.sleep(wait_s)
 
 
 def _slots(place: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +42,15 @@ class BookingPlaces:
 
     def of(self, partner: OcpiPartner) -> list[BookingPlace]:
         """In a fixed order: by depot, its groups before its chargers. Retired chargers are left out."""
-        return [place for bookable in partner.settings.bookable for place in self._at(partner, bookable)]
+        in_service: defaultdict[DepotId, list[ChargerId]] = defaultdict(list)
+        for view in self.view.chargers_of(partner.tenant_id):
+            if view.policy.retired_at is None:
+                in_service[view.policy.settings.depot_id].append(view.policy.charger_id)
+        return [
+            place
+            for bookable in partner.settings.bookable
+            for place in self._at(partner, bookable, sorted(in_service[bookable.depot_id]))
+        ]
 
     def wanted(self, partner: OcpiPartner, wish: BookingWish) -> BookingPlace:
         """The place that the wish names: by its booking location, by its charger (EVSE), or the only one of its location.
@@ -66,7 +75,9 @@ class BookingPlaces:
             raise LocationUnknown("You may not book this place, or it does not exist; read booking_locations.")
         return found
 
-    def _at(self, partner: OcpiPartner, bookable: BookablePlaces) -> Iterator[BookingPlace]:
+    def _at(
+        self, partner: OcpiPartner, bookable: BookablePlaces, in_service: Sequence[ChargerId]
+    ) -> Iterator[BookingPlace]:
         tenant_id, depot_id = partner.tenant_id, bookable.depot_id
         depot = self.view.depot(tenant_id, depot_id)
         if depot is None:
@@ -82,7 +93,9 @@ class BookingPlaces:
                     group_id=group_id,
                     terms=terms,
                 )
-        for charger_id in self._chargers(partner, bookable):
+        for charger_id in in_service:
+            if not bookable.are_all and charger_id not in bookable.charger_ids:
+                continue
             yield BookingPlace(
                 id=booking_location_id(depot_id, "charger", charger_id),
                 location_id=ocpi_id(depot_id),
@@ -90,17 +103,6 @@ class BookingPlaces:
                 charger_id=charger_id,
                 terms=terms,
             )
-
-    def _chargers(self, partner: OcpiPartner, bookable: BookablePlaces) -> list[ChargerId]:
-        wanted = None if bookable.are_all else set(bookable.charger_ids)
-        policies = (each.policy for each in self.view.chargers_of(partner.tenant_id))
-        return sorted(
-            policy.charger_id
-            for policy in policies
-            if policy.settings.depot_id == bookable.depot_id
-            and policy.retired_at is None
-            and (wanted is None or policy.charger_id in wanted)
-        )
 
 
 def ocpi_id(own_id: str) -> str:

@@ -99,7 +99,8 @@ class OcpiPartnerRegistrations:
         issued = new_token()
         expected = IssuedToken(digest=digest_of(issued), registers=False)
         # The partner calls back with the new token during the request, so that it is valid before it is sent.
-        waiting = replace(before, token=expected, former=None, version=before.version + 1)
+        former = before.former or before.token
+        waiting = replace(before, token=expected, former=former, version=before.version + 1)
         await self.change.put(context, waiting, None, expected=before.version)
         try:
             found = await self.peers.discover(versions_url, token)

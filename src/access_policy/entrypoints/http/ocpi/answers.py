@@ -23,15 +23,14 @@ Since = Annotated[DateTime | None, Query()]
 
 def answer(
     request: Request,
-    data: OcpiObject | Sequence[OcpiObject] | Mapping[str, Any] | None,
+    data: Any,
     *,
     status: int = 200,
     message: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """`data` is an object of OCPI, or JSON."""
     body = data.as_json() if isinstance(data, OcpiObject) else data
-    if isinstance(body, Sequence):
-        body = [each.as_json() for each in body]
     now = container_of(request).clock().now()
     content = enveloped(body, now=now, code=Code.OK, message=message)
     return Response(content, status, dict(headers or {}), "application/json")
@@ -40,14 +39,14 @@ def answer(
 def page(
     request: Request,
     url: str,
-    items: Sequence[OcpiObject],
+    items: Sequence[Any],
     *,
     total: int,
     offset: int,
     limit: int,
     filters: Mapping[str, datetime | None],
 ) -> Response:
-    """`items` are those from `offset` on; `url` is that of the list. The next page has the same filters."""
+    """`items` are those from `offset` on, as JSON; `url` is that of the list. The next page has the same filters."""
     headers = {"X-Total-Count": str(total), "X-Limit": str(PAGE_MAX)}
     if offset + len(items) < total:
         kept = {name: text_of(at) for name, at in filters.items() if at is not None}

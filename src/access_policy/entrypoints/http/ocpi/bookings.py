@@ -22,6 +22,7 @@ from access_policy.adapters.ocpi.mapping import (
 from access_policy.application.ocpi_partners.bookings import BookingDesk
 from access_policy.application.ocpi_partners.calendars import Calendars
 from access_policy.application.ocpi_partners.places import BookingPlace
+from access_policy.application.turns import in_turns
 from access_policy.domain.ocpi_partners.errors import LocationUnknown, PartyWrong
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
 from access_policy.domain.reservations.availability import Window
@@ -34,6 +35,7 @@ router = APIRouter(prefix=f"/{VERSION}", include_in_schema=False, dependencies=R
 
 Desk = Annotated[BookingDesk, provided(lambda c: c.ocpi.desk)]
 Free = Annotated[Calendars, provided(lambda c: c.ocpi.calendars)]
+RENDERED_AT_A_TIME = 5  # a booking has up to 50 requests
 LOCATIONS = "/bookings/booking_locations"
 
 
@@ -60,7 +62,7 @@ async def booking_locations(
     is_updated_now = (date_from is None or date_from <= now) and (date_to is None or now < date_to)
     places = desk.places.of(partner) if is_updated_now else []
     asks_for_slots = timeslot_from is not None or timeslot_to is not None
-    found: list[BookingLocation] = []
+    found: list[Any] = []
     total = 0
     for place in places:
         is_shown = offset <= total < offset + limit
@@ -71,7 +73,7 @@ async def booking_locations(
         if asks_for_slots and not windows:
             continue
         if is_shown:
-            found.append(location)
+            found.append(location.as_json())
         total += 1
     filters = {"date_from": date_from, "date_to": date_to, "timeslot_from": timeslot_from, "timeslot_to": timeslot_to}
     url = f"{ocpi_url(request)}/{VERSION}{LOCATIONS}"
@@ -139,7 +141,10 @@ async def bookings(
     limit = min(limit, PAGE_MAX)
     found = await desk.bookings.page(partner.key, since=date_from, until=date_to, offset=offset, limit=limit)
     own = partner.settings.own_party
-    items = [booking_on_the_wire(desk.state(each), own) for each in found.bookings]
+    items = [
+        booking_on_the_wire(desk.state(each), own).as_json()
+        async for each in in_turns(found.bookings, at_a_time=RENDERED_AT_A_TIME)
+    ]
     filters = {"date_from": date_from, "date_to": date_to}
     url = f"{ocpi_url(request)}/{VERSION}/bookings"
     return page(request, url, items, total=found.total, offset=offset, limit=limit, filters=filters)

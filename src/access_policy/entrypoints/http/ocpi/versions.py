@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/versions", dependencies=KNOWN)
 async def versions(request: Request) -> Response:
-    return answer(request, own_versions(ocpi_url(request)))
+    return answer(request, [each.as_json() for each in own_versions(ocpi_url(request))])
 
 
 @router.get(f"/{VERSION}", dependencies=KNOWN)
