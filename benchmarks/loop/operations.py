@@ -240,6 +240,23 @@ def apply_charger_import(s: Scene) -> None:
         record = s.ask("GET", f"/v1/chargers/imports/{plan}?rows=false").json()
 
 
+def plan_dispatch_import(s: Scene) -> None:
+    """About 2,000 assignments of one hour at one charger, moved by a minute each time."""
+    lines = ["assignment_id,vehicle_id,charger_id,from,until"]
+    for n in range(2_000):
+        start, end = (s.instant(days=200, minutes=60 * n + s.number + minutes) for minutes in (0, 30))
+        lines.append(f"a-{n},bulk-{n % s.vehicles},{s.charger},{start},{end}")
+    path = f"/v1/reservations/imports?depot_id={s.depot}&mode=replace"
+    s.made["dispatch_plan"] = s.ask("POST", path, headers=CSV, content="\r\n".join(lines).encode()).json()["plan_id"]
+
+
+def apply_dispatch_import(s: Scene) -> None:
+    plan = s.made["dispatch_plan"]
+    record = s.ask("POST", f"/v1/reservations/imports/{plan}/apply").json()
+    while record["state"] != "applied":
+        record = s.ask("GET", f"/v1/reservations/imports/{plan}?rows=false").json()
+
+
 def decide_access(s: Scene) -> None:
     asked = {"charger_id": s.charger, "identifier": s.card}
     s.ask("POST", "/v1/access-decisions", {**asked, "dry_run": True, "at": s.instant(days=200)})
@@ -395,6 +412,10 @@ OPERATIONS: dict[str, Drive] = {
     "put_depot": put_depot,
     "get_depot": get("/v1/depots/{s.depot}"),
     "list_depots": get("/v1/depots"),
+    "plan_dispatch_import": plan_dispatch_import,
+    "get_dispatch_import": get("/v1/reservations/imports/{dispatch_plan}"),
+    "apply_dispatch_import": apply_dispatch_import,
+    "export_reservations": get("/v1/reservations/export?depot_id={s.depot}"),
     "plan_charger_import": plan_charger_import,
     "get_charger_import": get("/v1/chargers/imports/{charger_plan}"),
     "apply_charger_import": apply_charger_import,

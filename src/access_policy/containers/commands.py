@@ -63,7 +63,11 @@ from access_policy.application.commands.schedule_mode import ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
+from access_policy.application.dispatch_import.applying import DispatchPlanApplier
+from access_policy.application.dispatch_import.imports import DispatchImports
+from access_policy.application.dispatch_import.known import GatherKnown
 from access_policy.application.ports.clock import Clock
+from access_policy.application.queries.dispatch_export import DispatchExport
 from access_policy.application.registry_import.applying import PlanApplier
 from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
@@ -197,6 +201,18 @@ class Commands(containers.DeclarativeContainer):
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)
     put_reservation_settings = command(PutReservationSettingsHandler, change_book)
+    dispatch_plan_applier = providers.Singleton(
+        DispatchPlanApplier,
+        deciding.books,
+        stores.store,
+        records.dispatch_plans,
+        providers.Singleton(GatherKnown, deciding.view, reservable_places),
+        clock,
+    )
+    dispatch_imports = providers.Resource(
+        DispatchImports, depots, records.dispatch_plans, dispatch_plan_applier, stores.store, clock
+    )
+    dispatch_export = providers.Singleton(DispatchExport, deciding.books, depots, clock)
     put_reservation_group = command(PutReservationGroupHandler, change_book, reservable_places)
 
     # --- API keys ----------------------------------------------------------------------------------------------------

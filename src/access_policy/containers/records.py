@@ -15,7 +15,7 @@ from access_policy.adapters.records.charger_credentials import SqlChargerCredent
 from access_policy.adapters.records.console_sessions import SqlConsoleSessions
 from access_policy.adapters.records.heartbeats import SqlHeartbeats
 from access_policy.adapters.records.idempotency import SqlIdempotencyRecords
-from access_policy.adapters.records.import_plans import SqlChargerImportPlans, SqlImportPlans
+from access_policy.adapters.records.import_plans import SqlChargerImportPlans, SqlDispatchPlans, SqlImportPlans
 from access_policy.adapters.records.intake import SqlIntakeRecords
 from access_policy.adapters.records.lists_sent import SqlListsSent
 from access_policy.adapters.records.login_links import SqlLoginLinks
@@ -68,6 +68,7 @@ class Records(containers.DeclarativeContainer):
     login_links = providers.Resource(SqlLoginLinks, location.call("login_links"))
     import_plans = providers.Resource(SqlImportPlans, location.call("import_plans"), keys.vault)
     charger_import_plans = providers.Resource(SqlChargerImportPlans, location.call("import_plans"), keys.vault)
+    dispatch_plans = providers.Resource(SqlDispatchPlans, location.call("import_plans"), keys.vault)
     lists_sent = providers.Resource(SqlListsSent, location.call("local_lists"))
     heartbeats = providers.Resource(SqlHeartbeats, location.call("heartbeats"))
     intake = providers.Resource(SqlIntakeRecords, location.call("intake"))

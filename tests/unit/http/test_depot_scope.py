@@ -30,6 +30,8 @@ QUERIES = {
     "cancel_reservation": "reason=gone",
     "get_availability": "from=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z",
     "list_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z",
+    "plan_dispatch_import": "depot_id=bravo",
+    "export_reservations": "depot_id=bravo&from=2026-12-01T00:00:00Z&until=2026-12-02T00:00:00Z",
     "stream": "last_event_id=0&follow=false",
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
@@ -51,6 +53,8 @@ BODIES: Mapping[str, Any] = {
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},
 }  # fmt: skip
+SHEET = b"assignment_id,vehicle_id,charger_id,from,until\na-1,bus-7,bravo-bay,2026-12-03 18:00,2026-12-03 20:00\n"
+CSV = {"Content-Type": "text/csv"}
 TENANT_WIDE = frozenset(
     {"show_session", "list_profiles", "get_profile", "list_vehicles", "get_vehicle"}
 )  # no data of a depot
@@ -198,7 +202,14 @@ async def operations(api: HttpApi) -> dict[str, tuple[str, str]]:
     document = (await api.client.get("/openapi.json")).json()
     override = (await api.get("/v1/chargers/bravo-bay")).json()["overrides"][0]["override_id"]
     schedule = (await api.get("/v1/schedules?depot_id=bravo")).json()["items"][0]["schedule_id"]
-    names = {**PATH_NAMES, "attempt_id": "bravo-attempt", "override_id": override, "schedule_id": schedule}
+    sheet = await api.send("POST", "/v1/reservations/imports?depot_id=bravo", content=SHEET, headers=CSV)
+    names = {
+        **PATH_NAMES,
+        "attempt_id": "bravo-attempt",
+        "override_id": override,
+        "schedule_id": schedule,
+        "plan_id": sheet.json()["plan_id"],
+    }
     found = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

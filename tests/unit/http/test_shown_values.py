@@ -37,6 +37,7 @@ WITHOUT_VALUES: Final = {
     "report_mode_compliance": "a file without identifiers",
     "report_unenrolled_identifiers": "masked identifiers",
     "export_chargers": "a file without identifiers of vehicles",
+    "export_reservations": "a file without identifiers of vehicles",
     "export_audit": "a file with masked identifiers",
     "metrics": "numbers of the installation",
     "stream": "items of other lists, with masked identifiers",

@@ -29,6 +29,10 @@ PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z"
 CARD = {"kind": "rfid", "value": "04A1B2C3D4E5F6"}  # of a vehicle of the other tenant
 RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z", "holder": {"identifiers": [CARD]}}
 CSV = b"vehicle_id,name,access_class,agreement_id\r\n{known}-vehicle,Van,agreement,{known}-agreement\r\n"
+SHEET_CSV = (
+    b"assignment_id,vehicle_id,charger_id,from,until\r\n"
+    b"a-1,{known}-vehicle,{known}-charger,2026-12-01 18:00,2026-12-01 20:00\r\n"
+)
 CHARGERS_CSV = (
     b"charger_id,charge_point_id,depot_id,profile,baseline_mode\r\n"
     b"{known}-charger,OWN-2,{known}-depot,ocpp16-central,managed\r\n"
@@ -135,6 +139,10 @@ CALLS: dict[str, Call] = {
     "get_agreement": Call(),
     "list_agreements": Call(status=OK),
     "end_agreement": Call(),
+    "plan_dispatch_import": Call(query="depot_id={known}-depot", file=SHEET_CSV),
+    "get_dispatch_import": Call(),
+    "apply_dispatch_import": Call(),
+    "export_reservations": Call(query="depot_id={known}-depot"),
     "plan_charger_import": Call(file=CHARGERS_CSV, status=MADE | {202}),
     "get_charger_import": Call(),
     "apply_charger_import": Call(),

@@ -21,7 +21,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from access_policy.adapters.records.tables import RecordTables, as_text
 from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.sql.databases import TEXT, upsert_into
-from access_policy.application.charger_import.plan import PLAN_IDS, ChargerImportPlan, ChargerPlanRow
+from access_policy.application.charger_import import plan as of_chargers
+from access_policy.application.charger_import.plan import ChargerImportPlan, ChargerPlanRow
+from access_policy.application.dispatch_import import plan as of_reservations
+from access_policy.application.dispatch_import.plan import DispatchPlan, DispatchPlanRow
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.import_plans import Plan
 from access_policy.domain.ids import TenantId
@@ -42,7 +45,8 @@ _PLANS = Table(
     Column("record", LargeBinary, nullable=False),
     Column("body", LargeBinary),
 )
-_OF_CHARGERS = _PLANS.c.plan_id.startswith(PLAN_IDS)
+_OF_CHARGERS = _PLANS.c.plan_id.startswith(of_chargers.PLAN_IDS)
+_OF_RESERVATIONS = _PLANS.c.plan_id.startswith(of_reservations.PLAN_IDS)
 
 
 class SqlPlans(Generic[Plan]):
@@ -140,7 +144,7 @@ class SqlImportPlans(SqlPlans[ImportPlan]):
     """Plans for a registry."""
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
-        super().__init__(where, master_key, ImportPlan, PlanRow, ~_OF_CHARGERS, timeout_s=timeout_s)
+        super().__init__(where, master_key, ImportPlan, PlanRow, ~_OF_CHARGERS & ~_OF_RESERVATIONS, timeout_s=timeout_s)
 
 
 class SqlChargerImportPlans(SqlPlans[ChargerImportPlan]):
@@ -148,6 +152,13 @@ class SqlChargerImportPlans(SqlPlans[ChargerImportPlan]):
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(where, master_key, ChargerImportPlan, ChargerPlanRow, _OF_CHARGERS, timeout_s=timeout_s)
+
+
+class SqlDispatchPlans(SqlPlans[DispatchPlan]):
+    """Plans for dispatch sheets, in the same table."""
+
+    def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(where, master_key, DispatchPlan, DispatchPlanRow, _OF_RESERVATIONS, timeout_s=timeout_s)
 
 
 def _chunks(rows: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:

@@ -19,10 +19,12 @@ _ANEW = "plan the file again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """`partial`: apply every applicable row. `confirm_removals`: the number of removals that the caller confirms."""
+    """`partial`: apply every applicable row. `confirm_removals`: the number of removals that the caller confirms.
+    `entries`: the reservations that a dispatch sheet may change or remove although they are ad hoc or have begun."""
 
     partial: bool = False
     confirm_removals: int | None = None
+    entries: frozenset[str] = frozenset()
 
 
 def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: ApplyOptions) -> tuple[RefusedRow, ...]:

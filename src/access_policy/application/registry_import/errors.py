@@ -45,3 +45,9 @@ class ImportFailed(ImportRowsRefused):
     """The plan was applied in part: others changed the vehicles of `rows` during the import."""
 
     code = "import-failed"
+
+
+class EntriesNotInPlan(Invalid):
+    """The caller names entries that the plan does not touch. Nothing was applied."""
+
+    code = "import-entries-not-in-plan"

@@ -87,6 +87,7 @@ class ImportRuns(ABC, Generic[Plan]):
             created_at=now,
             expires_at=now + PLANS_KEPT,
             of=counts[Action.ADD] + counts[Action.CHANGE] + counts[Action.REMOVE],
+            depot_id=plan.depot_id,
         )
         await self._plans.keep(record, plan)
         return record, plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -42,6 +42,11 @@ class ReservationBooks:
         stream = reservation_book_stream(context.tenant_id, book.depot_id)
         position = await self._store.append([Append(stream, version, enveloped(context, events, now=now))])
         return Committed(version + len(events), position)
+
+    def follow(self, tenant_id: TenantId, events: Sequence[ReservationEvent], first_version: int) -> None:
+        """Fold what the caller has recorded, ahead of the log's follower."""
+        for version, event in enumerate(events, first_version):
+            self._in_memory.follow_book(tenant_id, event, version)
 
     async def _caught_up(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
         book = self._in_memory.book(tenant_id, depot_id)

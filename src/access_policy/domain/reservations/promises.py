@@ -27,6 +27,8 @@ def first_shortfall(
     """Return the first instant in `[since, until)` (None: without end) at which the groups have promised more chargers
     than they have; None if every promise can be kept. Between the starts of reservations the demand only falls.
     """
+    if all(each.place.group_id is None for each in promised):
+        return None
     until = until or max((each.clears for each in promised), default=since)
     begins = {each.begins for each in promised if each.place.group_id is not None or _is_of_a_group(each, groups)}
     for instant in sorted({since, *(each for each in begins if since < each < until)}):

@@ -130,12 +130,12 @@ class Reservation:
     @property
     def begins(self) -> datetime:
         """From here on the holder may start, and others no longer."""
-        return self.start - self.terms.early_start
+        return self.start - self.terms.early_start if self.terms.early_start_min else self.start
 
     @property
     def clears(self) -> datetime:
         """From here on the place is free for the next promise."""
-        return self.end + self.terms.late_stop
+        return self.end + self.terms.late_stop if self.terms.late_stop_min else self.end
 
     def check(self) -> None:
         """Raises `ReservationInvalid`, `InvalidId` or an error of instants."""

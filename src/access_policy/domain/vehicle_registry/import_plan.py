@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ActorId, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, DepotId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
@@ -45,7 +45,7 @@ class CellError:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
     """`line` is that of the file on which the row begins; None: a vehicle that the file does not have. In an import of
-    chargers `vehicle_id` is the charger's id.
+    chargers `vehicle_id` is the charger's id, and in one of a dispatch sheet the reservation's.
     """
 
     line: int | None
@@ -118,7 +118,9 @@ class PlannedRow(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFile:
     """The plan of any file. `registry_version` is the registry's version at planning, `vehicles` its number of vehicles
-    then; in an import of chargers they are the log's position and the number of chargers in service.
+    then; in an import of chargers they are the log's position and the number of chargers in service. A dispatch sheet is
+    that of the depot `depot_id`: there they are the version of its book and the number of its live entries in the days of the
+    file.
     """
 
     tenant_id: TenantId
@@ -128,6 +130,7 @@ class PlannedFile:
     registry_version: int
     vehicles: int
     rows: tuple[Any, ...]
+    depot_id: DepotId | None = None
 
     def counts(self) -> dict[str, int]:
         counted = Counter(row.action for row in self.rows)
@@ -188,6 +191,7 @@ class PlanRecord:
     application: Application | None = None
     result: ImportResult | None = None
     error: str | None = None
+    depot_id: DepotId | None = None
 
 
 def plan_id_of(

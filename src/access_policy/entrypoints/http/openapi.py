@@ -37,7 +37,7 @@ _IDEMPOTENCY_KEY = {
 
 
 class ProblemPointer(ResponseModel):
-    """`line` and `vehicle_id` identify a row of an imported file."""
+    """`line` and `vehicle_id`, `charger_id` or `reservation_id` identify a row of an imported file."""
 
     pointer: str
     message: str

@@ -86,7 +86,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _rows_refused(request: Request, error: Exception) -> Response:
-    """`line` and `vehicle_id` or `charger_id` identify a row of the file, which is not part of this request's body."""
+    """`line` and the id of a vehicle, charger or reservation identify a row of the file, which is not in this request."""
     assert isinstance(error, ImportRowsRefused)
     errors = [
         {"pointer": "", "message": row.message, "line": row.line, error.names: row.vehicle_id} for row in error.rows

@@ -60,6 +60,7 @@ class StartUp:
         if ProcessRole.API in self._roles:
             yield "go on with imports", self._container.commands.registry_imports().resume
             yield "go on with imports of chargers", self._container.commands.charger_imports().resume
+            yield "go on with imports of dispatch sheets", self._container.commands.dispatch_imports().resume
 
     async def note_restart(self) -> None:
         """Record that chargers connected to an earlier process of this name are disconnected."""

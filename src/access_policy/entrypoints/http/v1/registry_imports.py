@@ -38,6 +38,9 @@ class ApplyBody(RequestModel):
     partial: Annotated[bool, Field(strict=True)] = False
     confirm_removals: Annotated[int, Field(strict=True, ge=0)] | None = None
 
+    def options(self) -> ApplyOptions:
+        return ApplyOptions(partial=self.partial, confirm_removals=self.confirm_removals)
+
 
 class RegistryImportCounts(ResponseModel):
     add: int
@@ -165,8 +168,7 @@ async def applied(
     runs: ImportRuns[Any], plan_id: str, call: CommandCall, response: Response, body: ApplyBody | None
 ) -> PlanRecord:
     """Apply the plan. If that takes longer than `WAIT_S`, the response is a 202."""
-    chosen = body or ApplyBody()
-    options = ApplyOptions(partial=chosen.partial, confirm_removals=chosen.confirm_removals)
+    options = ApplyOptions() if body is None else body.options()
     record = await runs.apply(call.context, plan_id, options, wait_s=WAIT_S)
     if record.state is not PlanState.APPLIED:
         response.status_code = HTTPStatus.ACCEPTED

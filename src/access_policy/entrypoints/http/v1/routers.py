@@ -18,6 +18,7 @@ from access_policy.entrypoints.http.v1 import (
     denied_identifiers,
     depot_overrides,
     depots,
+    dispatch_imports,
     enrolment_sessions,
     events,
     faults,
@@ -60,6 +61,7 @@ ROUTERS = (
     timelines.router,
     changes_of_many.router,
     schedules.router,
+    dispatch_imports.router,  # before the routes with a reservation's id in the same place
     reservations.router,
     reservation_replacements.router,
     reservation_groups.router,

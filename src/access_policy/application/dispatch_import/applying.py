@@ -1,0 +1,205 @@
+"""Applying a plan: check all of it first, then write it in a few appends to the book's stream.
+
+Each event names the plan as its cause, so that a later run, after a crash or a lost race, tells the plan's own changes from
+those of others and writes the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from access_policy.application.context import Context
+from access_policy.application.dispatch_import.checks import (
+    NAMES,
+    BookAsNow,
+    Outstanding,
+    left_out_at_start,
+    outstanding,
+    wanted_by,
+)
+from access_policy.application.dispatch_import.known import GatherKnown
+from access_policy.application.dispatch_import.plan import DispatchPlan, DispatchPlanRow
+from access_policy.application.errors import TooBusy
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import EventStore, VersionConflict
+from access_policy.application.ports.import_plans import ImportPlans
+from access_policy.application.registry_import.checks import ROWS_NAMED, ApplyOptions
+from access_policy.application.registry_import.errors import ImportFailed
+from access_policy.application.registry_import.runs import Progress
+from access_policy.application.repositories.reservation_books import ReservationBooks
+from access_policy.application.streams import reservation_book_stream
+from access_policy.application.turns import in_turns
+from access_policy.domain.ids import ChargerId, ReservationId, VehicleId
+from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.events import ConflictKind, ReservationEvent
+from access_policy.domain.reservations.together import in_steps
+from access_policy.domain.vehicle_registry.import_plan import (
+    Action,
+    Application,
+    ImportResult,
+    PlanRecord,
+    PlanState,
+    RefusedRow,
+)
+
+EVENTS_AN_APPEND = 300
+FOLDED_A_TURN = 20
+RESULTS_KEPT = timedelta(days=90)
+TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchPlanApplier:
+    books: ReservationBooks
+    store: EventStore
+    plans: ImportPlans[DispatchPlan]
+    gather_known: GatherKnown
+    clock: Clock
+
+    async def __call__(
+        self, context: Context, record: PlanRecord, plan: DispatchPlan, options: ApplyOptions, progress: Progress
+    ) -> PlanRecord:
+        """Return the record of the applied plan. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
+        `StoreUnavailable`; after the last two, call it again to resume.
+        """
+        assert record.depot_id is not None, "a dispatch sheet is a depot's"
+        for _ in range(TRIES):
+            try:
+                async with self.books.locked(record.tenant_id, record.depot_id) as book:
+                    if record.application is None:
+                        record = await self._begin(context, record, plan, options, book)
+                    return await self._write(context, record, plan, book, progress)
+            except VersionConflict:
+                continue
+        raise TooBusy("the depot's reservations keep changing; apply the plan again")
+
+    async def _begin(
+        self, context: Context, record: PlanRecord, plan: DispatchPlan, options: ApplyOptions, book: ReservationBook
+    ) -> PlanRecord:
+        known = await self.gather_known(record.tenant_id, book.depot_id, *named_in(plan.rows))
+        version, as_now, now = book.version, BookAsNow.of(book), self.clock.now()
+        left_out = await asyncio.to_thread(
+            lambda: left_out_at_start(as_now.book(), plan, record.vehicles, options, known, now)
+        )
+        application = Application(
+            actor=context.actor,
+            correlation_id=context.correlation_id,
+            after_version=version,
+            partial=options.partial,
+            left_out=left_out,
+        )
+        of = len(_rows_of(plan, left_out))
+        begun = replace(record, state=PlanState.APPLYING, application=application, of=of, done=0, error=None)
+        await self.plans.update(begun)
+        return begun
+
+    async def _write(
+        self, context: Context, record: PlanRecord, plan: DispatchPlan, book: ReservationBook, progress: Progress
+    ) -> PlanRecord:
+        """Under the lock. Raises `VersionConflict` where another process has changed the book: all is decided again then."""
+        application = record.application
+        assert application is not None
+        context = replace(
+            context, actor=application.actor, correlation_id=application.correlation_id, causation_id=record.plan_id
+        )
+        rows = _rows_of(plan, application.left_out)
+        ours = await self._touched_by(record, application.after_version)
+        version, as_now, now = book.version, BookAsNow.of(book), self.clock.now()
+        todo = Outstanding(tuple(rows))
+        if version != application.after_version:
+            todo = await asyncio.to_thread(lambda: outstanding(as_now.book(), rows, ours, now))
+        if todo.moved and not application.partial:
+            await self._failed(record, todo.moved)
+        appends = await asyncio.to_thread(lambda: list(_appends(as_now.book(), todo, plan, application, now)))
+        done = len(rows) - len(todo.rows) - len(todo.moved)
+        for events in appends:
+            progress(done, len(rows))
+            await self._append(context, book, version, events, now)
+            version, done = version + len(events), min(done + len(events), len(rows))
+            await self.plans.update(replace(record, done=done))
+        return await self._end(record, rows, (*application.left_out, *todo.moved), version)
+
+    async def _append(
+        self, context: Context, book: ReservationBook, version: int, events: Sequence[ReservationEvent], now: datetime
+    ) -> None:
+        if book.version != version:
+            raise VersionConflict("the depot's reservations changed meanwhile")
+        await self.books.record(context, book, tuple(events), now=now)
+        async for first in in_turns(range(0, len(events), FOLDED_A_TURN)):
+            self.books.follow(context.tenant_id, events[first : first + FOLDED_A_TURN], version + first + 1)
+
+    async def _touched_by(self, record: PlanRecord, after_version: int) -> frozenset[ReservationId]:
+        """The reservations that an earlier run of this plan has changed."""
+        assert record.depot_id is not None
+        stream = reservation_book_stream(record.tenant_id, record.depot_id)
+        found = set()
+        async for recorded in in_turns(
+            await self.store.load(stream, after_version=after_version), at_a_time=FOLDED_A_TURN
+        ):
+            if recorded.envelope.causation_id == record.plan_id:
+                event = recorded.event
+                found.add(event.reservation.reservation_id if hasattr(event, "reservation") else event.reservation_id)
+        return frozenset(found)
+
+    async def _failed(self, record: PlanRecord, moved: Sequence[RefusedRow]) -> None:
+        said = "Others changed reservations during the import, and their rows were not applied; plan the file again."
+        expires_at = self.clock.now() + RESULTS_KEPT
+        await self.plans.end(replace(record, state=PlanState.FAILED, error=said, expires_at=expires_at))
+        raise ImportFailed(said, moved[:ROWS_NAMED], names=NAMES)
+
+    async def _end(
+        self, record: PlanRecord, rows: Sequence[DispatchPlanRow], left_out: tuple[RefusedRow, ...], version: int
+    ) -> PlanRecord:
+        now = self.clock.now()
+        out = {(each.line, each.vehicle_id) for each in left_out}
+        applied = Counter(row.action for row in rows if (row.line, row.subject) not in out)
+        result = ImportResult(
+            applied={action.value: applied[action] for action in (Action.ADD, Action.CHANGE, Action.REMOVE)},
+            left_out=left_out,
+            registry_version=version,
+            applied_at=now,
+        )
+        ended = replace(
+            record,
+            state=PlanState.APPLIED,
+            result=result,
+            done=record.of,
+            error=None,
+            expires_at=now + RESULTS_KEPT,
+        )
+        await self.plans.end(ended)
+        return ended
+
+
+def named_in(rows: Sequence[DispatchPlanRow]) -> tuple[set[VehicleId], set[ChargerId]]:
+    """The vehicles and the chargers that the rows want."""
+    wanted = [row.wanted for row in rows if row.wanted is not None]
+    vehicles = {each.holder.vehicle_id for each in wanted if each.holder.vehicle_id is not None}
+    return vehicles, {each.place.charger_id for each in wanted if each.place.charger_id is not None}
+
+
+def _rows_of(plan: DispatchPlan, left_out: Sequence[RefusedRow]) -> list[DispatchPlanRow]:
+    out = {(each.line, each.vehicle_id) for each in left_out}
+    return [row for row in plan.rows if row.touched is not None and (row.line, row.subject) not in out]
+
+
+def _appends(
+    book: ReservationBook, todo: Outstanding, plan: DispatchPlan, application: Application, now: datetime
+) -> Iterator[Sequence[ReservationEvent]]:
+    """The events of each append: first the bookings with which rows of the plan collide, which are left out."""
+    conflicts = [event for row in plan.rows for event in _conflicts(book, row, now)]
+    if conflicts:
+        yield conflicts
+    yield from in_steps(book, wanted_by(todo.rows, application.actor, now), size=EVENTS_AN_APPEND)
+
+
+def _conflicts(book: ReservationBook, row: DispatchPlanRow, now: datetime) -> Iterator[ReservationEvent]:
+    for booking in row.bookings:
+        if booking in book.entries.by_id:
+            for event in book.detect_conflict(booking, ConflictKind.PLAN, f"assignment {row.assignment_id}", now=now):
+                book.apply(event)
+                yield event
