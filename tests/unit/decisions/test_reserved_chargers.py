@@ -89,6 +89,14 @@ async def test_a_reserved_charger_admits_its_holder_only(depot: DepotInMemory) -
     assert await decided(depot, STRANGER, AFTERNOON + 2 * reservations.HOUR) is Reason.FREEVEND
 
 
+async def test_a_reservation_of_the_only_connector_is_one_of_the_charger(depot: DepotInMemory) -> None:
+    on_connector = reserved(place=Place(charger_id=BAY, connector_id=1))
+    await recorded(depot, reservations.made(on_connector, at=DAY))
+
+    assert await decided(depot, BUS, AFTERNOON) is Reason.RESERVED_FOR_OTHER
+    assert await decided(depot, GUEST, AFTERNOON) is Reason.RESERVATION
+
+
 async def test_a_decision_names_the_reservation_and_the_version_of_the_book(depot: DepotInMemory) -> None:
     await recorded(depot, reservations.made(reserved(), at=DAY))
     depot.clock.set(AFTERNOON)

@@ -75,6 +75,7 @@ without_switch = st.sampled_from(["central", "remote_start", "unsupported"]).map
             "denial_window_s": st.floats(0, 600),
             "settle_s": st.floats(0, 600),
             "list_entries_max": st.none() | st.integers(0, 100_000),
+            "reserves": st.sampled_from(["reported", "connectors", "charger", "none"]),
             "quirks": st.lists(names, max_size=3),
         },
     ),

@@ -231,7 +231,8 @@ class ReservationReconciler:
             for entry in entries:
                 holder = entry.reservation.holder
                 by_vehicle = session.vehicle_id is not None and session.vehicle_id == holder.vehicle_id
-                if by_vehicle or any(each.ref == session.identifier for each in holder.identifiers):
+                pseudonym = None if session.identifier is None else session.identifier.pseudonym
+                if by_vehicle or any(each.ref.pseudonym == pseudonym for each in holder.identifiers):
                     yield entry.reservation.reservation_id, session.connector_id
                     yield entry.reservation.reservation_id, THE_CHARGER
 
