@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -105,12 +106,35 @@ async def in_files(request: pytest.FixtureRequest, tmp_path: Path) -> Installati
     return await _seeded(request, tmp_path, "sqlite")
 
 
+@pytest.fixture(scope="module")
+def seeded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the first test that needs it makes `seeded`: the files of such an installation."""
+    return tmp_path_factory.mktemp("erasure")
+
+
 async def _seeded(request: pytest.FixtureRequest, directory: Path, kind: str) -> Installation:
     """Two tenants that have everything, in a service that has stopped."""
-    url = request.getfixturevalue("migrated_database") if kind == "postgres" else ""
-    settings = Settings(
+    if kind == "postgres":
+        url = request.getfixturevalue("migrated_database")
+        settings = _settings(directory, url)
+        await _seed(settings)
+        server = request.getfixturevalue("postgres_server")
+        return Installation(settings, lambda: _files(directory, server, url))
+    once: Path = request.getfixturevalue("seeded_once")
+    if not (once / "seeded").exists():
+        await _seed(_settings(once / "seeding"))
+        (once / "seeding").rename(once / "seeded")
+    shutil.copytree(once / "seeded", directory, dirs_exist_ok=True)
+    return Installation(_settings(directory), lambda: _files(directory, None, ""))
+
+
+def _settings(directory: Path, url: str = "") -> Settings:
+    return Settings(
         data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, store_url=url, read_models_url=url
     )
+
+
+async def _seed(settings: Settings) -> None:
     async with served(settings) as (service, sends):
         store = service.container.stores.store()
         record = {"name": "zqsecret", "data_region": "zqsecret"}
@@ -120,8 +144,6 @@ async def _seeded(request: pytest.FixtureRequest, directory: Path, kind: str) ->
         await service.container.auditing.chainer().catch_up()
         await service.container.read_side.follower().catch_up()
         await service.container.deciding.keeper().save()
-    server = request.getfixturevalue("postgres_server") if kind == "postgres" else None
-    return Installation(settings, lambda: _files(directory, server, url))
 
 
 def _files(directory: Path, server: Any, url: str) -> Iterator[Path]:
