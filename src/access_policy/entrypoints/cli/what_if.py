@@ -50,18 +50,9 @@ def what_if(
     """Decide recorded attempts again under proposed changes (file and options), and show the differences."""
     session = session_of(ctx)
     now = next_second()
-    proposed = _proposed(session, changes)
-    proposed |= compact(enforcement=enforcement, baseline_mode=baseline_mode)
-    suspended = identities(session, "vehicles", suspend) or []
-    withdrawn = identities(session, "schedules", withdraw_schedule) or []
-    ended = identities(session, "agreements", end_agreement) or []
-    for name, more in (
-        ("vehicles", [{"vehicle_id": each, "suspended": True} for each in suspended]),
-        ("schedules", [{"schedule_id": each, "withdraw": True} for each in withdrawn]),
-        ("agreements", [{"agreement_id": each, "end": True} for each in ended]),
-    ):
-        if more:
-            proposed[name] = [*proposed.get(name, []), *more]
+    proposed = _proposed(session, changes) | compact(enforcement=enforcement, baseline_mode=baseline_mode)
+    for name, more in _named(session, suspend, end_agreement, withdraw_schedule).items():
+        proposed[name] = [*proposed.get(name, []), *more]
     if not proposed:
         raise typer.BadParameter("no changes; give a FILE, or an option such as --enforcement")
     charger = chargers_of(session, charger)
@@ -74,6 +65,20 @@ def what_if(
     answer = session.document(session.request("POST", "/v1/what-if", body=body))
     if not document(session, answer):
         _differences(session, answer)
+
+
+def _named(
+    session: Session, suspend: list[str] | None, end_agreement: list[str] | None, withdraw_schedule: list[str] | None
+) -> dict[str, Any]:
+    """Return the changes that the options name."""
+    suspended = identities(session, "vehicles", suspend) or []
+    withdrawn = identities(session, "schedules", withdraw_schedule) or []
+    ended = identities(session, "agreements", end_agreement) or []
+    return compact(
+        vehicles=[{"vehicle_id": each, "suspended": True} for each in suspended],
+        schedules=[{"schedule_id": each, "withdraw": True} for each in withdrawn],
+        agreements=[{"agreement_id": each, "end": True} for each in ended],
+    )
 
 
 def _proposed(session: Session, file: Path | None) -> dict[str, Any]:
