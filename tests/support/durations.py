@@ -22,7 +22,7 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/read_models/test_runner.py": 50,
         "tests/integration/site/test_site.py": 90,
         "tests/integration/site/test_snippets.py": 80,
-        "tests/integration/tenants/test_erasure.py": 140,
+        "tests/integration/tenants/test_erasure.py": 60,
         "tests/integration/test_cli_examples.py": 120,
         "tests/integration/test_cluster.py": 120,
         "tests/integration/test_drain.py": 60,
