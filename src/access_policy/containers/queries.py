@@ -71,5 +71,5 @@ class Queries(containers.DeclarativeContainer):
         FactsGatherer, read_side.views, deciding.view, deciding.recent_activity, deciding.profiles
     )
     plan = providers.Singleton(PlanReader, read_side.views, deciding.view, plan_facts, clock)
-    free_windows = providers.Singleton(FreeWindows, deciding.view, clock)
+    free_windows = providers.Singleton(FreeWindows, deciding.view, clock, deciding.profiles)
     rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

@@ -251,3 +251,16 @@ async def test_a_what_if_is_for_operators_and_of_ones_own_tenant(tried: HttpApi)
     assert (await tried.send("POST", "/v1/what-if", {**PERIOD, "changes": {}}, role=Role.VIEWER)).status_code == 403
     other = await tried.send("POST", "/v1/what-if", {**PERIOD, "changes": {}}, tenant="rival")
     assert other.json()["attempts"] == 0
+
+
+async def test_attempts_that_a_reservation_decided_stay_as_they_were(api: HttpApi) -> None:
+    reserved = {"depot_id": "north", "charger_id": "bay-1", "holder": {"identifiers": [STRANGER]}}
+    window = {"start": "2026-11-18T12:00:00Z", "end": "2026-11-18T14:00:00Z"}
+    await api.done("POST", "/v1/reservations", {**reserved, **window})
+    await api.settled()
+    decided = [(await attempt(api, presented))["reason"] for presented in (STRANGER, RFID)]
+
+    answer = await ask(api, {"vehicles": [{"vehicle_id": "bus-7", "suspended": True}]})
+
+    assert decided == ["reservation", "reserved_for_other"]
+    assert (answer["attempts"], answer["different"]) == (2, 0)

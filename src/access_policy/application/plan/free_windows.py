@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.turns import in_turns
+from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, TenantId
 from access_policy.domain.reservations.availability import Window, spans_of, windows_of
@@ -29,12 +31,13 @@ class Free:
 class FreeWindows:
     view: DecisionView
     clock: Clock
+    profiles: CapabilityProfiles
 
     async def __call__(
         self, tenant_id: TenantId, depot_id: DepotId, start: datetime, end: datetime, group_id: str | None = None
     ) -> list[Free]:
-        """Of the group as a whole, or of each charger of the depot by name, within `[start, end)` and under the depot's default
-        terms. Raises `DepotUnknown`, `GroupUnknown` or `ReservationInvalid`."""
+        """Of the group as a whole, or of each charger of the depot that can be managed, by name, within `[start, end)` and
+        under the depot's default terms. Raises `DepotUnknown`, `GroupUnknown` or `ReservationInvalid`."""
         if self.view.depot(tenant_id, depot_id) is None:
             raise DepotUnknown.named(depot_id)
         start = max(start, self.clock.now())
@@ -45,8 +48,15 @@ class FreeWindows:
         if group_id is not None:
             group = self.view.book(tenant_id, depot_id).group(ReservationGroupId(group_id))
             return [await self.at(tenant_id, depot_id, Place(group_id=group.group_id), start, end)]
-        chargers = await self.view.charger_ids(tenant_id, depot_id)
+        ids = await self.view.charger_ids(tenant_id, depot_id)
+        chargers = [each for each in ids if self._can_be_managed(tenant_id, each)]
         return [await self.at(tenant_id, depot_id, Place(charger_id=each), start, end) for each in sorted(chargers)]
+
+    def _can_be_managed(self, tenant_id: TenantId, charger_id: ChargerId) -> bool:
+        """Another charger cannot keep others out, so it cannot be reserved."""
+        policy = self.view.charger(tenant_id, charger_id).policy
+        profile = self.profiles.get(tenant_id, policy.settings.profile)
+        return profile is not None and profile.mode_control is not ControlWithoutSwitch.UNSUPPORTED
 
     async def at(self, tenant_id: TenantId, depot_id: DepotId, place: Place, start: datetime, end: datetime) -> Free:
         """Of one place, as promised at this moment."""

@@ -55,7 +55,7 @@ class FactsGatherer:
         """The facts about each, in the same order."""
         open_ = [each for each in placed if each.entry.outcome is None or each.entry.charges_on]
         ids = {charger_id for each in open_ for charger_id in self._chargers_at(tenant_id, each)}
-        chargers = await self._chargers(tenant_id, ids, connected, now)
+        chargers = await self.chargers(tenant_id, ids, connected, now)
         charges = await self._charges(tenant_id, placed, chargers)
         found = []
         async for each in in_turns(placed, at_a_time=AT_A_TIME):
@@ -95,7 +95,7 @@ class FactsGatherer:
 
     # --- chargers -----------------------------------------------------------------------------------------------------
 
-    async def _chargers(
+    async def chargers(
         self,
         tenant_id: TenantId,
         charger_ids: Collection[ChargerId],

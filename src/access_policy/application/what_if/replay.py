@@ -1,7 +1,7 @@
 """Recorded attempts, decided by today's rules and by the proposed ones.
 
 Both sides are decided again, so that every difference comes from the proposal. Circumstances that no rule determines,
-such as a charge at another charger or a PIN lock-out, come from the record.
+such as a charge at another charger or a PIN lock-out, come from the record. So does an attempt that a reservation decided.
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ ATTEMPTS_MAX = 200_000
 PAGE = 500
 AT_A_TIME = 50  # attempts decided twice in one turn of the loop
 FREED_AT_A_TIME = 50  # chargers whose timelines of up to 92 days are freed in one turn
+BY_RESERVATION = frozenset(
+    {
+        Reason.RESERVATION,
+        Reason.RESERVED_FOR_OTHER,
+        Reason.RESERVATION_REQUIRED,
+        Reason.RESERVATION_NOT_STARTED,
+        Reason.RESERVATION_ENDED,
+    }
+)
 EXAMPLES_MAX = 10  # of each kind of difference
 
 
@@ -137,6 +146,8 @@ class WhatIf:
             if pair is None:
                 continue  # retired since, or not selected
             answer.attempts += 1
+            if _is_by_reservation(row):
+                continue
             before, after = (
                 self._decided(tenant_id, row, side, registry)
                 for side, registry in zip(pair, (today, proposed), strict=True)
@@ -227,6 +238,11 @@ class WhatIf:
 def _side(policy: ChargerAccessPolicy, question: Question) -> _Side:
     planned = timeline(policy.plan, question.since, question.until)
     return _Side(policy, planned, ZoneInfo(policy.settings.time_zone))
+
+
+def _is_by_reservation(row: Row) -> bool:
+    """A reservation decided the attempt, before the rules that a proposal changes: the attempt stays as it was."""
+    return (row["would_deny"] or row["reason"]) in BY_RESERVATION
 
 
 def _check_tags(proposal: Proposal, check: Callable[[Identifier], None]) -> None:
