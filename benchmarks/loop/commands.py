@@ -143,6 +143,7 @@ COMMANDS: dict[str, Line] = {
     "sessions end": line("sessions end {attempt} --reason Lost"),
     "report": line("report --by day,charger"),
     "unenrolled": line("unenrolled"),
+    "reservation-report": line("reservation-report --by day,charger"),
     "mode-compliance": line("mode-compliance --by day,charger"),
     "mode-changes": line("mode-changes"),
     "faults": line("faults"),

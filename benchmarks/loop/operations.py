@@ -302,6 +302,10 @@ def report_access(s: Scene) -> None:
         s.ask("GET", f"/v1/reports/access?{query}", headers={"Accept": accept})
 
 
+def report_reservations(s: Scene) -> None:
+    s.ask("GET", f"/v1/reports/reservations?from={s.instant(days=-30)}&until={s.instant(days=60)}&group_by=day,charger")
+
+
 def report_mode_compliance(s: Scene) -> None:
     query = f"from={s.instant(days=-90)}&until={s.instant(days=1)}&group_by=day,charger"
     for accept in REPORT_FORMATS:
@@ -501,6 +505,7 @@ OPERATIONS: dict[str, Drive] = {
     "ask_what_if": ask_what_if,
     "report_access": report_access,
     "report_mode_compliance": report_mode_compliance,
+    "report_reservations": report_reservations,
     "report_unenrolled_identifiers": report_unenrolled_identifiers,
     "stream": get("/v1/stream?last_event_id=0&follow=false"),
     "list_mode_changes": get("/v1/mode-changes?limit=200"),

@@ -101,6 +101,7 @@ OUTPUTS: Final[dict[str, str]] = {
     "registry export": r"^saved fleet.csv \([\d,]+ bytes\)\n$",
     "unenrolled": r"^saved unenrolled.csv \([\d,]+ bytes\)\n$",
     "mode-compliance": r"\nbay-1\t",
+    "reservation-report": r"^no reservations in this period\n$",
     "mode-changes": rf"\n{LOCAL}\tbay-1\tmanaged\tapplied\t",
     "faults": r"^no faults\n$",
     "lockouts": r"^no lock-outs\n$",

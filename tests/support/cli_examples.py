@@ -318,7 +318,7 @@ PREPARED: Final[Mapping[str, Prepare]] = {
         (
             *("chargers rotate-password", "chargers reset", "chargers unlock", "chargers availability"),
             *("chargers trigger", "chargers call", "chargers setting", "chargers frames", "chargers probe"),
-            *("mode-changes", "mode-compliance"),
+            *("mode-changes", "mode-compliance", "reservation-report"),
         ),
         _connected,
     ),

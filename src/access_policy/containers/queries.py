@@ -19,6 +19,7 @@ from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.open_while_managed import OpenWhileManaged
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
+from access_policy.application.queries.reservation_report import ReservationReports
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.what_if.recent import RecentWhatIf
 from access_policy.application.what_if.replay import WhatIf
@@ -71,5 +72,8 @@ class Queries(containers.DeclarativeContainer):
         FactsGatherer, read_side.views, deciding.view, deciding.recent_activity, deciding.profiles
     )
     plan = providers.Singleton(PlanReader, read_side.views, deciding.view, plan_facts, clock)
+    reservation_reports = providers.Singleton(
+        ReservationReports, read_side.views, deciding.view.provided.zone_of, clock
+    )
     free_windows = providers.Singleton(FreeWindows, deciding.view, clock, deciding.profiles)
     rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

@@ -27,6 +27,7 @@ QUERIES = {
     "report_access": f"{PERIOD}&group_by=depot,charger",
     "report_mode_compliance": f"{PERIOD}&group_by=depot,charger",
     "report_unenrolled_identifiers": PERIOD,
+    "report_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z&group_by=depot,charger",
     "cancel_reservation": "reason=gone",
     "get_availability": "from=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z",
     "list_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z",

@@ -141,3 +141,21 @@ async def test_settings_are_defaults_until_they_are_put_and_give_new_reservation
 @pytest.mark.parametrize("body", [{"horizon_days": 0}, {"day_starts_at": "25:00"}, {"terms": {"early_start_min": -1}}])
 async def test_settings_that_make_no_sense_are_refused(plan: HttpApi, body: dict[str, Any]) -> None:
     assert (await plan.send("PUT", "/v1/depots/north/reservation-settings", body)).status_code == 422
+
+
+async def test_report_counts_what_became_of_reservations_by_the_time_alone(plan: HttpApi) -> None:
+    await plan.done("DELETE", "/v1/reservations/r2?reason=broken+down", None)
+    plan.container.clock().set(datetime(2026, 12, 2, 12, tzinfo=UTC))
+    await plan.settled()
+    period = "from=2026-12-01T00:00:00Z&until=2026-12-31T00:00:00Z"
+
+    rows = (await plan.get(f"/v1/reports/reservations?{period}&group_by=day,charger,source")).json()["rows"]
+    file = await plan.get(f"/v1/reports/reservations?{period}&group_by=source", headers={"Accept": "text/csv"})
+
+    names = ("day", "charger_id", "source", "reservations", "kept", "missed", "cancelled", "open")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("2026-12-01", "bay-1", "manual", 1, 0, 1, 0, 0),
+        ("2026-12-01", "bay-2", "manual", 1, 0, 0, 1, 0),
+        ("2026-12-20", "bay-1", "manual", 1, 0, 0, 0, 1),
+    ]
+    assert "manual,3,0,1,1" in file.text

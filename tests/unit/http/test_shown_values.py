@@ -35,6 +35,7 @@ WITHOUT_VALUES: Final = {
     "enrol_identifier": "the answer to a command",
     "report_access": "a file with masked identifiers",
     "report_mode_compliance": "a file without identifiers",
+    "report_reservations": "a file without identifiers",
     "report_unenrolled_identifiers": "masked identifiers",
     "export_chargers": "a file without identifiers of vehicles",
     "export_reservations": "a file without identifiers of vehicles",
@@ -47,6 +48,7 @@ QUERIES: Final = {
     "get_timeline": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z",
     "report_access": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger,reason",
     "report_mode_compliance": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
+    "report_reservations": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
     "report_unenrolled_identifiers": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z",
 }
 

@@ -177,6 +177,7 @@ CALLS: dict[str, Call] = {
         status=frozenset({404, 422}),
     ),
     "report_access": Call(query=f"{PERIOD}&group_by=charger,reason&charger_id={{known}}-charger", status=OK),
+    "report_reservations": Call(query=f"{PERIOD}&group_by=charger&charger_id={{known}}-charger", status=OK),
     "report_mode_compliance": Call(query=f"{PERIOD}&group_by=charger&charger_id={{known}}-charger", status=OK),
     "report_unenrolled_identifiers": Call(query=f"{PERIOD}&charger_id={{known}}-charger", status=OK),
     "list_profiles": Call(status=OK),

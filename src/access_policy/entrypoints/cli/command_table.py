@@ -57,6 +57,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         _command("report", "overview", "Count attempts by day, charger, reason and so on"),
         _command("unenrolled", "overview", "List refused identifiers that no vehicle has"),
         _command("mode-compliance", "overview", "Report how many mode transitions were on time"),
+        _command("reservation-report", "overview", "Report how many reservations were kept or missed"),
         _command("mode-changes", "overview", "List mode switches"),
         _command("faults", "overview", "List charger faults"),
         _command("lockouts", "overview", "List lock-outs after too many wrong PINs"),

@@ -126,6 +126,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "registry export": ("registry export --output fleet.csv",),
     "unenrolled": ("unenrolled --from 7d --csv unenrolled.csv",),
     "mode-compliance": ("mode-compliance --by charger --from 30d",),
+    "reservation-report": ("reservation-report --by partner --from 30d",),
     "mode-changes": ("mode-changes --charger bay-1 --from yesterday",),
     "faults": ("faults --from 7d",),
     "lockouts": ("lockouts --from 7d",),

@@ -1,4 +1,5 @@
-"""`access-policy status`, `profiles`, `faults`, `lockouts`, `report`, `unenrolled`, `mode-compliance` and `mode-changes`."""
+"""`access-policy status`, `profiles`, `faults`, `lockouts`, `report`, `unenrolled`, `mode-compliance`,
+`reservation-report` and `mode-changes`."""
 
 from __future__ import annotations
 
@@ -135,6 +136,23 @@ def mode_compliance(
     period = _period(session, begin, until, charger=charger, depot=depot, days=7)
     query = {"group_by": by, "on_time_s": on_time, **period}
     _report(session, "/v1/reports/mode-compliance", query, csv, parquet, nothing="no transitions in this period")
+
+
+@app.command("reservation-report")
+def reservation_report(
+    ctx: typer.Context,
+    by: Annotated[str, typer.Option(help="Comma-separated: day, depot, charger, group, source, partner")] = "day",
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
+) -> None:
+    """Report how many reservations were kept, missed, early, late or over their time."""
+    session = session_of(ctx)
+    query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
+    _report(session, "/v1/reports/reservations", query, csv, parquet, nothing="no reservations in this period")
 
 
 @app.command("mode-changes")

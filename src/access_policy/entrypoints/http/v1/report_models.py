@@ -9,8 +9,10 @@ from pydantic import AwareDatetime, Field
 
 from access_policy.application.queries.access_report import GroupBy
 from access_policy.application.queries.compliance_measures import ComplianceGroup
+from access_policy.application.queries.reservation_report import ReservationGroupBy
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.reservations.reservation import ReservationSource
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant, Weekday
 
@@ -99,6 +101,37 @@ class ComplianceReportHead(Head):
 
 class ComplianceReport(ComplianceReportHead):
     rows: list[ComplianceRow]
+
+
+class ReservationCount(ResponseModel):
+    """The columns of `group_by`, and the counts. `charger_id` is where the holder charged, or else the reserved one."""
+
+    day: Day
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str | None, Field(default=None)]
+    group_id: Annotated[str | None, Field(default=None)]
+    source: Annotated[ReservationSource, Field(default=None)]
+    partner: Annotated[str | None, Field(default=None)]
+    reservations: int
+    kept: int
+    missed: int
+    cancelled: int
+    replaced: int
+    open: int
+    early: int
+    late: int
+    overtime: int
+    early_min: int
+    late_min: int
+    overtime_min: int
+
+
+class ReservationReportHead(Head):
+    group_by: list[ReservationGroupBy]
+
+
+class ReservationReport(ReservationReportHead):
+    rows: list[ReservationCount]
 
 
 class UnenrolledIdentifier(ResponseModel):

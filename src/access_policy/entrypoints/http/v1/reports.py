@@ -11,11 +11,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from access_policy.adapters.report_files.parquet import ParquetFiles
-from access_policy.application.ports.views import ReportFilter
+from access_policy.application.ports.views import ReportFilter, ReservationFilter
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.queries.compliance_measures import ComplianceGroup
 from access_policy.application.queries.mode_compliance import ON_TIME_S, ComplianceQuestion, ModeCompliance
 from access_policy.application.queries.report_columns import Report, ReportInvalid
+from access_policy.application.queries.reservation_report import ReservationGroupBy, ReservationReports
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.spreadsheets import csv_file
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
@@ -26,7 +27,7 @@ from access_policy.entrypoints.http.v1 import report_models as models
 
 router = APIRouter(tags=["reports"])
 
-Group = TypeVar("Group", GroupBy, ComplianceGroup)
+Group = TypeVar("Group", GroupBy, ComplianceGroup, ReservationGroupBy)
 PARQUET: Final = "application/vnd.apache.parquet"
 FILES: Final[Responses] = {
     200: {
@@ -173,6 +174,37 @@ async def report_unenrolled_identifiers(
     wanted = ReportFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
     report = await unenrolled(caller.tenant_id, wanted)
     return await answers(report, models.Head(from_=from_, until=until), models.UnenrolledIdentifier)
+
+
+@router.get(
+    "/reports/reservations",
+    operation_id="report_reservations",
+    dependencies=requires(READERS, some_depots=True),
+    response_model=models.ReservationReport,
+    responses=FILES,
+)
+async def report_reservations(
+    caller: Caller,
+    reservation_reports: Annotated[ReservationReports, provided(lambda c: c.queries.reservation_reports)],
+    answers: Answers,
+    from_: From,
+    until: Until,
+    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ReservationGroupBy))] = "day",
+    depot_id: Id = None,
+    charger_id: Id = None,
+) -> Response:
+    """Reservations that start in `[from, until)`, counted by the columns of `group_by`; a day is on the depot's clock.
+
+    `kept`: the holder came; `missed`: a no-show, or no charge in the window; `open`: neither yet. Of the kept ones, `early`
+    and `late` started at least a minute before and after the start, and at `overtime` the charge went on after the end; the
+    columns `…_min` are the sums of whole minutes. With `Accept: text/csv` or `application/vnd.apache.parquet` the response is
+    a file of the same columns and rows.
+    """
+    wanted = ReservationFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
+    groups = _groups_of(ReservationGroupBy, group_by)
+    report = await reservation_reports(caller.tenant_id, groups, wanted)
+    head = models.ReservationReportHead(group_by=groups, from_=from_, until=until)
+    return await answers(report, head, models.ReservationCount)
 
 
 def _written(row: dict[str, Any]) -> dict[str, Any]:
