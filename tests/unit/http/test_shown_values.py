@@ -46,6 +46,7 @@ WITHOUT_VALUES: Final = {
 QUERIES: Final = {
     "stream": "follow=false&last_event_id=0",
     "get_timeline": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z",
+    "get_availability": "from=2026-11-18T00:00:00Z&until=2026-11-30T00:00:00Z",
     "report_access": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger,reason",
     "report_mode_compliance": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
     "report_reservations": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
