@@ -48,6 +48,24 @@ def decommissioned(vehicle_id: str, version: int, *, event_id: str | None = None
     return incoming("VehicleDecommissioned", vehicle_id, version, {"vehicle_id": vehicle_id}, event_id=event_id)
 
 
+def booked(booking_id: str, version: int, detail_type: str = "BookingReserved", **data: Any) -> dict[str, Any]:
+    """Bay 1 of the north depot for the card, an evening; with `detail_type` a change of it."""
+    whole = {
+        "booking_id": booking_id,
+        "depot_id": "north",
+        "charger_id": "bay-1",
+        "start": "2026-12-01T18:00:00Z",
+        "end": "2026-12-01T20:00:00Z",
+        "holder": {"identifiers": [CARD]},
+        **data,
+    }
+    return incoming(detail_type, booking_id, version, whole)
+
+
+def booking_canceled(booking_id: str, version: int) -> dict[str, Any]:
+    return incoming("BookingCanceled", booking_id, version, {"booking_id": booking_id, "depot_id": "north"})
+
+
 def agreement_changed(agreement_id: str, version: int, **data: Any) -> dict[str, Any]:
     whole = {
         "agreement_id": agreement_id,

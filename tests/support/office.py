@@ -16,12 +16,15 @@ from access_policy.application.commands import (
     allow_attempt,
     amend_mode_rule,
     arm_enrolment,
+    cancel_reservation,
+    change_reservation,
     copy_policy,
     end_agreement,
     enrol_identifier,
     follow_schedule,
     ignore_identifier,
     lift_override,
+    make_reservation,
     override_many,
     override_mode,
     put_agreement,
@@ -29,9 +32,11 @@ from access_policy.application.commands import (
     put_charger,
     put_depot,
     put_profile,
+    put_reservation_group,
     put_schedule,
     put_tenant,
     put_vehicle,
+    receive_booking,
     reinstate_vehicle,
     remove_calendar,
     remove_exception,
@@ -44,9 +49,11 @@ from access_policy.application.commands import (
     suspend_vehicle,
     withdraw_mode_rule,
 )
+from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
 from access_policy.application.decision_view.view import DecisionView
@@ -56,6 +63,7 @@ from access_policy.application.repositories.charge_point_claims import ChargePoi
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
+from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
@@ -202,7 +210,7 @@ class Office:
         store, clock = self.store, self.clock
         self.depot = DepotInMemory(store, clock, pseudonyms=pseudonyms())
         self.policies, self.depots, self.claims = (
-            ChargerAccessPolicies(store),
+            ChargerAccessPolicies(store, self.depot.view),
             Depots(store),
             ChargePointClaims(store),
         )
@@ -214,6 +222,10 @@ class Office:
         follow = ChargersFollow(self.depots, self.policies, chargers, clock)
         self.follow = follow
         schedule = schedule_mode.ScheduleModeHandler(policy)
+        self.books = ReservationBooks(store, view)
+        book = ChangeBook(self.books, self.depots, view, clock)
+        places = ReservablePlaces(self.policies, profiles)
+        holders = ReservationHolders(view, self.depot.pseudonyms, self.vault)
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
             put_depot.PutDepot: put_depot.PutDepotHandler(self.depots, follow, clock),
             put_calendar.PutCalendar: put_calendar.PutCalendarHandler(self.depots, follow, clock),
@@ -252,6 +264,12 @@ class Office:
             put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry),
             end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
             put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
+            put_reservation_group.PutReservationGroup: put_reservation_group.PutReservationGroupHandler(book, places),
+            make_reservation.MakeReservation: make_reservation.MakeReservationHandler(book, places, holders),
+            change_reservation.ChangeReservation: change_reservation.ChangeReservationHandler(book, places, holders),
+            receive_booking.ReceiveBooking: receive_booking.ReceiveBookingHandler(book, places, holders),
+            receive_booking.CancelBooking: receive_booking.CancelBookingHandler(book),
+            cancel_reservation.CancelReservation: cancel_reservation.CancelReservationHandler(book),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
             ignore_identifier.IgnoreIdentifier: ignore_identifier.IgnoreIdentifierHandler(

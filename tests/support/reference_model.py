@@ -88,11 +88,16 @@ class Charger:
     exceptions: dict[str, tuple[date, date, str]] = field(default_factory=dict)  # first, last, mode; as made
     overrides: dict[str, tuple[datetime, datetime, str]] = field(default_factory=dict)  # start, end, mode; as made
     wrong_pins: list[datetime] = field(default_factory=list)
+    reservation_only: bool = False
+    reserved: dict[str, Reservation] = field(default_factory=dict)  # by name
 
-    def mode_at(self, at: datetime) -> str:
+    def mode_at(self, at: datetime, known_at: datetime | None = None) -> str:
+        """`known_at`: now, where `at` is ahead of it; a reservation is in the plan until it is lost."""
         for start, end, mode in reversed(self.overrides.values()):
             if start <= at < end:
                 return mode
+        if any(each.is_planned(at, known_at or at) for each in self.reserved.values()):
+            return "managed"
         today = at.astimezone(ZoneInfo(self.zone)).date()
         for first, last, mode in reversed(self.exceptions.values()):
             if first <= today <= last:
@@ -150,13 +155,66 @@ class Verdict:
 
 @dataclass
 class Charge:
-    """A charge under way. `watched_since`: the service has looked at it since then, without a restart."""
+    """A charge under way, or over since `until`; `allowed` by its decision, and then by `vehicle`. `watched_since`: the
+    service has looked at it since then, without a restart."""
 
     where: str
     connector: int
-    who: Identifier
+    who: Identifier | None
     since: datetime
+    attempt: str
+    allowed: bool
+    vehicle: str | None = None
+    until: datetime | None = None
     watched_since: datetime | None = None
+
+
+@dataclass
+class Reservation:
+    """`charger` None: any of the depot's group. `charge`: the attempt that fulfilled it. `over_at`: as recorded."""
+
+    name: str
+    depot: str
+    charger: str | None
+    connector: int | None
+    identifiers: frozenset[Identifier]
+    vehicle: str | None
+    start: datetime
+    end: datetime
+    early: timedelta
+    late: timedelta
+    lost_after: timedelta | None
+    releases: bool
+    made_at: datetime
+    fulfilled_at: datetime | None = None
+    charge: str | None = None
+    over_at: datetime | None = None
+    cancelled: bool = False
+
+    @property
+    def begins(self) -> datetime:
+        return max(self.start - self.early, self.made_at)
+
+    @property
+    def lost_at(self) -> datetime | None:
+        if self.fulfilled_at is not None or self.lost_after is None:
+            return None
+        return min(self.start + self.lost_after, self.end)
+
+    def is_over(self, at: datetime) -> bool:
+        return any(edge is not None and edge <= at for edge in (self.over_at, self.end, self.lost_at))
+
+    def holds(self, at: datetime) -> bool:
+        return self.begins <= at and not self.is_over(at)
+
+    def is_planned(self, at: datetime, known_at: datetime) -> bool:
+        """The charger that it names is managed at `at`, as far as is known at `known_at`."""
+        lost = self.lost_at if self.lost_at is not None and self.lost_at <= known_at else None
+        ends = min(edge for edge in (self.end, self.over_at, lost) if edge is not None)
+        return self.begins <= at < ends
+
+    def is_of(self, identifier: Identifier | None, vehicle: str | None) -> bool:
+        return identifier in self.identifiers or (vehicle is not None and vehicle == self.vehicle)
 
 
 @dataclass
@@ -165,18 +223,29 @@ class Model:
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
     charging: dict[str, Charge] = field(default_factory=dict)  # by transaction
+    ended: list[Charge] = field(default_factory=list)  # since the last look at the reservations
     allowed: dict[tuple[str, str | Identifier], tuple[datetime, datetime]] = field(
         default_factory=dict
     )  # ad hoc, by depot and by vehicle or identifier: since and until
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)  # the one group of a depot
+    reservations: dict[str, Reservation] = field(default_factory=dict)
 
     def holder(self, identifier: Identifier | None) -> str | None:
         return next((name for name, vehicle in self.vehicles.items() if identifier in vehicle.identifiers), None)
 
-    def decide(self, charger_id: str, identifier: Identifier | None, at: datetime) -> Verdict:
+    def decide(
+        self,
+        charger_id: str,
+        identifier: Identifier | None,
+        at: datetime,
+        *,
+        connector: int | None = None,
+        known_at: datetime | None = None,
+    ) -> Verdict:
         charger, vehicle = self.chargers[charger_id], self.vehicles.get(self.holder(identifier) or "")
-        mode, access_class = charger.mode_at(at), vehicle.access_class if vehicle else "unknown"
-        reason = "freevend" if mode == "freevend" else self._row(charger_id, identifier, vehicle, at)
-        allowed = reason in ("freevend", "own_vehicle", "agreement_vehicle", "ad_hoc")
+        mode, access_class = charger.mode_at(at, known_at), vehicle.access_class if vehicle else "unknown"
+        reason = "freevend" if mode == "freevend" else self._row(charger_id, connector, identifier, vehicle, at)
+        allowed = reason in ("freevend", "own_vehicle", "agreement_vehicle", "ad_hoc", "reservation")
         if not allowed and charger.enforcement == "observe":
             return Verdict(True, "observed", reason, mode, access_class)
         return Verdict(allowed, reason, None, mode, access_class)
@@ -187,39 +256,175 @@ class Model:
         if is_pin and "unknown_identifier" in (verdict.reason, verdict.would_deny):
             self.chargers[charger_id].wrong_pins.append(at)
 
-    def over(self, where: str, connector: int) -> None:
+    def over(self, where: str, connector: int, at: datetime) -> None:
         """Another transaction began on the connector, or the connector is free: what charged there does not any more."""
-        here = (where, connector)
-        self.charging = {name: each for name, each in self.charging.items() if (each.where, each.connector) != here}
+        for name, each in list(self.charging.items()):
+            if (each.where, each.connector) == (where, connector):
+                self.end(name, at)
+
+    def end(self, transaction: str, at: datetime) -> Charge:
+        charge = self.charging.pop(transaction)
+        charge.until = at
+        self.ended.append(charge)
+        return charge
 
     def looked_at(self, at: datetime) -> None:
         """A charge without energy for two days is lost, once it has been watched for an hour."""
         for name, each in list(self.charging.items()):
             each.watched_since = each.watched_since or at
             if at - each.since > 2 * DAY and at - each.watched_since >= timedelta(hours=1):
-                del self.charging[name]
+                self.end(name, at)
+
+    # --- reservations ---------------------------------------------------------------------------------------------
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Made, or changed. With each new one, those that have been over for a week are forgotten."""
+        if reservation.name not in self.reservations:
+            for each in list(self.reservations.values()):
+                if each.depot == reservation.depot and each.over_at is not None:
+                    kept_until = max(each.over_at, each.end + each.late) + 7 * DAY
+                    if kept_until <= reservation.made_at:
+                        self._drop(each.name)
+        self._drop(reservation.name)
+        self.reservations[reservation.name] = reservation
+        if reservation.charger is not None:
+            self.chargers[reservation.charger].reserved[reservation.name] = reservation
+
+    def _drop(self, name: str) -> None:
+        self.reservations.pop(name, None)
+        for charger in self.chargers.values():
+            charger.reserved.pop(name, None)
+
+    def settle(self, now: datetime) -> None:
+        """What became of the reservations by now is recorded; the charges that have ended are seen once."""
+        while any(self._became(each, now) for each in self._in_order()):
+            pass
+        self.ended.clear()
+
+    def _in_order(self) -> list[Reservation]:
+        return sorted(self.reservations.values(), key=lambda each: (each.charger is None, each.start, each.name))
+
+    def _became(self, each: Reservation, now: datetime) -> bool:
+        if each.cancelled:
+            return False
+        charges = [charge for charge in self._charges() if self._is_at(each, charge.where, charge.connector)]
+        own = [c for c in charges if each.is_of(c.who, c.vehicle) and self._free_at(each, c, now) is not None]
+        if each.fulfilled_at is None:
+            for charge in own:
+                at = max(charge.since, each.begins, self._free_at(each, charge, now) or each.begins)
+                ran = at == charge.since or charge.until is None or at < charge.until
+                if ran and at <= now and not each.is_over(at):
+                    each.fulfilled_at, each.charge = at, charge.attempt
+                    return True
+        if each.over_at is not None:
+            return False
+        if each.lost_at is not None and each.lost_at <= now:
+            each.over_at = each.lost_at
+            return True
+        is_active = any(charge.until is None for charge in own)
+        came = each.fulfilled_at
+        left = came is not None and any(
+            charge.until is not None and (charge.attempt == each.charge or charge.until >= came) for charge in own
+        )
+        if now >= each.end or (left and not is_active and each.releases):
+            each.over_at = min(now, each.end)
+            return True
+        return False
+
+    def _charges(self) -> list[Charge]:
+        known = [each for each in (*self.charging.values(), *self.ended) if each.allowed and each.who is not None]
+        return sorted(known, key=lambda each: (each.since, each.attempt))
+
+    def _free_at(self, each: Reservation, charge: Charge, now: datetime) -> datetime | None:
+        """From when the charge may be of this reservation: not while it is another's."""
+        if charge.attempt == each.charge:
+            return each.begins
+        others = [other for other in self.reservations.values() if other.charge == charge.attempt]
+        last = max(others, key=lambda other: (other.start, other.name), default=None)
+        if last is None:
+            return each.begins
+        return (last.over_at or last.end) if last.is_over(now) else None
+
+    def _is_at(self, each: Reservation, charger_id: str, connector: int | None) -> bool:
+        if each.charger is None:
+            return each.depot == self.chargers[charger_id].depot and charger_id in self.groups[each.depot]
+        return each.charger == charger_id and (None in (each.connector, connector) or each.connector == connector)
+
+    def _reserved_row(
+        self, charger_id: str, connector: int | None, identifier: Identifier, vehicle: str | None, at: datetime
+    ) -> tuple[list[Reservation], str | None]:
+        """The holder's reservations here, over or not; and the reason of rows 7 and 8, if one of them decides."""
+        own = [
+            each
+            for each in self.reservations.values()
+            if self._is_at(each, charger_id, connector) and each.is_of(identifier, vehicle)
+        ]
+        named = [
+            each
+            for each in self.reservations.values()
+            if each.charger == charger_id and each not in own and each.connector in (None, connector) and each.holds(at)
+        ]
+        holding = [each for each in own if each.holds(at)]
+        if any(each.charger is not None for each in holding) or (holding and not named):
+            return own, "reservation"
+        return own, "reserved_for_other" if named or self._is_owed(charger_id, own, at) else None
+
+    def _is_owed(self, charger_id: str, own: list[Reservation], at: datetime) -> bool:
+        """Without this charger, the group would have fewer free ones than holders of its reservations who are to come."""
+        depot = self.chargers[charger_id].depot
+        group = self.groups.get(depot, frozenset())
+        if charger_id not in group:
+            return False
+        to_come = [
+            each
+            for each in self.reservations.values()
+            if each.depot == depot
+            and each.charger is None
+            and each not in own
+            and each.holds(at)
+            and (each.fulfilled_at is None or each.fulfilled_at > at)
+        ]
+        busy = {each.where for each in self.charging.values()}
+        named = {each.charger for each in self.reservations.values() if each.charger is not None and each.holds(at)}
+        return len(to_come) > len(group - {charger_id} - busy - named)
 
     def permitted(self, depot: str, identifier: Identifier, at: datetime) -> bool:
         """By an operator, for the vehicle or for the identifier alone."""
         spans = [self.allowed.get((depot, each)) for each in (identifier, self.holder(identifier) or "")]
         return any(span is not None and span[0] <= at < span[1] for span in spans)
 
-    def _row(self, charger_id: str, identifier: Identifier | None, vehicle: Vehicle | None, at: datetime) -> str:
+    def _row(
+        self,
+        charger_id: str,
+        connector: int | None,
+        identifier: Identifier | None,
+        vehicle: Vehicle | None,
+        at: datetime,
+    ) -> str:
         charger = self.chargers[charger_id]
         if identifier is None:
             return "identifier_invalid"
         if identifier[0] == "pin" and charger.pins_locked(at):
             return "pin_locked_out"
         permitted = self.permitted(charger.depot, identifier, at)
-        if vehicle is None and not permitted:
+        own, reserved = self._reserved_row(charger_id, connector, identifier, self.holder(identifier), at)
+        if vehicle is None and not permitted and not own:
             return "unknown_identifier"
         if vehicle is not None and vehicle.suspended:
             return "vehicle_suspended"
-        elsewhere = any(each.who == identifier and each.where != charger_id for each in self.charging.values())
+        elsewhere = any(
+            each.allowed and each.who == identifier and each.where != charger_id for each in self.charging.values()
+        )
         if identifier[0] == "mac" and elsewhere:
             return "identifier_in_use"
-        if permitted or vehicle is None:
+        if reserved is not None:
+            return reserved
+        if permitted:
             return "ad_hoc"
+        if vehicle is None or charger.reservation_only:
+            if any(each.over_at is None and at < each.start - each.early for each in own):
+                return "reservation_not_started"
+            return "reservation_required" if charger.reservation_only else "reservation_ended"
         if (vehicle.valid_from or at) > at or (vehicle.valid_until is not None and vehicle.valid_until <= at):
             return "vehicle_not_valid"  # of whatever class: api.md gives every vehicle a validity of its own
         if vehicle.access_class == "own":

@@ -17,9 +17,14 @@ from access_policy.application.deciding.attempts import AccessAttempt, RecordedD
 from access_policy.application.decision_view.reloading import reload
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
+from access_policy.application.reservation_lifecycle.holder_charges import TYPES as CHARGE_TYPES
+from access_policy.application.reservation_lifecycle.holder_charges import HolderCharges
+from access_policy.application.reservation_lifecycle.recorder import OutcomeRecorder
+from access_policy.application.reservation_lifecycle.reloading import reload_charges
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import SettableClock
+from tests.support.following import AtOnce
 from tests.support.office import ACME, Office
 from tests.support.places import read_models_at
 from tests.support.stores import inline_memory_store
@@ -55,6 +60,13 @@ class ServiceInMemory:
         self.view, self.live, self.decider, self.decisions = depot.view, depot.live, depot.decider, depot.decisions
         self._sessions = depot.sessions
         self._follower = Follower("view", self.store, self.view.follow, self.view.followed_to, types=TYPES)
+        self._charges = HolderCharges()
+        self._charge_follower = AtOnce(
+            "charges", self.store, self._charges.follow, self._charges.followed_to, types=CHARGE_TYPES
+        )
+        self._outcomes = OutcomeRecorder(
+            self.view, self.office.books, self._charges, self._charge_follower, self.store, self.clock
+        )
         self._watch = LostSessionsWatch(
             self.view, self.live, self._sessions.lost, lambda key: True, NothingRemembered(), self.clock
         )
@@ -82,9 +94,24 @@ class ServiceInMemory:
             await follower.catch_up()
             self._open()
             await self._follower.catch_up()
-            await reload(self.live, SqlViews(models.engine), self.store, now=self.clock.now())
+            views = SqlViews(models.engine)
+            await reload(self.live, views, self.store, now=self.clock.now())
+            self._charges.begin_after(await models.followed_to())
+            await reload_charges(self._charges, self.view, views, views, now=self.clock.now())
+            await self._charge_follower.resume()
 
         self.run(restarted())
+
+    def settle(self) -> None:
+        """What became of reservations by now is recorded."""
+
+        async def settled() -> None:
+            await self._charge_follower.catch_up()
+            for depot, _ in self.view.books():
+                await self._outcomes.settle(depot)
+            await self._follower.catch_up()
+
+        self.run(settled())
 
     def close(self) -> None:
         if self._models is not None:

@@ -1,4 +1,4 @@
-"""Event intake: other services' events about vehicles and agreements."""
+"""Event intake: other services' events about vehicles, agreements and bookings."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class EventIntake(containers.DeclarativeContainer):
         commands.put_vehicle,
         commands.remove_vehicle,
         commands.put_agreement,
+        commands.receive_booking,
+        commands.cancel_booking,
     )
     queue: providers.Selector[SqsIntake | None] = providers.Selector(
         providers.Callable(queue_kind, settings.provided.intake_url),

@@ -18,7 +18,7 @@ from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
-from access_policy.domain.ids import ChargerKey, DepotId
+from access_policy.domain.ids import ChargerKey, DepotId, VehicleId
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.reservations.reservation import Holder, HolderIdentifier, Place, Reservation
 from access_policy.domain.reservations.terms import ReservationTerms
@@ -47,7 +47,7 @@ AFTERNOON = DAY + timedelta(hours=2)  # freevend by the charger's own plan
 def reserved(start: datetime = AFTERNOON, **changes: Any) -> Reservation:
     """Bay 1 for the guest's card, two hours."""
     holder = Holder(identifiers=(HolderIdentifier(ref=HashedPseudonyms().ref(TENANT, GUEST), sealed=""),))
-    return reservations.reservation(start=start, holder=holder, **changes)
+    return reservations.reservation(start=start, **({"holder": holder} | changes))
 
 
 @pytest.fixture
@@ -174,6 +174,17 @@ async def test_a_charger_for_reservations_only_refuses_everyone_else(depot: Depo
     assert await decided(depot, GUEST, NIGHT) is Reason.RESERVATION
     assert await decided(depot, BUS, NIGHT + 3 * reservations.HOUR) is Reason.RESERVATION_REQUIRED
     assert await decided(depot, BUS, DAY + 3 * reservations.HOUR) is Reason.FREEVEND
+
+
+async def test_a_group_cannot_use_a_charger_that_is_reserved_by_name(depot: DepotInMemory) -> None:
+    at_fast = reserved(start=NIGHT, place=Place(group_id=reservations.FAST))
+    named = reserved(start=NIGHT, place=Place(charger_id=OTHER_BAY), holder=Holder(vehicle_id=VehicleId("van-9")))
+    named = replace(named, reservation_id=reservations.R2)
+    made = (reservations.made(each, at=DAY) for each in (at_fast, named))
+    await recorded(depot, reservations.group_put(BAY, OTHER_BAY), *made)
+
+    assert await decided(depot, BUS, NIGHT) is Reason.RESERVED_FOR_OTHER
+    assert await decided(depot, GUEST, NIGHT) is Reason.RESERVATION
 
 
 class Texts:

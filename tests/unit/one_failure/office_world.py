@@ -227,6 +227,8 @@ class OfficeWorld:
             handler["PutVehicle"],
             handler["RemoveVehicle"],
             handler["PutAgreement"],
+            handler["ReceiveBooking"],
+            handler["CancelBooking"],
         )
 
     async def lived(self, *commands: object) -> Any:

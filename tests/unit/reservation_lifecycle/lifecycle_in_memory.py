@@ -7,7 +7,6 @@ from typing import Any
 
 from access_policy.application.charging_sessions.reports import EndReport, StartReport
 from access_policy.application.decision_view.view import TYPES, DecisionView
-from access_policy.application.follower import Follower
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.reservation_lifecycle.holder_charges import TYPES as CHARGE_TYPES
@@ -18,16 +17,9 @@ from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.reservations.events import ReservationEvent
 from tests.support.depot_in_memory import BAY, DEPOT, TENANT, DepotInMemory
+from tests.support.following import AtOnce
 
 KEY = (TENANT, DEPOT)
-
-
-class AtOnce(Follower):
-    """Follows when it is waited for; no task runs beside."""
-
-    async def wait_until(self, position: int, *, timeout_s: float) -> bool:
-        await self.catch_up()
-        return self.reached >= position
 
 
 class Gateway:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
@@ -15,14 +16,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from access_policy.application.commands.add_exception import AddException
 from access_policy.application.commands.allow_attempt import AllowAttempt, EndAllowance
 from access_policy.application.commands.amend_mode_rule import AmendModeRule
+from access_policy.application.commands.cancel_reservation import CancelReservation
+from access_policy.application.commands.change_reservation import ChangeReservation
 from access_policy.application.commands.end_agreement import EndAgreement
 from access_policy.application.commands.lift_override import LiftOverride
+from access_policy.application.commands.make_reservation import MakeReservation
 from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.put_agreement import PutAgreement
+from access_policy.application.commands.put_reservation_group import PutReservationGroup
 from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
 from access_policy.application.commands.remove_exception import RemoveException
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.reservation_drafts import ReservationDraft
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.commands.schedule_mode import ScheduleMode
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
@@ -32,8 +38,19 @@ from access_policy.application.decision_view.recent_activity import START_WITHIN
 from access_policy.domain.access.events import AccessAllowed
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.errors import NoNextTransition, OverrideTooLong
-from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, RuleId, VehicleId
+from access_policy.domain.ids import (
+    AgreementId,
+    ChargePointId,
+    ChargerId,
+    DepotId,
+    ReservationGroupId,
+    ReservationId,
+    RuleId,
+    VehicleId,
+)
 from access_policy.domain.mode_schedule.rules import Edge, RuleEndsBeforeItStarts, RuleNeverOccurs, RuleOverlapsItself
+from access_policy.domain.reservations.errors import ChargerReserved, GroupFull, ReservationInvalid, ReservationOver
+from access_policy.domain.reservations.reservation import Place, ReservationGroup, ReservationSource
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocNotPossible
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.errors import IdentifierTaken
@@ -46,6 +63,7 @@ from tests.support.service_in_memory import ServiceInMemory
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 DEPOT_OF = {"n-1": "north", "n-2": "north", "s-1": "south"}
+GROUPS = {"north": frozenset({"n-1", "n-2"})}
 OVERRIDABLE = {
     *("unknown_identifier", "vehicle_not_valid", "agreement_not_started"),
     *("agreement_ended", "agreement_not_here", "agreement_not_now"),
@@ -68,6 +86,22 @@ times = st.sampled_from(
 weekdays = st.lists(st.sampled_from(model.WEEKDAYS), min_size=1, max_size=5, unique=True).map(tuple)
 spans = st.sampled_from(
     [INSTANT, MINUTE, 3 * MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, 12 * HOUR, DAY, 3 * DAY, 9 * DAY, 40 * DAY]
+)
+
+
+promises = st.fixed_dictionaries(
+    {
+        "charger": st.none() | chargers,  # None: any of the north depot
+        "connector": st.sampled_from((None, None, 1, 2)),
+        "vehicle": st.none() | vehicles,
+        "identifiers": st.lists(known.filter(lambda key: key[1] not in ("wrong", "typo")), max_size=2, unique=True),
+        "ahead": st.sampled_from([timedelta(0), MINUTE, HOUR, 5 * HOUR, 2 * DAY]),
+        "lasting": st.sampled_from([MINUTE, HOUR, 5 * HOUR, DAY]),
+        "early": st.sampled_from([timedelta(0), 15 * MINUTE, HOUR]),
+        "late": st.sampled_from([timedelta(0), 30 * MINUTE]),
+        "lost_after": st.none() | st.sampled_from([timedelta(0), 10 * MINUTE, HOUR]),
+        "releases": st.booleans(),
+    }
 )
 
 
@@ -175,14 +209,27 @@ class WhoMayCharge(RuleBasedStateMachine):
             self.model.chargers[charger] = model.Charger(depot, self.zones[depot])
             enforcement = Enforcement.OBSERVE if charger == observed else Enforcement.ENFORCE
             self.set_charger(charger, own if charger == observed else AccessMode.MANAGED, enforcement)
+        for depot, group in GROUPS.items():
+            self.model.groups[depot] = group
+            members = frozenset(map(ChargerId, group))
+            named = ReservationGroup(group_id=ReservationGroupId("any"), name="Any", charger_ids=members)
+            self.service.do(PutReservationGroup(depot_id=DepotId(depot), group=named))
         for agreement in AGREEMENTS:
             self.agree(agreement, valid_from=-1, valid_until=None, places=frozenset(), hours=())
         self.register("bus", None, [("rfid", "bus"), ("mac", "bus")], 0, None, None)
         self.register("truck", "partner", [("mac", "truck"), ("pin", "fleet")], 0, None, None)
         self.register("van", "forwarder", [("rfid", "van")], 0, None, None)
 
-    @step(2, charger=chargers, baseline=mostly_managed, enforcement=st.sampled_from(Enforcement))
-    def set_charger(self, charger: str, baseline: AccessMode, enforcement: Enforcement) -> None:
+    @step(
+        2,
+        charger=chargers,
+        baseline=mostly_managed,
+        enforcement=st.sampled_from(Enforcement),
+        reservation_only=st.sampled_from((False, False, True)),
+    )
+    def set_charger(
+        self, charger: str, baseline: AccessMode, enforcement: Enforcement, reservation_only: bool = False
+    ) -> None:
         self.counted("set charger")
         self.service.do(
             putting_charger(
@@ -191,8 +238,11 @@ class WhoMayCharge(RuleBasedStateMachine):
                 depot_id=DepotId(DEPOT_OF[charger]),
                 baseline_mode=baseline,
                 enforcement=enforcement,
+                connectors=2,
+                reservation_only=reservation_only,
             )
         )
+        self.model.chargers[charger].reservation_only = reservation_only
         self.model.chargers[charger].baseline = baseline.value
         self.model.chargers[charger].enforcement = enforcement.value
 
@@ -463,12 +513,162 @@ class WhoMayCharge(RuleBasedStateMachine):
                 overrides[chosen] = (start, min(end, self.now), mode)
             self._modes_agree(charger)
 
+    # --- reservations ------------------------------------------------------------------------------------------------
+
+    @step(12, wanted=promises, visits=st.booleans())
+    def reserve(self, wanted: dict[str, Any], visits: bool) -> None:
+        """`visits`: the holder comes to the first instant, and somebody else does."""
+        self.counted("reserve")
+        self.settle()
+        wanted = self._with_a_known_vehicle(wanted)
+        if not wanted["identifiers"] and wanted["vehicle"] is None:
+            return
+        depot = DEPOT_OF[wanted["charger"] or "n-1"]
+        try:
+            done = self.service.do(MakeReservation(depot_id=DepotId(depot), draft=self._draft(wanted)))
+        except (ChargerReserved, GroupFull, ReservationInvalid) as refusal:
+            self.steps[f"refused: {refusal.code}"] += 1
+            return
+        self._promised(done.created_id, wanted, made_at=self.now)
+        if visits:
+            self._visit(done.created_id)
+
+    @step(4, which=st.integers(0, 9), wanted=promises, visits=st.booleans())
+    def change_reservation(self, which: int, wanted: dict[str, Any], visits: bool) -> None:
+        self.settle()
+        name = self._one_of_the_reservations(which)
+        if name is None:
+            return
+        self.counted("change reservation")
+        wanted, known = self._with_a_known_vehicle(wanted), self.model.reservations[name]
+        if DEPOT_OF[wanted["charger"] or "n-1"] != known.depot:
+            wanted |= {"charger": "n-2" if known.depot == "north" else "s-1"}
+        wanted |= {"identifiers": [], "early": known.early, "late": known.late}
+        wanted |= {"lost_after": known.lost_after, "releases": known.releases}
+        draft = replace(self._draft(wanted), identifiers=None)
+        try:
+            self.service.do(ChangeReservation(reservation_id=ReservationId(name), draft=draft))
+        except (ChargerReserved, GroupFull, ReservationInvalid, ReservationOver) as refusal:
+            self.steps[f"refused: {refusal.code}"] += 1
+            return
+        came = {"fulfilled_at": known.fulfilled_at, "charge": known.charge}
+        self._promised(name, wanted | {"identifiers": known.identifiers}, made_at=known.made_at, **came)
+        if visits:
+            self._visit(name)
+
+    @step(2, which=st.integers(0, 9))
+    def cancel_reservation(self, which: int) -> None:
+        self.settle()
+        name = self._one_of_the_reservations(which)
+        if name is None or self.model.reservations[name].over_at is not None:
+            return
+        self.counted("cancel reservation")
+        self.service.do(CancelReservation(reservation_id=ReservationId(name), reason="the bus broke down"))
+        self.model.reservations[name].over_at, self.model.reservations[name].cancelled = self.now, True
+        self._all_modes_agree()
+
+    @step(10, which=st.integers(0, 9), charger=chargers, connector=st.none() | connectors, starts=st.booleans())
+    def come_with_a_reservation(self, which: int, charger: str, connector: int | None, starts: bool) -> None:
+        """A holder comes to its charger, or to another one, and may start there."""
+        name = self._one_of_the_reservations(which)
+        if name is None:
+            return
+        known = self.model.reservations[name]
+        keys = sorted({*known.identifiers, *self._keys_of(known.vehicle)})
+        if keys:
+            where = known.charger if connector is None and known.charger else charger
+            self.attempt(where, keys[which % len(keys)], 0)
+            if starts:
+                self.start(where, connector or 1, keys[which % len(keys)], 0)
+
+    def _one_of_the_reservations(self, which: int) -> str | None:
+        names = sorted(self.model.reservations, key=lambda name: (self.model.reservations[name].made_at, name))
+        return names[-1 - which % len(names)] if names else None  # later ones more often: earlier ones are over
+
+    def _with_a_known_vehicle(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return wanted | {"vehicle": wanted["vehicle"] if wanted["vehicle"] in self.model.vehicles else None}
+
+    def _keys_of(self, vehicle: str | None) -> frozenset[model.Identifier]:
+        known = self.model.vehicles.get(vehicle or "")
+        return frozenset() if known is None else known.identifiers
+
+    def _draft(self, wanted: dict[str, Any]) -> ReservationDraft:
+        start = self.now + wanted["ahead"]
+        place = Place(group_id=ReservationGroupId("any"))
+        if wanted["charger"] is not None:
+            place = Place(charger_id=ChargerId(wanted["charger"]), connector_id=wanted["connector"])
+        terms = {"early_start_min": wanted["early"], "late_stop_min": wanted["late"]}
+        terms |= {"no_show_after_min": wanted["lost_after"]}
+        minutes = {name: None if span is None else int(span / MINUTE) for name, span in terms.items()}
+        return ReservationDraft(
+            place=place,
+            start=start,
+            end=start + wanted["lasting"],
+            source=ReservationSource.MANUAL,
+            vehicle_id=None if wanted["vehicle"] is None else VehicleId(wanted["vehicle"]),
+            identifiers=[spelt(key, 0) for key in wanted["identifiers"]],
+            terms={**minutes, "release_on_stop": wanted["releases"]},
+        )
+
+    def _promised(self, name: str, wanted: dict[str, Any], *, made_at: datetime, **came: Any) -> None:
+        start = self.now + wanted["ahead"]
+        reserved = model.Reservation(
+            name=name,
+            depot=DEPOT_OF[wanted["charger"] or "n-1"],
+            charger=wanted["charger"],
+            connector=wanted["connector"] if wanted["charger"] else None,
+            identifiers=frozenset(wanted["identifiers"]),
+            vehicle=wanted["vehicle"],
+            start=start,
+            end=start + wanted["lasting"],
+            early=wanted["early"],
+            late=wanted["late"],
+            lost_after=wanted["lost_after"],
+            releases=wanted["releases"],
+            made_at=made_at,
+            **came,
+        )
+        self.model.reserve(reserved)
+        self.settle()
+        self._all_modes_agree()
+
+    def _visit(self, name: str) -> None:
+        """The holder and others ask at the charger: early, and when the reservation has begun."""
+        known = self.model.reservations[name]
+        keys = sorted({*known.identifiers, *self._keys_of(known.vehicle)})[:1]
+        for at in (None, known.begins):
+            if at is not None and at > self.now:
+                self.service.clock.set(at)
+                self.settle()
+            for charger in (known.charger,) if known.charger else sorted(GROUPS[known.depot]):
+                for key in (*keys, ("rfid", "van"), ("mac", "truck")):
+                    self.attempt(charger, key, 0)
+
+    def settle(self) -> None:
+        self.service.settle()
+        self.model.settle(self.now)
+        stored = {
+            entry.reservation.reservation_id: (entry.fulfilled_at, entry.attempt_id, entry.over_at)
+            for _, book in self.service.view.books()
+            for entry in book.entries.by_id.values()
+        }
+        expected = {
+            each.name: (each.fulfilled_at, each.charge, each.over_at) for each in self.model.reservations.values()
+        }
+        assert stored == expected, f"at {self.now}: stored {stored}, expected {expected}"
+
     # --- time, and the service itself --------------------------------------------------------------------------------
 
     @step(4, span=spans)
     def forward(self, span: timedelta) -> None:
         self.counted("forward")
         self.service.clock.forward(seconds=span.total_seconds())
+        self.time_passed()
+
+    def time_passed(self) -> None:
+        """By the time alone a reservation is lost or over; a charge that stands there when one begins is seen at once."""
+        if self.model.charging:
+            self.settle()
         self._all_modes_agree()
 
     @step(5, which=st.integers(0, 10), exactly=st.sampled_from((timedelta(0), timedelta(0), -INSTANT, MINUTE)))
@@ -478,7 +678,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         if ahead:
             self.counted("forward to a boundary")
             self.service.clock.set(ahead[which % len(ahead)] + exactly)
-            self._all_modes_agree()
+            self.time_passed()
 
     def _boundaries(self) -> set[datetime]:
         found: set[datetime | None] = set()
@@ -495,6 +695,8 @@ class WhoMayCharge(RuleBasedStateMachine):
         for vehicle in self.model.vehicles.values():
             found |= {vehicle.valid_from, vehicle.valid_until}
         found |= {until for _, until in self.model.allowed.values()}
+        for each in self.model.reservations.values():
+            found |= {each.begins, each.start, each.lost_at, each.end}
         return {edge for edge in found if edge is not None and edge < self.now + 40 * DAY}
 
     @step(1)
@@ -503,6 +705,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         self.service.restart()
         for each in self.model.charging.values():
             each.watched_since = None
+        self.settle()
         self._all_modes_agree()
 
     # --- attempts --------------------------------------------------------------------------------------------------
@@ -554,6 +757,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             if pause:
                 self.counted("forward")
                 self.service.clock.forward(minutes=pause)
+                self.time_passed()
 
     @step(
         4,
@@ -614,23 +818,24 @@ class WhoMayCharge(RuleBasedStateMachine):
     @step(3, charger=chargers, connector=connectors, key=st.none() | known, spelling=spellings)
     def start(self, charger: str, connector: int, key: model.Identifier | None, spelling: int) -> None:
         """A charge begins: of an attempt that was decided lately, or one nobody asked about."""
-        if len(self.model.charging) >= 4:
-            return
         self.counted("start")
         self.messages += 1
         transaction = f"t-{self.messages}"
-        expected = self.model.decide(charger, key, self.now)
+        expected = self.model.decide(charger, key, self.now, connector=connector)
         read = presented(*spelt(key, spelling)) if key else None
         started = self.service.start(charger, read, transaction, connector=connector)
         assert started.decision is not None
         asked_at, before = self.open.pop((charger, key), (self.now, None))
         joined = before is not None and self.now - asked_at <= START_WITHIN
-        self._same(charger, key, expected, started.decision, stands=joined)
+        self._same(charger, key, expected, started.decision, connector=connector, stands=joined)
         if not joined or before != expected:
             self.model.decided(charger, key, self.now, expected)
-        self.model.over(charger, connector)
-        if expected.allowed and key is not None:
-            self.model.charging[transaction] = model.Charge(charger, connector, key, self.now)
+        self.model.over(charger, connector, self.now)
+        vehicle = self.model.holder(key)
+        self.model.charging[transaction] = model.Charge(
+            charger, connector, key, self.now, started.attempt_id, expected.allowed, vehicle
+        )
+        self.settle()
 
     @step(3, charger=chargers, connector=connectors, elsewhere=chargers, which=st.integers(0, 3))
     def charge_twice(self, charger: str, connector: int, elsewhere: str, which: int) -> None:
@@ -647,7 +852,8 @@ class WhoMayCharge(RuleBasedStateMachine):
             return
         self.counted("end")
         transaction = sorted(self.model.charging)[which % len(self.model.charging)]
-        self.service.end(self.model.charging.pop(transaction).where, transaction)
+        self.service.end(self.model.end(transaction, self.now).where, transaction)
+        self.settle()
 
     @step(2, which=st.integers(0, 3))
     def lose_an_end(self, which: int) -> None:
@@ -655,15 +861,18 @@ class WhoMayCharge(RuleBasedStateMachine):
         if self.model.charging:
             self.counted("lost end")
             charge = sorted(self.model.charging.items())[which % len(self.model.charging)][1]
-            self.model.over(charge.where, charge.connector)
+            self.model.over(charge.where, charge.connector, self.now)
             self.service.connector_free(charge.where, charge.connector)
-            self.attempt(sorted(set(DEPOT_OF) - {charge.where})[0], charge.who, 0)
+            self.settle()
+            if charge.who is not None:
+                self.attempt(sorted(set(DEPOT_OF) - {charge.where})[0], charge.who, 0)
 
     @step(2)
     def look_for_lost_sessions(self) -> None:
         self.counted("look for lost sessions")
         self.service.look_for_lost_sessions()
         self.model.looked_at(self.now)
+        self.settle()
 
     # --- the same, here and there ----------------------------------------------------------------------------------
 
@@ -674,6 +883,7 @@ class WhoMayCharge(RuleBasedStateMachine):
         expected: model.Verdict,
         decided: RecordedDecision,
         *,
+        connector: int | None = None,
         stands: bool = False,
     ) -> None:
         """`stands`: the decision may be one that was made before, and be told with what was known then."""
@@ -688,17 +898,21 @@ class WhoMayCharge(RuleBasedStateMachine):
         if isinstance(event, AccessAllowed) and not stands:
             assert self.now < event.valid_until <= self.now + DAY
             if self.hits.total() % CHECKED_AHEAD == 0:
-                self._holds(charger, key, event.valid_until)
+                self._holds(charger, connector, key, event.valid_until)
 
-    def _holds(self, charger: str, key: model.Identifier | None, valid_until: datetime) -> None:
+    def _holds(self, charger: str, connector: int | None, key: model.Identifier | None, valid_until: datetime) -> None:
         """At each minute of the permission the reference would allow it as well."""
         self.steps["permission held against each minute"] += 1
         minutes = int((valid_until - self.now) / MINUTE)
+
+        def is_allowed(at: datetime) -> bool:
+            return self.model.decide(charger, key, at, connector=connector, known_at=self.now).allowed
+
         for n in range(minutes + 1):
             at = self.now + MINUTE * n
-            assert at >= valid_until or self.model.decide(charger, key, at).allowed, (charger, key, at, valid_until)
+            assert at >= valid_until or is_allowed(at), (charger, key, at, valid_until)
         if valid_until < self.now + DAY:
-            assert not self.model.decide(charger, key, valid_until).allowed, (charger, key, valid_until)
+            assert not is_allowed(valid_until), (charger, key, valid_until)
 
     def _modes_agree(self, charger: str) -> None:
         expected = self.service.view.charger(ACME, ChargerId(charger)).expected(self.now)

@@ -15,13 +15,17 @@ from typing import Any, Final
 from access_policy.application.commands import Done
 from access_policy.application.commands.put_agreement import PutAgreement
 from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.receive_booking import CancelBooking, ReceiveBooking
 from access_policy.application.commands.remove_vehicle import RemoveVehicle
+from access_policy.application.commands.reservation_drafts import ReservationDraft
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_intake import IntakeRecords, IntakeResult, IntakeStatus, Standing
 from access_policy.application.ports.incoming_events import (
     AgreementChanged,
+    BookingCanceled,
+    BookingReceived,
     IncomingEvent,
     SubjectKind,
     VehicleCommissioned,
@@ -30,12 +34,15 @@ from access_policy.application.ports.incoming_events import (
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.domain.errors import Conflict, Refused
 from access_policy.domain.ids import ActorId, AgreementId, VehicleId
+from access_policy.domain.reservations.errors import ReservationOver, ReservationUnknown, TooLateToChange
+from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
 from access_policy.domain.vehicle_registry.errors import AgreementNotThere, VehicleUnknown
 
 log = logging.getLogger(__name__)
 
 TRIES: Final = 5
-FITS_LATER: Final = (Conflict, AgreementNotThere)
+FITS_LATER: Final = (Conflict, AgreementNotThere, VehicleUnknown)
+FITS_NEVER: Final = (ReservationOver, TooLateToChange)
 
 Handler = Callable[[Context, Any], Awaitable[Done]]
 
@@ -50,6 +57,8 @@ class Intake:
     put_vehicle: Handler
     remove_vehicle: Handler
     put_agreement: Handler
+    receive_booking: Handler
+    cancel_booking: Handler
 
     async def receive(self, event: IncomingEvent) -> IntakeResult:
         for _ in range(TRIES):
@@ -71,8 +80,10 @@ class Intake:
         raise TooBusy("the event's subject is being changed by others; send it again")
 
     async def _current_version(self, event: IncomingEvent) -> int:
-        """The subject's version; 0 if it does not exist."""
+        """The subject's version; 0 if it does not exist. A booking's own versions order its messages."""
         subject = event.subject
+        if subject.kind is SubjectKind.BOOKING:
+            return 0
         async with self.registries.locked(event.tenant_id) as registry:
             if subject.kind is SubjectKind.AGREEMENT:
                 return registry.agreement_changed_at.get(AgreementId(subject.id), 0)
@@ -89,7 +100,8 @@ class Intake:
         try:
             await self._run(context, event, version)
         except Refused as refusal:
-            fate = IntakeStatus.NOT_YET if isinstance(refusal, FITS_LATER) else IntakeStatus.REFUSED
+            is_final = isinstance(refusal, FITS_NEVER) or not isinstance(refusal, FITS_LATER)
+            fate = IntakeStatus.REFUSED if is_final else IntakeStatus.NOT_YET
             log.warning("event %s of %s: %s: %s", event.event_id, event.source, fate, refusal.detail)
             return IntakeResult(fate, refusal.detail, refusal.code, refusal.pointer)
         return IntakeResult(IntakeStatus.APPLIED)
@@ -113,3 +125,33 @@ class Intake:
                     log.info("vehicle %s was already removed before it was decommissioned", vehicle_id)
             case AgreementChanged(agreement=agreement):
                 await self.put_agreement(context, PutAgreement(agreement=agreement, expected_version=version))
+            case BookingReceived() as booking:
+                request = _request(event, booking.booking_id)
+                await self.receive_booking(
+                    context, ReceiveBooking(depot_id=booking.depot_id, draft=_draft(booking, request))
+                )
+            case BookingCanceled() as cancelled:
+                request = _request(event, cancelled.booking_id)
+                cancel = CancelBooking(depot_id=cancelled.depot_id, request=request, reason=cancelled.reason)
+                try:
+                    await self.cancel_booking(context, cancel)
+                except ReservationUnknown:
+                    log.info("booking %s was cancelled before it was received", cancelled.booking_id)
+
+
+def _request(event: IncomingEvent, booking_id: str) -> PartnerRequest:
+    return PartnerRequest(party=event.source, request_id=booking_id, version=event.version)
+
+
+def _draft(booking: BookingReceived, request: PartnerRequest) -> ReservationDraft:
+    return ReservationDraft(
+        place=booking.place,
+        start=booking.start,
+        end=booking.end,
+        source=ReservationSource.EVENT,
+        vehicle_id=booking.vehicle_id,
+        identifiers=booking.identifiers,
+        terms=booking.terms,
+        request=request,
+        note=booking.note,
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import AgreementId, TenantId, VehicleId
+from access_policy.domain.ids import AgreementId, DepotId, TenantId, VehicleId
+from access_policy.domain.reservations.reservation import Place
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 
@@ -33,12 +35,35 @@ class AgreementChanged:
     agreement: Agreement
 
 
-Message = VehicleCommissioned | VehicleDecommissioned | AgreementChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingReceived:
+    """The booking has this content; it may be new. `terms` are those that differ from the depot's, by name."""
+
+    booking_id: str
+    depot_id: DepotId
+    place: Place
+    start: datetime
+    end: datetime
+    vehicle_id: VehicleId | None
+    identifiers: tuple[tuple[IdentifierKind, str], ...]
+    terms: Mapping[str, int | bool]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingCanceled:
+    booking_id: str
+    depot_id: DepotId
+    reason: str
+
+
+Message = VehicleCommissioned | VehicleDecommissioned | AgreementChanged | BookingReceived | BookingCanceled
 
 
 class SubjectKind(StrEnum):
     VEHICLE = "vehicle"
     AGREEMENT = "agreement"
+    BOOKING = "booking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +93,5 @@ class IncomingEvent:
                 return Subject(SubjectKind.VEHICLE, vehicle_id)
             case AgreementChanged(agreement=agreement):
                 return Subject(SubjectKind.AGREEMENT, AgreementId(agreement.agreement_id))
+            case BookingReceived(booking_id=booking_id) | BookingCanceled(booking_id=booking_id):
+                return Subject(SubjectKind.BOOKING, booking_id)

@@ -82,7 +82,7 @@ class ReservedWindow:
         """Shorter where the reservation was lost by `at`."""
         if self.lost_at is None or at < self.lost_at:
             return self
-        return replace(self, ends_at=self.lost_at)
+        return replace(self, ends_at=min(self.ends_at, self.lost_at))
 
 
 class Segment(NamedTuple):

@@ -92,6 +92,7 @@ class Entries:
         """Those of these chargers by name, and of these groups, whose time meets `[start, end)`, by their start; over or
         not."""
         hours = list(_hours(start, end))
+        keys = [key for key in keys if key in self._by_place]  # most chargers of a group have none
         found = set().union(*(self._by_hour.get((key, hour), ()) for key in keys for hour in hours))
         near = (self.by_id[each] for each in found)
         return sorted((each for each in near if _meets(each, start, end)), key=_by_start)

@@ -31,6 +31,7 @@ class ReservationsHere:
     naming_others: tuple[Entry, ...] = ()
     in_groups: tuple[Entry, ...] = ()
     free: Mapping[ReservationGroupId, Chargers] = field(default_factory=dict)
+    naming_in_groups: tuple[Entry, ...] = ()  # those that name another charger of the groups
     groups_of_charger: frozenset[ReservationGroupId] = frozenset()
     is_required: bool = False
     named_from: Sequence[datetime] | None = None  # of each of `naming_others`
@@ -43,7 +44,8 @@ class ReservationsHere:
         if self.groups_from is None:
             self.groups_from = [each.begins for each in self.in_groups]
         if self.starts is None:
-            self.starts = sorted({*self.named_from, *self.groups_from})
+            elsewhere = (each.begins for each in self.naming_in_groups)
+            self.starts = sorted({*self.named_from, *self.groups_from, *elsewhere})
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits here at `at`.
@@ -92,7 +94,13 @@ class ReservationsHere:
         return any(not each.is_over(at) for each in _begun(self.naming_others, self.named_from, at))
 
     def _can_do_without_this(self, at: datetime) -> bool:
-        return can_each_have_one([self.free[group_id] for group_id in self._owed(at)])
+        owed = self._owed(at)
+        return not owed or can_each_have_one([self._left(group_id, at) for group_id in owed])
+
+    def _left(self, group_id: ReservationGroupId, at: datetime) -> Chargers:
+        """The free chargers of the group that no reservation by name keeps from it."""
+        named = {each.reservation.place.charger_id for each in self.naming_in_groups if each.holds(at)}
+        return self.free[group_id].difference(named) if named else self.free[group_id]
 
     def _should_take_another(self, entry: Entry, at: datetime) -> bool:
         """The holder of this reservation of a group: if all can be served, but not with the holder here."""
@@ -100,8 +108,8 @@ class ReservationsHere:
         if group_id is None or self._can_do_without_this(at):
             return False
         here = {each: frozenset({self.charger_id}) for each in self.groups_of_charger}
-        others = [self.free[each] | here.get(each, frozenset()) for each in self._owed(at)]
-        return can_each_have_one([*others, self.free[group_id]])
+        others = [self._left(each, at) | here.get(each, frozenset()) for each in self._owed(at)]
+        return can_each_have_one([*others, self._left(group_id, at)])
 
     def _owed(self, at: datetime) -> list[ReservationGroupId]:
         """The groups of the reservations whose holders may come and have not yet, one for each."""
@@ -120,7 +128,7 @@ class PromisesHere:
     """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
 
     `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
-    group that does; both by the instant from which they hold (`named_from`, `groups_from`). `version` is the book's.
+    group that does, and `named_in_groups` those that name another charger of `groups`; the first two by the instant from which they hold (`named_from`, `groups_from`). `version` is the book's.
     """
 
     charger_id: ChargerId
@@ -129,12 +137,13 @@ class PromisesHere:
     until: datetime
     named: tuple[Entry, ...]
     in_groups: tuple[Entry, ...]
+    named_in_groups: tuple[Entry, ...]
     groups: Mapping[ReservationGroupId, Chargers]
     own_groups: frozenset[ReservationGroupId]  # of this charger
     ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
     named_from: tuple[datetime, ...]
     groups_from: tuple[datetime, ...]
-    starts: tuple[datetime, ...]  # the instants of both, in order
+    starts: tuple[datetime, ...]  # the instants from which all of these hold, in order
     has_connectors: bool  # one of `named` names a connector
 
     @staticmethod
@@ -142,6 +151,8 @@ class PromisesHere:
         groups = book.groups_with(frozenset({charger_id}))
         named = book.entries.at_places([key_of_charger(charger_id)], since, until)
         in_groups = book.entries.at_places([key_of_group(group.group_id) for group in groups], since, until)
+        others = frozenset[ChargerId]().union(*(group.charger_ids for group in groups if in_groups)) - {charger_id}
+        named_in_groups = book.entries.at_places(map(key_of_charger, others), since, until)
         own_groups = frozenset(group.group_id for group in groups if charger_id in group.charger_ids)
         named.sort(key=_by_begin)
         in_groups.sort(key=_by_begin)
@@ -152,12 +163,13 @@ class PromisesHere:
             until=until,
             named=tuple(named),
             in_groups=tuple(in_groups),
+            named_in_groups=tuple(named_in_groups),
             groups={group.group_id: group.charger_ids for group in groups},
             own_groups=own_groups,
             ids=book.entries.ids_at([key_of_charger(charger_id), *map(key_of_group, own_groups)]),
             named_from=tuple(map(_by_begin, named)),
             groups_from=tuple(map(_by_begin, in_groups)),
-            starts=tuple(sorted({each.begins for each in (*named, *in_groups)})),
+            starts=tuple(sorted({each.begins for each in (*named, *in_groups, *named_in_groups)})),
             has_connectors=any(each.reservation.place.connector_id is not None for each in named),
         )
 
@@ -188,6 +200,7 @@ class PromisesHere:
             naming_others=self.named,
             in_groups=self.in_groups,
             free=FreeChargers(self.groups, self.charger_id, is_busy),
+            naming_in_groups=self.named_in_groups,
             groups_of_charger=self.own_groups,
             is_required=is_required,
             named_from=self.named_from,
