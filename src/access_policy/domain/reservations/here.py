@@ -128,7 +128,8 @@ class PromisesHere:
     """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
 
     `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
-    group that does, and `named_in_groups` those that name another charger of `groups`; the first two by the instant from which they hold (`named_from`, `groups_from`). `version` is the book's.
+    group that does; both by the instant from which they hold (`named_from`, `groups_from`). `named_in_groups` name another
+    charger of `groups`. `version` is the book's.
     """
 
     charger_id: ChargerId
