@@ -126,6 +126,22 @@ COMMANDS: dict[str, Line] = {
     "schedules rename": line("schedules rename {cli_schedule} Weekdays"),
     "schedules leave": line("schedules leave {cli_schedule} cli-{s.number}"),
     "schedules follow": line("schedules follow {cli_schedule} cli-{s.number} --dry-run"),
+    "reservation-groups put": line("reservation-groups put {s.depot} cli-fast --name Cli --charger {s.charger}"),
+    "reservation-groups list": line("reservation-groups list {s.depot}"),
+    "reservation-groups show": line("reservation-groups show {s.depot} cli-fast"),
+    "reservations make": line(
+        "reservations make {s.depot} --charger {s.charger} --rfid 04B00000000000 --from 2040-01-01T06:00:00Z "
+        "--until 2040-01-01T06:30:00Z"
+    ),
+    "reservations list": line("reservations list --depot {s.depot} --limit 1000"),
+    "reservations show": line("reservations show {cli_reservation}"),
+    "reservations change": line("reservations change {cli_reservation} --note Later"),
+    "reservations replace": line("reservations replace {cli_reservation} --rfid 04B00000000000 --reason Late"),
+    "reservations cancel": line("reservations cancel {cli_successor} --reason Over"),
+    "reservations export": line("reservations export {s.depot} --output {d}/sheet.csv"),
+    "reservations import": line("reservations import {s.depot} {d}/sheet.csv"),
+    "reservations plan": line("reservations plan {cli_sheet_plan}"),
+    "reservations apply": line("reservations apply {cli_sheet_plan}"),
     "schedules remove": line("schedules remove {cli_schedule}"),
     "exceptions add": line("exceptions add cli-{s.number} freevend --date 2027-01-01 --reason Day"),
     "exceptions list": line("exceptions list {s.charger}"),
@@ -207,6 +223,11 @@ COMMANDS: dict[str, Line] = {
 }
 KEPT = {"rules add": ("cli_rule", "rule_id"), "exceptions add": ("cli_exception", "exception_id")}
 KEPT |= {"schedules create": ("cli_schedule", "schedule_id")}
+KEPT |= {
+    "reservations make": ("cli_reservation", "reservation_id"),
+    "reservations replace": ("cli_successor", "reservation_id"),
+    "reservations import": ("cli_sheet_plan", "plan_id"),
+}
 KEPT |= {"depots override": ("cli_override", "override_id")}
 KEPT |= {"api-keys create": ("cli_key", "key_id")}
 KEPT |= {"registry import": ("cli_plan", "plan_id"), "chargers import": ("cli_charger_plan", "plan_id")}

@@ -18,7 +18,7 @@ LINES = [(path, line) for path in EXAMPLES for line in lines_of(path)]
 @pytest.mark.parametrize(("path", "line"), LINES)
 def test_example_is_read_by_its_command(path: str, line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("fleet.csv", "chargers.csv", "holidays.ics", "profile.toml"):
+    for name in ("fleet.csv", "chargers.csv", "sheet.csv", "holidays.ics", "profile.toml"):
         (tmp_path / name).write_text("")
     command: Any = typer.main.get_command(app)
     words = shlex.split(line.partition(" < ")[0])[1:]

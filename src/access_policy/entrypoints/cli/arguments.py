@@ -25,6 +25,12 @@ OcpiPartner = Annotated[
     str,
     typer.Argument(metavar="PARTNER", autocompletion=ocpi_partners, help="Country code and party id, such as DE-HUB"),
 ]
+Reservation = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESERVATION", help="Reservation id, or its beginning; see: access-policy reservations list"
+    ),
+]
 NewCharger = Annotated[str, typer.Argument(metavar="CHARGER", help="Whole charger id")]
 NewDepot = Annotated[str, typer.Argument(metavar="DEPOT", help="Whole depot id")]
 Mode = Annotated[str, typer.Argument(metavar="MODE", help="freevend or managed")]

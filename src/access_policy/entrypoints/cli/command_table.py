@@ -42,6 +42,8 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("depots", "depots", "Sites with a time zone"),
         Entry("chargers", "charger_group", "Chargers, their status, and calls to them"),
         Entry("schedules", "schedules", "Schedules that many chargers of a depot follow"),
+        Entry("reservations", "reservation_group", "Chargers held for vehicles, and the dispatch sheet"),
+        Entry("reservation-groups", "reservation_groups", "Sets of chargers, any of which satisfies a reservation"),
         Entry("rules", "rules", "Recurring windows with a mode"),
         Entry("exceptions", "exceptions", "Whole days with another mode"),
         Entry("calendars", "calendars", "Holiday calendars that the chargers of a depot share"),

@@ -23,6 +23,25 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "schedules create": (
         "schedules create north Nights --rule Nights --mode managed --recurrence daily --start 22:00 --end 06:00 --all",
     ),
+    "reservations list": ("reservations list --depot north", "reservations list --status at_risk --until tomorrow"),
+    "reservations show": ("reservations show RESERVATION",),
+    "reservations make": (
+        "reservations make north --charger bay-1 --vehicle bus-7 --from 18:00 --until 22:00 --block 12",
+        "reservations make north --group fast --plate 'B-AB 1234' --from 'tomorrow 06:00' --until 'tomorrow 08:00'",
+    ),
+    "reservations change": ("reservations change RESERVATION --charger bay-2 --until 23:00",),
+    "reservations replace": ("reservations replace RESERVATION --vehicle bus-9 --reason 'bus-7 broke down'",),
+    "reservations cancel": ("reservations cancel RESERVATION --reason 'trip cancelled'",),
+    "reservations import": (
+        "reservations import north sheet.csv",
+        "reservations import north sheet.csv --replace --apply",
+    ),
+    "reservations plan": ("reservations plan PLAN",),
+    "reservations apply": ("reservations apply PLAN --partial",),
+    "reservations export": ("reservations export north --from today --until 7d --output sheet.csv",),
+    "reservation-groups put": ("reservation-groups put north fast --name Fast --charger bay-1 --charger bay-2",),
+    "reservation-groups list": ("reservation-groups list north",),
+    "reservation-groups show": ("reservation-groups show north fast",),
     "exceptions add": (
         "exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",
         "exceptions add bay-1 'bay-*' freevend --reason 'open day' --date 2026-12-05",

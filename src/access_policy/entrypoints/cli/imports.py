@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from access_policy.entrypoints.cli.session import Session
 
 ROWS_SHOWN = 50
 POLL_EVERY_S = 0.5
+_GUARDED = {"ad_hoc": "made or changed by hand", "begun": "has begun"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Imported:
     """`path` is that of the API, `command` the group of commands, `subject` the word for one of what is imported.
 
     `remove`: the verb for a subject that is not in a file of all subjects. `exported`: the content of an export.
+    `named_by`: the field of a row that people know it by, if that is not the subject's id.
     """
 
     path: str
@@ -32,6 +35,7 @@ class Imported:
     subject: str
     remove: str
     exported: str
+    named_by: str | None = None
 
 
 def plan_file(
@@ -43,10 +47,13 @@ def plan_file(
     apply: bool,
     partial: bool,
     confirm_removals: int | None,
+    depot_id: str | None = None,
+    entries: Sequence[str] = (),
 ) -> None:
     """Plan an import and show it; apply it at once with `apply`, or after confirmation at a terminal."""
     mode = "replace" if replace else "merge"
-    plan = session.command("POST", f"{of.path}/imports", file=file.read_bytes(), file_type="text/csv", mode=mode)
+    query = {"mode": mode} if depot_id is None else {"mode": mode, "depot_id": depot_id}
+    plan = session.command("POST", f"{of.path}/imports", file=file.read_bytes(), file_type="text/csv", **query)
     if not apply and (session.as_json or not sys.stdin.isatty()):
         show_plan(session, of, plan)
         if not session.as_json:
@@ -58,7 +65,7 @@ def plan_file(
         show_plan(session, of, plan)
     if not apply:
         confirm_removals = _confirmed(session, of, plan, partial, confirm_removals)
-    apply_plan(session, of, plan["plan_id"], partial, confirm_removals)
+    apply_plan(session, of, plan["plan_id"], partial, confirm_removals, entries)
 
 
 def _confirmed(session: Session, of: Imported, plan: Any, partial: bool, confirm_removals: int | None) -> int | None:
@@ -77,11 +84,20 @@ def _confirmed(session: Session, of: Imported, plan: Any, partial: bool, confirm
     return confirm_removals
 
 
-def apply_plan(session: Session, of: Imported, plan_id: str, partial: bool, confirm_removals: int | None) -> None:
+def apply_plan(
+    session: Session,
+    of: Imported,
+    plan_id: str,
+    partial: bool,
+    confirm_removals: int | None,
+    entries: Sequence[str] = (),
+) -> None:
     path = f"{of.path}/imports/{segment(plan_id)}"
     body: dict[str, Any] = {"partial": partial}
     if confirm_removals is not None:
         body["confirm_removals"] = confirm_removals
+    if entries:
+        body["entries"] = list(entries)
     answer = session.command("POST", f"{path}/apply", body)
     from rich.progress import Progress
 
@@ -116,12 +132,12 @@ def show_plan(session: Session, of: Imported, plan: Any) -> None:
         return
     counts = ", ".join(f"{count} {action}" for action, count in plan["counts"].items() if count) or "no rows"
     session.out.print(f"plan {plan['plan_id']}: {counts}", markup=False)
-    changing = [row for row in plan["rows"] if row["action"] != "unchanged"]
+    changing = [row for row in plan["rows"] if row["action"] != "unchanged" or row.get("warnings")]
     changing.sort(key=lambda row: row["action"] != "error")
     layout: list[Column] = [
         ("line", field("line")),
         ("action", field("action")),
-        (of.subject, field(f"{of.subject}_id")),
+        (of.subject, field(of.named_by or f"{of.subject}_id")),
         ("what", _what),
     ]
     table(session, changing[:ROWS_SHOWN], layout, nothing="nothing would change")
@@ -135,9 +151,18 @@ def show_plan(session: Session, of: Imported, plan: Any) -> None:
 
 def _what(row: Any) -> str:
     if row["errors"]:
-        return "; ".join(f"{each['column']}: {each['message']}" for each in row["errors"])
+        return _said(row["errors"])
     changes = row["changes"] or {}
-    return "; ".join(
+    words = [
         change_in_words(name, shown(change.get("before")), shown(change.get("after")))
         for name, change in changes.items()
-    )
+    ]
+    if row.get("guard"):
+        words.append(f"{_GUARDED[row['guard']]}: only with --entry {row['reservation_id']}")
+    if row.get("warnings"):
+        words.append(f"note: {_said(row['warnings'])}")
+    return "; ".join(words)
+
+
+def _said(remarks: Any) -> str:
+    return "; ".join(f"{each['column']}: {each['message']}" for each in remarks)

@@ -11,4 +11,5 @@ ID_FIELDS: dict[str, str] = {
     "webhooks": "webhook_id",
     "ocpi-partners": "partner_id",
     "access-events": "attempt_id",
+    "reservations": "reservation_id",
 }
