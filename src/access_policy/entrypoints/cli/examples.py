@@ -171,7 +171,6 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "webhooks redeliver": ("webhooks redeliver WEBHOOK --dead-letters",),
     "ocpi-partners put": (
         "ocpi-partners put DE-HUB --name 'Truck hub' --own-party DE-BTF --own-name 'BetterFleet Nord' --depot north",
-        "ocpi-partners put DE-HUB --no-show-after 20 --change-until 60",
     ),
     "ocpi-partners list": ("ocpi-partners list",),
     "ocpi-partners show": ("ocpi-partners show DE-HUB",),
