@@ -96,7 +96,6 @@ async def test_booking_without_a_holder_is_taken_and_admits_nobody(api: HttpApi)
         ({"start": "2026-12-01T18:00:00"}, "/detail/data/start"),
         ({"terms": {"early_start_min": -1}}, "/detail/data/terms/early_start_min"),
         ({"holder": {"identifiers": [{"kind": "badge", "value": "1"}]}}, "/detail/data/holder/identifiers/0/kind"),
-        ({"booking_id": "b2"}, "/detail/aggregate/id"),
     ],
 )
 async def test_malformed_booking_is_refused_with_the_place_of_the_fault(wrong: dict[str, Any], pointer: str) -> None:
@@ -104,3 +103,11 @@ async def test_malformed_booking_is_refused_with_the_place_of_the_fault(wrong: d
         read(json.dumps(booked("b1", 1, **wrong)))
 
     assert [each for each, _ in refused.value.reasons] == [pointer]
+
+
+async def test_message_about_another_booking_than_its_aggregate_is_refused() -> None:
+    message = booked("b1", 1)
+    message["detail"]["data"]["booking_id"] = "b2"
+
+    with pytest.raises(BadEvent, match="/detail/aggregate/id"):
+        read(json.dumps(message))

@@ -20,7 +20,7 @@ from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, BadEve
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import PUBLISHED, TYPES
 from tests.support.histories import histories
-from tests.support.incoming import CARD, agreement_changed, commissioned, decommissioned
+from tests.support.incoming import CARD, agreement_changed, booked, booking_canceled, commissioned, decommissioned
 from tests.support.rows import log_of
 from tests.unit.event_bus.schemas import Schema, broken_for_readers, broken_for_senders, closed
 from tests.unit.event_stores.samples import SAMPLES
@@ -88,6 +88,9 @@ SENT = {
         agreement_changed("a", 1),
         agreement_changed("a", 2, hours=[{"days": ["MO"], "start": "20:00", "end": "05:00"}], ended_at=None),
     ],
+    "BookingReserved.v1.json": [booked("b", 1), booked("c", 1, connector_id=2, terms={"late_stop_min": 30})],
+    "BookingChanged.v1.json": [booked("b", 2, "BookingChanged", charger_id=None, group_id="fast", holder={})],
+    "BookingCanceled.v1.json": [booking_canceled("b", 3)],
 }
 
 
