@@ -120,6 +120,7 @@ NOT_PAGES: Final = {
     "/console": "leads to the board",
     "/console/": "leads to the board",
     "/console/profile-meaning": "a part of a charger's settings",
+    "/console/plan/at-risk": "a part of the board and of a charger",
     "/console/board/problems": "a part of the board",
     "/console/board/chargers": "a part of the board",
     "/console/board/rows": "a part of the board",

@@ -164,3 +164,27 @@ async def test_viewer_sees_the_plan_and_nothing_to_change_it_with(visitor: Visit
     assert await page.locator(".plan-free").count() == 0
     page = await visitor.open(f"/console/reservations/{planned[1]}?{NORTH}")
     assert await page.get_by_role("button", name="Cancel the reservation").count() == 0
+
+
+async def test_override_that_would_open_a_reserved_charger_names_the_reservation_before_it_is_made(
+    visitor: Visitor,
+) -> None:
+    page = await visitor.open(f"/console/overrides/new?{NORTH}&charger_ids=bay-4")
+    await page.get_by_label("For 2 h").check()
+    await page.get_by_label("Reason").fill("Open day")
+    await page.get_by_role("button", name="Preview").click()
+
+    await page.get_by_role("heading", name="Would put 1 reservation at risk").wait_for()
+    assert "coach-3" in await page.locator("#preview").inner_text()
+    await check_page(visitor, page)
+
+
+async def test_reservation_at_risk_is_named_on_the_board_and_at_its_charger(visitor: Visitor) -> None:
+    page = await visitor.open(f"/console/board?{NORTH}")
+    await page.locator("#at-risk .plan-warning").wait_for()
+    assert "bay-5" in await page.locator("#at-risk").inner_text()
+    await check_page(visitor, page)
+    await screenshots(page, "board-at-risk")
+
+    await page.goto(f"{visitor.depot.url}/console/chargers/bay-5?{NORTH}")
+    await page.locator("#at-risk .plan-warning").wait_for()

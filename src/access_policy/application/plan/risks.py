@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from access_policy.application.plan.facts import ChargerFacts, Facts
+from access_policy.domain.plurals import counted
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.vehicle_registry.registry import Vehicle
@@ -80,8 +81,8 @@ def _of_group(facts: Facts) -> Iterator[Reason]:
     if usable < facts.promised:
         yield Reason(
             ReasonCode.GROUP_SHORT,
-            f"Of the group's {len(facts.chargers)} chargers {usable} can be used now, and {facts.promised} are promised "
-            "when the window begins.",
+            f"The group promises {counted(facts.promised, 'charger')} when the window begins, and {usable} of its "
+            f"{len(facts.chargers)} can be used now.",
         )
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from access_policy.entrypoints.http.console import (
     agreements,
     assets,
+    at_risk,
     attempt,
     attempts,
     board,
@@ -68,6 +69,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     reservation_entries.router,
     reservation_groups.router,
     plan.router,
+    at_risk.router,
     reservation.router,
     vehicle_imports.router,
     agreements.router,

@@ -25,6 +25,7 @@ from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.console import ends, times, words
+from access_policy.entrypoints.http.console.at_risk import overtaken
 from access_policy.entrypoints.http.console.board_reading import prefix_of
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -33,6 +34,8 @@ from access_policy.entrypoints.http.console.overrides_running import running_ove
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.dependencies import DecisionView, Handler, Views, provided
 from access_policy.entrypoints.http.v1.depot_overrides import OverrideManyBody
+from access_policy.entrypoints.http.v1.plan_reader import Plan
+from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
 router: APIRouter = pages_router()
 
@@ -73,6 +76,7 @@ async def make(
     view: DecisionView,
     sent: Sent,
     call: CommandCall,
+    plan: Plan,
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
     """`action` is the button that was pressed: `preview` records nothing."""
@@ -87,7 +91,7 @@ async def make(
     except REFUSALS as error:
         return await _form(here, view, sent.refused(error), status=422)
     if preview:
-        return await _form(here, view, sent, preview_of(results))
+        return await _form(here, view, sent, preview_of(results), await overtaken(here, plan, results))
     await call.settled(max(each.position for each in results))
     return here.done(here.url(OVERRIDES), _said(here, body.mode, results))
 
@@ -116,14 +120,28 @@ def _body(here: Visit, sent: Form, charger_ids: Sequence[str]) -> OverrideManyBo
 
 
 async def _form(
-    here: Visit, view: View, form: Form, preview: OverridePreview | None = None, *, status: int = 200
+    here: Visit,
+    view: View,
+    form: Form,
+    preview: OverridePreview | None = None,
+    endangered: Sequence[Reservation] = (),
+    *,
+    status: int = 200,
 ) -> Response:
+    """`endangered`: the reservations that the previewed override would put at risk."""
     groups: dict[str, list[Choice]] = {}
     for each in await _choices(here, view):
         groups.setdefault(prefix_of(each.charger_id), []).append(each)
     options = ends.choices(here.now, here.zone)
     return here.page(
-        "override_form.html", status=status, form=form, groups=groups, ends=options, typed=ends.TYPED, preview=preview
+        "override_form.html",
+        status=status,
+        form=form,
+        groups=groups,
+        ends=options,
+        typed=ends.TYPED,
+        preview=preview,
+        endangered=endangered,
     )
 
 
