@@ -33,6 +33,7 @@ from access_policy.application.commands import (
     put_depot,
     put_profile,
     put_reservation_group,
+    put_reservation_settings,
     put_schedule,
     put_tenant,
     put_vehicle,
@@ -42,6 +43,7 @@ from access_policy.application.commands import (
     remove_exception,
     remove_schedule,
     remove_vehicle,
+    replace_reservation,
     retire_charger,
     rotate_password,
     schedule_mode,
@@ -269,6 +271,12 @@ class Office:
             change_reservation.ChangeReservation: change_reservation.ChangeReservationHandler(book, places, holders),
             receive_booking.ReceiveBooking: receive_booking.ReceiveBookingHandler(book, places, holders),
             receive_booking.CancelBooking: receive_booking.CancelBookingHandler(book),
+            replace_reservation.ReplaceReservation: replace_reservation.ReplaceReservationHandler(
+                book, places, holders
+            ),
+            put_reservation_settings.PutReservationSettings: put_reservation_settings.PutReservationSettingsHandler(
+                book
+            ),
             cancel_reservation.CancelReservation: cancel_reservation.CancelReservationHandler(book),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),

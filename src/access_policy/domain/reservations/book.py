@@ -227,7 +227,10 @@ class ReservationBook:
     def replace(
         self, reservation_id: ReservationId, successor: Reservation, reason: str, *, replaced_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """Cancel the reservation and promise its place to the successor, in one step. Raises what `cancel` and `make` raise."""
+        """Cancel the reservation and promise its place to the successor, in one step; the same again changes nothing. Raises
+        what `cancel` and `make` raise."""
+        if self.entry(reservation_id).replaced_by == successor.reservation_id:
+            return ()
         self._live(reservation_id, now)
         if successor.reservation_id in self.entries.by_id:
             raise errors.ReservationIdTaken(
