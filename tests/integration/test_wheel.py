@@ -31,22 +31,25 @@ def bare(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> B
 
 
 @pytest.mark.parametrize(
-    ("wheel", "source"), [("access_policy", "src"), ("simulated_charger", "simulator/src")], ids=lambda value: value
+    ("wheel", "source", "others"),
+    [("access_policy", "src", ()), ("simulated_charger", "simulator/src", ("simulated_partner",))],
+    ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_wheel_contains_every_file_of_its_package_and_no_other(
-    wheel: str, source: str, wheels: dict[str, Path]
+def test_wheel_contains_every_file_of_its_packages_and_no_other(
+    wheel: str, source: str, others: tuple[str, ...], wheels: dict[str, Path]
 ) -> None:
     package = ROOT / source
     written = {
         str(path.relative_to(package))
-        for path in (package / wheel).rglob("*")
+        for name in (wheel, *others)
+        for path in (package / name).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
     packed = {name for name in zipfile.ZipFile(wheels[wheel]).namelist() if ".dist-info/" not in name}
 
     assert packed == written
-    assert f"{wheel}/py.typed" in packed
+    assert {f"{name}/py.typed" for name in (wheel, *others)} <= packed
 
 
 def test_bare_environment_lacks_developers_packages_and_the_simulated_chargers(bare: BareEnvironment) -> None:

@@ -207,6 +207,7 @@ class Office:
     unknown: Any = field(default_factory=Nowhere)
     views: Any = field(default_factory=Nowhere)
     connections: Any = field(default_factory=Nowhere)
+    of_reservations: Any = None  # the depots of reservations; None: as far as `depot` has followed the log
 
     def __post_init__(self) -> None:
         store, clock = self.store, self.clock
@@ -225,7 +226,7 @@ class Office:
         self.follow = follow
         schedule = schedule_mode.ScheduleModeHandler(policy)
         self.books = ReservationBooks(store, view)
-        book = ChangeBook(self.books, self.depots, view, clock)
+        book = ChangeBook(self.books, self.depots, self.of_reservations or view, clock)
         places = ReservablePlaces(self.policies, profiles)
         holders = ReservationHolders(view, self.depot.pseudonyms, self.vault)
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {

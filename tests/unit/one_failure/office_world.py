@@ -24,9 +24,9 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ActorId, ChargePointId, ChargerKey, TenantId, VehicleId
+from access_policy.domain.ids import ActorId, ChargePointId, ChargerKey, DepotId, ReservationId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanState
-from tests.support.builders import ANNA
+from tests.support.builders import ANNA, NORTH
 from tests.support.nth_call import Faults, recorded_in
 from tests.support.office import ACME, Office, Passwords, Vault
 from tests.support.stores import inline_memory_store, pseudonyms
@@ -191,6 +191,13 @@ class KeptApiKeys:
             self.kept[key_id] = dataclasses.replace(self.kept[key_id], revoked_by=by, revoked_at=at)
 
 
+class OfTheNorth:
+    """All reservations are of the depot in the north."""
+
+    def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:
+        return NORTH
+
+
 class OfficeWorld:
     def __init__(self, faults: Faults) -> None:
         self.commands = 0
@@ -211,6 +218,7 @@ class OfficeWorld:
             unknown=unknown,
             views=faults.around("views", DeniedOnce()),
             connections=faults.around("charger", self.charger, ChargerDidNotAnswer),
+            of_reservations=OfTheNorth(),
         )
         clock, registries = office.clock, office.registries
         office.handlers |= {

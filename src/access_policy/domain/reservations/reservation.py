@@ -14,6 +14,7 @@ from access_policy.domain.ids import (
     VehicleId,
     checked_id,
     checked_name,
+    checked_new_id,
 )
 from access_policy.domain.instants import utc
 from access_policy.domain.reservations.errors import GroupInvalid, ReservationInvalid
@@ -139,7 +140,7 @@ class Reservation:
 
     def check(self) -> None:
         """Raises `ReservationInvalid`, `InvalidId` or an error of instants."""
-        checked_id(self.reservation_id, "reservation_id")
+        checked_new_id(self.reservation_id, "reservation_id")
         self.place.check()
         utc(self.start, "start")
         utc(self.end, "end")
@@ -168,7 +169,7 @@ class ReservationGroup:
 
     def check(self) -> None:
         """Raises `GroupInvalid`, `InvalidId` or `InvalidName`."""
-        checked_id(self.group_id, "group_id")
+        checked_new_id(self.group_id, "group_id")
         checked_name(self.name)
         if not self.charger_ids:
             raise GroupInvalid(
