@@ -51,6 +51,7 @@ QUERIES: Final = {
     "report_mode_compliance": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
     "report_reservations": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
     "report_unenrolled_identifiers": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z",
+    "export_reservations": "depot_id=zqknown-depot",
 }
 
 
