@@ -8,13 +8,14 @@ import pytest
 from fastapi.routing import APIRoute
 
 from access_policy.domain.charger_access_policy.policy import RESERVED_IDS
+from access_policy.domain.reservations import reservation
 from access_policy.entrypoints.http import console
 from access_policy.entrypoints.http.v1.routers import ROUTERS
 from tests.support.http_api import HttpApi
 
-MADE_BY_THE_SERVICE = {"{attempt_id}", "{schedule_id}", "{reservation_id}"}
+MADE_BY_THE_SERVICE = {"{attempt_id}", "{schedule_id}"}
 NOT_AN_ID = {"{act}", "{path:path}"}
-RESERVED = {"{charger_id}": RESERVED_IDS}
+RESERVED = {"{charger_id}": RESERVED_IDS, "{reservation_id}": reservation.RESERVED_IDS}
 
 
 def words_in_place_of_ids(paths: set[str]) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from access_policy.domain.instants import utc
 from access_policy.domain.reservations.errors import GroupInvalid, ReservationInvalid
 from access_policy.domain.reservations.terms import ReservationTerms
 
+RESERVED_IDS = frozenset({"export", "imports"})  # GET /v1/reservations/export, /v1/reservations/imports/PLAN
 IDENTIFIERS_MAX = 20
 NOTE_LENGTH_MAX = 500
 CHARGERS_MAX = 500  # of a group
@@ -140,7 +141,7 @@ class Reservation:
 
     def check(self) -> None:
         """Raises `ReservationInvalid`, `InvalidId` or an error of instants."""
-        checked_new_id(self.reservation_id, "reservation_id")
+        checked_new_id(self.reservation_id, "reservation_id", reserved=RESERVED_IDS)
         self.place.check()
         utc(self.start, "start")
         utc(self.end, "end")
