@@ -334,15 +334,20 @@ def take_event(s: Scene) -> None:
 def messages(s: Scene, way: str) -> dict[str, dict[str, object]]:
     """One of each type that is taken in, by its type. `way` tells those that come by HTTP from those that come by a queue."""
     subject = f"{way}-{s.number}"
-    data = {
+    of_depot = {"booking_id": subject, "depot_id": s.depot}
+    ends = s.instant(days=60 + s.number, hours=2)
+    data: dict[str, dict[str, object]] = {
         "AgreementChanged": {"agreement_id": subject, "name": "A", "fleet": "F", "valid_from": "2026-01-01T00:00:00Z"},
         "VehicleCommissioned": {"vehicle_id": subject, "name": "Taken in", "access_class": "own"},
         "VehicleDecommissioned": {"vehicle_id": subject},
+        "BookingReserved": {**of_depot, **reservation(s, start=s.instant(days=60 + s.number), end=ends)},
+        "BookingChanged": {**of_depot, **reservation(s, start=s.instant(days=60 + s.number, hours=1), end=ends)},
+        "BookingCanceled": of_depot,
     }
     return {kind: _message(s, kind, subject, version, each) for version, (kind, each) in enumerate(data.items(), 1)}
 
 
-def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, str]) -> dict[str, object]:
+def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, object]) -> dict[str, object]:
     return {
         "version": "0",
         "id": f"{kind}-{subject}",
@@ -358,7 +363,7 @@ def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, st
             "tenant_id": TENANT,
             "occurred_at": s.instant(),
             "aggregate": {
-                "type": "agreement" if "agreement_id" in data else "vehicle",
+                "type": next(name for name in ("agreement", "vehicle", "booking") if f"{name}_id" in data),
                 "id": subject,
                 "version": version,
             },
