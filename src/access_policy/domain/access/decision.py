@@ -244,7 +244,7 @@ def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> dateti
         return horizon
     if _only_reservations_can_end_it(inputs):
         here = inputs.reservations
-        return horizon if here is None else here.first_that_keeps_others_out(inputs.at, horizon) or horizon
+        return horizon if here is None else here.first_that_keeps_out(inputs.at, horizon) or horizon
     for instant in _instants_that_matter(inputs, timeline, horizon):
         then = replace(inputs, at=instant, expected=timeline.at(instant))
         if reason_for(then) not in ALLOWING:
@@ -270,12 +270,14 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
 
 
 def _only_reservations_can_end_it(inputs: DecisionInputs) -> bool:
-    """Allowed under managed access as an own vehicle without an end and without a reservation here: no instant brings a row
-    that refuses it, except that of another holder's reservation."""
+    """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it, except that of
+    another holder's reservation."""
     description = None if inputs.vehicle is None else inputs.vehicle.description
+    is_required = inputs.reservations is not None and inputs.reservations.is_required
     return (
         inputs.expected.mode is AccessMode.MANAGED
-        and not _has_a_reservation(inputs)
+        and inputs.kind_counts
+        and not is_required
         and not _is_permitted(inputs)
         and description is not None
         and description.access_class is AccessClass.OWN

@@ -66,13 +66,14 @@ class ReservationsHere:
         """Another holder has the charger, or the groups would have fewer free chargers than they still owe."""
         return self._is_named_for_another(at) or not self._can_do_without_this(at)
 
-    def first_that_keeps_others_out(self, after: datetime, until: datetime) -> datetime | None:
-        """The first instant in `(after, until)` at which `keeps_others_out`; None without one. The answer turns against others
-        only where a reservation begins."""
-        for instant in self.starts or ():
+    def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
+        """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
+        without one."""
+        instants = sorted(set(self.instants())) if self.of_holder else self.starts or ()
+        for instant in instants:
             if instant >= until:
                 return None
-            if instant > after and self.keeps_others_out(instant):
+            if instant > after and self.admitting(instant) is None and self.keeps_others_out(instant):
                 return instant
         return None
 
@@ -214,15 +215,19 @@ class PromisesHere:
 
     def _leave_out(self, here: ReservationsHere, mine: set[ReservationId], connector_id: int | None) -> None:
         """The holder's own reservations, and those of other connectors."""
-        here.naming_others = tuple(
-            each
-            for each in self.named
+        named = [
+            (each, since)
+            for each, since in zip(self.named, self.named_from, strict=True)
             if each.reservation.reservation_id not in mine
             and each.reservation.place.connector_id in (None, connector_id)
-        )
-        here.in_groups = tuple(each for each in self.in_groups if each.reservation.reservation_id not in mine)
-        here.named_from = [each.begins for each in here.naming_others]
-        here.groups_from = [each.begins for each in here.in_groups]
+        ]
+        in_groups = [
+            (each, since)
+            for each, since in zip(self.in_groups, self.groups_from, strict=True)
+            if each.reservation.reservation_id not in mine
+        ]
+        here.naming_others, here.named_from = tuple(each for each, _ in named), [since for _, since in named]
+        here.in_groups, here.groups_from = tuple(each for each, _ in in_groups), [since for _, since in in_groups]
 
 
 class FreeChargers(Mapping[ReservationGroupId, Chargers]):
