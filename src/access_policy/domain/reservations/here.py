@@ -69,11 +69,9 @@ class ReservationsHere:
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
         """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
         without one."""
-        instants = sorted(set(self.instants())) if self.of_holder else self.starts or ()
-        for instant in instants:
-            if instant >= until:
-                return None
-            if instant > after and self.admitting(instant) is None and self.keeps_others_out(instant):
+        instants = self.instants() if self.of_holder else self.starts or ()
+        for instant in sorted({each for each in instants if after < each < until}):
+            if self.keeps_others_out(instant) and self.admitting(instant) is None:
                 return instant
         return None
 
@@ -86,7 +84,6 @@ class ReservationsHere:
         end."""
         yield from self.starts or ()
         for entry in self.of_holder:
-            yield entry.begins
             yield entry.reservation.end
             if (lost := entry.lost_at) is not None:
                 yield lost
