@@ -38,7 +38,7 @@ PLACES = {
 MACHINES, RULES = 10, 50
 RUNS = Length(ci=1, soak=60, of=f"runs of {MACHINES} machines with {RULES} steps, for each pair of zones")
 STEPS_MIN = 800 * RUNS.count
-NEVER_MAX = 6 if RUNS.count == RUNS.ci else 0  # rows of the decision table that a short run may miss
+NEVER_MAX = 4 if RUNS.count == RUNS.ci else 0  # rows of the decision table that a short run may miss
 ROWS = set(Reason) - {Reason.OBSERVED}
 TABLE = {(reason.value, each.value) for reason in ROWS for each in Enforcement}
 QUICK = settings(
