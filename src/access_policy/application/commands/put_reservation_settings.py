@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_book import ChangeBook
@@ -25,10 +25,11 @@ class PutReservationSettingsHandler:
     async def __call__(self, context: Context, command: PutReservationSettings) -> Done:
         """Raises `DepotUnknown`, `ReservationInvalid`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         await self.change.depots.get(context.tenant_id, command.depot_id)
-        return await self.change(
+        done = await self.change(
             context,
             command.depot_id,
             command.expected_version,
             lambda book: book.settings_changed_at,
             lambda book: book.put_settings(command.settings),
         )
+        return replace(done, created=False)  # the defaults were there before

@@ -20,7 +20,7 @@ from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requ
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, Text, UtcInstant
-from access_policy.entrypoints.http.responses import CSV
+from access_policy.entrypoints.http.responses import CSV, NOT_FOUND
 from access_policy.entrypoints.http.v1.registry_export import csv_download
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
 from access_policy.entrypoints.http.v1.registry_imports import (
@@ -150,6 +150,7 @@ class DispatchImportPlanned(DispatchImport):
     dependencies=requires(OPERATORS, some_depots=True),
     status_code=201,
     response_model=DispatchImportPlanned,
+    responses=NOT_FOUND,
     openapi_extra=CSV_BODY,
 )
 async def plan_dispatch_import(
@@ -219,7 +220,7 @@ async def apply_dispatch_import(
     operation_id="export_reservations",
     dependencies=requires(READERS, some_depots=True),
     response_class=Response,
-    responses=CSV,
+    responses=CSV | NOT_FOUND,
 )
 async def export_reservations(
     caller: Caller,
