@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from access_policy.application.charger_import.plan import ChargerImportPlan, ChargerPlanRow
 from access_policy.application.commands.put_charger import PutChargerHandler
@@ -44,7 +43,6 @@ from access_policy.domain.vehicle_registry.import_plan import (
 )
 
 CHARGERS_A_NOTE = 20  # between two progress updates of the record
-RESULTS_KEPT = timedelta(days=90)
 _ANEW = "plan the file again"
 
 
@@ -205,14 +203,7 @@ class ChargerPlanApplier:
             registry_version=await self.store.last_position(),
             applied_at=now,
         )
-        ended = replace(
-            record,
-            state=PlanState.APPLIED,
-            result=result,
-            done=record.of,
-            error=None,
-            expires_at=now + RESULTS_KEPT,
-        )
+        ended = record.applied(result)
         await self.plans.end(ended)
         return ended
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from access_policy.application.commands import Done
@@ -12,8 +12,8 @@ from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTa
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault, refs_of
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.domain.errors import Refused
-from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef, identifier
+from access_policy.application.typed_identifiers import normal_forms
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
 from access_policy.domain.ids import VehicleId, checked_id
 from access_policy.domain.vehicle_registry.events import VehicleDescription, VehicleIdentifier
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -40,7 +40,9 @@ class PutVehicleHandler:
     async def __call__(self, context: Context, command: PutVehicle) -> Done:
         checked_id(command.vehicle_id, "vehicle_id")
         check = self.freevend_tags.check(context.tenant_id)
-        values = None if command.identifiers is None else _normal_forms(command.identifiers, check)
+        values = (
+            None if command.identifiers is None else normal_forms(command.identifiers, check, pointer="/identifiers")
+        )
         async with self.registries.locked(context.tenant_id) as registry:
             current = registry.vehicles.get(command.vehicle_id)
             check_version(command.expected_version, 0 if current is None else current.changed_at)
@@ -78,19 +80,3 @@ class PutVehicleHandler:
                 secret = await self.vault.seal(context.tenant_id, command.vehicle_id, value.as_spelled)
                 sealed.append(VehicleIdentifier(ref=ref, sealed=secret))
         return sealed
-
-
-def _normal_forms(raw: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None]) -> list[Identifier]:
-    """Several spellings of one identifier count as one. Raises `IdentifierInvalid` or `IdentifierIsFreevendTag` with
-    a pointer to the wrong one.
-    """
-    values: dict[Identifier, None] = {}
-    for index, (kind, text) in enumerate(raw):
-        try:
-            value = identifier(kind, text)
-            check(value)
-            values[value] = None
-        except Refused as refusal:
-            refusal.pointer = f"/identifiers/{index}/value"
-            raise
-    return list(values)

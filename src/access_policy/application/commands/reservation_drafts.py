@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,10 @@ from access_policy.application.ports.capability_profiles import CapabilityProfil
 from access_policy.application.ports.directories import RegistriesInMemory
 from access_policy.application.ports.secrets import Pseudonyms, VehicleVault, vault_key
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.typed_identifiers import normal_forms
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
-from access_policy.domain.errors import Refused
-from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
+from access_policy.domain.identifiers import Identifier, IdentifierKind
 from access_policy.domain.ids import ChargerId, DepotId, ReservationId, TenantId, VehicleId
 from access_policy.domain.reservations.errors import ReservationInvalid
 from access_policy.domain.reservations.reservation import (
@@ -83,7 +83,7 @@ class ReservationHolders:
                 f"There is no vehicle {draft.vehicle_id[:64]} in the registry; register it, or give an identifier.",
                 pointer="/holder/vehicle_id",
             )
-        return _normal_forms(draft.identifiers or (), self.freevend_tags.check(tenant_id))
+        return normal_forms(draft.identifiers or (), self.freevend_tags.check(tenant_id), pointer="/holder/identifiers")
 
     def unsealed(self, tenant_id: TenantId, values: Sequence[Identifier]) -> tuple[HolderIdentifier, ...]:
         """The identifiers without their values: enough to decide whether the reservation is possible."""
@@ -143,16 +143,3 @@ class ReservablePlaces:
                 pointer=pointer,
             )
         return policy.settings.connectors
-
-
-def _normal_forms(raw: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None]) -> list[Identifier]:
-    values: dict[Identifier, None] = {}
-    for index, (kind, text) in enumerate(raw):
-        try:
-            value = identifier(kind, text)
-            check(value)
-            values[value] = None
-        except Refused as refusal:
-            refusal.pointer = f"/holder/identifiers/{index}/value"
-            raise
-    return list(values)

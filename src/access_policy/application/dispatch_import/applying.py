@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from access_policy.application.context import Context
 from access_policy.application.dispatch_import.checks import (
@@ -48,7 +48,6 @@ from access_policy.domain.vehicle_registry.import_plan import (
 
 EVENTS_AN_APPEND = 300
 FOLDED_A_TURN = 20
-RESULTS_KEPT = timedelta(days=90)
 TRIES = 6
 
 
@@ -147,8 +146,7 @@ class DispatchPlanApplier:
 
     async def _failed(self, record: PlanRecord, moved: Sequence[RefusedRow]) -> None:
         said = "Others changed reservations during the import, and their rows were not applied; plan the file again."
-        expires_at = self.clock.now() + RESULTS_KEPT
-        await self.plans.end(replace(record, state=PlanState.FAILED, error=said, expires_at=expires_at))
+        await self.plans.end(record.failed(said, now=self.clock.now()))
         raise ImportFailed(said, moved[:ROWS_NAMED], names=NAMES)
 
     async def _end(
@@ -163,14 +161,7 @@ class DispatchPlanApplier:
             registry_version=version,
             applied_at=now,
         )
-        ended = replace(
-            record,
-            state=PlanState.APPLIED,
-            result=result,
-            done=record.of,
-            error=None,
-            expires_at=now + RESULTS_KEPT,
-        )
+        ended = record.applied(result)
         await self.plans.end(ended)
         return ended
 

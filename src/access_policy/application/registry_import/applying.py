@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
@@ -44,7 +43,6 @@ from access_policy.domain.vehicle_registry.registry import IdentifierKey, Vehicl
 
 BATCH_EVENTS = 1_000
 BATCHES_A_NOTE = 10  # rows between two progress updates of the record
-RESULTS_KEPT = timedelta(days=90)
 TRIES = 6
 
 Progress = Callable[[int, int], None]
@@ -144,8 +142,7 @@ class PlanApplier:
         said = (
             f"{len(moved)} of the plan's vehicles changed while it was being applied. Plan the file again for the rest."
         )
-        expires_at = self.clock.now() + RESULTS_KEPT
-        await self.plans.end(replace(record, state=PlanState.FAILED, error=said, expires_at=expires_at))
+        await self.plans.end(record.failed(said, now=self.clock.now()))
         raise ImportFailed(said, moved[:ROWS_NAMED])
 
     async def _forget_removed(self, registry: VehicleRegistry, record: PlanRecord, plan: ImportPlan) -> None:
@@ -165,14 +162,7 @@ class PlanApplier:
             registry_version=recorded.version,
             applied_at=at,
         )
-        ended = replace(
-            record,
-            state=PlanState.APPLIED,
-            result=result,
-            done=record.of,
-            error=None,
-            expires_at=at + RESULTS_KEPT,
-        )
+        ended = record.applied(result)
         await self.plans.end(ended)
         return ended
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ class Action(StrEnum):
     ERROR = "error"
 
 
+RESULTS_KEPT = timedelta(days=90)
 TOUCHING = frozenset({Action.ADD, Action.CHANGE, Action.REMOVE})
 
 
@@ -192,6 +193,21 @@ class PlanRecord:
     result: ImportResult | None = None
     error: str | None = None
     depot_id: DepotId | None = None
+
+    def applied(self, result: ImportResult) -> PlanRecord:
+        """The record of the applied plan; its result is kept for `RESULTS_KEPT`."""
+        return replace(
+            self,
+            state=PlanState.APPLIED,
+            result=result,
+            done=self.of,
+            error=None,
+            expires_at=result.applied_at + RESULTS_KEPT,
+        )
+
+    def failed(self, error: str, *, now: datetime) -> PlanRecord:
+        """The record of a plan that cannot be applied any more."""
+        return replace(self, state=PlanState.FAILED, error=error, expires_at=now + RESULTS_KEPT)
 
 
 def plan_id_of(
