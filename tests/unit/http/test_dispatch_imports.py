@@ -58,7 +58,11 @@ async def planned(api: HttpApi, *rows: str, header: str = HEADER, mode: str = "m
 
 
 async def apply(api: HttpApi, plan_id: str, body: Any = None, **how: Any) -> httpx.Response:
-    return await api.send("POST", f"/v1/reservations/imports/{plan_id}/apply", body or {}, **how)
+    """Again while it goes on (202), as a caller on a busy machine does."""
+    path = f"/v1/reservations/imports/{plan_id}/apply"
+    while (answer := await api.send("POST", path, body or {}, **how)).status_code == 202:
+        continue
+    return answer
 
 
 async def imported(api: HttpApi, *rows: str, mode: str = "merge", **body: Any) -> dict[str, Any]:
