@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx
 from typer.testing import CliRunner
@@ -42,11 +43,16 @@ key = "OurFree"
 managed_value = "off"
 freevend_value = "on"
 """
+SHEET: Final = (
+    "assignment_id,block_id,vehicle_id,charger_id,group,from,until,departure,needed_kwh,needed_soc,note\n"
+    "a-1,12,bus-7,bay-1,,{tomorrow} 18:00,{tomorrow} 22:00,,180,,\n"
+)
 FILES: Final = {
     "fleet.csv": FLEET,
     "chargers.csv": BAYS,
     "holidays.ics": HOLIDAYS,
     "profile.toml": PROFILE,
+    "sheet.csv": SHEET,
 }
 
 Ids = dict[str, str]
@@ -56,6 +62,11 @@ def morning_zone() -> str:
     """A time zone in which it is about eight o'clock now, so that 18:00 is still to come."""
     ahead = (8 - datetime.now(UTC).hour + 12) % 24 - 12
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
+def tomorrow() -> str:
+    """The date of the day after today at the depot."""
+    return f"{datetime.now(ZoneInfo(morning_zone())).date() + timedelta(days=1)}"
 
 
 @dataclass
@@ -104,9 +115,9 @@ class Yard:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    async def planned(self, path: str, rows: str) -> str:
+    async def planned(self, path: str, rows: str, query: str = "") -> str:
         how = {"content": rows, "headers": {"Content-Type": "text/csv"}}
-        answer = await self.client.post(f"/v1{path}/imports", **how)  # type: ignore[arg-type]
+        answer = await self.client.post(f"/v1{path}/imports{query}", **how)  # type: ignore[arg-type]
         assert answer.is_success, answer.text
         return str(answer.json()["plan_id"])
 
@@ -151,13 +162,33 @@ async def yard(
     denied = await made.send("POST", "/access-decisions", {"charger_id": "bay-1", "identifier": STRANGER})
     (listed,) = (await made.send("GET", "/denied-identifiers"))["items"]
     for name, content in FILES.items():
-        (place / name).write_text(content.replace("{tenant}", tenant))
+        (place / name).write_text(content.replace("{tenant}", tenant).replace("{tomorrow}", tomorrow()))
     return made, {"ATTEMPT": denied["attempt_id"], "DENIED": listed["denied_id"]}
 
 
 # --- what some commands need besides --------------------------------------------------------------------------------
 
 Prepare = Callable[[Yard, Ids], Awaitable[Ids]]
+
+
+async def _group(yard: Yard, _: Ids) -> Ids:
+    body = {"name": "Fast", "charger_ids": ["bay-1", "bay-2"]}
+    await yard.send("PUT", "/depots/north/reservation-groups/fast", body)
+    return {}
+
+
+async def _reservation(yard: Yard, _: Ids) -> Ids:
+    """This afternoon; and the vehicle that replaces that of the reservation."""
+    now = datetime.now(UTC)
+    start, end = (f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (4, 8))
+    await yard.send("PUT", "/vehicles/bus-9", {"name": "Bus 9", "access_class": "own"})
+    window = {"start": start, "end": end, "holder": {"vehicle_id": "bus-7"}}
+    made = await yard.send("POST", "/reservations", {"depot_id": "north", "charger_id": "bay-1", **window})
+    return {"RESERVATION": made["reservation_id"]}
+
+
+async def _dispatch_plan(yard: Yard, _: Ids) -> Ids:
+    return {"PLAN": await yard.planned("/reservations", (yard.place / "sheet.csv").read_text(), "?depot_id=north")}
 
 
 async def _override(yard: Yard, _: Ids) -> Ids:
@@ -302,6 +333,15 @@ async def _ocpi_partner(yard: Yard, _: Ids) -> Ids:
 
 PREPARED: Final[Mapping[str, Prepare]] = {
     "lift": _override,
+    **dict.fromkeys(("reservations make", "reservation-groups list", "reservation-groups show"), _group),
+    **dict.fromkeys(
+        (
+            *("reservations list", "reservations show", "reservations change", "reservations replace"),
+            *("reservations cancel", "reservations export"),
+        ),
+        _reservation,
+    ),
+    **dict.fromkeys(("reservations plan", "reservations apply"), _dispatch_plan),
     "overrides": _override,
     "depots overrides": _depot_override,
     "depots lift": _depot_override,

@@ -28,6 +28,9 @@ def test_reservations_are_listed_by_depot_with_place_holder_and_status(cli: Cli,
 
     assert all(each in printed for each in ("bay-1", "plate", made))
     assert [each["reservation_id"] for each in cli.json("reservations", "list", *WINDOW)["items"]] == [made]
+    of_two = ("--status", "planned", "--status", "at_risk")
+    assert [each["reservation_id"] for each in cli.json("reservations", "list", *WINDOW, *of_two)["items"]] == [made]
+    assert cli.json("reservations", "list", *WINDOW, "--status", "missed")["items"] == []
 
 
 def test_reservations_change_keeps_what_is_not_named(cli: Cli, made: str) -> None:

@@ -50,7 +50,7 @@ class Connection:
         """Return the response of any status. Raises `Unreachable`."""
         import httpx
 
-        parameters = {name: str(value) for name, value in query.items() if value is not None}
+        parameters = _parameters(query)
         try:
             return self._client.request(
                 method, self._address(path), params=parameters, json=body, content=content, headers=headers
@@ -107,3 +107,12 @@ def _trusting(ca: Path) -> ssl.SSLContext:
     except (ssl.SSLError, OSError) as error:
         raise Unreachable(f"{ca} is not a readable CA certificate ({error}); give it as PEM") from error
     return context
+
+
+def _parameters(query: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """A list is sent as one parameter for each of its items; None is left out."""
+    return {
+        name: [str(each) for each in value] if isinstance(value, list) else str(value)
+        for name, value in query.items()
+        if value is not None
+    }
