@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import signal
 import socket
@@ -28,7 +29,6 @@ from access_policy.entrypoints.processes.parts import PartName, part_of
 from access_policy.settings import Settings
 from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
 from tests.support.attempts import recovered
-from tests.support.command_line import FORKS
 from tests.support.process import free_port, serving
 from tests.support.stores import happened
 
@@ -154,12 +154,14 @@ def imported_by(name: PartName, data: Path, answer: Connection) -> None:
 
 
 def modules_of(name: PartName, data: Path) -> set[str]:
-    answer, theirs = FORKS.Pipe(duplex=False)
-    fork = FORKS.Process(target=imported_by, args=(name, data, theirs))
-    fork.start()
+    """The modules of a process that starts anew: a fork of the tests' server has imported more."""
+    new = multiprocessing.get_context("spawn")
+    answer, theirs = new.Pipe(duplex=False)
+    process = new.Process(target=imported_by, args=(name, data, theirs))
+    process.start()
     theirs.close()
     modules: set[str] = answer.recv()
-    fork.join()
+    process.join()
     return modules
 
 
