@@ -194,7 +194,8 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str,
     if case.operation.definition.raw["operationId"] == "take_event" and location is ParameterLocation.BODY:
         detail = part["detail"]
         detail["tenant_id"] = "acme"
-        detail["aggregate"]["id"] = detail["data"].get("vehicle_id") or detail["data"]["agreement_id"]
+        ids = (detail["data"].get(name) for name in ("vehicle_id", "agreement_id", "booking_id"))
+        detail["aggregate"]["id"] = next(each for each in ids if each is not None)
     if case.meta.generation.mode is GenerationMode.POSITIVE:  # else a wrong header may be what is asked about
         for header in ("If-Match", "If-None-Match"):
             case.headers.pop(header, None)
