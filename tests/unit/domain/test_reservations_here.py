@@ -10,7 +10,7 @@ import pytest
 
 from access_policy.domain.ids import ChargerId, ReservationGroupId
 from access_policy.domain.reservations.events import ReservationEvent
-from access_policy.domain.reservations.here import ReservationsHere, reservations_here
+from access_policy.domain.reservations.here import PromisesHere, ReservationsHere
 from access_policy.domain.reservations.reservation import Holder, Place
 from tests.support.builders import BAY, DAY, HOUR, MINUTE, NOON, ref
 from tests.support.reservations import (
@@ -43,9 +43,8 @@ def here(
 ) -> ReservationsHere:
     """For the card "ours"."""
     book = given_book(*history).state
-    return reservations_here(
-        book, charger_id, connector_id, ref("ours"), None, at=at, horizon=DAY, is_busy=busy.__contains__
-    )
+    promises = PromisesHere.of(book, charger_id, at, at + DAY)
+    return promises.for_attempt(book, connector_id, ref("ours"), None, is_busy=busy.__contains__)
 
 
 def ours(**changes: Any) -> ReservationEvent:

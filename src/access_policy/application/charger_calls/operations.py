@@ -12,7 +12,7 @@ Call = tuple[str, dict[str, Any]]
 V16 = "ocpp1.6"
 
 
-# The statuses of OCPP 1.6, 7, and 2.x, part 2, 3, that are no refusal.
+# The statuses of OCPP 1.6, 7, and 2.x, part 2, 3, that do not mean a refusal.
 _DONE = ("Accepted", "AcceptedCanceled", "EmptyResultSet", "RebootRequired", "Scheduled", "Unlocked")
 
 

@@ -59,7 +59,7 @@ class ChangeBook:
         """Raises `ReservationUnknown`."""
         found = self.of_reservations.depot_of_reservation(tenant_id, reservation_id)
         if found is None:
-            raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
+            raise ReservationUnknown.named(reservation_id)
         return found
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.plan.days import operating_day_of
 from access_policy.application.plan.gathering import Connected, FactsGatherer, Placed
 from access_policy.application.plan.status import Expanded, PlanStatus, expanded
 from access_policy.application.ports.clock import Clock
@@ -26,6 +25,7 @@ from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import DepotId, ReservationId, TenantId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.errors import ReservationUnknown
+from access_policy.domain.reservations.operating_days import begin_of, operating_day
 
 AT_ONCE: Final = 200  # rows expanded with one set of questions
 ENTRIES_AT_A_TIME: Final = 500  # looked at in one turn of the event loop
@@ -77,7 +77,7 @@ class PlanReader:
         """Raises `ReservationUnknown`."""
         placed = await self.find(tenant_id, [reservation_id])
         if not placed:
-            raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
+            raise ReservationUnknown.named(reservation_id)
         return (await self.expand(tenant_id, placed, connected))[0]
 
     async def find(self, tenant_id: TenantId, reservation_ids: Iterable[ReservationId]) -> list[Placed]:
@@ -137,6 +137,14 @@ class PlanReader:
     def _covers(self, depot_id: str) -> bool:
         return self.depots is None or depot_id in self.depots
 
+    def _day_began(self, tenant_id: TenantId, depot_id: DepotId, now: datetime) -> datetime:
+        """The start of the depot's present operating day."""
+        starts_at, zone = (
+            self.view.book(tenant_id, depot_id).settings.day_starts_at,
+            self.view.zone_of(tenant_id, depot_id),
+        )
+        return begin_of(operating_day(now, zone, starts_at), zone, starts_at)
+
     def _depots(self, tenant_id: TenantId, depot_id: str | None) -> list[DepotId]:
         if depot_id is not None:
             if not self._covers(depot_id) or self.view.depot(tenant_id, DepotId(depot_id)) is None:
@@ -150,9 +158,7 @@ class PlanReader:
         """Without a beginning a list starts with the present operating day, without an end it reaches to the horizon."""
         since = where.since
         if since is None:
-            starts = (
-                operating_day_of(self.view, tenant_id, each, now)[0] for each in self._depots(tenant_id, where.depot_id)
-            )
+            starts = (self._day_began(tenant_id, each, now) for each in self._depots(tenant_id, where.depot_id))
             since = min(starts, default=now)
         return replace(where, since=since, until=horizon if where.until is None else where.until)
 

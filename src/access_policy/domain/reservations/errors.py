@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from access_policy.domain.errors import Conflict, Invalid, Unknown
-from access_policy.domain.ids import ReservationId
+from access_policy.domain.ids import ID_LENGTH_MAX, ReservationId
 
 
 class ReservationInvalid(Invalid):
@@ -14,6 +15,11 @@ class ReservationInvalid(Invalid):
 
 class ReservationUnknown(Unknown):
     code = "reservation-not-found"
+
+    @classmethod
+    def named(cls, reservation_id: str) -> Self:
+        """Return the refusal of a command that names this reservation."""
+        return cls(f"There is no reservation {reservation_id[:ID_LENGTH_MAX]}.")
 
 
 class ReservationIdTaken(Conflict):

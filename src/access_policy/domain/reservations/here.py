@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationId, VehicleId
@@ -253,23 +253,6 @@ class FreeChargers(Mapping[ReservationGroupId, Chargers]):
 
     def __len__(self) -> int:
         return len(self._groups)
-
-
-def reservations_here(
-    book: ReservationBook,
-    charger_id: ChargerId,
-    connector_id: int | None,
-    ref: IdentifierRef | None,
-    vehicle_id: VehicleId | None,
-    *,
-    at: datetime,
-    horizon: timedelta,
-    is_busy: Callable[[ChargerId], bool],
-    is_required: bool = False,
-) -> ReservationsHere:
-    """Those from `at` to the horizon, for one attempt. See `PromisesHere`."""
-    promises = PromisesHere.of(book, charger_id, at, at + horizon)
-    return promises.for_attempt(book, connector_id, ref, vehicle_id, is_busy=is_busy, is_required=is_required)
 
 
 def earliest_start(

@@ -20,11 +20,15 @@ def operating_day(at: datetime, zone: ZoneInfo, starts_at: time) -> date:
     return day if begin_of(day, zone, starts_at) <= at else day - timedelta(days=1)
 
 
+def bounds_of(day: date, zone: ZoneInfo, starts_at: time) -> tuple[datetime, datetime]:
+    """`[start, end)` in UTC. The day is 23 or 25 hours long where the clock changes in it."""
+    return begin_of(day, zone, starts_at), begin_of(day + timedelta(days=1), zone, starts_at)
+
+
 def plan_was_applied(book: ReservationBook, at: datetime, zone: ZoneInfo) -> bool:
     """The book has an entry of a dispatch plan of the operating day of `at`, whatever has become of it."""
     starts_at = book.settings.day_starts_at
-    day = operating_day(at, zone, starts_at)
-    since, until = begin_of(day, zone, starts_at), begin_of(day + timedelta(days=1), zone, starts_at)
+    since, until = bounds_of(operating_day(at, zone, starts_at), zone, starts_at)
     entries = book.entries.by_id.values()
     return any(
         since <= each.reservation.start < until

@@ -99,7 +99,7 @@ async def _require_reservation(request: Request, caller: Identity, reservation_i
         rows = await container.read_side.views().reservations_of(caller.tenant_id, [reservation_id])
         depot_id = DepotId(rows[0]["depot_id"]) if rows else None
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
-        raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
+        raise ReservationUnknown.named(reservation_id)
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:

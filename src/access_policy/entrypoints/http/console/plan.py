@@ -8,11 +8,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from access_policy.application.plan.days import operating_date, operating_day
 from access_policy.application.plan.free_windows import FreeWindows
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.reservations.availability import Window
+from access_policy.domain.reservations.operating_days import bounds_of, operating_day
 from access_policy.entrypoints.http.auth import READERS
 from access_policy.entrypoints.http.console import plan_pictures, plan_words
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -51,7 +51,7 @@ async def plan_of_day(
     return await here.page_in_turns(
         "plan.html",
         day=shown,
-        today=operating_date(here.now, book.settings.day_starts_at, here.zone),
+        today=operating_day(here.now, here.zone, book.settings.day_starts_at),
         lines=[line async for line in in_turns(lines)],
         arrivals=plan_words.arrivals_of(page.items),
         computed_at=page.computed_at,
@@ -65,6 +65,6 @@ async def plan_of_day(
 
 def day_shown(here: Visit, on: date | None, starts_at: time) -> plan_pictures.PlanDay:
     """The operating day, without a date the present one."""
-    chosen = on or operating_date(here.now, starts_at, here.zone)
-    start, end = operating_day(chosen, starts_at, here.zone)
+    chosen = on or operating_day(here.now, here.zone, starts_at)
+    start, end = bounds_of(chosen, here.zone, starts_at)
     return plan_pictures.PlanDay(chosen, start, end, here.zone)

@@ -135,5 +135,5 @@ async def get_reservation_history(
 def _depot_of(view: View, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:
     depot_id = view.depot_of_reservation(tenant_id, reservation_id)
     if depot_id is None:
-        raise ReservationUnknown(f"There is no reservation {reservation_id[:64]}.")
+        raise ReservationUnknown.named(reservation_id)
     return depot_id
