@@ -23,6 +23,8 @@ AttemptId = NewType("AttemptId", str)
 EnrolmentSessionId = NewType("EnrolmentSessionId", str)
 ReservationId = NewType("ReservationId", str)
 ReservationGroupId = NewType("ReservationGroupId", str)
+EnergyNodeId = NewType("EnergyNodeId", str)
+EnvelopeId = NewType("EnvelopeId", str)
 ActorId = NewType("ActorId", str)
 
 ID_LENGTH_MAX = 64

@@ -1,0 +1,76 @@
+"""What the energy of a site leaves to new starts at one charger at one instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from access_policy.domain.ids import EnergyNodeId, EnvelopeId
+
+
+class GateLevel(StrEnum):
+    """Who may start, from the widest to the narrowest."""
+
+    OPEN = "open"  # whoever the charger's policy admits
+    OWN_AND_AGREEMENT = "own_and_agreement"
+    OWN_ONLY = "own_only"
+
+
+class LimitSource(StrEnum):
+    """Where the limit that binds comes from."""
+
+    FRESH_ENVELOPE = "FRESH_ENVELOPE"
+    FALLBACK_ENVELOPE = "FALLBACK_ENVELOPE"
+    STATIC_NODE = "STATIC_NODE"
+    CHARGER = "CHARGER"
+    STALE_POLICY = "STALE_POLICY"
+
+
+class EnvelopeState(StrEnum):
+    """The life cycle of an operating envelope at one instant."""
+
+    RECEIVED = "received"
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    FALLBACK_ELIGIBLE = "fallback_eligible"
+    ACTIVE_FALLBACK = "active_fallback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateEnvelope:
+    """The envelope whose limit binds. It holds in `[valid_from, valid_until)`; the times of a fallback are the fallback's."""
+
+    envelope_id: EnvelopeId
+    sequence: int
+    state: EnvelopeState
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The evaluation of one charger. Powers are watts.
+
+    `node_path` leads from the charger's node to the root, both included. `effective_w` is the least of limit less committed
+    over the path, at `binding_node_id`; None, with `binding_node_id`, where no node of the path has a limit. `committed_w` is the
+    demand of the binding node. `threshold_w`: below it the capacity has this level (None: `open`). `observed_at` is the
+    instant of the measurement behind `committed_w`, None where it is fallback demand. `changes_at` is the next instant at which
+    the level can change without an event (exclusive end of this answer); None without one.
+    """
+
+    level: GateLevel
+    is_advisory: bool
+    node_path: tuple[EnergyNodeId, ...]
+    binding_node_id: EnergyNodeId | None
+    effective_w: int | None
+    committed_w: int | None
+    threshold_w: int | None
+    limit_source: LimitSource | None
+    envelope: GateEnvelope | None
+    observed_at: datetime | None
+    computed_at: datetime
+    changes_at: datetime | None
+    version: int  # of the depot's stream of site energy
