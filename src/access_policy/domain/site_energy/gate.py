@@ -55,10 +55,10 @@ class Gate:
     """The evaluation of one charger. Powers are watts.
 
     `node_path` leads from the charger's node to the root, both included. `effective_w` is the least of limit less committed
-    over the path, at `binding_node_id`; None, with `binding_node_id`, where no node of the path has a limit. `committed_w` is the
-    demand of the binding node. `threshold_w`: below it the capacity has this level (None: `open`). `observed_at` is the
-    instant of the measurement behind `committed_w`, None where it is fallback demand. `changes_at` is the next instant at which
-    the level can change without an event (exclusive end of this answer); None without one.
+    over the path, and `binding_node_id` the node that has it; both are None where no node of the path has a limit.
+    `committed_w` is the demand of that node, and `observed_at` the instant of its measurement (None: fallback demand).
+    Below `threshold_w` the capacity has this level (None: `open`). `changes_at` is the next instant at which the level can
+    change without an event, and ends this answer; None without one.
     """
 
     level: GateLevel
