@@ -174,6 +174,15 @@ def put_reservation_group(s: Scene) -> None:
     s.ask("PUT", f"/v1/depots/{s.depot}/reservation-groups/fast", body)
 
 
+def put_entrance(s: Scene) -> None:
+    s.ask("PUT", f"/v1/depots/{s.depot}/entrances/gate", {"name": f"Gate {s.number}"})
+
+
+def remove_entrance(s: Scene) -> None:
+    s.ask("PUT", f"/v1/depots/{s.depot}/entrances/gone", {"name": "Gone"})
+    s.ask("DELETE", f"/v1/depots/{s.depot}/entrances/gone")
+
+
 def leave_all(s: Scene) -> None:
     s.ask("POST", f"/v1/schedules/{s.made['schedule']}/chargers", {"charger_ids": "all", "follows": False})
 
@@ -440,6 +449,10 @@ OPERATIONS: dict[str, Drive] = {
     "get_calendar": get("/v1/depots/{s.depot}/calendars/days"),
     "list_calendars": get("/v1/depots/{s.depot}/calendars"),
     "remove_calendar": remove_calendar,
+    "put_entrance": put_entrance,
+    "get_entrance": get("/v1/depots/{s.depot}/entrances/gate"),
+    "list_entrances": get("/v1/depots/{s.depot}/entrances"),
+    "remove_entrance": remove_entrance,
     "put_charger": put_charger,
     "get_charger": get("/v1/chargers/{s.charger}"),
     "list_chargers": list_chargers,

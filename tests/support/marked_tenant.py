@@ -41,7 +41,7 @@ class MarkedTenant:
     async def seed(self, store: RecorderEventStore) -> None:
         self.ids = {
             f"{name}_id": f"{self.known}-{name}"
-            for name in ("depot", "charger", "vehicle", "agreement", "calendar", "group")
+            for name in ("depot", "charger", "vehicle", "agreement", "calendar", "group", "entrance")
         }
         self.ids |= {"name": f"{self.known}-profile", "tenant_id": self.tenant_id}
         await self._site()
@@ -83,6 +83,8 @@ class MarkedTenant:
             "/depots/{depot_id}/reservation-groups/{group_id}",
             {"name": secret, "charger_ids": [self.ids["charger_id"]]},
         )
+        gate = {"name": secret, "charger_ids": [self.ids["charger_id"]]}
+        await self.done("PUT", "/depots/{depot_id}/entrances/{entrance_id}", gate)
         of_charger = {"depot_id": self.ids["depot_id"], "charger_id": self.ids["charger_id"]}
         held = {"holder": {"identifiers": [{"kind": "rfid", "value": self.card}]}, "note": secret}
         reserved = await self.done("POST", "/reservations", {**RESERVED, **of_charger, **held})

@@ -31,6 +31,7 @@ from access_policy.application.commands import (
     put_calendar,
     put_charger,
     put_depot,
+    put_entrance,
     put_profile,
     put_reservation_group,
     put_reservation_settings,
@@ -40,6 +41,7 @@ from access_policy.application.commands import (
     receive_booking,
     reinstate_vehicle,
     remove_calendar,
+    remove_entrance,
     remove_exception,
     remove_schedule,
     remove_vehicle,
@@ -236,6 +238,8 @@ class Office:
             remove_calendar.RemoveCalendar: remove_calendar.RemoveCalendarHandler(
                 self.depots, self.policies, chargers, follow, clock
             ),
+            put_entrance.PutEntrance: put_entrance.PutEntranceHandler(self.depots, self.policies, view, view, clock),
+            remove_entrance.RemoveEntrance: remove_entrance.RemoveEntranceHandler(self.depots, clock),
             put_schedule.PutSchedule: put_schedule.PutScheduleHandler(follow, chargers),
             remove_schedule.RemoveSchedule: remove_schedule.RemoveScheduleHandler(follow, chargers),
             follow_schedule.FollowSchedule: follow_schedule.FollowScheduleHandler(follow, chargers),

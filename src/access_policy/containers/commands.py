@@ -38,6 +38,7 @@ from access_policy.application.commands.put_agreement import PutAgreementHandler
 from access_policy.application.commands.put_calendar import PutCalendarHandler
 from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_entrance import PutEntranceHandler
 from access_policy.application.commands.put_profile import (
     OperatorsProfiles,
     PutProfileHandler,
@@ -51,6 +52,7 @@ from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.receive_booking import CancelBookingHandler, ReceiveBookingHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
+from access_policy.application.commands.remove_entrance import RemoveEntranceHandler
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_schedule import RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
@@ -115,6 +117,8 @@ class Commands(containers.DeclarativeContainer):
     remove_schedule = command(RemoveScheduleHandler, chargers_follow, deciding.view)
     follow_schedule = command(FollowScheduleHandler, chargers_follow, deciding.view)
     follow_schedule_with_many = providers.Singleton(FollowScheduleWithManyHandler, chargers_follow, deciding.view)
+    put_entrance = command(PutEntranceHandler, depots, policies, deciding.view, deciding.view, clock)
+    remove_entrance = command(RemoveEntranceHandler, depots, clock)
     keeping_up = providers.Singleton(KeepingUp, deciding.view, chargers_follow)
     put_profile = command(PutProfileHandler, operators_profiles, profiles)
     remove_profile = command(RemoveProfileHandler, operators_profiles, profiles, deciding.view)

@@ -19,6 +19,7 @@ ExceptionId = NewType("ExceptionId", str)
 OverrideId = NewType("OverrideId", str)
 CalendarId = NewType("CalendarId", str)
 ScheduleId = NewType("ScheduleId", str)
+EntranceId = NewType("EntranceId", str)
 AttemptId = NewType("AttemptId", str)
 EnrolmentSessionId = NewType("EnrolmentSessionId", str)
 ReservationId = NewType("ReservationId", str)
@@ -99,3 +100,4 @@ def _is_printable(text: str) -> bool:
 
 
 ChargerKey = tuple[TenantId, ChargerId]
+EntranceKey = tuple[TenantId, DepotId, EntranceId]

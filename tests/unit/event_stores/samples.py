@@ -24,6 +24,7 @@ from access_policy.domain.charger_access_policy import events as policy
 from access_policy.domain.charger_calls import events as charger_calls
 from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
+from access_policy.domain.depots.entrances import Entrance
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import (
@@ -35,6 +36,7 @@ from access_policy.domain.ids import (
     ChargerId,
     DepotId,
     EnrolmentSessionId,
+    EntranceId,
     ExceptionId,
     OverrideId,
     ReservationGroupId,
@@ -194,6 +196,14 @@ AD_HOC = AdHocPermission(
     given_by=ActorId("operator@acme"),
 )
 SCHEDULE = Schedule(schedule_id=ScheduleId("weekdays"), name="Werktage", rules=(MODE_RULE,))
+ENTRANCE = Entrance(
+    entrance_id=EntranceId("gate-north"),
+    name="Tor Nord",
+    charger_ids=frozenset({BAY, ChargerId("bay-2")}),
+    group_ids=frozenset({ReservationGroupId("fast")}),
+    early_entry_min=30,
+)
+
 CALENDAR = HolidayCalendar(
     calendar_id=CalendarId("bavaria"),
     name="Bavaria",
@@ -444,6 +454,8 @@ SAMPLES: tuple[object, ...] = (
     depot.HolidayCalendarRemoved(depot_id=DEPOT, calendar_id=CALENDAR.calendar_id),
     depot.SchedulePut(depot_id=DEPOT, schedule=SCHEDULE),
     depot.ScheduleRemoved(depot_id=DEPOT, schedule_id=SCHEDULE.schedule_id),
+    depot.EntrancePut(depot_id=DEPOT, entrance=ENTRANCE),
+    depot.EntranceRemoved(depot_id=DEPOT, entrance_id=ENTRANCE.entrance_id),
     registry.AdHocPermissionGiven(permission=AD_HOC),
     registry.DeniedIdentifierIgnored(
         ignored=IgnoredIdentifier(

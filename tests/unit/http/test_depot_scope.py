@@ -48,6 +48,7 @@ BODIES: Mapping[str, Any] = {
     "replace_reservation": {"holder": {"vehicle_id": "bus-7"}, "reason": "gone"},
     "put_reservation_settings": {"horizon_days": 14},
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
+    "put_entrance": {"name": "Gate", "charger_ids": ["bravo-bay"]},
     "put_ocpi_partner": {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": "bravo"}]},
     "register_with_ocpi_partner": {"versions_url": "https://hub.invalid/", "token": "t"},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
@@ -68,6 +69,7 @@ PATH_NAMES = {
     "calendar_id": "bravo-days",
     "reservation_id": "bravo-evening",
     "group_id": "bravo-fast",
+    "entrance_id": "bravo-gate",
     "partner_id": "DE-HUB",
 }
 OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
@@ -114,6 +116,11 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
         (
             "PUT",
             f"/v1/depots/{depot}/reservation-groups/{depot}-fast",
+            {"name": f"{depot}-secret", "charger_ids": [bay]},
+        ),
+        (
+            "PUT",
+            f"/v1/depots/{depot}/entrances/{depot}-gate",
             {"name": f"{depot}-secret", "charger_ids": [bay]},
         ),
         ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),

@@ -72,6 +72,10 @@ CALLS: dict[str, Call] = {
     "get_calendar": Call(),
     "list_calendars": Call(),
     "remove_calendar": Call(),
+    "put_entrance": Call(body={"name": "Gate"}, status=MADE | NOT_THERE | {409}),
+    "get_entrance": Call(),
+    "list_entrances": Call(),
+    "remove_entrance": Call(),
     "put_charger": Call(
         body={"charge_point_id": "OWN-2", "depot_id": "{known}-depot", **CHARGER}, status=frozenset({404, 422})
     ),
@@ -233,7 +237,7 @@ CALLS: dict[str, Call] = {
     "register_with_ocpi_partner": Call(body={"versions_url": "https://hub.invalid/ocpi", "token": "t"}),
     "remove_ocpi_partner": Call(),
 }
-CREATES = frozenset({"put_calendar", "put_depot", "put_agreement", "put_profile"})
+CREATES = frozenset({"put_calendar", "put_entrance", "put_depot", "put_agreement", "put_profile"})
 """They make something of the caller's own under the other tenant's id, so they come last."""
 REPEATED = re.compile(r"zqknown-[a-z]+")
 

@@ -54,6 +54,7 @@ from access_policy.application.commands.put_agreement import PutAgreement, PutAg
 from access_policy.application.commands.put_calendar import PutCalendar, PutCalendarHandler
 from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_entrance import PutEntrance, PutEntranceHandler
 from access_policy.application.commands.put_profile import (
     PutProfile,
     PutProfileHandler,
@@ -65,6 +66,7 @@ from access_policy.application.commands.put_tenant import PutTenant, PutTenantHa
 from access_policy.application.commands.put_vehicle import PutVehicle, PutVehicleHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle, ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendar, RemoveCalendarHandler
+from access_policy.application.commands.remove_entrance import RemoveEntrance, RemoveEntranceHandler
 from access_policy.application.commands.remove_exception import RemoveException, RemoveExceptionHandler
 from access_policy.application.commands.remove_schedule import RemoveSchedule, RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicle, RemoveVehicleHandler
@@ -84,6 +86,7 @@ from access_policy.domain.capability_profiles.profile import ProfileUnknown
 from access_policy.domain.charger_access_policy.copying import Parts
 from access_policy.domain.charger_access_policy.errors import ExceptionUnknown, RuleUnknown
 from access_policy.domain.depots.depot import CalendarUnknown, ScheduleUnknown
+from access_policy.domain.depots.entrances import Entrance, EntranceUnknown
 from access_policy.domain.enrolment.session import SessionUnknown
 from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import (
@@ -91,6 +94,7 @@ from access_policy.domain.ids import (
     CalendarId,
     ChargePointId,
     ChargerId,
+    EntranceId,
     ExceptionId,
     OverrideId,
     RuleId,
@@ -124,6 +128,12 @@ def third_bay() -> Any:
 
 def calendar(*days: str) -> PutCalendar:
     return PutCalendar(depot_id=NORTH, calendar_id=BAVARIA, name="Bavaria", days=tuple(holiday(day) for day in days))
+
+
+GATE = PutEntrance(
+    depot_id=NORTH,
+    entrance=Entrance(entrance_id=EntranceId("gate"), name="Gate", charger_ids=frozenset({BAY})),
+)
 
 
 def van(*cards: str, name: str = "Van") -> PutVehicle:
@@ -218,6 +228,14 @@ COMMANDS: tuple[Story, ...] = (
         (*MANY, calendar("2026-12-25 Christmas")),
         asks(RemoveCalendar(depot_id=NORTH, calendar_id=BAVARIA)),
         CalendarUnknown,
+    ),
+    story("put an entrance", PutEntranceHandler, DEPOT, asks(GATE)),
+    story(
+        "remove an entrance",
+        RemoveEntranceHandler,
+        (*DEPOT, GATE),
+        asks(RemoveEntrance(depot_id=NORTH, entrance_id=GATE.entrance.entrance_id)),
+        EntranceUnknown,
     ),
     story("create a schedule that all follow", PutScheduleHandler, MANY, asks(WEEKDAYS)),
     story(

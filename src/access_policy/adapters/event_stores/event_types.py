@@ -66,6 +66,8 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     enrolment.EnrolmentCancelled,
     depot.DepotAmended,
     depot.DepotRegistered,
+    depot.EntrancePut,
+    depot.EntranceRemoved,
     depot.HolidayCalendarPut,
     depot.HolidayCalendarRemoved,
     depot.SchedulePut,

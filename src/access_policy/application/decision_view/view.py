@@ -21,7 +21,17 @@ from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.charger_condition.events import ConditionEvent
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, DepotId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.depots.entrances import EntranceIdTaken, EntranceUnknown
+from access_policy.domain.ids import (
+    ChargePointId,
+    ChargerId,
+    ChargerKey,
+    DepotId,
+    EntranceId,
+    ReservationId,
+    ScheduleId,
+    TenantId,
+)
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
@@ -120,6 +130,35 @@ class DecisionView:
         """The depot that has the schedule (port `DepotsOfSchedules`)."""
         having = (each.depot_id for each in self.depots_of(tenant_id) if schedule_id in each.schedules)
         return next(having, None)
+
+    def depots_with_entrance(self, tenant_id: TenantId, entrance_id: EntranceId) -> list[DepotId]:
+        """See port `DepotsOfEntrances`."""
+        return [each.depot_id for each in self.depots_of(tenant_id) if entrance_id in each.entrances]
+
+    def depot_of_entrance(self, tenant_id: TenantId, entrance_id: EntranceId) -> Depot:
+        """Raises `EntranceUnknown`, or `EntranceIdTaken` where two depots put the same id at the same moment."""
+        found = [each for each in self.depots_of(tenant_id) if entrance_id in each.entrances]
+        if not found:
+            raise EntranceUnknown.named(entrance_id)
+        if len(found) > 1:
+            raise EntranceIdTaken(
+                f"Depots {', '.join(sorted(each.depot_id for each in found))} both have an entrance {entrance_id}; "
+                "remove one of them and put it again with another id.",
+                pointer="/entrance_id",
+            )
+        return found[0]
+
+    def behind_entrance(self, tenant_id: TenantId, depot: Depot, entrance_id: EntranceId) -> list[ChargerView]:
+        """The chargers in service that the depot's entrance leads to, in order of their ids. Raises `EntranceUnknown`."""
+        chargers = self._tenant(tenant_id).chargers
+        of_depot = (
+            charger_id
+            for charger_id, view in chargers.items()
+            if view.policy.settings.depot_id == depot.depot_id and view.policy.retired_at is None
+        )
+        groups = self.book(tenant_id, depot.depot_id).groups
+        members = {group_id: group.charger_ids for group_id, group in groups.items()}
+        return [chargers[each] for each in depot.entrance(entrance_id).behind(of_depot, members)]
 
     def followers_of(self, tenant_id: TenantId, schedule_id: ScheduleId) -> dict[ChargerId, Schedule]:
         """The chargers in service that follow the schedule, each with its copy."""

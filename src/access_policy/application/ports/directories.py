@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import ChargerId, DepotId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.ids import ChargerId, DepotId, EntranceId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -20,6 +20,12 @@ class ChargersOfDepot(Protocol):
 class DepotsOfSchedules(Protocol):
     async def depot_of_schedule(self, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId | None:
         """The depot that has the schedule; None for an unknown one."""
+        ...
+
+
+class DepotsOfEntrances(Protocol):
+    def depots_with_entrance(self, tenant_id: TenantId, entrance_id: EntranceId) -> list[DepotId]:
+        """The depots that have an entrance with this id: one at most, unless two put it at the same moment."""
         ...
 
 

@@ -71,6 +71,8 @@ def _entry(event: Any) -> Entry:
             | depot.HolidayCalendarRemoved()
             | depot.SchedulePut()
             | depot.ScheduleRemoved()
+            | depot.EntrancePut()
+            | depot.EntranceRemoved()
         ):
             return _of_depot(event)
         case CapabilityProfilePut():
@@ -122,6 +124,10 @@ def _of_depot(event: Any) -> Entry:
             return whole("depot", depot_id, f"schedule {schedule.schedule_id}", values_of(schedule))
         case depot.ScheduleRemoved(schedule_id=schedule_id):
             return gone("depot", depot_id, f"schedule {schedule_id}")
+        case depot.EntrancePut(entrance=entrance):
+            return whole("depot", depot_id, f"entrance {entrance.entrance_id}", values_of(entrance))
+        case depot.EntranceRemoved(entrance_id=entrance_id):
+            return gone("depot", depot_id, f"entrance {entrance_id}")
         case _:
             return whole("depot", depot_id, "", values_of(event.settings))
 
@@ -230,6 +236,8 @@ AUDIT = Projection(
         depot.HolidayCalendarRemoved,
         depot.SchedulePut,
         depot.ScheduleRemoved,
+        depot.EntrancePut,
+        depot.EntranceRemoved,
         CapabilityProfilePut,
         CapabilityProfileRemoved,
         IdentifierValuesShown,

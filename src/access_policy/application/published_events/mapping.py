@@ -53,6 +53,8 @@ INTERNAL: Final[Mapping[type, str]] = {
     depot.DepotRegistered: "depots are the neighbours' master data, copied here",
     depot.HolidayCalendarPut: "its consequences for each charger are in the timeline",
     depot.HolidayCalendarRemoved: "its consequences for each charger are in the timeline",
+    depot.EntrancePut: "the depot's own set-up; each decision at an entrance names it",
+    depot.EntranceRemoved: "the depot's own set-up; each decision at an entrance names it",
     depot.SchedulePut: "the chargers that follow it publish what they take, as ScheduleTaken",
     depot.ScheduleRemoved: "a schedule that no charger follows",
     enrolment.EnrolmentArmed: "a short-lived operator's tool",

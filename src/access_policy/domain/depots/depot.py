@@ -8,9 +8,18 @@ from datetime import time, timedelta
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
+from access_policy.domain.depots.entrances import ENTRANCES_MAX, Entrance, EntranceUnknown, TooManyEntrances
 from access_policy.domain.errors import Conflict, Invalid, Unknown
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import ID_LENGTH_MAX, CalendarId, DepotId, ScheduleId, checked_name, checked_new_id
+from access_policy.domain.ids import (
+    ID_LENGTH_MAX,
+    CalendarId,
+    DepotId,
+    EntranceId,
+    ScheduleId,
+    checked_name,
+    checked_new_id,
+)
 from access_policy.domain.instants import zone
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
 from access_policy.domain.mode_schedule.schedules import Schedule
@@ -139,16 +148,39 @@ class ScheduleRemoved:
     schedule_id: ScheduleId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrancePut:
+    """The depot's entrance of this id reads like this from now on."""
+
+    TYPE: ClassVar = "depot.entrance_put.v1"
+    depot_id: DepotId
+    entrance: Entrance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntranceRemoved:
+    TYPE: ClassVar = "depot.entrance_removed.v1"
+    depot_id: DepotId
+    entrance_id: EntranceId
+
+
 DepotEvent = (
-    DepotRegistered | DepotAmended | HolidayCalendarPut | HolidayCalendarRemoved | SchedulePut | ScheduleRemoved
+    DepotRegistered
+    | DepotAmended
+    | HolidayCalendarPut
+    | HolidayCalendarRemoved
+    | SchedulePut
+    | ScheduleRemoved
+    | EntrancePut
+    | EntranceRemoved
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depot:
-    """`version` is the stream's version; `changed_at`, `calendar_changed_at` and `schedule_changed_at` are its
-    values at the last change of the settings, of each calendar and of each schedule: the versions that callers
-    compare (ADR 0011).
+    """`version` is the stream's version; `changed_at`, `calendar_changed_at`, `schedule_changed_at` and
+    `entrance_changed_at` are its values at the last change of the settings, of each calendar, of each schedule and of each
+    entrance: the versions that callers compare (ADR 0011).
     """
 
     depot_id: DepotId
@@ -159,6 +191,8 @@ class Depot:
     calendar_changed_at: Mapping[CalendarId, int] = field(default_factory=dict)
     schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)
     schedule_changed_at: Mapping[ScheduleId, int] = field(default_factory=dict)
+    entrances: Mapping[EntranceId, Entrance] = field(default_factory=dict)
+    entrance_changed_at: Mapping[EntranceId, int] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -230,6 +264,25 @@ class Depot:
             raise ScheduleUnknown(f"Depot {self.depot_id} has no schedule {schedule_id[:ID_LENGTH_MAX]}.")
         return self.schedules[schedule_id]
 
+    def put_entrance(self, entrance: Entrance) -> tuple[DepotEvent, ...]:
+        """An entrance that reads as before changes nothing. Raises `TooManyEntrances`, or what `Entrance.check` raises."""
+        if self.entrances.get(entrance.entrance_id) == entrance:
+            return ()
+        entrance.check()
+        if entrance.entrance_id not in self.entrances and len(self.entrances) >= ENTRANCES_MAX:
+            raise TooManyEntrances(f"This depot has {ENTRANCES_MAX} entrances already; remove one.")
+        return (EntrancePut(depot_id=self.depot_id, entrance=entrance),)
+
+    def remove_entrance(self, entrance_id: EntranceId) -> tuple[DepotEvent, ...]:
+        self.entrance(entrance_id)
+        return (EntranceRemoved(depot_id=self.depot_id, entrance_id=entrance_id),)
+
+    def entrance(self, entrance_id: EntranceId) -> Entrance:
+        """Raises `EntranceUnknown`."""
+        if entrance_id not in self.entrances:
+            raise EntranceUnknown(f"Depot {self.depot_id} has no entrance {entrance_id[:ID_LENGTH_MAX]}.")
+        return self.entrances[entrance_id]
+
 
 def register(depot_id: DepotId, settings: DepotSettings) -> tuple[DepotEvent, ...]:
     checked_new_id(depot_id, "depot_id")
@@ -288,6 +341,18 @@ def evolve(depot: Depot | None, event: DepotEvent) -> Depot:
                 schedules={key: each for key, each in depot.schedules.items() if key != removed},
                 schedule_changed_at={key: at for key, at in depot.schedule_changed_at.items() if key != removed},
             )
+        case EntrancePut() | EntranceRemoved():
+            return _with_entrances(depot, event, version)
+
+
+def _with_entrances(depot: Depot, event: EntrancePut | EntranceRemoved, version: int) -> Depot:
+    entrances, changed_at = dict(depot.entrances), dict(depot.entrance_changed_at)
+    if isinstance(event, EntrancePut):
+        entrances[event.entrance.entrance_id] = event.entrance
+        changed_at[event.entrance.entrance_id] = version
+    else:
+        del entrances[event.entrance_id], changed_at[event.entrance_id]
+    return replace(depot, version=version, entrances=entrances, entrance_changed_at=changed_at)
 
 
 def fold(events: Iterable[DepotEvent]) -> Depot | None:

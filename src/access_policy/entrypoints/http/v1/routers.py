@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.v1 import (
     depots,
     dispatch_imports,
     enrolment_sessions,
+    entrances,
     events,
     faults,
     mode_changes,
@@ -51,6 +52,7 @@ from access_policy.entrypoints.http.v1 import (
 ROUTERS = (
     depots.router,
     calendars.router,
+    entrances.router,
     charger_imports.router,  # before the routes with a charger's id in the same place
     chargers.router,
     charger_calls.router,
