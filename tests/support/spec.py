@@ -20,6 +20,9 @@ from access_policy.domain.ids import ChargePointId
 from access_policy.domain.reservations import book
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.site_energy import site
+from access_policy.domain.site_energy.events import SiteEnergyEvent
+from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry import registry
 from access_policy.domain.vehicle_registry.events import RegistryEvent
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -44,6 +47,10 @@ def given_depot(*history: DepotEvent) -> Given[Depot]:
 
 def given_book(*history: ReservationEvent) -> Given[ReservationBook]:
     return Given(lambda events: book.fold(NORTH, events), history)
+
+
+def given_site(*history: SiteEnergyEvent) -> Given[SiteEnergy]:
+    return Given(lambda events: site.fold(NORTH, events), history)
 
 
 def given_claim(charge_point_id: ChargePointId, *history: claims.ClaimEvent) -> Given[claims.Claim]:

@@ -1,0 +1,108 @@
+"""The life cycle of an operating envelope, as a function of instants only: a missed event changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from access_policy.domain.site_energy.envelopes import KnownEnvelope
+from access_policy.domain.site_energy.gate import EnvelopeState, GateEnvelope, LimitSource
+
+
+class Standing(NamedTuple):
+    """An envelope at one instant. It limits its node to `limit_w` because of `source`; both are None where it does not."""
+
+    known: KnownEnvelope
+    state: EnvelopeState
+    limit_w: int | None = None
+    source: LimitSource | None = None
+
+    def shown(self, offline_at: datetime | None) -> GateEnvelope:
+        """For a gate; the times of a fallback are the fallback's."""
+        envelope = self.known.envelope
+        valid_from, valid_until = envelope.valid_from, envelope.valid_until
+        if self.state is EnvelopeState.ACTIVE_FALLBACK and envelope.fallback is not None and offline_at is not None:
+            valid_from, valid_until = max(valid_from, offline_at), envelope.fallback.valid_until
+        return GateEnvelope(
+            envelope_id=envelope.envelope_id,
+            sequence=envelope.sequence,
+            state=self.state,
+            valid_from=valid_from,
+            valid_until=valid_until,
+        )
+
+
+def standing(known: KnownEnvelope, offline_at: datetime | None, hold_max: timedelta, at: datetime) -> Standing:
+    """The envelope at `at`, whatever other envelopes say. Its source is silent from `offline_at` on (None: it is not).
+
+    An envelope that is in force when its source falls silent, or would come into force then, holds on: with its own limit for
+    `hold_max`, also past its end, and with its fallback limit until the fallback ends. While both apply, the lower one counts.
+    """
+    envelope = known.envelope
+    if known.withdrawn_at is not None and known.withdrawn_at <= at:
+        return Standing(known, EnvelopeState.WITHDRAWN)
+    if at < envelope.valid_from:
+        return Standing(known, EnvelopeState.PENDING)
+    if offline_at is None or at < offline_at or envelope.valid_until <= offline_at:
+        if at < envelope.valid_until:
+            return Standing(known, EnvelopeState.ACTIVE, envelope.import_limit_w, LimitSource.FRESH_ENVELOPE)
+        return Standing(known, EnvelopeState.EXPIRED)
+    return _in_silence(known, at, is_held=at < offline_at + hold_max)
+
+
+def _in_silence(known: KnownEnvelope, at: datetime, *, is_held: bool) -> Standing:
+    envelope, fallback = known.envelope, known.envelope.fallback
+    falls_back = fallback is not None and at < fallback.valid_until
+    if fallback is not None and falls_back and not (is_held and envelope.import_limit_w < fallback.import_limit_w):
+        limit_w = fallback.import_limit_w
+        return Standing(known, EnvelopeState.ACTIVE_FALLBACK, limit_w, LimitSource.FALLBACK_ENVELOPE)
+    if is_held:
+        return Standing(known, EnvelopeState.FALLBACK_ELIGIBLE, envelope.import_limit_w, LimitSource.STALE_POLICY)
+    if at < envelope.valid_until:
+        return Standing(known, EnvelopeState.FALLBACK_ELIGIBLE)
+    return Standing(known, EnvelopeState.EXPIRED)
+
+
+def standings(
+    envelopes: Iterable[KnownEnvelope], offline: Mapping[str, datetime], hold_max: timedelta, at: datetime
+) -> list[Standing]:
+    """One node's envelopes at `at`. Of a source's envelopes for the same time only the one with the highest sequence counts,
+    also if it is withdrawn; the others are `received`."""
+    found = [standing(each, offline.get(each.envelope.source), hold_max, at) for each in envelopes]
+    highest: dict[str, int] = {}
+    for each in found:
+        if _claims(each, at):
+            source = each.known.envelope.source
+            highest[source] = max(highest.get(source, -1), each.known.envelope.sequence)
+    return [_received(each) if _is_superseded(each, highest) else each for each in found]
+
+
+def _claims(each: Standing, at: datetime) -> bool:
+    envelope = each.known.envelope
+    if each.state is EnvelopeState.WITHDRAWN:
+        return envelope.valid_from <= at < envelope.valid_until
+    return each.limit_w is not None
+
+
+def _is_superseded(each: Standing, highest: Mapping[str, int]) -> bool:
+    envelope = each.known.envelope
+    return each.limit_w is not None and envelope.sequence < highest[envelope.source]
+
+
+def _received(each: Standing) -> Standing:
+    return Standing(each.known, EnvelopeState.RECEIVED)
+
+
+def turns(known: KnownEnvelope, offline_at: datetime | None, hold_max: timedelta) -> Iterator[datetime]:
+    """The instants at which the standing may change by itself."""
+    envelope = known.envelope
+    yield envelope.valid_from
+    yield envelope.valid_until
+    if known.withdrawn_at is not None:
+        yield known.withdrawn_at
+    if offline_at is not None:
+        yield offline_at
+        yield offline_at + hold_max
+        if envelope.fallback is not None:
+            yield envelope.fallback.valid_until
