@@ -58,6 +58,7 @@ async def furnish(
         "plan_id": plan,
         "charger_plan_id": charger_plan,
         "found": "bus",
+        "dispatch_plan_id": await _dispatch_plan(depot, depot_id, charger_id),
         "reservation_id": await _reservations(depot, depot_id, chargers, charger_id, names),
     }
 
@@ -171,6 +172,14 @@ async def _charger_plan(depot: ServedDepot, depot_id: str, charger_id: str) -> s
     rows = [",".join(columns), f"bay-21,NY-0021,{depot_id},{known['profile']},freevend"]
     rows += [f"bay-22,NY-0022,{depot_id},no-such-profile,freevend", f"bay-23,NY-0023,{depot_id},,managed"]
     return await _planned(depot, "/v1/chargers/imports", rows)
+
+
+async def _dispatch_plan(depot: ServedDepot, depot_id: str, charger_id: str) -> str:
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=1)
+    when = f"{_text(start)},{_text(start + timedelta(hours=1))}"
+    rows = ["assignment_id,block_id,vehicle_id,charger_id,from,until", f'a-1,12,{OWN[0]},"{charger_id}",{when}']
+    rows += [f"a-2,13,{OWN[1]},no-such-charger,{when}", f'a-3,14,no-such-bus,"{charger_id}",{when}']
+    return await _planned(depot, f"/v1/reservations/imports?depot_id={depot_id}", rows)
 
 
 async def _planned(depot: ServedDepot, path: str, rows: Sequence[str]) -> str:

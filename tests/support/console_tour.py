@@ -80,6 +80,10 @@ STOPS: Final = (
     Stop("reservation-change", "/console/reservations/{reservation_id}/change", linked_on="reservation"),
     Stop("reservation-groups", "/console/plan/groups", linked_on="plan"),
     Stop("reservation-settings", "/console/plan/settings", linked_on="plan"),
+    Stop("dispatch-import", "/console/plan/imports", linked_on="plan"),
+    Stop(
+        "dispatch-import-review", "/console/plan/imports/{dispatch_plan_id}", linked_on=None, how="a file is uploaded"
+    ),
     Stop("schedules", "/console/schedules"),
     Stop("schedule", "/console/schedules/{schedule_id}", linked_on="schedules"),
     Stop("schedule-withdraw", "/console/schedules/{schedule_id}/withdraw", linked_on="schedule"),

@@ -73,8 +73,9 @@ async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(vi
     await page.evaluate(FINISHED)
     held.let_go.set()
     async with asyncio.timeout(DEADLINE_S):
-        while (finished_ms := await page.evaluate("window.finishedAt ?? null")) is None:
-            await asyncio.sleep(LOOK_S)  # the page's clock stands: how long the answer takes here is not what it measures
+        # The page's clock stands: how long the answer takes here is not what it measures.
+        while (finished_ms := await page.evaluate("window.finishedAt ?? null")) is None:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)
     await sent(page)
     assert len(held.asked) == 1
 

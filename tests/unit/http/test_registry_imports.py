@@ -21,7 +21,7 @@ from access_policy.domain.vehicle_registry.events import (
     VehicleRegistered,
     VehicleRemoved,
 )
-from access_policy.entrypoints.http.middleware import IMPORT_MAX
+from access_policy.entrypoints.http.middleware import IMPORT_MAX, IMPORT_PATHS
 from access_policy.entrypoints.http.v1 import registry_imports
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi, http_api
@@ -406,7 +406,8 @@ async def test_an_identifier_of_a_vehicle_that_is_removed_is_free_for_another_in
 # --- odd bodies ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_file_of_200_mb_is_refused_before_it_is_read(api: HttpApi) -> None:
+@pytest.mark.parametrize("path", IMPORT_PATHS)
+async def test_a_file_of_200_mb_is_refused_before_it_is_read(api: HttpApi, path: str) -> None:
     read = 0
 
     async def endless() -> Any:
@@ -416,7 +417,7 @@ async def test_a_file_of_200_mb_is_refused_before_it_is_read(api: HttpApi) -> No
             yield b"x" * 1024 * 1024
 
     headers = {"Authorization": f"Bearer {api.token()}", "Content-Type": "text/csv"}
-    answer = await api.client.post("/v1/registry/imports", content=endless(), headers=headers)
+    answer = await api.client.post(path, content=endless(), headers=headers)
 
     assert answer.status_code == 413
     assert "32 MiB" in answer.json()["detail"]

@@ -25,9 +25,10 @@ MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
 API = "/v1"
-IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports")
+IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports", f"{API}/reservations/imports")
 CONSOLE_VEHICLE_IMPORTS = "/console/vehicle-imports"
 CONSOLE_CHARGER_IMPORTS = "/console/charger-imports"
+CONSOLE_DISPATCH_IMPORTS = "/console/plan/imports"
 IMPORT_MAX = 32 * MIB
 CONSOLE_IMPORT_MAX = 8 * MIB  # a form with the file, which is taken apart in one turn of the event loop
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -157,6 +158,7 @@ async def _limit(request: Request) -> int:
         *IMPORT_PATHS,
         CONSOLE_VEHICLE_IMPORTS,
         CONSOLE_CHARGER_IMPORTS,
+        CONSOLE_DISPATCH_IMPORTS,
     ):
         return BODY_MAX
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -26,6 +27,11 @@ router: APIRouter = pages_router()
 CHANGERS: Final = visitors(ADMINS, some_depots=False)
 PAGES: Final = ImportPages(
     subject="charger",
+    subjects="chargers",
+    heading="Import chargers",
+    listed="Chargers",
+    missing="Chargers that the file does not have",
+    key="charger_id",
     base=CHARGERS,
     path=CONSOLE_CHARGER_IMPORTS,
     export="/v1/chargers/export",
@@ -36,6 +42,7 @@ PAGES: Final = ImportPages(
     warning="Many of the chargers would be retired: they are disconnected, and cannot come back under their names.",
     row_of=ChargerImportRow.of,
     head_of=ChargerImport.head,
+    href_of=lambda row: None if row.charger_id is None else f"{CHARGERS}/{quote(row.charger_id, safe='')}",
 )
 
 

@@ -115,6 +115,11 @@ class Visit:
         """The same visit on the clock of one depot, for a page about one thing of it."""
         return self if depot is None else replace(self, zone=ZoneInfo(depot.settings.time_zone))
 
+    def at_depot(self, depot_id: str | None) -> Visit:
+        """The same visit at that depot of the visitor, for a page about one thing of it."""
+        found = next((each for each in self.depots if each.depot_id == depot_id), None)
+        return replace(self, depot=found).in_depot(found)
+
     def at_one_depot(self) -> Visit:
         """The same visit at the chosen depot, without a choice at the first one, for a page that is about one depot."""
         first = self.depot or (self.depots[0] if self.depots else None)

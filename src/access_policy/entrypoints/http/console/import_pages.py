@@ -1,6 +1,6 @@
 """The pages of an import from a CSV file: plan, review (errors first, then removals, then changes), apply with progress.
 
-Vehicles and chargers have the same pages; `ImportPages` has what differs.
+Vehicles, chargers and the dispatch sheet have the same pages; `ImportPages` has what differs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from fastapi.responses import HTMLResponse, Response
 
-from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.errors import ImportHasErrors, ImportRowsRefused, RemovalsNotConfirmed
 from access_policy.application.registry_import.runs import ImportRuns
 from access_policy.application.turns import in_turns, let_go
@@ -31,12 +30,20 @@ Plan = Callable[[bytes, ImportMode], Awaitable[tuple[PlanRecord, PlannedFile]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPages:
-    """`subject` is what a row is about, such as `vehicle`; `base` the page that lists them, `path` that of the upload,
-    `export` the address of a file that imports without changes. `removing` and `removed` are the words for what a file
-    that replaces does with those it does not have, and `warning` its consequence. `about` says what cells mean. `row_of`
-    and `head_of` make the API's models. `profiles` are the names and titles of the profiles that a cell can have."""
+    """`subject` is what a row is about, such as `vehicle`, and `subjects` more of them; `base` is the page that lists them,
+    which has the title `listed`, `path` that of the upload, `export` the address of a file that imports without changes.
+    `heading` names the upload. `missing` are the subjects that a file of all of them does not have; `removing` and `removed`
+    are the words for what it does with those, and `warning` its consequence. `about` says what cells mean. `key` is the name of
+    the subject's id in the API's models, which `row_of` and `head_of` make; `body` is that of an application. `href_of` is the
+    page of a row's subject. `profiles` are the names and titles of the profiles that a cell can have. `of_depot`: a file is
+    that of one depot."""
 
     subject: str
+    subjects: str
+    heading: str
+    listed: str
+    missing: str
+    key: str
     base: str
     path: str
     export: str
@@ -47,11 +54,10 @@ class ImportPages:
     warning: str
     row_of: Callable[[Any], Any]
     head_of: Callable[[PlanRecord], Any]
+    href_of: Callable[[Any], str | None]
+    body: type[ApplyBody] = ApplyBody
     profiles: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def key(self) -> str:
-        return f"{self.subject}_id"
+    of_depot: bool = False
 
     def upload(self, here: Visit, form: Form, *, status: int = HTTPStatus.OK) -> HTMLResponse:
         return here.page("import_upload.html", status=status, form=form, pages=self)
@@ -79,9 +85,8 @@ class ImportPages:
 
     async def applied(self, here: Visit, call: Call, runs: ImportRuns[Any], plan_id: str, sent: Sent) -> Response:
         try:
-            body = sent.body(ApplyBody, numbers=("confirm_removals",), flags=("partial",))
-            options = ApplyOptions(partial=body.partial, confirm_removals=body.confirm_removals)
-            record = await runs.apply(call.context, plan_id, options, wait_s=WAIT_S)
+            body = sent.body(self.body, numbers=("confirm_removals",), flags=("partial",), lists=("entries",))
+            record = await runs.apply(call.context, plan_id, body.options(), wait_s=WAIT_S)
             if record.state is PlanState.APPLIED:
                 await call.settled(await runs.log_position())
         except REFUSALS as error:
@@ -93,26 +98,31 @@ class ImportPages:
     async def _review(
         self, here: Visit, runs: ImportRuns[Any], record: PlanRecord, form: Form, *, refusal: Exception | None = None
     ) -> HTMLResponse:
+        rows, guarded = await self._by_action(runs, record)
         return here.page(
             "import_plan.html",
             status=HTTPStatus.OK if refusal is None else HTTPStatus.UNPROCESSABLE_ENTITY,
             plan=self.head_of(record),
-            rows=await self._by_action(runs, record),
+            rows=rows,
+            guarded=guarded,
             form=form,
             refused_rows=refusal.rows if isinstance(refusal, ImportRowsRefused) else (),
             shown_max=SHOWN_MAX,
             pages=self,
         )
 
-    async def _by_action(self, runs: ImportRuns[Any], record: PlanRecord) -> dict[str, list[Any]]:
-        """The first rows of each action. A plan may have hundreds of thousands."""
+    async def _by_action(self, runs: ImportRuns[Any], record: PlanRecord) -> tuple[dict[str, list[Any]], list[Any]]:
+        """The first rows of each action, and of those that a person must name. A plan may have hundreds of thousands."""
         rows = list(await runs.rows(record))
         found: defaultdict[str, list[Any]] = defaultdict(list)
+        guarded: list[Any] = []
         async for row in in_turns(rows, at_a_time=AT_A_TIME):
             if len(found[row.action.value]) < SHOWN_MAX:
                 found[row.action.value].append(self.row_of(row))
+            if getattr(row, "guard", None) is not None and len(guarded) < SHOWN_MAX:
+                guarded.append(self.row_of(row))
         await let_go(rows)
-        return {action.value: found[action.value] for action in Action}
+        return {action.value: found[action.value] for action in Action}, guarded
 
 
 def _refused(sent: Form, error: Exception) -> Form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -23,6 +24,11 @@ router: APIRouter = pages_router()
 CHANGERS: Final = visitors(OPERATORS, some_depots=False)
 PAGES: Final = ImportPages(
     subject="vehicle",
+    subjects="vehicles",
+    heading="Import vehicles",
+    listed="Vehicles",
+    missing="Vehicles that the file does not have",
+    key="vehicle_id",
     base=VEHICLES,
     path=CONSOLE_VEHICLE_IMPORTS,
     export="/v1/registry/export",
@@ -36,6 +42,7 @@ PAGES: Final = ImportPages(
     warning="Many of the fleet’s vehicles would go; they cannot charge in managed mode afterwards.",
     row_of=RegistryImportRow.of,
     head_of=import_head,
+    href_of=lambda row: None if row.vehicle_id is None else f"{VEHICLES}/{quote(row.vehicle_id, safe='')}",
 )
 
 

@@ -189,7 +189,7 @@ async def get_dispatch_import(
     rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
 ) -> Response:
     """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
-    record = await _found(dispatch_imports, caller, plan_id)
+    record = await found_plan(dispatch_imports, caller, plan_id)
     found = list(await dispatch_imports.rows(record)) if rows else []
     return await with_rows(DispatchImport.head(record), found, DispatchImportRow.of, set(action or Action))
 
@@ -211,7 +211,7 @@ async def apply_dispatch_import(
     so. 202 if that takes longer: get the plan to see the progress, or apply it again to continue waiting, also after a crash.
     Applying an applied plan again returns the first result. 409 if reservations of the plan have changed since; then plan the
     file again."""
-    await _found(dispatch_imports, call.caller, plan_id)
+    await found_plan(dispatch_imports, call.caller, plan_id)
     return DispatchImport.head(await applied(dispatch_imports, plan_id, call, response, body))
 
 
@@ -236,7 +236,7 @@ async def export_reservations(
     return await csv_download(lines, "reservations.csv", bom=bom)
 
 
-async def _found(dispatch_imports: imports.DispatchImports, caller: Identity, plan_id: str) -> PlanRecord:
+async def found_plan(dispatch_imports: imports.DispatchImports, caller: Identity, plan_id: str) -> PlanRecord:
     """Raises `ImportPlanUnknown`, also for a plan of a depot that is not the caller's."""
     record = await dispatch_imports.find(caller.tenant_id, plan_id)
     if caller.depots is not None and record.depot_id not in caller.depots:
