@@ -17,11 +17,16 @@ class CauseKind(StrEnum):
     EXCEPTION = "exception"
     RESERVATION = "reservation"
     OVERRIDE = "override"
+    ENVELOPE = "envelope"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a mode applies: the kind, the id of its rule, exception, reservation or override (None: baseline), and its name."""
+    """Why a mode applies: the kind, the id of its rule, exception, reservation, override or envelope, and its name.
+
+    The id is None for the baseline, and where a static limit narrows access, not an envelope. The name of a narrowing is its
+    level.
+    """
 
     kind: CauseKind
     id: str | None = None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
+from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ReservationGroupId, ReservationId
 from access_policy.domain.mode_schedule.timeline import Segment
@@ -18,11 +18,13 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.reservations.reservation import Holder, Place, Reservation, ReservationSource
 from access_policy.domain.reservations.terms import ReservationTerms
+from access_policy.domain.site_energy.gate import Gate, GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from access_policy.domain.vehicle_registry.registry import Vehicle
 from tests.support.builders import ANNA, BAY, BERLIN, DAY, MINUTE, NOON, NORTH, PARTNER, TRUCK
+from tests.support.energy import a_gate
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
@@ -131,8 +133,21 @@ def within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
     return not (start is not None and at < start) and not (end is not None and at >= end)
 
 
+def freevend(f: DecisionInputs) -> bool:
+    return f.expected.mode == "freevend" or (f.gate is not None and f.expected.cause.kind == "envelope")
+
+
+def level(f: DecisionInputs) -> str:
+    return "open" if f.gate is None or f.gate.is_advisory else f.gate.level.value
+
+
+def short_of_power(f: DecisionInputs) -> bool:
+    starting = {"open": {"own", "agreement", "unknown"}, "own_and_agreement": {"own", "agreement"}, "own_only": {"own"}}
+    return ("unknown" if f.vehicle is None else f.vehicle.description.access_class.value) not in starting[level(f)]
+
+
 TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
-    ("1", lambda f: f.expected.mode == "freevend", Reason.FREEVEND),
+    ("1", lambda f: freevend(f) and level(f) == "open", Reason.FREEVEND),
     ("2", lambda f: f.identifier is None, Reason.IDENTIFIER_INVALID),
     (
         "3",
@@ -152,6 +167,7 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
         lambda f: f.reservations is not None and (named_for_another(f) or short(f, f.reservations)),
         Reason.RESERVED_FOR_OTHER,
     ),
+    ("16a", lambda f: permitted(f) and short_of_power(f), Reason.ENERGY_RESTRICTED),
     ("8a", permitted, Reason.AD_HOC),
     ("9a", lambda f: without_reservation(f) and ahead(f), Reason.RESERVATION_NOT_STARTED),
     (
@@ -166,12 +182,18 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
     ("13b", ended, Reason.AGREEMENT_ENDED),
     ("14", elsewhere, Reason.AGREEMENT_NOT_HERE),
     ("15", other_hour, Reason.AGREEMENT_NOT_NOW),
+    ("16", lambda f: level(f) == "own_only", Reason.ENERGY_RESTRICTED),
     ("17", lambda f: True, Reason.AGREEMENT_VEHICLE),
 )
 
 
+NARROWED_ROWS = {"4", "12", "13a", "13b", "14", "15"}  # in a freevend window that a gate narrows
+
+
 def expected_reason(facts: DecisionInputs) -> Reason:
-    return next(reason for _, applies, reason in TABLE if applies(facts))
+    row, reason = next((row, reason) for row, applies, reason in TABLE if applies(facts))
+    is_narrowed = facts.gate is not None and freevend(facts)
+    return Reason.ENERGY_RESTRICTED if is_narrowed and row in NARROWED_ROWS else reason
 
 
 # --- any facts --------------------------------------------------------------------------------------------------------
@@ -185,6 +207,7 @@ hours = st.builds(
 )
 
 
+causes = st.sampled_from([BASELINE_CAUSE, BASELINE_CAUSE, Cause(CauseKind.ENVELOPE, "e-1", "own_only")])
 minutes = st.sampled_from([-1441, -600, -61, -30, -1, 0, 1, 30, 61, 600, 1439])
 
 
@@ -235,6 +258,16 @@ def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
 
 
 @st.composite
+def gates(draw: st.DrawFn, at: datetime) -> Gate:
+    """Mostly enforced; it can change soon, later or never."""
+    return a_gate(
+        draw(st.sampled_from(GateLevel)),
+        is_advisory=draw(st.sampled_from([False, False, False, True])),
+        changes_at=draw(st.none() | st.integers(1, 1500).map(lambda m: at + m * MINUTE)),
+    )
+
+
+@st.composite
 def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None = None) -> DecisionInputs:
     """Also combinations that no registry holds: the table answers them all."""
     instant = at or NOON + draw(st.integers(0, 7 * 1440)) * MINUTE
@@ -274,7 +307,8 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         charger_id=BAY,
         depot_id=NORTH,
         zone=BERLIN,
-        expected=expected or Segment(instant, instant + DAY, mode, BASELINE_CAUSE),
+        expected=expected
+        or Segment(instant, instant + DAY, mode, draw(causes) if mode == "managed" else BASELINE_CAUSE),
         enforcement=draw(st.sampled_from(Enforcement)),
         identifier=ref if draw(usually) else None,
         vehicle=vehicle if draw(usually) else None,
@@ -284,4 +318,5 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         in_use_at_another=not draw(usually),
         ad_hoc=ad_hoc if draw(st.sampled_from([True] + [False] * 4)) else None,
         reservations=draw(reservations(instant)) if draw(st.booleans()) else None,
+        gate=draw(gates(instant)) if draw(st.booleans()) else None,
     )

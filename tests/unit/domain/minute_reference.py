@@ -80,6 +80,8 @@ class Reference:
             for _, begin, end, candidate in spans:
                 if begin <= minute < end:
                     answer = candidate  # the highest rank comes last
+            if answer[0] == "freevend" and any(each.starts_at <= minute < each.ends_at for each in self.plan.narrowed):
+                answer = (AccessMode.MANAGED, "envelope", None)
             minutes.append(answer)
             minute += MINUTE
         return minutes

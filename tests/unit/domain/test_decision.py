@@ -27,6 +27,7 @@ from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforce
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import AttemptId, ChargerId, OverrideId
 from access_policy.domain.mode_schedule.timeline import ModePlan, Override, Segment, Timeline, timeline
+from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import AgreementHours
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -157,7 +158,10 @@ def test_the_decision_is_total_and_its_reason_is_that_of_the_first_row_that_appl
 
     decision = decide(drawn, timeline_around(ALWAYS_MANAGED, drawn.at))
 
-    if drawn.enforcement is Enforcement.OBSERVE and expected not in ALLOWING:
+    advised = expected_reason(replace(drawn, gate=replace(drawn.gate, is_advisory=False))) if drawn.gate else expected
+    if expected in ALLOWING and advised not in ALLOWING:
+        assert (decision.allowed, decision.reason, decision.would_deny) == (True, Reason.OBSERVED, advised)
+    elif drawn.enforcement is Enforcement.OBSERVE and expected not in ALLOWING:
         assert (decision.allowed, decision.reason, decision.would_deny) == (True, Reason.OBSERVED, expected)
     else:
         assert (decision.allowed, decision.reason, decision.would_deny) == (expected in ALLOWING, expected, None)
@@ -222,14 +226,17 @@ def test_every_reason_but_that_of_observing_has_a_row() -> None:
 def test_the_explanation_ends_in_the_row_that_decides(drawn: DecisionInputs) -> None:
     steps = explain(drawn)
     given_class = AccessClass.UNKNOWN if drawn.vehicle is None else drawn.vehicle.description.access_class
-    rules = rules_at(with_reservations=drawn.reservations is not None)
-    assert trace_of(reason_for(drawn), given_class, rules) == steps, (
+    rules = rules_at(with_reservations=drawn.reservations is not None, with_energy=drawn.gate is not None)
+    decision = decide(drawn, timeline_around(ALWAYS_MANAGED, drawn.at))
+    reason = decision.would_deny or decision.reason
+    assert trace_of(reason, given_class, rules, decision.restricted_as) == steps, (
         "the trace of a recorded decision is the explanation at the time"
     )
+    assert (decision.restricted_as is None) == (reason is not Reason.ENERGY_RESTRICTED)
 
     assert [step.rule for step in steps] == [row.__name__ for row in rules[: len(steps)]]
     assert [step.decided for step in steps] == [False] * (len(steps) - 1) + [True]
-    assert steps[-1].reason is reason_for(drawn)
+    assert steps[-1].reason is reason
     assert all(step.reason is None for step in steps[:-1])
 
 
@@ -405,5 +412,8 @@ def test_a_permission_holds_up_to_the_first_minute_in_which_the_same_attempt_wou
 
 
 def decide_at(attempt: DecisionInputs, told: Timeline, at: datetime) -> bool:
-    reason = reason_for(replace(attempt, at=at, expected=told.at(at)))
+    gate = attempt.gate
+    if gate is not None and gate.changes_at is not None and gate.changes_at <= at:
+        gate = replace(gate, level=GateLevel.OWN_ONLY)  # it may have become as narrow as that
+    reason = reason_for(replace(attempt, at=at, expected=told.at(at), gate=gate))
     return reason in ALLOWING or attempt.enforcement is Enforcement.OBSERVE

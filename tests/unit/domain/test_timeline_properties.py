@@ -19,12 +19,14 @@ from access_policy.domain.mode_schedule.rules import Edge, ModeRule
 from access_policy.domain.mode_schedule.timeline import (
     ModeException,
     ModePlan,
+    NarrowedWindow,
     Override,
     ReservedWindow,
     expected_at,
     next_transition,
     timeline,
 )
+from access_policy.domain.site_energy.gate import GateLevel
 from tests.support.lengths import Length
 from tests.unit.domain.minute_reference import DateTest, Reference, clock_changes
 
@@ -89,6 +91,18 @@ def recurrences(draw: st.DrawFn, anchor: date) -> tuple[str, DateTest]:
         case _:
             last = anchor + draw(st.integers(0, 12)) * DAY
             return f"FREQ=DAILY;UNTIL={last:%Y%m%d}", lambda day: day <= last
+
+
+@st.composite
+def narrowings(draw: st.DrawFn, start: datetime) -> list[NarrowedWindow]:
+    windows = []
+    at = start + draw(st.integers(-1440, 1440)) * MINUTE
+    for _ in range(draw(st.integers(0, 3))):
+        begins = at + draw(st.sampled_from([0, 0, 1, 30, 600])) * MINUTE
+        at = begins + draw(st.integers(1, 900)) * MINUTE
+        level = draw(st.sampled_from([GateLevel.OWN_AND_AGREEMENT, GateLevel.OWN_ONLY]))
+        windows.append(NarrowedWindow(starts_at=begins, ends_at=at, level=level))
+    return windows
 
 
 @st.composite
@@ -161,6 +175,7 @@ def plans(draw: st.DrawFn) -> tuple[ModePlan, Reference]:
         exceptions=exceptions,
         overrides=overrides,
         reservations=reservations,
+        narrowed=draw(narrowings(start)),
     )
     return plan, Reference(plan, recurs, start, end)
 

@@ -68,4 +68,6 @@ def _lineage(
         ad_hoc=inputs.ad_hoc if decision.reason is Reason.AD_HOC else None,
         reservation_id=decision.reservation_id,
         reservations_version=None if inputs.reservations is None else inputs.reservations.version,
+        gate=inputs.gate,
+        restricted_as=decision.restricted_as,
     )

@@ -10,12 +10,48 @@ from access_policy.application.published_events.shared import Cause, Identifier
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateEnvelope:
+    """The operating envelope whose limit binds. It holds in `[valid_from, valid_until)`."""
+
+    envelope_id: str
+    sequence: int
+    state: EnvelopeState
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The energy gate that a decision met. Powers are watts. `node_path` leads from the charger's node (`target_node_id`) to the
+    root; `effective_w` is what the binding node leaves. `observed_at` is null for fallback demand.
+    """
+
+    level: GateLevel
+    is_advisory: bool
+    node_path: tuple[str, ...]
+    target_node_id: str
+    binding_node_id: str | None
+    effective_w: int | None
+    committed_w: int | None
+    threshold_w: int | None
+    limit_source: LimitSource | None
+    envelope: GateEnvelope | None
+    observed_at: datetime | None
+    data_age_s: float | None
+    energy_version: int
+    restricted_as: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """The inputs of a decision. `decided_for` is the instant whose policy applied."""
+    """The inputs of a decision. `decided_for` is the instant whose policy applied. `gate` is null where the depot has no energy
+    policy.
+    """
 
     decided_for: datetime
     stage: Stage
@@ -24,6 +60,7 @@ class Lineage:
     enforcement: Enforcement
     policy_version: int
     registry_version: int
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

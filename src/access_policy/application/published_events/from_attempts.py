@@ -8,6 +8,7 @@ from typing import Any, Final
 from access_policy.application.published_events import attempts
 from access_policy.application.published_events.plain_parts import alike, cause_of, identifier
 from access_policy.domain.access import events as access
+from access_policy.domain.site_energy.gate import Gate
 
 
 def _allowed(event: access.AccessAllowed) -> attempts.AccessAllowed:
@@ -50,8 +51,37 @@ def _decided(lineage: access.DecisionLineage) -> dict[str, Any]:
             enforcement=lineage.enforcement,
             policy_version=lineage.policy_version,
             registry_version=lineage.registry_version,
+            gate=None if lineage.gate is None else _gate(lineage.gate, lineage),
         ),
     }
+
+
+def _gate(gate: Gate, lineage: access.DecisionLineage) -> attempts.Gate:
+    envelope = gate.envelope
+    return attempts.Gate(
+        level=gate.level,
+        is_advisory=gate.is_advisory,
+        node_path=gate.node_path,
+        target_node_id=gate.node_path[0],
+        binding_node_id=gate.binding_node_id,
+        effective_w=gate.effective_w,
+        committed_w=gate.committed_w,
+        threshold_w=gate.threshold_w,
+        limit_source=gate.limit_source,
+        envelope=None
+        if envelope is None
+        else attempts.GateEnvelope(
+            envelope_id=envelope.envelope_id,
+            sequence=envelope.sequence,
+            state=envelope.state,
+            valid_from=envelope.valid_from,
+            valid_until=envelope.valid_until,
+        ),
+        observed_at=gate.observed_at,
+        data_age_s=gate.data_age_s(lineage.decided_for),
+        energy_version=gate.version,
+        restricted_as=lineage.restricted_as,
+    )
 
 
 def _started(event: access.ChargingStarted) -> attempts.ChargingStarted:

@@ -27,7 +27,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why a mode applies; `id` and `name` of the rule, exception or override."""
+    """Why a mode applies; `id` and `name` of the rule, exception, reservation, override or envelope."""
 
     kind: CauseKind
     id: str | None

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from access_policy.domain.access import decision as rows
 from access_policy.domain.access.decision import Rule, Step
 from access_policy.domain.access.events import DecisionLineage
+from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import CauseKind
+from access_policy.domain.site_energy.gate import GateLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,11 @@ class Wording:
 def text_of(step: Step, lineage: DecisionLineage, wording: Wording | None = None) -> str:
     """The finding of one row, as a sentence. Without a `wording` it has ids and versions, for callers of the API."""
     passed, decided = _TEXTS[step.rule]
-    return (decided if step.decided else passed)(_Told(lineage, wording))
+    told = _Told(lineage, wording)
+    text = (decided if step.decided else passed)(told)
+    if step.reason is Reason.ENERGY_RESTRICTED and step.rule not in _OF_ENERGY:
+        return f"{text} Freevend was narrowed by {told.shortage}.{told.power}"
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,29 @@ class _Told:
         cause = self.lineage.cause
         if cause.kind is CauseKind.BASELINE:
             return "its baseline mode"
+        if cause.kind is CauseKind.ENVELOPE:
+            return self.shortage
         if self.wording is None:
             return f"{cause.kind.value} {cause.name!r} ({cause.id})"
         return f"{cause.kind.value} “{cause.name}”" if cause.name else f"a {cause.kind.value}"
+
+    @property
+    def shortage(self) -> str:
+        """What narrows the charger's access: `envelope e-1 (sequence 7), own_only at node hall`."""
+        gate = self.lineage.gate
+        if gate is None or gate.level is GateLevel.OPEN:
+            return "short power"
+        limit = "a static limit"
+        if gate.envelope is not None:
+            limit = f"envelope {gate.envelope.envelope_id} (sequence {gate.envelope.sequence})"
+        return f"{limit} at node {gate.binding_node_id}: {_LEVELS[gate.level]}"
+
+    @property
+    def power(self) -> str:
+        gate = self.lineage.gate
+        if gate is None or gate.effective_w is None:
+            return ""
+        return f" {gate.effective_w} W were left there, and the level holds below {gate.threshold_w} W."
 
     @property
     def named_by(self) -> str:
@@ -101,6 +127,13 @@ class _Told:
         return f"Allowed until {until} by {given.given_by} because: {given.reason}"
 
 
+_LEVELS = {
+    GateLevel.OPEN: "open",
+    GateLevel.OWN_AND_AGREEMENT: "own vehicles and vehicles with an agreement only",
+    GateLevel.OWN_ONLY: "own vehicles only",
+}
+
+
 def _always(text: str) -> Callable[[_Told], str]:
     return lambda _: text
 
@@ -153,6 +186,10 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         _always("It needed no reservation here."),
         _always("It needed a reservation that was in force here, and had none."),
     ),
+    rows.energy_must_leave_room_for_the_permission: (
+        _always("No ad-hoc permission held for it, or the power that was left let its class start."),
+        lambda of: f"An ad-hoc permission held for it, but power was short by {of.shortage}.{of.power}",
+    ),
     rows.ad_hoc_permission_admits: (
         _always("No ad-hoc permission held for it here."),
         lambda of: of.permission,
@@ -181,9 +218,17 @@ _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the 
         lambda of: f"Agreement {of.agreement} covers this hour.",
         lambda of: f"Agreement {of.agreement} does not cover this hour.",
     ),
+    rows.energy_must_leave_room_for_agreements: (
+        _always("The power that was left let vehicles with an agreement start."),
+        lambda of: f"Power was short by {of.shortage}.{of.power}",
+    ),
     rows.agreement_vehicle_charges: (
         _always("No row decided."),
         lambda of: f"Vehicle {of.vehicle} may charge under agreement {of.agreement}.",
     ),
+}
+_OF_ENERGY = {
+    rows.energy_must_leave_room_for_the_permission.__name__,
+    rows.energy_must_leave_room_for_agreements.__name__,
 }
 _TEXTS = {rule.__name__: texts for rule, texts in _TEXTS_OF_ROWS.items()}

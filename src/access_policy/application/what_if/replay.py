@@ -1,7 +1,8 @@
 """Recorded attempts, decided by today's rules and by the proposed ones.
 
 Both sides are decided again, so that every difference comes from the proposal. Circumstances that no rule determines,
-such as a charge at another charger or a PIN lock-out, come from the record. So does an attempt that a reservation decided.
+such as a charge at another charger or a PIN lock-out, come from the record. So does an attempt that a reservation decided, or
+that energy refused.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ ATTEMPTS_MAX = 200_000
 PAGE = 500
 AT_A_TIME = 50  # attempts decided twice in one turn of the loop
 FREED_AT_A_TIME = 50  # chargers whose timelines of up to 92 days are freed in one turn
-BY_RESERVATION = frozenset(
+BY_ANOTHER_RULE = frozenset(  # than those that a proposal changes
     {
+        Reason.ENERGY_RESTRICTED,
         Reason.RESERVATION,
         Reason.RESERVED_FOR_OTHER,
         Reason.RESERVATION_REQUIRED,
@@ -146,7 +148,7 @@ class WhatIf:
             if pair is None:
                 continue  # retired since, or not selected
             answer.attempts += 1
-            if _is_by_reservation(row):
+            if _is_by_another_rule(row):
                 continue
             before, after = (
                 self._decided(tenant_id, row, side, registry)
@@ -240,9 +242,9 @@ def _side(policy: ChargerAccessPolicy, question: Question) -> _Side:
     return _Side(policy, planned, ZoneInfo(policy.settings.time_zone))
 
 
-def _is_by_reservation(row: Row) -> bool:
-    """A reservation decided the attempt, before the rules that a proposal changes: the attempt stays as it was."""
-    return (row["would_deny"] or row["reason"]) in BY_RESERVATION
+def _is_by_another_rule(row: Row) -> bool:
+    """A reservation or energy decided the attempt, not the rules that a proposal changes: the attempt stays as it was."""
+    return (row["would_deny"] or row["reason"]) in BY_ANOTHER_RULE
 
 
 def _check_tags(proposal: Proposal, check: Callable[[Identifier], None]) -> None:

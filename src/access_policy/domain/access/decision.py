@@ -13,11 +13,12 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access.reasons import ALLOWING, Reason
-from access_policy.domain.access_mode import AccessMode, Enforcement
+from access_policy.domain.access_mode import AccessMode, CauseKind, Enforcement
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AgreementId, ChargerId, DepotId, ReservationId, VehicleId
 from access_policy.domain.mode_schedule.timeline import Segment, Timeline
 from access_policy.domain.reservations.here import ReservationsHere
+from access_policy.domain.site_energy.gate import Gate, GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -33,7 +34,8 @@ class DecisionInputs:
 
     `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an
     identifier of this kind identifies a vehicle here, for this depot and this agreement. `ad_hoc`: the permission of the
-    vehicle or the identifier at this depot, in force or not. `reservations`: None where the depot has none.
+    vehicle or the identifier at this depot, in force or not. `reservations`: None where the depot has none. `gate`: None where
+    the depot has no energy policy. In a freevend window that the gate narrows, the cause of `expected` is `envelope`.
     """
 
     at: datetime
@@ -50,11 +52,14 @@ class DecisionInputs:
     in_use_at_another: bool = False
     ad_hoc: AdHocPermission | None = None
     reservations: ReservationsHere | None = None
+    gate: Gate | None = None
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
 class Decision:
-    """`would_deny` is given under `observe` only. `valid_until`: see `permission_holds_until`; None on a denial."""
+    """`would_deny` is given under `observe` and an advisory gate only. `valid_until`: see `permission_holds_until`; None on a
+    denial. `restricted_as`: see `row_of_restriction`; None where energy refuses nothing.
+    """
 
     allowed: bool
     reason: Reason
@@ -64,6 +69,7 @@ class Decision:
     would_deny: Reason | None = None
     valid_until: datetime | None = None
     reservation_id: ReservationId | None = None
+    restricted_as: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,9 @@ Rule = Callable[[DecisionInputs], Reason | None]
 
 
 def freevend_admits_anyone(inputs: DecisionInputs) -> Reason | None:
-    return Reason.FREEVEND if inputs.expected.mode is AccessMode.FREEVEND else None
+    if inputs.gate is None:
+        return Reason.FREEVEND if inputs.expected.mode is AccessMode.FREEVEND else None
+    return Reason.FREEVEND if _is_freevend(inputs) and _level(inputs) is GateLevel.OPEN else None
 
 
 def identifier_must_be_readable(inputs: DecisionInputs) -> Reason | None:
@@ -94,7 +102,7 @@ def pin_must_not_be_locked_out(inputs: DecisionInputs) -> Reason | None:
 def identifier_must_be_known(inputs: DecisionInputs) -> Reason | None:
     if _is_registered(inputs) or _is_permitted(inputs) or _has_a_reservation(inputs):
         return None
-    return Reason.UNKNOWN_IDENTIFIER
+    return _or_restricted(inputs, Reason.UNKNOWN_IDENTIFIER)
 
 
 def vehicle_must_not_be_suspended(inputs: DecisionInputs) -> Reason | None:
@@ -116,6 +124,10 @@ def charger_must_not_be_reserved_for_another(inputs: DecisionInputs) -> Reason |
     return Reason.RESERVED_FOR_OTHER if here is not None and here.keeps_others_out(inputs.at) else None
 
 
+def energy_must_leave_room_for_the_permission(inputs: DecisionInputs) -> Reason | None:
+    return Reason.ENERGY_RESTRICTED if _is_permitted(inputs) and not _is_of_the_level(inputs) else None
+
+
 def ad_hoc_permission_admits(inputs: DecisionInputs) -> Reason | None:
     return Reason.AD_HOC if _is_permitted(inputs) else None
 
@@ -133,31 +145,38 @@ def reservation_must_be_in_force(inputs: DecisionInputs) -> Reason | None:
 def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
     if inputs.vehicle is None or inputs.vehicle.description.access_class is not AccessClass.OWN:
         return None
-    return Reason.OWN_VEHICLE if _is_valid(inputs.vehicle, inputs.at) else Reason.VEHICLE_NOT_VALID
+    is_valid = _is_valid(inputs.vehicle, inputs.at)
+    return Reason.OWN_VEHICLE if is_valid else _or_restricted(inputs, Reason.VEHICLE_NOT_VALID)
 
 
 def agreement_vehicle_must_be_valid(inputs: DecisionInputs) -> Reason | None:
-    return None if inputs.vehicle is not None and _is_valid(inputs.vehicle, inputs.at) else Reason.VEHICLE_NOT_VALID
+    is_valid = inputs.vehicle is not None and _is_valid(inputs.vehicle, inputs.at)
+    return None if is_valid else _or_restricted(inputs, Reason.VEHICLE_NOT_VALID)
 
 
 def agreement_must_have_started(inputs: DecisionInputs) -> Reason | None:
     started = inputs.agreement is not None and inputs.agreement.valid_from <= inputs.at
-    return None if started else Reason.AGREEMENT_NOT_STARTED
+    return None if started else _or_restricted(inputs, Reason.AGREEMENT_NOT_STARTED)
 
 
 def agreement_must_not_have_ended(inputs: DecisionInputs) -> Reason | None:
     ends_at = inputs.agreement.ends_at if inputs.agreement is not None else None
-    return Reason.AGREEMENT_ENDED if ends_at is not None and ends_at <= inputs.at else None
+    has_ended = ends_at is not None and ends_at <= inputs.at
+    return _or_restricted(inputs, Reason.AGREEMENT_ENDED) if has_ended else None
 
 
 def agreement_must_cover_this_charger(inputs: DecisionInputs) -> Reason | None:
     covered = inputs.agreement is not None and inputs.agreement.covers_charger(inputs.charger_id, inputs.depot_id)
-    return None if covered else Reason.AGREEMENT_NOT_HERE
+    return None if covered else _or_restricted(inputs, Reason.AGREEMENT_NOT_HERE)
 
 
 def agreement_must_cover_this_hour(inputs: DecisionInputs) -> Reason | None:
     covered = inputs.agreement is not None and inputs.agreement.covers_hour(inputs.at, inputs.zone)
-    return None if covered else Reason.AGREEMENT_NOT_NOW
+    return None if covered else _or_restricted(inputs, Reason.AGREEMENT_NOT_NOW)
+
+
+def energy_must_leave_room_for_agreements(inputs: DecisionInputs) -> Reason | None:
+    return Reason.ENERGY_RESTRICTED if _level(inputs) is GateLevel.OWN_ONLY else None
 
 
 def agreement_vehicle_charges(inputs: DecisionInputs) -> Reason | None:
@@ -173,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     identifier_must_not_charge_at_another,
     reservation_admits,
     charger_must_not_be_reserved_for_another,
+    energy_must_leave_room_for_the_permission,
     ad_hoc_permission_admits,
     reservation_must_be_in_force,
     own_vehicle_charges_while_valid,
@@ -181,36 +201,66 @@ RULES: tuple[Rule, ...] = (
     agreement_must_not_have_ended,
     agreement_must_cover_this_charger,
     agreement_must_cover_this_hour,
+    energy_must_leave_room_for_agreements,
     agreement_vehicle_charges,
 )
 
 _OF_RESERVATIONS = frozenset(
     {reservation_admits, charger_must_not_be_reserved_for_another, reservation_must_be_in_force}
 )
-_WITHOUT_RESERVATIONS: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in _OF_RESERVATIONS)
+_OF_ENERGY = frozenset({energy_must_leave_room_for_the_permission, energy_must_leave_room_for_agreements})
+_RULES_AT: dict[tuple[bool, bool], tuple[Rule, ...]] = {
+    (True, True): RULES,
+    (True, False): tuple(rule for rule in RULES if rule not in _OF_ENERGY),
+    (False, True): tuple(rule for rule in RULES if rule not in _OF_RESERVATIONS),
+    (False, False): tuple(rule for rule in RULES if rule not in _OF_RESERVATIONS | _OF_ENERGY),
+}
 
 
-def rules_at(*, with_reservations: bool) -> tuple[Rule, ...]:
-    """The rows at a depot that has reservations, or has none."""
-    return RULES if with_reservations else _WITHOUT_RESERVATIONS
+def rules_at(*, with_reservations: bool, with_energy: bool) -> tuple[Rule, ...]:
+    """The rows at a depot that has reservations and an energy policy, or has them not."""
+    return _RULES_AT[with_reservations, with_energy]
+
+
+def rules_for(inputs: DecisionInputs) -> tuple[Rule, ...]:
+    return _RULES_AT[inputs.reservations is not None, inputs.gate is not None]
 
 
 def reason_for(inputs: DecisionInputs) -> Reason:
-    """The reason of the first row that answers."""
-    for rule in rules_at(with_reservations=inputs.reservations is not None):
+    """The reason of the first row that answers. An advisory gate changes nothing (`as_advised`)."""
+    for rule in rules_for(inputs):
         reason = rule(inputs)
         if reason is not None:
             return reason
     raise AssertionError("the last row of the table always answers")
 
 
+def as_advised(inputs: DecisionInputs) -> DecisionInputs:
+    """The inputs with their advisory gate as if it were enforced, where it would refuse an attempt that is allowed without it;
+    else the inputs themselves."""
+    gate = inputs.gate
+    if gate is None or not gate.is_advisory or gate.level is GateLevel.OPEN or reason_for(inputs) not in ALLOWING:
+        return inputs
+    enforced = replace(inputs, gate=replace(gate, is_advisory=False))
+    return inputs if reason_for(enforced) in ALLOWING else enforced
+
+
+def row_of_restriction(inputs: DecisionInputs) -> Reason:
+    """The reason that the row of an energy refusal gives under managed access without a gate. It names the row: several give
+    `energy_restricted`."""
+    segment = inputs.expected._replace(mode=AccessMode.MANAGED)
+    return reason_for(replace(inputs, gate=None, expected=segment))
+
+
 def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
     """Make exactly one decision. `timeline` is the charger's and covers the inputs' `at`; it limits how long the
     permission is valid.
     """
-    reason = reason_for(inputs)
+    judged = as_advised(inputs)
+    reason = reason_for(judged)
     would_deny: Reason | None = None
-    if reason not in ALLOWING and inputs.enforcement is Enforcement.OBSERVE:
+    is_observed = inputs.enforcement is Enforcement.OBSERVE or judged is not inputs
+    if reason not in ALLOWING and is_observed:
         reason, would_deny = Reason.OBSERVED, reason
     allowed = reason in ALLOWING
     vehicle = inputs.vehicle
@@ -223,14 +273,17 @@ def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
         would_deny=would_deny,
         valid_until=permission_holds_until(inputs, timeline) if allowed else None,
         reservation_id=_admitting_reservation(inputs) if reason is Reason.RESERVATION else None,
+        restricted_as=row_of_restriction(inputs) if Reason.ENERGY_RESTRICTED in (reason, would_deny) else None,
     )
 
 
 def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
-    """The rows that were gone through, in order, up to and including the one that decided."""
+    """The rows that were gone through, in order, up to and including the one that decided. Where an advisory gate would have
+    refused, they are those of the refusal."""
+    judged = as_advised(inputs)
     steps: list[Step] = []
-    for rule in rules_at(with_reservations=inputs.reservations is not None):
-        reason = rule(inputs)
+    for rule in rules_for(judged):
+        reason = rule(judged)
         steps.append(Step(rule.__name__, reason is not None, reason))
         if reason is not None:
             break
@@ -246,7 +299,7 @@ def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> dateti
         here = inputs.reservations
         return horizon if here is None else here.first_that_keeps_out(inputs.at, horizon) or horizon
     for instant in _instants_that_matter(inputs, timeline, horizon):
-        then = replace(inputs, at=instant, expected=timeline.at(instant))
+        then = replace(inputs, at=instant, expected=timeline.at(instant), gate=_gate_at(inputs.gate, instant))
         if reason_for(then) not in ALLOWING:
             return instant
     return horizon
@@ -262,6 +315,8 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
         instants.add(inputs.ad_hoc.until)
     if inputs.reservations is not None:
         instants.update(inputs.reservations.instants())
+    if inputs.gate is not None and inputs.gate.changes_at is not None:
+        instants.add(inputs.gate.changes_at)
     if inputs.agreement is not None:
         if inputs.agreement.ends_at is not None:
             instants.add(inputs.agreement.ends_at)
@@ -283,6 +338,42 @@ def _only_reservations_can_end_it(inputs: DecisionInputs) -> bool:
         and description.access_class is AccessClass.OWN
         and description.valid_until is None
     )
+
+
+def _gate_at(gate: Gate | None, at: datetime) -> Gate | None:
+    """From the instant on at which the gate can change by itself, the narrowest: what it may come to."""
+    if gate is None or gate.changes_at is None or at < gate.changes_at:
+        return gate
+    return replace(gate, level=GateLevel.OWN_ONLY)
+
+
+def _level(inputs: DecisionInputs) -> GateLevel:
+    """The level that is enforced."""
+    gate = inputs.gate
+    return GateLevel.OPEN if gate is None or gate.is_advisory else gate.level
+
+
+def _is_freevend(inputs: DecisionInputs) -> bool:
+    """The charger is in freevend, or would be but for energy."""
+    expected = inputs.expected
+    return expected.mode is AccessMode.FREEVEND or expected.cause.kind is CauseKind.ENVELOPE
+
+
+def _or_restricted(inputs: DecisionInputs, reason: Reason) -> Reason:
+    """In a freevend window that the gate narrows, the vehicle would have been admitted without the gate."""
+    return reason if inputs.gate is None or not _is_freevend(inputs) else Reason.ENERGY_RESTRICTED
+
+
+def _is_of_the_level(inputs: DecisionInputs) -> bool:
+    """The vehicle is of a class that the gate lets start."""
+    access_class = AccessClass.UNKNOWN if inputs.vehicle is None else inputs.vehicle.description.access_class
+    match _level(inputs):
+        case GateLevel.OPEN:
+            return True
+        case GateLevel.OWN_AND_AGREEMENT:
+            return access_class is not AccessClass.UNKNOWN
+        case GateLevel.OWN_ONLY:
+            return access_class is AccessClass.OWN
 
 
 def _is_registered(inputs: DecisionInputs) -> bool:

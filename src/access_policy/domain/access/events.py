@@ -11,6 +11,7 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, ReservationId, VehicleId
+from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.values import cheap_dataclass
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -66,6 +67,8 @@ class DecisionLineage:
     ad_hoc: AdHocPermission | None = None  # the permission that decided
     reservation_id: ReservationId | None = None  # the reservation that admitted
     reservations_version: int | None = None  # of the depot's book; None where no reservation matters
+    gate: Gate | None = None  # None where the depot has no energy policy
+    restricted_as: Reason | None = None  # the row that refuses for energy, by its reason without a gate
 
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)

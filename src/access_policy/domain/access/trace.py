@@ -1,7 +1,8 @@
 """The trace of a recorded decision: the rows of the table in order, up to the row that decided.
 
 The first row that answers decides, so the reason and the class determine the whole trace: it needs no earlier state
-and shows what happened. The rows of reservations are those of depots that have some.
+and shows what happened. The rows of reservations and of energy are those of depots that have them. Several rows refuse for
+energy: `restricted_as` names the one that did.
 """
 
 from __future__ import annotations
@@ -37,15 +38,30 @@ _ROW_OF: dict[Reason, Rule] = {
 def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
     """The rows that were gone through. Under `observe`: those of the denial that would have been."""
     would_deny = decided.would_deny if isinstance(decided, AccessAllowed) else None
-    rules = rules_at(with_reservations=decided.lineage.reservations_version is not None)
-    return trace_of(would_deny or decided.reason, decided.lineage.access_class, rules)
+    lineage = decided.lineage
+    rules = rules_at(with_reservations=lineage.reservations_version is not None, with_energy=lineage.gate is not None)
+    return trace_of(would_deny or decided.reason, lineage.access_class, rules, lineage.restricted_as)
 
 
-def trace_of(reason: Reason, access_class: AccessClass, rules: tuple[Rule, ...]) -> tuple[Step, ...]:
-    """Raises `KeyError` for `observed`, which is not a row's answer."""
-    deciding = _deciding_row(reason, access_class)
+def trace_of(
+    reason: Reason, access_class: AccessClass, rules: tuple[Rule, ...], restricted_as: Reason | None = None
+) -> tuple[Step, ...]:
+    """`restricted_as` is that of `energy_restricted`. Raises `KeyError` for `observed`, which is not a row's answer."""
+    deciding = _restricting_row(restricted_as, access_class) or _deciding_row(reason, access_class)
     passed = rules[: rules.index(deciding)]
     return (*(Step(rule.__name__, False, None) for rule in passed), Step(deciding.__name__, True, reason))
+
+
+def _restricting_row(restricted_as: Reason | None, access_class: AccessClass) -> Rule | None:
+    match restricted_as:
+        case None:
+            return None
+        case Reason.AD_HOC:
+            return rows.energy_must_leave_room_for_the_permission
+        case Reason.AGREEMENT_VEHICLE:
+            return rows.energy_must_leave_room_for_agreements
+        case _:
+            return _deciding_row(restricted_as, access_class)
 
 
 def _deciding_row(reason: Reason, access_class: AccessClass) -> Rule:

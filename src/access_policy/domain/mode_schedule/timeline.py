@@ -1,7 +1,8 @@
 """The timeline of a charger: the one answer to "what happens when" (design 3.2).
 
 Precedence, highest first: override, reservation, dated exception, rule by priority (greater wins; equal: managed wins),
-baseline. Of two overrides, and of two exceptions, the later-made one holds.
+baseline. Of two overrides, and of two exceptions, the later-made one holds. Narrowed windows come last: they make freevend
+managed, and never the other way round (ADR 0055).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from access_policy.domain.ids import ActorId, CalendarId, ExceptionId, OverrideI
 from access_policy.domain.mode_schedule.calendars import HolidayCalendar
 from access_policy.domain.mode_schedule.rules import END_DAY_OFFSET_MAX, ModeRule, local_instant
 from access_policy.domain.mode_schedule.schedules import Schedule
+from access_policy.domain.site_energy.gate import GateEnvelope, GateLevel
 
 HORIZON_MAX = timedelta(days=400)
 _LOOK_AHEAD = timedelta(days=4)
@@ -85,6 +87,21 @@ class ReservedWindow:
         return replace(self, ends_at=min(self.ends_at, self.lost_at))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NarrowedWindow:
+    """In `[starts_at, ends_at)` energy leaves the charger to `level`, which is not `open`. `envelope`: the one that binds; None
+    for a static limit."""
+
+    starts_at: datetime
+    ends_at: datetime
+    level: GateLevel
+    envelope: GateEnvelope | None = None
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(CauseKind.ENVELOPE, None if self.envelope is None else self.envelope.envelope_id, self.level)
+
+
 class Segment(NamedTuple):
     """In `[start, end)` the charger's mode is `mode`, because of `cause`. Instants are UTC."""
 
@@ -107,6 +124,7 @@ class ModePlan:
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
     schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those that the charger follows
     reservations: Sequence[ReservedWindow] = ()
+    narrowed: Sequence[NarrowedWindow] = ()  # in order, and none overlaps another
 
     @property
     def calendars_in_use(self) -> frozenset[CalendarId]:
@@ -143,7 +161,8 @@ class Timeline:
 
 def timeline(plan: ModePlan, start: datetime, end: datetime) -> Timeline:
     """The timeline of `plan` over `[start, end)`, UTC instants with `start < end`."""
-    return Timeline(_swept(_layers(plan, start, end), plan.baseline, start, end))
+    segments = _swept(_layers(plan, start, end), plan.baseline, start, end)
+    return Timeline(_narrowed(segments, plan.narrowed) if plan.narrowed else segments)
 
 
 def expected_at(plan: ModePlan, at: datetime) -> Segment:
@@ -290,3 +309,28 @@ def _merged(
             since, held = begins, place
     segments.append(Segment(since, end, *holders[held]))
     return segments
+
+
+def _narrowed(segments: Sequence[Segment], windows: Sequence[NarrowedWindow]) -> list[Segment]:
+    """The segments, with freevend made managed inside the windows."""
+    narrowed: list[Segment] = []
+    for segment in segments:
+        for part in _parts(segment, windows) if segment.mode is AccessMode.FREEVEND else (segment,):
+            if narrowed and narrowed[-1][2:] == part[2:]:
+                part = part._replace(start=narrowed.pop().start)
+            narrowed.append(part)
+    return narrowed
+
+
+def _parts(segment: Segment, windows: Sequence[NarrowedWindow]) -> Iterator[Segment]:
+    """A segment of freevend, divided at the edges of the windows."""
+    since = segment.start
+    for window in windows:
+        begins, ends = max(window.starts_at, segment.start), min(window.ends_at, segment.end)
+        if begins < ends:
+            if since < begins:
+                yield segment._replace(start=since, end=begins)
+            yield Segment(begins, ends, AccessMode.MANAGED, window.cause)
+            since = ends
+    if since < segment.end:
+        yield segment._replace(start=since)

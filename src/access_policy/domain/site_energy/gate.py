@@ -74,3 +74,7 @@ class Gate:
     computed_at: datetime
     changes_at: datetime | None
     version: int  # of the depot's stream of site energy
+
+    def data_age_s(self, at: datetime) -> float | None:
+        """The age at `at` of the measurement that counted; None for fallback demand."""
+        return None if self.observed_at is None else (at - self.observed_at).total_seconds()

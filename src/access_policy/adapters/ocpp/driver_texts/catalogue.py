@@ -41,6 +41,7 @@ WHY: Final[Mapping[Reason, str]] = {
     Reason.AGREEMENT_ENDED: "Your fleet's agreement has ended. Ask your dispatcher.",
     Reason.AGREEMENT_NOT_HERE: "Your fleet's agreement does not cover this charger. Use another one.",
     Reason.AGREEMENT_NOT_NOW: "Your fleet's agreement does not cover this hour. Ask your dispatcher.",
+    Reason.ENERGY_RESTRICTED: "Power is short here at the moment. Try again later, or ask the depot office.",
 }
 
 

@@ -27,6 +27,7 @@ STATUS_16 = {
     Reason.AGREEMENT_ENDED: "Expired",
     Reason.AGREEMENT_NOT_HERE: "Blocked",
     Reason.AGREEMENT_NOT_NOW: "Blocked",
+    Reason.ENERGY_RESTRICTED: "Blocked",
 }
 
 STATUS_2X = {
@@ -44,6 +45,7 @@ STATUS_2X = {
     Reason.AGREEMENT_ENDED: "Expired",
     Reason.AGREEMENT_NOT_HERE: "NotAtThisLocation",
     Reason.AGREEMENT_NOT_NOW: "NotAtThisTime",
+    Reason.ENERGY_RESTRICTED: "NotAtThisTime",
 }
 
 

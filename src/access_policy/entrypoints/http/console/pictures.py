@@ -19,7 +19,7 @@ from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.entrypoints.http.console import times, words
 
-OUTLINED: Final = frozenset({CauseKind.OVERRIDE, CauseKind.RESERVATION, CauseKind.EXCEPTION})
+OUTLINED: Final = frozenset({CauseKind.OVERRIDE, CauseKind.RESERVATION, CauseKind.EXCEPTION, CauseKind.ENVELOPE})
 MIDNIGHT: Final = time(0)
 LATE: Final = timedelta(seconds=30)  # a switch later than this is said in words
 

@@ -10,6 +10,7 @@ from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.site_energy.gate import GateLevel
 
 MODES: Final[Mapping[str, str]] = {AccessMode.FREEVEND: "Freevend", AccessMode.MANAGED: "Managed"}
 UNKNOWN_MODE: Final = "Unknown"
@@ -35,6 +36,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.AGREEMENT_ENDED: "Agreement has ended",
     Reason.AGREEMENT_NOT_HERE: "Agreement does not cover this charger",
     Reason.AGREEMENT_NOT_NOW: "Agreement does not cover this hour",
+    Reason.ENERGY_RESTRICTED: "Power is short",
 }
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
@@ -52,6 +54,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     Reason.AGREEMENT_ENDED: "Renew the agreement, or allow the vehicle for tonight.",
     Reason.AGREEMENT_NOT_HERE: "Send the vehicle to a charger of its agreement, or allow it for tonight.",
     Reason.AGREEMENT_NOT_NOW: "Amend the hours of the agreement, or allow the vehicle for tonight.",
+    Reason.ENERGY_RESTRICTED: "Ask the driver to come back later, or look at the depot's energy to see what binds.",
 }
 """The next step of an operator after a refusal, by its reason."""
 
@@ -84,6 +87,12 @@ _CAUSES: Final[Mapping[str, str]] = {
     CauseKind.OVERRIDE: "override",
 }
 
+LEVELS: Final[Mapping[str, str]] = {
+    GateLevel.OPEN: "open",
+    GateLevel.OWN_AND_AGREEMENT: "own and agreement vehicles only",
+    GateLevel.OWN_ONLY: "own vehicles only",
+}
+
 
 def mode_in_words(mode: str | None) -> str:
     return UNKNOWN_MODE if mode is None else MODES.get(mode, mode)
@@ -108,9 +117,11 @@ def sync_in_words(sync: str) -> str:
 
 
 def cause_in_words(cause: Any) -> str:
-    """`cause` has `kind` and `name`: `baseline mode`, `rule “Night”`."""
+    """`cause` has `kind` and `name`: `baseline mode`, `rule “Night”`, `short power: own vehicles only`."""
     if cause is None:
         return ""
+    if cause.kind == CauseKind.ENVELOPE:
+        return f"short power: {LEVELS.get(cause.name, cause.name)}"
     kind = _CAUSES.get(cause.kind)
     if kind is None:
         return "baseline mode" if cause.kind == CauseKind.BASELINE else str(cause.kind)

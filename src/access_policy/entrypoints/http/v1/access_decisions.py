@@ -32,6 +32,7 @@ from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Pro
 from access_policy.entrypoints.http.fields import IdentifierBody, Instant, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import NOT_FOUND
+from access_policy.entrypoints.http.v1.gate_models import GateShown
 from access_policy.entrypoints.http.v1.plan_models import CauseShown
 
 router = APIRouter(tags=["access"])
@@ -78,6 +79,7 @@ class Decision(ResponseModel):
     valid_until: UtcInstant | None
     decided_for: UtcInstant
     attempt_id: str | None
+    gate: GateShown | None
     explanation: list[ExplainedRow]
 
 
@@ -158,6 +160,7 @@ def _decision(event: AccessAllowed | AccessDenied, steps: tuple[Step, ...], *, a
         cause=CauseShown.of(lineage.cause),
         decided_for=lineage.decided_for,
         attempt_id=attempt_id,
+        gate=GateShown.of(lineage),
         explanation=[
             ExplainedRow(rule=step.rule, decided=step.decided, reason=step.reason, text=text_of(step, lineage))
             for step in steps

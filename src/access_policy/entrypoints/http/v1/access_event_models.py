@@ -14,6 +14,7 @@ from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 from access_policy.entrypoints.http.v1.access_decisions import ExplainedRow, outcome_of
+from access_policy.entrypoints.http.v1.gate_models import GateShown
 from access_policy.entrypoints.http.v1.plan_models import (
     CauseShown,
     ExceptionSettings,
@@ -142,6 +143,7 @@ class ExplainedDecision(ResponseModel):
     agreement_id: str | None
     policy_version: int
     registry_version: int
+    gate: GateShown | None
     changed_since: ChangedSince
     explanation: list[ExplainedRow]
 
@@ -166,6 +168,7 @@ class ExplainedDecision(ResponseModel):
             agreement_id=lineage.agreement_id,
             policy_version=lineage.policy_version,
             registry_version=lineage.registry_version,
+            gate=GateShown.of(lineage),
             changed_since=ChangedSince(
                 policy=decision.policy_changed_since,
                 vehicle=decision.vehicle_changed_since,

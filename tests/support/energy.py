@@ -1,0 +1,46 @@
+"""Gates and narrowed windows, as the evaluation of a depot's energy gives them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from access_policy.domain.ids import EnergyNodeId, EnvelopeId
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow
+from access_policy.domain.site_energy.gate import EnvelopeState, Gate, GateEnvelope, GateLevel, LimitSource
+from tests.support.builders import NOON
+
+HALL, SITE = EnergyNodeId("hall"), EnergyNodeId("site")
+ENVELOPE = GateEnvelope(
+    envelope_id=EnvelopeId("e-1"),
+    sequence=7,
+    state=EnvelopeState.ACTIVE,
+    valid_from=NOON - timedelta(hours=1),
+    valid_until=NOON + timedelta(hours=5),
+)
+GATE = Gate(
+    level=GateLevel.OPEN,
+    is_advisory=False,
+    node_path=(EnergyNodeId("bay-1"), HALL, SITE),
+    binding_node_id=HALL,
+    effective_w=9_000,
+    committed_w=41_000,
+    threshold_w=None,
+    limit_source=LimitSource.FRESH_ENVELOPE,
+    envelope=ENVELOPE,
+    observed_at=NOON,
+    computed_at=NOON,
+    changes_at=None,
+    version=12,
+)
+
+
+def a_gate(level: GateLevel, *, is_advisory: bool = False, changes_at: datetime | None = None) -> Gate:
+    threshold_w = None if level is GateLevel.OPEN else 11_000
+    return replace(GATE, level=level, is_advisory=is_advisory, changes_at=changes_at, threshold_w=threshold_w)
+
+
+def a_window(
+    starts_at: datetime, ends_at: datetime, level: GateLevel, envelope: GateEnvelope | None = ENVELOPE
+) -> NarrowedWindow:
+    return NarrowedWindow(starts_at=starts_at, ends_at=ends_at, level=level, envelope=envelope)
