@@ -90,6 +90,7 @@ def test_a_denial_reads_as_the_api_shows_it() -> None:
             "enforcement": "enforce",
             "policy_version": 4,
             "registry_version": 1024,
+            "gate": None,
         },
     }
 

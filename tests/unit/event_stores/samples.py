@@ -238,14 +238,6 @@ _IDENTIFIER = registry.VehicleIdentifier(ref=REF, sealed="v1.0011223344556677.AA
 
 TENANT_DESCRIPTION = tenant.TenantDescription(name="Acme Depots", data_region="eu-central-1")
 
-GATED_LINEAGE = replace(
-    LINEAGE,
-    cause=Cause(CauseKind.ENVELOPE, "e-1", GateLevel.OWN_ONLY),
-    gate=a_gate(GateLevel.OWN_ONLY, changes_at=END),
-    restricted_as=Reason.AGREEMENT_VEHICLE,
-)
-"""Of a decision at an energy gate: the golden files have decisions from before there were any."""
-
 SAMPLES: tuple[object, ...] = (
     access.AccessAllowed(lineage=LINEAGE, reason=Reason.OBSERVED, would_deny=Reason.AGREEMENT_NOT_NOW, valid_until=END),
     access.AccessDenied(

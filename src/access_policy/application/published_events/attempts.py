@@ -27,8 +27,8 @@ class GateEnvelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The energy gate that a decision met. Powers are watts. `node_path` leads from the charger's node (`target_node_id`) to the
-    root; `effective_w` is what the binding node leaves. `observed_at` is null for fallback demand.
+    """The energy gate that a decision met. Powers are watts. `node_path` leads from the charger's node (`target_node_id`) to
+    the root; `effective_w` is what the binding node leaves. `observed_at` is null for fallback demand.
     """
 
     level: GateLevel
