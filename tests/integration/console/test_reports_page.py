@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -60,3 +61,34 @@ async def test_reports_page_opens_from_the_navigation_and_keeps_the_filters_in_i
 
     await page.wait_for_url("**agreement_id=guests*")
     assert "as its partner gets them" in await page.locator(".said").inner_text()
+
+
+async def test_reports_page_counts_reservations_as_the_api_does(visitor: Visitor) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    body = {
+        "depot_id": "north-yard",
+        "charger_id": "bay-3",
+        "holder": {"identifiers": [{"kind": "rfid", "value": "04AAAAAAAABBBB"}]},
+        "start": (now - timedelta(minutes=2)).isoformat(),
+        "end": (now + timedelta(minutes=5)).isoformat(),
+    }
+    made = await visitor.depot.send("POST", "/v1/reservations", body)
+    page = await visitor.open(f"/console/reports?{NORTH}")
+    section = page.locator("section[aria-labelledby=reservations]")
+    period = "from=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z"
+    rows = (await visitor.depot.send("GET", f"/v1/reports/reservations?{period}&group_by=source&{NORTH}"))["rows"]
+
+    counted = sum(row["reservations"] for row in rows)
+    assert f"Of {counted} reservation" in await section.inner_text()
+    assert "Made by hand" in await section.locator("table.compact").inner_text()
+    assert await section.locator(".column-chart .part-managed").count() == 1
+    await check_page(visitor, page)
+    await screenshots(page, "reports-reservations")
+    async with page.expect_download() as downloading:
+        await section.get_by_role("link", name="as CSV").click()
+    rows_of_file = list(csv.DictReader(io.StringIO((await (await downloading.value).path()).read_text("utf-8-sig"))))
+    assert sum(int(row["reservations"]) for row in rows_of_file) == counted
+    await visitor.depot.send("DELETE", f"/v1/reservations/{made['reservation_id']}?reason=over")
+
+    await page.goto(f"{visitor.depot.url}/console/reports?{NORTH}&vehicle_id=bus-101")
+    assert await section.count() == 0

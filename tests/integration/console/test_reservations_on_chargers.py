@@ -31,7 +31,13 @@ async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_th
 
         conditions = page.locator("section", has=page.locator("#conditions"))
         assert "The charger reports that it does not support reservations" in await conditions.inner_text()
+        cause = page.locator(".explained").get_by_role("link", name=f"reservation {made['reservation_id']}")
+        assert "/console/reservations/" in (await cause.get_attribute("href") or "")
+        assert "Override, reservation, exception or short power" in await page.locator(".legend").inner_text()
+        assert f"by reservation {made['reservation_id']}" in await page.locator("svg.timeline").inner_html()
         await check_page(visitor, page)
         await screenshots(page, "charger-reservation")
+        await cause.click()
+        await page.locator("#reservation").wait_for()
     finally:
         await visitor.depot.send("DELETE", f"/v1/reservations/{made['reservation_id']}?reason=the+test+is+over")

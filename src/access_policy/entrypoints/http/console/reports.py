@@ -1,4 +1,4 @@
-"""The reports: attempts, denials and energy, mode compliance, and identifiers that no vehicle has, with the same as files."""
+"""The reports: attempts, denials and energy, mode compliance, reservations, identifiers of no vehicle; the same as files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.console import charts, words
 from access_policy.entrypoints.http.console.here import Here
 from access_policy.entrypoints.http.console.reports_asked import Asked, AskedFor
+from access_policy.entrypoints.http.console.reservations_reported import reservations_reported
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
 from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.v1 import reports as api
-from access_policy.entrypoints.http.v1.reports import Access, Compliance, ReportAnswers, Unenrolled
+from access_policy.entrypoints.http.v1.plan_reader import Plan
+from access_policy.entrypoints.http.v1.reports import Access, Compliance, ReportAnswers, ReservationsKept, Unenrolled
 
 router: APIRouter = pages_router()
 
@@ -34,7 +36,13 @@ MEDIA: Final = {"csv": "text/csv", "parquet": api.PARQUET}
 
 @router.get(REPORTS, dependencies=visitors(READERS))
 async def reports(
-    here: Here, asked: AskedFor, access: Access, compliance: Compliance, unenrolled: Unenrolled
+    here: Here,
+    asked: AskedFor,
+    access: Access,
+    compliance: Compliance,
+    unenrolled: Unenrolled,
+    kept: ReservationsKept,
+    plan: Plan,
 ) -> HTMLResponse:
     tenant_id, wanted = here.caller.tenant_id, asked.wanted(here)
     over_time = (await access(tenant_id, [GroupBy(asked.by)], wanted)).rows
@@ -53,6 +61,7 @@ async def reports(
         denials=charts.bars(_by_size([(words.reason_in_words(row["reason"]), row["denied"]) for row in by_reason])),
         energy=charts.bars(_by_size([(CLASSES[row["access_class"]], row["energy_wh"]) for row in by_class])),
         compliance=_compliance(by_charger),
+        reservations=await reservations_reported(here, asked, kept, plan) if asked.counts_reservations else None,
         unknown=unknown[:ROWS_SHOWN],
         unknown_count=len(unknown),
         may_enrol=here.may(OPERATORS) and here.caller.depots is None,
@@ -63,11 +72,12 @@ async def reports(
 async def file(
     here: Here,
     asked: AskedFor,
-    name: Literal["access", "mode-compliance", "unenrolled-identifiers"],
+    name: Literal["access", "mode-compliance", "reservations", "unenrolled-identifiers"],
     kind: Literal["csv", "parquet"],
     access: Access,
     compliance: Compliance,
     unenrolled: Unenrolled,
+    kept: ReservationsKept,
     parquet: Annotated[ParquetFiles, provided(lambda c: c.queries.parquet_files)],
     group_by: str = "day",
 ) -> Response:
@@ -86,6 +96,8 @@ async def file(
         response = await api.report_access(access_reports=access, group_by=group_by, **common, **ids)
     elif name == "mode-compliance":
         response = await api.report_mode_compliance(mode_compliance=compliance, group_by=group_by, **common)
+    elif name == "reservations":
+        response = await api.report_reservations(reservation_reports=kept, group_by=group_by, **common)
     else:
         response = await api.report_unenrolled_identifiers(unenrolled=unenrolled, **common)
     saved_as = f"{name}-{asked.first}-to-{asked.last}.{kind}"

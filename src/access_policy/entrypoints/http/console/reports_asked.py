@@ -62,6 +62,11 @@ class Asked:
             for title, first in firsts
         ]
 
+    @property
+    def counts_reservations(self) -> bool:
+        """False where the page is about one vehicle or one agreement: the report of reservations knows neither."""
+        return not (self.vehicle_id or self.agreement_id)
+
     def parameters(self, **changed: Any) -> dict[str, Any]:
         return {"from_": self.first, "until": self.last, "by": self.by, **self.filters(), **changed}
 

@@ -50,6 +50,8 @@ def environment() -> Environment:
         energy=words.energy_in_words,
         sync=words.sync_in_words,
         cause=words.cause_in_words,
+        page_of_cause=words.page_of_cause,
+        recorded_cause=words.recorded_cause,
         kind=words.kind_in_words,
         code=words.code_in_words,
         ocpp_code=words.ocpp_code_in_words,

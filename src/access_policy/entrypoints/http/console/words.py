@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access_mode import AccessMode, CauseKind
+from access_policy.domain.access_mode import AccessMode, Cause, CauseKind
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.site_energy.gate import GateLevel
 
@@ -117,7 +118,7 @@ def sync_in_words(sync: str) -> str:
 
 
 def cause_in_words(cause: Any) -> str:
-    """`cause` has `kind` and `name`: `baseline mode`, `rule “Night”`, `short power: own vehicles only`."""
+    """`cause` has `kind`, `id` and `name`: `baseline mode`, `rule “Night”`, `reservation entry-7`, `short power: own vehicles only`."""
     if cause is None:
         return ""
     if cause.kind == CauseKind.ENVELOPE:
@@ -125,7 +126,29 @@ def cause_in_words(cause: Any) -> str:
     kind = _CAUSES.get(cause.kind)
     if kind is None:
         return "baseline mode" if cause.kind == CauseKind.BASELINE else str(cause.kind)
+    if cause.kind == CauseKind.RESERVATION and cause.id:
+        return f"{kind} {cause.id}"
     return f"{kind} “{cause.name}”" if cause.name else kind
+
+
+def recorded_cause(row: Mapping[str, Any]) -> Cause:
+    """The cause of a recorded mode change."""
+    return Cause(row["cause_kind"], row["cause_id"], row["cause_name"] or "")
+
+
+def page_of_cause(cause: Any, charger_id: str) -> str | None:
+    """The path of the page about the cause of the charger's mode; None where there is none."""
+    match cause:
+        case None:
+            return None
+        case _ if cause.kind == CauseKind.RESERVATION and cause.id:
+            return f"/console/reservations/{quote(cause.id, safe='')}"
+        case _ if cause.kind == CauseKind.OVERRIDE:
+            return "/console/overrides"
+        case _ if cause.kind in (CauseKind.RULE, CauseKind.EXCEPTION):
+            return f"/console/chargers/{quote(charger_id, safe='')}/plan"
+        case _:
+            return None
 
 
 def kind_in_words(kind: str) -> str:

@@ -44,6 +44,7 @@ Id = Annotated[str | None, Query(max_length=64)]
 OnTime = Annotated[int, Query(ge=0, le=86_400, description="Up to this lateness in seconds a transition is on time")]
 Access = Annotated[AccessReports, provided(lambda c: c.queries.access_reports)]
 Compliance = Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)]
+ReservationsKept = Annotated[ReservationReports, provided(lambda c: c.queries.reservation_reports)]
 Unenrolled = Annotated[UnenrolledIdentifiers, provided(lambda c: c.queries.unenrolled_identifiers)]
 
 
@@ -185,7 +186,7 @@ async def report_unenrolled_identifiers(
 )
 async def report_reservations(
     caller: Caller,
-    reservation_reports: Annotated[ReservationReports, provided(lambda c: c.queries.reservation_reports)],
+    reservation_reports: ReservationsKept,
     answers: Answers,
     from_: From,
     until: Until,
