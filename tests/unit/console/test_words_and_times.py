@@ -27,7 +27,7 @@ def test_every_code_has_words() -> None:
 
 
 def test_reason_of_a_newer_process_is_shown_as_its_code() -> None:
-    assert words.reason_in_words("energy_restricted") == "energy restricted"
+    assert words.reason_in_words("moon_restricted") == "moon restricted"
 
 
 @pytest.mark.parametrize(

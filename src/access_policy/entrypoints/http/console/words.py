@@ -118,7 +118,7 @@ def sync_in_words(sync: str) -> str:
 
 
 def cause_in_words(cause: Any) -> str:
-    """`cause` has `kind`, `id` and `name`: `baseline mode`, `rule “Night”`, `reservation entry-7`, `short power: own vehicles only`."""
+    """`cause` has `kind`, `id` and `name`: `baseline mode`, `rule “Night”`, `reservation entry-7`, `short power: own only`."""
     if cause is None:
         return ""
     if cause.kind == CauseKind.ENVELOPE:
