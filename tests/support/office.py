@@ -47,6 +47,7 @@ from access_policy.application.commands import (
     remove_vehicle,
     replace_reservation,
     retire_charger,
+    review_token,
     rotate_password,
     schedule_mode,
     schedule_mode_for_many,
@@ -276,6 +277,7 @@ class Office:
             change_reservation.ChangeReservation: change_reservation.ChangeReservationHandler(book, places, holders),
             receive_booking.ReceiveBooking: receive_booking.ReceiveBookingHandler(book, places, holders),
             receive_booking.CancelBooking: receive_booking.CancelBookingHandler(book),
+            review_token.ReviewToken: review_token.ReviewTokenHandler(book),
             replace_reservation.ReplaceReservation: replace_reservation.ReplaceReservationHandler(
                 book, places, holders
             ),

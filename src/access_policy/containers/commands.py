@@ -59,6 +59,7 @@ from access_policy.application.commands.remove_vehicle import RemoveVehicleHandl
 from access_policy.application.commands.replace_reservation import ReplaceReservationHandler
 from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.retire_charger import RetireChargerHandler
+from access_policy.application.commands.review_token import ReviewTokenHandler
 from access_policy.application.commands.revoke_api_key import RevokeApiKeyHandler
 from access_policy.application.commands.rotate_password import RotatePasswordHandler
 from access_policy.application.commands.schedule_mode import ScheduleModeHandler
@@ -204,6 +205,7 @@ class Commands(containers.DeclarativeContainer):
     cancel_reservation = command(CancelReservationHandler, change_book)
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)
+    review_token = command(ReviewTokenHandler, change_book)
     put_reservation_settings = command(PutReservationSettingsHandler, change_book)
     dispatch_plan_applier = providers.Singleton(
         DispatchPlanApplier,

@@ -21,6 +21,7 @@ from access_policy.application.ocpi_partners.places import BookingPlaces
 from access_policy.application.ocpi_partners.push_deliveries import PushDeliveries
 from access_policy.application.ocpi_partners.pushes import TYPES, BookingPush, PushQueueing
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
+from access_policy.application.ocpi_partners.token_reviews import TokenReviews
 from access_policy.application.ports.clock import Clock
 from access_policy.containers.publishing import relay_name
 from access_policy.settings import Settings
@@ -45,6 +46,7 @@ class Ocpi(containers.DeclarativeContainer):
     change = providers.Singleton(ChangePartner, records.ocpi_partners, records.ocpi_partner_changes, clock)
     credentials = providers.Singleton(OcpiCredentials, change, peers)
     driver_tokens = providers.Singleton(OcpiDriverTokens, records.ocpi_tokens, stores.pseudonyms)
+    token_reviews = providers.Singleton(TokenReviews, driver_tokens, commands.review_token, deciding.view, clock)
     places = providers.Singleton(BookingPlaces, deciding.view)
     calendars = providers.Singleton(Calendars, deciding.view)
     desk = providers.Singleton(
@@ -52,6 +54,7 @@ class Ocpi(containers.DeclarativeContainer):
         records.ocpi_bookings,
         places,
         driver_tokens,
+        token_reviews,
         commands.receive_booking,
         commands.cancel_booking,
         deciding.view,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entry import Entry
@@ -81,6 +82,26 @@ def at(instant: datetime) -> str:
     return written(instant)
 
 
+def ways(frame: Frame) -> list[str]:
+    methods: list[str] = frame.answered["data"]["booking_terms"]["supported_access_methods"]
+    return methods
+
+
+async def test_booking_says_by_which_means_its_holder_starts(booking: OcpiWorld) -> None:
+    await booking.partner.push_token(token(OTHER_CARD, NOON, valid=False))
+    access = [{"method": "LICENSE_PLATE", "value": "B-AB 1234"}, {"method": "ACCESS_CODE", "value": "482913"}]
+
+    by_card = await booking.partner.book(await wanted(booking))
+    by_three = await booking.partner.book(await wanted(booking, FAST, "R2", access_information=access))
+    invalid = {"tokens": [booking_token(OTHER_CARD)], "access_information": access[:1]}
+    by_plate = await booking.partner.book(await wanted(booking, FAST, "R3", **invalid))
+    place = (await places(booking.partner))[BAY_1]["booking_terms"]["supported_access_methods"]
+
+    assert ways(by_card) == ["TOKEN"]
+    assert ways(by_three) == place == ["TOKEN", "LICENSE_PLATE", "ACCESS_CODE"]
+    assert ways(by_plate) == ["LICENSE_PLATE"], "an invalid token starts nothing"
+
+
 # --- places and calendars -------------------------------------------------------------------------------------------
 
 
@@ -111,6 +132,24 @@ async def test_calendar_leaves_out_every_holder_s_windows_and_names_nobody(booki
     assert slots(bay)[0][1] == at(EVENING)
     assert made["reservation_id"] not in frame.response.decode()
     assert OTHER_CARD not in frame.response.decode()
+
+
+async def test_slots_follow_what_the_operator_changes_at_once(booking: OcpiWorld) -> None:
+    async def free() -> dict[str, bool]:
+        return {name: bool(slots(place)) for name, place in (await places(booking.partner)).items()}
+
+    before = await free()
+    body = {"depot_id": "north", "group_id": "fast", "start": at(NOON), "end": at(NOON + 12 * 24 * HOUR)}
+    for card in (CARD, OTHER_CARD):
+        holder = {"holder": {"identifiers": [{"kind": "rfid", "value": card}]}}
+        await booking.api.done("POST", "/v1/reservations", body | holder)
+    taken = await free()
+    more = {"name": "Fast", "charger_ids": ["bay-1", "bay-2", "bay-3"]}
+    await booking.api.done("PUT", "/v1/depots/north/reservation-groups/fast", more)
+
+    assert before == {BAY_1: True, FAST: True}
+    assert taken == {BAY_1: True, FAST: False}
+    assert await free() == {BAY_1: True, FAST: True}, "a charger more is a slot more"
 
 
 async def test_locations_come_in_pages_whose_links_keep_the_filters(booking: OcpiWorld) -> None:
@@ -424,6 +463,68 @@ async def test_token_pushed_is_read_back_changed_and_kept_from_opening_once_inva
     assert after.answered["data"]["valid"] is False, "an older state changes nothing"
     assert status(reserved) == ("RESERVED", ["ACCEPTED"])
     assert entries(booking)[0].reservation.holder.admits_nobody
+
+
+async def reason_of(world: OcpiWorld, identifier: dict[str, str]) -> str:
+    found = await world.api.done("POST", "/v1/access-decisions", {"charger_id": "bay-1", "identifier": identifier})
+    return found["reason"]
+
+
+async def test_token_pushed_invalid_no_longer_opens_bookings_that_name_it_until_pushed_valid_again(
+    booking: OcpiWorld,
+) -> None:
+    plate = [{"method": "LICENSE_PLATE", "value": "B-AB 1234"}]
+    await booking.partner.push_token(token(CARD, NOON))
+    made = await booking.partner.book(await wanted(booking, start=NOON + HOUR, access_information=plate))
+    moment = booking.api.container.clock()
+    url, card, car = "/v1/reservations/" + made.answered["data"]["id"], {"kind": "rfid", "value": CARD}, plate[0]
+
+    await booking.partner.push_token(token(CARD, NOON + HOUR / 4, valid=False))
+    while_invalid = (await booking.api.get(url)).json()
+    moment.set(NOON + HOUR)
+    refused = await reason_of(booking, card)
+    by_plate = await reason_of(booking, {"kind": "plate", "value": car["value"]})
+    await booking.partner.push_token(token(CARD, NOON + HOUR, valid=True))
+    admitted = await reason_of(booking, card)
+    again = (await booking.api.get(url)).json()
+
+    assert (while_invalid["status"], [each["code"] for each in while_invalid["reasons"]]) == (
+        "at_risk",
+        ["token_not_valid", "charger_unreachable"],
+    )
+    assert [each["kind"] for each in while_invalid["holder"]["withheld"]] == ["rfid"]
+    assert refused == "unknown_identifier"
+    assert by_plate == "reservation", "the booking's other identifiers admit"
+    assert admitted == "reservation"
+    assert again["holder"]["withheld"] == []
+    assert again["version"] > while_invalid["version"], "the change was recorded"
+
+
+async def test_booking_with_an_invalid_token_admits_once_the_token_is_pushed_valid(booking: OcpiWorld) -> None:
+    await booking.partner.push_token(token(CARD, NOON, valid=False))
+    await booking.partner.book(await wanted(booking, start=NOON + HOUR))
+    before = entries(booking)[0].reservation.holder
+    await booking.partner.push_token(token(CARD, NOON + HOUR / 4))
+    booking.api.container.clock().set(NOON + HOUR)
+
+    assert before.admits_nobody
+    assert await reason_of(booking, {"kind": "rfid", "value": CARD}) == "reservation"
+
+
+async def test_regular_review_follows_a_token_whose_push_was_cut_off(booking: OcpiWorld) -> None:
+    await booking.partner.book(await wanted(booking))
+    ocpi = booking.api.container.ocpi
+    partner = (await booking.api.container.records.ocpi_partners().all())[0]
+    await ocpi.driver_tokens().put(
+        partner, identifier(IdentifierKind.RFID, CARD), "{}", is_valid=False, updated_at=NOON
+    )  # and the process ended
+
+    behind = await ocpi.token_reviews().all()
+    await booking.api.settled()
+
+    assert behind == 1
+    assert entries(booking)[0].reservation.holder.admits_nobody
+    assert await ocpi.token_reviews().all() == 0
 
 
 async def test_token_of_another_party_or_another_url_is_refused(booking: OcpiWorld) -> None:

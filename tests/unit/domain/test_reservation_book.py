@@ -75,6 +75,50 @@ def receiving(wanted: Reservation, now: datetime = NOON) -> Make:
     return lambda book: book.receive(wanted, received_from=ANNA, now=now)
 
 
+def reviewing(*, is_valid: bool, party: str = "DE-HUB", now: datetime = NOON) -> Make:
+    return lambda book: book.review_token(party, ref("p1"), is_valid=is_valid, reviewed_by=ANNA, now=now)
+
+
+def withheld(*pseudonyms: str) -> Holder:
+    """Of a booking of the cards p1 and p2."""
+    return Holder(identifiers=(card("p1"), card("p2"))).withholding({ref(each) for each in pseudonyms})
+
+
+# --- tokens of partners -------------------------------------------------------------------------------------------------
+
+OF_TWO_CARDS = booking(holder=Holder(identifiers=(card("p1"), card("p2"))))
+
+
+def test_token_declared_invalid_is_withheld_from_its_partys_bookings_and_valid_again_admits():
+    invalid = changed(booking(holder=withheld("p1")))
+
+    given_book(made(OF_TWO_CARDS)).when(reviewing(is_valid=False)).then(invalid)
+    given_book(made(OF_TWO_CARDS), invalid).when(reviewing(is_valid=False)).then_nothing()
+    valid = given_book(made(OF_TWO_CARDS), invalid).when(reviewing(is_valid=True)).events
+    assert [set(each.reservation.holder.identifiers) for each in valid] == [{card("p1"), card("p2")}]
+
+
+def test_token_withheld_is_found_by_nobody_who_presents_it():
+    book = given_book(made(OF_TWO_CARDS), changed(booking(holder=withheld("p1")))).state
+
+    assert book.entries.held_by(ref("p1"), None) == []
+    assert not book.entries.is_held_by(ref("p1"))
+    assert len(book.entries.held_by(ref("p2"), None)) == 1
+
+
+def test_token_of_another_party_or_of_a_finished_booking_is_left_alone():
+    own = reservation(R2, place=AT_FAST, holder=Holder(identifiers=(card("p1"),)))
+    given_book(made(OF_TWO_CARDS)).when(reviewing(is_valid=False, party="NL-XYZ")).then_nothing()
+    given_book(group_put(), made(own)).when(reviewing(is_valid=False)).then_nothing()
+    given_book(made(OF_TWO_CARDS)).when(reviewing(is_valid=False, now=EVENING + 2 * HOUR)).then_nothing()
+
+
+def test_token_is_withheld_after_the_deadline_of_changes():
+    late = booking(holder=Holder(identifiers=(card("p1"),)), terms=terms(change_until_min=600))
+    found = given_book(made(late)).when(reviewing(is_valid=False)).events
+    assert [each.reservation.holder.admits_nobody for each in found] == [True]
+
+
 # --- making -----------------------------------------------------------------------------------------------------------
 
 

@@ -40,7 +40,7 @@ async def test_reservation_made_is_shown_with_masked_identifiers_and_its_version
     assert shown.headers["ETag"] == f'"{made["version"]}"'
     assert (made["charger_id"], made["group_id"], made["source"], made["lasts_min"]) == ("bay-1", None, "manual", 120)
     assert made["terms"]["early_start_min"] == 15
-    assert made["holder"] == {"vehicle_id": None, "identifiers": [{"kind": "rfid", "masked": "…FFFF"}]}
+    assert made["holder"] == {"vehicle_id": None, "identifiers": [{"kind": "rfid", "masked": "…FFFF"}], "withheld": []}
     assert STRANGER["value"] not in shown.text
 
 

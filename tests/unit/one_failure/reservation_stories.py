@@ -21,16 +21,20 @@ from access_policy.application.commands.receive_booking import (
 )
 from access_policy.application.commands.replace_reservation import ReplaceReservation, ReplaceReservationHandler
 from access_policy.application.commands.reservation_drafts import ReservationDraft
-from access_policy.domain.identifiers import IdentifierKind
+from access_policy.application.commands.review_token import ReviewToken, ReviewTokenHandler
+from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.reservations.reservation import PartnerRequest, Place, ReservationSource
 from access_policy.domain.reservations.settings import ReservationSettings
 from tests.support.builders import HOUR, NORTH
+from tests.support.depot_in_memory import TENANT
 from tests.support.nth_call import Story
 from tests.support.reservations import AT_BAY, EVENING, R1, R2, group
+from tests.support.stores import pseudonyms
 from tests.unit.one_failure.command_stories import DEPOT, OTHER_BAY, asks, other_bay, story
 
 CARDS = [(IdentifierKind.RFID, f"04A1B2C3D4E5F{number}") for number in (1, 2)]
 TWO_BAYS = (*DEPOT, other_bay())
+CARD_REF = pseudonyms().ref(TENANT, identifier(*CARDS[0]))
 REQUEST = PartnerRequest(party="DE-HUB", request_id="q1", version=1)
 
 
@@ -86,6 +90,12 @@ RESERVATIONS: tuple[Story, ...] = (
         CancelBookingHandler,
         (*DEPOT, BOOKED),
         asks(CancelBooking(depot_id=NORTH, request=replace(REQUEST, version=2), reason="the driver is late")),
+    ),
+    story(
+        "review a token of a booking",
+        ReviewTokenHandler,
+        (*DEPOT, BOOKED),
+        asks(ReviewToken(depot_id=NORTH, party="DE-HUB", token=CARD_REF, is_valid=False)),
     ),
     story(
         "put a reservation group",

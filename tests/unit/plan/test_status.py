@@ -19,8 +19,8 @@ from access_policy.domain.mode_schedule.timeline import Override
 from access_policy.domain.reservations.entry import Entry, Outcome
 from access_policy.domain.reservations.reservation import Assignment, Holder, ReservationSource
 from access_policy.domain.vehicle_registry.registry import Vehicle
-from tests.support.builders import BAY, HOUR, MINUTE, NOON, VAN, own
-from tests.support.reservations import AT_FAST, BAY_2, EVENING, NOBODY, R2, reservation, terms
+from tests.support.builders import BAY, HOUR, MINUTE, NOON, VAN, own, ref
+from tests.support.reservations import AT_FAST, BAY_2, EVENING, NOBODY, R2, card, reservation, terms
 
 ALL_WELL = ChargerFacts(charger_id=BAY, known_at=NOON)
 OF_VAN = Charge(attempt_id="a1", charger_id=BAY, started_at=EVENING, vehicle_id=VAN)
@@ -52,6 +52,13 @@ def shown(of: Entry, at: datetime = NOON, charge: Charge | None = None, **charge
 
 def reasons_of(expanded: Expanded) -> list[ReasonCode]:
     return [each.code for each in expanded.reasons]
+
+
+def test_status_with_a_token_that_its_partner_declared_invalid_is_at_risk():
+    holder = Holder(identifiers=(card("p1"),)).withholding({ref("p1")})
+    found = shown(entry(source=ReservationSource.OCPI, holder=holder))
+
+    assert (found.status, reasons_of(found)) == (PlanStatus.AT_RISK, [ReasonCode.TOKEN_NOT_VALID])
 
 
 def test_status_before_the_window_without_risks_is_planned_and_due_from_its_start():

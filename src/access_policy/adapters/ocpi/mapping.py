@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +34,7 @@ from access_policy.domain.reservations.terms import MINUTES_MAX, ReservationTerm
 
 ACCESS: Final = [AccessMethod.TOKEN, AccessMethod.LICENSE_PLATE, AccessMethod.ACCESS_CODE]
 KINDS: Final = {AccessMethod.LICENSE_PLATE: IdentifierKind.PLATE, AccessMethod.ACCESS_CODE: IdentifierKind.PIN}
+_METHODS: Final = {kind: method for method, kind in KINDS.items()}
 STATUSES: Final = {
     Stage.RESERVED: ReservationStatus.RESERVED,
     Stage.FULFILLED: ReservationStatus.FULFILLED,
@@ -71,9 +72,11 @@ def _identifiers(request: BookingRequest) -> tuple[Identifier, ...]:
     return tuple(dict.fromkeys((*tokens, *access)))
 
 
-def terms_on_the_wire(terms: ReservationTerms) -> BookingTerms:
+def terms_on_the_wire(terms: ReservationTerms, kinds: Collection[IdentifierKind] = ()) -> BookingTerms:
+    """`kinds`: those by which a booking's holder starts; none: every way that a place has."""
+    ways = {_METHODS.get(kind, AccessMethod.TOKEN) for kind in kinds}
     return BookingTerms(
-        supported_access_methods=ACCESS,
+        supported_access_methods=[each for each in ACCESS if not ways or each in ways],
         change_until_minutes=terms.change_until_min,
         cancel_until_minutes=terms.cancel_until_min,
         early_start_allowed=terms.early_start_min > 0,
@@ -108,7 +111,7 @@ def booking_on_the_wire(state: BookingState, own: Party) -> Booking:
         canceled=_cancellation(state, requests),
         access_information=current.access_information,
         authorization_reference=current.authorization_reference,
-        booking_terms=terms_on_the_wire(record.terms),
+        booking_terms=terms_on_the_wire(record.terms, state.kinds),
         booking_requests=[
             BookingRequestStatus(request_status=kept.status, booking_request=request, request_received=kept.received_at)
             for request, kept in zip(requests, record.requests, strict=True)

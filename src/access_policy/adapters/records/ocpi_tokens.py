@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
@@ -12,6 +13,8 @@ from access_policy.adapters.records.tables import RecordTables, as_text, only_on
 from access_policy.adapters.sql.databases import upsert_into
 from access_policy.application.ports.ocpi import DriverToken, PartnerKey
 from access_policy.domain.identifiers import IdentifierRef
+
+ASKED_MAX: Final = 500  # in one statement
 
 
 class SqlOcpiTokens:
@@ -25,6 +28,20 @@ class SqlOcpiTokens:
         asked = select(DRIVER_TOKENS).where(*_this(key, ref))
         row = await self._tables.read(lambda connection: connection.execute(asked).first())
         return None if row is None else self._sealing.open(row.sealed, *key, ref.kind.value, ref.pseudonym)
+
+    async def find_many(self, key: PartnerKey, refs: Sequence[IdentifierRef]) -> list[DriverToken]:
+        def read(connection: Connection) -> list[Any]:
+            rows: list[Any] = []
+            for begin in range(0, len(refs), ASKED_MAX):
+                asked = [each.pseudonym for each in refs[begin : begin + ASKED_MAX]]
+                some = select(DRIVER_TOKENS).where(*_of(key), DRIVER_TOKENS.c.pseudonym.in_(asked))
+                rows += connection.execute(some)
+            return rows
+
+        found = await self._tables.read(read)
+        tokens = [self._sealing.open(each.sealed, *key, each.kind, each.pseudonym) for each in found]
+        wanted = {(each.kind, each.pseudonym) for each in refs}
+        return [each for each in tokens if (each.ref.kind, each.ref.pseudonym) in wanted]
 
     async def put(self, token: DriverToken, *, tokens_max: int) -> bool:
         key, ref = token.key, token.ref

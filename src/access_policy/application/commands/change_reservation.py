@@ -45,7 +45,7 @@ class ChangeReservationHandler:
         now = self.change.clock.now()
         async with self.change.books.locked(tenant_id, depot_id) as book:
             entry = book.entry(reservation_id)
-            identifiers = entry.reservation.holder.identifiers
+            identifiers = entry.reservation.holder.named
             if command.draft.identifiers is not None:
                 identifiers = await self.holders.sealed(tenant_id, reservation_id, values, entry.reservation.holder)
             draft = _of_the_same_origin(command.draft, entry)
@@ -64,5 +64,7 @@ class ChangeReservationHandler:
 
 
 def _of_the_same_origin(draft: ReservationDraft, entry: Entry) -> ReservationDraft:
+    """A token that the partner has declared invalid stays withheld."""
     known = entry.reservation
-    return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc)
+    withheld = frozenset(each.ref for each in known.holder.withheld)
+    return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc, withheld=withheld)

@@ -15,7 +15,7 @@ from access_policy.application.repositories.charger_access_policies import Charg
 from access_policy.application.typed_identifiers import normal_forms
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
-from access_policy.domain.identifiers import Identifier, IdentifierKind
+from access_policy.domain.identifiers import Identifier, IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ChargerId, DepotId, ReservationId, TenantId, VehicleId
 from access_policy.domain.reservations.errors import ReservationInvalid
 from access_policy.domain.reservations.reservation import (
@@ -34,7 +34,7 @@ from access_policy.domain.vehicle_registry.errors import VehicleUnknown
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationDraft:
     """`identifiers` are kinds and values as typed; None: keep those that the reservation has. `terms` are the terms that differ
-    from the depot's, by name."""
+    from the depot's, by name. `withheld`: those of the identifiers that admit nobody for now."""
 
     place: Place
     start: datetime
@@ -47,13 +47,14 @@ class ReservationDraft:
     assignment: Assignment | None = None
     note: str = ""
     is_ad_hoc: bool = False
+    withheld: frozenset[IdentifierRef] = frozenset()
 
     def reservation(
         self, reservation_id: ReservationId, of_depot: ReservationTerms, identifiers: tuple[HolderIdentifier, ...]
     ) -> Reservation:
         return Reservation(
             reservation_id=reservation_id,
-            holder=Holder(vehicle_id=self.vehicle_id, identifiers=identifiers),
+            holder=Holder(vehicle_id=self.vehicle_id, identifiers=identifiers).withholding(self.withheld),
             place=self.place,
             start=self.start,
             end=self.end,
@@ -93,7 +94,7 @@ class ReservationHolders:
         self, tenant_id: TenantId, reservation_id: ReservationId, values: Sequence[Identifier], known: Holder | None
     ) -> tuple[HolderIdentifier, ...]:
         """A code (PIN) is never stored, not even encrypted; an identifier that `known` has keeps its sealed value."""
-        had = {} if known is None else {each.ref: each for each in known.identifiers}
+        had = {} if known is None else {each.ref: each for each in known.named}
         found = []
         for value in values:
             ref = self.pseudonyms.ref(tenant_id, value)

@@ -18,6 +18,7 @@ from access_policy.application.errors import TooBusy
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ocpi_partners.places import BookingPlace, BookingPlaces
 from access_policy.application.ocpi_partners.state import BookingState, Stage, state_of
+from access_policy.application.ocpi_partners.token_reviews import TokenReviews
 from access_policy.application.ocpi_partners.wishes import BookingWish
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.ocpi import BookingRecord, BookingRequestRecord, OcpiBookings, RequestStatus
@@ -54,6 +55,7 @@ class BookingDesk:
     bookings: OcpiBookings
     places: BookingPlaces
     tokens: OcpiDriverTokens
+    reviews: TokenReviews
     receive: Handle
     cancel: Handle
     view: DecisionView
@@ -95,13 +97,15 @@ class BookingDesk:
             return await self._declined(wish, place, known, partner, over)
         if known is not None and known.depot_id != place.depot_id:
             return await self._declined(wish, place, known, partner, "A booking stays at its location; make a new one.")
-        identifiers = await self.tokens.without_invalid(partner, wish.identifiers)
+        refs = [self.tokens.pseudonyms.ref(partner.tenant_id, each) for each in wish.identifiers]
+        withheld = await self.tokens.invalid_among(partner.key, refs)
         draft = ReservationDraft(
             place=place.place,
             start=wish.start,
             end=wish.end,
             source=ReservationSource.OCPI,
-            identifiers=[(each.kind, each.value) for each in identifiers],
+            identifiers=[(each.kind, each.value) for each in wish.identifiers],
+            withheld=withheld,
             terms=_named(partner.settings.terms),
             request=self._request(partner, wish, place, known),
         )
@@ -124,7 +128,8 @@ class BookingDesk:
             is_promised=True,
         )
         await self._put(promised, known)
-        return Answered(record=promised, position=done.position, is_new=known is None)
+        reviewed = await self.reviews.booking(context, partner, place.depot_id, refs, withheld)
+        return Answered(record=promised, position=max(done.position, reviewed), is_new=known is None)
 
     def _request(
         self, partner: OcpiPartner, wish: BookingWish, place: BookingPlace, known: BookingRecord | None

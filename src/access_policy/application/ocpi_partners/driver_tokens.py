@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from access_policy.application.ports.ocpi import DriverToken, OcpiTokens
+from access_policy.application.ports.ocpi import DriverToken, OcpiTokens, PartnerKey
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.domain.errors import Conflict
-from access_policy.domain.identifiers import Identifier
+from access_policy.domain.identifiers import Identifier, IdentifierRef
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
 
 TOKENS_MAX: Final = 100_000  # of a partner
@@ -18,6 +18,15 @@ TOKENS_MAX: Final = 100_000  # of a partner
 
 class TooManyTokens(Conflict):
     code = "ocpi-too-many-tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """`to_review`: bookings that name the token may admit by it and must not, or the reverse."""
+
+    ref: IdentifierRef
+    is_new: bool
+    to_review: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,12 @@ class OcpiDriverTokens:
 
     async def put(
         self, partner: OcpiPartner, named: Identifier, body: str, *, is_valid: bool, updated_at: datetime
-    ) -> bool:
-        """True: the token is new. One that is older than the stored one changes nothing. Raises `TooManyTokens`."""
+    ) -> Pushed:
+        """A token that is older than the stored one changes nothing. Raises `TooManyTokens`."""
         ref = self.pseudonyms.ref(partner.tenant_id, named)
         known = await self.tokens.find(partner.key, ref)
         if known is not None and updated_at < known.updated_at:
-            return False
+            return Pushed(ref, is_new=False, to_review=False)
         token = DriverToken(
             tenant_id=partner.tenant_id,
             partner_id=partner.partner_id,
@@ -48,13 +57,15 @@ class OcpiDriverTokens:
         )
         if not await self.tokens.put(token, tokens_max=TOKENS_MAX):
             raise TooManyTokens(f"This service keeps {TOKENS_MAX} tokens of a partner; name them in bookings instead.")
-        return known is None
+        to_review = not is_valid or (known is not None and not known.is_valid)
+        return Pushed(ref, is_new=known is None, to_review=to_review)
 
-    async def without_invalid(self, partner: OcpiPartner, named: Iterable[Identifier]) -> tuple[Identifier, ...]:
-        """Those that the partner has not pushed as invalid: an invalid token opens nothing."""
-        kept = []
-        for each in named:
-            known = await self.find(partner, each)
-            if known is None or known.is_valid:
-                kept.append(each)
-        return tuple(kept)
+    async def invalid_among(self, key: PartnerKey, refs: Iterable[IdentifierRef]) -> frozenset[IdentifierRef]:
+        """Those that the partner has declared invalid: an invalid token opens nothing."""
+        return frozenset(ref for ref, is_valid in (await self.known(key, refs)).items() if not is_valid)
+
+    async def known(self, key: PartnerKey, refs: Iterable[IdentifierRef]) -> dict[IdentifierRef, bool]:
+        """Whether each of these tokens that the partner has pushed is valid."""
+        asked = {(each.kind, each.pseudonym): each for each in refs}
+        found = await self.tokens.find_many(key, list(asked.values())) if asked else []
+        return {asked[each.ref.kind, each.ref.pseudonym]: each.is_valid for each in found}

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from access_policy.application.ports.ocpi import BookingRecord
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entry import Entry, Outcome
@@ -23,13 +24,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingState:
-    """`charger_id`: the promised charger, or the one of the group at which the holder charged; None: not known yet."""
+    """`charger_id`: the promised charger, or the one of the group at which the holder charged; None: not known yet.
+    `kinds`: of the identifiers that admit its holder; none where nobody is admitted, or the reservation is forgotten."""
 
     record: BookingRecord
     stage: Stage
     start: datetime
     end: datetime
     charger_id: ChargerId | None
+    kinds: frozenset[IdentifierKind] = frozenset()
 
 
 def state_of(record: BookingRecord, book: ReservationBook, at: datetime) -> BookingState:
@@ -47,6 +50,7 @@ def state_of(record: BookingRecord, book: ReservationBook, at: datetime) -> Book
         start=reservation.start,
         end=reservation.end,
         charger_id=reservation.place.charger_id or entry.charger_id,
+        kinds=frozenset(each.ref.kind for each in reservation.holder.identifiers),
     )
 
 

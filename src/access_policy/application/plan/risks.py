@@ -21,6 +21,7 @@ class ReasonCode(StrEnum):
     """Why a reservation has its status. The first ones are risks."""
 
     NO_TOKEN = "no_token"  # noqa: S105  (not a secret)
+    TOKEN_NOT_VALID = "token_not_valid"  # noqa: S105
     CHARGER_RETIRED = "charger_retired"
     CHARGER_FAULTED = "charger_faulted"
     CHARGER_UNREACHABLE = "charger_unreachable"
@@ -59,7 +60,11 @@ def risks_of(entry: Entry, facts: Facts, now: datetime) -> tuple[Reason, ...]:
 
 
 def _of_holder(reservation: Reservation, facts: Facts) -> Iterator[Reason]:
-    if reservation.holder.admits_nobody:
+    holder = reservation.holder
+    if holder.withheld:
+        left = "so nobody is admitted" if holder.admits_nobody else "so it does not admit; others of the booking do"
+        yield Reason(ReasonCode.TOKEN_NOT_VALID, f"The partner has declared a token of the booking invalid, {left}.")
+    elif holder.admits_nobody:
         yield Reason(ReasonCode.NO_TOKEN, "The booking names no token, so nobody is admitted until a change names one.")
     for vehicle_id, vehicle in facts.vehicles.items():
         if vehicle is None:

@@ -157,6 +157,10 @@ class OcpiTokens(Protocol):
 
     async def find(self, key: PartnerKey, ref: IdentifierRef) -> DriverToken | None: ...
 
+    async def find_many(self, key: PartnerKey, refs: Sequence[IdentifierRef]) -> list[DriverToken]:
+        """Those of these tokens that the partner has pushed, in any order."""
+        ...
+
     async def put(self, token: DriverToken, *, tokens_max: int) -> bool:
         """Store the token, in place of the one with its pseudonym. False, and no change, if the partner has `tokens_max`
         others already."""

@@ -26,11 +26,13 @@ def of_reservation(event: Any) -> Entry:
 
 def _of_promise(depot_id: str, reservation: Reservation) -> Entry:
     holder = [each.ref.kind.value for each in reservation.holder.identifiers]
+    withheld = [each.ref.kind.value for each in reservation.holder.withheld]
     promised: Words = {
         **values_of(reservation.place),
         **values_of(reservation, without=("holder", "place", "terms", "request", "assignment")),
         "vehicle": reservation.holder.vehicle_id,
         "identifiers": in_words(tuple(holder)),
+        **({"withheld": in_words(tuple(withheld))} if withheld else {}),
         **values_of(reservation.terms),
         **({} if reservation.assignment is None else values_of(reservation.assignment)),
     }

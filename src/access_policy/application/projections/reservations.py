@@ -132,8 +132,13 @@ def _content(recorded: Recorded, reservation: Reservation) -> dict[str, Any]:
 
 def _holder(holder: Holder) -> dict[str, Any]:
     identifiers = [
-        {"kind": each.ref.kind.value, "pseudonym": each.ref.pseudonym, "masked": each.ref.masked}
-        for each in holder.identifiers
+        {
+            "kind": each.ref.kind.value,
+            "pseudonym": each.ref.pseudonym,
+            "masked": each.ref.masked,
+            **({"withheld": True} if each in holder.withheld else {}),
+        }
+        for each in holder.named
     ]
     return {"vehicle_id": holder.vehicle_id, "identifiers": identifiers}
 

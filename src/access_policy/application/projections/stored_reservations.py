@@ -55,12 +55,14 @@ def _reservation(row: Row) -> Reservation:
 
 
 def _holder(row: Row) -> Holder:
-    refs = (
+    refs = [
         IdentifierRef(kind=IdentifierKind(each["kind"]), pseudonym=each["pseudonym"], masked=each["masked"])
         for each in row["identifiers"]
-    )
+    ]
+    withheld = {ref for ref, each in zip(refs, row["identifiers"], strict=True) if each.get("withheld")}
     vehicle_id = None if row["vehicle_id"] is None else VehicleId(row["vehicle_id"])
-    return Holder(vehicle_id=vehicle_id, identifiers=tuple(HolderIdentifier(ref=ref, sealed="") for ref in refs))
+    holder = Holder(vehicle_id=vehicle_id, identifiers=tuple(HolderIdentifier(ref=ref, sealed="") for ref in refs))
+    return holder.withholding(withheld)
 
 
 def _request(row: Row) -> PartnerRequest | None:

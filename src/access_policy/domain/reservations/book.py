@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import (
     ActorId,
     AttemptId,
@@ -193,6 +194,27 @@ class ReservationBook:
         return (
             ReservationChanged(depot_id=self.depot_id, reservation=reservation, changed_by=changed_by, changed_at=now),
         )
+
+    def review_token(
+        self, party: str, token: IdentifierRef, *, is_valid: bool, reviewed_by: ActorId, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """The party declares a token of its drivers valid or invalid: from now on its live bookings that name the token admit
+        by it, or do not. Deadlines of changes do not apply, and what a booking promises stays as it is."""
+        events = []
+        for entry in self.entries.naming(token):
+            booking = entry.reservation
+            if booking.request is None or booking.request.party != party or entry.is_over(now):
+                continue
+            withheld = {each.ref for each in booking.holder.withheld} - {token} | (set() if is_valid else {token})
+            holder = booking.holder.withholding(withheld)
+            if set(holder.withheld) != set(booking.holder.withheld):
+                reviewed = replace(booking, holder=holder)
+                events.append(
+                    ReservationChanged(
+                        depot_id=self.depot_id, reservation=reviewed, changed_by=reviewed_by, changed_at=now
+                    )
+                )
+        return tuple(events)
 
     def cancel(
         self,

@@ -53,8 +53,10 @@ class Charges:
                 del self._by_holder[key]
 
     def of(self, holder: Holder) -> Iterator[Charge]:
-        """Those of the holder, by their start."""
-        found = set[AttemptId]().union(*(self._by_holder.get(key, ()) for key in keys_of_holder(holder)))
+        """Those of the holder, by their start. A token that is withheld by now does not make a charge another's."""
+        found = set[AttemptId]().union(
+            *(self._by_holder.get(key, ()) for key in keys_of_holder(holder.withholding(())))
+        )
         yield from sorted(
             (self.by_attempt[each] for each in found), key=lambda each: (each.started_at, each.attempt_id)
         )

@@ -84,6 +84,11 @@ class Entries:
         found = set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys_of_holder(holder)))
         return self._in_order(found)
 
+    def naming(self, ref: IdentifierRef) -> list[Entry]:
+        """Those whose holder has this identifier, withheld or not, by their start."""
+        keys = ((ref.kind, ref.pseudonym), key_of_withheld(ref))
+        return self._in_order(set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys)))
+
     def at_place(self, key: PlaceKey) -> list[Entry]:
         """All of this charger by name, or of this group, by their start; over or not."""
         return self._in_order(self._by_place.get(key, ()))
@@ -133,6 +138,8 @@ class Entries:
         reservation = entry.reservation
         for holder in keys_of_holder(reservation.holder):
             yield self._by_holder, holder
+        for withheld in reservation.holder.withheld:
+            yield self._by_holder, key_of_withheld(withheld.ref)
         place = key_of_place(reservation.place)
         yield self._by_place, place
         for hour in _hours(reservation.begins, reservation.clears):
@@ -155,6 +162,11 @@ def key_of_place(place: Place) -> PlaceKey:
         return key_of_charger(place.charger_id)
     assert place.group_id is not None, "a checked place names a charger or a group"
     return key_of_group(place.group_id)
+
+
+def key_of_withheld(ref: IdentifierRef) -> Hashable:
+    """Nobody who presents the identifier is found by it."""
+    return "withheld", ref.kind, ref.pseudonym
 
 
 def keys_of_holder(holder: Holder) -> set[Hashable]:

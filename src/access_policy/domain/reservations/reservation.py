@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,14 +49,26 @@ class HolderIdentifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A vehicle of the registry, identifiers, or both; with neither it admits nobody."""
+    """A vehicle of the registry, identifiers, or both; with neither it admits nobody. `withheld`: tokens that the booking names
+    and that its partner has declared invalid; they admit nobody until the partner declares them valid."""
 
     vehicle_id: VehicleId | None = None
     identifiers: tuple[HolderIdentifier, ...] = ()
+    withheld: tuple[HolderIdentifier, ...] = ()
 
     @property
     def admits_nobody(self) -> bool:
         return self.vehicle_id is None and not self.identifiers
+
+    @property
+    def named(self) -> tuple[HolderIdentifier, ...]:
+        """All identifiers, whether they admit or not."""
+        return (*self.identifiers, *self.withheld)
+
+    def withholding(self, refs: Collection[IdentifierRef]) -> Holder:
+        """The same holder, of whose identifiers exactly these are withheld."""
+        admitting = tuple(each for each in self.named if each.ref not in refs)
+        return replace(self, identifiers=admitting, withheld=tuple(each for each in self.named if each.ref in refs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +162,7 @@ class Reservation:
         self.terms.check_window(self.start, self.end)
         if self.note:
             checked_name(self.note, "note", length_max=NOTE_LENGTH_MAX)
-        if len(self.holder.identifiers) > IDENTIFIERS_MAX:
+        if len(self.holder.named) > IDENTIFIERS_MAX:
             raise ReservationInvalid(
                 f"A holder has at most {IDENTIFIERS_MAX} identifiers.", pointer="/holder/identifiers"
             )

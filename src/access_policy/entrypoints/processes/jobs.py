@@ -48,6 +48,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "changes of OCPI partners", c.records.ocpi_partner_changes().run()
         yield "OCPI push queue", c.ocpi.push_follower().run()
         yield "OCPI pushes", c.ocpi.push_deliveries().run()
+        yield "tokens of bookings", c.ocpi.token_reviews().run()
         yield "notices", c.deciding.notices().run()
         yield "digests", c.queries.digests().run()
         yield "chargers follow depots", c.commands.keeping_up().run()

@@ -12,17 +12,20 @@ from pydantic import ValidationError
 
 from access_policy.adapters.ocpi.fields import VERSION
 from access_policy.adapters.ocpi.tokens import RFID, Token, identifier_of
-from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
+from access_policy.application.context import Context
+from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens, Pushed
+from access_policy.application.ocpi_partners.token_reviews import TokenReviews
 from access_policy.application.ports.ocpi import DriverToken
 from access_policy.domain.ocpi_partners.errors import DriverTokenUnknown, PartyWrong
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
-from access_policy.entrypoints.http.dependencies import provided
+from access_policy.entrypoints.http.dependencies import process_of, provided
 from access_policy.entrypoints.http.ocpi.answers import answer
-from access_policy.entrypoints.http.ocpi.partner import REGISTERED, Partner
+from access_policy.entrypoints.http.ocpi.partner import REGISTERED, Partner, PartnerContext
 
 router = APIRouter(prefix=f"/{VERSION}", include_in_schema=False, dependencies=REGISTERED)
 
 Tokens = Annotated[OcpiDriverTokens, provided(lambda c: c.ocpi.driver_tokens)]
+Reviews = Annotated[TokenReviews, provided(lambda c: c.ocpi.token_reviews)]
 Type = Annotated[str, Query(alias="type", max_length=64)]
 OF_PARTY = "/tokens/{country_code}/{party_id}/{token_uid}"
 
@@ -48,13 +51,17 @@ async def put_token(
     party_id: str,
     token_uid: str,
     partner: Partner,
+    context: PartnerContext,
     tokens: Tokens,
+    reviews: Reviews,
     body: Annotated[dict[str, Any], Body()],
     of: Type = RFID,
 ) -> Response:
+    """When this is answered, bookings that name the token admit by it, or do not any more."""
     _must_be(partner, country_code, party_id)
-    is_new = await _put(tokens, partner, body, token_uid, of)
-    return answer(request, None, status=201 if is_new else 200)
+    pushed = await _put(tokens, partner, body, token_uid, of)
+    await _follow(request, context, partner, reviews, pushed)
+    return answer(request, None, status=201 if pushed.is_new else 200)
 
 
 @router.patch(OF_PARTY)
@@ -64,7 +71,9 @@ async def patch_token(
     party_id: str,
     token_uid: str,
     partner: Partner,
+    context: PartnerContext,
     tokens: Tokens,
+    reviews: Reviews,
     body: Annotated[dict[str, Any], Body()],
     of: Type = RFID,
 ) -> Response:
@@ -72,11 +81,19 @@ async def patch_token(
     _must_be(partner, country_code, party_id)
     known = await _known(tokens, partner, token_uid, of)
     without = {name: value for name, value in json.loads(known.body).items() if name != "last_updated"}
-    await _put(tokens, partner, {**without, **body}, token_uid, of)
+    pushed = await _put(tokens, partner, {**without, **body}, token_uid, of)
+    await _follow(request, context, partner, reviews, pushed)
     return answer(request, None)
 
 
-async def _put(tokens: OcpiDriverTokens, partner: OcpiPartner, body: dict[str, Any], uid: str, of: str) -> bool:
+async def _follow(
+    request: Request, context: Context, partner: OcpiPartner, reviews: TokenReviews, pushed: Pushed
+) -> None:
+    if pushed.to_review:
+        await process_of(request).settled(await reviews.token(context, partner, pushed.ref))
+
+
+async def _put(tokens: OcpiDriverTokens, partner: OcpiPartner, body: dict[str, Any], uid: str, of: str) -> Pushed:
     """Raises `RequestValidationError`, `PartyWrong` or `TooManyTokens`."""
     try:
         token = Token.model_validate(body)

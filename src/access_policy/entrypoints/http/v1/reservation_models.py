@@ -105,15 +105,25 @@ class HolderIdentifierShown(ResponseModel):
     kind: IdentifierKind
     masked: str
 
+    @classmethod
+    def of(cls, held: reservations.HolderIdentifier) -> HolderIdentifierShown:
+        return cls(kind=held.ref.kind, masked=held.ref.masked)
+
 
 class HolderShown(ResponseModel):
+    """`withheld`: tokens that the partner has declared invalid; they admit nobody for now."""
+
     vehicle_id: str | None
     identifiers: list[HolderIdentifierShown]
+    withheld: list[HolderIdentifierShown]
 
     @classmethod
     def of(cls, holder: reservations.Holder) -> HolderShown:
-        shown = [HolderIdentifierShown(kind=each.ref.kind, masked=each.ref.masked) for each in holder.identifiers]
-        return cls(vehicle_id=holder.vehicle_id, identifiers=shown)
+        return cls(
+            vehicle_id=holder.vehicle_id,
+            identifiers=[HolderIdentifierShown.of(each) for each in holder.identifiers],
+            withheld=[HolderIdentifierShown.of(each) for each in holder.withheld],
+        )
 
 
 class TermsShown(ResponseModel):
