@@ -31,6 +31,8 @@ from access_policy.application.commands import (
     put_calendar,
     put_charger,
     put_depot,
+    put_energy_node,
+    put_energy_policy,
     put_entrance,
     put_profile,
     put_reservation_group,
@@ -39,25 +41,31 @@ from access_policy.application.commands import (
     put_tenant,
     put_vehicle,
     receive_booking,
+    receive_envelope,
+    record_measurements,
     reinstate_vehicle,
     remove_calendar,
+    remove_energy_node,
     remove_entrance,
     remove_exception,
     remove_schedule,
     remove_vehicle,
     replace_reservation,
+    report_energy_source,
     retire_charger,
     review_token,
     rotate_password,
     schedule_mode,
     schedule_mode_for_many,
     suspend_vehicle,
+    withdraw_envelope,
     withdraw_mode_rule,
 )
 from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.on_site import ChangeSite
 from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
@@ -69,6 +77,7 @@ from access_policy.application.repositories.charger_access_policies import Charg
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.repositories.reservation_books import ReservationBooks
+from access_policy.application.repositories.site_energies import SiteEnergies
 from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.retrying import retrying
@@ -211,6 +220,7 @@ class Office:
     views: Any = field(default_factory=Nowhere)
     connections: Any = field(default_factory=Nowhere)
     of_reservations: Any = None  # the depots of reservations; None: as far as `depot` has followed the log
+    of_envelopes: Any = None  # the depots of envelopes; None: likewise
 
     def __post_init__(self) -> None:
         store, clock = self.store, self.clock
@@ -230,6 +240,8 @@ class Office:
         schedule = schedule_mode.ScheduleModeHandler(policy)
         self.books = ReservationBooks(store, view)
         book = ChangeBook(self.books, self.depots, self.of_reservations or view, clock)
+        self.sites = SiteEnergies(store, view)
+        site = ChangeSite(self.sites, self.depots, self.of_envelopes or view, clock)
         places = ReservablePlaces(self.policies, profiles)
         holders = ReservationHolders(view, self.depot.pseudonyms, self.vault)
         self.handlers: dict[type, Callable[[Context, Any], Awaitable[Any]]] = {
@@ -285,6 +297,13 @@ class Office:
                 book
             ),
             cancel_reservation.CancelReservation: cancel_reservation.CancelReservationHandler(book),
+            put_energy_node.PutEnergyNode: put_energy_node.PutEnergyNodeHandler(site, self.policies),
+            remove_energy_node.RemoveEnergyNode: remove_energy_node.RemoveEnergyNodeHandler(site),
+            put_energy_policy.PutEnergyPolicy: put_energy_policy.PutEnergyPolicyHandler(site),
+            receive_envelope.ReceiveEnvelope: receive_envelope.ReceiveEnvelopeHandler(site),
+            withdraw_envelope.WithdrawEnvelope: withdraw_envelope.WithdrawEnvelopeHandler(site),
+            record_measurements.RecordMeasurements: record_measurements.RecordMeasurementsHandler(site),
+            report_energy_source.ReportEnergySource: report_energy_source.ReportEnergySourceHandler(site),
             put_profile.PutProfile: put_profile.PutProfileHandler(own_profiles, profiles),
             put_profile.RemoveProfile: put_profile.RemoveProfileHandler(own_profiles, profiles, view),
             ignore_identifier.IgnoreIdentifier: ignore_identifier.IgnoreIdentifierHandler(

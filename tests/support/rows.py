@@ -97,6 +97,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.condition_stream(tenant, ChargerId(event.charger_id))
     if kind == "reservation_book":
         return streams.reservation_book_stream(tenant, event.depot_id)
+    if kind == "site_energy":
+        return streams.site_energy_stream(tenant, event.depot_id)
     if kind == "capability_profile":
         return streams.profile_stream(tenant, event.name)
     if kind == "enrolment_session":

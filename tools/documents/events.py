@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from access_policy import __version__
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS
-from access_policy.application.published_events import attempts, chargers, modes, registry, reservations
+from access_policy.application.published_events import attempts, chargers, modes, registry, reservations, site_energy
 from access_policy.application.published_events.detail import SOURCE, Detail
 from tools.documents.event_fields import meaning
 
@@ -60,7 +60,7 @@ def published() -> list[type]:
     """Return the classes of public events, sorted by name and version."""
     found = [
         each
-        for module in (attempts, chargers, modes, registry, reservations)
+        for module in (attempts, chargers, modes, registry, reservations, site_energy)
         for each in vars(module).values()
         if isinstance(each, type) and each.__module__ == module.__name__ and hasattr(each, "VERSION")
     ]

@@ -53,6 +53,8 @@ def _subject(event: str, data: Schema) -> tuple[str, str, str]:
     if event.startswith("Reservation"):
         reservation = data.get("reservation", data)["reservation_id"]
         return "reservation_book", data["depot_id"], f"/v1/reservations/{reservation}"
+    if event.startswith(("AccessNarrowed", "AccessWidened", "EnergyControl")):
+        return "site_energy", data["depot_id"], f"/v1/depots/{data['depot_id']}/energy"
     if "attempt_id" in data:
         return "access_attempt", data["attempt_id"], f"/v1/access-events/{data['attempt_id']}"
     if event == "DepotDigestMade":

@@ -30,6 +30,11 @@ def reservation_book_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
     return StreamId(f"{tenant_id}/reservation_book/{depot_id}")
 
 
+def site_energy_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
+    """The energy of one depot's site."""
+    return StreamId(f"{tenant_id}/site_energy/{depot_id}")
+
+
 def attempt_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
     return StreamId(f"{tenant_id}/access_attempt/{attempt_id}")
 

@@ -32,12 +32,15 @@ from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.on_registry import ChangeRegistry
+from access_policy.application.commands.on_site import ChangeSite
 from access_policy.application.commands.override_many import LiftManyHandler, OverrideManyHandler
 from access_policy.application.commands.override_mode import OverrideModeHandler
 from access_policy.application.commands.put_agreement import PutAgreementHandler
 from access_policy.application.commands.put_calendar import PutCalendarHandler
 from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.put_depot import PutDepotHandler
+from access_policy.application.commands.put_energy_node import PutEnergyNodeHandler
+from access_policy.application.commands.put_energy_policy import PutEnergyPolicyHandler
 from access_policy.application.commands.put_entrance import PutEntranceHandler
 from access_policy.application.commands.put_profile import (
     OperatorsProfiles,
@@ -50,13 +53,17 @@ from access_policy.application.commands.put_schedule import PutScheduleHandler
 from access_policy.application.commands.put_tenant import PutTenantHandler
 from access_policy.application.commands.put_vehicle import PutVehicleHandler
 from access_policy.application.commands.receive_booking import CancelBookingHandler, ReceiveBookingHandler
+from access_policy.application.commands.receive_envelope import ReceiveEnvelopeHandler
+from access_policy.application.commands.record_measurements import RecordMeasurementsHandler
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicleHandler
 from access_policy.application.commands.remove_calendar import RemoveCalendarHandler
+from access_policy.application.commands.remove_energy_node import RemoveEnergyNodeHandler
 from access_policy.application.commands.remove_entrance import RemoveEntranceHandler
 from access_policy.application.commands.remove_exception import RemoveExceptionHandler
 from access_policy.application.commands.remove_schedule import RemoveScheduleHandler
 from access_policy.application.commands.remove_vehicle import RemoveVehicleHandler
 from access_policy.application.commands.replace_reservation import ReplaceReservationHandler
+from access_policy.application.commands.report_energy_source import ReportEnergySourceHandler
 from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.retire_charger import RetireChargerHandler
 from access_policy.application.commands.review_token import ReviewTokenHandler
@@ -65,6 +72,7 @@ from access_policy.application.commands.rotate_password import RotatePasswordHan
 from access_policy.application.commands.schedule_mode import ScheduleModeHandler
 from access_policy.application.commands.schedule_mode_for_many import ScheduleModeForManyHandler
 from access_policy.application.commands.suspend_vehicle import SuspendVehicleHandler
+from access_policy.application.commands.withdraw_envelope import WithdrawEnvelopeHandler
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRuleHandler
 from access_policy.application.dispatch_import.applying import DispatchPlanApplier
 from access_policy.application.dispatch_import.imports import DispatchImports
@@ -220,6 +228,16 @@ class Commands(containers.DeclarativeContainer):
     )
     dispatch_export = providers.Singleton(DispatchExport, deciding.books, depots, clock)
     put_reservation_group = command(PutReservationGroupHandler, change_book, reservable_places)
+
+    # --- energy of sites ---------------------------------------------------------------------------------------------
+    change_site = providers.Singleton(ChangeSite, deciding.sites, depots, deciding.view, clock)
+    put_energy_node = command(PutEnergyNodeHandler, change_site, policies)
+    remove_energy_node = command(RemoveEnergyNodeHandler, change_site)
+    put_energy_policy = command(PutEnergyPolicyHandler, change_site)
+    receive_envelope = command(ReceiveEnvelopeHandler, change_site)
+    withdraw_envelope = command(WithdrawEnvelopeHandler, change_site)
+    record_measurements = command(RecordMeasurementsHandler, change_site)
+    report_energy_source = command(ReportEnergySourceHandler, change_site)
 
     # --- API keys ----------------------------------------------------------------------------------------------------
     create_api_key = providers.Singleton(CreateApiKeyHandler, records.api_keys, records.api_key_changes, depots, clock)

@@ -18,15 +18,55 @@ from access_policy.application.streams import (
     policy_stream,
     registry_stream,
     reservation_book_stream,
+    site_energy_stream,
 )
 from access_policy.domain.charge_points.claims import ChargePointClaimed
 from access_policy.domain.ids import ChargePointId, VehicleId
+from access_policy.domain.reservations.events import ReservationSettingsPut
+from access_policy.domain.reservations.settings import ReservationSettings
+from access_policy.domain.site_energy.events import (
+    AccessNarrowed,
+    DegradedReason,
+    EnergyControlDegraded,
+    IgnoredReason,
+    OperatingEnvelopeIgnored,
+)
+from access_policy.domain.site_energy.gate import GateLevel
 from tests.support import builders, reservations
+from tests.support import site_energy as energy
 from tests.support.depot_in_memory import BAY, DAY, DEPOT, NIGHT, TENANT, DepotInMemory
 from tests.support.reservations import R2
 from tests.support.stores import memory_store
 
 CP = ChargePointId("CP-1")
+ENERGY = (
+    *energy.opted_in(),
+    energy.received(energy.envelope(fallback=energy.fallback())),
+    energy.received(energy.envelope(energy.E2, source="other")),
+    energy.withdrawn(builders.NOON, energy.E2),
+    energy.measured(energy.demand(40_000)),
+    energy.heard(builders.NOON),
+    energy.offline(builders.NOON + builders.HOUR, "other"),
+    OperatingEnvelopeIgnored(
+        depot_id=DEPOT, envelope=energy.envelope(), reason=IgnoredReason.SEQUENCE_OLD, ignored_at=builders.NOON
+    ),
+    AccessNarrowed(
+        depot_id=DEPOT,
+        node_id=energy.GRID,
+        level=GateLevel.OWN_ONLY,
+        envelope=None,
+        limit_source=None,
+        charger_ids=(BAY,),
+        effective_w=0,
+        committed_w=0,
+        threshold_w=0,
+        is_advisory=False,
+        narrowed_at=builders.NOON,
+    ),
+    EnergyControlDegraded(
+        depot_id=DEPOT, reason=DegradedReason.SOURCE_OFFLINE, source="other", node_id=None, since=builders.NOON
+    ),
+)
 OVER = reservations.reservation(R2, reservations.EVENING + 3 * reservations.HOUR)
 
 
@@ -48,11 +88,13 @@ async def a_depot() -> DepotInMemory:
     await depot.record(registry_stream(TENANT), 2, known)
     promised = (
         reservations.group_put(),
+        ReservationSettingsPut(depot_id=DEPOT, settings=ReservationSettings(horizon_days=14)),
         reservations.made(),
         reservations.made(OVER),
         reservations.cancelled(reservation_id=R2),
     )
     await depot.record(reservation_book_stream(TENANT, DEPOT), 0, promised)
+    await depot.record(site_energy_stream(TENANT, DEPOT), 0, ENERGY)
     claimed = ChargePointClaimed(charge_point_id=CP, tenant_id=TENANT, charger_id=BAY)
     await depot.record(charge_point_stream(CP), 0, (claimed,))
     return depot
@@ -77,6 +119,7 @@ async def test_a_view_comes_back_as_it_was(path: Path) -> None:
     assert view.state() == depot.view.state()
     assert view.registry(TENANT) == depot.view.registry(TENANT)
     assert view.book(TENANT, DEPOT) == depot.view.book(TENANT, DEPOT)
+    assert view.site_energy(TENANT, DEPOT) == depot.view.site_energy(TENANT, DEPOT)
     assert view.owner_of(CP) == (TENANT, BAY)
     assert view.depot(TENANT, DEPOT) == depot.view.depot(TENANT, DEPOT)
     assert view.charger(TENANT, BAY).expected(NIGHT) == depot.view.charger(TENANT, BAY).expected(NIGHT)

@@ -35,8 +35,10 @@ from access_policy.domain.ids import (
     ChargePointId,
     ChargerId,
     DepotId,
+    EnergyNodeId,
     EnrolmentSessionId,
     EntranceId,
+    EnvelopeId,
     ExceptionId,
     OverrideId,
     ReservationGroupId,
@@ -65,6 +67,12 @@ from access_policy.domain.reservations.reservation import (
 )
 from access_policy.domain.reservations.settings import ReservationSettings
 from access_policy.domain.reservations.terms import ReservationTerms
+from access_policy.domain.site_energy import events as energy
+from access_policy.domain.site_energy.energy_policy import EnergyPolicy, GateEnforcement
+from access_policy.domain.site_energy.envelopes import FallbackLimit, OperatingEnvelope
+from access_policy.domain.site_energy.gate import EnvelopeState, GateEnvelope, GateLevel, LimitSource
+from access_policy.domain.site_energy.measurements import Demand
+from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
@@ -166,6 +174,21 @@ RESERVATION = Reservation(
 )
 GROUP = ReservationGroup(
     group_id=ReservationGroupId("fast"), name="Schnell", charger_ids=frozenset({BAY, ChargerId("bay-2")})
+)
+
+GRID, ENVELOPE_ID = EnergyNodeId("grid"), EnvelopeId("env-1")
+OPERATING_ENVELOPE = OperatingEnvelope(
+    envelope_id=ENVELOPE_ID,
+    node_id=GRID,
+    source="netz-süd",
+    sequence=412,
+    valid_from=START,
+    valid_until=END,
+    import_limit_w=200_000,
+    fallback=FallbackLimit(import_limit_w=120_000, valid_until=END),
+)
+GATE_ENVELOPE = GateEnvelope(
+    envelope_id=ENVELOPE_ID, sequence=412, state=EnvelopeState.ACTIVE, valid_from=START, valid_until=END
 )
 
 MODE_RULE = ModeRule(
@@ -575,5 +598,74 @@ SAMPLES: tuple[object, ...] = (
         kind=reservations.ConflictKind.OVERRIDE,
         cause="ovr-1",
         detected_at=START,
+    ),
+    energy.EnergyNodePut(
+        depot_id=DEPOT,
+        node=EnergyNode(
+            node_id=EnergyNodeId("bay-1"),
+            parent_id=GRID,
+            kind=NodeKind.CHARGER,
+            limit_w=150_000,
+            charger_id=BAY,
+            minimum_start_w=20_000,
+        ),
+    ),
+    energy.EnergyNodeRemoved(depot_id=DEPOT, node_id=GRID),
+    energy.EnergyPolicyPut(
+        depot_id=DEPOT,
+        policy=EnergyPolicy(
+            enabled=True,
+            enforcement=GateEnforcement.ADVISORY,
+            own_and_agreement_below_w=100_000,
+            own_only_below_w=50_000,
+            hysteresis_w=10_000,
+            minimum_dwell_s=240,
+            measurement_max_age_s=90,
+            hold_max_s=600,
+        ),
+    ),
+    energy.OperatingEnvelopeReceived(depot_id=DEPOT, envelope=OPERATING_ENVELOPE, received_at=START),
+    energy.OperatingEnvelopeWithdrawn(depot_id=DEPOT, envelope_id=ENVELOPE_ID, withdrawn_at=START),
+    energy.OperatingEnvelopeIgnored(
+        depot_id=DEPOT, envelope=OPERATING_ENVELOPE, reason=energy.IgnoredReason.SEQUENCE_OLD, ignored_at=START
+    ),
+    energy.DemandMeasured(
+        depot_id=DEPOT,
+        items=(Demand(node_id=GRID, observed_at=START, demand_w=118_000),),
+        received_at=END,
+    ),
+    energy.EnergySourceHeard(depot_id=DEPOT, source="netz-süd", heard_at=START),
+    energy.EnergySourceWentOffline(depot_id=DEPOT, source="netz-süd", offline_at=END, reported_at=START),
+    energy.AccessNarrowed(
+        depot_id=DEPOT,
+        node_id=GRID,
+        level=GateLevel.OWN_ONLY,
+        envelope=GATE_ENVELOPE,
+        limit_source=LimitSource.FRESH_ENVELOPE,
+        charger_ids=(BAY, ChargerId("bay-2")),
+        effective_w=40_000,
+        committed_w=160_000,
+        threshold_w=50_000,
+        is_advisory=True,
+        narrowed_at=START,
+    ),
+    energy.AccessWidened(
+        depot_id=DEPOT,
+        node_id=GRID,
+        level=GateLevel.OWN_AND_AGREEMENT,
+        envelope=GATE_ENVELOPE,
+        limit_source=LimitSource.FRESH_ENVELOPE,
+        charger_ids=(BAY, ChargerId("bay-2")),
+        effective_w=70_000,
+        committed_w=130_000,
+        threshold_w=100_000,
+        is_advisory=True,
+        widened_at=END,
+    ),
+    energy.EnergyControlDegraded(
+        depot_id=DEPOT, reason=energy.DegradedReason.SOURCE_OFFLINE, source="netz-süd", node_id=None, since=START
+    ),
+    energy.EnergyControlRestored(
+        depot_id=DEPOT, reason=energy.DegradedReason.MEASUREMENT_STALE, source=None, node_id=GRID, restored_at=END
     ),
 )

@@ -24,7 +24,16 @@ from access_policy.application.registry_import.imports import RegistryImports
 from access_policy.application.repositories.charge_point_claims import ChargePointClaims
 from access_policy.application.retrying import retrying
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ActorId, ChargePointId, ChargerKey, DepotId, ReservationId, TenantId, VehicleId
+from access_policy.domain.ids import (
+    ActorId,
+    ChargePointId,
+    ChargerKey,
+    DepotId,
+    EnvelopeId,
+    ReservationId,
+    TenantId,
+    VehicleId,
+)
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanState
 from tests.support.builders import ANNA, NORTH
 from tests.support.nth_call import Faults, recorded_in
@@ -197,6 +206,9 @@ class OfTheNorth:
     def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:
         return NORTH
 
+    def depot_of_envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> DepotId:
+        return NORTH
+
 
 class OfficeWorld:
     def __init__(self, faults: Faults) -> None:
@@ -219,6 +231,7 @@ class OfficeWorld:
             views=faults.around("views", DeniedOnce()),
             connections=faults.around("charger", self.charger, ChargerDidNotAnswer),
             of_reservations=OfTheNorth(),
+            of_envelopes=OfTheNorth(),
         )
         clock, registries = office.clock, office.registries
         office.handlers |= {

@@ -17,6 +17,7 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import digests, notices
 from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
+from access_policy.domain.site_energy import events as energy
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
@@ -50,6 +51,19 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     reservations.ReservationNoShow,
     reservations.ReservationSettingsPut,
     reservations.ReservationWindowEnded,
+    energy.AccessNarrowed,
+    energy.AccessWidened,
+    energy.DemandMeasured,
+    energy.EnergyControlDegraded,
+    energy.EnergyControlRestored,
+    energy.EnergyNodePut,
+    energy.EnergyNodeRemoved,
+    energy.EnergyPolicyPut,
+    energy.EnergySourceHeard,
+    energy.EnergySourceWentOffline,
+    energy.OperatingEnvelopeIgnored,
+    energy.OperatingEnvelopeReceived,
+    energy.OperatingEnvelopeWithdrawn,
     claims.ChargePointClaimed,
     claims.ChargePointReleased,
     charger_calls.ChargerCallEnded,

@@ -12,7 +12,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
@@ -23,6 +23,7 @@ from access_policy.application.ports.view_snapshots import (
     BookState,
     ChargerState,
     RegistryState,
+    SiteState,
     TenantState,
     ViewState,
 )
@@ -31,6 +32,9 @@ from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, ReservationGroupId, TenantId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import ReservationGroup
+from access_policy.domain.reservations.settings import ReservationSettings
+from access_policy.domain.site_energy.envelopes import KnownEnvelope
+from access_policy.domain.site_energy.nodes import EnergyNode
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
@@ -78,10 +82,26 @@ class _Book(_Part, frozen=True):
     version: int
     groups: tuple[ReservationGroup, ...]
     group_changed_at: dict[ReservationGroupId, int]
+    settings: ReservationSettings
+    settings_changed_at: int
 
 
 class _Reservations(_Part, frozen=True):
     items: tuple[Entry, ...]
+
+
+class _Site(_Part, frozen=True):
+    """The nodes and envelopes of the site are in the following records, up to the next `_Site`."""
+
+    site: SiteState
+
+
+class _Nodes(_Part, frozen=True):
+    items: tuple[EnergyNode, ...]
+
+
+class _Envelopes(_Part, frozen=True):
+    items: tuple[KnownEnvelope, ...]
 
 
 class _Vehicles(_Part, frozen=True):
@@ -100,7 +120,20 @@ class _End(_Part, frozen=True):
     checksum: int
 
 
-_AnyPart = _Header | _Owners | _Tenant | _Vehicles | _Chargers | _Conditions | _Book | _Reservations | _End
+_AnyPart = (
+    _Header
+    | _Owners
+    | _Tenant
+    | _Vehicles
+    | _Chargers
+    | _Conditions
+    | _Book
+    | _Reservations
+    | _Site
+    | _Nodes
+    | _Envelopes
+    | _End
+)
 
 SHAPE: Final = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(_AnyPart))).hexdigest()[:16]
 
@@ -182,9 +215,22 @@ def _parts(state: ViewState) -> Iterator[_Part]:
         for conditions in _batches(tenant.conditions):
             yield _Conditions(conditions)
         for book in tenant.books:
-            yield _Book(book.depot_id, book.version, book.groups, book.group_changed_at)
+            yield _Book(
+                book.depot_id,
+                book.version,
+                book.groups,
+                book.group_changed_at,
+                book.settings,
+                book.settings_changed_at,
+            )
             for entries in _batches(book.entries):
                 yield _Reservations(entries)
+        for site in tenant.sites:
+            yield _Site(replace(site, nodes=(), envelopes=()))
+            for nodes in _batches(site.nodes):
+                yield _Nodes(nodes)
+            for envelopes in _batches(site.envelopes):
+                yield _Envelopes(envelopes)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
@@ -233,6 +279,7 @@ class _OfTenant:
     chargers: list[ChargerState] = field(default_factory=list)
     conditions: list[tuple[ChargerId, ChargerCondition]] = field(default_factory=list)
     books: list[tuple[_Book, list[Entry]]] = field(default_factory=list)
+    sites: list[tuple[SiteState, list[EnergyNode], list[KnownEnvelope]]] = field(default_factory=list)
 
     def state(self) -> TenantState:
         head = self.head
@@ -251,8 +298,19 @@ class _OfTenant:
             tuple(self.conditions),
             head.profiles,
             tuple(
-                BookState(book.depot_id, book.version, book.groups, book.group_changed_at, tuple(entries))
+                BookState(
+                    book.depot_id,
+                    book.version,
+                    book.groups,
+                    book.group_changed_at,
+                    tuple(entries),
+                    book.settings,
+                    book.settings_changed_at,
+                )
                 for book, entries in self.books
+            ),
+            tuple(
+                replace(site, nodes=tuple(nodes), envelopes=tuple(envelopes)) for site, nodes, envelopes in self.sites
             ),
         )
 
@@ -276,6 +334,12 @@ def _state(header: _Header, parts: Iterator[_AnyPart]) -> ViewState:
                 tenants[-1].books.append((part, []))
             case _Reservations() if tenants and tenants[-1].books:
                 tenants[-1].books[-1][1].extend(part.items)
+            case _Site() if tenants:
+                tenants[-1].sites.append((part.site, [], []))
+            case _Nodes() if tenants and tenants[-1].sites:
+                tenants[-1].sites[-1][1].extend(part.items)
+            case _Envelopes() if tenants and tenants[-1].sites:
+                tenants[-1].sites[-1][2].extend(part.items)
             case _:
                 raise SnapshotUnreadable("its records are in an invalid order")
     states = tuple(tenant.state() for tenant in tenants)

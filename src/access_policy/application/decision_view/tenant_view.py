@@ -10,7 +10,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.charger_view import ChargerView
-from access_policy.application.ports.view_snapshots import BookState, ChargerState, RegistryState, TenantState
+from access_policy.application.ports.view_snapshots import (
+    BookState,
+    ChargerState,
+    RegistryState,
+    SiteState,
+    TenantState,
+)
 from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent, CapabilityProfilePut
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -29,6 +35,7 @@ from access_policy.domain.reservations.events import (
     ReservationMade,
     ReservationSettingsPut,
 )
+from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 NOTHING_KNOWN = ChargerCondition()
@@ -45,6 +52,7 @@ class TenantView:
     conditions: dict[ChargerId, ChargerCondition] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)
     books: dict[DepotId, ReservationBook] = field(default_factory=dict)
+    sites: dict[DepotId, SiteEnergy] = field(default_factory=dict)
 
     def fold_policy(self, event: PolicyEvent, version: int, recorded_at: datetime) -> bool:
         """False for an event that is delivered again."""
@@ -99,6 +107,12 @@ class TenantView:
             self.books[depot_id] = ReservationBook(depot_id)
         return self.books[depot_id]
 
+    def site(self, depot_id: DepotId) -> SiteEnergy:
+        """The one site of the depot in this process."""
+        if depot_id not in self.sites:
+            self.sites[depot_id] = SiteEnergy(depot_id)
+        return self.sites[depot_id]
+
     def state(self) -> TenantState:
         """A copy that later events do not change."""
         return TenantState(
@@ -109,6 +123,7 @@ class TenantView:
             conditions=tuple(self.conditions.items()),
             profiles=dict(self.profiles),
             books=tuple(BookState.of(book) for book in self.books.values() if book.version),
+            sites=tuple(SiteState.of(site) for site in self.sites.values() if site.version),
         )
 
     @classmethod
@@ -121,6 +136,7 @@ class TenantView:
             conditions=dict(state.conditions),
             profiles=dict(state.profiles),
             books={book.depot_id: book.book() for book in state.books},
+            sites={site.depot_id: site.site() for site in state.sites},
         )
         for each in state.chargers:
             policy = each.policy.sharing_calendars()

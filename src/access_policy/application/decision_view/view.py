@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.charger_view import ChargerView
@@ -28,6 +29,7 @@ from access_policy.domain.ids import (
     ChargerKey,
     DepotId,
     EntranceId,
+    EnvelopeId,
     ReservationId,
     ScheduleId,
     TenantId,
@@ -35,6 +37,8 @@ from access_policy.domain.ids import (
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.site_energy.events import SiteEnergyEvent
+from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
 from access_policy.domain.vehicle_registry import events as registry_events
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -45,16 +49,18 @@ _DEPOT = depots.DepotEvent.__args__
 _PROFILE = CapabilityProfileEvent.__args__
 _CONDITION = ConditionEvent.__args__
 _RESERVATION = ReservationEvent.__args__
+_SITE_ENERGY = SiteEnergyEvent.__args__
 TYPES: frozenset[str] = frozenset(
     event.TYPE
     for event in (
-        *(*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, *_RESERVATION),
+        *(*_POLICY, *_REGISTRY, *_DEPOT, *_PROFILE, *_CONDITION, *_RESERVATION, *_SITE_ENERGY),
         *(ChargePointClaimed, ChargePointReleased, TenantErasureBegun, TenantErased),
     )
 )
 
 ChargerListener = Callable[[ChargerKey], None]
 BookListener = Callable[[tuple[TenantId, DepotId]], None]
+SiteListener = Callable[[tuple[TenantId, DepotId], SiteEnergyEvent, datetime], None]
 
 
 class DecisionView:
@@ -70,6 +76,8 @@ class DecisionView:
         self._erased: set[TenantId] = set()
         self._on_policy_change: list[ChargerListener] = []
         self._on_book_change: list[BookListener] = []
+        self._before_site_change: list[SiteListener] = []
+        self._on_site_change: list[SiteListener] = []
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -186,6 +194,24 @@ class DecisionView:
             if book.entries.by_id
         ]
 
+    def site_energy(self, tenant_id: TenantId, depot_id: DepotId) -> SiteEnergy:
+        """The one site of the depot in this process (port `SitesInMemory`)."""
+        return self._tenant(tenant_id).site(depot_id)
+
+    def depot_of_envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> DepotId | None:
+        """The depot whose site has the envelope (port `DepotsOfEnvelopes`)."""
+        sites = self._tenant(tenant_id).sites.values()
+        return next((site.depot_id for site in sites if envelope_id in site.envelopes.by_id), None)
+
+    def sites(self) -> list[tuple[tuple[TenantId, DepotId], SiteEnergy]]:
+        """The sites of all depots that have opted in, each with its tenant and depot."""
+        return [
+            ((tenant.tenant_id, depot_id), site)
+            for tenant in self._tenants.values()
+            for depot_id, site in tenant.sites.items()
+            if site.policy is not None
+        ]
+
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
         """The depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)
@@ -213,6 +239,11 @@ class DecisionView:
     def on_book_change(self, listener: BookListener) -> None:
         """Call `listener` after each event of a depot's reservations."""
         self._on_book_change.append(listener)
+
+    def on_site_change(self, before: SiteListener, after: SiteListener) -> None:
+        """Call `before` and `after` around the fold of each event of a depot's site, with the instant of its record."""
+        self._before_site_change.append(before)
+        self._on_site_change.append(after)
 
     # --- its state, to be kept and brought back -----------------------------------------------------------------------
 
@@ -257,6 +288,8 @@ class DecisionView:
             self._tenant(tenant_of(recorded.stream)).fold_depot(event, recorded.version)
         elif isinstance(event, _RESERVATION):
             self.follow_book(tenant_of(recorded.stream), event, recorded.version)
+        elif isinstance(event, _SITE_ENERGY):
+            self.follow_site(tenant_of(recorded.stream), event, recorded.version, recorded.envelope.recorded_at)
         elif isinstance(event, _PROFILE):
             tenant = self._tenant(tenant_of(recorded.stream))
             for charger_id in tenant.fold_profile(event):
@@ -279,6 +312,17 @@ class DecisionView:
         if tenant.book(event.depot_id).version != before:
             for listener in self._on_book_change:
                 listener((tenant_id, event.depot_id))
+
+    def follow_site(self, tenant_id: TenantId, event: SiteEnergyEvent, version: int, recorded_at: datetime) -> None:
+        """Fold an event of a depot's site, from the log or ahead of it (port `SitesInMemory`)."""
+        site = self._tenant(tenant_id).site(event.depot_id)
+        if version != site.version + 1:
+            return
+        for listener in self._before_site_change:
+            listener((tenant_id, event.depot_id), event, recorded_at)
+        site.apply(event)
+        for listener in self._on_site_change:
+            listener((tenant_id, event.depot_id), event, recorded_at)
 
     def _forget_tenant(self, tenant_id: TenantId) -> None:
         self._tenants.pop(tenant_id, None)

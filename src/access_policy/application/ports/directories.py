@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
-from access_policy.domain.ids import ChargerId, DepotId, EntranceId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.ids import ChargerId, DepotId, EntranceId, EnvelopeId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.site_energy.events import SiteEnergyEvent
+from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 
@@ -58,6 +61,22 @@ class BooksInMemory(Protocol):
 
     def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
         """Fold a later event of the book's stream ahead of the log's follower."""
+        ...
+
+
+class SitesInMemory(Protocol):
+    def site_energy(self, tenant_id: TenantId, depot_id: DepotId) -> SiteEnergy:
+        """The energy of the depot's site at some version, an empty site before the first one. The caller must not change it."""
+        ...
+
+    def follow_site(self, tenant_id: TenantId, event: SiteEnergyEvent, version: int, recorded_at: datetime) -> None:
+        """Fold a later event of the site's stream ahead of the log's follower."""
+        ...
+
+
+class DepotsOfEnvelopes(Protocol):
+    def depot_of_envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> DepotId | None:
+        """The depot whose site has received the envelope; None for an unknown one, and for one forgotten after its end."""
         ...
 
 

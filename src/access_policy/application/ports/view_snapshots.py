@@ -12,12 +12,29 @@ from typing import Protocol
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.charger_condition.condition import ChargerCondition
 from access_policy.domain.depots.depot import Depot
-from access_policy.domain.ids import AgreementId, ChargePointId, ChargerId, DepotId, ReservationGroupId, TenantId
+from access_policy.domain.ids import (
+    AgreementId,
+    ChargePointId,
+    ChargerId,
+    DepotId,
+    EnergyNodeId,
+    ReservationGroupId,
+    TenantId,
+)
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entries import Entries
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import ReservationGroup
 from access_policy.domain.reservations.settings import ReservationSettings
+from access_policy.domain.site_energy.energy_policy import EnergyPolicy
+from access_policy.domain.site_energy.envelopes import KnownEnvelope, OperatingEnvelope
+from access_policy.domain.site_energy.events import DegradedReason, IgnoredReason
+from access_policy.domain.site_energy.gate import GateLevel
+from access_policy.domain.site_energy.known_envelopes import KnownEnvelopes
+from access_policy.domain.site_energy.measurements import Demand
+from access_policy.domain.site_energy.nodes import EnergyNode
+from access_policy.domain.site_energy.site import SiteEnergy
+from access_policy.domain.site_energy.tree import EnergyTree
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
@@ -112,6 +129,66 @@ class BookState:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteState:
+    """The energy of a depot's site. Pairs and longer rows stand for maps whose keys are not strings."""
+
+    depot_id: DepotId
+    version: int
+    nodes: tuple[EnergyNode, ...]
+    node_changed_at: dict[EnergyNodeId, int]
+    policy: EnergyPolicy | None
+    policy_changed_at: int
+    envelopes: tuple[KnownEnvelope, ...]
+    sequences: tuple[tuple[str, EnergyNodeId, int], ...]
+    demands: tuple[Demand, ...]
+    heard: dict[str, datetime]
+    offline: dict[str, datetime]
+    levels: tuple[tuple[ChargerId, GateLevel, datetime], ...]
+    degraded: tuple[tuple[DegradedReason, str | None, EnergyNodeId | None, datetime], ...]
+    has_feed: bool
+    last_ignored: tuple[OperatingEnvelope, IgnoredReason] | None
+
+    @staticmethod
+    def of(site: SiteEnergy) -> SiteState:
+        return SiteState(
+            depot_id=site.depot_id,
+            version=site.version,
+            nodes=tuple(site.tree.by_id.values()),
+            node_changed_at=dict(site.node_changed_at),
+            policy=site.policy,
+            policy_changed_at=site.policy_changed_at,
+            envelopes=tuple(site.envelopes.by_id.values()),
+            sequences=tuple((*key, sequence) for key, sequence in site.envelopes.sequences.items()),
+            demands=tuple(site.demands.values()),
+            heard=dict(site.heard),
+            offline=dict(site.offline),
+            levels=tuple((charger_id, *level) for charger_id, level in site.levels.items()),
+            degraded=tuple((*subject, since) for subject, since in site.degraded.items()),
+            has_feed=site.has_feed,
+            last_ignored=site.last_ignored,
+        )
+
+    def site(self) -> SiteEnergy:
+        sequences = {(source, node_id): sequence for source, node_id, sequence in self.sequences}
+        return SiteEnergy(
+            self.depot_id,
+            tree=EnergyTree.of(self.nodes),
+            node_changed_at=dict(self.node_changed_at),
+            policy=self.policy,
+            policy_changed_at=self.policy_changed_at,
+            envelopes=KnownEnvelopes.of(self.envelopes, sequences),
+            demands={each.node_id: each for each in self.demands},
+            heard=dict(self.heard),
+            offline=dict(self.offline),
+            levels={charger_id: (level, since) for charger_id, level, since in self.levels},
+            degraded={(reason, source, node_id): since for reason, source, node_id, since in self.degraded},
+            has_feed=self.has_feed,
+            last_ignored=self.last_ignored,
+            version=self.version,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TenantState:
     tenant_id: TenantId
@@ -121,6 +198,7 @@ class TenantState:
     conditions: tuple[tuple[ChargerId, ChargerCondition], ...]
     profiles: dict[str, str]
     books: tuple[BookState, ...] = ()
+    sites: tuple[SiteState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.audit_entry import Entry, gone, whole
+from access_policy.application.projections.audit_of_energy import of_energy
 from access_policy.application.projections.audit_of_records import of_api_key, of_ocpi_partner, of_webhook
 from access_policy.application.projections.audit_of_reservations import of_reservation
 from access_policy.application.projections.audit_words import Words, in_words, values_of
@@ -25,6 +26,7 @@ from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
 from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
+from access_policy.domain.site_energy import events as energy
 from access_policy.domain.vehicle_registry import events as registry
 from access_policy.domain.webhooks import events as webhooks
 
@@ -107,6 +109,14 @@ def _entry(event: Any) -> Entry:
             | reservations.ReservationCancelled()
         ):
             return of_reservation(event)
+        case (
+            energy.EnergyNodePut()
+            | energy.EnergyNodeRemoved()
+            | energy.EnergyPolicyPut()
+            | energy.OperatingEnvelopeReceived()
+            | energy.OperatingEnvelopeWithdrawn()
+        ):
+            return of_energy(event)
         case _ if hasattr(event, "charger_id"):
             return _of_charger(event)
         case _:
@@ -251,6 +261,11 @@ AUDIT = Projection(
         reservations.ReservationMade,
         reservations.ReservationChanged,
         reservations.ReservationCancelled,
+        energy.EnergyNodePut,
+        energy.EnergyNodeRemoved,
+        energy.EnergyPolicyPut,
+        energy.OperatingEnvelopeReceived,
+        energy.OperatingEnvelopeWithdrawn,
         policy.ChargerRegistered,
         policy.ChargerAmended,
         policy.ChargerRetired,

@@ -109,6 +109,8 @@ def _href(stream: StreamId, data: Any) -> str:
         case "reservation_book":
             reservation_id = getattr(data, "reservation", data).reservation_id
             return f"/v1/reservations/{quote(reservation_id, safe='')}"
+        case "site_energy":
+            return f"/v1/depots/{quote(aggregate_id, safe='')}/energy"
     if (vehicle_id := getattr(data, "vehicle_id", None)) is not None:
         return f"/v1/vehicles/{quote(vehicle_id, safe='')}"
     agreement_id = getattr(getattr(data, "agreement", data), "agreement_id", None)

@@ -13,6 +13,7 @@ from access_policy.application.published_events import (
     from_registry,
 )
 from access_policy.application.published_events import reservations as public_reservations
+from access_policy.application.published_events import site_energy as public_energy
 from access_policy.application.published_events.plain_parts import alike, known_identifier
 from access_policy.domain.access import events as access
 from access_policy.domain.api_keys import events as api_keys
@@ -27,6 +28,8 @@ from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import Reservation
+from access_policy.domain.site_energy import events as energy
+from access_policy.domain.site_energy.gate import GateEnvelope
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.webhooks import events as webhooks
@@ -70,6 +73,15 @@ INTERNAL: Final[Mapping[type, str]] = {
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
     reservations.ReservationGroupPut: "how the depot groups its chargers; each reservation names its group",
     reservations.ReservationSettingsPut: "how the depot plans; each reservation has a copy of its terms",
+    energy.EnergyNodePut: "the depot's own set-up; each narrowing names its node",
+    energy.EnergyNodeRemoved: "the depot's own set-up; each narrowing names its node",
+    energy.EnergyPolicyPut: "the depot's own set-up; each narrowing has its threshold",
+    energy.OperatingEnvelopeReceived: "what a neighbour has sent; each narrowing names its envelope",
+    energy.OperatingEnvelopeWithdrawn: "what a neighbour has sent; each narrowing names its envelope",
+    energy.OperatingEnvelopeIgnored: "what a neighbour has sent, without effect; the API shows it",
+    energy.DemandMeasured: "what a neighbour or a charger has measured",
+    energy.EnergySourceHeard: "a sign of life; EnergyControlRestored is published",
+    energy.EnergySourceWentOffline: "may be ahead; EnergyControlDegraded is published when it takes effect",
     vehicles.DeniedIdentifierIgnored: "what an operator wants to see in a list",
     vehicles.DeniedIdentifierListed: "what an operator wants to see in a list",
     vehicles.AdHocPermissionEnded: "an operator's decision for one attempt; AccessAllowed (reason `ad_hoc`) is published",
@@ -89,6 +101,34 @@ INTERNAL: Final[Mapping[type, str]] = {
 def public_data(event: Any) -> Any:
     """The public data of a stored event that is published."""
     return PUBLISHED[type(event)](event)
+
+
+def _envelope(envelope: GateEnvelope | None) -> public_energy.BindingEnvelope | None:
+    if envelope is None:
+        return None
+    return public_energy.BindingEnvelope(
+        envelope_id=envelope.envelope_id,
+        sequence=envelope.sequence,
+        state=envelope.state,
+        valid_from=envelope.valid_from,
+        valid_until=envelope.valid_until,
+    )
+
+
+def _level(event: energy.AccessNarrowed | energy.AccessWidened) -> dict[str, Any]:
+    """The fields that both changes of a level have."""
+    return {
+        "depot_id": event.depot_id,
+        "node_id": event.node_id,
+        "level": event.level,
+        "envelope": _envelope(event.envelope),
+        "limit_source": event.limit_source,
+        "charger_ids": event.charger_ids,
+        "effective_w": event.effective_w,
+        "committed_w": event.committed_w,
+        "threshold_w": event.threshold_w,
+        "is_advisory": event.is_advisory,
+    }
 
 
 def _reservation(reservation: Reservation) -> public_reservations.Reservation:
@@ -139,6 +179,14 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
     reservations.ReservationConflictDetected: alike(
         public_reservations.ReservationConflictDetected,
         *("depot_id", "reservation_id", "kind", "cause", "detected_at"),
+    ),
+    energy.AccessNarrowed: lambda event: public_energy.AccessNarrowed(**_level(event), narrowed_at=event.narrowed_at),
+    energy.AccessWidened: lambda event: public_energy.AccessWidened(**_level(event), widened_at=event.widened_at),
+    energy.EnergyControlDegraded: alike(
+        public_energy.EnergyControlDegraded, *("depot_id", "reason", "source", "node_id", "since")
+    ),
+    energy.EnergyControlRestored: alike(
+        public_energy.EnergyControlRestored, *("depot_id", "reason", "source", "node_id", "restored_at")
     ),
 }
 TYPES: Final[frozenset[str]] = frozenset(event.TYPE for event in PUBLISHED)  # type: ignore[attr-defined]

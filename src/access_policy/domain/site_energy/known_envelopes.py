@@ -22,7 +22,7 @@ class KnownEnvelopes:
 
     by_id: dict[EnvelopeId, KnownEnvelope] = field(default_factory=dict)
     sequences: dict[SequenceKey, int] = field(default_factory=dict)
-    _by_node: dict[EnergyNodeId, tuple[KnownEnvelope, ...]] = field(default_factory=dict, repr=False)
+    _by_node: dict[EnergyNodeId, tuple[KnownEnvelope, ...]] = field(default_factory=dict, repr=False, compare=False)
     _ends: list[tuple[datetime, EnvelopeId]] = field(default_factory=list, repr=False, compare=False)  # a heap
 
     @classmethod

@@ -207,15 +207,18 @@ class SiteEnergy:
 
     # --- feeds ----------------------------------------------------------------------------------------------------
 
-    def measure(self, items: Sequence[Demand], *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """Items that are not newer than the node's known measurement change nothing.
+    def measure(
+        self, items: Sequence[Demand], *, now: datetime, numbers: Iterable[int] | None = None
+    ) -> tuple[SiteEnergyEvent, ...]:
+        """Items that are not newer than the node's known measurement change nothing. `numbers` are the items' places in the
+        caller's list, for pointers; None: from 0 on.
 
         Raises `EnergyNotOptedIn`, `EnergyNodeUnknown`, or what `Demand.check` raises, with a pointer to the item.
         """
         if self.policy is None:
             raise self._not_opted_in()
         newest: dict[EnergyNodeId, Demand] = {}
-        for number, item in enumerate(items):
+        for number, item in zip(numbers or range(len(items)), items, strict=True):
             item.check(now=now, pointer=f"/items/{number}")
             self.node(item.node_id, pointer=f"/items/{number}/node_id")
             if item.replaces(newest.get(item.node_id) or self.demands.get(item.node_id)):

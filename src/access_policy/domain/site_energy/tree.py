@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,14 @@ class EnergyTree:
     children: dict[EnergyNodeId, set[EnergyNodeId]] = field(default_factory=dict)
     by_charger: dict[ChargerId, EnergyNodeId] = field(default_factory=dict)
     root_id: EnergyNodeId | None = None
+
+    @classmethod
+    def of(cls, nodes: Iterable[EnergyNode]) -> EnergyTree:
+        """The tree of these nodes, in any order."""
+        made = cls()
+        for node in nodes:
+            made.put(node)
+        return made
 
     def path(self, node_id: EnergyNodeId) -> list[EnergyNode]:
         """The node and all above it, the root last."""
