@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ LANE: Final = 22  # pixels
 MARGIN: Final = 3
 GONE: Final = frozenset({PlanStatus.CANCELLED, PlanStatus.REPLACED})
 EVERY: Final = timedelta(hours=2)
+ROOM_AT_A_DESK: Final = 8.0  # per cent of the width that a label needs
+ROOM_ON_A_PHONE: Final = 30.0
 OFFERED: Final = timedelta(hours=2)  # the length of a new entry in a free window
 
 
@@ -69,12 +71,20 @@ class PlanDay:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """`room` is the part of the width up to the next bar in its lane: a label that needs more of it is cut off."""
+
     x: float
     width: float
     lane: int
     label: str
     title: str
     reservation: Reservation
+    room: float = 100.0
+
+    @property
+    def crowding(self) -> str:
+        """`crowded`: a label does not fit; `near`: it does not fit on a phone."""
+        return "crowded" if self.room < ROOM_AT_A_DESK else "near" if self.room < ROOM_ON_A_PHONE else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,10 @@ def _bars(day: PlanDay, rows: Sequence[Reservation]) -> list[Bar]:
         ends[lane : lane + 1] = [row.end]
         x = day.x(row.start)
         found.append(Bar(x, round(day.x(row.end) - x, 2), lane, label_of(row), _title(row, day.zone), row))
+    following: dict[int, float] = {}
+    for number, bar in reversed(list(enumerate(found))):
+        found[number] = replace(bar, room=round(following.get(bar.lane, 200.0) - bar.x, 2))
+        following[bar.lane] = bar.x
     return found
 
 
