@@ -44,7 +44,9 @@ def here(
     """For the card "ours"."""
     book = given_book(*history).state
     promises = PromisesHere.of(book, charger_id, at, at + DAY)
-    return promises.for_attempt(book, connector_id, ref("ours"), None, is_busy=busy.__contains__)
+    return promises.for_attempt(
+        book, connector_id, ref("ours"), None, free_among=lambda chargers: chargers.difference(busy)
+    )
 
 
 def ours(**changes: Any) -> ReservationEvent:

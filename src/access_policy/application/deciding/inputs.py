@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
@@ -10,9 +11,10 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ActorId, ChargerKey
+from access_policy.domain.ids import ActorId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.domain.reservations.here import ReservationsHere
+from access_policy.domain.reservations.promises import Chargers
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
 
@@ -77,13 +79,13 @@ class InputsFromMemory:
             connector_id or charger.only_connector,
             ref,
             None if vehicle is None else vehicle.vehicle_id,
-            is_busy=lambda charger_id: self._is_busy((charger.tenant_id, charger_id)),
+            free_among=partial(self._free_among, charger.tenant_id),
             is_required=settings.reservation_only,
         )
 
-    def _is_busy(self, key: ChargerKey) -> bool:
-        """Nobody can start there: a charge is under way, the charger has a fault, has lost its connection, or is retired."""
-        return self._live.is_occupied(key) or self._view.is_out_of_service(key)
+    def _free_among(self, tenant_id: TenantId, chargers: Chargers) -> Chargers:
+        """Those at which somebody can start: without a charge under way, and neither faulty, disconnected nor retired."""
+        return chargers - self._live.occupied_among(tenant_id, chargers) - self._view.out_of_service(tenant_id)
 
     def _is_retired(self, key: ChargerKey) -> bool:
         policy = self._view.known_policy(*key)

@@ -5,7 +5,7 @@ rebuilt from the read models at start-up.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -106,10 +106,11 @@ class RecentActivity:
     def sessions_at(self, charger: ChargerKey) -> tuple[Session, ...]:
         return tuple(self._sessions.get(charger, {}).values())
 
-    def is_occupied(self, charger: ChargerKey) -> bool:
-        """A charge is under way there, or its vehicle is still plugged in as far as is known."""
-        sessions = self._sessions.get(charger)
-        return sessions is not None and any(each.free_at is None for each in sessions.values())
+    def occupied_among(self, tenant_id: TenantId, chargers: Iterable[ChargerId]) -> set[ChargerId]:
+        """Those where a charge is under way, or its vehicle is still plugged in as far as is known."""
+        all_sessions = self._sessions
+        used = [(each, known) for each in chargers if (known := all_sessions.get((tenant_id, each)))]
+        return {charger_id for charger_id, known in used if any(each.free_at is None for each in known.values())}
 
     def ended(self, charger: ChargerKey, transaction_id: str) -> None:
         session = self._sessions.get(charger, {}).pop(transaction_id, None)

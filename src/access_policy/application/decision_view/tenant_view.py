@@ -43,7 +43,8 @@ NOTHING_KNOWN = ChargerCondition()
 
 @dataclass(slots=True)
 class TenantView:
-    """`profiles` are the definitions that operators have put, by name."""
+    """`profiles` are the definitions that operators have put, by name. `out_of_service`: the chargers that are retired, have
+    lost their connection, or have a fault."""
 
     tenant_id: TenantId
     registry: VehicleRegistry = field(default_factory=VehicleRegistry)
@@ -53,6 +54,7 @@ class TenantView:
     profiles: dict[str, str] = field(default_factory=dict)
     books: dict[DepotId, ReservationBook] = field(default_factory=dict)
     sites: dict[DepotId, SiteEnergy] = field(default_factory=dict)
+    out_of_service: set[ChargerId] = field(default_factory=set)
 
     def fold_policy(self, event: PolicyEvent, version: int, recorded_at: datetime) -> bool:
         """False for an event that is delivered again."""
@@ -64,7 +66,17 @@ class TenantView:
         else:
             known.evolve(event, recorded_at)
         self._reserve(self.chargers[event.charger_id])
+        self._note_service(event.charger_id)
         return True
+
+    def _note_service(self, charger_id: ChargerId) -> None:
+        """After a change of the charger or its condition."""
+        charger, condition = self.chargers.get(charger_id), self.conditions.get(charger_id, NOTHING_KNOWN)
+        is_lost = condition.gateway is not None and not condition.is_connected
+        if is_lost or condition.faults or (charger is not None and charger.policy.retired_at is not None):
+            self.out_of_service.add(charger_id)
+        else:
+            self.out_of_service.discard(charger_id)
 
     def _reserve(self, charger: ChargerView) -> None:
         """After a change of the charger, which may have moved it to another depot."""
@@ -81,6 +93,7 @@ class TenantView:
         known = self.conditions.get(event.charger_id, NOTHING_KNOWN)
         if version == known.version + 1:
             self.conditions[event.charger_id] = evolve_condition(known, event)
+            self._note_service(event.charger_id)
 
     def fold_profile(self, event: CapabilityProfileEvent) -> list[ChargerId]:
         """Returns the chargers with the profile."""
@@ -141,6 +154,8 @@ class TenantView:
         for each in state.chargers:
             policy = each.policy.sharing_calendars()
             tenant.chargers[policy.charger_id] = tenant._charger(policy, each.plan_seen_at)
+        for charger_id in tenant.chargers.keys() | tenant.conditions.keys():
+            tenant._note_service(charger_id)
         return tenant
 
     def _charger(self, policy: ChargerAccessPolicy, plan_seen_at: datetime) -> ChargerView:

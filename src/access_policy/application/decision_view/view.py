@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -97,15 +97,9 @@ class DecisionView:
         """The charger's condition, as far as the log has been followed; version 0 where nothing is known."""
         return self._tenant(key[0]).conditions.get(key[1], NOTHING_KNOWN)
 
-    def is_out_of_service(self, key: ChargerKey) -> bool:
-        """The charger is retired, has lost its connection, or has a fault: nobody can start a charge there."""
-        tenant = self._tenant(key[0])
-        charger, condition = tenant.chargers.get(key[1]), tenant.conditions.get(key[1])
-        if charger is not None and charger.policy.retired_at is not None:
-            return True
-        if condition is None:
-            return False
-        return bool(condition.faults) or (condition.gateway is not None and not condition.is_connected)
+    def out_of_service(self, tenant_id: TenantId) -> Set[ChargerId]:
+        """The chargers that are retired, have lost their connection, or have a fault: nobody can start a charge there."""
+        return self._tenant(tenant_id).out_of_service
 
     def chargers(self) -> Iterator[ChargerView]:
         for tenant in self._tenants.values():

@@ -176,6 +176,6 @@ def _here(
         charger.only_connector,
         ref,
         vehicle_id,
-        is_busy=lambda charger_id: False,
+        free_among=lambda chargers: chargers,
         is_required=charger.policy.settings.reservation_only,
     )

@@ -56,6 +56,17 @@ class Entry:
         return min(reservation.start + timedelta(minutes=reservation.terms.no_show_after_min), reservation.end)
 
     @property
+    def over_from(self) -> datetime:
+        """From here on it is over: by the recorded outcome, or by the time alone, as the outcome may be recorded later."""
+        ends = (self.reservation.end, self.over_at, self.lost_at)
+        return min(each for each in ends if each is not None)
+
+    @property
+    def awaited_until(self) -> datetime:
+        """Until here the holder may still come."""
+        return self.over_from if self.fulfilled_at is None else min(self.over_from, self.fulfilled_at)
+
+    @property
     def window(self) -> ReservedWindow | None:
         """When it makes a charger that it names managed; None if it was over before it began."""
         reservation = self.reservation

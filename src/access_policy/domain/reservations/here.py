@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierRef
@@ -12,17 +11,19 @@ from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationI
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entries import key_of_charger, key_of_group
 from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.moments import Demand, Moment, Moments
 from access_policy.domain.reservations.promises import Chargers, can_each_have_one
 
 
 @dataclass(slots=True, kw_only=True)
 class ReservationsHere:
-    """The reservations that matter to one attempt at one charger, each list by the instant from which they hold.
+    """The reservations that matter to one attempt at one charger.
 
-    `of_holder`: those of the party that presents itself, of this charger or of a group with it, over or not.
+    `of_holder`: those of the party that presents itself, of this charger or of a group with it, over or not, by their start.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
     groups of this charger, and in groups that share chargers with those. `free`: the chargers of each such group that are
     free, without this one. `is_required`: the charger is usable with a reservation only. `version` is the book's.
+    `moments`: made of the others where it is not given.
     """
 
     charger_id: ChargerId
@@ -34,18 +35,27 @@ class ReservationsHere:
     naming_in_groups: tuple[Entry, ...] = ()  # those that name another charger of the groups
     groups_of_charger: frozenset[ReservationGroupId] = frozenset()
     is_required: bool = False
-    named_from: Sequence[datetime] | None = None  # of each of `naming_others`
-    groups_from: Sequence[datetime] | None = None  # of each of `in_groups`
-    starts: Sequence[datetime] | None = None  # all of these in order, and perhaps more
+    moments: InitVar[Moments | None] = None
+    _moments: Moments = field(init=False, repr=False, compare=False)
+    _met: dict[Demand, bool] = field(init=False, default_factory=dict, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        if self.named_from is None:
-            self.named_from = [each.begins for each in self.naming_others]
-        if self.groups_from is None:
-            self.groups_from = [each.begins for each in self.in_groups]
-        if self.starts is None:
-            elsewhere = (each.begins for each in self.naming_in_groups)
-            self.starts = sorted({*self.named_from, *self.groups_from, *elsewhere})
+    def __post_init__(self, moments: Moments | None) -> None:
+        self._moments = moments or Moments.of(self.of_holder, self.naming_others, self.in_groups, self.naming_in_groups)
+
+    def at_attempt(self, free: Mapping[ReservationGroupId, Chargers], *, is_required: bool) -> ReservationsHere:
+        """The same reservations for another attempt."""
+        return ReservationsHere(
+            charger_id=self.charger_id,
+            version=self.version,
+            of_holder=self.of_holder,
+            naming_others=self.naming_others,
+            in_groups=self.in_groups,
+            free=free,
+            naming_in_groups=self.naming_in_groups,
+            groups_of_charger=self.groups_of_charger,
+            is_required=is_required,
+            moments=self._moments,
+        )
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits here at `at`.
@@ -53,72 +63,57 @@ class ReservationsHere:
         One of a group does not where another holder's names the charger, and where this charger is owed to another group
         while the holder's own group has a free one that is not. A holder of several comes for one that is still open first.
         """
-        if not self.of_holder:
-            return None
-        holding = [each for each in self.of_holder if each.holds(at)]
-        holding.sort(key=lambda each: not each.is_outstanding(at))
-        by_name = (each for each in holding if each.reservation.place.charger_id is not None)
-        if (named := next(by_name, None)) is not None or self._is_named_for_another(at):
-            return named
-        return next((each for each in holding if not self._should_take_another(each, at)), None)
+        return self._admitting(self._moments.at(at)) if self.of_holder else None
 
     def keeps_others_out(self, at: datetime) -> bool:
         """Another holder has the charger, or the groups would have fewer free chargers than they still owe."""
-        return self._is_named_for_another(at) or not self._can_do_without_this(at)
+        return self._keeps_others_out(self._moments.at(at))
 
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
         """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
         without one."""
-        instants = self.instants() if self.of_holder else self.starts or ()
-        for instant in sorted({each for each in instants if after < each < until}):
-            if self.keeps_others_out(instant) and self.admitting(instant) is None:
-                return instant
+        for moment in self._moments.turning_between(after, until):
+            if self._keeps_others_out(moment) and self._admitting(moment) is None:
+                return moment.since
         return None
 
     def earliest_start(self, at: datetime) -> datetime | None:
         """When the holder's next reservation here admits; None without one after `at`."""
         return _earliest(self.of_holder, at)
 
-    def instants(self) -> Iterator[datetime]:
-        """The instants at which one of the answers above may turn against the party: reservations of others begin, or its own
-        end."""
-        yield from self.starts or ()
-        for entry in self.of_holder:
-            yield entry.reservation.end
-            if (lost := entry.lost_at) is not None:
-                yield lost
+    def instants(self) -> Sequence[datetime]:
+        """The instants at which one of the answers above may turn against the party: reservations begin, or its own end."""
+        return self._moments.turns_at
 
-    def _is_named_for_another(self, at: datetime) -> bool:
-        return any(not each.is_over(at) for each in _begun(self.naming_others, self.named_from, at))
+    def _admitting(self, moment: Moment) -> Entry | None:
+        by_name = (each for each in moment.held if each.reservation.place.charger_id is not None)
+        if (named := next(by_name, None)) is not None or moment.is_named:
+            return named
+        return next((each for each in moment.held if not self._should_take_another(each, moment.demand)), None)
 
-    def _can_do_without_this(self, at: datetime) -> bool:
-        owed = self._owed(at)
-        return not owed or can_each_have_one([self._left(group_id, at) for group_id in owed])
+    def _keeps_others_out(self, moment: Moment) -> bool:
+        return moment.is_named or not self._can_do_without_this(moment.demand)
 
-    def _left(self, group_id: ReservationGroupId, at: datetime) -> Chargers:
+    def _can_do_without_this(self, demand: Demand) -> bool:
+        if not demand.owed:
+            return True
+        if demand not in self._met:
+            left = {group_id: self._left(group_id, demand) for group_id in set(demand.owed)}
+            self._met[demand] = can_each_have_one([left[group_id] for group_id in demand.owed])
+        return self._met[demand]
+
+    def _left(self, group_id: ReservationGroupId, demand: Demand) -> Chargers:
         """The free chargers of the group that no reservation by name keeps from it."""
-        named = {each.reservation.place.charger_id for each in self.naming_in_groups if each.holds(at)}
-        return self.free[group_id].difference(named) if named else self.free[group_id]
+        return self.free[group_id].difference(demand.kept)
 
-    def _should_take_another(self, entry: Entry, at: datetime) -> bool:
+    def _should_take_another(self, entry: Entry, demand: Demand) -> bool:
         """The holder of this reservation of a group: if all can be served, but not with the holder here."""
         group_id = entry.reservation.place.group_id
-        if group_id is None or self._can_do_without_this(at):
+        if group_id is None or self._can_do_without_this(demand):
             return False
         here = {each: frozenset({self.charger_id}) for each in self.groups_of_charger}
-        others = [self._left(each, at) | here.get(each, frozenset()) for each in self._owed(at)]
-        return can_each_have_one([*others, self._left(group_id, at)])
-
-    def _owed(self, at: datetime) -> list[ReservationGroupId]:
-        """The groups of the reservations whose holders may come and have not yet, one for each."""
-        begun = _begun(self.in_groups, self.groups_from, at)
-        owed = (each.reservation.place.group_id for each in begun if each.is_awaited(at))
-        return [group_id for group_id in owed if group_id is not None]
-
-
-def _begun(entries: Sequence[Entry], since: Sequence[datetime] | None, at: datetime) -> Sequence[Entry]:
-    """Those that hold from an instant up to `at`; `since` are these instants, in order."""
-    return entries[: bisect_right(since or (), at)]
+        others = [self._left(each, demand) | here.get(each, frozenset()) for each in demand.owed]
+        return can_each_have_one([*others, self._left(group_id, demand)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +121,7 @@ class PromisesHere:
     """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
 
     `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
-    group that does; both by the instant from which they hold (`named_from`, `groups_from`). `named_in_groups` name another
-    charger of `groups`. `version` is the book's.
+    group that does. `named_in_groups` name another charger of `groups`. `version` is the book's.
     """
 
     charger_id: ChargerId
@@ -137,13 +131,10 @@ class PromisesHere:
     named: tuple[Entry, ...]
     in_groups: tuple[Entry, ...]
     named_in_groups: tuple[Entry, ...]
-    groups: Mapping[ReservationGroupId, Chargers]
+    groups: Mapping[ReservationGroupId, Chargers]  # without this charger
     own_groups: frozenset[ReservationGroupId]  # of this charger
     ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
-    named_from: tuple[datetime, ...]
-    groups_from: tuple[datetime, ...]
-    starts: tuple[datetime, ...]  # the instants from which all of these hold, in order
-    has_connectors: bool  # one of `named` names a connector
+    _of_holders: dict[Hashable, ReservationsHere] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(book: ReservationBook, charger_id: ChargerId, since: datetime, until: datetime) -> PromisesHere:
@@ -153,8 +144,6 @@ class PromisesHere:
         others = frozenset[ChargerId]().union(*(group.charger_ids for group in groups if in_groups)) - {charger_id}
         named_in_groups = book.entries.at_places(map(key_of_charger, others), since, until)
         own_groups = frozenset(group.group_id for group in groups if charger_id in group.charger_ids)
-        named.sort(key=_by_begin)
-        in_groups.sort(key=_by_begin)
         return PromisesHere(
             charger_id=charger_id,
             version=book.version,
@@ -163,13 +152,9 @@ class PromisesHere:
             named=tuple(named),
             in_groups=tuple(in_groups),
             named_in_groups=tuple(named_in_groups),
-            groups={group.group_id: group.charger_ids for group in groups},
+            groups={group.group_id: group.charger_ids - {charger_id} for group in groups},
             own_groups=own_groups,
             ids=book.entries.ids_at([key_of_charger(charger_id), *map(key_of_group, own_groups)]),
-            named_from=tuple(map(_by_begin, named)),
-            groups_from=tuple(map(_by_begin, in_groups)),
-            starts=tuple(sorted({each.begins for each in (*named, *in_groups, *named_in_groups)})),
-            has_connectors=any(each.reservation.place.connector_id is not None for each in named),
         )
 
     def serves(self, book: ReservationBook, since: datetime, until: datetime) -> bool:
@@ -182,70 +167,59 @@ class PromisesHere:
         ref: IdentifierRef | None,
         vehicle_id: VehicleId | None,
         *,
-        is_busy: Callable[[ChargerId], bool],
+        free_among: Callable[[Chargers], Chargers],
         is_required: bool = False,
     ) -> ReservationsHere:
-        """`is_busy`: nobody can start at this charger of the depot now.
+        """`free_among`: those of these chargers of the depot at which somebody can start now.
 
         A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
         reservation names the whole charger: the start names the connector and is decided again.
         """
+        here = self._of_holder(book, connector_id, ref, vehicle_id)
+        return here.at_attempt(FreeChargers(self.groups, free_among), is_required=is_required)
+
+    def _of_holder(
+        self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
+    ) -> ReservationsHere:
+        """What is the same for each attempt; kept for each holder, and once for all who hold nothing here."""
+        holder = None if ref is None else (ref.kind, ref.pseudonym), vehicle_id, connector_id
+        if (known := self._of_holders.get(holder)) is not None:
+            return known
         held = book.entries.held_among(self.ids, ref, vehicle_id)
-        own = [each for each in held if _is_at_connector(each, connector_id)]
-        here = ReservationsHere(
+        own = tuple(each for each in held if _is_at_connector(each, connector_id))
+        key = holder if own else connector_id
+        if key not in self._of_holders:
+            self._of_holders[key] = self._without(own, connector_id)
+        return self._of_holders[key]
+
+    def _without(self, own: tuple[Entry, ...], connector_id: int | None) -> ReservationsHere:
+        """The promises without the holder's own, and without those of other connectors."""
+        mine = {each.reservation.reservation_id for each in own}
+        named = (each for each in self.named if each.reservation.place.connector_id in (None, connector_id))
+        return ReservationsHere(
             charger_id=self.charger_id,
             version=self.version,
-            of_holder=tuple(own),
-            naming_others=self.named,
-            in_groups=self.in_groups,
-            free=FreeChargers(self.groups, self.charger_id, is_busy),
+            of_holder=own,
+            naming_others=tuple(each for each in named if each.reservation.reservation_id not in mine),
+            in_groups=tuple(each for each in self.in_groups if each.reservation.reservation_id not in mine),
             naming_in_groups=self.named_in_groups,
             groups_of_charger=self.own_groups,
-            is_required=is_required,
-            named_from=self.named_from,
-            groups_from=self.groups_from,
-            starts=self.starts,
         )
-        if own or self.has_connectors:
-            self._leave_out(here, {each.reservation.reservation_id for each in own}, connector_id)
-        return here
-
-    def _leave_out(self, here: ReservationsHere, mine: set[ReservationId], connector_id: int | None) -> None:
-        """The holder's own reservations, and those of other connectors."""
-        named = [
-            (each, since)
-            for each, since in zip(self.named, self.named_from, strict=True)
-            if each.reservation.reservation_id not in mine
-            and each.reservation.place.connector_id in (None, connector_id)
-        ]
-        in_groups = [
-            (each, since)
-            for each, since in zip(self.in_groups, self.groups_from, strict=True)
-            if each.reservation.reservation_id not in mine
-        ]
-        here.naming_others, here.named_from = tuple(each for each, _ in named), [since for _, since in named]
-        here.in_groups, here.groups_from = tuple(each for each, _ in in_groups), [since for _, since in in_groups]
 
 
 class FreeChargers(Mapping[ReservationGroupId, Chargers]):
-    """The chargers of each group that are free, without `this` one. Looked up where an answer depends on them only."""
+    """Those of the chargers of each group that are free. Looked up where an answer depends on them only."""
 
     def __init__(
-        self,
-        groups: Mapping[ReservationGroupId, Chargers],
-        this: ChargerId,
-        is_busy: Callable[[ChargerId], bool],
+        self, groups: Mapping[ReservationGroupId, Chargers], free_among: Callable[[Chargers], Chargers]
     ) -> None:
         self._groups = groups
-        self._this = this
-        self._is_busy = is_busy
+        self._free_among = free_among
         self._found: dict[ReservationGroupId, Chargers] = {}
 
     def __getitem__(self, group_id: ReservationGroupId) -> Chargers:
         if group_id not in self._found:
-            chargers = self._groups[group_id]
-            free = (each for each in chargers if each != self._this and not self._is_busy(each))
-            self._found[group_id] = frozenset(free)
+            self._found[group_id] = self._free_among(self._groups[group_id])
         return self._found[group_id]
 
     def __iter__(self) -> Iterator[ReservationGroupId]:
@@ -281,7 +255,3 @@ def is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connecto
 
 def _is_at_connector(entry: Entry, connector_id: int | None) -> bool:
     return connector_id is None or entry.reservation.place.connector_id in (None, connector_id)
-
-
-def _by_begin(entry: Entry) -> datetime:
-    return entry.begins

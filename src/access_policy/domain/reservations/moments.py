@@ -1,0 +1,96 @@
+"""What is promised at one charger from one instant to the next, computed once for many attempts."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from access_policy.domain.ids import ReservationGroupId
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.promises import Chargers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """The groups that still owe a charger, one for each promise, and the chargers that reservations by name keep from them.
+    Equal demands of the same `Moments` are the same object."""
+
+    owed: tuple[ReservationGroupId, ...] = ()
+    kept: Chargers = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What holds from `since` (None: always before) until the next moment. `is_named`: another holder's reservation names the
+    charger. `held`: the holder's reservations, first those that are still outstanding, each of these by their start."""
+
+    since: datetime | None
+    is_named: bool
+    demand: Demand
+    held: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. `turning` are the moments that
+    may turn against the party: reservations begin, or its own end. `turns_at` are their instants."""
+
+    all: Sequence[Moment]
+    instants: Sequence[datetime]
+    turning: Sequence[Moment]
+    turns_at: Sequence[datetime]
+
+    def at(self, instant: datetime) -> Moment:
+        return self.all[bisect_right(self.instants, instant)]
+
+    def turning_between(self, after: datetime, until: datetime) -> Sequence[Moment]:
+        """Those that begin in `(after, until)`."""
+        return self.turning[bisect_right(self.turns_at, after) : bisect_left(self.turns_at, until)]
+
+    @staticmethod
+    def of(
+        of_holder: Sequence[Entry],
+        naming_others: Sequence[Entry],
+        in_groups: Sequence[Entry],
+        naming_in_groups: Sequence[Entry],
+    ) -> Moments:
+        """See `ReservationsHere` for the four."""
+        everyone = (*of_holder, *naming_others, *in_groups, *naming_in_groups)
+        begins = {each.begins for each in everyone}
+        ends = {each.over_from for each in everyone} | {each.awaited_until for each in everyone}
+        instants = sorted(begins | ends)
+        named = _throughout(instants, ((each, each.begins, each.over_from) for each in naming_others))
+        owed = _throughout(instants, ((each, each.begins, each.awaited_until) for each in in_groups))
+        kept = _throughout(instants, ((each, each.begins, each.over_from) for each in naming_in_groups))
+        held = _throughout(instants, ((each, each.begins, each.over_from) for each in of_holder))
+        demands: dict[tuple[tuple[ReservationGroupId, ...], Chargers], Demand] = {}
+        moments = [Moment(None, False, Demand(), ())]
+        for number, since in enumerate(instants):
+            wanted = _groups(owed[number]), _chargers(kept[number])
+            demand = demands.setdefault(wanted, Demand(*wanted))
+            holding = sorted(held[number], key=lambda each: not each.is_outstanding(since))
+            moments.append(Moment(since, bool(named[number]), demand, tuple(holding)))
+        turns = begins | {each.over_from for each in of_holder}
+        turning = [each for each in moments[1:] if each.since in turns]
+        return Moments(moments, instants, turning, sorted(turns))
+
+
+def _throughout(instants: Sequence[datetime], spans: Iterable[tuple[Entry, datetime, datetime]]) -> list[list[Entry]]:
+    """For each of the instants the entries whose span `[since, until)` contains it, in their order."""
+    found: list[list[Entry]] = [[] for _ in instants]
+    for entry, since, until in spans:
+        for number in range(bisect_left(instants, since), bisect_left(instants, until)):
+            found[number].append(entry)
+    return found
+
+
+def _groups(entries: Iterable[Entry]) -> tuple[ReservationGroupId, ...]:
+    group_ids = (each.reservation.place.group_id for each in entries)
+    return tuple(sorted(group_id for group_id in group_ids if group_id is not None))
+
+
+def _chargers(entries: Iterable[Entry]) -> Chargers:
+    charger_ids = (each.reservation.place.charger_id for each in entries)
+    return frozenset(charger_id for charger_id in charger_ids if charger_id is not None)
