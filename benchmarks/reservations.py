@@ -1,9 +1,10 @@
-"""Decisions of a tenant with 10,000 live reservations beside those of one without, in turns in one process; and how long a
-partner's booking takes until it is durable."""
+"""Decisions of a tenant with 10,000 live reservations beside those of one without, in turns in one process that collects
+garbage as the service does; and how long a partner's booking takes until it is durable."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import tempfile
 import time
@@ -34,6 +35,7 @@ from access_policy.domain.reservations.reservation import (
     ReservationSource,
 )
 from access_policy.entrypoints.processes.service import Service
+from access_policy.entrypoints.processes.startup import COLLECTED, spare_collections
 from access_policy.settings import Settings
 from benchmarks.decisions import CHARGERS, decisions
 from benchmarks.durable_server import CONTEXT, set_up
@@ -68,6 +70,8 @@ def measure(seconds: float = 4.0) -> Measured:
 async def _measure(directory: Path, seconds: float) -> Measured:
     plain, reserved = [await _service(directory / name) for name in ("plain", "reserved")]
     await _reserve(reserved)
+    gc.set_threshold(*COLLECTED)
+    await spare_collections()
     numbers = itertools.count()
     rounds: list[dict[bool, tuple[float, float]]] = []
     for number in range(ROUNDS + 1):

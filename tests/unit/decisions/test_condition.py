@@ -10,8 +10,16 @@ import pytest
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.presence.charger_conditions import ChargerConditions
-from access_policy.application.streams import condition_stream
-from access_policy.domain.charger_condition.events import ChargerDisconnected, ConnectorFaulted, ConnectorRecovered
+from access_policy.application.streams import condition_stream, policy_stream
+from access_policy.domain.charger_condition.events import (
+    ChargerConnected,
+    ChargerDisconnected,
+    ConditionEvent,
+    ConnectorFaulted,
+    ConnectorRecovered,
+)
+from access_policy.domain.ids import AttemptId
+from tests.support.builders import NOON, retired
 from tests.support.depot_in_memory import BAY, STRANGER, TENANT, DepotInMemory
 from tests.support.stores import memory_store
 
@@ -145,3 +153,52 @@ async def test_a_start_reads_only_what_the_kept_view_has_not_seen_of_a_chargers_
     assert read <= 3 * 3  # the two last events at each look, and then the disconnection
     assert isinstance((await recorded(depot))[-1], ChargerDisconnected)  # and the open error is not recorded again
     assert len(await recorded(depot)) == before + 1
+
+
+def faulted(caused_by: AttemptId | None = None) -> ConnectorFaulted:
+    return ConnectorFaulted(
+        charger_id=BAY,
+        connector_id=1,
+        error_code="OtherError",
+        vendor_error_code=None,
+        info=None,
+        faulted_at=NOON,
+        caused_by=caused_by,
+    )
+
+
+CONNECTED = ChargerConnected(charger_id=BAY, protocol="ocpp1.6", connected_at=NOON, gateway="g1")
+DISCONNECTED = ChargerDisconnected(charger_id=BAY, reason="closed", disconnected_at=NOON, gateway="g1")
+RECOVERED = ConnectorRecovered(charger_id=BAY, connector_id=1, recovered_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("reported", "is_out"),
+    [
+        ((), False),
+        ((CONNECTED,), False),
+        ((CONNECTED, DISCONNECTED), True),
+        ((CONNECTED, DISCONNECTED, CONNECTED), False),
+        ((faulted(),), True),
+        ((faulted(), RECOVERED), False),
+        ((faulted(caused_by=AttemptId("refused")),), False),
+        ((faulted(), CONNECTED, RECOVERED, DISCONNECTED), True),
+    ],
+)
+async def test_charger_is_out_of_service_while_it_is_disconnected_or_has_a_fault(
+    reported: tuple[ConditionEvent, ...], is_out: bool, depot: DepotInMemory
+) -> None:
+    await depot.record(condition_stream(*KEY), 0, reported)
+    state = depot.view.state()
+    assert state is not None
+    restored = DecisionView()
+    restored.restore(state)
+
+    assert (BAY in depot.view.out_of_service(TENANT)) is is_out
+    assert (BAY in restored.out_of_service(TENANT)) is is_out
+
+
+async def test_retired_charger_is_out_of_service(depot: DepotInMemory) -> None:
+    await depot.record(policy_stream(TENANT, BAY), 2, (retired(),))
+
+    assert depot.view.out_of_service(TENANT) == {BAY}
