@@ -19,6 +19,7 @@ from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.deciding.effects import DecisionEffects, DecisionListener
 from access_policy.application.deciding.identifying import IdentifierResolver
+from access_policy.application.decision_view.narrowing import NO_GATES, Gates, Narrowing
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
@@ -104,6 +105,7 @@ class DepotInMemory:
     commits: Any = None
     listener: DecisionListener | None = None
     profiles: ProfileCatalogue = field(default_factory=ProfileCatalogue.packaged)
+    gates: Gates = NO_GATES
     freevend_seen: list[tuple[ChargerId, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,8 @@ class DepotInMemory:
         self.commits = self.commits or GroupCommit(self.store)
         parts = (self.view, self.live, self.streams, self.commits)
         self.identifiers = IdentifierResolver(self.view, self.pseudonyms)
-        self.decisions = DecisionMaker(self.view, self.live, self.identifiers)
+        self.decisions = DecisionMaker(self.view, self.live, self.identifiers, self.gates)
+        self.narrowing = Narrowing(self.view, self.gates, self.clock)
         deciding = (self.identifiers, self.decisions, DecisionEffects(self.live, self.commits, listener=self.listener))
         self.decider = AttemptDecider(*parts, *deciding, self.clock)
         self.sessions = Sessions(

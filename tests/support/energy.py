@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from access_policy.domain.ids import EnergyNodeId, EnvelopeId
+from access_policy.domain.ids import ChargerId, ChargerKey, EnergyNodeId, EnvelopeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.gate import EnvelopeState, Gate, GateEnvelope, GateLevel, LimitSource
 from tests.support.builders import NOON
@@ -44,3 +45,36 @@ def a_window(
     starts_at: datetime, ends_at: datetime, level: GateLevel, envelope: GateEnvelope | None = ENVELOPE
 ) -> NarrowedWindow:
     return NarrowedWindow(starts_at=starts_at, ends_at=ends_at, level=level, envelope=envelope)
+
+
+@dataclass(slots=True)
+class GivenGates:
+    """Gates that a test gives: all chargers are narrowed in `windows`, and open at other times. None: there is no policy."""
+
+    windows: tuple[NarrowedWindow, ...] | None = ()
+    is_advisory: bool = False
+    looked: int = 0
+    _listeners: list[Callable[[ChargerKey], None]] = field(default_factory=list)
+
+    def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None:
+        self.looked += 1
+        if self.windows is None:
+            return None
+        level = next((each.level for each in self.windows if each.starts_at <= at < each.ends_at), GateLevel.OPEN)
+        edges = (edge for each in self.windows for edge in (each.starts_at, each.ends_at))
+        changes_at = min((edge for edge in edges if edge > at), default=None)
+        return a_gate(level, is_advisory=self.is_advisory, changes_at=changes_at)
+
+    def narrowings(
+        self, tenant_id: TenantId, charger_id: ChargerId, start: datetime, end: datetime
+    ) -> tuple[NarrowedWindow, ...]:
+        return tuple(each for each in self.windows or () if each.starts_at < end and each.ends_at > start)
+
+    def on_gate_change(self, listener: Callable[[ChargerKey], None]) -> None:
+        self._listeners.append(listener)
+
+    def give(self, key: ChargerKey, *windows: NarrowedWindow) -> None:
+        """An event changes the gate of the charger."""
+        self.windows = windows
+        for listener in self._listeners:
+            listener(key)

@@ -16,10 +16,11 @@ from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.streams import attempt_stream, policy_stream, reservation_book_stream
 from access_policy.domain.access.events import DenialNotHonoured, SessionStopRequested, StopCause
-from access_policy.domain.access_mode import Enforcement, OnWindowStart
+from access_policy.domain.access_mode import CauseKind, Enforcement, OnWindowStart
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargerId, ChargerKey
+from access_policy.domain.ids import ActorId, ChargerId, ChargerKey
 from access_policy.domain.reservations.reservation import Holder, HolderIdentifier
+from access_policy.domain.site_energy.gate import Gate, GateLevel
 from tests.support import reservations
 from tests.support.at_charger import AtCharger
 from tests.support.depot_in_memory import (
@@ -34,6 +35,7 @@ from tests.support.depot_in_memory import (
     DepotInMemory,
     HashedPseudonyms,
 )
+from tests.support.energy import GivenGates, a_window
 from tests.support.ocpp_pipe import until
 from tests.support.outages import FailingStore
 from tests.support.reservations import R1
@@ -309,6 +311,40 @@ async def test_a_charge_that_was_judged_once_in_a_window_is_not_judged_again_in_
     await yard.look()
 
     assert yard.gateway.asked == []
+
+
+# --- charges where energy is short ------------------------------------------------------------------------------------
+
+
+async def test_charge_goes_on_where_energy_narrows_the_charger_until_a_window_of_the_plan_begins() -> None:
+    gates, gateway = GivenGates(), AskedToStop()
+    depot = await DepotInMemory(memory_store(), gates=gates).opened()
+    yard = Yard(depot, gateway, depot.follow_up_by(gateway))
+    await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
+    yard.depot.clock.set(DAY)
+    await yard.started(STRANGER, "102")
+    gates.give((TENANT, BAY), a_window(DAY + timedelta(minutes=1), NIGHT + timedelta(hours=9), GateLevel.OWN_ONLY))
+
+    yard.depot.clock.set(DAY + timedelta(minutes=1))
+    await yard.look()
+    assert yard.depot.view.charger(TENANT, BAY).expected(DAY + timedelta(minutes=1)).cause.kind is CauseKind.ENVELOPE
+    assert yard.gateway.asked == []
+    yard.depot.clock.set(NIGHT)
+    await yard.look()
+
+    assert yard.gateway.asked == ["102"]
+
+
+async def test_charge_under_way_meets_no_gate() -> None:
+    depot = await DepotInMemory(memory_store(), gates=GivenGates()).opened()
+    charger = depot.view.charger(TENANT, BAY)
+    timeline = charger.timeline_at(NIGHT)
+
+    def gate_of(actor: ActorId | None) -> Gate | None:
+        return depot.decisions.inputs.gather(charger, None, NIGHT, timeline, connector_id=1, actor=actor).gate
+
+    assert gate_of(None) is None
+    assert gate_of(ActorId("charger")) is not None
 
 
 # --- charges and reservations -----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from access_policy.application.decision_view.narrowing import NO_GATES, Gates
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reconcile import ReconcileResult
@@ -62,9 +63,9 @@ class Looks:
 
 @asynccontextmanager
 async def controlling(
-    looks: Looks, pace: ControllerTimings | None = None
+    looks: Looks, pace: ControllerTimings | None = None, gates: Gates = NO_GATES
 ) -> AsyncIterator[tuple[DepotInMemory, ModeController]]:
-    depot = await DepotInMemory(memory_store()).opened()
+    depot = await DepotInMemory(memory_store(), gates=gates).opened()
     reconciler: Any = looks
     controller = ModeController(
         depot.view, reconciler, depot.clock, pace or ControllerTimings(tick_s=0.01, clock_jump_s=1e9)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
+from access_policy.application.decision_view.narrowing import NO_GATES, Gates
 from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -164,13 +165,14 @@ async def yard() -> AsyncIterator[Yard]:
 class yard_of:  # noqa: N801  reads as the sentence it is used in
     """A charger with this profile, managed by night, and the view followed as the service does."""
 
-    def __init__(self, profile: str, own: dict[str, str] | None = None) -> None:
+    def __init__(self, profile: str, own: dict[str, str] | None = None, gates: Gates = NO_GATES) -> None:
+        self._gates = gates
         self._profile = profile
         self._own = own or {}
 
     async def __aenter__(self) -> Yard:
         profiles = ProfileCatalogue.packaged(lambda tenant_id: self._own)
-        depot = await DepotInMemory(memory_store(), profiles=profiles).opened()
+        depot = await DepotInMemory(memory_store(), profiles=profiles, gates=self._gates).opened()
         settings = replace(settings_of(BAY), profile=self._profile)
         await depot.record(policy_stream(*KEY), 2, (ChargerAmended(charger_id=BAY, settings=settings),))
         follower = Follower("view", depot.store, depot.view.follow, depot.view.followed_to, types=TYPES, poll_s=0.02)

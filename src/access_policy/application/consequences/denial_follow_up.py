@@ -40,7 +40,7 @@ from access_policy.domain.access.events import (
     StopCause,
 )
 from access_policy.domain.access.reasons import ALLOWING
-from access_policy.domain.access_mode import AccessMode, Enforcement, OnWindowStart
+from access_policy.domain.access_mode import AccessMode, CauseKind, Enforcement, OnWindowStart
 from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,8 @@ class FollowUp:
 
     def _judge(self, key: ChargerKey, session: Session) -> None:
         """Once per window, by the policy in force; an unauthorised charge continues unless the policy says to stop
-        it. A reserved window of another holder is one of its own, and so is the time after a reservation.
+        it. A reserved window of another holder is one of its own, and so is the time after a reservation. A window in which
+        energy narrows freevend is none.
         """
         charger = self._view.charger(*key)
         now = self._clock.now()
@@ -170,6 +171,8 @@ class FollowUp:
             self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)  # also after a restart
         if expected.mode is not AccessMode.MANAGED or session.judged_in == expected.start:
             return
+        if expected.cause.kind is CauseKind.ENVELOPE:
+            return  # no charge is stopped for energy
         if self._is_in_a_late_stop(charger, session, now):
             return  # judged after it
         stops = charger.policy.settings.on_window_start is OnWindowStart.STOP_UNAUTHORISED

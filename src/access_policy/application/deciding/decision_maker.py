@@ -11,10 +11,11 @@ from access_policy.application.deciding.denials import denial_at
 from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.deciding.inputs import InputsFromMemory
 from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.narrowing import NO_GATES, Gates
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import DecisionInputs, Step, explain
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, DenialSignal, Stage
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId
@@ -37,10 +38,12 @@ class Decides(Protocol):
 
 
 class DecisionMaker:
-    def __init__(self, view: DecisionView, live: RecentActivity, identifiers: IdentifierResolver) -> None:
+    def __init__(
+        self, view: DecisionView, live: RecentActivity, identifiers: IdentifierResolver, gates: Gates = NO_GATES
+    ) -> None:
         self._view = view
         self._identifiers = identifiers
-        self.inputs = InputsFromMemory(view, live)
+        self.inputs = InputsFromMemory(view, live, gates)
 
     def decide(
         self,
@@ -86,5 +89,11 @@ class DecisionMaker:
         self, attempt: AccessAttempt, ref: IdentifierRef | None, at: datetime, charger: ChargerView
     ) -> DecisionInputs:
         return self.inputs.gather(
-            charger, ref, at, charger.timeline_at(at), connector_id=attempt.connector_id, actor=attempt.actor
+            charger,
+            ref,
+            at,
+            charger.timeline_at(at),
+            connector_id=attempt.connector_id,
+            actor=attempt.actor,
+            is_late=attempt.stage is Stage.OFFLINE_START,
         )

@@ -6,22 +6,26 @@ from datetime import datetime
 from functools import partial
 
 from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.narrowing import NO_GATES, Gates
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
+from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, ChargerKey, TenantId
-from access_policy.domain.mode_schedule.timeline import Timeline
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow, Segment, Timeline
 from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.reservations.promises import Chargers
+from access_policy.domain.site_energy.gate import Gate, GateLevel
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
 
 class InputsFromMemory:
-    def __init__(self, view: DecisionView, live: RecentActivity) -> None:
+    def __init__(self, view: DecisionView, live: RecentActivity, gates: Gates = NO_GATES) -> None:
         self._view = view
         self._live = live
+        self._gates = gates
 
     def gather(
         self,
@@ -32,9 +36,11 @@ class InputsFromMemory:
         *,
         connector_id: int | None,
         actor: ActorId | None,
+        is_late: bool = False,
     ) -> DecisionInputs:
         """The inputs of a decision for `at` at the charger, whose timeline covers it. `actor` presents the identifier; None
-        for a charge under way, to which a lock-out of PINs does not apply."""
+        for a charge under way, to which neither a lock-out of PINs nor energy applies. `is_late`: the charge has begun already,
+        while the charger was offline."""
         policy = charger.policy
         settings = policy.settings
         registry = self._view.registry(charger.tenant_id)
@@ -43,12 +49,13 @@ class InputsFromMemory:
         agreement_id = None if vehicle is None else vehicle.description.agreement_id
         agreement = None if agreement_id is None else registry.agreements.get(agreement_id)
         key = (charger.tenant_id, policy.charger_id)
+        gate = None if actor is None or is_late else self._gates.gate(*key, at)
         return DecisionInputs(
             at=at,
             charger_id=policy.charger_id,
             depot_id=settings.depot_id,
             zone=charger.zone,
-            expected=timeline.at(at),
+            expected=timeline.at(at) if gate is None else _met(timeline.at(at), gate),
             enforcement=policy.enforcement,
             identifier=ref,
             vehicle=vehicle,
@@ -60,6 +67,7 @@ class InputsFromMemory:
             and self._live.charges_at_another(key, ref, self._is_retired),
             ad_hoc=registry.permitted(settings.depot_id, ref, vehicle),
             reservations=self._reservations(charger, connector_id, ref, vehicle, at),
+            gate=gate,
         )
 
     def _reservations(
@@ -90,3 +98,11 @@ class InputsFromMemory:
     def _is_retired(self, key: ChargerKey) -> bool:
         policy = self._view.known_policy(*key)
         return policy is not None and policy.retired_at is not None
+
+
+def _met(expected: Segment, gate: Gate) -> Segment:
+    """The segment as the gate has it: it may have changed since the plan was narrowed, and narrows other instants than now."""
+    if gate.is_advisory or gate.level is GateLevel.OPEN or expected.mode is AccessMode.MANAGED:
+        return expected
+    window = NarrowedWindow(starts_at=expected.start, ends_at=expected.end, level=gate.level, envelope=gate.envelope)
+    return expected._replace(mode=AccessMode.MANAGED, cause=window.cause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,9 +13,10 @@ from access_policy.domain.access.decision import PERMISSION_HORIZON
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import ReservationId, TenantId
-from access_policy.domain.mode_schedule.timeline import ReservedWindow, Segment, Timeline, timeline
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow, ReservedWindow, Segment, Timeline, timeline
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.here import PromisesHere
+from access_policy.domain.site_energy.gate import GateLevel
 
 BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
 AHEAD: Final = timedelta(hours=50)  # and how far ahead
@@ -25,12 +27,15 @@ AHEAD_MIN: Final = timedelta(hours=25)  # below this it is compiled anew; more t
 @dataclass(slots=True)
 class ChargerView:
     """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
-    last other time requested. `plan_seen_at` is the time of the latest change of its plan."""
+    last other time requested. `plan_seen_at` is the time of the latest change of its plan. `narrowed_until`: the instant from
+    which on the windows in which energy narrows it are to be found anew; None where there is no gate."""
 
     tenant_id: TenantId
     policy: ChargerAccessPolicy
     zone: ZoneInfo
     plan_seen_at: datetime
+    narrowed_until: datetime | None = None
+    _narrow_again: Callable[[datetime], None] | None = None
     _present: Timeline | None = None
     _other: Timeline | None = None
     _promises: PromisesHere | None = None
@@ -41,6 +46,8 @@ class ChargerView:
 
     def timeline_now(self, now: datetime) -> Timeline:
         """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
+        if self.narrowed_until is not None and self.narrowed_until <= now and self._narrow_again is not None:
+            self._narrow_again(now)
         if self._present is None or not self._serves(self._present, now):
             self._present = self._compiled(now)
         return self._present
@@ -82,6 +89,29 @@ class ChargerView:
             self._losses = _losses(windows)
             self._present = self._other = None
 
+    def narrow(
+        self,
+        windows: tuple[NarrowedWindow, ...],
+        now: datetime,
+        *,
+        again_at: datetime | None = None,
+        again: Callable[[datetime], None] | None = None,
+    ) -> None:
+        """The windows in which energy narrows the plan, from `now` on. Those of the last hour stay as they were. `again` finds
+        them anew from `again_at` on."""
+        self.narrowed_until, self._narrow_again = again_at, again
+        narrowed = (*_elapsed(self.policy.narrowed, windows, now), *windows)
+        if narrowed != self.policy.narrowed:
+            self.policy = replace(self.policy, narrowed=narrowed)
+            self._present = self._other = None
+
+    def level_at(self, at: datetime) -> GateLevel:
+        """The level to which energy narrows the charger, by its plan."""
+        for each in self.policy.narrowed:
+            if each.starts_at <= at < each.ends_at:
+                return each.level
+        return GateLevel.OPEN
+
     def promises(self, book: ReservationBook, at: datetime) -> PromisesHere:
         """The promises of the depot's book that count here at `at` and as long as a permission may hold. They are kept for the
         next attempts of this hour, until the book changes."""
@@ -99,6 +129,17 @@ class ChargerView:
         if not self._losses:
             return True
         return bisect_right(self._losses, at) == bisect_right(self._losses, compiled.start + BEHIND)
+
+
+def _elapsed(
+    known: tuple[NarrowedWindow, ...], following: tuple[NarrowedWindow, ...], now: datetime
+) -> tuple[NarrowedWindow, ...]:
+    """The part of the known windows before those that follow, and before `now`."""
+    if not known:
+        return ()
+    cut = min(now, following[0].starts_at) if following else now
+    past = (replace(each, ends_at=min(each.ends_at, cut)) for each in known if each.starts_at < cut)
+    return tuple(each for each in past if each.ends_at > now - BEHIND)
 
 
 def _losses(windows: tuple[ReservedWindow, ...]) -> list[datetime]:

@@ -5,7 +5,7 @@ A fold ignores an event that is delivered again: its version is not the next one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -132,7 +132,9 @@ class TenantView:
             tenant_id=self.tenant_id,
             registry=RegistryState.of(self.registry),
             depots=tuple(self.depots.values()),
-            chargers=tuple(ChargerState(view.policy, view.plan_seen_at) for view in self.chargers.values()),
+            chargers=tuple(
+                ChargerState(_without_energy(view.policy), view.plan_seen_at) for view in self.chargers.values()
+            ),
             conditions=tuple(self.conditions.items()),
             profiles=dict(self.profiles),
             books=tuple(BookState.of(book) for book in self.books.values() if book.version),
@@ -160,6 +162,11 @@ class TenantView:
 
     def _charger(self, policy: ChargerAccessPolicy, plan_seen_at: datetime) -> ChargerView:
         return ChargerView(self.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
+
+
+def _without_energy(policy: ChargerAccessPolicy) -> ChargerAccessPolicy:
+    """Narrowed windows are found anew from the gates."""
+    return replace(policy, narrowed=()) if policy.narrowed else policy
 
 
 def _named(book: ReservationBook, event: ReservationEvent) -> set[ChargerId]:

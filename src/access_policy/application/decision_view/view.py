@@ -227,8 +227,13 @@ class DecisionView:
         return tenant_id in self._erased
 
     def on_policy_change(self, listener: ChargerListener) -> None:
-        """Call `listener` after each event of a charger's policy, of its profile, and of reservations that name it."""
+        """Call `listener` after each event of a charger's policy, of its profile, of reservations that name it, and of its
+        energy gate."""
         self._on_policy_change.append(listener)
+
+    def plan_changed(self, key: ChargerKey) -> None:
+        """Tell the listeners that the charger's plan may have changed by something that the view does not fold."""
+        self._tell(key)
 
     def on_book_change(self, listener: BookListener) -> None:
         """Call `listener` after each event of a depot's reservations."""

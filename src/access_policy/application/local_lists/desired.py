@@ -2,8 +2,9 @@
 
 An entry is a permission that the charger keeps. It ends no later than the next reservation of another holder begins. In the
 window of a reservation that names the charger only the holder is listed; a charger for reservations only lists holders at all
-times. Promises of groups are kept by decisions alone: they depend on which other chargers are free, and a charger that is
-offline cannot be kept for a holder.
+times. Where energy narrows the charger to own vehicles, vehicles with an agreement are listed as holders only. Promises of
+groups are kept by decisions alone: they depend on which other chargers are free, and a charger that is offline cannot be kept
+for a holder.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from access_policy.application.ports.secrets import vault_key
 from access_policy.application.turns import in_turns
 from access_policy.domain.access.decision import PERMISSION_HORIZON, DecisionInputs, reason_for
 from access_policy.domain.access.identifier_rules import kind_counts
-from access_policy.domain.access.reasons import ALLOWING
+from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Enforcement
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
@@ -29,6 +30,7 @@ from access_policy.domain.reservations.entries import key_of_charger, key_of_gro
 from access_policy.domain.reservations.entry import Entry as ReservationEntry
 from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.reservations.reservation import HolderIdentifier
+from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
@@ -129,8 +131,13 @@ def _allowed(
         here = None if book is None else _here(charger, book, ref, vehicle.vehicle_id, now)
         inputs = _inputs(charger, now, ref, vehicle, agreement, here)
         inputs.kind_counts = kind_counts(ref.kind, depot, agreement)
-        if reason_for(inputs) in ALLOWING:
+        if _is_listed(reason_for(inputs), charger.level_at(now)):
             yield Entry(vehicle.vehicle_id, ref, reserved_until(inputs))
+
+
+def _is_listed(reason: Reason, level: GateLevel) -> bool:
+    """Own vehicles, and holders of reservations, start at any level."""
+    return reason in ALLOWING and not (reason is Reason.AGREEMENT_VEHICLE and level is GateLevel.OWN_ONLY)
 
 
 def reserved_until(inputs: DecisionInputs) -> datetime | None:

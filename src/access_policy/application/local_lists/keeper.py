@@ -24,11 +24,13 @@ from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListNotKept, LocalLists
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
+from access_policy.domain.site_energy.gate import GateLevel
 
 log = logging.getLogger(__name__)
 
-_Moment = tuple[int, int, int, int, float]
-"""The connection, the versions of the policy, the registry and the depot's reservations, and a monotonic instant."""
+_Moment = tuple[int, int, int, int, GateLevel, float]
+"""The connection, the versions of the policy, the registry and the depot's reservations, the level to which energy narrows the
+charger, and a monotonic instant."""
 
 TICK_S = 0.05
 BATCH = 25  # 500 chargers a second
@@ -90,12 +92,14 @@ class LocalListKeeper:
         now = self._moment(key, epoch)
         if (changes_at := self._changes.get(key)) is not None and changes_at <= self.updates.clock.now():
             return False
-        return seen is not None and seen[:4] == now[:4] and now[4] - seen[4] < LOOK_AGAIN_S
+        return seen is not None and seen[:-1] == now[:-1] and now[-1] - seen[-1] < LOOK_AGAIN_S
 
     def _moment(self, key: ChargerKey, epoch: int) -> _Moment:
-        policy = self.view.charger(*key).policy
+        charger = self.view.charger(*key)
+        policy = charger.policy
+        level = charger.level_at(self.updates.clock.now())
         book = self.view.book(key[0], policy.settings.depot_id)
-        return epoch, policy.changed_at, self.view.registry(key[0]).version, book.version, time.monotonic()
+        return epoch, policy.changed_at, self.view.registry(key[0]).version, book.version, level, time.monotonic()
 
     def _note_changes(self, key: ChargerKey) -> None:
         if (changes_at := self.wanted.changes_at(key)) is None:

@@ -90,6 +90,7 @@ class WantedLists:
             settings.offline_starts,
             settings.reservation_only,
             agreements_here(registry, charger_id, settings.depot_id),
+            charger.level_at(self.clock.now()),
             self._reservations(key),
             capacity,
         )

@@ -27,12 +27,12 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
-from access_policy.domain.mode_schedule.timeline import ReservedWindow
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow, ReservedWindow
 
 log = logging.getLogger(__name__)
 
-Plan = tuple[int, tuple[ReservedWindow, ...]]
-"""The version of the policy's plan, and the reserved windows that are joined to it."""
+Plan = tuple[int, tuple[ReservedWindow, ...], tuple[NarrowedWindow, ...]]
+"""The version of the policy's plan, and the reserved and the narrowed windows that are joined to it."""
 
 STARTED_AT_A_TIME = 10  # chargers, in one turn of the event loop
 
@@ -75,6 +75,7 @@ class ModeController:
     _limits: dict[tuple[str, str], AsyncLimiter] = field(default_factory=dict)
     _limit: AsyncLimiter = field(init=False)
     _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
+    _gates: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)  # at which energy may narrow otherwise
     _unread: set[ChargerKey] = field(default_factory=set)  # whose reading failed: the retry reads as well
     _plans: dict[ChargerKey, Plan] = field(default_factory=dict)  # at the last reconciliation
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,12 +122,20 @@ class ModeController:
 
     def _policy_changed(self, key: ChargerKey) -> None:
         """Records of the switching itself do not change the plan."""
-        if _plan_of(self.view.charger(*key)) != self._plans.get(key):
+        charger = self.view.charger(*key)
+        if _plan_of(charger) != self._plans.get(key):
             self.trigger(key, "policy changed")
+        self._watch_gate(key, charger)
 
     def _note_boundaries(self, now: datetime) -> None:
         for key in self._boundaries.ring(now):
             self.trigger(key, "transition")
+        for key in self._gates.ring(now):
+            charger = self.view.charger(*key)
+            charger.timeline_now(now)
+            if _plan_of(charger) != self._plans.get(key):
+                self.trigger(key, "energy")
+            self._watch_gate(key, charger)
 
     def _note_retries(self, tick: float) -> None:
         for key in self._later.ring(tick):
@@ -180,17 +189,27 @@ class ModeController:
         self._watch_boundary(key, began)
 
     def _watch_boundary(self, key: ChargerKey, began: datetime) -> None:
-        """The next transition, or edge of a reserved window, after the reconciliation began: it has not seen one that came
-        while it was under way."""
+        """The next transition, or edge of a reserved or narrowed window, after the reconciliation began: it has not seen one
+        that came while it was under way."""
         charger = self.view.charger(*key)
         instants = [each.start for each in islice(charger.timeline_now(began).transitions(began), 1)]
         windows = charger.policy.reserved
-        edges = (edge for each in windows for edge in (each.starts_at, each.ends_at, each.lost_at))
+        edges: list[datetime | None] = [
+            edge for each in windows for edge in (each.starts_at, each.ends_at, each.lost_at)
+        ]
+        edges += [edge for each in charger.policy.narrowed for edge in (each.starts_at, each.ends_at)]
         instants += [edge for edge in edges if edge is not None and edge > began]
         if not instants or charger.policy.retired_at is not None:
             self._boundaries.drop(key)
         else:
             self._boundaries.set(key, min(instants))
+        self._watch_gate(key, charger)
+
+    def _watch_gate(self, key: ChargerKey, charger: ChargerView) -> None:
+        if charger.narrowed_until is None or charger.policy.retired_at is not None:
+            self._gates.drop(key)
+        else:
+            self._gates.set(key, charger.narrowed_until)
 
     def _limit_of(self, key: ChargerKey) -> AsyncLimiter:
         depot = (key[0], self.view.charger(*key).policy.settings.depot_id)
@@ -201,7 +220,9 @@ class ModeController:
     async def _wait(self, now: datetime) -> None:
         """Until the next trigger, boundary or tick, whichever comes first."""
         span = timedelta(seconds=self.timings.tick_s)
-        nearest = self._boundaries.next() or now + span
+        nearest = min(
+            (due for due in (self._boundaries.next(), self._gates.next()) if due is not None), default=now + span
+        )
         timeout_s = max(0.0, min(span, nearest - now).total_seconds())
         try:
             async with asyncio.timeout(timeout_s):
@@ -218,7 +239,7 @@ class ModeController:
 
 
 def _plan_of(charger: ChargerView) -> Plan:
-    return charger.policy.changed_at, charger.policy.reserved
+    return charger.policy.changed_at, charger.policy.reserved, charger.policy.narrowed
 
 
 def _limiter(per_s: float, burst: int) -> AsyncLimiter:

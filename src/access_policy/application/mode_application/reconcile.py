@@ -35,6 +35,7 @@ from access_policy.domain.charger_access_policy.application import REBOOT_REQUIR
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.ids import ChargerKey, ReservationId
 from access_policy.domain.mode_schedule.timeline import Segment
+from access_policy.domain.site_energy.gate import GateLevel
 
 log = logging.getLogger(__name__)
 
@@ -62,18 +63,22 @@ class Verified:
 @dataclass(frozen=True, slots=True)
 class Safe:
     """The connection in which permissions that the charger keeps were made safe, the policy for offline starts then, and the
-    generation at which the cache was cleared (-1: it is not under managed access), and the reservations for which it was."""
+    generation at which the cache was cleared (-1: it is not under managed access), and the reservations and the energy level
+    for which it was."""
 
     epoch: int
     offline: OfflineStarts
     managed_since: int
     reserved: frozenset[ReservationId]
+    level: GateLevel = GateLevel.OPEN
 
     def begins_after(self, known: Safe | None) -> bool:
-        """A managed window has begun since, or a reserved one."""
+        """A managed window has begun since, a reserved one, or one that energy narrows further."""
         if self.managed_since < 0:
             return False
-        return known is None or known.managed_since != self.managed_since or not self.reserved <= known.reserved
+        if known is None or known.managed_since != self.managed_since:
+            return True
+        return not self.reserved <= known.reserved or self.level.is_narrower_than(known.level)
 
 
 @dataclass(slots=True)
@@ -193,16 +198,18 @@ class Reconciler:
         return ReconcileResult.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
-        """Clear the cache at the start of each managed and each reserved window, if the charger has one; watch the switch
+        """Clear the cache at the start of each managed, reserved and narrowed window, if the charger has one; watch the switch
         at each connection and boot; and write who may start without asking then, and when that changes. Raises
         `ChargerDidNotAnswer`."""
         application = charger.policy.application
         is_managed = application.applied_mode is AccessMode.MANAGED
-        reserved = charger.reserved_at(self.clock.now()) if is_managed else frozenset[ReservationId]()
+        now = self.clock.now()
+        reserved = charger.reserved_at(now) if is_managed else frozenset[ReservationId]()
+        level = charger.level_at(now) if is_managed else GateLevel.OPEN
         settings = charger.policy.settings
-        is_kept = is_managed and (settings.reservation_only or bool(reserved))
+        is_kept = is_managed and (settings.reservation_only or bool(reserved) or level is not GateLevel.OPEN)
         offline = _offline_starts(settings.offline_starts, is_kept=is_kept)
-        wanted = Safe(epoch, offline, application.generation if is_managed else -1, reserved)
+        wanted = Safe(epoch, offline, application.generation if is_managed else -1, reserved, level)
         known = self._safe.get(key)
         if known == wanted:
             return
@@ -278,5 +285,6 @@ class Reconciler:
 
 
 def _offline_starts(policy: OfflineStarts, *, is_kept: bool) -> OfflineStarts:
-    """A charger that is kept for holders of reservations starts nobody whom it does not know while it is offline."""
+    """A charger that is kept for holders of reservations, or that energy narrows, starts nobody whom it does not know while it
+    is offline."""
     return OfflineStarts.LIST if is_kept and policy is OfflineStarts.OPEN else policy

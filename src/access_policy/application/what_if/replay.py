@@ -238,7 +238,7 @@ class WhatIf:
 
 
 def _side(policy: ChargerAccessPolicy, question: Question) -> _Side:
-    planned = timeline(policy.plan, question.since, question.until)
+    planned = timeline(policy.plan_without_energy, question.since, question.until)
     return _Side(policy, planned, ZoneInfo(policy.settings.time_zone))
 
 

@@ -60,6 +60,7 @@ from access_policy.domain.mode_schedule.timeline import (
     CalendarException,
     ModeException,
     ModePlan,
+    NarrowedWindow,
     Override,
     ReservedWindow,
     next_transition,
@@ -89,6 +90,7 @@ class ChargerAccessPolicy:
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     reserved: tuple[ReservedWindow, ...] = ()  # by reservations of the depot's book (ADR 0048), not by its own events
+    narrowed: tuple[NarrowedWindow, ...] = ()  # by the energy of the depot's site (ADR 0055), not by its own events
     version: int = 0  # the number of events folded, which is the stream's version
     changed_at: int = 0  # the version at the last change that a command made; switching the charger is none
 
@@ -104,7 +106,17 @@ class ChargerAccessPolicy:
             calendars=self.calendars,
             schedules=self.schedules,
             reservations=self.reserved,
+            narrowed=self.narrowed,
         )
+
+    @property
+    def plan_without_energy(self) -> ModePlan:
+        """The plan as people and reservations make it."""
+        return replace(self.plan, narrowed=()) if self.narrowed else self.plan
+
+    def narrowed_between(self, start: datetime, end: datetime) -> tuple[NarrowedWindow, ...]:
+        """The narrowed windows that meet `[start, end)`."""
+        return tuple(each for each in self.narrowed if each.starts_at < end and each.ends_at > start)
 
     def plan_known_at(self, at: datetime) -> ModePlan:
         """The plan without the rest of reservations that were lost by `at`, whether or not that is recorded yet."""
@@ -341,8 +353,8 @@ class ChargerAccessPolicy:
     ) -> tuple[PolicyEvent, ...]:
         """Put the charger into `mode` for `[starts_at, ends_at)`.
 
-        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode. The
-        same override again produces no event.
+        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode, but for
+        energy. The same override again produces no event.
         """
         self._must_be_in_service()
         if (known := self.overrides.get(override_id)) is not None:
@@ -392,7 +404,7 @@ class ChargerAccessPolicy:
                 return (ModeOverrideLifted(charger_id=self.charger_id, override_id=override_id, lifted_at=now),)
 
     def _next_transition_after(self, begins: datetime) -> datetime:
-        transition = next_transition(self.plan, begins)
+        transition = next_transition(self.plan_without_energy, begins)
         if transition is None:
             raise errors.NoNextTransition(
                 "No change of mode is planned here, so 'until_next_transition' has no end; give 'until' or 'for'.",

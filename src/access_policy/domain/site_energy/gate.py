@@ -16,6 +16,10 @@ class GateLevel(StrEnum):
     OWN_AND_AGREEMENT = "own_and_agreement"
     OWN_ONLY = "own_only"
 
+    def is_narrower_than(self, other: GateLevel) -> bool:
+        widest_first = tuple(GateLevel)
+        return widest_first.index(self) > widest_first.index(other)
+
 
 class LimitSource(StrEnum):
     """Where the limit that binds comes from."""

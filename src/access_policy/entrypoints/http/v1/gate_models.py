@@ -6,6 +6,7 @@ from datetime import datetime
 
 from access_policy.domain.access.events import DecisionLineage
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy import gate as energy
 from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
@@ -38,6 +39,15 @@ class NarrowingShown(ResponseModel):
     end: UtcInstant
     level: GateLevel
     envelope: EnvelopeShown | None
+
+    @classmethod
+    def of(cls, window: NarrowedWindow) -> NarrowingShown:
+        return cls(
+            start=window.starts_at,
+            end=window.ends_at,
+            level=window.level,
+            envelope=None if window.envelope is None else EnvelopeShown.of(window.envelope),
+        )
 
 
 class GateShown(ResponseModel):

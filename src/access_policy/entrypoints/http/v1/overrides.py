@@ -13,6 +13,7 @@ from access_policy.application.commands import Done
 from access_policy.application.commands.lift_override import LiftOverride
 from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, OverrideId, TenantId
 from access_policy.domain.mode_schedule.timeline import Override
 from access_policy.entrypoints.durations import duration
@@ -27,6 +28,7 @@ from access_policy.entrypoints.http.fields import (
     UtcInstant,
     Version,
 )
+from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 
 router = APIRouter(tags=["schedule"])
 
@@ -50,13 +52,15 @@ class OverrideBody(RequestModel):
 
 
 class OverrideMade(ResponseModel):
-    """`version` is the charger's."""
+    """`version` is the charger's. `narrowings`: the windows of the override in which the energy gate still applies; an override
+    does not open them."""
 
     override_id: str
     mode: AccessMode
     from_: Annotated[UtcInstant, Field(alias="from")]
     until: UtcInstant
     reason: str
+    narrowings: list[NarrowingShown]
     version: Version
 
 
@@ -70,7 +74,8 @@ async def override_mode(
     policies: Policies,
     handler: Annotated[Handler, provided(lambda c: c.commands.override_mode)],
 ) -> OverrideMade:
-    """The override ends at `until`, after `for`, or at the next transition of the timeline: give exactly one of them."""
+    """The override ends at `until`, after `for`, or at the next transition of the timeline: give exactly one of them. Where
+    power is short, an override to freevend opens no access: `narrowings` has these windows."""
     command = OverrideMode(
         charger_id=ChargerId(charger_id),
         mode=body.mode,
@@ -81,23 +86,27 @@ async def override_mode(
         expected_version=call.expected_version,
     )
     done = await call(handler, command)
-    made = await _made(policies, call.caller.tenant_id, command.charger_id, done)
+    policy, made = await _made(policies, call.caller.tenant_id, command.charger_id, done)
+    narrowed = policy.narrowed_between(made.starts_at, made.ends_at) if made.mode is AccessMode.FREEVEND else ()
     return OverrideMade(
         override_id=made.override_id,
         mode=made.mode,
         from_=made.starts_at,
         until=made.ends_at,
         reason=made.reason,
+        narrowings=[NarrowingShown.of(each) for each in narrowed],
         version=done.version,
     )
 
 
-async def _made(policies: Policies, tenant_id: TenantId, charger_id: ChargerId, done: Done) -> Override:
+async def _made(
+    policies: Policies, tenant_id: TenantId, charger_id: ChargerId, done: Done
+) -> tuple[ChargerAccessPolicy, Override]:
     override_id = OverrideId(done.created_id or "")
     policy = await policies.get(tenant_id, charger_id)
     if override_id not in policy.overrides:  # lifted again already, before it began
         policy = await policies.at_version(tenant_id, charger_id, done.version) or policy
-    return policy.overrides[override_id]
+    return policy, policy.overrides[override_id]
 
 
 @router.delete(

@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Clock, Policies
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant, utc_text
 from access_policy.entrypoints.http.responses import json_in_pieces, set_etag
+from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 from access_policy.entrypoints.http.v1.plan_models import TimelineSegment, segments_of
 
 router = APIRouter(tags=["schedule"])
@@ -36,6 +37,7 @@ class TimelineHead(ResponseModel):
     time_zone: str
     from_: Annotated[UtcInstant, Field(alias="from")]
     until: UtcInstant
+    narrowings: list[NarrowingShown]
 
 
 class Timeline(TimelineHead):
@@ -57,7 +59,10 @@ async def get_timeline(
     until: Annotated[Instant | None, Query()] = None,
     as_of: Annotated[Instant | None, Query()] = None,
 ) -> Response:
-    """Covers `[from, until)` exactly, at most 400 days. With `as_of`, the plan as it was at that instant."""
+    """Covers `[from, until)` exactly, at most 400 days. With `as_of`, the plan as it was at that instant.
+
+    `narrowings` are the windows in which energy narrows access, active or planned for the next two days: freevend is managed
+    there, with cause `envelope`, and `own_only` also keeps vehicles with an agreement out under managed access."""
     start = from_ or clock.now()
     end = until or start + DEFAULT_LENGTH
     if not timedelta(0) < end - start <= HORIZON_MAX:
@@ -67,7 +72,8 @@ async def get_timeline(
         )
     policy = await _policy(policies, caller.tenant_id, ChargerId(charger_id), as_of)
     zone = ZoneInfo(policy.settings.time_zone)
-    head = TimelineHead(charger_id=charger_id, time_zone=zone.key, from_=start, until=end)
+    narrowings = [NarrowingShown.of(each) for each in policy.narrowed_between(start, end)]
+    head = TimelineHead(charger_id=charger_id, time_zone=zone.key, from_=start, until=end, narrowings=narrowings)
     found = await asyncio.to_thread(timeline, policy.plan, start, end)
     response = await json_in_pieces(head, "segments", segments_of(found, zone))
     set_etag(response, policy.changed_at)
