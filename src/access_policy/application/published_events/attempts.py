@@ -6,23 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from access_policy.application.published_events.shared import Cause, Identifier
+from access_policy.application.published_events.shared import BindingEnvelope, Cause, Identifier
 from access_policy.domain.access.events import SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement
-from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
+from access_policy.domain.site_energy.gate import GateLevel, LimitSource
 from access_policy.domain.vehicle_registry.events import AccessClass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateEnvelope:
-    """The operating envelope whose limit binds. It holds in `[valid_from, valid_until)`."""
-
-    envelope_id: str
-    sequence: int
-    state: EnvelopeState
-    valid_from: datetime
-    valid_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +29,7 @@ class Gate:
     committed_w: int | None
     threshold_w: int | None
     limit_source: LimitSource | None
-    envelope: GateEnvelope | None
+    envelope: BindingEnvelope | None
     observed_at: datetime | None
     data_age_s: float | None
     energy_version: int

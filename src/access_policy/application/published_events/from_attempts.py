@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from access_policy.application.published_events import attempts
-from access_policy.application.published_events.plain_parts import alike, cause_of, identifier
+from access_policy.application.published_events.plain_parts import alike, binding_envelope, cause_of, identifier
 from access_policy.domain.access import events as access
 from access_policy.domain.site_energy.gate import Gate
 
@@ -57,7 +57,6 @@ def _decided(lineage: access.DecisionLineage) -> dict[str, Any]:
 
 
 def _gate(gate: Gate, lineage: access.DecisionLineage) -> attempts.Gate:
-    envelope = gate.envelope
     return attempts.Gate(
         level=gate.level,
         is_advisory=gate.is_advisory,
@@ -68,15 +67,7 @@ def _gate(gate: Gate, lineage: access.DecisionLineage) -> attempts.Gate:
         committed_w=gate.committed_w,
         threshold_w=gate.threshold_w,
         limit_source=gate.limit_source,
-        envelope=None
-        if envelope is None
-        else attempts.GateEnvelope(
-            envelope_id=envelope.envelope_id,
-            sequence=envelope.sequence,
-            state=envelope.state,
-            valid_from=envelope.valid_from,
-            valid_until=envelope.valid_until,
-        ),
+        envelope=binding_envelope(gate.envelope),
         observed_at=gate.observed_at,
         data_age_s=gate.data_age_s(lineage.decided_for),
         energy_version=gate.version,

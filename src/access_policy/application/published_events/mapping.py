@@ -14,7 +14,7 @@ from access_policy.application.published_events import (
 )
 from access_policy.application.published_events import reservations as public_reservations
 from access_policy.application.published_events import site_energy as public_energy
-from access_policy.application.published_events.plain_parts import alike, known_identifier
+from access_policy.application.published_events.plain_parts import alike, binding_envelope, known_identifier
 from access_policy.domain.access import events as access
 from access_policy.domain.api_keys import events as api_keys
 from access_policy.domain.audit import readings
@@ -29,7 +29,6 @@ from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.site_energy import events as energy
-from access_policy.domain.site_energy.gate import GateEnvelope
 from access_policy.domain.tenants import erasure, restoring, tenant
 from access_policy.domain.vehicle_registry import events as vehicles
 from access_policy.domain.webhooks import events as webhooks
@@ -103,25 +102,13 @@ def public_data(event: Any) -> Any:
     return PUBLISHED[type(event)](event)
 
 
-def _envelope(envelope: GateEnvelope | None) -> public_energy.BindingEnvelope | None:
-    if envelope is None:
-        return None
-    return public_energy.BindingEnvelope(
-        envelope_id=envelope.envelope_id,
-        sequence=envelope.sequence,
-        state=envelope.state,
-        valid_from=envelope.valid_from,
-        valid_until=envelope.valid_until,
-    )
-
-
 def _level(event: energy.AccessNarrowed | energy.AccessWidened) -> dict[str, Any]:
     """The fields that both changes of a level have."""
     return {
         "depot_id": event.depot_id,
         "node_id": event.node_id,
         "level": event.level,
-        "envelope": _envelope(event.envelope),
+        "envelope": binding_envelope(event.envelope),
         "limit_source": event.limit_source,
         "charger_ids": event.charger_ids,
         "effective_w": event.effective_w,

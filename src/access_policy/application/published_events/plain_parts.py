@@ -8,6 +8,7 @@ from typing import Any
 from access_policy.application.published_events import shared
 from access_policy.domain.access_mode import Cause
 from access_policy.domain.identifiers import IdentifierRef
+from access_policy.domain.site_energy.gate import GateEnvelope
 
 
 def alike(public: type, *names: str) -> Callable[[Any], Any]:
@@ -25,3 +26,15 @@ def known_identifier(ref: IdentifierRef) -> shared.Identifier:
 
 def cause_of(cause: Cause) -> shared.Cause:
     return shared.Cause(kind=cause.kind, id=cause.id, name=cause.name)
+
+
+def binding_envelope(envelope: GateEnvelope | None) -> shared.BindingEnvelope | None:
+    if envelope is None:
+        return None
+    return shared.BindingEnvelope(
+        envelope_id=envelope.envelope_id,
+        sequence=envelope.sequence,
+        state=envelope.state,
+        valid_from=envelope.valid_from,
+        valid_until=envelope.valid_until,
+    )

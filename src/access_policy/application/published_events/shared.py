@@ -12,9 +12,11 @@ where it can be erased.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from access_policy.domain.access_mode import CauseKind
 from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.site_energy.gate import EnvelopeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +34,14 @@ class Cause:
     kind: CauseKind
     id: str | None
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingEnvelope:
+    """The operating envelope whose limit binds, in `[valid_from, valid_until)`; the times of a fallback are the fallback's."""
+
+    envelope_id: str
+    sequence: int
+    state: EnvelopeState
+    valid_from: datetime
+    valid_until: datetime

@@ -6,19 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from access_policy.application.published_events.shared import BindingEnvelope
 from access_policy.domain.site_energy.events import DegradedReason
-from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindingEnvelope:
-    """The operating envelope whose limit binds, in `[valid_from, valid_until)`; the times of a fallback are the fallback's."""
-
-    envelope_id: str
-    sequence: int
-    state: EnvelopeState
-    valid_from: datetime
-    valid_until: datetime
+from access_policy.domain.site_energy.gate import GateLevel, LimitSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
