@@ -86,6 +86,7 @@ from access_policy.application.repositories.depots import Depots
 from access_policy.application.repositories.enrolment_sessions import EnrolmentSessions
 from access_policy.application.repositories.tenants import Tenants
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
+from access_policy.application.reservation_lifecycle.old_keys import OldReservationKeys
 from access_policy.application.retrying import Handler, retrying
 
 
@@ -214,6 +215,9 @@ class Commands(containers.DeclarativeContainer):
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)
     review_token = command(ReviewTokenHandler, change_book)
+    old_reservation_keys = providers.Singleton(
+        OldReservationKeys, records.vault, read_side.views, deciding.view, deciding.books, clock
+    )
     put_reservation_settings = command(PutReservationSettingsHandler, change_book)
     dispatch_plan_applier = providers.Singleton(
         DispatchPlanApplier,

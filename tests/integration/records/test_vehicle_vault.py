@@ -200,3 +200,15 @@ async def test_of_many_a_value_of_another_vehicle_does_not_open(vault: SqlVehicl
 
 async def test_nothing_is_nothing(vault: SqlVehicleVault) -> None:
     assert (await vault.seal_many(ACME, []), await vault.unseal_many(ACME, [])) == ([], [])
+
+
+async def test_owners_of_keys_come_in_pages_by_the_beginning_of_their_ids(vault: SqlVehicleVault) -> None:
+    wanted = [(ACME, VehicleId("reservation/1")), (ACME, VehicleId("reservation/2")), (OTHER, VehicleId("reservation/1"))]
+    for tenant, owner in (*wanted, (ACME, VAN), (ACME, VehicleId("reservation"))):
+        await vault.seal(tenant, owner, VALUE)
+
+    first = await vault.owners("reservation/", after=None, limit=2)
+    second = await vault.owners("reservation/", after=first[-1], limit=2)
+
+    assert [*first, *second] == wanted
+    assert await vault.owners("reservation/", after=wanted[-1], limit=2) == []

@@ -15,7 +15,7 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, bindparam, delete, select
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, and_, bindparam, delete, or_, select
 
 from access_policy.adapters.records.tables import TIMEOUT_S, RecordTables
 from access_policy.adapters.sql.databases import TEXT, upsert_into
@@ -134,6 +134,18 @@ class SqlVehicleVault:
             return found
 
         return await self._tables.read(read)
+
+    async def owners(
+        self, beginning: str, *, after: tuple[TenantId, VehicleId] | None, limit: int
+    ) -> list[tuple[TenantId, VehicleId]]:
+        """Raises `StoreUnavailable`."""
+        tenant, vehicle = _KEYS.c.tenant_id, _KEYS.c.vehicle_id
+        asked = select(tenant, vehicle).where(vehicle.startswith(beginning, autoescape=True))
+        if after is not None:
+            asked = asked.where(or_(tenant > after[0], and_(tenant == after[0], vehicle > after[1])))
+        asked = asked.order_by(tenant, vehicle).limit(limit)
+        rows = await self._tables.read(lambda connection: connection.execute(asked).all())
+        return [(TenantId(row.tenant_id), VehicleId(row.vehicle_id)) for row in rows]
 
     async def close(self) -> None:
         await self._tables.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from access_policy.domain.identifiers import Identifier, IdentifierRef
 from access_policy.domain.ids import ChargePointId, ChargerId, ReservationId, TenantId, VehicleId
@@ -46,9 +46,28 @@ class VehicleVault(Protocol):
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
 
 
+class VaultKeys(Protocol):
+    """The keys of a vault, without the values that they seal."""
+
+    async def owners(
+        self, beginning: str, *, after: tuple[TenantId, VehicleId] | None, limit: int
+    ) -> list[tuple[TenantId, VehicleId]]:
+        """Those whose id begins so, in the order of tenants and ids, behind `after`."""
+        ...
+
+    async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
+
+
+RESERVATION_KEYS: Final = "reservation/"
+
+
 def vault_key(reservation_id: ReservationId) -> VehicleId:
     """The key in the vault under which the reservation's identifiers are sealed. No vehicle's id contains a slash."""
-    return VehicleId(f"reservation/{reservation_id}")
+    return VehicleId(f"{RESERVATION_KEYS}{reservation_id}")
+
+
+def reservation_of_key(key: VehicleId) -> ReservationId:
+    return ReservationId(key.removeprefix(RESERVATION_KEYS))
 
 
 Holder = tuple[TenantId, ChargerId]

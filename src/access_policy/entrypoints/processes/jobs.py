@@ -54,6 +54,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "chargers follow depots", c.commands.keeping_up().run()
         yield "last uses of API keys", c.identity.api_key_uses().run()
         yield "delete old identifiers", _delete_old_identifiers(c)
+        yield "delete keys of old reservations", c.commands.old_reservation_keys().run()
         yield "delete old sessions", _delete_old_sessions(c)
 
 
