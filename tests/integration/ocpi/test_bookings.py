@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
+from access_policy.adapters.ocpi.bookings import BookingRequest
+from access_policy.adapters.ocpi.mapping import wish_of
+from access_policy.application.context import Context
+from access_policy.application.errors import TooBusy
 from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import DepotId, TenantId
+from access_policy.domain.ids import ActorId, DepotId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
-from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.entry import Entry, Outcome
 from simulated_partner.frames import Frame
 from simulated_partner.partner import SimulatedPartner
 from simulated_partner.requests import (
@@ -438,6 +444,27 @@ async def test_places_taken_from_the_partner_end_new_bookings_and_leave_old_ones
 
     assert code(refused) == (200, 2003)
     assert [each["request_id"] for each in (await booking.partner.bookings()).answered["data"]] == ["R1"]
+
+
+async def test_cancellation_that_overtakes_its_booking_in_another_process_wins(booking: OcpiWorld) -> None:
+    asked, container = await wanted(booking), booking.api.container
+    desk = container.ocpi.desk()
+
+    async def receive(*arguments: Any) -> Any:
+        """While this process makes the reservation, another one handles the cancellation."""
+        another = replace(desk, _locks=WeakValueDictionary())
+        await another.ask(context, partner, wish_of(BookingRequest.model_validate(cancelled(asked)), "m2"))
+        return await desk.receive(*arguments)
+
+    partner = (await container.records.ocpi_partners().all())[0]
+    context = Context(tenant_id=TenantId("acme"), actor=ActorId("ocpi:DE-HUB"), correlation_id="race")
+    with pytest.raises(TooBusy):
+        await replace(desk, receive=receive).ask(context, partner, wish_of(BookingRequest.model_validate(asked), "m1"))
+    await booking.api.settled()
+    again = await booking.partner.book(asked)
+
+    assert [each.outcome for each in entries(booking)] == [Outcome.CANCELLED]
+    assert status(again)[0] == "CANCELED"
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------------

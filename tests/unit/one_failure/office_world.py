@@ -34,6 +34,7 @@ from access_policy.domain.ids import (
     TenantId,
     VehicleId,
 )
+from access_policy.domain.reservations.reservation import PartnerRequest
 from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRecord, PlanState
 from tests.support.builders import ANNA, NORTH
 from tests.support.nth_call import Faults, recorded_in
@@ -162,6 +163,9 @@ class KeptIntake:
     async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
         self.fates[event.event_id] = str(result.status)
 
+    async def unseen_cancellation(self, event: IncomingEvent) -> int | None:
+        return None
+
 
 @dataclass
 class KeptEvents:
@@ -201,6 +205,9 @@ class KeptApiKeys:
 
 
 class OfTheNorth:
+    def depot_of_booking(self, tenant_id: TenantId, request: PartnerRequest) -> DepotId:
+        return NORTH
+
     """All reservations are of the depot in the north."""
 
     def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:

@@ -26,7 +26,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from access_policy.adapters.records.tables import RecordTables, as_stored, only_one, storable
 from access_policy.adapters.sql.databases import TEXT, upsert_into
-from access_policy.application.ports.event_intake import IntakeResult, IntakeStatus, Standing
+from access_policy.application.ports.event_intake import NOTHING_TO_CANCEL, IntakeResult, IntakeStatus, Standing
 from access_policy.application.ports.incoming_events import IncomingEvent
 
 BEGUN: Final = "begun"
@@ -82,6 +82,15 @@ class SqlIntakeRecords:
         reason = storable(result.reason, REASON_LENGTH_MAX)
         ended = update(_EVENTS).where(_this(event)).values(fate=result.status.value, reason=reason)
         await self._tables.write(lambda connection: connection.execute(ended))
+
+    async def unseen_cancellation(self, event: IncomingEvent) -> int | None:
+        asked = select(func.max(_EVENTS.c.version)).where(
+            _of_its_subject(event),
+            _EVENTS.c.fate == IntakeStatus.APPLIED.value,
+            _EVENTS.c.reason == NOTHING_TO_CANCEL,
+            _EVENTS.c.version > event.version,
+        )
+        return await self._tables.read(lambda connection: connection.execute(asked).scalar())
 
     async def close(self) -> None:
         await self._tables.close()

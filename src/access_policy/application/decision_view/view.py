@@ -36,7 +36,9 @@ from access_policy.domain.ids import (
 )
 from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.reservations.book import ReservationBook
+from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.reservations.reservation import PartnerRequest
 from access_policy.domain.site_energy.events import SiteEnergyEvent
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.tenants.erasure import TenantErased, TenantErasureBegun
@@ -178,6 +180,12 @@ class DecisionView:
         """The depot whose book has the reservation (port `DepotsOfReservations`)."""
         books = self._tenant(tenant_id).books.values()
         return next((book.depot_id for book in books if reservation_id in book.entries.by_id), None)
+
+    def depot_of_booking(self, tenant_id: TenantId, request: PartnerRequest) -> DepotId | None:
+        """The depot whose book has the partner's booking (port `DepotsOfReservations`)."""
+        books = [each for each in self._tenant(tenant_id).books.values() if request.key in each.entries.by_request]
+        books.sort(key=lambda book: _has_moved_away(book.entry(book.entries.by_request[request.key])))
+        return books[0].depot_id if books else None
 
     def books(self) -> list[tuple[tuple[TenantId, DepotId], ReservationBook]]:
         """The books of all depots that have reservations, each with its tenant and depot."""
@@ -341,3 +349,7 @@ class DecisionView:
         if view is None:
             view = self._tenants[tenant_id] = TenantView(tenant_id)
         return view
+
+
+def _has_moved_away(entry: Entry) -> bool:
+    return entry.replaced_by is not None

@@ -7,9 +7,10 @@ finds the newer event begun.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from access_policy.application.commands import Done
@@ -21,7 +22,13 @@ from access_policy.application.commands.reservation_drafts import ReservationDra
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_intake import IntakeRecords, IntakeResult, IntakeStatus, Standing
+from access_policy.application.ports.event_intake import (
+    NOTHING_TO_CANCEL,
+    IntakeRecords,
+    IntakeResult,
+    IntakeStatus,
+    Standing,
+)
 from access_policy.application.ports.incoming_events import (
     AgreementChanged,
     BookingCanceled,
@@ -44,6 +51,8 @@ TRIES: Final = 5
 FITS_LATER: Final = (Conflict, AgreementNotThere, VehicleUnknown)
 FITS_NEVER: Final = (ReservationOver, TooLateToChange)
 
+OVERTAKEN: Final = "It was cancelled before it was received."
+
 Handler = Callable[[Context, Any], Awaitable[Done]]
 
 
@@ -65,9 +74,11 @@ class Intake:
             version = await self._current_version(event)
             match await self.records.begin(event, now=self.clock.now()):
                 case Standing.DUPLICATE:
+                    await self._end_overtaken_booking(event)
                     return IntakeResult(IntakeStatus.DUPLICATE)
                 case Standing.OUTDATED:
                     log.info("event %s of %s is outdated", event.event_id, event.source)
+                    await self._end_overtaken_booking(event)
                     return IntakeResult(IntakeStatus.OUTDATED, "a newer event about the same subject arrived first")
                 case Standing.NEW:
                     pass
@@ -76,6 +87,7 @@ class Intake:
             except VersionMismatch:
                 continue
             await self.records.end(event, result)
+            await self._end_overtaken_booking(event)
             return result
         raise TooBusy("the event's subject is being changed by others; send it again")
 
@@ -91,22 +103,34 @@ class Intake:
             return 0 if vehicle is None else vehicle.changed_at
 
     async def _applied(self, event: IncomingEvent, version: int) -> IntakeResult:
-        context = Context(
-            tenant_id=event.tenant_id,
-            actor=ActorId(event.source),
-            correlation_id=event.correlation_id,
-            causation_id=event.event_id,
-        )
         try:
-            await self._run(context, event, version)
+            said = await self._run(_context(event), event, version)
         except Refused as refusal:
             is_final = isinstance(refusal, FITS_NEVER) or not isinstance(refusal, FITS_LATER)
             fate = IntakeStatus.REFUSED if is_final else IntakeStatus.NOT_YET
             log.warning("event %s of %s: %s: %s", event.event_id, event.source, fate, refusal.detail)
             return IntakeResult(fate, refusal.detail, refusal.code, refusal.pointer)
-        return IntakeResult(IntakeStatus.APPLIED)
+        return IntakeResult(IntakeStatus.APPLIED, said)
 
-    async def _run(self, context: Context, event: IncomingEvent, version: int) -> None:
+    async def _end_overtaken_booking(self, event: IncomingEvent) -> None:
+        """A cancellation that overtook its booking in another process wins: the booking looks for the record of the
+        cancellation after it was made, and the cancellation for the booking after it was recorded, so one of both finds the
+        other. Repeating it changes nothing."""
+        match event.message:
+            case BookingReceived(depot_id=depot_id):
+                version, reason = await self.records.unseen_cancellation(event), OVERTAKEN
+            case BookingCanceled(depot_id=depot_id, reason=reason):
+                version = event.version
+            case _:
+                return
+        if version is None:
+            return
+        request = replace(_request(event, event.subject.id), version=version)
+        with contextlib.suppress(Refused):
+            await self.cancel_booking(_context(event), CancelBooking(depot_id=depot_id, request=request, reason=reason))
+
+    async def _run(self, context: Context, event: IncomingEvent, version: int) -> str:
+        """What is to be recorded beside the result."""
         match event.message:
             case VehicleCommissioned() as commissioned:
                 await self.put_vehicle(
@@ -137,6 +161,17 @@ class Intake:
                     await self.cancel_booking(context, cancel)
                 except ReservationUnknown:
                     log.info("booking %s was cancelled before it was received", cancelled.booking_id)
+                    return NOTHING_TO_CANCEL
+        return ""
+
+
+def _context(event: IncomingEvent) -> Context:
+    return Context(
+        tenant_id=event.tenant_id,
+        actor=ActorId(event.source),
+        correlation_id=event.correlation_id,
+        causation_id=event.event_id,
+    )
 
 
 def _request(event: IncomingEvent, booking_id: str) -> PartnerRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields, replace
@@ -26,12 +27,18 @@ from access_policy.domain.errors import Conflict
 from access_policy.domain.ids import ReservationId
 from access_policy.domain.ocpi_partners.errors import TooManyBookings
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
-from access_policy.domain.reservations.errors import PromisedAlready, TooLateToChange
+from access_policy.domain.reservations.errors import (
+    PromisedAlready,
+    ReservationOver,
+    ReservationUnknown,
+    TooLateToChange,
+)
 from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
 from access_policy.domain.reservations.terms import ReservationTerms
 
 BOOKINGS_MAX: Final = 20_000  # records of a partner
 REQUESTS_MAX: Final = 50  # of a booking
+OVERTAKEN: Final = "It was cancelled before it was received."
 
 Handle = Callable[[Context, Any], Awaitable[Done]]
 Key = tuple[str, str, str]
@@ -94,6 +101,8 @@ class BookingDesk:
         known: BookingRecord | None,
     ) -> Answered:
         if known is not None and (over := self._is_over(known)):
+            if known.is_cancelled:
+                await self._end_overtaken(context, partner, place, known)
             return await self._declined(wish, place, known, partner, over)
         if known is not None and known.depot_id != place.depot_id:
             return await self._declined(wish, place, known, partner, "A booking stays at its location; make a new one.")
@@ -107,7 +116,7 @@ class BookingDesk:
             identifiers=[(each.kind, each.value) for each in wish.identifiers],
             withheld=withheld,
             terms=_named(partner.settings.terms),
-            request=self._request(partner, wish, place, known),
+            request=self._request(partner, wish.request_id, place, known),
         )
         try:
             done = await self.receive(context, ReceiveBooking(depot_id=place.depot_id, draft=draft))
@@ -127,16 +136,20 @@ class BookingDesk:
             terms=terms,
             is_promised=True,
         )
-        await self._put(promised, known)
+        try:
+            await self._put(promised, known)
+        except TooBusy:
+            await self._end_if_cancelled_meanwhile(context, partner, place, wish.request_id)
+            raise
         reviewed = await self.reviews.booking(context, partner, place.depot_id, refs, withheld)
         return Answered(record=promised, position=max(done.position, reviewed), is_new=known is None)
 
     def _request(
-        self, partner: OcpiPartner, wish: BookingWish, place: BookingPlace, known: BookingRecord | None
+        self, partner: OcpiPartner, request_id: str, place: BookingPlace, known: BookingRecord | None
     ) -> PartnerRequest:
         """Versions follow the order of arrival: requests of OCPI have none of their own. The book may know a later one than the
         record, which is written after it."""
-        request_id = wish.request_id if known is None else known.request_id
+        request_id = request_id if known is None else known.request_id
         book = self.view.book(partner.tenant_id, place.depot_id)
         reservation_id = book.entries.by_request.get((partner.partner_id, request_id))
         last = None if reservation_id is None else book.entry(reservation_id).reservation.request
@@ -163,7 +176,7 @@ class BookingDesk:
         at = replace(place, depot_id=known.depot_id)
         command = CancelBooking(
             depot_id=known.depot_id,
-            request=self._request(partner, wish, at, known),
+            request=self._request(partner, wish.request_id, at, known),
             reason=f"{wish.cancelled_because}, by {partner.partner_id}",
         )
         try:
@@ -173,6 +186,23 @@ class BookingDesk:
         record = replace(self._with(wish, place, known, partner, RequestStatus.ACCEPTED), is_cancelled=True)
         await self._put(record, known)
         return Answered(record=record, position=done.position)
+
+    async def _end_if_cancelled_meanwhile(
+        self, context: Context, partner: OcpiPartner, place: BookingPlace, request_id: str
+    ) -> None:
+        """Another process recorded a request of this booking first: its cancellation wins."""
+        stored = await self.bookings.find(partner.key, request_id)
+        if stored is not None and stored.is_cancelled:
+            await self._end_overtaken(context, partner, place, stored)
+
+    async def _end_overtaken(
+        self, context: Context, partner: OcpiPartner, place: BookingPlace, cancelled: BookingRecord
+    ) -> None:
+        """End what was promised for a booking while its cancellation was recorded; nothing, where nothing was."""
+        request = self._request(partner, cancelled.request_id, place, cancelled)
+        command = CancelBooking(depot_id=place.depot_id, request=request, reason=OVERTAKEN)
+        with contextlib.suppress(ReservationUnknown, ReservationOver, TooLateToChange):
+            await self.cancel(context, command)
 
     # --- records --------------------------------------------------------------------------------------------------
 

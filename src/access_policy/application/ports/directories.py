@@ -9,6 +9,7 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 from access_policy.domain.ids import ChargerId, DepotId, EntranceId, EnvelopeId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.reservations.reservation import PartnerRequest
 from access_policy.domain.site_energy.events import SiteEnergyEvent
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -83,4 +84,8 @@ class DepotsOfEnvelopes(Protocol):
 class DepotsOfReservations(Protocol):
     def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId | None:
         """The depot whose book has the reservation; None for an unknown one, and for one forgotten after its end."""
+        ...
+
+    def depot_of_booking(self, tenant_id: TenantId, request: PartnerRequest) -> DepotId | None:
+        """The depot whose book has the partner's booking, and not one from which it has moved away; None for an unknown one."""
         ...

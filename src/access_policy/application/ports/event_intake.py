@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from access_policy.application.ports.incoming_events import IncomingEvent
 
@@ -27,6 +27,9 @@ class IntakeResult:
     reason: str = ""
     code: str = ""
     pointer: str | None = None
+
+
+NOTHING_TO_CANCEL: Final = "There is nothing to cancel yet; an older event that arrives later has no effect."
 
 
 class EventIntake(Protocol):
@@ -53,6 +56,10 @@ class IntakeRecords(Protocol):
 
     async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
         """Record the result of a begun event. An event that was not applied makes no other event outdated."""
+        ...
+
+    async def unseen_cancellation(self, event: IncomingEvent) -> int | None:
+        """The version of a newer event about the event's subject that found nothing to cancel (`NOTHING_TO_CANCEL`)."""
         ...
 
     async def close(self) -> None: ...

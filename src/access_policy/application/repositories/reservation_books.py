@@ -36,12 +36,30 @@ class ReservationBooks:
         self, context: Context, book: ReservationBook, events: tuple[ReservationEvent, ...], *, now: datetime
     ) -> Committed:
         """Append the decision of `book`. Raises `VersionConflict` or `StoreUnavailable`."""
-        version = book.version
-        if not events:
-            return Committed(version, 0)
-        stream = reservation_book_stream(context.tenant_id, book.depot_id)
-        position = await self._store.append([Append(stream, version, enveloped(context, events, now=now))])
-        return Committed(version + len(events), position)
+        return await self.record_together(context, [(book, events)], now=now)
+
+    async def record_together(
+        self,
+        context: Context,
+        decisions: Sequence[tuple[ReservationBook, tuple[ReservationEvent, ...]]],
+        *,
+        now: datetime,
+    ) -> Committed:
+        """Append the decisions of several books in one transaction; returns the version of the last book. Raises
+        `VersionConflict` or `StoreUnavailable`."""
+        appends = [
+            Append(
+                reservation_book_stream(context.tenant_id, book.depot_id),
+                book.version,
+                enveloped(context, events, now=now),
+            )
+            for book, events in decisions
+            if events
+        ]
+        book, events = decisions[-1]
+        version = book.version + len(events)
+        position = await self._store.append(appends) if appends else 0
+        return Committed(version, position)
 
     def follow(self, tenant_id: TenantId, events: Sequence[ReservationEvent], first_version: int) -> None:
         """Fold what the caller has recorded, ahead of the log's follower."""

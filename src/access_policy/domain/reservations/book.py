@@ -49,6 +49,7 @@ GROUPS_MAX: Final = 50
 RESERVATIONS_MAX: Final = 20_000
 REASON_LENGTH_MAX: Final = 500
 NAMED_MAX: Final = 3  # conflicting reservations in a message
+MOVED_AWAY: Final = "It was moved to another depot."
 SHOWN_AS: Final = "%Y-%m-%dT%H:%MZ"
 
 
@@ -176,6 +177,8 @@ class ReservationBook:
         last = self.entry(known).reservation.request
         if last is not None and booking.request.version <= last.version:
             return ()
+        if self.entry(known).reason == MOVED_AWAY and self.entry(known).replaced_by is not None:
+            return self.make(booking, made_by=received_from, now=now)  # it comes back
         renamed = replace(booking, reservation_id=known)
         return self.change(renamed, requested_by=RequestedBy.PARTNER, changed_by=received_from, now=now)
 
@@ -243,6 +246,27 @@ class ReservationBook:
                 cancelled_at=now,
                 request_version=request_version,
                 replaced_by=replaced_by,
+            ),
+        )
+
+    def move_away(
+        self, booking: Reservation, successor_id: ReservationId, *, moved_by: ActorId, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """Another depot promises the partner's booking as `successor_id` from now on: what this depot promised ends, by the
+        deadline of changes. Raises `ReservationOver` or `TooLateToChange`."""
+        assert booking.request is not None, "a partner's booking has a request"
+        entry = self._live(self.entries.by_request[booking.request.key], now)
+        self._check_deadline(entry, RequestedBy.PARTNER, entry.reservation.terms.change_until_min, now)
+        return (
+            ReservationCancelled(
+                depot_id=self.depot_id,
+                reservation_id=entry.reservation.reservation_id,
+                requested_by=RequestedBy.PARTNER,
+                cancelled_by=moved_by,
+                reason=MOVED_AWAY,
+                cancelled_at=now,
+                request_version=booking.request.version,
+                replaced_by=successor_id,
             ),
         )
 

@@ -117,8 +117,9 @@ class Entries:
     def drop(self, entry: Entry) -> None:
         reservation = entry.reservation
         del self.by_id[reservation.reservation_id]
-        if reservation.request is not None:
-            del self.by_request[reservation.request.key]
+        request = reservation.request
+        if request is not None and self.by_request.get(request.key) == reservation.reservation_id:
+            del self.by_request[request.key]
         self.codes -= _codes(entry)
         for index, key in self._keys_of(entry):
             index[key].discard(reservation.reservation_id)
