@@ -32,6 +32,7 @@ from access_policy.application.recording.spooled_commits import SpooledCommits
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.repositories.site_energies import SiteEnergies
+from access_policy.application.site_energy.gates import EnergyGates
 from access_policy.application.tracing import traced_commits, traced_decisions
 from access_policy.settings import Settings
 
@@ -65,6 +66,7 @@ class Deciding(containers.DeclarativeContainer):
     policies = providers.Singleton(ChargerAccessPolicies, stores.store, view)
     books = providers.Singleton(ReservationBooks, stores.store, view)
     sites = providers.Singleton(SiteEnergies, stores.store, view)
+    energy_gates = providers.Singleton(EnergyGates, view, recent_activity, clock)
 
     measurements = providers.Singleton(Measurements)
     commits = providers.Singleton(GroupCommit, stores.store, committed=measurements.provided.committed)

@@ -47,6 +47,7 @@ class RecentActivity:
         self._announced: dict[ChargerKey, OrderedDict[str, TransactionRecord]] = {}
         self._assumed_over: dict[ChargerKey, deque[Session]] = {}
         self._free_since: dict[tuple[ChargerKey, int | None], datetime] = {}
+        self._on_sessions_change: list[Callable[[ChargerKey], None]] = []
 
     # --- attempts that have not started yet ------------------------------------------------------------------------
 
@@ -80,6 +81,10 @@ class RecentActivity:
 
     # --- charges under way ------------------------------------------------------------------------------------------
 
+    def on_sessions_change(self, listener: Callable[[ChargerKey], None]) -> None:
+        """Call `listener` after a charge at the charger has started or ended."""
+        self._on_sessions_change.append(listener)
+
     def started(self, charger: ChargerKey, session: Session) -> None:
         sessions = self._sessions.setdefault(charger, {})
         sessions[session.transaction_id] = session
@@ -88,6 +93,7 @@ class RecentActivity:
             self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
         while len(sessions) > SESSIONS_MAX:
             self.ended(charger, next(iter(sessions)))
+        self._tell_sessions(charger)
 
     def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
         return self._sessions.get(charger, {}).get(transaction_id)
@@ -116,6 +122,11 @@ class RecentActivity:
         session = self._sessions.get(charger, {}).pop(transaction_id, None)
         if session is not None:
             self._forget(charger, session)
+            self._tell_sessions(charger)
+
+    def _tell_sessions(self, charger: ChargerKey) -> None:
+        for listener in self._on_sessions_change:
+            listener(charger)
 
     def charges_at_another(
         self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]

@@ -6,10 +6,12 @@ instead if not; what is still safe after all limits.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice
 from typing import Final, NamedTuple
 
 from access_policy.domain.ids import EnergyNodeId
@@ -21,7 +23,8 @@ from access_policy.domain.site_energy.lifecycle import Standing, standings, turn
 from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
 
-TURNS_AHEAD: Final = 16  # of a path, until the gate is computed anew
+TURNS_AHEAD: Final = 100  # of a node, until the gate is computed anew
+LIMITS_KEPT_MAX: Final = 2_000  # of a node
 
 
 class RunningBelow(NamedTuple):
@@ -35,9 +38,26 @@ class RunningBelow(NamedTuple):
 NOTHING_RUNS: Final = RunningBelow()
 
 
+class Limit(NamedTuple):
+    """What a node may import at one instant, and why."""
+
+    watts: int
+    source: LimitSource
+    envelope: GateEnvelope | None = None
+
+
+@dataclass(slots=True)
+class KnownLimits:
+    """What was computed already of a node's limits: by instant, and the instants at which they may change, in order."""
+
+    by_instant: dict[datetime, Limit | None] = field(default_factory=dict)
+    turns: list[datetime] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeHere:
-    """A node and all that counts for it. `offline`: the instants from which sources are silent."""
+    """A node and all that counts for it. `offline`: the instants from which sources are silent. Values that differ in demand
+    only may share `known`."""
 
     node: EnergyNode
     envelopes: Sequence[KnownEnvelope] = ()
@@ -45,22 +65,28 @@ class NodeHere:
     demand: Demand | None = None
     running: RunningBelow = NOTHING_RUNS
     planned_w: int | None = None  # the demand that a plan assumes
+    known: KnownLimits = field(default_factory=KnownLimits, compare=False, repr=False)
 
-    def turns(self, policy: EnergyPolicy) -> set[datetime]:
-        """The instants at which its limit or its demand may change without an event."""
-        found: set[datetime] = set()
-        for each in self.envelopes:
-            found.update(turns(each, self.offline.get(each.envelope.source), policy.hold_max))
-        if self.demand is not None and self.planned_w is None:
-            stale_at = self.demand.observed_at + policy.measurement_max_age
-            found.update((stale_at, stale_at + policy.hold_max))
-        return found
+    def turns(self, policy: EnergyPolicy, after: datetime) -> Iterator[datetime]:
+        """The instants after `after` at which its limit or its demand may change without an event, in order."""
+        of_limits = self.known.turns
+        if of_limits is None:
+            found = (turns(each, self.offline.get(each.envelope.source), policy.hold_max) for each in self.envelopes)
+            of_limits = self.known.turns = sorted({each for several in found for each in several})
+        ahead = islice(of_limits, bisect_right(of_limits, after), None)
+        if self.demand is None or self.planned_w is not None:
+            return ahead
+        stale_at = self.demand.observed_at + policy.measurement_max_age
+        of_demand = [each for each in (stale_at, stale_at + policy.hold_max) if each > after]
+        return merge(ahead, of_demand)
 
     def as_planned(self, policy: EnergyPolicy, at: datetime) -> NodeHere:
         """As it will be if measurements go on as at `at`, and sources that are there stay."""
         offline = {source: since for source, since in self.offline.items() if since <= at}
         measured = measured_demand(self, policy, at)
-        return replace(self, offline=offline, planned_w=None if measured is None else measured.demand_w)
+        known = self.known if offline == self.offline else KnownLimits()
+        planned_w = None if measured is None else measured.demand_w
+        return replace(self, offline=offline, planned_w=planned_w, known=known)
 
 
 class Slack(NamedTuple):
@@ -89,19 +115,40 @@ def measured_demand(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Deman
 
 def slack_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Slack | None:
     """None where the node has no limit at `at`."""
-    static_w, binding = here.node.limit_w, _least_envelope(here, policy, at)
-    if binding is None or binding.limit_w is None or (static_w is not None and static_w <= binding.limit_w):
-        if static_w is None:
-            return None
-        is_charger = here.node.kind is NodeKind.CHARGER
-        limit_w, source = static_w, LimitSource.CHARGER if is_charger else LimitSource.STATIC_NODE
-        envelope = None
-    else:
-        assert binding.source is not None, "a limit has a source"
-        limit_w, source = binding.limit_w, binding.source
-        envelope = binding.shown(here.offline.get(binding.known.envelope.source))
-    committed_w, observed_at = _committed(here, policy, at, limit_w)
-    return Slack(limit_w - committed_w, here.node.node_id, committed_w, source, envelope, observed_at)
+    limit = limit_of(here, policy, at)
+    if limit is None:
+        return None
+    committed_w, observed_at = _committed(here, policy, at, limit.watts)
+    node_id = here.node.node_id
+    return Slack(limit.watts - committed_w, node_id, committed_w, limit.source, limit.envelope, observed_at)
+
+
+def limit_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Limit | None:
+    """The least limit of the node at `at`; the static one counts where it is not above the envelopes'."""
+    if not here.envelopes:
+        return _static_limit(here.node)
+    by_instant = here.known.by_instant
+    if at not in by_instant:
+        if len(by_instant) >= LIMITS_KEPT_MAX:
+            by_instant.clear()
+        by_instant[at] = _limit_of(here, policy, at)
+    return by_instant[at]
+
+
+def _limit_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Limit | None:
+    static, binding = _static_limit(here.node), _least_envelope(here, policy, at)
+    if binding is None or binding.limit_w is None or binding.source is None:
+        return static
+    if static is not None and static.watts <= binding.limit_w:
+        return static
+    envelope = binding.shown(here.offline.get(binding.known.envelope.source))
+    return Limit(binding.limit_w, binding.source, envelope)
+
+
+def _static_limit(node: EnergyNode) -> Limit | None:
+    if node.limit_w is None:
+        return None
+    return Limit(node.limit_w, LimitSource.CHARGER if node.kind is NodeKind.CHARGER else LimitSource.STATIC_NODE)
 
 
 def _least_envelope(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Standing | None:
@@ -159,10 +206,13 @@ class ChargerPath:
         slack = self.slack(at)
         return None if slack is None else slack.effective_w
 
-    def turns(self, after: datetime) -> list[datetime]:
+    def turns(self, after: datetime) -> Iterator[datetime]:
         """The instants after `after` at which the capacity may change by itself, in order."""
-        found = set[datetime]().union(*(each.turns(self.policy) for each in self.nodes))
-        return sorted(each for each in found if each > after)
+        last = after
+        for turn in merge(*(each.turns(self.policy, after) for each in self.nodes)):
+            if turn > last:
+                last = turn
+                yield turn
 
     def as_planned(self, at: datetime) -> ChargerPath:
         return replace(self, nodes=[each.as_planned(self.policy, at) for each in self.nodes])
@@ -186,21 +236,47 @@ class ChargerPath:
         return gate_of(self, held, slack, at, self.changes_at(held, at))
 
     def changes_at(self, held: Held, at: datetime) -> datetime | None:
-        """The next instant at which the level changes without an event, or at which the gate is to be computed anew."""
-        dwell, ahead = self.policy.minimum_dwell, self.turns(at)
-        level = held.level
-        for turn in ahead[:TURNS_AHEAD]:
-            widens_at = held.widens_at(dwell)
-            if widens_at is not None and widens_at <= turn:
-                return widens_at
-            held = self.stepped(held, turn)
-            if held.level is not level:
-                return turn
-        widens_at = held.widens_at(dwell)
-        if len(ahead) > TURNS_AHEAD:
-            last = ahead[TURNS_AHEAD - 1]
-            return last if widens_at is None else min(last, widens_at)
-        return widens_at
+        return changes_at(
+            held,
+            self.thresholds,
+            self.policy.minimum_dwell,
+            lambda watts: earliest(first_below(each, self.policy, watts, at) for each in self.nodes),
+            lambda: next(self.turns(at), None),
+        )
+
+
+def first_below(here: NodeHere, policy: EnergyPolicy, watts: int, after: datetime) -> datetime | None:
+    """The first turn after `after` at which the node alone leaves less than `watts`; None without one. After many turns it
+    gives up, and returns the last one it has looked at."""
+    turn: datetime | None = None
+    for turn in islice(here.turns(policy, after), TURNS_AHEAD):
+        slack = slack_of(here, policy, turn)
+        if slack is not None and slack.effective_w < watts:
+            return turn
+    return None if turn is None or next(here.turns(policy, turn), None) is None else turn
+
+
+def changes_at(
+    held: Held,
+    thresholds: Thresholds,
+    dwell: timedelta,
+    falls_below: Callable[[int], datetime | None],
+    next_turn: Callable[[], datetime | None],
+) -> datetime | None:
+    """An instant before which the level cannot change without an event; None if it never can. `falls_below`: when the capacity
+    is next below these watts; `next_turn`: when it may next change at all."""
+    if held.level is GateLevel.OPEN:
+        return falls_below(thresholds.own_and_agreement)
+    narrows_at = None if held.level is GateLevel.OWN_ONLY else falls_below(thresholds.own_only)
+    widens_at = held.widens_at(dwell)
+    if widens_at is None and (turn := next_turn()) is not None:
+        widens_at = turn + dwell
+    return earliest((narrows_at, widens_at))
+
+
+def earliest(instants: Iterable[datetime | None]) -> datetime | None:
+    """None where there is none."""
+    return min((each for each in instants if each is not None), default=None)
 
 
 def gate_of(path: ChargerPath, held: Held, slack: Slack | None, at: datetime, changes_at: datetime | None) -> Gate:
@@ -236,16 +312,14 @@ def narrowings(path: ChargerPath, held: Held, at: datetime, end: datetime) -> It
     planned = path.as_planned(at)
     dwell = path.policy.minimum_dwell
     ahead = planned.turns(at)
-    heapq.heapify(ahead)
     begun, current = held.since or at, held
     envelope = _envelope_of(planned, at)
+    upcoming: datetime | None = None
     while begun < end:
-        turn = heapq.heappop(ahead) if ahead else end
         widens_at = current.widens_at(dwell)
-        if widens_at is not None and widens_at < turn:
-            heapq.heappush(ahead, turn)
-            turn = widens_at
-        turn = min(turn, end)
+        upcoming = next(ahead, end) if upcoming is None else upcoming
+        turn = min(upcoming, end) if widens_at is None else min(upcoming, end, widens_at)
+        upcoming = None if turn == upcoming else upcoming
         following = planned.stepped(current, turn)
         bound = _envelope_of(planned, turn)
         is_other = following.level is not current.level or _id(bound) != _id(envelope)

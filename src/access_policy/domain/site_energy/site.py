@@ -89,7 +89,7 @@ class SiteEnergy:
         return NodeHere(
             node=self.tree.by_id[node_id],
             envelopes=self.envelopes.at_node(node_id),
-            offline=self.offline,
+            offline=dict(self.offline),
             demand=self.demands.get(node_id),
             running=running.get(node_id, NOTHING_RUNS),
         )
