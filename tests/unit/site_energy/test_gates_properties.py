@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 import hypothesis
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from access_policy.application.site_energy.site_gates import SiteGates
 from access_policy.domain.errors import Refused
@@ -195,5 +202,8 @@ class Gates(RuleBasedStateMachine):
                 assert path.advanced(held, self.now, at).level is held.level
 
 
-TestGates = pytest.mark.soak(SITES)(Gates.TestCase)
-TestGates.settings = hypothesis.settings(max_examples=SITES.count, stateful_step_count=30, deadline=None)
+@pytest.mark.soak(SITES)
+def test_gates_in_memory_are_those_computed_from_nothing() -> None:
+    settings = hypothesis.settings(max_examples=SITES.count, stateful_step_count=30, deadline=None)
+
+    run_state_machine_as_test(Gates, settings=settings)
