@@ -281,7 +281,7 @@ class Office:
             suspend_vehicle.SuspendVehicle: suspend_vehicle.SuspendVehicleHandler(registry),
             reinstate_vehicle.ReinstateVehicle: reinstate_vehicle.ReinstateVehicleHandler(registry),
             remove_vehicle.RemoveVehicle: remove_vehicle.RemoveVehicleHandler(registry, self.vault),
-            put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry),
+            put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry, self.depots),
             end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
             put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
             put_reservation_group.PutReservationGroup: put_reservation_group.PutReservationGroupHandler(book, places),

@@ -183,7 +183,7 @@ class Commands(containers.DeclarativeContainer):
     suspend_vehicle = command(SuspendVehicleHandler, change_registry)
     reinstate_vehicle = command(ReinstateVehicleHandler, change_registry)
     remove_vehicle = command(RemoveVehicleHandler, change_registry, records.vault)
-    put_agreement = command(PutAgreementHandler, change_registry)
+    put_agreement = command(PutAgreementHandler, change_registry, depots)
     end_agreement = command(EndAgreementHandler, change_registry)
     enrol_identifier = command(
         EnrolIdentifierHandler,

@@ -52,6 +52,7 @@ async def test_a_vehicle_described_anew_keeps_its_identifiers_unless_others_are_
 
 async def test_an_agreement_is_recorded_amended_and_ended(taking: Taking) -> None:
     hours = [{"days": ["MO", "FR"], "start": "20:00", "end": "05:00"}]
+    await taking.api.done("PUT", "/v1/depots/north", {"name": "North", "time_zone": "Europe/Berlin"})
     await taking.sender.deliver(agreement_changed("couriers", 1, depot_ids=["north"], hours=hours))
     (agreement,) = (await taking.registry()).agreements.values()
     assert (agreement.fleet, agreement.depot_ids, agreement.hours[0].days) == (

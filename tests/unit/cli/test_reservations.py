@@ -107,3 +107,12 @@ def test_reservations_import_names_guarded_entries_and_applies_them_by_name(
     assert f"only with --entry {made}" in plan.stdout.replace("\n", " ")
     assert "not applied" in kept.stderr
     assert "1 remove" in removed.stdout
+
+
+def test_reservations_are_listed_by_their_holder(cli: Cli, made: str) -> None:
+    def held_by(holder: str) -> list[str]:
+        found = cli.json("reservations", "list", *WINDOW, "--holder", holder)["items"]
+        return [each["reservation_id"] for each in found]
+
+    assert held_by("b ab-1234") == [made], "any spelling of the plate"
+    assert held_by("bus-9") == []

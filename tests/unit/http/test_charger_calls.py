@@ -12,6 +12,7 @@ import pytest
 from access_policy.adapters.ocpp.errors import ErrorCode, OcppVersion
 from access_policy.adapters.ocpp.operator_calls.calling import ConnectionCalls
 from access_policy.adapters.ocpp.transport.call_failures import CallRejected, CallTimedOut
+from access_policy.application.charger_reservations.desired import reservation_number
 from access_policy.application.ports.charger_gateway import ChargerNotConnected
 from access_policy.application.ports.event_store import Append, StoreUnavailable
 from access_policy.application.ports.identity import Role
@@ -230,3 +231,20 @@ async def test_answer_that_cannot_be_recorded_reaches_the_caller(
     monkeypatch.setattr(store, "append", down_once_asked)
 
     assert (await api.send("POST", CALLS, UNLOCK)).json()["answer"] == {"status": "Accepted"}
+
+
+async def test_call_with_the_number_of_a_reservation_of_the_service_is_refused(
+    api: HttpApi, chargers: Chargers
+) -> None:
+    window = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z"}
+    body = {"depot_id": "north", "charger_id": "bay-1", "holder": {"vehicle_id": "bus-7"}, **window}
+    made = await api.done("POST", "/v1/reservations", body)
+    number = reservation_number(made["reservation_id"], 1)
+
+    refused = await api.send("POST", CALLS, {"action": "CancelReservation", "payload": {"reservationId": number}})
+    sent = await api.send("POST", CALLS, {"action": "CancelReservation", "payload": {"reservationId": number - 1}})
+
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "call-conflicts")
+    assert made["reservation_id"] in refused.json()["detail"]
+    assert sent.status_code == 200
+    assert [action for action, _ in chargers.asked] == ["CancelReservation"]

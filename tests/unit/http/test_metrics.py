@@ -11,22 +11,26 @@ from eventsourcing.persistence import StoredEvent
 from prometheus_client.parser import text_string_to_metric_families
 
 from access_policy.adapters.ocpp.transport.counters import Counters
+from access_policy.application.ocpi_partners.pushes import queue_key
 from access_policy.application.ports.event_store import Append, StoreUnavailable, StreamId
 from access_policy.application.ports.identity import Role
 from access_policy.application.ports.relay_positions import HeldStream
-from access_policy.application.ports.webhooks import DeliveryState, Message
+from access_policy.application.ports.webhooks import Attempt, DeliveryState, Message
 from access_policy.application.projections import PROJECTIONS
 from access_policy.domain.access.events import AccessDenied
 from access_policy.domain.ids import TenantId
+from access_policy.domain.ocpi_partners.partner import PartnerConnection
 from access_policy.entrypoints.processes.loop_watch import TICK_S, LoopWatch
 from access_policy.entrypoints.processes.metric_families import merged
 from access_policy.entrypoints.processes.metrics import Metrics
 from tests.support.attempts import denied
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
+from tests.support.ocpi import BODY, PARTNER
 from tests.support.stores import happened
 from tests.support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
+CONNECTION = PartnerConnection(versions_url="https://hub.example/ocpi/versions", version="2.3.0", token="token-b")
 ATTEMPT = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04DEADBEEF0001"}}
 
 
@@ -101,6 +105,33 @@ async def test_deliveries_that_wait_for_receivers_are_counted_with_the_age_of_th
     assert [shown[f"access_policy_webhook_deliveries/{state}"] for state in states] == [1, 2, 1]
     assert idle["access_policy_webhook_oldest_undelivered_seconds"] == 0
     assert shown["access_policy_webhook_oldest_undelivered_seconds"] == 40
+
+
+async def test_pushes_to_ocpi_partners_are_counted_with_their_tries_and_the_age_of_the_oldest(api: HttpApi) -> None:
+    await api.done("PUT", PARTNER, BODY)
+    partners, clock = api.container.records.ocpi_partners(), api.container.clock()
+    (partner,) = await partners.all()
+    connected = replace(partner, version=partner.version + 1, connection=CONNECTION)
+    await partners.put(connected, expected=partner.version, event=None)
+    idle = await measured(api)
+    queue, key = api.container.ocpi.push_queue(), queue_key(partner.key)
+    for number in range(3):
+        message = Message(
+            key=key, event_id=f"e{number}", event_type="ReservationMade", aggregate="booking/R1", body=b"{}"
+        )
+        await queue.enqueue(message, now=clock.now())
+    clock.forward(seconds=10)
+    for status in (200, 503, None):
+        attempt = Attempt(at=clock.now(), status=status, detail="", took_ms=1)
+        api.container.ocpi.push().counts.count(attempt)
+
+    shown = await measured(api)
+
+    states = ("queued", "waiting", "dead_letter")
+    assert [idle[f"access_policy_ocpi_pushes/{state}"] for state in states] == [0, 0, 0]
+    assert [shown[f"access_policy_ocpi_pushes/{state}"] for state in states] == [1, 2, 0]
+    assert shown["access_policy_ocpi_push_oldest_undelivered_seconds"] == 10
+    assert [shown[f"access_policy_ocpi_push_tries_total/{each}"] for each in ("delivered", "failed")] == [1, 2]
 
 
 async def test_what_is_put_aside_is_counted(api: HttpApi) -> None:

@@ -25,7 +25,7 @@ from access_policy.application.ports.charger_calls import (
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
-from access_policy.domain.ids import TenantId
+from access_policy.domain.ids import ReservationId, TenantId
 
 V16, V201, V21 = OcppVersion.V16, OcppVersion.V201, OcppVersion.V21
 SWITCHES = [
@@ -33,7 +33,9 @@ SWITCHES = [
     for each in ProfileCatalogue.packaged().all(TenantId("acme"))
     if isinstance(each.mode_control, ConfigurationKey | DeviceVariable)
 ]
-RESERVED = Reserved(switches=SWITCHES, freevend_tags={"FREEVEND"}, is_watched=True)
+RESERVED = Reserved(
+    switches=SWITCHES, freevend_tags={"FREEVEND"}, is_watched=True, reservation_numbers={4711: ReservationId("r1")}
+)
 KEYS = [name for each in SWITCHES if isinstance(each, ConfigurationKey) for name in (*each.names, *each.tag_names)]
 VARIABLES = [f"{each.component}.{each.variable}" for each in SWITCHES if isinstance(each, DeviceVariable)]
 
@@ -73,6 +75,9 @@ def variable(name: str) -> dict[str, Any]:
 
 DISPLAY = {"priority": "AlwaysFront", "message": {"format": "UTF8", "content": "Hello"}}
 MONITOR = {"value": 1, "type": "Delta", "severity": 3}
+UNTIL = "2026-12-01T20:00:00Z"
+RESERVE_16 = {"connectorId": 1, "expiryDate": UNTIL, "idTag": "04A1B2C3D4E5F6"}
+RESERVE_201 = {"expiryDateTime": UNTIL, "idToken": {"idToken": "04A1B2C3D4E5F6", "type": "ISO14443"}}
 OURS = [
     (V16, "SendLocalList", {"listVersion": 1, "updateType": "Full"}),
     (V16, "ClearCache", {}),
@@ -80,6 +85,10 @@ OURS = [
     (V21, "SendLocalList", {"versionNumber": 1, "updateType": "Full"}),
     (V16, "RemoteStartTransaction", {"idTag": "freevend"}),
     (V201, "RequestStartTransaction", {"remoteStartId": 1, "idToken": {"idToken": "FREEVEND", "type": "Central"}}),
+    (V16, "ReserveNow", {**RESERVE_16, "reservationId": 4711}),
+    (V16, "CancelReservation", {"reservationId": 4711}),
+    (V201, "ReserveNow", {**RESERVE_201, "id": 4711}),
+    (V21, "CancelReservation", {"reservationId": 4711}),
     (V201, "ClearVariableMonitoring", {"id": [1]}),
     (V201, "SetMonitoringBase", {"monitoringBase": "All"}),
     (V201, "SetDisplayMessage", {"message": {**DISPLAY, "id": FIRST_ID + 2}}),
@@ -106,6 +115,8 @@ CHARGING = {
 }
 THEIRS = [
     (V16, "Reset", {"type": "Soft"}),
+    (V16, "ReserveNow", {**RESERVE_16, "reservationId": 4712}),
+    (V201, "CancelReservation", {"reservationId": 4712}),
     (V16, "ChangeConfiguration", key("HeartbeatInterval")),
     (V16, "GetConfiguration", {}),
     (V16, "RemoteStartTransaction", {"idTag": "04A1B2C3"}),

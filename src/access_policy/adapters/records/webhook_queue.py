@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, Update, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, and_, delete, exists, false, func, or_, select, update
 
 from access_policy.adapters.records.tables import RecordTables, as_text, only_one, storable
 from access_policy.adapters.records.webhooks import DELIVERIES, METADATA, WEBHOOKS
@@ -101,18 +101,18 @@ class SqlWebhookQueue:
         found = await self._read(select(DELIVERIES).where(*_of(key), DELIVERIES.c.event_id == event_id))
         return found[0] if found else None
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self, keys: Collection[WebhookKey] | None = None) -> Backlog:
         """Reads the index of each webhook, and none of the delivered rows."""
         states = (*_UNFINISHED, DeliveryState.DEAD_LETTER.value)
-        of_webhook = (DELIVERIES.c.tenant_id == WEBHOOKS.c.tenant_id) & (
-            DELIVERIES.c.webhook_id == WEBHOOKS.c.webhook_id
-        )
-        asked = (
-            select(DELIVERIES.c.state, func.count(), func.min(DELIVERIES.c.queued_at))
-            .select_from(WEBHOOKS.join(DELIVERIES, of_webhook))
-            .where(DELIVERIES.c.state.in_(states))
-            .group_by(DELIVERIES.c.state)
-        )
+        asked = select(DELIVERIES.c.state, func.count(), func.min(DELIVERIES.c.queued_at))
+        if keys is None:
+            of_webhook = (DELIVERIES.c.tenant_id == WEBHOOKS.c.tenant_id) & (
+                DELIVERIES.c.webhook_id == WEBHOOKS.c.webhook_id
+            )
+            asked = asked.select_from(WEBHOOKS.join(DELIVERIES, of_webhook))
+        else:
+            asked = asked.where(or_(false(), *(and_(*_of(key)) for key in keys)))
+        asked = asked.where(DELIVERIES.c.state.in_(states)).group_by(DELIVERIES.c.state)
         rows = await self._tables.read(lambda connection: connection.execute(asked).all())
         found = {state: (number, oldest) for state, number, oldest in rows}
         unfinished = [found[state][1] for state in _UNFINISHED if state in found]

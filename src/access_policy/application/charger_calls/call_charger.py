@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from access_policy.application.charger_reservations.desired import THE_CHARGER, reservation_number
 from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
@@ -32,7 +33,8 @@ from access_policy.domain.capability_profiles.capabilities import (
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.charger_calls.events import CallOutcome, ChargerCallEnded, ChargerCallRequested
 from access_policy.domain.errors import Conflict
-from access_policy.domain.ids import ChargerId, ChargerKey
+from access_policy.domain.ids import ChargerId, ChargerKey, ReservationId
+from access_policy.domain.reservations.entries import key_of_charger
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +177,15 @@ class CallChargerHandler:
             switches=[each.mode_control for each in known if not isinstance(each.mode_control, ControlWithoutSwitch)],
             freevend_tags={REMOTE_START_TAG, *(each.freevend_tag for each in known if each.freevend_tag is not None)},
             is_watched=own is not None and isinstance(own.mode_control, DeviceVariable),
+            reservation_numbers=self._numbers(key, policy),
         )
+
+    def _numbers(self, key: ChargerKey, policy: ChargerAccessPolicy) -> dict[int, ReservationId]:
+        """Of reservations that are over too: the charger may still have them."""
+        here = self.view.book(key[0], policy.settings.depot_id).entries.at_place(key_of_charger(key[1]))
+        connectors = range(THE_CHARGER, policy.settings.connectors + 1)
+        ids = [each.reservation.reservation_id for each in here]
+        return {reservation_number(each, connector): each for each in ids for connector in connectors}
 
 
 def is_being_switched(policy: ChargerAccessPolicy) -> bool:

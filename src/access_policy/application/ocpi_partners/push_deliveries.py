@@ -77,7 +77,7 @@ class PushDeliveries:
                 await self._lease.release_lease(self._holder)
 
     async def _connected(self) -> dict[WebhookKey, PushTarget]:
-        found = [PushTarget(each) for each in await self._partners.all() if each.connection and each.settings.enabled]
+        found = [PushTarget(each) for each in await self._partners.all() if each.receives_pushes]
         return {each.key: each for each in found}
 
     def _follow(self, wanted: Mapping[WebhookKey, PushTarget]) -> None:

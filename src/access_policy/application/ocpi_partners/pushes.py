@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -138,6 +138,20 @@ class PushQueueing:
         return named
 
 
+@dataclass(slots=True)
+class PushCounts:
+    """Tries of this process, as plain integers (ADR 0026)."""
+
+    delivered: int = 0
+    failed: int = 0
+
+    def count(self, attempt: Attempt) -> None:
+        if attempt.is_delivered:
+            self.delivered += 1
+        else:
+            self.failed += 1
+
+
 @dataclass(frozen=True, slots=True)
 class BookingPush:
     """One try of one push. `caught_up` waits until everything up to a log position can be read here."""
@@ -145,9 +159,15 @@ class BookingPush:
     desk: BookingDesk
     sender: BookingSender
     caught_up: Callable[[int, float], Awaitable[bool]]
+    counts: PushCounts = field(default_factory=PushCounts)
 
     async def __call__(self, target: PushTarget, delivery: Delivery) -> Attempt:
         """Raises `StoreUnavailable`: the push is tried again."""
+        attempt = await self._tried(target, delivery)
+        self.counts.count(attempt)
+        return attempt
+
+    async def _tried(self, target: PushTarget, delivery: Delivery) -> Attempt:
         partner, now = target.partner, self.desk.clock.now()
         asked = json.loads(delivery.message.body)
         if partner.connection is None:

@@ -225,7 +225,7 @@ def _fits(entry: Entry, wanted: PlanFilter) -> bool:
 
 def _is_of(entry: Entry, holder: Collection[str]) -> bool:
     held = entry.reservation.holder
-    names: Iterable[str | None] = (held.vehicle_id, *(each.ref.pseudonym for each in held.identifiers))
+    names: Iterable[str | None] = (held.vehicle_id, *(each.ref.pseudonym for each in held.named))
     return not holder or any(name in holder for name in names)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from access_policy.domain.capability_profiles.capabilities import Switch
 from access_policy.domain.errors import Conflict, Invalid
-from access_policy.domain.ids import ChargerKey
+from access_policy.domain.ids import ChargerKey, ReservationId
 
 Payload = Mapping[str, Any]
 
@@ -50,12 +50,13 @@ class CallRefused:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
     """The settings that the service writes itself, for the check of a call: the switches of all profiles, the tags of
-    freevend sessions, and whether this charger's switch is watched.
+    freevend sessions, whether this charger's switch is watched, and the numbers of reservations at this charger.
     """
 
     switches: Collection[Switch] = ()
     freevend_tags: Collection[str] = ()
     is_watched: bool = False
+    reservation_numbers: Mapping[int, ReservationId] = field(default_factory=dict)
 
 
 class OperatorCallCommands(Protocol):

@@ -124,7 +124,9 @@ class WebhookQueue(Protocol):
 
     async def find(self, key: WebhookKey, event_id: str) -> Delivery | None: ...
 
-    async def backlog(self) -> Backlog: ...
+    async def backlog(self, keys: Collection[WebhookKey] | None = None) -> Backlog:
+        """Of these queues only; None: of all webhooks that are defined."""
+        ...
 
     async def queue_again(self, key: WebhookKey, event_id: str | None, *, now: datetime) -> int:
         """Queue the delivery, or every dead letter of the webhook, to be tried now, with a new day of retries. Returns

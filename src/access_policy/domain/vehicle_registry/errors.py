@@ -20,6 +20,12 @@ class AgreementNotThere(Invalid):
     code = "agreement-unknown"
 
 
+class AgreementDepotUnknown(Invalid):
+    """An agreement names a depot that was never registered."""
+
+    code = "agreement-depot-unknown"
+
+
 class VehicleInvalid(Invalid):
     code = "vehicle-invalid"
 

@@ -43,6 +43,10 @@ def list_reservations(
     start: Annotated[str | None, typer.Option("--from", help="Start [default: the present operating day]")] = None,
     until: Annotated[str | None, typer.Option(help="End [default: the depot's horizon]")] = None,
     status: Annotated[list[str] | None, typer.Option(help="Such as at_risk, due or missed; repeatable")] = None,
+    holder: Annotated[
+        str | None,
+        typer.Option(autocompletion=vehicles, help="Vehicle, or any spelling of an identifier, that may charge"),
+    ] = None,
     limit: Limit = None,
 ) -> None:
     """List reservations by their start, with their status and the reasons of a risk."""
@@ -53,6 +57,7 @@ def list_reservations(
         "from": session.instant(start, depot=depot),
         "until": session.instant(until, depot=depot),
         "status": status,
+        "holder": holder,
     }
     layout = [
         ("from", field("start")),

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Final
 
 from prometheus_client.core import Metric
 
-from access_policy.application.ports.webhooks import DeliveryState
+from access_policy.application.ocpi_partners.pushes import queue_key
+from access_policy.application.ports.webhooks import Backlog, DeliveryState
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
 from access_policy.entrypoints.processes.metric_families import gauge, labelled
@@ -30,7 +32,7 @@ class DatabaseMetrics:
         self._container = container
 
     async def all(self) -> list[Metric]:
-        return [*await self._behind(), *await self._put_aside(), *await self._of_webhooks()]
+        return [*await self._behind(), *await self._put_aside(), *await self._of_webhooks(), *await self._of_ocpi()]
 
     async def lags(self, readers: Readers) -> list[Metric]:
         """How far behind the end of the log each reader is."""
@@ -81,11 +83,29 @@ class DatabaseMetrics:
         says = (
             "Deliveries of all webhooks: queued to be tried, waiting behind one of their aggregate, or a dead letter."
         )
-        deliveries = labelled("webhook_deliveries", says, "state")
-        deliveries.add_metric([DeliveryState.QUEUED.value], backlog.queued)
-        deliveries.add_metric([DeliveryState.WAITING.value], backlog.waiting)
-        deliveries.add_metric([DeliveryState.DEAD_LETTER.value], backlog.dead_letters)
-        oldest = backlog.oldest_queued_at
-        age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+        deliveries = _by_state("webhook_deliveries", says, backlog)
         says = "Age of the oldest event that a webhook's receiver has not accepted, or 0."
-        return [deliveries, gauge("webhook_oldest_undelivered_seconds", says, age)]
+        return [deliveries, gauge("webhook_oldest_undelivered_seconds", says, _age_of(backlog, now))]
+
+    async def _of_ocpi(self) -> list[Metric]:
+        """Of partners that are connected and enabled: nothing is sent to others."""
+        c = self._container
+        keys = [queue_key(each.key) for each in await c.records.ocpi_partners().all() if each.receives_pushes]
+        backlog, now = await c.ocpi.push_queue().backlog(keys), c.clock().now()
+        says = "Pushes of bookings to OCPI partners: queued to be tried, waiting behind one of their booking, or a dead letter."
+        pushes = _by_state("ocpi_pushes", says, backlog)
+        says = "Age of the oldest push that an OCPI partner has not accepted, or 0."
+        return [pushes, gauge("ocpi_push_oldest_undelivered_seconds", says, _age_of(backlog, now))]
+
+
+def _by_state(name: str, says: str, backlog: Backlog) -> Metric:
+    deliveries = labelled(name, says, "state")
+    deliveries.add_metric([DeliveryState.QUEUED.value], backlog.queued)
+    deliveries.add_metric([DeliveryState.WAITING.value], backlog.waiting)
+    deliveries.add_metric([DeliveryState.DEAD_LETTER.value], backlog.dead_letters)
+    return deliveries
+
+
+def _age_of(backlog: Backlog, now: datetime) -> float:
+    oldest = backlog.oldest_queued_at
+    return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())

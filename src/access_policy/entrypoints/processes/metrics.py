@@ -20,6 +20,7 @@ from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.measurements import Measurements
+from access_policy.application.ocpi_partners.pushes import PushCounts
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
 from access_policy.entrypoints.processes.database_metrics import DatabaseMetrics
@@ -66,6 +67,8 @@ class Metrics:
         yield _expiries({"http": c.http_tls(), "ocpp": c.chargers.tls()})
         backlog = c.deciding.spooled_commits().backlog
         yield gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
+        if ProcessRole.API in c.settings().roles:
+            yield _of_pushes(c.ocpi.push().counts)
         if ProcessRole.GATEWAY in c.settings().roles:
             connected = len(c.chargers.connections().connected_chargers())
             yield gauge("chargers_connected", "Chargers connected to this process.", connected)
@@ -130,6 +133,15 @@ def _expiries(listeners: Mapping[str, TlsFiles | None]) -> Metric:
     for listener, files in listeners.items():
         if files is not None and files.expires_at is not None:
             family.add_metric([listener], files.expires_at.timestamp())
+    return family
+
+
+def _of_pushes(counts: PushCounts) -> Metric:
+    family = CounterMetricFamily(
+        f"{PREFIX}_ocpi_push_tries", "Tries to push a booking to an OCPI partner, by result.", labels=["result"]
+    )
+    for field in fields(counts):
+        family.add_metric([field.name], getattr(counts, field.name))
     return family
 
 

@@ -17,6 +17,7 @@ from access_policy.domain.access_mode import OfflineStarts
 from access_policy.domain.capability_profiles.capabilities import ConfigurationKey, DeviceVariable
 
 LISTS: Final = frozenset({v16.SendLocalList.__name__, v16.ClearCache.__name__})  # the same names in 2.x
+RESERVATIONS: Final = frozenset({v16.ReserveNow.__name__, v16.CancelReservation.__name__})  # the same names in 2.x
 INTERRUPTS: Final = frozenset({v16.Reset.__name__, v16.ChangeAvailability.__name__})
 MONITORS: Final = frozenset(
     {
@@ -36,9 +37,22 @@ def conflict(version: OcppVersion, action: str, payload: Payload, reserved: Rese
         )
     if (tag := _tag(payload)) is not None and tag.upper() in {each.upper() for each in reserved.freevend_tags}:
         return f"{tag!r} is the tag of freevend sessions, which the service starts; use the tag of a vehicle"
+    if (why := _of_reservations(action, payload, reserved)) is not None:
+        return why
     if version is OcppVersion.V16:
         return _of_keys(action, payload, reserved)
     return _of_variables(action, payload, reserved) or _of_displays(action, payload)
+
+
+def _of_reservations(action: str, payload: Payload, reserved: Reserved) -> str | None:
+    """The service keeps reservations on chargers under numbers of its own."""
+    if action not in RESERVATIONS:
+        return None
+    number = payload.get("reservationId", payload.get("id"))
+    known = None if number is None else reserved.reservation_numbers.get(number)
+    if known is None:
+        return None
+    return f"The service keeps reservation {known} on the charger under this number; change or cancel that reservation"
 
 
 def _of_keys(action: str, payload: Payload, reserved: Reserved) -> str | None:
