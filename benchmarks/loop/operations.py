@@ -271,6 +271,10 @@ def decide_access(s: Scene) -> None:
     s.ask("POST", "/v1/access-decisions", {**asked, "dry_run": True, "at": s.instant(days=200)})
     s.made["attempt"] = s.ask("POST", "/v1/access-decisions", asked).json()["attempt_id"]
     s.ask("POST", "/v1/access-decisions", {**asked, "identifier": s.stranger})
+    at_gate = {"entrance_id": "gate", "identifier": s.card}
+    s.ask("POST", "/v1/access-decisions", {**at_gate, "dry_run": True, "at": s.instant(days=200)})
+    s.ask("POST", "/v1/access-decisions", at_gate)
+    s.ask("POST", "/v1/access-decisions", {**at_gate, "identifier": s.stranger})
 
 
 def list_access_events(s: Scene) -> None:

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from access_policy.application.ports.event_store import Append, StreamId
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, EntranceAllowed, EntranceDenied
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.charger_access_policy.events import ModeApplied
 from access_policy.domain.charger_condition.events import ChargerReservationReported, ReservationState
@@ -44,7 +44,8 @@ class Histogram:
 
 
 class Measurements:
-    """`allowed` and `denied` are recorded decisions by reason; `undecided` are attempts that ended in an error."""
+    """`allowed` and `denied` are recorded decisions at chargers and entrances by reason; `undecided` are attempts that ended in
+    an error."""
 
     def __init__(self) -> None:
         self.allowed = {reason: 0 for reason in Reason if reason in ALLOWING}
@@ -68,6 +69,10 @@ class Measurements:
         if kind is AccessAllowed:
             self.allowed[event.reason] += 1
         elif kind is AccessDenied:
+            self.denied[event.reason] += 1
+        elif kind is EntranceAllowed:
+            self.allowed[event.reason] += 1
+        elif kind is EntranceDenied:
             self.denied[event.reason] += 1
         elif kind is ChargerReservationReported:
             self.reserved[event.reported.state] += 1

@@ -8,6 +8,8 @@ from dependency_injector import containers, providers
 
 from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.adapters.local_files.view_snapshots import FileViewSnapshots
+from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
+from access_policy.adapters.ocpp.driver_texts.text_only import TextOnly
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
 from access_policy.application.charger_events import ChargerEventDispatcher
 from access_policy.application.charging_sessions.announced_transactions import AnnouncedTransactions
@@ -15,6 +17,8 @@ from access_policy.application.charging_sessions.sessions import Sessions
 from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.deciding.effects import DecisionEffects
+from access_policy.application.deciding.entrance_decider import EntranceDecider
+from access_policy.application.deciding.entrance_decisions import EntranceDecisions
 from access_policy.application.deciding.identifying import IdentifierResolver
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.snapshots import ViewKeeper
@@ -103,6 +107,18 @@ class Deciding(containers.DeclarativeContainer):
         clock,
         measurements,
     )
+    entrance_decisions = providers.Singleton(EntranceDecisions, view, recent_activity, identifiers)
+    entrance_decider = providers.Singleton(
+        EntranceDecider,
+        recent_activity,
+        spooled_commits,
+        traced_commits,
+        entrance_decisions,
+        records.unknown_identifiers,
+        clock,
+        measurements,
+    )
+    entrance_signals = providers.Singleton(TextOnly, providers.Callable(DriverTexts.packaged))
     sessions = providers.Singleton(
         Sessions,
         view,

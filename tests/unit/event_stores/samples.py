@@ -268,6 +268,27 @@ SAMPLES: tuple[object, ...] = (
         reason=Reason.UNKNOWN_IDENTIFIER,
         signal=access.DenialSignal(status="Unknown", message="Bitte anmelden.", language="de"),
     ),
+    access.EntranceAllowed(
+        entrance_id=ENTRANCE.entrance_id,
+        lineage=LINEAGE,
+        reason=Reason.OBSERVED,
+        would_deny=Reason.AGREEMENT_NOT_NOW,
+        valid_until=END,
+    ),
+    access.EntranceDenied(
+        entrance_id=ENTRANCE.entrance_id,
+        lineage=LINEAGE,
+        reason=Reason.UNKNOWN_IDENTIFIER,
+        signal=access.DenialSignal(status="Denied", message="Bitte anmelden.", language="de"),
+    ),
+    access.EntrancePinsLockedOut(
+        entrance_id=ENTRANCE.entrance_id,
+        depot_id=DEPOT,
+        attempt_id=AttemptId("try-5"),
+        source=ActorId("gate@acme"),
+        since=datetime(2026, 11, 20, 6, 0, tzinfo=UTC),
+        until=datetime(2026, 11, 20, 6, 10, tzinfo=UTC),
+    ),
     access.ChargingEnded(
         attempt_id=ATTEMPT,
         charger_id=BAY,

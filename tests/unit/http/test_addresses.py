@@ -13,7 +13,10 @@ from tests.unit.http.conftest import BUS, STRANGER
     ("path", "takes"),
     [
         ("/v1/vehicles?identifer=04A1B2C3", "access_class, agreement_id, cursor, identifier, limit, name"),
-        ("/v1/access-events?charger=bay-1", "charger_id, cursor, decision, depot_id, from, limit, reason, until"),
+        (
+            "/v1/access-events?charger=bay-1",
+            "charger_id, cursor, decision, depot_id, entrance_id, from, limit, reason, until",
+        ),
         ("/v1/depots/north?verbose=1", "no parameters"),
     ],
 )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     String,
+    Table,
     and_,
     case,
     cast,
@@ -26,6 +27,7 @@ from access_policy.adapters.read_models.reading import Reads
 from access_policy.adapters.read_models.tables import (
     ACCESS_LOG,
     DENIED_IDENTIFIER_CHARGERS,
+    DENIED_IDENTIFIER_ENTRANCES,
     DENIED_IDENTIFIERS,
     PIN_LOCKOUTS,
     VEHICLE_IDENTIFIERS,
@@ -44,7 +46,7 @@ class AttemptViews(Reads):
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
         query = self._of(ACCESS_LOG, tenant_id)
-        for name in ("decision", "reason", "would_deny", "access_class", "charger_id", "depot_id"):
+        for name in ("decision", "reason", "would_deny", "access_class", "charger_id", "entrance_id", "depot_id"):
             value = getattr(wanted, name)
             if value is not None:
                 query = query.where(ACCESS_LOG.c[name] == value)
@@ -133,7 +135,10 @@ class AttemptViews(Reads):
             log.occurred_at >= within.since,
             log.occurred_at < within.until,
         ]
-        named = {name: getattr(within, name) for name in ("depot_id", "charger_id", "vehicle_id", "agreement_id")}
+        named = {
+            name: getattr(within, name)
+            for name in ("depot_id", "charger_id", "entrance_id", "vehicle_id", "agreement_id")
+        }
         found += [log[name] == value for name, value in named.items() if value is not None]
         if within.denials_at is not None:
             found.append(or_(log.decision != "denied", log.depot_id.in_(sorted(within.denials_at))))
@@ -144,6 +149,7 @@ class AttemptViews(Reads):
         tenant_id: TenantId,
         *,
         charger_id: str | None,
+        entrance_id: str | None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
@@ -152,6 +158,8 @@ class AttemptViews(Reads):
         query = self._of(PIN_LOCKOUTS, tenant_id)
         if charger_id is not None:
             query = query.where(PIN_LOCKOUTS.c.charger_id == charger_id)
+        if entrance_id is not None:
+            query = query.where(PIN_LOCKOUTS.c.entrance_id == entrance_id)
         return await self._newest(query, PIN_LOCKOUTS, "locked_at", since, until, cursor, limit)
 
     async def denied_identifiers(
@@ -159,14 +167,24 @@ class AttemptViews(Reads):
     ) -> Page:
         query = self._of(DENIED_IDENTIFIERS, tenant_id)
         page = await self._newest(query, DENIED_IDENTIFIERS, "last_seen_at", since, until, cursor, limit)
-        sightings = DENIED_IDENTIFIER_CHARGERS
-        seen_by = self._of(sightings, tenant_id).where(
-            sightings.c.pseudonym.in_([row["pseudonym"] for row in page.items])
-        )
-        chargers: defaultdict[str, list[str]] = defaultdict(list)
-        for row in await self._all(seen_by.order_by(sightings.c.charger_id)):
-            chargers[row["pseudonym"]].append(row["charger_id"])
-        return Page([{**row, "charger_ids": chargers[row["pseudonym"]]} for row in page.items], page.next_cursor)
+        pseudonyms = [row["pseudonym"] for row in page.items]
+        chargers = await self._seen_at(DENIED_IDENTIFIER_CHARGERS, "charger_id", tenant_id, pseudonyms)
+        entrances = await self._seen_at(DENIED_IDENTIFIER_ENTRANCES, "entrance_id", tenant_id, pseudonyms)
+        items: list[Row] = [
+            {**row, "charger_ids": chargers[row["pseudonym"]], "entrance_ids": entrances[row["pseudonym"]]}
+            for row in page.items
+        ]
+        return Page(items, page.next_cursor)
+
+    async def _seen_at(
+        self, sightings: Table, place: str, tenant_id: TenantId, pseudonyms: Collection[str]
+    ) -> defaultdict[str, list[str]]:
+        """The ids of the places, in order, by pseudonym."""
+        seen = self._of(sightings, tenant_id).where(sightings.c.pseudonym.in_(pseudonyms)).order_by(sightings.c[place])
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for row in await self._all(seen):
+            found[row["pseudonym"]].append(row[place])
+        return found
 
     async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
         groups = self._of(DENIED_IDENTIFIERS, tenant_id).where(DENIED_IDENTIFIERS.c.pseudonym == pseudonym)

@@ -108,6 +108,7 @@ ACCESS_LOG = _table(
         for name in (
             "depot_id",
             "charger_id",
+            "entrance_id",
             "stage",
             "protocol",
             "message_id",
@@ -175,6 +176,17 @@ ACCESS_LOG = _table(
 _OPEN_SESSION = and_(ACCESS_LOG.c.session_started_at.is_not(None), ACCESS_LOG.c.session_ended_at.is_(None))
 Index("access_log_open_sessions", ACCESS_LOG.c.position, sqlite_where=_OPEN_SESSION, postgresql_where=_OPEN_SESSION)
 
+_AT_ENTRANCE = ACCESS_LOG.c.entrance_id.is_not(None)
+Index(
+    "access_log_by_entrance",
+    ACCESS_LOG.c.tenant_id,
+    ACCESS_LOG.c.entrance_id,
+    ACCESS_LOG.c.occurred_at,
+    ACCESS_LOG.c.position,
+    sqlite_where=_AT_ENTRANCE,
+    postgresql_where=_AT_ENTRANCE,
+)
+
 FAULTS = _table(
     "faults",
     key("fault_id"),
@@ -188,7 +200,7 @@ FAULTS = _table(
 PIN_LOCKOUTS = _table(
     "pin_lockouts",
     key("attempt_id"),
-    *(Column(name, TEXT) for name in ("charger_id", "depot_id", "source")),
+    *(Column(name, TEXT) for name in ("charger_id", "entrance_id", "depot_id", "source")),
     *(Column(name, Instant) for name in ("locked_at", "locked_until")),
     Column("position", BigInteger),
     Index("pin_lockouts_by_time", "tenant_id", "locked_at", "position"),
@@ -226,6 +238,15 @@ DENIED_IDENTIFIERS = _table(
 
 DENIED_IDENTIFIER_CHARGERS = _table(
     "denied_identifier_chargers", key("kind"), key("pseudonym"), key("charger_id"), Column("last_seen_at", Instant)
+)
+
+DENIED_IDENTIFIER_ENTRANCES = _table(
+    "denied_identifier_entrances",
+    key("kind"),
+    key("pseudonym"),
+    key("entrance_id"),
+    Column("depot_id", TEXT),
+    Column("last_seen_at", Instant),
 )
 
 ENROLMENT_SESSIONS = _table(

@@ -12,9 +12,8 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.streams import attempt_stream
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access.refusals import refused_for
+from access_policy.domain.access.refusals import Decided, refused_for
 from access_policy.domain.errors import Unknown
 from access_policy.domain.ids import AttemptId, TenantId
 from access_policy.domain.instants import utc
@@ -88,13 +87,13 @@ class EndAllowanceHandler:
         return Done(version=done.version, position=done.position)
 
 
-async def _refusal(store: EventStore, tenant_id: TenantId, attempt_id: AttemptId) -> AccessAllowed | AccessDenied:
+async def _refusal(store: EventStore, tenant_id: TenantId, attempt_id: AttemptId) -> Decided:
     """The attempt's last decision, if it is a refusal that a permission can override."""
     history = await store.load(attempt_stream(tenant_id, attempt_id))
-    decisions = [each.event for each in history if isinstance(each.event, AccessAllowed | AccessDenied)]
+    decisions = [each.event for each in history if isinstance(each.event, Decided)]
     if not decisions:
         raise AttemptUnknown(f"There is no decided attempt {attempt_id[:64]}.")
-    decided: AccessAllowed | AccessDenied = decisions[-1]
+    decided: Decided = decisions[-1]
     refused = refused_for(decided)
     if refused is None:
         raise AdHocNotPossible("This attempt was allowed; there is nothing to allow.")
@@ -108,7 +107,7 @@ async def _refusal(store: EventStore, tenant_id: TenantId, attempt_id: AttemptId
 def _permission(
     context: Context,
     command: AllowAttempt,
-    decided: AccessAllowed | AccessDenied,
+    decided: Decided,
     registry: VehicleRegistry,
     now: datetime,
 ) -> AdHocPermission:

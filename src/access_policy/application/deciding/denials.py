@@ -8,7 +8,7 @@ from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access_mode import AccessMode, CauseKind
+from access_policy.domain.access_mode import CauseKind
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import VehicleId
 from access_policy.domain.reservations.here import earliest_start
@@ -26,13 +26,13 @@ def denial_at(
     """The denial in the language and the time zone of the charger's depot, for the driver who presented `ref`."""
     settings = charger.policy.settings
     depot = view.depot(charger.tenant_id, settings.depot_id)
-    timeline = charger.timeline_at(at)
-    free_from = (each.start for each in timeline.transitions(at) if each.mode is AccessMode.FREEVEND)
-    is_planned = reason is not Reason.ENERGY_RESTRICTED or timeline.at(at).cause.kind is CauseKind.ENVELOPE
+    is_planned = (
+        reason is not Reason.ENERGY_RESTRICTED or charger.timeline_at(at).at(at).cause.kind is CauseKind.ENVELOPE
+    )
     return Denial(
         tenant_id=charger.tenant_id,
         reason=reason,
-        managed_until=next(free_from, None) if is_planned else None,
+        managed_until=charger.opens_after(at) if is_planned else None,
         agreement_ended=reason is Reason.AGREEMENT_ENDED,
         language=depot.settings.language if depot is not None else "en",
         zone=charger.zone,

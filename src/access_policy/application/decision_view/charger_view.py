@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from access_policy.domain.access.decision import PERMISSION_HORIZON
+from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
 from access_policy.domain.ids import ReservationId, TenantId
@@ -63,6 +64,11 @@ class ChargerView:
 
     def expected(self, at: datetime) -> Segment:
         return self.timeline_at(at).at(at)
+
+    def opens_after(self, at: datetime) -> datetime | None:
+        """When freevend begins next; None where it does not within the compiled timeline."""
+        ahead = self.timeline_at(at).transitions(at)
+        return next((each.start for each in ahead if each.mode is AccessMode.FREEVEND), None)
 
     @property
     def only_connector(self) -> int | None:

@@ -14,7 +14,7 @@ from access_policy.domain.access.events import AccessAllowed, AccessDenied, Sess
 from access_policy.domain.access.pin_lockout import PinLockout
 from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId
+from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, EntranceKey, TenantId
 
 START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
@@ -23,7 +23,8 @@ SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if
 ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
 ASSUMED_OVER_MAX = 20  # sessions of one charger
 
-PinSource = tuple[ChargerKey, ActorId]  # a charger and the source of PINs there: the charger itself or another service
+# A charger or an entrance, and the source of PINs there: the charger itself or another service.
+PinSource = tuple[ChargerKey | EntranceKey, ActorId]
 RefKey = tuple[IdentifierKind, str]
 
 

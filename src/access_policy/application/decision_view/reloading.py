@@ -15,7 +15,17 @@ from access_policy.domain.access.events import AccessAllowed, AccessDenied, Sess
 from access_policy.domain.access.pin_lockout import LOCKED_FOR, WITHIN
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, TenantId, VehicleId
+from access_policy.domain.ids import (
+    ActorId,
+    AttemptId,
+    ChargerId,
+    ChargerKey,
+    DepotId,
+    EntranceId,
+    EntranceKey,
+    TenantId,
+    VehicleId,
+)
 
 Row = Mapping[str, Any]
 
@@ -26,6 +36,11 @@ async def reload(live: RecentActivity, past: RecentPast, store: EventStore, *, n
         live.started(_charger(row), _session(row))
     span = max(START_WITHIN, WITHIN + LOCKED_FOR, timedelta(minutes=20))
     for row in await past.attempts_since(now - span):
+        if row["entrance_id"] is not None:
+            _reload_wrong_pin(
+                live, row, (TenantId(row["tenant_id"]), DepotId(row["depot_id"]), EntranceId(row["entrance_id"]))
+            )
+            continue
         _reload_denial(live, row)
         if row["session_started_at"] is not None:
             live.take_open(_charger(row), _ref(row), now)  # an earlier open attempt gave way to this one
@@ -51,9 +66,13 @@ def _session(row: Row) -> Session:
 def _reload_denial(live: RecentActivity, row: Row) -> None:
     if row["decision"] == "denied":
         live.denied(_charger(row), row["connector_id"], AttemptId(row["attempt_id"]), row["decided_for"])
+    _reload_wrong_pin(live, row, _charger(row))
+
+
+def _reload_wrong_pin(live: RecentActivity, row: Row, place: ChargerKey | EntranceKey) -> None:
     refused_for = row["would_deny"] or row["reason"]
     if row["identifier_kind"] == IdentifierKind.PIN and refused_for == Reason.UNKNOWN_IDENTIFIER:
-        live.wrong_pin((_charger(row), ActorId(row["actor"])), row["decided_for"])
+        live.wrong_pin((place, ActorId(row["actor"])), row["decided_for"])
 
 
 async def _reload_open(live: RecentActivity, store: EventStore, row: Row) -> None:

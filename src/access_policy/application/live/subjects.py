@@ -12,7 +12,14 @@ from access_policy.application.projections.changes import types_of
 from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from access_policy.application.projections.reservations import RESERVATIONS
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, ChargingEnded, ChargingStarted
+from access_policy.domain.access.events import (
+    AccessAllowed,
+    AccessDenied,
+    ChargingEnded,
+    ChargingStarted,
+    EntranceAllowed,
+    EntranceDenied,
+)
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.notices.notices import ChargerUnreachableAtTransition
 from access_policy.domain.reservations.events import ReservationChanged, ReservationMade
@@ -93,7 +100,7 @@ def _reservation_of(event: Any) -> str:
 
 def _attempt_of(event: object) -> str | None:
     match event:
-        case AccessAllowed() | AccessDenied():
+        case AccessAllowed() | AccessDenied() | EntranceAllowed() | EntranceDenied():
             return event.lineage.attempt_id
         case ConnectorFaulted():
             return event.caused_by

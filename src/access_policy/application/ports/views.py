@@ -46,6 +46,7 @@ class AttemptFilter:
     pseudonyms: Collection[str] = ()
     id_prefix: str | None = None
     charger_id: str | None = None
+    entrance_id: str | None = None
     depot_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -75,6 +76,7 @@ class ReportFilter:
     until: datetime
     depot_id: str | None = None
     charger_id: str | None = None
+    entrance_id: str | None = None
     vehicle_id: str | None = None
     agreement_id: str | None = None
     denials_at: Collection[str] | None = None
@@ -192,6 +194,7 @@ class Views(Protocol):
         tenant_id: TenantId,
         *,
         charger_id: str | None,
+        entrance_id: str | None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
@@ -222,7 +225,8 @@ class Views(Protocol):
     async def denied_identifiers(
         self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int
     ) -> Page:
-        """Groups last seen in `[since, until)`, newest first; the chargers that saw them under `charger_ids`."""
+        """Groups last seen in `[since, until)`, newest first; the chargers and
+        entrances that saw them under `charger_ids` and `entrance_ids`."""
         ...
 
     async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:

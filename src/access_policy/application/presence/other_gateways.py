@@ -18,6 +18,7 @@ from access_policy.domain.access.events import (
     ChargingEnded,
     ChargingStarted,
     DenialNotHonoured,
+    EntrancePinsLockedOut,
     PinsLockedOut,
 )
 from access_policy.domain.charger_condition.events import ChargerConnected, ChargerDisconnected
@@ -30,6 +31,7 @@ TYPES = frozenset(
         ChargingEnded,
         DenialNotHonoured,
         PinsLockedOut,
+        EntrancePinsLockedOut,
         ChargerConnected,
         ChargerDisconnected,
     )
@@ -66,6 +68,9 @@ class OtherGateways:
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         for recorded in batch:
+            if isinstance(recorded.event, EntrancePinsLockedOut):
+                self._lock_out(recorded)
+                continue
             key = (tenant_of(recorded.stream), recorded.event.charger_id)
             if isinstance(recorded.event, ChargerConnected):
                 if recorded.event.gateway != self._name:
@@ -76,6 +81,12 @@ class OtherGateways:
             elif isinstance(recorded.event, ChargingEnded) or not self._is_here(key):
                 self._note(key, recorded)  # any process may end a session: an operator's request, a lost end
         self._position = reached
+
+    def _lock_out(self, recorded: Recorded) -> None:
+        """At an entrance, which any process may decide."""
+        locked: EntrancePinsLockedOut = recorded.event
+        entrance = (tenant_of(recorded.stream), locked.depot_id, locked.entrance_id)
+        self._live.lock_pins_out((entrance, locked.source), locked.until)
 
     def _note(self, key: ChargerKey, recorded: Recorded) -> None:
         match recorded.event:

@@ -3,6 +3,7 @@ that was a consequence of the denial."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
@@ -15,6 +16,8 @@ from access_policy.domain.access.events import (
     DecisionLineage,
     DenialNotHonoured,
     DriverInformed,
+    EntranceAllowed,
+    EntranceDenied,
     OfflineStartReported,
     SessionStopRequested,
 )
@@ -33,6 +36,10 @@ def fold(recorded: Recorded) -> list[RowChange]:
             return [_decided(recorded, event.lineage, _allowed(event))]
         case AccessDenied():
             return [_decided(recorded, event.lineage, _denied(event))]
+        case EntranceAllowed():
+            return [_at_entrance(_decided(recorded, event.lineage, _allowed(event)), event)]
+        case EntranceDenied():
+            return [_at_entrance(_decided(recorded, event.lineage, _denied(event)), event)]
         case ChargingStarted():
             return [_started(tenant_id, recorded.position, event)]
         case ConnectorFaulted(caused_by=None):
@@ -117,7 +124,7 @@ def _decided(recorded: Recorded, lineage: DecisionLineage, decision: dict[str, A
     )
 
 
-def _allowed(event: AccessAllowed) -> dict[str, Any]:
+def _allowed(event: AccessAllowed | EntranceAllowed) -> dict[str, Any]:
     return {
         "decision": "allowed",
         "reason": str(event.reason),
@@ -129,7 +136,7 @@ def _allowed(event: AccessAllowed) -> dict[str, Any]:
     }
 
 
-def _denied(event: AccessDenied) -> dict[str, Any]:
+def _denied(event: AccessDenied | EntranceDenied) -> dict[str, Any]:
     signal = event.signal
     return {
         "decision": "denied",
@@ -140,6 +147,11 @@ def _denied(event: AccessDenied) -> dict[str, Any]:
         "signal_message": None if signal is None else signal.message,
         "signal_language": None if signal is None else signal.language,
     }
+
+
+def _at_entrance(put: Put, event: EntranceAllowed | EntranceDenied) -> Put:
+    """The attempt is at no charger: the one in the lineage is behind the entrance and gave the answer."""
+    return replace(put, values={**put.values, "charger_id": None, "entrance_id": event.entrance_id})
 
 
 def _identifier(ref: IdentifierRef | None) -> dict[str, Any]:
@@ -181,6 +193,8 @@ ACCESS_LOG = Projection(
     types_of(
         AccessAllowed,
         AccessDenied,
+        EntranceAllowed,
+        EntranceDenied,
         ChargingStarted,
         ChargingEnded,
         OfflineStartReported,

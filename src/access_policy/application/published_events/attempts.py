@@ -105,6 +105,51 @@ class AccessDenied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntranceAllowed:
+    """An attempt at an entrance of a depot may enter. `deciding_charger_id` is the charger behind the entrance whose policy
+    gave the answer; `valid_until` is the first instant at which the same attempt could be denied.
+    """
+
+    VERSION: ClassVar = 1
+    attempt_id: str
+    entrance_id: str
+    depot_id: str
+    deciding_charger_id: str
+    identifier: Identifier | None
+    access_class: AccessClass
+    vehicle_id: str | None
+    agreement_id: str | None
+    reservation_id: str | None
+    expected_mode: AccessMode
+    cause: Cause
+    reason: Reason
+    would_deny: Reason | None
+    valid_until: datetime
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntranceDenied:
+    """An attempt at an entrance of a depot may not enter. Neither a fault nor an incident."""
+
+    VERSION: ClassVar = 1
+    attempt_id: str
+    entrance_id: str
+    depot_id: str
+    deciding_charger_id: str
+    identifier: Identifier | None
+    access_class: AccessClass
+    vehicle_id: str | None
+    agreement_id: str | None
+    reservation_id: str | None
+    expected_mode: AccessMode
+    cause: Cause
+    reason: Reason
+    denial_signal: DenialSignal | None
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingStarted:
     """Energy may flow from `started_at`, by the charger's clock. `decision` is `none` where no authorisation is
     needed.
@@ -180,6 +225,18 @@ class PinsLockedOut:
 
     VERSION: ClassVar = 1
     charger_id: str
+    depot_id: str
+    attempt_id: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrancePinsLockedOut:
+    """The entrance accepts no PIN in `[since, until)` from the source of too many wrong ones."""
+
+    VERSION: ClassVar = 1
+    entrance_id: str
     depot_id: str
     attempt_id: str
     since: datetime

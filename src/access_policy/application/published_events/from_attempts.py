@@ -21,22 +21,45 @@ def _allowed(event: access.AccessAllowed) -> attempts.AccessAllowed:
 
 
 def _denied(event: access.AccessDenied) -> attempts.AccessDenied:
-    signal = event.signal
-    return attempts.AccessDenied(
-        **_decided(event.lineage),
+    return attempts.AccessDenied(**_decided(event.lineage), reason=event.reason, denial_signal=_signal(event.signal))
+
+
+def _entrance_allowed(event: access.EntranceAllowed) -> attempts.EntranceAllowed:
+    return attempts.EntranceAllowed(
+        **_at_entrance(event),
         reason=event.reason,
-        denial_signal=None
-        if signal is None
-        else attempts.DenialSignal(status=signal.status, message=signal.message, language=signal.language),
+        would_deny=event.would_deny,
+        valid_until=event.valid_until,
     )
 
 
+def _entrance_denied(event: access.EntranceDenied) -> attempts.EntranceDenied:
+    return attempts.EntranceDenied(**_at_entrance(event), reason=event.reason, denial_signal=_signal(event.signal))
+
+
+def _signal(signal: access.DenialSignal | None) -> attempts.DenialSignal | None:
+    if signal is None:
+        return None
+    return attempts.DenialSignal(status=signal.status, message=signal.message, language=signal.language)
+
+
+def _at_entrance(event: access.EntranceAllowed | access.EntranceDenied) -> dict[str, Any]:
+    return {
+        **_inputs(event.lineage),
+        "entrance_id": event.entrance_id,
+        "deciding_charger_id": event.lineage.charger_id,
+        "reservation_id": event.lineage.reservation_id,
+    }
+
+
 def _decided(lineage: access.DecisionLineage) -> dict[str, Any]:
+    return {"charger_id": lineage.charger_id, "connector_id": lineage.connector_id, **_inputs(lineage)}
+
+
+def _inputs(lineage: access.DecisionLineage) -> dict[str, Any]:
     return {
         "attempt_id": lineage.attempt_id,
-        "charger_id": lineage.charger_id,
         "depot_id": lineage.depot_id,
-        "connector_id": lineage.connector_id,
         "identifier": identifier(lineage.identifier),
         "access_class": lineage.access_class,
         "vehicle_id": lineage.vehicle_id,
@@ -95,6 +118,8 @@ def _started(event: access.ChargingStarted) -> attempts.ChargingStarted:
 PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
     access.AccessAllowed: _allowed,
     access.AccessDenied: _denied,
+    access.EntranceAllowed: _entrance_allowed,
+    access.EntranceDenied: _entrance_denied,
     access.ChargingStarted: _started,
     access.ChargingEnded: alike(
         attempts.ChargingEnded, "attempt_id", "charger_id", "transaction_id", "ended_at", "energy_wh", "reason"
@@ -107,6 +132,9 @@ PUBLISHED: Final[Mapping[type, Callable[[Any], Any]]] = {
     ),
     access.SessionStopRequested: alike(
         attempts.SessionStopRequested, "attempt_id", "charger_id", "transaction_id", "cause", "requested_at"
+    ),
+    access.EntrancePinsLockedOut: alike(
+        attempts.EntrancePinsLockedOut, "entrance_id", "depot_id", "attempt_id", "since", "until"
     ),
     access.PinsLockedOut: alike(attempts.PinsLockedOut, "charger_id", "depot_id", "attempt_id", "since", "until"),
 }

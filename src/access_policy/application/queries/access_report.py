@@ -33,6 +33,7 @@ class GroupBy(StrEnum):
     WEEKDAY = "weekday"  # on the depot's clock, MO to SU
     DEPOT = "depot"
     CHARGER = "charger"
+    ENTRANCE = "entrance"
     VEHICLE = "vehicle"
     AGREEMENT = "agreement"  # under which the attempt was decided
     ACCESS_CLASS = "access_class"
@@ -46,6 +47,7 @@ _LOCAL: Final = frozenset({GroupBy.DAY, GroupBy.HOUR, GroupBy.WEEKDAY})
 _IDS: Final = {
     GroupBy.DEPOT: "depot_id",
     GroupBy.CHARGER: "charger_id",
+    GroupBy.ENTRANCE: "entrance_id",
     GroupBy.VEHICLE: "vehicle_id",
     GroupBy.AGREEMENT: "agreement_id",
 }

@@ -10,7 +10,8 @@ from access_policy.application.queries.explanation_texts import Wording, text_of
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.streams import attempt_stream
 from access_policy.domain.access.decision import Step
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, DecisionLineage
+from access_policy.domain.access.events import DecisionLineage
+from access_policy.domain.access.refusals import Decided
 from access_policy.domain.access.trace import trace
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import AttemptId, TenantId
@@ -34,8 +35,8 @@ class ExplainedDecision:
     agreement_changed_since: bool
 
     @property
-    def event(self) -> AccessAllowed | AccessDenied:
-        decided: AccessAllowed | AccessDenied = self.recorded.event
+    def event(self) -> Decided:
+        decided: Decided = self.recorded.event
         return decided
 
 
@@ -51,7 +52,7 @@ class ExplainedAttempts:
         """The decisions in order; empty for an attempt that needed none. Without a `wording` the sentences have ids and
         versions. Raises `StoreUnavailable`."""
         history = await self.store.load(attempt_stream(tenant_id, attempt_id))
-        decided = [recorded for recorded in history if isinstance(recorded.event, AccessAllowed | AccessDenied)]
+        decided = [recorded for recorded in history if isinstance(recorded.event, Decided)]
         return [await self._explained(tenant_id, recorded, wording) for recorded in decided]
 
     async def _explained(self, tenant_id: TenantId, recorded: Recorded, wording: Wording | None) -> ExplainedDecision:

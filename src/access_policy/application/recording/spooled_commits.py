@@ -125,10 +125,11 @@ class SpooledCommits:
 
     def _may_spool(self, appends: Sequence[Append]) -> bool:
         return all(
-            self._view.charger(tenant_of(append.stream), _charger_of(new)).policy.settings.on_store_outage
+            self._view.charger(tenant_of(append.stream), charger_id).policy.settings.on_store_outage
             is OnStoreOutage.SPOOL
             for append in appends
             for new in append.events
+            if (charger_id := _charger_of(new)) is not None
         )
 
     def _went_down(self, outage: StoreUnavailable) -> None:
@@ -178,7 +179,7 @@ class SpooledCommits:
         await asyncio.sleep(PROBE_EVERY_S)
 
 
-def _charger_of(new: NewEvent) -> ChargerId:
-    """The charger of an event: every event of the decision path names it."""
-    charger_id: ChargerId = getattr(new.event, "lineage", new.event).charger_id
+def _charger_of(new: NewEvent) -> ChargerId | None:
+    """The charger of an event: every event of the decision path names it, except for a lock-out at an entrance."""
+    charger_id: ChargerId | None = getattr(getattr(new.event, "lineage", new.event), "charger_id", None)
     return charger_id

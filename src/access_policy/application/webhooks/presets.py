@@ -72,5 +72,11 @@ _ALL: Final = (
         meaning="An attempt to charge was denied (AccessDenied).",
         pattern=_events("AccessDenied"),
     ),
+    Preset(
+        name="denied_entry",
+        title="Denied at an entrance",
+        meaning="An attempt to enter at an entrance of a depot was denied (EntranceDenied).",
+        pattern=_events("EntranceDenied"),
+    ),
 )
 PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _ALL}

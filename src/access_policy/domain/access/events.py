@@ -10,7 +10,16 @@ from typing import ClassVar
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Cause, Enforcement
 from access_policy.domain.identifiers import IdentifierRef
-from access_policy.domain.ids import ActorId, AgreementId, AttemptId, ChargerId, DepotId, ReservationId, VehicleId
+from access_policy.domain.ids import (
+    ActorId,
+    AgreementId,
+    AttemptId,
+    ChargerId,
+    DepotId,
+    EntranceId,
+    ReservationId,
+    VehicleId,
+)
 from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.values import cheap_dataclass
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
@@ -85,6 +94,31 @@ class AccessAllowed:
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class AccessDenied:
     TYPE: ClassVar = "access.access_denied.v1"
+    lineage: DecisionLineage
+    reason: Reason
+    signal: DenialSignal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntranceAllowed:
+    """An attempt at an entrance may enter. `lineage` is that of the charger behind the entrance whose answer it is (ADR 0058);
+    `valid_until` is the first instant at which no charger behind it would admit the same attempt.
+    """
+
+    TYPE: ClassVar = "access.entrance_allowed.v1"
+    entrance_id: EntranceId
+    lineage: DecisionLineage
+    reason: Reason
+    would_deny: Reason | None
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntranceDenied:
+    """An attempt at an entrance may not enter. `lineage`: see `EntranceAllowed`."""
+
+    TYPE: ClassVar = "access.entrance_denied.v1"
+    entrance_id: EntranceId
     lineage: DecisionLineage
     reason: Reason
     signal: DenialSignal | None
@@ -216,6 +250,19 @@ class PinsLockedOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntrancePinsLockedOut:
+    """As `PinsLockedOut`, at an entrance."""
+
+    TYPE: ClassVar = "access.entrance_pins_locked_out.v1"
+    entrance_id: EntranceId
+    depot_id: DepotId
+    attempt_id: AttemptId
+    source: ActorId
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOpened:
     """The protocol's transaction belongs to the attempt; in the transaction's own stream (ADR 0003)."""
 
@@ -255,6 +302,8 @@ class TransactionEnded:
 AccessEvent = (
     AccessAllowed
     | AccessDenied
+    | EntranceAllowed
+    | EntranceDenied
     | ChargingStarted
     | ChargingEnded
     | OfflineStartReported

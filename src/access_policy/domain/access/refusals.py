@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, EntranceAllowed, EntranceDenied
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.identifiers import IdentifierKind
 
-Decided = AccessAllowed | AccessDenied
+AtEntrance = EntranceAllowed | EntranceDenied
+Decided = AccessAllowed | AccessDenied | AtEntrance
 
 
 def refused_for(decided: Decided) -> Reason | None:
     """The reason of the refusal, or of the refusal that `observe` suppressed; None if the attempt is allowed either
     way.
     """
-    return decided.would_deny if isinstance(decided, AccessAllowed) else decided.reason
+    if isinstance(decided, AccessAllowed):
+        return decided.would_deny
+    return decided.would_deny if isinstance(decided, EntranceAllowed) else decided.reason
 
 
 def row_of(decided: Decided) -> Reason:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from access_policy.domain.access import decision as rows
 from access_policy.domain.access.decision import Rule, Step, rules_at
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access.refusals import Decided, row_of
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 _ROW_OF: dict[Reason, Rule] = {
@@ -35,12 +35,11 @@ _ROW_OF: dict[Reason, Rule] = {
 }
 
 
-def trace(decided: AccessAllowed | AccessDenied) -> tuple[Step, ...]:
+def trace(decided: Decided) -> tuple[Step, ...]:
     """The rows that were gone through. Under `observe`: those of the denial that would have been."""
-    would_deny = decided.would_deny if isinstance(decided, AccessAllowed) else None
     lineage = decided.lineage
     rules = rules_at(with_reservations=lineage.reservations_version is not None, with_energy=lineage.gate is not None)
-    return trace_of(would_deny or decided.reason, lineage.access_class, rules, lineage.restricted_as)
+    return trace_of(row_of(decided), lineage.access_class, rules, lineage.restricted_as)
 
 
 def trace_of(

@@ -18,14 +18,15 @@ from fastapi import Request
 from access_policy.application.ports.identity import DepotScope, Identity
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.depots.depot import DepotUnknown, ScheduleUnknown
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.depots.entrances import EntranceUnknown
+from access_policy.domain.ids import AttemptId, ChargerId, DepotId, EntranceId, ReservationId, ScheduleId, TenantId
 from access_policy.domain.reservations.errors import ReservationUnknown
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import not_found
 
 IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id", "reservation_id"})
-IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "schedule_id"})
+IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "entrance_id", "schedule_id"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -44,6 +45,8 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
                 await _require_attempt(request, caller, value)
             case "schedule_id":
                 await _require_schedule(request, caller, value)
+            case "entrance_id":
+                _require_entrance(request, caller, value)
             case "reservation_id":
                 await _require_reservation(request, caller, value)
             case _:
@@ -89,6 +92,14 @@ async def _require_schedule(request: Request, caller: Identity, schedule_id: str
     depot_id = await view.depot_of_schedule(caller.tenant_id, ScheduleId(schedule_id))
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
         raise ScheduleUnknown.named(schedule_id)
+
+
+def _require_entrance(request: Request, caller: Identity, entrance_id: str) -> None:
+    """An entrance that does not exist is left to the operation."""
+    view = container_of(request).deciding.view()
+    having = view.depots_with_entrance(caller.tenant_id, EntranceId(entrance_id))
+    if having and caller.depots is not None and not caller.depots.issuperset(having):
+        raise EntranceUnknown.named(entrance_id)
 
 
 async def _require_reservation(request: Request, caller: Identity, reservation_id: str) -> None:

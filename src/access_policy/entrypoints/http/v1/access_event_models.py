@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from access_policy.application.ports.views import Row
 from access_policy.application.queries import explained_attempt
-from access_policy.domain.access.events import AccessAllowed, AccessDenied, SessionDecision, Stage, StopCause
+from access_policy.domain.access.events import AccessAllowed, EntranceAllowed, SessionDecision, Stage, StopCause
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.access.refusals import Decided
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.vehicle_registry.events import AccessClass
@@ -64,7 +67,8 @@ class AccessEvent(ResponseModel):
     attempt_id: str
     occurred_at: UtcInstant
     depot_id: str
-    charger_id: str
+    charger_id: Annotated[str | None, Field(description="Null for an attempt at an entrance")]
+    entrance_id: str | None
     connector_id: int | None
     decision: Literal["allowed", "denied", "none"]
     reason: Reason | None
@@ -114,14 +118,15 @@ class SignalSent(Signal):
     language: str | None
 
     @classmethod
-    def of(cls, event: AccessAllowed | AccessDenied) -> SignalSent | None:
-        if isinstance(event, AccessAllowed) or (signal := event.signal) is None:
+    def of(cls, event: Decided) -> SignalSent | None:
+        if isinstance(event, AccessAllowed | EntranceAllowed) or (signal := event.signal) is None:
             return None
         return cls(status=signal.status, message=signal.message, language=signal.language)
 
 
 class ExplainedDecision(ResponseModel):
-    """`cause_as_it_was`: the rule, exception or override as it was at the time of the decision."""
+    """`cause_as_it_was`: the rule, exception or override as it was at the time of the decision. `charger_id`: the charger whose
+    policy decided; for an attempt at an entrance, one behind it."""
 
     decision: Literal["allowed", "denied"]
     reason: Reason
@@ -134,6 +139,7 @@ class ExplainedDecision(ResponseModel):
     decided_for: UtcInstant
     recorded_at: UtcInstant
     actor: str
+    charger_id: str
     expected_mode: AccessMode
     cause: CauseShown
     cause_as_it_was: RuleSettings | ExceptionSettings | OverrideSettings | None
@@ -159,6 +165,7 @@ class ExplainedDecision(ResponseModel):
             decided_for=lineage.decided_for,
             recorded_at=decision.recorded.envelope.recorded_at,
             actor=decision.recorded.envelope.actor,
+            charger_id=lineage.charger_id,
             expected_mode=lineage.expected_mode,
             cause=CauseShown.of(lineage.cause),
             cause_as_it_was=cause_at_the_time(lineage.cause, decision.policy),
@@ -206,6 +213,7 @@ _OF_THE_ROW = (
     "occurred_at",
     "depot_id",
     "charger_id",
+    "entrance_id",
     "connector_id",
     "decision",
     "reason",

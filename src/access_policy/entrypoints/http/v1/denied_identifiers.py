@@ -20,7 +20,7 @@ from access_policy.application.ports.views import Row
 from access_policy.domain.access.identifier_rules import uses_pins
 from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import HIDDEN, Identifier, IdentifierKind
-from access_policy.domain.ids import AgreementId, ChargerId, TenantId, VehicleId
+from access_policy.domain.ids import AgreementId, ChargerId, EntranceId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.ignored import DAYS_MAX, IgnoredIdentifier
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
@@ -47,6 +47,7 @@ class DeniedIdentifier(ResponseModel):
     last_seen: UtcInstant
     last_attempt_id: str
     charger_ids: list[str]
+    entrance_ids: list[str]
     byte_reversed_vehicle_id: str | None
     value: Annotated[str | None, Field(default=None)]
 
@@ -126,6 +127,7 @@ def _may_be_a_pin(view: DecisionView, tenant_id: TenantId, row: Row, values: Map
         return False
     policies = [view.known_policy(tenant_id, ChargerId(each)) for each in row["charger_ids"]]
     depots = {policy.settings.depot_id for policy in policies if policy is not None}
+    depots.update(*(view.depots_with_entrance(tenant_id, EntranceId(each)) for each in row["entrance_ids"]))
     registry = view.registry(tenant_id)
     return any(uses_pins(view.depot(tenant_id, depot_id), registry) for depot_id in depots)
 
@@ -143,6 +145,7 @@ def _shown(
         last_seen=row["last_seen_at"],
         last_attempt_id=row["last_attempt_id"],
         charger_ids=row["charger_ids"],
+        entrance_ids=row["entrance_ids"],
         byte_reversed_vehicle_id=None if value is None else vehicles.byte_reversed_holder(tenant_id, value),
         **values,
     )

@@ -29,7 +29,8 @@ class AccessCount(ResponseModel):
     hour: Hour
     weekday: LocalWeekday
     depot_id: Annotated[str, Field(default=None)]
-    charger_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str | None, Field(default=None, description="Null for attempts at entrances")]
+    entrance_id: Annotated[str | None, Field(default=None, description="Null for attempts at chargers")]
     vehicle_id: Annotated[str | None, Field(default=None)]
     agreement_id: Annotated[str | None, Field(default=None)]
     access_class: Annotated[AccessClass | None, Field(default=None)]

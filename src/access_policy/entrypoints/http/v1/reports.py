@@ -88,6 +88,7 @@ async def report_access(
     group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(GroupBy))] = "day",
     depot_id: Id = None,
     charger_id: Id = None,
+    entrance_id: Id = None,
     vehicle_id: Id = None,
     agreement_id: Annotated[
         str | None, Query(max_length=64, description="A report for the partner of this agreement")
@@ -107,6 +108,7 @@ async def report_access(
         until=until,
         depot_id=depot_id,
         charger_id=charger_id,
+        entrance_id=entrance_id,
         vehicle_id=vehicle_id,
         agreement_id=agreement_id,
     )
