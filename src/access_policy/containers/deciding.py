@@ -107,7 +107,9 @@ class Deciding(containers.DeclarativeContainer):
         clock,
         measurements,
     )
-    entrance_decisions = providers.Singleton(EntranceDecisions, view, recent_activity, identifiers)
+    entrance_decisions = providers.Singleton(
+        EntranceDecisions, view, recent_activity, identifiers, decisions.provided.inputs
+    )
     entrance_decider = providers.Singleton(
         EntranceDecider,
         recent_activity,

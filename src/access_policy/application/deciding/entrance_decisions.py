@@ -46,11 +46,13 @@ class _Answer:
 
 
 class EntranceDecisions:
-    def __init__(self, view: DecisionView, live: RecentActivity, identifiers: IdentifierResolver) -> None:
+    def __init__(
+        self, view: DecisionView, live: RecentActivity, identifiers: IdentifierResolver, inputs: InputsFromMemory
+    ) -> None:
         self._view = view
         self._live = live
         self._identifiers = identifiers
-        self._inputs = InputsFromMemory(view, live)
+        self._inputs = inputs
 
     async def prepare(self, attempt: EntranceAttempt, *, at: datetime) -> None:
         """Compile the timelines of the chargers behind the entrance in turns of the event loop. Raises as `decide`."""
@@ -90,17 +92,24 @@ class EntranceDecisions:
 
     def _answer(self, attempt: EntranceAttempt, led: _Led, ref: IdentifierRef | None, at: datetime) -> _Answer:
         locked_out = self._live.pins_are_locked_out((led.key, attempt.actor), at)
-        behind = [self._behind(charger, led.entrance, ref, at, locked_out=locked_out) for charger in led.chargers]
+        behind = [self._behind(charger, attempt, led.entrance, ref, at) for charger in led.chargers]
+        for each in behind:
+            each.inputs.pin_locked_out = (
+                locked_out  # wrong PINs count at the entrance and not at the chargers behind it
+            )
         chosen = best_of(behind)
         return _Answer(behind, chosen, led.chargers[behind.index(chosen)])
 
     def _behind(
-        self, charger: ChargerView, entrance: Entrance, ref: IdentifierRef | None, at: datetime, *, locked_out: bool
+        self,
+        charger: ChargerView,
+        attempt: EntranceAttempt,
+        entrance: Entrance,
+        ref: IdentifierRef | None,
+        at: datetime,
     ) -> Behind:
-        """Wrong PINs count at the entrance and not at the chargers behind it."""
         timeline = charger.timeline_at(at)
-        inputs = self._inputs.gather(charger, ref, at, timeline, connector_id=None, actor=None)
-        inputs.pin_locked_out = locked_out
+        inputs = self._inputs.gather(charger, ref, at, timeline, connector_id=None, actor=attempt.actor)
         if inputs.reservations is not None:
             inputs.reservations = ReservationsAtEntrance.of(inputs.reservations, entrance.early_entry)
         return Behind(inputs, timeline)
@@ -136,6 +145,9 @@ class EntranceDecisions:
         )
 
     def _until_first_open(self, denial: Denial, led: _Led, at: datetime) -> Denial:
-        """Anyone may enter from the instant at which the first charger behind the entrance is open to anyone."""
+        """Anyone may enter from the instant at which the first charger behind the entrance is open to anyone; nobody knows when
+        energy is left again."""
+        if denial.reason is Reason.ENERGY_RESTRICTED:
+            return denial
         opening = [each.opens_after(at) for each in led.chargers]
         return replace(denial, managed_until=min((each for each in opening if each is not None), default=None))

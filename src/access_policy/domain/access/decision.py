@@ -299,10 +299,14 @@ def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> dateti
         here = inputs.reservations
         return horizon if here is None else here.first_that_keeps_out(inputs.at, horizon) or horizon
     for instant in _instants_that_matter(inputs, timeline, horizon):
-        then = replace(inputs, at=instant, expected=timeline.at(instant), gate=_gate_at(inputs.gate, instant))
-        if reason_for(then) not in ALLOWING:
+        if reason_for(inputs_at(instant, inputs, timeline)) not in ALLOWING:
             return instant
     return horizon
+
+
+def inputs_at(instant: datetime, inputs: DecisionInputs, timeline: Timeline) -> DecisionInputs:
+    """The inputs of the same attempt at a later instant that the timeline covers, as far as it is known now."""
+    return replace(inputs, at=instant, expected=timeline.at(instant), gate=_gate_at(inputs.gate, instant))
 
 
 def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: datetime) -> list[datetime]:

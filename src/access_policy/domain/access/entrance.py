@@ -3,7 +3,7 @@
 An attempt is admitted if it would be at some charger behind the entrance. The answer is the best one of these chargers:
 
 1. Allowed before denied. A reservation says most about the party that enters, then its vehicle, an operator's permission, and
-   an open charger. A charger that only observes comes last.
+   an open charger. A charger that only observes, or whose energy gate only advises, comes last.
 2. Of denials, the one of the latest row of the table: it came closest to being allowed.
 3. Of equal answers, that of the first charger.
 """
@@ -11,7 +11,7 @@ An attempt is admitted if it would be at some charger behind the entrance. The a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +19,8 @@ from access_policy.domain.access.decision import (
     PERMISSION_HORIZON,
     RULES,
     DecisionInputs,
+    as_advised,
+    inputs_at,
     permission_holds_until,
     reason_for,
 )
@@ -45,7 +47,7 @@ class Behind:
     timeline: Timeline
 
     def then(self, at: datetime) -> DecisionInputs:
-        return replace(self.inputs, at=at, expected=self.timeline.at(at))
+        return inputs_at(at, self.inputs, self.timeline)
 
 
 def best_of(behind: Iterable[Behind]) -> Behind:
@@ -55,12 +57,14 @@ def best_of(behind: Iterable[Behind]) -> Behind:
 
 def rank_of(inputs: DecisionInputs) -> tuple[int, int]:
     """The smallest is the best answer."""
+    judged = as_advised(inputs)
+    is_observed = inputs.enforcement is Enforcement.OBSERVE or judged is not inputs
     for row, rule in enumerate(RULES):
-        reason = rule(inputs)
+        reason = rule(judged)
         if reason in ALLOWING:
             return ALLOWING_ORDER.index(reason), 0
         if reason is not None:
-            return _OBSERVED if inputs.enforcement is Enforcement.OBSERVE else _DENIED, -row
+            return _OBSERVED if is_observed else _DENIED, -row
     raise AssertionError("the last row of the table always answers")
 
 

@@ -22,12 +22,20 @@ class ReservationsAtEntrance(ReservationsHere):
 
     @classmethod
     def of(cls, here: ReservationsHere, early_entry: timedelta) -> Self:
-        return cls(**{each.name: getattr(here, each.name) for each in fields(here)}, early_entry=early_entry)
+        given = {each.name: getattr(here, each.name) for each in fields(here) if each.init}
+        return cls(**given, moments=here._moments, early_entry=early_entry)
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits at the entrance at `at`; one that the holder still comes for first."""
         open_now = (each for each in self.of_holder if self._enters_from(each) <= at and not each.is_over(at))
         return min(open_now, key=lambda each: not each.is_awaited(at), default=None)
+
+    def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
+        for moment in self._moments.turning_between(after, until):
+            since = moment.since
+            if since is not None and self._keeps_others_out(moment) and self.admitting(since) is None:
+                return since
+        return None
 
     def _enters_from(self, entry: Entry) -> datetime:
         reservation = entry.reservation
