@@ -252,7 +252,7 @@ async def test_rebuild_leaves_the_indexes_that_migrations_know(models: ReadModel
     await models.rebuild(store, ALL)
 
     assert {table: indexes_of(models, table) for table in before} == before
-    assert len(before["access_log"]) == 4
+    assert len(before["access_log"]) == 5
 
 
 async def test_swap_of_a_file_creates_no_index_and_leaves_a_sound_schema(tmp_path: Path, store: EventStore):

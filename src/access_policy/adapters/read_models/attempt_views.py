@@ -149,7 +149,7 @@ class AttemptViews(Reads):
         tenant_id: TenantId,
         *,
         charger_id: str | None,
-        entrance_id: str | None,
+        entrance_id: str | None = None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,

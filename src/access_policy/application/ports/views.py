@@ -194,7 +194,7 @@ class Views(Protocol):
         tenant_id: TenantId,
         *,
         charger_id: str | None,
-        entrance_id: str | None,
+        entrance_id: str | None = None,
         since: datetime | None,
         until: datetime | None,
         cursor: str | None,
