@@ -203,7 +203,11 @@ async def test_nothing_is_nothing(vault: SqlVehicleVault) -> None:
 
 
 async def test_owners_of_keys_come_in_pages_by_the_beginning_of_their_ids(vault: SqlVehicleVault) -> None:
-    wanted = [(ACME, VehicleId("reservation/1")), (ACME, VehicleId("reservation/2")), (OTHER, VehicleId("reservation/1"))]
+    wanted = [
+        (ACME, VehicleId("reservation/1")),
+        (ACME, VehicleId("reservation/2")),
+        (OTHER, VehicleId("reservation/1")),
+    ]
     for tenant, owner in (*wanted, (ACME, VAN), (ACME, VehicleId("reservation"))):
         await vault.seal(tenant, owner, VALUE)
 

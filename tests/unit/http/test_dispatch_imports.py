@@ -115,6 +115,12 @@ async def booked(api: HttpApi) -> str:
     return str(done.created_id)
 
 
+async def collisions(api: HttpApi, after: int) -> list[tuple[str, str, str]]:
+    events = await api.events_after(after)
+    found = [each for each in events if isinstance(each, ReservationConflictDetected)]
+    return [(each.reservation_id, each.kind.value, each.cause) for each in found]
+
+
 # --- planning --------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +254,7 @@ async def test_applied_plan_makes_reservations_of_the_sheet_with_the_depots_term
     assert (result["done"], result["of"]) == (2, 2)
     assert (shown["source"], shown["ad_hoc"], shown["charger_id"]) == ("dispatch", False, "bay-1")
     assert (shown["start"], shown["end"]) == ("2026-12-01T17:00:00Z", "2026-12-01T19:00:00Z")
-    assert shown["holder"] == {"vehicle_id": "bus-7", "identifiers": []}
+    assert shown["holder"] == {"vehicle_id": "bus-7", "identifiers": [], "withheld": []}
     assert shown["assignment"] == {
         "assignment_id": "a-1",
         "block_id": "b-1",
@@ -342,12 +348,29 @@ async def test_rows_changed_since_the_plan_are_refused_or_left_out(api: HttpApi)
 
 async def test_place_booked_since_the_plan_is_refused(api: HttpApi) -> None:
     shown = await planned(api, ONE)
-    await booked(api)
+    booking = await booked(api)
+    before = await api.position()
 
     stale = await apply(api, shown["plan_id"])
+    again = await apply(api, shown["plan_id"])
 
     assert (stale.status_code, stale.json()["type"].rpartition(":")[2]) == (409, "import-plan-stale")
     assert "partner has booked" in stale.json()["errors"][0]["message"]
+    assert booking in stale.json()["errors"][0]["message"]
+    assert again.status_code == 409
+    assert await collisions(api, before) == [(booking, "plan", "assignment a-1")], "once"
+
+
+async def test_place_booked_since_the_plan_is_left_out_of_a_partial_application_as_a_conflict(api: HttpApi) -> None:
+    shown = await planned(api, ONE, f"a-9,,van-2,bay-2,,{EVENING},,,,")
+    booking = await booked(api)
+    before = await api.position()
+
+    partial = await apply(api, shown["plan_id"], {"partial": True})
+
+    assert partial.json()["result"]["applied"] == {"add": 1, "change": 0, "remove": 0}
+    assert [row["line"] for row in partial.json()["result"]["left_out"]] == [2]
+    assert await collisions(api, before) == [(booking, "plan", "assignment a-1")]
 
 
 async def test_charger_retired_since_the_plan_is_refused(api: HttpApi) -> None:
@@ -375,6 +398,17 @@ async def test_replace_cancels_only_entries_of_the_days_in_the_file_and_no_booki
     assert result["result"]["applied"] == {"add": 0, "change": 0, "remove": 1}
     keys = [row["assignment_id"] for row in csv.DictReader(io.StringIO(await export(api)))]
     assert keys == ["a-1", "a-8"]
+
+
+async def test_replace_lists_and_cancels_an_entry_made_by_hand_before_the_first_plan_of_its_day(api: HttpApi) -> None:
+    early = await by_hand(api, "2026-12-01T08:00:00Z", "2026-12-01T10:00:00Z")
+
+    shown = await planned(api, ONE, mode="replace")
+    applied = await apply(api, shown["plan_id"])
+
+    removal = shown["rows"][-1]
+    assert (removal["action"], removal["reservation_id"]) == ("remove", early["reservation_id"])
+    assert applied.json()["result"]["applied"]["remove"] == 1
 
 
 async def test_ad_hoc_entry_stays_unless_the_application_names_it(api: HttpApi) -> None:

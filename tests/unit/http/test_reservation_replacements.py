@@ -99,7 +99,7 @@ async def test_vehicle_is_replaced_in_one_append_and_keeps_place_window_terms_an
     events = await api.events_after(before)
     assert [type(each) for each in events] == [ReservationCancelled, ReservationMade]
     assert (events[0].replaced_by, events[0].reason) == (successor["reservation_id"], "The bus broke down")
-    assert successor["holder"] == {"vehicle_id": "van-2", "identifiers": []}
+    assert successor["holder"] == {"vehicle_id": "van-2", "identifiers": [], "withheld": []}
     for name in ("charger_id", "start", "end", "terms", "assignment", "note"):
         assert successor[name] == made[name]
     log = await api.container.stores.store().read_log(after=before, limit=10)

@@ -16,6 +16,7 @@ from access_policy.application.context import Context
 from access_policy.application.dispatch_import.checks import (
     NAMES,
     BookAsNow,
+    Collided,
     Outstanding,
     left_out_at_start,
     outstanding,
@@ -80,10 +81,15 @@ class DispatchPlanApplier:
         self, context: Context, record: PlanRecord, plan: DispatchPlan, options: ApplyOptions, book: ReservationBook
     ) -> PlanRecord:
         known = await self.gather_known(record.tenant_id, book.depot_id, *named_in(plan.rows))
-        version, as_now, now = book.version, BookAsNow.of(book), self.clock.now()
-        left_out = await asyncio.to_thread(
-            lambda: left_out_at_start(as_now.book(), plan, record.vehicles, options, known, now)
-        )
+        as_now, now = BookAsNow.of(book), self.clock.now()
+        collided: Collided = {}
+        try:
+            left_out = await asyncio.to_thread(
+                lambda: left_out_at_start(as_now.book(), plan, record.vehicles, options, known, now, collided)
+            )
+        finally:
+            await self._record_collisions(context, record, book, collided, now)
+        version = book.version
         application = Application(
             actor=context.actor,
             correlation_id=context.correlation_id,
@@ -108,10 +114,11 @@ class DispatchPlanApplier:
         rows = _rows_of(plan, application.left_out)
         ours = await self._touched_by(record, application.after_version)
         version, as_now, now = book.version, BookAsNow.of(book), self.clock.now()
-        todo = Outstanding(tuple(rows))
+        todo, collided = Outstanding(tuple(rows)), Collided()
         if version != application.after_version:
-            todo = await asyncio.to_thread(lambda: outstanding(as_now.book(), rows, ours, now))
+            todo = await asyncio.to_thread(lambda: outstanding(as_now.book(), rows, ours, now, collided))
         if todo.moved and not application.partial:
+            await self._record_collisions(context, record, book, collided, now)
             await self._failed(record, todo.moved)
         appends = await asyncio.to_thread(lambda: list(_appends(as_now.book(), todo, plan, application, now)))
         done = len(rows) - len(todo.rows) - len(todo.moved)
@@ -121,6 +128,20 @@ class DispatchPlanApplier:
             version, done = version + len(events), min(done + len(events), len(rows))
             await self.plans.update(replace(record, done=done))
         return await self._end(record, rows, (*application.left_out, *todo.moved), version)
+
+    async def _record_collisions(
+        self, context: Context, record: PlanRecord, book: ReservationBook, collided: Collided, now: datetime
+    ) -> None:
+        """Bookings that came after the plan was made and have taken places of its rows: a conflict of each, although the plan
+        is refused. Raises `VersionConflict` or `StoreUnavailable`."""
+        events = [
+            event
+            for booking, assignments in collided.items()
+            for assignment_id in assignments
+            for event in book.detect_conflict(booking, ConflictKind.PLAN, f"assignment {assignment_id}", now=now)
+        ]
+        if events:
+            await self._append(replace(context, causation_id=record.plan_id), book, book.version, events, now)
 
     async def _append(
         self, context: Context, book: ReservationBook, version: int, events: Sequence[ReservationEvent], now: datetime

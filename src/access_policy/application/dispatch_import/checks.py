@@ -27,6 +27,8 @@ from access_policy.domain.reservations.settings import ReservationSettings
 from access_policy.domain.reservations.together import Wanted, refused_together
 from access_policy.domain.vehicle_registry.import_plan import Action, RefusedRow
 
+Collided = dict[ReservationId, list[str]]  # bookings, and the assignments that want their places
+
 NAMES = "reservation_id"
 _ANEW = "plan the file again"
 _APPLIER = ActorId("dispatch sheet")
@@ -60,11 +62,17 @@ class Outstanding:
 
 
 def left_out_at_start(
-    book: ReservationBook, plan: DispatchPlan, live: int, options: ApplyOptions, known: Known, now: datetime
+    book: ReservationBook,
+    plan: DispatchPlan,
+    live: int,
+    options: ApplyOptions,
+    known: Known,
+    now: datetime,
+    collided: Collided,
 ) -> tuple[RefusedRow, ...]:
     """Return the rows to leave out: without `partial` only entries that are not named. `live` is the number of entries by which
-    removals are many. Raises `ImportHasErrors`, `ImportPlanStale`, `EntriesNotInPlan` or `RemovalsNotConfirmed`. The book is
-    changed."""
+    removals are many; `collided` receives the bookings that have taken places of rows. Raises `ImportHasErrors`,
+    `ImportPlanStale`, `EntriesNotInPlan` or `RemovalsNotConfirmed`. The book is changed."""
     wrong = tuple(refused_row(row, errors_in_words(row)) for row in plan.rows if row.action is Action.ERROR)
     if wrong and not options.partial:
         raise ImportHasErrors(
@@ -79,7 +87,7 @@ def left_out_at_start(
     sound = [row for row in touching if row.touched not in moved]
     kept = {row.touched: said for row in sound if (said := _kept(row, book, options.entries, now))}
     rest = [row for row in sound if row.touched not in kept]
-    moved |= _refused(book, rest, now)
+    moved |= _refused(book, rest, now, collided)
     refused = [refused_row(row, moved[row.touched]) for row in touching if row.touched in moved]
     if refused and not options.partial:
         raise ImportPlanStale(
@@ -94,12 +102,16 @@ def left_out_at_start(
 
 
 def outstanding(
-    book: ReservationBook, rows: Sequence[DispatchPlanRow], ours: Collection[ReservationId], now: datetime
+    book: ReservationBook,
+    rows: Sequence[DispatchPlanRow],
+    ours: Collection[ReservationId],
+    now: datetime,
+    collided: Collided,
 ) -> Outstanding:
     """Of the rows, those that no earlier run of the plan has written (`ours`), and that can be written. The book is changed."""
     todo = [row for row in rows if row.touched not in ours and not _is_so(row, book, now)]
     moved = {row.touched: said for row in todo if (said := _changed(row, book))}
-    moved |= _refused(book, [row for row in todo if row.touched not in moved], now)
+    moved |= _refused(book, [row for row in todo if row.touched not in moved], now, collided)
     out = tuple(refused_row(row, moved[row.touched]) for row in todo if row.touched in moved)
     return Outstanding(tuple(row for row in todo if row.touched not in moved), out)
 
@@ -161,12 +173,20 @@ def _is_so(row: DispatchPlanRow, book: ReservationBook, now: datetime) -> bool:
     return entry.is_over(now) if row.wanted is None else entry.reservation == row.wanted
 
 
-def _refused(book: ReservationBook, rows: Sequence[DispatchPlanRow], now: datetime) -> dict[ReservationId | None, str]:
+def _refused(
+    book: ReservationBook, rows: Sequence[DispatchPlanRow], now: datetime, collided: Collided
+) -> dict[ReservationId | None, str]:
     over = {row.touched for row in rows if (entry := _entry(row, book)) is not None and entry.is_over(now)}
     found: dict[ReservationId | None, str] = dict.fromkeys(over, f"The reservation is over; {_ANEW}.")
     live = [row for row in rows if row.touched not in over]
     refused = refused_together(book, wanted_by(live, _APPLIER, now))
-    return found | {each: said_of(refusal, bookings_in(book, refusal)) for each, refusal in refused.items()}
+    assignments = {row.touched: row.assignment_id or "" for row in live}
+    for each, refusal in refused.items():
+        bookings = bookings_in(book, refusal)
+        found[each] = said_of(refusal, bookings)
+        for booking in bookings:
+            collided.setdefault(booking, []).append(assignments[each])
+    return found
 
 
 def _entry(row: DispatchPlanRow, book: ReservationBook) -> Entry | None:
