@@ -36,6 +36,7 @@ from access_policy.application.presence.other_gateways import OtherGateways
 from access_policy.application.reservation_lifecycle.holder_charges import TYPES as holder_charge_types  # noqa: N811
 from access_policy.application.reservation_lifecycle.holder_charges import HolderCharges
 from access_policy.application.reservation_lifecycle.recorder import OutcomeRecorder
+from access_policy.application.site_energy.keeper import EnergyKeeper
 from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
 from access_policy.settings_values import HostPort
@@ -216,6 +217,9 @@ class Chargers(containers.DeclarativeContainer):
         stores.store,
         clock,
     )
+
+    # --- what energy does to access ----------------------------------------------------------------------------------
+    energy_keeper = providers.Singleton(EnergyKeeper, deciding.view, deciding.energy_gates, deciding.sites, clock)
 
     # --- mode application --------------------------------------------------------------------------------------------
     remote_starts = providers.Singleton(

@@ -38,8 +38,6 @@ LOOK_S: Final = 30.0
 DepotKey = tuple[TenantId, DepotId]
 ChargerListener = Callable[[ChargerKey], None]
 _WITHOUT_EFFECT = (
-    AccessNarrowed,
-    AccessWidened,
     EnergyControlDegraded,
     EnergyControlRestored,
     OperatingEnvelopeIgnored,
@@ -136,7 +134,7 @@ class EnergyGates:
     def _before(self, depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
         """What the time has changed until the event is taken in by the site as it was."""
         gates = self._sites.get(depot)
-        if gates is not None and not isinstance(event, _WITHOUT_EFFECT):
+        if gates is not None:
             self._advance(depot, gates, at)
 
     def _after(self, depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
@@ -144,10 +142,13 @@ class EnergyGates:
             return
         gates, site = self._sites[depot], self._view.site_energy(*depot)
         if gates is None:
-            if site.has_gates:
+            if site.has_gates and not isinstance(event, AccessNarrowed | AccessWidened):
                 self._build_anew(depot)
             return
         match event:
+            case AccessNarrowed() | AccessWidened():
+                gates.adopt(event.charger_ids, event.level)
+                self._tell(depot, gates.take_changed())
             case DemandMeasured(items=items):
                 for item in items:
                     if item.node_id in site.tree.by_id:

@@ -26,7 +26,7 @@ from access_policy.domain.site_energy.evaluation import (
     gate_of,
     slack_of,
 )
-from access_policy.domain.site_energy.gate import Gate
+from access_policy.domain.site_energy.gate import Gate, GateLevel
 from access_policy.domain.site_energy.levels import Held, Thresholds
 from access_policy.domain.site_energy.site import SiteEnergy
 
@@ -173,6 +173,18 @@ class SiteGates:
             for node_id, here in list(self._nodes.items()):
                 if any(each.envelope.source in moved for each in here.envelopes):
                     self.reload(node_id, with_limits=True)
+
+    def adopt(self, charger_ids: Iterable[ChargerId], level: GateLevel) -> None:
+        """Another process has recorded this level. A narrower one is held here too, for the dwell if the capacity is enough; a
+        wider one is taken over where the capacity is enough, without the rest of the dwell."""
+        for charger_id in charger_ids:
+            held = self._held.get(charger_id)
+            if held is None or held.level is level:
+                continue
+            adopted = held.adopting(level, self.now)
+            slack = self._least[self._site.tree.by_charger[charger_id]]
+            capacity_w = None if slack is None else slack.effective_w
+            self._hold(charger_id, adopted.stepped(capacity_w, self._thresholds[charger_id], self.now))
 
     def take_changed(self) -> set[ChargerId]:
         """The chargers whose level or binding envelope has changed since the last call."""

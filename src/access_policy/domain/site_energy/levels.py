@@ -76,6 +76,15 @@ class Held:
                 held = Held(GateLevel.OPEN, widens_at)
         return held
 
+    def adopting(self, level: GateLevel, at: datetime) -> Held:
+        """With a level that was recorded elsewhere: a narrower one in any case, a wider one where the capacity is enough."""
+        if level.is_narrower_than(self.level):
+            return Held(level, at)
+        is_clear = (self.clear_since if level is GateLevel.OPEN else self.own_only_clear_since) is not None
+        if not is_clear:
+            return self
+        return Held(level, at, None, None if level is GateLevel.OPEN else self.clear_since)
+
     def widens_at(self, dwell: timedelta) -> datetime | None:
         """The next instant at which the level widens if the capacity stays as it is."""
         since = self.own_only_clear_since if self.level is GateLevel.OWN_ONLY else self.clear_since

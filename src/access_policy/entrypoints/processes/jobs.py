@@ -95,6 +95,7 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
     yield "reservations on chargers", c.chargers.reservations().run()
     yield "charges of holders", c.chargers.holder_charges_follower().run()
     yield "outcomes of reservations", c.chargers.reservation_outcomes().run()
+    yield "record of energy", c.chargers.energy_keeper().run()
     yield "late records", c.chargers.gateway().ownership.record_late()
 
 

@@ -1,0 +1,108 @@
+"""Records what energy does to access by the time alone: narrowed and widened access, feeds that fell silent or are back.
+
+Several processes may run it: the recorded state of the site decides what is due, and of two records one loses its race.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from access_policy.application.context import SYSTEM, Context, new_id
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
+from access_policy.application.repositories.site_energies import SiteEnergies
+from access_policy.application.site_energy.gates import DepotKey, EnergyGates
+from access_policy.domain.ids import ChargerKey
+from access_policy.domain.site_energy.events import SiteEnergyEvent
+from access_policy.domain.site_energy.following import Gates, due_events
+from access_policy.domain.site_energy.site import SiteEnergy
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 30.0
+REST_S: Final = 0.25  # between two looks
+
+
+@dataclass(slots=True)
+class EnergyKeeper:
+    view: DecisionView
+    gates: EnergyGates
+    sites: SiteEnergies
+    clock: Clock
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gates.on_gate_change(self._gate_changed)
+        self.view.on_site_change(_nothing, self._site_changed)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            for depot, site in self.view.sites():
+                if self._due(depot, site):
+                    await self._record_or_try_again(depot)
+            await asyncio.sleep(REST_S)
+            await self._wait()
+
+    async def look(self, depot: DepotKey) -> int:
+        """Record what is due at the depot; returns the number of events. Raises `StoreUnavailable` or `VersionConflict`: look
+        again later."""
+        context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
+        async with self.sites.locked(*depot) as site:
+            events = self._due(depot, site)
+            await self.sites.record(context, site, events, now=self.clock.now())
+        return len(events)
+
+    def _due(self, depot: DepotKey, site: SiteEnergy) -> tuple[SiteEnergyEvent, ...]:
+        return due_events(site, self._gates_of(depot), self.clock.now())
+
+    def _gates_of(self, depot: DepotKey) -> Gates:
+        """Those of the chargers whose level is not the recorded one."""
+        found = self.gates.of_depot(*depot)
+        if found is None:
+            return {}
+        recorded = self.view.site_energy(*depot)
+        gates = {}
+        for charger_id, held in found.levels().items():
+            is_recorded = held.level is recorded.recorded_level(charger_id).level
+            gate = None if is_recorded and charger_id not in recorded.levels else found.gate(charger_id)
+            if gate is not None:
+                gates[charger_id] = gate, held
+        return gates
+
+    async def _record_or_try_again(self, depot: DepotKey) -> None:
+        try:
+            await self.look(depot)
+        except (StoreUnavailable, VersionConflict) as trouble:
+            log.info("what energy did to access at depot %s is recorded later: %r", depot[1], trouble)
+        except Exception:  # the edge of the loop: one depot's failure must not end it
+            log.exception("looking at the energy of depot %s failed", depot[1])
+
+    async def _wait(self) -> None:
+        """Until a change, or until something may change by the time alone."""
+        now, ahead = self.clock.now(), [LOOK_S]
+        for depot, _ in self.view.sites():
+            gates = self.gates.of_depot(*depot)
+            if gates is not None and gates.next_at is not None:
+                ahead.append((gates.next_at - now).total_seconds())
+        try:
+            async with asyncio.timeout(max(0.0, min(ahead))):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    def _gate_changed(self, key: ChargerKey) -> None:
+        self._woken.set()
+
+    def _site_changed(self, depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
+        self._woken.set()
+
+
+def _nothing(depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
+    """The keeper looks after the event."""
