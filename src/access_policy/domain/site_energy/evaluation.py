@@ -151,12 +151,18 @@ def _static_limit(node: EnergyNode) -> Limit | None:
     return Limit(node.limit_w, LimitSource.CHARGER if node.kind is NodeKind.CHARGER else LimitSource.STATIC_NODE)
 
 
+def _may_limit(known: KnownEnvelope, offline: Mapping[str, datetime], at: datetime) -> bool:
+    """False: the envelope neither limits its node at `at` nor takes the place of another one that does. A forecast has hundreds
+    of envelopes, of which one or two have begun and not ended."""
+    envelope = known.envelope
+    return envelope.valid_from <= at and (at < envelope.valid_until or envelope.source in offline)
+
+
 def _least_envelope(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Standing | None:
-    if not here.envelopes:
+    begun = [each for each in here.envelopes if _may_limit(each, here.offline, at)]
+    if not begun:
         return None
-    limiting = (
-        each for each in standings(here.envelopes, here.offline, policy.hold_max, at) if each.limit_w is not None
-    )
+    limiting = (each for each in standings(begun, here.offline, policy.hold_max, at) if each.limit_w is not None)
     return min(limiting, key=lambda each: (each.limit_w, each.known.envelope.source), default=None)
 
 
