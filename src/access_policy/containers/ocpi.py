@@ -18,11 +18,15 @@ from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import OcpiCredentials
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ocpi_partners.places import BookingPlaces
-from access_policy.application.ocpi_partners.push_deliveries import PushDeliveries
+from access_policy.application.ocpi_partners.push_deliveries import OcpiPushTargets
 from access_policy.application.ocpi_partners.pushes import TYPES, BookingPush, PushQueueing
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
 from access_policy.application.ocpi_partners.token_reviews import TokenReviews
+from access_policy.application.partners.push_loops import PushLoops
 from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StreamId
+from access_policy.application.ports.partners import PartnerKey
+from access_policy.application.streams import ocpi_partner_stream
 from access_policy.containers.publishing import relay_name
 from access_policy.settings import Settings
 
@@ -30,6 +34,10 @@ from access_policy.settings import Settings
 def caught_up(follower: Follower) -> Callable[[int, float], Awaitable[bool]]:
     """Wait until the follower has reached a position, for some seconds."""
     return lambda position, timeout_s: follower.wait_until(position, timeout_s=timeout_s)
+
+
+def ocpi_stream(key: PartnerKey) -> StreamId:
+    return ocpi_partner_stream(*key)
 
 
 class Ocpi(containers.DeclarativeContainer):
@@ -43,7 +51,9 @@ class Ocpi(containers.DeclarativeContainer):
 
     requests = providers.Resource(CheckedRequests, settings.provided.webhook_networks, trust)
     peers = providers.Singleton(HttpsOcpiPeers, requests)
-    change = providers.Singleton(ChangePartner, records.ocpi_partners, records.ocpi_partner_changes, clock)
+    change = providers.Singleton(
+        ChangePartner, records.ocpi_partners, records.ocpi_partner_changes, clock, providers.Object(ocpi_stream)
+    )
     credentials = providers.Singleton(OcpiCredentials, change, peers)
     driver_tokens = providers.Singleton(OcpiDriverTokens, records.ocpi_tokens, stores.pseudonyms)
     token_reviews = providers.Singleton(TokenReviews, driver_tokens, commands.review_token, deciding.view, clock)
@@ -79,15 +89,16 @@ class Ocpi(containers.DeclarativeContainer):
         poll_s=stores.poll_s,
     )
     push = providers.Singleton(BookingPush, desk, peers, providers.Factory(caught_up, deciding.follower))
+    push_targets = providers.Singleton(OcpiPushTargets, records.ocpi_partners, records.ocpi_bookings, clock)
     push_deliveries = providers.Singleton(
-        PushDeliveries,
-        records.ocpi_partners,
-        records.ocpi_bookings,
+        PushLoops,
+        push_targets.provided.connected,
         push_queue,
-        queueing,
         push,
         positions,
         clock,
+        on_enqueued=queueing.provided.on_enqueued,
+        tidy=push_targets.provided.forget_old,
         holder=providers.Callable(relay_name, settings.provided.instance),
     )
 

@@ -14,10 +14,10 @@ from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.ocpi import BookingRecord, BookingRequestRecord, DriverToken, RequestStatus
 from access_policy.domain.ids import ChargerId, DepotId, ReservationId, TenantId
+from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.ocpi_partners.events import OcpiPartnerPut, OcpiPartnerRemoved
 from access_policy.domain.ocpi_partners.partner import (
     BookablePlaces,
-    IssuedToken,
     OcpiPartner,
     PartnerConnection,
     PartnerEndpoint,

@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from access_policy.adapters.records.ocpi_tables import BOOKINGS, METADATA, Sealing
+from access_policy.adapters.records.ocpi_tables import BOOKINGS, METADATA, PURPOSE
+from access_policy.adapters.records.sealing import Sealing
 from access_policy.adapters.records.tables import RecordTables, as_text, only_one
-from access_policy.application.ports.ocpi import BookingPage, BookingRecord, PartnerKey
+from access_policy.application.ports.ocpi import BookingPage, BookingRecord
+from access_policy.application.ports.partners import PartnerKey
 from access_policy.domain.ids import ReservationId, TenantId
 
 
@@ -20,7 +22,7 @@ class SqlOcpiBookings:
 
     def __init__(self, where: Path | str, master_key: bytes) -> None:
         self._tables = RecordTables(where, METADATA)
-        self._sealing = Sealing(master_key, BookingRecord)
+        self._sealing = Sealing(master_key, BookingRecord, PURPOSE)
 
     async def find(self, key: PartnerKey, request_id: str) -> BookingRecord | None:
         return await self._one(*_of(key), BOOKINGS.c.request_key == key_of(request_id))

@@ -1,40 +1,20 @@
-"""The tables of OCPI partners, and the cipher of their contents: tokens, plates and URLs must not leave with a copy of the
-database."""
+"""The tables of OCPI partners."""
 
 from __future__ import annotations
 
-import os
-from typing import Any, Final, Generic, TypeVar
+from typing import Final
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table
 
+from access_policy.adapters.records.partners import partner_tokens_table, partners_table
 from access_policy.adapters.records.pending_events import pending_events_table
-from access_policy.adapters.secrets.key_files import derived_key
 from access_policy.adapters.sql.databases import TEXT
-from access_policy.application.ports.event_store import StoreUnavailable
 
-NONCE_BYTES: Final = 12
+PURPOSE: Final = "ocpi"  # of the key that encrypts the contents
 
 METADATA = MetaData()
-PARTNERS = Table(
-    "ocpi_partner",
-    METADATA,
-    Column("tenant_id", TEXT, primary_key=True),
-    Column("partner_id", TEXT, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
-)
-PARTNER_TOKENS = Table(
-    "ocpi_partner_token",
-    METADATA,
-    Column("digest", TEXT, primary_key=True),
-    Column("tenant_id", TEXT, nullable=False),
-    Column("partner_id", TEXT, nullable=False),
-    Index("ocpi_partner_token_of_partner", "tenant_id", "partner_id"),
-)
+PARTNERS = partners_table(METADATA, "ocpi_partner")
+PARTNER_TOKENS = partner_tokens_table(METADATA, "ocpi_partner")
 BOOKINGS = Table(
     "ocpi_booking",
     METADATA,
@@ -63,32 +43,3 @@ DRIVER_TOKENS = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 PENDING = pending_events_table(METADATA, "ocpi_partner")
-
-Content = TypeVar("Content")
-
-
-class Sealing(Generic[Content]):
-    """Values of one type, encrypted with a key of the installation and bound to the ids of their row."""
-
-    def __init__(self, master_key: bytes, of: type[Content]) -> None:
-        self._cipher = AESGCM(derived_key(master_key, "ocpi"))
-        self._decoder = msgspec.json.Decoder(of)
-        self._kind = of.__name__
-
-    def seal(self, content: Content, *ids: str) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, msgspec.json.encode(content), self._bound_to(ids))
-
-    def open(self, sealed: Any, *ids: str) -> Content:
-        """Raises `StoreUnavailable`."""
-        try:
-            plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound_to(ids))
-            return self._decoder.decode(plain)
-        except (InvalidTag, msgspec.DecodeError) as error:
-            raise StoreUnavailable(
-                f"{self._kind} {'/'.join(ids[1:])} cannot be read with this installation's keys; restore them from your "
-                "backup"
-            ) from error
-
-    def _bound_to(self, ids: tuple[str, ...]) -> bytes:
-        return "\0".join((self._kind, *ids)).encode()

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
-from access_policy.adapters.records.ocpi_tables import DRIVER_TOKENS, METADATA, Sealing
+from access_policy.adapters.records.ocpi_tables import DRIVER_TOKENS, METADATA, PURPOSE
+from access_policy.adapters.records.sealing import Sealing
 from access_policy.adapters.records.tables import RecordTables, as_text, only_one
 from access_policy.adapters.sql.databases import upsert_into
-from access_policy.application.ports.ocpi import DriverToken, PartnerKey
+from access_policy.application.ports.ocpi import DriverToken
+from access_policy.application.ports.partners import PartnerKey
 from access_policy.domain.identifiers import IdentifierRef
 
 ASKED_MAX: Final = 500  # in one statement
@@ -22,7 +24,7 @@ class SqlOcpiTokens:
 
     def __init__(self, where: Path | str, master_key: bytes) -> None:
         self._tables = RecordTables(where, METADATA)
-        self._sealing = Sealing(master_key, DriverToken)
+        self._sealing = Sealing(master_key, DriverToken, PURPOSE)
 
     async def find(self, key: PartnerKey, ref: IdentifierRef) -> DriverToken | None:
         asked = select(DRIVER_TOKENS).where(*_this(key, ref))

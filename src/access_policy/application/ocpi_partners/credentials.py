@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from access_policy.application.context import Context
 from access_policy.application.ocpi_partners.changing import ChangePartner
-from access_policy.application.ocpi_partners.tokens import digest_of, digests_of, is_one_of, new_token
+from access_policy.application.ocpi_partners.tokens import digests_of, new_token
+from access_policy.application.partners.tokens import digest_of
 from access_policy.application.ports.ocpi import OcpiPeers, OwnCredentials, PeerFailed
+from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.ocpi_partners.errors import (
     AlreadyRegistered,
     NotRegistered,
@@ -16,7 +18,7 @@ from access_policy.domain.ocpi_partners.errors import (
     PartyWrong,
 )
 from access_policy.domain.ocpi_partners.events import connection_changed
-from access_policy.domain.ocpi_partners.partner import IssuedToken, OcpiPartner
+from access_policy.domain.ocpi_partners.partner import OcpiPartner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +47,9 @@ class OcpiCredentials:
 
     async def authenticate(self, presented: str) -> Authenticated | None:
         """The partner that holds the token, sent as it is or in Base64; None for any other text, and for a partner that is
-        switched off. Equal work for a right and a wrong token, apart from the row."""
-        digests = digests_of(presented)
-        partner = await self.change.partners.with_token(digests)
-        if partner is None or not partner.settings.enabled:
-            return None
-        held = next(
-            (each for each in (partner.token, partner.former) if each and is_one_of(each.digest, digests)), None
-        )
-        if held is None:
-            return None
-        if held is partner.token and not held.registers and partner.former is not None:
-            partner = await self._confirmed(partner)
-        return Authenticated(partner, held)
+        switched off."""
+        found = await self.change.holder(digests_of(presented))
+        return Authenticated(*found) if found is not None and found[0].settings.enabled else None
 
     async def register(self, context: Context, by: Authenticated, sent: PartnerCredentials, url: str) -> OwnCredentials:
         """Token A and the partner's token B become B and a new token C. Raises `AlreadyRegistered`, or what `renew` raises."""
@@ -99,12 +91,6 @@ class OcpiCredentials:
         after = partner.connected(connection, digest_of(token), now=self.change.clock.now(), former=by.token)
         await self.change.put(context, after, connection_changed(after), expected=partner.version)
         return own_credentials(after, token, url)
-
-    async def _confirmed(self, partner: OcpiPartner) -> OcpiPartner:
-        after = partner.confirmed(now=self.change.clock.now())
-        if await self.change.partners.put(after, expected=partner.version, event=None):
-            return after
-        return partner  # another request did it at the same moment
 
 
 def own_credentials(partner: OcpiPartner, token: str, url: str) -> OwnCredentials:

@@ -16,7 +16,8 @@ from access_policy.application.ocpi_partners.bookings import BookingDesk
 from access_policy.application.ocpi_partners.state import BookingState
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Recorded
-from access_policy.application.ports.ocpi import OcpiBookings, OcpiPartners, PartnerKey
+from access_policy.application.ports.ocpi import OcpiBookings, OcpiPartners
+from access_policy.application.ports.partners import PartnerKey
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.ports.webhooks import Attempt, Delivery, Message, WebhookKey, WebhookQueue
 from access_policy.application.streams import tenant_of

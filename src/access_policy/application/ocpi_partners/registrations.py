@@ -10,9 +10,11 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import check_version
 from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import own_credentials
-from access_policy.application.ocpi_partners.tokens import LENGTH_MAX, digest_of, new_token
+from access_policy.application.ocpi_partners.tokens import LENGTH_MAX, new_token
+from access_policy.application.partners.tokens import digest_of
 from access_policy.application.ports.ocpi import OcpiPeers, PeerFailed
 from access_policy.domain.ids import TenantId
+from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.ocpi_partners.errors import (
     AlreadyRegistered,
     OcpiPartnerInvalid,
@@ -22,7 +24,6 @@ from access_policy.domain.ocpi_partners.errors import (
 from access_policy.domain.ocpi_partners.events import OcpiPartnerPut, connection_changed
 from access_policy.domain.ocpi_partners.partner import (
     ConnectionState,
-    IssuedToken,
     OcpiPartner,
     PartnerSettings,
     Party,
@@ -59,7 +60,7 @@ class OcpiPartnerRegistrations:
         check_version(expected_version, 0 if before is None else before.version)
         now = self.change.clock.now()
         if before is not None:
-            await self.change.settle(context.tenant_id, str(party))
+            await self.change.settle((context.tenant_id, str(party)))
             after = before.put(settings, now=now)
             if after is not before:
                 put = OcpiPartnerPut(partner_id=str(party), settings=settings, put_at=now)
@@ -118,9 +119,9 @@ class OcpiPartnerRegistrations:
     async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> None:
         """Also deletes its bookings' records and its drivers' tokens; reservations stay. Raises `OcpiPartnerUnknown`,
         `VersionMismatch`."""
-        await self.change.settle(context.tenant_id, partner_id)
+        await self.change.settle((context.tenant_id, partner_id))
         partner = await self._expected(context, partner_id, expected_version)
-        await self.change.remove(context, partner)
+        await self.change.drop(context, partner)
         if partner.connection is not None:
             try:
                 await self.peers.unregister(partner.connection)

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from access_policy.application.ports.pending_events import PendingEvent
+from access_policy.application.ports.partners import PartnerKey, Partners
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, ReservationId, TenantId
 from access_policy.domain.ocpi_partners.partner import OcpiPartner, PartnerConnection
 from access_policy.domain.reservations.terms import ReservationTerms
 
-PartnerKey = tuple[TenantId, str]  # tenant and partner id such as DE-HUB
-
-
-class OcpiPartners(Protocol):
-    """The partners; settings and tokens are encrypted. All methods are atomic and durable, and raise `StoreUnavailable`."""
-
-    async def all(self) -> list[OcpiPartner]:
-        """The partners of all tenants."""
-        ...
-
-    async def of_tenant(self, tenant_id: TenantId) -> list[OcpiPartner]:
-        """In the order of their ids."""
-        ...
-
-    async def find(self, key: PartnerKey) -> OcpiPartner | None: ...
-
-    async def with_token(self, digests: Sequence[str]) -> OcpiPartner | None:
-        """The partner that holds a token with one of these hashes."""
-        ...
-
-    async def put(self, partner: OcpiPartner, *, expected: int, event: PendingEvent | None) -> bool:
-        """Store the partner in place of its version `expected` (0: there is none), with its tokens, and its event among the
-        pending ones, in one transaction. False, and no change, for another version."""
-        ...
-
-    async def remove(self, key: PartnerKey, *, event: PendingEvent) -> None:
-        """Delete the partner with its tokens, its bookings' records and the tokens of its drivers, and store the event among
-        the pending ones, in one transaction. Without such a partner nothing changes."""
-        ...
+OcpiPartners = Partners[OcpiPartner]
 
 
 # --- bookings -------------------------------------------------------------------------------------------------------

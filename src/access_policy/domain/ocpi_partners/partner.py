@@ -16,6 +16,7 @@ from access_policy.domain.ids import (
     checked_id,
     checked_name,
 )
+from access_policy.domain.issued_tokens import IssuedToken, issued_of
 from access_policy.domain.ocpi_partners.errors import OcpiPartnerInvalid
 from access_policy.domain.reservations.terms import ReservationTerms
 
@@ -128,14 +129,6 @@ class PartnerConnection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedToken:
-    """SHA-256 in hex of a token that authenticates the partner here. `registers`: token A, good for registration only."""
-
-    digest: str = field(repr=False)
-    registers: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OcpiPartner:
     """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the answer
     that carried the latest may have been lost."""
@@ -168,7 +161,7 @@ class OcpiPartner:
         return tuple(each.digest for each in (self.token, self.former) if each is not None)
 
     def issued(self, digest: str) -> IssuedToken | None:
-        return next((each for each in (self.token, self.former) if each is not None and each.digest == digest), None)
+        return issued_of(digest, self.token, self.former)
 
     def put(self, settings: PartnerSettings, *, now: datetime) -> OcpiPartner:
         """Unchanged settings return the same partner. Raises what `PartnerSettings.check` raises."""

@@ -1,0 +1,179 @@
+"""An OSCP capacity provider of a depot: the groups it may limit, and the state of the connection. Changes return a new
+value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from access_policy.domain.ids import DepotId, EnergyNodeId, TenantId, checked_id, checked_name, checked_new_id
+from access_policy.domain.issued_tokens import IssuedToken
+from access_policy.domain.oscp_providers.errors import OscpProviderInvalid
+
+GROUPS_MAX: Final = 200
+ID_MAX: Final = 59  # so that `oscp:` and the id are an id
+VOLTS_MAX: Final = 100_000
+HEARTBEAT_S: Final = (5, 3600)  # least and most
+GROUP_ID_MAX: Final = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupBinding:
+    """The group of the provider is this node of the depot. `voltage_v` (phase to neutral) and `phases` turn A into W; without
+    them forecasts in A are refused."""
+
+    group_id: str
+    node_id: EnergyNodeId
+    voltage_v: int | None = None
+    phases: int | None = None
+
+    def check(self, pointer: str) -> None:
+        """Raises `OscpProviderInvalid` or `InvalidId`."""
+        if not 1 <= len(self.group_id) <= GROUP_ID_MAX or not self.group_id.isprintable():
+            raise OscpProviderInvalid(
+                f"A group id has 1 to {GROUP_ID_MAX} printable characters.", pointer=f"{pointer}/group_id"
+            )
+        checked_id(self.node_id, "node_id")
+        if (self.voltage_v is None) != (self.phases is None):
+            raise OscpProviderInvalid("Give both voltage_v and phases, or neither.", pointer=f"{pointer}/voltage_v")
+        if self.voltage_v is not None and not 1 <= self.voltage_v <= VOLTS_MAX:
+            raise OscpProviderInvalid(f"voltage_v takes 1 to {VOLTS_MAX} volts.", pointer=f"{pointer}/voltage_v")
+        if self.phases not in (None, 1, 2, 3):
+            raise OscpProviderInvalid("phases takes 1, 2 or 3.", pointer=f"{pointer}/phases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """`heartbeat_interval_s` is what this service requires of the provider's heartbeats."""
+
+    name: str
+    groups: tuple[GroupBinding, ...]
+    heartbeat_interval_s: int = 60
+    enabled: bool = True
+
+    def check(self) -> None:
+        """Raises `OscpProviderInvalid`, `InvalidId` or `InvalidName`."""
+        checked_name(self.name, length_max=100)
+        if len(self.groups) > GROUPS_MAX:
+            raise OscpProviderInvalid(f"A provider has {GROUPS_MAX} groups at most.", pointer="/groups")
+        for number, each in enumerate(self.groups):
+            each.check(f"/groups/{number}")
+        for name in ("group_id", "node_id"):
+            if len({getattr(each, name) for each in self.groups}) != len(self.groups):
+                raise OscpProviderInvalid(f"A {name} is named twice; bind one group to one node.", pointer="/groups")
+        least, most = HEARTBEAT_S
+        if not least <= self.heartbeat_interval_s <= most:
+            raise OscpProviderInvalid(
+                f"heartbeat_interval_s takes {least} to {most} seconds.", pointer="/heartbeat_interval_s"
+            )
+
+    def group(self, group_id: str) -> GroupBinding | None:
+        return next((each for each in self.groups if each.group_id == group_id), None)
+
+
+class ConnectionState(StrEnum):
+    INVITED = "invited"  # has a registration token, or waits for the operator to register with it
+    REGISTERING = "registering"  # one side has registered with the other
+    CONNECTED = "connected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConnection:
+    """`token` authenticates this service at the provider, whose messages go below `base_url`; `own_url` is where it reaches
+    this service."""
+
+    base_url: str
+    own_url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredBehaviour:
+    """Of this service, as the provider's handshake says. `heartbeat_interval_s` None: it wants no heartbeats."""
+
+    heartbeat_interval_s: int | None = None
+    measurements: tuple[str, ...] = ()  # CONTINUOUS, INTERMITTENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscpProvider:
+    """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the message that
+    carried the latest may have been lost. `required` None: the provider has not shaken hands."""
+
+    tenant_id: TenantId
+    depot_id: DepotId
+    provider_id: str
+    settings: ProviderSettings
+    state: ConnectionState = ConnectionState.INVITED
+    token: IssuedToken | None = None
+    former: IssuedToken | None = None
+    connection: ProviderConnection | None = None
+    required: RequiredBehaviour | None = None
+    created_at: datetime
+    changed_at: datetime
+    version: int = 1
+
+    @property
+    def key(self) -> tuple[TenantId, str]:
+        return self.tenant_id, record_id(self.depot_id, self.provider_id)
+
+    @property
+    def source(self) -> str:
+        """Names it as the source of envelopes."""
+        return f"oscp:{self.provider_id}"
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return tuple(each.digest for each in (self.token, self.former) if each is not None)
+
+    def put(self, settings: ProviderSettings, *, now: datetime) -> OscpProvider:
+        """Unchanged settings return the same provider. Raises what `ProviderSettings.check` raises."""
+        settings.check()
+        return self if settings == self.settings else self._changed(now, settings=settings)
+
+    def invited(self, digest: str, *, now: datetime) -> OscpProvider:
+        """With a new registration token: every earlier token, and the connection, end."""
+        token = IssuedToken(digest=digest, registers=True)
+        ended: dict[str, object] = {"former": None, "connection": None, "required": None}
+        return self._changed(now, state=ConnectionState.INVITED, token=token, **ended)
+
+    def registered(self, connection: ProviderConnection, *, with_token: IssuedToken, now: datetime) -> OscpProvider:
+        """The provider has registered here: it is connected if it used a token of this service's own registration there."""
+        is_both = not with_token.registers
+        state = ConnectionState.CONNECTED if is_both else ConnectionState.REGISTERING
+        return self._changed(now, state=state, connection=connection)
+
+    def registering(self, connection: ProviderConnection, digest: str, *, now: datetime) -> OscpProvider:
+        """This service registers at the provider, with a new token for it. The token before ends with the first use of this."""
+        token = IssuedToken(digest=digest, registers=False)
+        kept = self.former or self.token if self.state is not ConnectionState.CONNECTED else self.token
+        return self._changed(now, state=ConnectionState.REGISTERING, connection=connection, token=token, former=kept)
+
+    def connected(self, *, now: datetime) -> OscpProvider:
+        """Both sides have registered."""
+        return self._changed(now, state=ConnectionState.CONNECTED)
+
+    def shaken(self, required: RequiredBehaviour, *, now: datetime) -> OscpProvider:
+        return self if required == self.required else self._changed(now, required=required)
+
+    def confirmed(self, *, now: datetime) -> OscpProvider:
+        """The latest token was used: the one before ends."""
+        return self if self.former is None else self._changed(now, former=None)
+
+    def _changed(self, now: datetime, **changes: object) -> OscpProvider:
+        return replace(self, **changes, changed_at=now, version=self.version + 1)  # type: ignore[arg-type]
+
+
+def record_id(depot_id: DepotId, provider_id: str) -> str:
+    """Unique in the tenant: no id contains a slash."""
+    return f"{depot_id}/{provider_id}"
+
+
+def checked_provider_id(provider_id: str) -> str:
+    """Raises `InvalidId` or `OscpProviderInvalid`."""
+    checked_new_id(provider_id, "provider_id")
+    if len(provider_id) > ID_MAX:
+        raise OscpProviderInvalid(f"provider_id has at most {ID_MAX} characters.", pointer="/provider_id")
+    return provider_id
