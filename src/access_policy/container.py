@@ -18,6 +18,7 @@ from access_policy.containers.identity import Identities
 from access_policy.containers.intake import EventIntake
 from access_policy.containers.nesting import nested
 from access_policy.containers.ocpi import Ocpi
+from access_policy.containers.oscp import Oscp
 from access_policy.containers.publishing import Publishing
 from access_policy.containers.queries import Queries
 from access_policy.containers.read_side import ReadSide
@@ -92,6 +93,16 @@ class Container(containers.DeclarativeContainer):
     publishing = nested(Publishing, settings=settings, clock=clock, trust=trust, stores=stores, records=records)
     ocpi = nested(
         Ocpi,
+        settings=settings,
+        clock=clock,
+        trust=trust,
+        stores=stores,
+        records=records,
+        deciding=deciding,
+        commands=commands,
+    )
+    oscp = nested(
+        Oscp,
         settings=settings,
         clock=clock,
         trust=trust,

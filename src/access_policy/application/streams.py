@@ -102,6 +102,11 @@ def ocpi_partner_stream(tenant_id: TenantId, partner_id: str) -> StreamId:
     return StreamId(f"{tenant_id}/ocpi_partner/{partner_id}")
 
 
+def oscp_provider_stream(tenant_id: TenantId, record_id: str) -> StreamId:
+    """`record_id` names the depot and the provider."""
+    return StreamId(f"{tenant_id}/oscp_provider/{quote(record_id, safe='')}")
+
+
 def charger_call_stream(tenant_id: TenantId, call_id: str) -> StreamId:
     """Each call of a person to a charger has a stream of its own."""
     return StreamId(f"{tenant_id}/charger_call/{call_id}")

@@ -22,6 +22,8 @@ from access_policy.adapters.records.login_links import SqlLoginLinks
 from access_policy.adapters.records.ocpi_bookings import SqlOcpiBookings
 from access_policy.adapters.records.ocpi_partners import SqlOcpiPartners
 from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
+from access_policy.adapters.records.oscp_forecasts import SqlOscpForecasts
+from access_policy.adapters.records.oscp_providers import SqlOscpProviders
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
@@ -80,3 +82,6 @@ class Records(containers.DeclarativeContainer):
     ocpi_partner_changes = providers.Singleton(RecordChanges, ocpi_partners.provided.pending, stores.store)
     ocpi_bookings = providers.Resource(SqlOcpiBookings, location.call("ocpi"), keys.vault)
     ocpi_tokens = providers.Resource(SqlOcpiTokens, location.call("ocpi"), keys.vault)
+    oscp_providers = providers.Resource(SqlOscpProviders, location.call("oscp"), keys.vault)
+    oscp_provider_changes = providers.Singleton(RecordChanges, oscp_providers.provided.pending, stores.store)
+    oscp_forecasts = providers.Resource(SqlOscpForecasts, location.call("oscp"), keys.vault)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from access_policy.application.ocpi_partners.bookings import BookingDesk
 from access_policy.application.ocpi_partners.state import BookingState
+from access_policy.application.partners.push_counts import PushCounts
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.ports.ocpi import OcpiBookings, OcpiPartners
@@ -137,20 +138,6 @@ class PushQueueing:
         if record is not None:
             await self._bookings.touch(record, recorded.envelope.recorded_at)
         return named
-
-
-@dataclass(slots=True)
-class PushCounts:
-    """Tries of this process, as plain integers (ADR 0026)."""
-
-    delivered: int = 0
-    failed: int = 0
-
-    def count(self, attempt: Attempt) -> None:
-        if attempt.is_delivered:
-            self.delivered += 1
-        else:
-            self.failed += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,10 @@ class OscpProvider:
         return f"oscp:{self.provider_id}"
 
     @property
+    def receives_pushes(self) -> bool:
+        return self.connection is not None and self.settings.enabled
+
+    @property
     def digests(self) -> tuple[str, ...]:
         return tuple(each.digest for each in (self.token, self.former) if each is not None)
 

@@ -12,6 +12,8 @@ from access_policy.entrypoints.http.dependencies import ServingProcess, open_par
 from access_policy.entrypoints.http.ocpi import routers as ocpi
 from access_policy.entrypoints.http.ocpi.urls import OCPI
 from access_policy.entrypoints.http.openapi import DocumentedApi
+from access_policy.entrypoints.http.oscp import routers as oscp
+from access_policy.entrypoints.http.oscp.urls import OSCP
 from access_policy.entrypoints.http.v1.routers import ROUTERS
 
 
@@ -32,9 +34,10 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         app.include_router(pages)
         open_parts(pages.routes, container)
     include(app, container, ROUTERS)
-    for module in ocpi.ROUTERS:
-        app.include_router(module, prefix=OCPI)
-        open_parts(module.routes, container)
+    for prefix, modules in ((OCPI, ocpi.ROUTERS), (OSCP, oscp.ROUTERS)):
+        for module in modules:
+            app.include_router(module, prefix=prefix)
+            open_parts(module.routes, container)
     container.ocpi.credentials()
     complete(app, container)
     return app

@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.middleware import (
     wait_for_log_position,
 )
 from access_policy.entrypoints.http.ocpi.envelopes import OcpiEnvelopes
+from access_policy.entrypoints.http.oscp.errors import OscpErrors
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.rate_limits import AddressLimit
 from access_policy.entrypoints.http.responses import LOG_POSITION
@@ -51,6 +52,7 @@ def complete(app: FastAPI, container: Container) -> None:
     app.add_middleware(StoreFailures)
     app.add_middleware(AddressLimit)
     app.add_middleware(OcpiEnvelopes, clock=container.clock())
+    app.add_middleware(OscpErrors)
     app.add_middleware(RequestIds)
     app.add_middleware(StrictTransport)
     if (traces := container.stores.traces()) is not None:

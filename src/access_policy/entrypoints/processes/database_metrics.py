@@ -12,6 +12,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from access_policy.application.ocpi_partners.pushes import queue_key
+from access_policy.application.oscp_providers.queueing import queue_key as oscp_key
 from access_policy.application.ports.webhooks import Backlog, DeliveryState
 from access_policy.application.published_events.mapping import TYPES as PUBLISHED
 from access_policy.container import Container
@@ -32,7 +33,7 @@ class DatabaseMetrics:
         self._container = container
 
     async def all(self) -> list[Metric]:
-        return [*await self._behind(), *await self._put_aside(), *await self._of_webhooks(), *await self._of_ocpi()]
+        return [*await self._behind(), *await self._put_aside(), *await self._of_webhooks(), *await self._of_ocpi(), *await self._of_oscp()]
 
     async def lags(self, readers: Readers) -> list[Metric]:
         """How far behind the end of the log each reader is."""
@@ -96,6 +97,16 @@ class DatabaseMetrics:
         pushes = _by_state("ocpi_pushes", says, backlog)
         says = "Age of the oldest push that an OCPI partner has not accepted, or 0."
         return [pushes, gauge("ocpi_push_oldest_undelivered_seconds", says, _age_of(backlog, now))]
+
+    async def _of_oscp(self) -> list[Metric]:
+        """Of providers to which messages go."""
+        c = self._container
+        keys = [oscp_key(each.key) for each in await c.records.oscp_providers().all() if each.receives_pushes]
+        backlog, now = await c.oscp.push_queue().backlog(keys), c.clock().now()
+        says = "Messages to OSCP providers: queued to be tried, waiting behind one of their kind, or a dead letter."
+        pushes = _by_state("oscp_pushes", says, backlog)
+        says = "Age of the oldest message that an OSCP provider has not accepted, or 0."
+        return [pushes, gauge("oscp_push_oldest_undelivered_seconds", says, _age_of(backlog, now))]
 
 
 def _by_state(name: str, says: str, backlog: Backlog) -> Metric:

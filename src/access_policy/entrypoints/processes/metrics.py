@@ -20,7 +20,7 @@ from access_policy.adapters.local_files.tls_files import TlsFiles
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.application.decision_view.view import TYPES as DECIDED_BY
 from access_policy.application.measurements import Measurements
-from access_policy.application.ocpi_partners.pushes import PushCounts
+from access_policy.application.partners.push_counts import PushCounts
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
 from access_policy.entrypoints.processes.database_metrics import DatabaseMetrics
@@ -68,7 +68,8 @@ class Metrics:
         backlog = c.deciding.spooled_commits().backlog
         yield gauge("spool_backlog", "Appends of this process in the spool that are not in the store yet.", backlog)
         if ProcessRole.API in c.settings().roles:
-            yield _of_pushes(c.ocpi.push().counts)
+            yield _of_pushes("ocpi", "Tries to push a booking to an OCPI partner, by result.", c.ocpi.push().counts)
+            yield _of_pushes("oscp", "Tries to push a message to an OSCP provider, by result.", c.oscp.push().counts)
         if ProcessRole.GATEWAY in c.settings().roles:
             connected = len(c.chargers.connections().connected_chargers())
             yield gauge("chargers_connected", "Chargers connected to this process.", connected)
@@ -136,10 +137,8 @@ def _expiries(listeners: Mapping[str, TlsFiles | None]) -> Metric:
     return family
 
 
-def _of_pushes(counts: PushCounts) -> Metric:
-    family = CounterMetricFamily(
-        f"{PREFIX}_ocpi_push_tries", "Tries to push a booking to an OCPI partner, by result.", labels=["result"]
-    )
+def _of_pushes(protocol: str, says: str, counts: PushCounts) -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}_{protocol}_push_tries", says, labels=["result"])
     for field in fields(counts):
         family.add_metric([field.name], getattr(counts, field.name))
     return family

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Scope
 
 from access_policy.adapters.ocpi.envelope import Code, enveloped
 from access_policy.application.ports.clock import Clock
 from access_policy.entrypoints.http.ocpi.urls import OCPI
-from access_policy.entrypoints.http.problems import MEDIA_TYPE, PROBLEM_TYPE
+from access_policy.entrypoints.http.problems import PROBLEM_TYPE
+from access_policy.entrypoints.http.translated_problems import TranslatedProblems
 
 ROUTING: Final = "ocpi_routing"  # in the state of a request: the headers that name both parties
 SHOWN_MAX: Final = 255
@@ -38,41 +38,19 @@ _BY_STATUS: Final[Mapping[int, tuple[int | None, Code]]] = {
 }
 
 
-class OcpiEnvelopes:
+class OcpiEnvelopes(TranslatedProblems):
     """Turn problem documents into envelopes, and echo the correlation id and the parties of a routed message."""
 
+    prefix = OCPI
+
     def __init__(self, app: ASGIApp, clock: Clock) -> None:
-        self._app = app
+        super().__init__(app)
         self._clock = clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{OCPI}/"):
-            await self._app(scope, receive, send)
-            return
-        begun: Message | None = None
-        body = bytearray()
+    def begun(self, scope: Scope, start: Message) -> None:
+        _with_headers(scope, start)
 
-        async def enveloping(message: Message) -> None:
-            nonlocal begun
-            if message["type"] == "http.response.start":
-                _with_headers(scope, message)
-                if Headers(raw=message["headers"]).get("content-type") == MEDIA_TYPE:
-                    begun = message
-                    return
-            elif begun is not None and message["type"] == "http.response.body":
-                body.extend(message.get("body", b""))
-                if message.get("more_body", False):
-                    return
-                message = {"type": "http.response.body", "body": self._envelope(scope, begun, bytes(body))}
-                MutableHeaders(raw=begun["headers"])["content-length"] = str(len(message["body"]))
-                await send(begun)
-            await send(message)
-
-        await self._app(scope, receive, enveloping)
-
-    def _envelope(self, scope: Scope, start: Message, problem: bytes) -> bytes:
-        """Set the status of `start`, and return the body."""
-        document: dict[str, Any] = json.loads(problem)
+    def translated(self, scope: Scope, start: Message, document: Mapping[str, Any]) -> bytes:
         status, code = _meaning(scope["method"], document["type"].removeprefix(PROBLEM_TYPE), document["status"])
         start["status"] = status
         MutableHeaders(raw=start["headers"])["content-type"] = "application/json"

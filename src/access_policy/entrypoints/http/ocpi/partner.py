@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -10,47 +9,32 @@ from fastapi import Depends, Request
 from access_policy.application.context import Context
 from access_policy.application.ocpi_partners.credentials import Authenticated
 from access_policy.application.ocpi_partners.tokens import HEADER_MAX
-from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.ids import ActorId
 from access_policy.domain.ocpi_partners.errors import PartyWrong
 from access_policy.domain.ocpi_partners.partner import OcpiPartner, Party
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.ocpi.envelopes import ROUTING
 from access_policy.entrypoints.http.origins import origin_of
-from access_policy.entrypoints.http.problems import ApiProblem
-from access_policy.entrypoints.http.rate_limits import limited
+from access_policy.entrypoints.http.partner_tokens import Found, by_token, unauthorized
 
 REFUSED: Final = "Send a valid credentials token as 'Authorization: Token …', in Base64."
 
 
 async def authenticated(request: Request) -> Authenticated:
     """Raises `ApiProblem` (401, 429). The answer to a wrong token is that to a missing one."""
-    found: list[Authenticated] = []
 
-    async def verified(request: Request) -> Identity:
-        by = await _held(request)
-        found.append(by)
-        subject = ActorId(f"ocpi:{by.partner.partner_id}")
-        return Identity(tenant_id=by.partner.tenant_id, role=Role.SERVICE, subject=subject, credential=subject)
+    async def held(presented: str) -> Found[Authenticated] | None:
+        by = await container_of(request).ocpi.credentials().authenticate(presented)
+        return None if by is None else Found(by, by.partner.tenant_id, f"ocpi:{by.partner.partner_id}")
 
-    request.state.caller = await limited(request, verified)
-    return found[0]
-
-
-async def _held(request: Request) -> Authenticated:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    presented = token.strip() if scheme.lower() == "token" and len(token) <= HEADER_MAX else ""
-    by = await container_of(request).ocpi.credentials().authenticate(presented)
-    if by is None or container_of(request).deciding.view().is_erased(by.partner.tenant_id):
-        raise ApiProblem(HTTPStatus.UNAUTHORIZED, "unauthorized", REFUSED, headers={"WWW-Authenticate": "Token"})
-    return by
+    return await by_token(request, held, length_max=HEADER_MAX, refused=REFUSED)
 
 
 async def registered(request: Request, by: Annotated[Authenticated, Depends(authenticated)]) -> OcpiPartner:
     """A partner that has exchanged credentials, for the functional modules. Raises `ApiProblem` (401) for a registration token
     (OCPI, transport), and `PartyWrong` for a message to or from another party."""
     if by.token.registers:
-        raise ApiProblem(HTTPStatus.UNAUTHORIZED, "unauthorized", REFUSED, headers={"WWW-Authenticate": "Token"})
+        raise unauthorized(REFUSED)
     partner = by.partner
     own, theirs = partner.settings.own_party, partner.party
     setattr(request.state, ROUTING, _parties(to=theirs, of=own))

@@ -27,6 +27,7 @@ from access_policy.entrypoints.http.v1 import (
     mode_exceptions,
     mode_rules,
     ocpi_partners,
+    oscp_providers,
     overrides,
     pin_lockouts,
     probe,
@@ -94,4 +95,5 @@ ROUTERS = (
     api_keys.router,
     webhooks.router,
     ocpi_partners.router,
+    oscp_providers.router,
 )

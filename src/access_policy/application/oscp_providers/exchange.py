@@ -1,0 +1,117 @@
+"""What a provider says about itself: it registers, shakes hands, and sends heartbeats."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from access_policy.application.commands.report_energy_source import ReportEnergySource, ReportEnergySourceHandler
+from access_policy.application.context import Context
+from access_policy.application.oscp_providers.changing import ChangeProvider
+from access_policy.application.oscp_providers.queueing import HANDSHAKE_ACKNOWLEDGE, REGISTER, OscpQueueing
+from access_policy.application.partners.tokens import digest_of
+from access_policy.application.ports.oscp import OscpForecasts, OscpPeers
+from access_policy.domain.issued_tokens import IssuedToken
+from access_policy.domain.oscp_providers.errors import HandshakeMissing, OscpProviderInvalid, OscpVersionUnsupported
+from access_policy.domain.oscp_providers.provider import (
+    ConnectionState,
+    OscpProvider,
+    ProviderConnection,
+    RequiredBehaviour,
+)
+from access_policy.domain.site_energy.errors import EnergyNotOptedIn
+
+VERSION: Final = "2.0"
+MISSED_MAX: Final = 3  # heartbeats, after which a side counts as offline
+AHEAD_MAX: Final = timedelta(days=1)  # a heartbeat is good for no longer
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The provider of a request, and the token by which it was found."""
+
+    provider: OscpProvider
+    token: IssuedToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRegistration:
+    """`token` is this service's at the provider from now on. `versions` are pairs of a version and its base URL."""
+
+    token: str
+    versions: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class OscpExchange:
+    """All methods raise `StoreUnavailable`."""
+
+    change: ChangeProvider
+    forecasts: OscpForecasts
+    queueing: OscpQueueing
+    peers: OscpPeers
+    report: ReportEnergySourceHandler
+
+    async def authenticate(self, presented: str) -> Authenticated | None:
+        """The provider that holds the token; None for any other text, and for a provider that is switched off."""
+        found = await self.change.holder((digest_of(presented),))
+        return Authenticated(*found) if found is not None and found[0].settings.enabled else None
+
+    async def register(self, context: Context, by: Authenticated, sent: ProviderRegistration, own_url: str) -> None:
+        """A provider that used its registration token gets a token of its own by a registration in return, which is queued. The
+        registration token ends with the first use of that. Raises `OscpVersionUnsupported`, `OscpProviderInvalid` or
+        `TooBusy`."""
+        base_url = next((url.rstrip("/") for version, url in sent.versions if version == VERSION), None)
+        if base_url is None:
+            offered = ", ".join(version for version, _ in sent.versions)[:100]
+            raise OscpVersionUnsupported(f"You offer {offered or 'no version'}; this service speaks {VERSION}.")
+        if (refusal := self.peers.refusal_of(base_url)) is not None:
+            raise OscpProviderInvalid(f"{refusal}.", pointer="/version_url")
+        connection = ProviderConnection(base_url=base_url, own_url=own_url, token=sent.token)
+        now = self.change.clock.now()
+        after = by.provider.registered(connection, with_token=by.token, now=now)
+        await self.change.connect(context, after, expected=by.provider.version)
+        if after.state is ConnectionState.REGISTERING:
+            await self.queueing.add(after, REGISTER, {})
+
+    async def handshake(
+        self, context: Context, provider: OscpProvider, message_id: str, required: RequiredBehaviour
+    ) -> None:
+        """The provider is there until it has missed some heartbeats; it gets an acknowledgement with what this service
+        requires. Raises `TooBusy`."""
+        now = self.change.clock.now()
+        after = provider.shaken(required, now=now)
+        if after is not provider:
+            await self.change.put(context, after, None, expected=provider.version)
+        interval_s = provider.settings.heartbeat_interval_s
+        await self._there_until(context, after, now + timedelta(seconds=MISSED_MAX * interval_s))
+        behaviour = {
+            "required_behaviour": {"heartbeat_interval": interval_s, "measurement_configuration": ["CONTINUOUS"]}
+        }
+        await self.queueing.add(after, HANDSHAKE_ACKNOWLEDGE, behaviour, correlation_id=message_id)
+
+    async def heartbeat(self, context: Context, provider: OscpProvider, offline_at: datetime) -> None:
+        """The provider is there until `offline_at`, at most a day. One that came later than the one before said has to shake
+        hands. Raises `HandshakeMissing`."""
+        await self.check_there(provider)
+        latest = self.change.clock.now() + AHEAD_MAX
+        await self._there_until(context, provider, min(offline_at, latest))
+
+    async def check_there(self, provider: OscpProvider) -> None:
+        """Raises `HandshakeMissing`."""
+        until = await self.forecasts.there_until(provider.key)
+        if until is None or until <= self.change.clock.now():
+            why = (
+                "You have not sent a handshake yet" if until is None else f"You are offline since {until:%H:%M:%S} UTC"
+            )
+            raise HandshakeMissing(f"{why}; send a handshake first.")
+
+    async def _there_until(self, context: Context, provider: OscpProvider, at: datetime) -> None:
+        """The site knows it first: it may only be stricter."""
+        source = ReportEnergySource(depot_id=provider.depot_id, source=provider.source, offline_at=at)
+        with contextlib.suppress(EnergyNotOptedIn):  # no gate depends on it
+            await self.report(context, source)
+        await self.forecasts.put_there_until(provider.key, at)

@@ -1,0 +1,102 @@
+"""OSCP: capacity providers, their registration and forecasts, and messages to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from dependency_injector import containers, providers
+
+from access_policy.adapters.oscp.peers import HttpsOscpPeers
+from access_policy.adapters.outgoing.checked import CheckedRequests
+from access_policy.adapters.outgoing.trust import Trust
+from access_policy.adapters.records.relay_positions import SqlRelayPositions
+from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.oscp_providers.changing import ChangeProvider
+from access_policy.application.oscp_providers.desk import ForecastDesk
+from access_policy.application.oscp_providers.exchange import OscpExchange
+from access_policy.application.oscp_providers.push import OscpPush
+from access_policy.application.oscp_providers.queueing import OscpQueueing, PushTarget
+from access_policy.application.oscp_providers.registrations import OscpProviderRegistrations
+from access_policy.application.oscp_providers.watch import OscpWatch
+from access_policy.application.partners.push_loops import PushLoops
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StreamId
+from access_policy.application.ports.partners import PartnerKey
+from access_policy.application.streams import oscp_provider_stream
+from access_policy.containers.publishing import relay_name
+from access_policy.domain.ids import ChargerId, DepotId, TenantId
+from access_policy.domain.oscp_providers.provider import OscpProvider
+from access_policy.settings import Settings
+
+
+def provider_stream(key: PartnerKey) -> StreamId:
+    return oscp_provider_stream(*key)
+
+
+def providers_of(loops: PushLoops[PushTarget]) -> Callable[[], Collection[OscpProvider]]:
+    return lambda: [each.provider for each in loops.targets]
+
+
+def running_at(view: DecisionView) -> Callable[[TenantId, DepotId], Collection[ChargerId]]:
+    """The chargers of a depot at which charges run."""
+    return lambda tenant_id, depot_id: [
+        each.policy.charger_id
+        for each in view.chargers_of(tenant_id)
+        if each.policy.depot_id == depot_id and each.sessions
+    ]
+
+
+class Oscp(containers.DeclarativeContainer):
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    trust = providers.Dependency(instance_of=Trust)
+    stores = providers.DependenciesContainer()
+    records = providers.DependenciesContainer()
+    deciding = providers.DependenciesContainer()
+    commands = providers.DependenciesContainer()
+
+    requests = providers.Resource(CheckedRequests, settings.provided.webhook_networks, trust)
+    peers = providers.Singleton(HttpsOscpPeers, requests)
+    change = providers.Singleton(
+        ChangeProvider,
+        records.oscp_providers,
+        records.oscp_provider_changes,
+        clock,
+        providers.Object(provider_stream),
+    )
+    push_queue = providers.Resource(SqlWebhookQueue, stores.installation.provided.records_named.call("oscp_pushes"))
+    queueing = providers.Singleton(OscpQueueing, push_queue, clock)
+    exchange = providers.Singleton(
+        OscpExchange, change, records.oscp_forecasts, queueing, peers, commands.report_energy_source
+    )
+    desk = providers.Singleton(
+        ForecastDesk, records.oscp_forecasts, commands.receive_envelope, commands.withdraw_envelope, clock
+    )
+    registrations = providers.Singleton(OscpProviderRegistrations, change, desk, peers, deciding.view)
+
+    # --- messages to providers ----------------------------------------------------------------------------------------
+    positions = providers.Resource(
+        SqlRelayPositions, stores.installation.provided.records_named.call("relay"), "OSCP pushes"
+    )
+    push = providers.Singleton(OscpPush, change, peers)
+    push_deliveries = providers.Singleton(
+        PushLoops,
+        push.provided.connected,
+        push_queue,
+        push,
+        positions,
+        clock,
+        on_enqueued=queueing.provided.on_enqueued,
+        holder=providers.Callable(relay_name, settings.provided.instance),
+    )
+    watch = providers.Singleton(
+        OscpWatch,
+        providers.Callable(providers_of, push_deliveries),
+        desk,
+        queueing,
+        peers,
+        deciding.view.provided.site_energy,
+        providers.Callable(running_at, deciding.view),
+        clock,
+    )
