@@ -32,7 +32,10 @@ def bare(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> B
 
 @pytest.mark.parametrize(
     ("wheel", "source", "others"),
-    [("access_policy", "src", ()), ("simulated_charger", "simulator/src", ("simulated_partner",))],
+    [
+        ("access_policy", "src", ()),
+        ("simulated_charger", "simulator/src", ("simulated_partner", "simulated_provider", "simulated_wire")),
+    ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_wheel_contains_every_file_of_its_packages_and_no_other(

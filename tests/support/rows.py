@@ -111,6 +111,8 @@ def stream_of(event: Any, tenant: TenantId = ACME) -> StreamId:
         return streams.webhook_stream(tenant, event.webhook_id)
     if kind == "ocpi_partner":
         return streams.ocpi_partner_stream(tenant, event.partner_id)
+    if kind == "oscp_provider":
+        return streams.oscp_provider_stream(tenant, f"{event.depot_id}/{event.provider_id}")
     if kind == "tenant":
         return streams.tenant_stream(tenant)
     if kind == "tenant_erasure":

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import socket
 import ssl
 import sys
 from datetime import datetime, timedelta
@@ -19,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from simulated_partner.partner import SimulatedPartner
 from simulated_partner.requests import booking_request, booking_token, cancelled
+from simulated_wire.server import serving
 
 HOUR = timedelta(hours=1)
 
@@ -48,22 +46,13 @@ def _slots(place: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def main(arguments: argparse.Namespace) -> None:
     context = ssl.create_default_context(cafile=arguments.ca)
-    listening = socket.create_server((arguments.host, arguments.port))
-    url = f"https://{arguments.host}:{listening.getsockname()[1]}"
     async with httpx.AsyncClient(verify=context) as client:
-        partner = SimulatedPartner(url, client, arguments.party)
-        config = uvicorn.Config(
-            partner, lifespan="off", log_config=None, ssl_certfile=arguments.certificate, ssl_keyfile=arguments.key
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve(sockets=[listening]))
-        try:
-            await play(partner, arguments.versions_url, arguments.token, arguments.wait)
-        finally:
-            sys.stdout.write(partner.frames.text("frames of OCPI"))
-            server.should_exit = True
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
+        partner = SimulatedPartner("", client, arguments.party)
+        async with serving(partner, arguments.host, arguments.port, arguments.certificate, arguments.key):
+            try:
+                await play(partner, arguments.versions_url, arguments.token, arguments.wait)
+            finally:
+                sys.stdout.write(partner.frames.text("frames of OCPI"))
 
 
 if __name__ == "__main__":

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from simulated_partner.frames import Frame, Frames
+from simulated_wire.frames import Frame
+from simulated_wire.server import FramedServer, Request, Response
 
 VERSION = "2.3.0"
 _PUSH = re.compile(rf"/ocpi/{VERSION}/bookings/([A-Z]{{2}})/([A-Z0-9]{{3}})/([^/]+)")
 
-Receive = Callable[[], Any]
-Send = Callable[[dict[str, Any]], Any]
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -28,8 +26,8 @@ def in_base64(token: str) -> str:
     return base64.b64encode(token.encode()).decode()
 
 
-class SimulatedPartner:
-    """An ASGI application, and a client of the operator (CPO).
+class SimulatedPartner(FramedServer):
+    """A server, and a client of the operator (CPO).
 
     `url` is where the application is served, without a path. `pushed` are the bookings that the operator pushed, the latest
     by their ids. `refuses` makes its server answer pushes with this HTTP status. `plain`: send tokens as they are, as
@@ -37,20 +35,17 @@ class SimulatedPartner:
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient, party: str = "DE-HUB", *, plain: bool = False) -> None:
-        self.url = url
+        super().__init__(url, "DE-BTF")
         self.country_code, self.party_id = party.split("-")
         self.party = party
-        self.frames = Frames()
         self.pushed: dict[str, dict[str, Any]] = {}
         self.refuses: int | None = None
         self.modules = ("credentials", "Booking", "tokens")
         self.plain = plain
-        self.operator = "DE-BTF"
         self.token_for_us = ""  # authenticates this partner at the operator
         self.tokens_for_them: set[str] = set()  # authenticate the operator here
         self.endpoints: dict[str, str] = {}
         self._client = client
-        self._changed = asyncio.Event()
 
     # --- calls to the operator ------------------------------------------------------------------------------------
 
@@ -117,13 +112,6 @@ class SimulatedPartner:
         path = f"{token['country_code']}/{token['party_id']}/{token['uid']}?type={token['type']}"
         return await self.call("PUT", f"{self.endpoints['tokens']}/{path}", token, **how)
 
-    async def until(self, is_so: Callable[[], Any], seconds: float = 60) -> None:
-        """Wait for pushes until `is_so`."""
-        async with asyncio.timeout(seconds):
-            while not is_so():
-                self._changed.clear()
-                await self._changed.wait()
-
     def _headers(self, token: str) -> dict[str, str]:
         ids = {"X-Request-ID": str(uuid.uuid4()), "X-Correlation-ID": str(uuid.uuid4())}
         return {"Authorization": f"Token {token if self.plain else in_base64(token)}", **ids}
@@ -141,25 +129,15 @@ class SimulatedPartner:
 
     # --- its own server -------------------------------------------------------------------------------------------
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        status, envelope = await self._answer(scope["method"], scope["path"], headers, body)
-        content = json.dumps(envelope).encode()
-        echoed = {name: headers[name] for name in ("x-request-id", "x-correlation-id") if name in headers}
-        answered = {"content-type": "application/json", **echoed}
-        url = f"{self.url}{scope['path']}"
-        self.frames.add(Frame(self.operator, scope["method"], url, headers, body, status, answered, content))
-        raw = [(name.encode(), value.encode()) for name, value in answered.items()]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": content})
-        self._changed.set()
+    async def answer(self, request: Request) -> Response:
+        status, envelope = await self._answer(request.method, request.path, request.headers, request.body)
+        echoed = {
+            name: request.headers[name] for name in ("x-request-id", "x-correlation-id") if name in request.headers
+        }
+        headers = {"content-type": "application/json", **echoed}
+        return Response(status, headers, json.dumps(envelope).encode())
 
-    async def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if not self._is_known(headers.get("authorization", "")):
             return 401, _envelope(None, 2000, "unknown token")
         match method, path:

@@ -11,21 +11,20 @@ from access_policy.adapters.outgoing.checked import CheckedRequests
 from access_policy.adapters.outgoing.trust import Trust
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
-from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.oscp_providers.changing import ChangeProvider
 from access_policy.application.oscp_providers.desk import ForecastDesk
 from access_policy.application.oscp_providers.exchange import OscpExchange
 from access_policy.application.oscp_providers.push import OscpPush
 from access_policy.application.oscp_providers.queueing import OscpQueueing, PushTarget
 from access_policy.application.oscp_providers.registrations import OscpProviderRegistrations
-from access_policy.application.oscp_providers.watch import OscpWatch
+from access_policy.application.oscp_providers.watch import OscpWatch, Running, Sites
 from access_policy.application.partners.push_loops import PushLoops
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.partners import PartnerKey
 from access_policy.application.streams import oscp_provider_stream
 from access_policy.containers.publishing import relay_name
-from access_policy.domain.ids import ChargerId, DepotId, TenantId
 from access_policy.domain.oscp_providers.provider import OscpProvider
 from access_policy.settings import Settings
 
@@ -38,12 +37,12 @@ def providers_of(loops: PushLoops[PushTarget]) -> Callable[[], Collection[OscpPr
     return lambda: [each.provider for each in loops.targets]
 
 
-def running_at(view: DecisionView) -> Callable[[TenantId, DepotId], Collection[ChargerId]]:
-    """The chargers of a depot at which charges run."""
+def running_at(live: RecentActivity, sites: Sites) -> Running:
+    """The chargers of a depot's site at which charges run."""
     return lambda tenant_id, depot_id: [
-        each.policy.charger_id
-        for each in view.chargers_of(tenant_id)
-        if each.policy.depot_id == depot_id and each.sessions
+        charger_id
+        for charger_id in sites(tenant_id, depot_id).tree.by_charger
+        if live.sessions_at((tenant_id, charger_id))
     ]
 
 
@@ -97,6 +96,6 @@ class Oscp(containers.DeclarativeContainer):
         queueing,
         peers,
         deciding.view.provided.site_energy,
-        providers.Callable(running_at, deciding.view),
+        providers.Callable(running_at, deciding.recent_activity, deciding.view.provided.site_energy),
         clock,
     )

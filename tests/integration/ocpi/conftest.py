@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.certificates import Files, TestAuthority
 from tests.support.ocpi import OcpiWorld, ocpi_world
+from tests.support.partner_trust import PartnerTrust, partner_trust
+
+__all__ = ["partner_trust"]
 
 DEPOT = {"name": "North", "time_zone": "Europe/Berlin"}
 GIVEN: list[tuple[str, str, Any]] = [
@@ -29,18 +30,6 @@ GIVEN: list[tuple[str, str, Any]] = [
         for number in (1, 2, 3)
     ),
 ]
-
-
-@dataclass(frozen=True)
-class PartnerTrust:
-    ca: Path
-    certificate: Files
-
-
-@pytest.fixture(scope="session")
-def partner_trust(tmp_path_factory: pytest.TempPathFactory) -> PartnerTrust:
-    authority = TestAuthority(tmp_path_factory.mktemp("authority"))
-    return PartnerTrust(authority.certificate, authority.issue("partner", host="partner.example"))
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ActorId, DepotId, TenantId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entry import Entry, Outcome
-from simulated_partner.frames import Frame
 from simulated_partner.partner import SimulatedPartner
 from simulated_partner.requests import (
     booking_request,
@@ -28,6 +27,7 @@ from simulated_partner.requests import (
     with_names_of_1_0,
     written,
 )
+from simulated_wire.frames import Frame
 from tests.integration.ocpi.test_handshake import code
 from tests.support.builders import HOUR, NOON
 from tests.support.ocpi import BODY, PARTNER, OcpiWorld

@@ -15,9 +15,10 @@ import pytest
 from simulated_charger import OCPP201, ChargerSpec, Identifier, SimulatedCharger
 from simulated_partner.partner import SimulatedPartner
 from simulated_partner.requests import booking_request, booking_token, cancelled
-from tests.integration.ocpi.conftest import DEPOT, PartnerTrust
+from tests.integration.ocpi.conftest import DEPOT
 from tests.integration.webhooks.test_killed_service import client, done
 from tests.support.ocpi import BODY, served
+from tests.support.partner_trust import PartnerTrust
 from tests.support.process import free_port, serving
 
 FRAMES = Path(__file__).parents[3] / "build" / "ocpi_frames.txt"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from simulated_partner.frames import Frame
 from simulated_partner.partner import SimulatedPartner, in_base64
+from simulated_wire.frames import Frame
 from tests.support.ocpi import BODY, PARTNER, OcpiWorld
 
 

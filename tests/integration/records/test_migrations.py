@@ -24,6 +24,8 @@ from access_policy.adapters.records.login_links import SqlLoginLinks
 from access_policy.adapters.records.ocpi_bookings import SqlOcpiBookings
 from access_policy.adapters.records.ocpi_partners import SqlOcpiPartners
 from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
+from access_policy.adapters.records.oscp_forecasts import SqlOscpForecasts
+from access_policy.adapters.records.oscp_providers import SqlOscpProviders
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.unknown_identifiers import SqlUnknownIdentifiers
 from access_policy.adapters.records.vehicle_vault import SqlVehicleVault
@@ -54,6 +56,8 @@ OPENED = {
     "ocpi_partners": lambda where: SqlOcpiPartners(where, TEST_KEY),
     "ocpi_bookings": lambda where: SqlOcpiBookings(where, TEST_KEY),
     "ocpi_tokens": lambda where: SqlOcpiTokens(where, TEST_KEY),
+    "oscp_providers": lambda where: SqlOscpProviders(where, TEST_KEY),
+    "oscp_forecasts": lambda where: SqlOscpForecasts(where, TEST_KEY),
 }
 
 

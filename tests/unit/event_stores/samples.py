@@ -54,6 +54,8 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 from access_policy.domain.notices import digests, notices
 from access_policy.domain.ocpi_partners import events as ocpi_partners
 from access_policy.domain.ocpi_partners.partner import BookablePlaces, ConnectionState, PartnerSettings, Party
+from access_policy.domain.oscp_providers import events as oscp_providers
+from access_policy.domain.oscp_providers.provider import ConnectionState as ProviderState
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import (
     Assignment,
@@ -106,6 +108,10 @@ PARTNER_SETTINGS = PartnerSettings(
     bookable=(BookablePlaces(depot_id=DEPOT, charger_ids=(BAY,), group_ids=(ReservationGroupId("fast"),)),),
     terms=ReservationTerms(early_start_min=10, late_stop_min=5, no_show_after_min=20, change_until_min=60),
     enabled=False,
+)
+
+PROVIDER_TERMS = oscp_providers.ProviderTerms(
+    name="Grid operator", node_ids=(EnergyNodeId("grid"),), heartbeat_interval_s=60, enabled=True
 )
 
 ENVELOPE = Envelope(
@@ -581,6 +587,16 @@ SAMPLES: tuple[object, ...] = (
     ),
     ocpi_partners.OcpiPartnerPut(partner_id="DE-HUB", settings=PARTNER_SETTINGS, put_at=START),
     ocpi_partners.OcpiPartnerRemoved(partner_id="DE-HUB", settings=PARTNER_SETTINGS, removed_at=START),
+    oscp_providers.OscpConnectionChanged(
+        depot_id=DEPOT,
+        provider_id="grid",
+        state=ProviderState.CONNECTED,
+        peer="https://grid.example",
+        with_new_tokens=True,
+        changed_at=START,
+    ),
+    oscp_providers.OscpProviderPut(depot_id=DEPOT, provider_id="grid", settings=PROVIDER_TERMS, put_at=START),
+    oscp_providers.OscpProviderRemoved(depot_id=DEPOT, provider_id="grid", settings=PROVIDER_TERMS, removed_at=START),
     reservations.ReservationGroupPut(depot_id=DEPOT, group=GROUP),
     reservations.ReservationSettingsPut(
         depot_id=DEPOT,

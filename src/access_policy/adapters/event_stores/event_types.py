@@ -16,6 +16,7 @@ from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.notices import digests, notices
 from access_policy.domain.ocpi_partners import events as ocpi_partners
+from access_policy.domain.oscp_providers import events as oscp_providers
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.site_energy import events as energy
 from access_policy.domain.tenants import erasure, restoring, tenant
@@ -44,6 +45,9 @@ EVENT_TYPES: Final[tuple[type, ...]] = (
     ocpi_partners.OcpiConnectionChanged,
     ocpi_partners.OcpiPartnerPut,
     ocpi_partners.OcpiPartnerRemoved,
+    oscp_providers.OscpConnectionChanged,
+    oscp_providers.OscpProviderPut,
+    oscp_providers.OscpProviderRemoved,
     readings.IdentifierValuesShown,
     reservations.ReservationCancelled,
     reservations.ReservationChanged,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from access_policy.application.ports.ocpi import DriverToken, OcpiTokens, PartnerKey
+from access_policy.application.ports.ocpi import DriverToken, OcpiTokens
+from access_policy.application.ports.partners import PartnerKey
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import Identifier, IdentifierRef

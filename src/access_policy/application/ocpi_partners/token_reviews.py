@@ -21,7 +21,7 @@ from access_policy.application.errors import TooBusy
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.ports.ocpi import PartnerKey
+from access_policy.application.ports.partners import PartnerKey
 from access_policy.application.turns import in_turns
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import DepotId

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.commands.report_energy_source import ReportEnergySource, ReportEnergySourceHandler
 from access_policy.application.context import Context
+from access_policy.application.errors import TooBusy
 from access_policy.application.oscp_providers.changing import ChangeProvider
 from access_policy.application.oscp_providers.queueing import HANDSHAKE_ACKNOWLEDGE, REGISTER, OscpQueueing
 from access_policy.application.partners.tokens import digest_of
 from access_policy.application.ports.oscp import OscpForecasts, OscpPeers
 from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.oscp_providers.errors import HandshakeMissing, OscpProviderInvalid, OscpVersionUnsupported
+from access_policy.domain.oscp_providers.events import connection_changed
 from access_policy.domain.oscp_providers.provider import (
     ConnectionState,
     OscpProvider,
@@ -26,6 +28,7 @@ from access_policy.domain.site_energy.errors import EnergyNotOptedIn
 
 VERSION: Final = "2.0"
 MISSED_MAX: Final = 3  # heartbeats, after which a side counts as offline
+TRIES: Final = 5
 AHEAD_MAX: Final = timedelta(days=1)  # a heartbeat is good for no longer
 
 
@@ -71,9 +74,11 @@ class OscpExchange:
         if (refusal := self.peers.refusal_of(base_url)) is not None:
             raise OscpProviderInvalid(f"{refusal}.", pointer="/version_url")
         connection = ProviderConnection(base_url=base_url, own_url=own_url, token=sent.token)
-        now = self.change.clock.now()
-        after = by.provider.registered(connection, with_token=by.token, now=now)
-        await self.change.connect(context, after, expected=by.provider.version)
+
+        def registered(provider: OscpProvider) -> OscpProvider:
+            return provider.registered(connection, with_token=by.token, now=self.change.clock.now())
+
+        after = await self._changed(context, by.provider, registered, is_connection=True)
         if after.state is ConnectionState.REGISTERING:
             await self.queueing.add(after, REGISTER, {})
 
@@ -83,9 +88,7 @@ class OscpExchange:
         """The provider is there until it has missed some heartbeats; it gets an acknowledgement with what this service
         requires. Raises `TooBusy`."""
         now = self.change.clock.now()
-        after = provider.shaken(required, now=now)
-        if after is not provider:
-            await self.change.put(context, after, None, expected=provider.version)
+        after = await self._changed(context, provider, lambda each: each.shaken(required, now=now))
         interval_s = provider.settings.heartbeat_interval_s
         await self._there_until(context, after, now + timedelta(seconds=MISSED_MAX * interval_s))
         behaviour = {
@@ -108,6 +111,25 @@ class OscpExchange:
                 "You have not sent a handshake yet" if until is None else f"You are offline since {until:%H:%M:%S} UTC"
             )
             raise HandshakeMissing(f"{why}; send a handshake first.")
+
+    async def _changed(
+        self,
+        context: Context,
+        provider: OscpProvider,
+        change: Callable[[OscpProvider], OscpProvider],
+        *,
+        is_connection: bool = False,
+    ) -> OscpProvider:
+        """The registration in return for this one may be under way, which changes the provider too."""
+        for _ in range(TRIES):
+            after = change(provider)
+            if after is provider:
+                return after
+            event = connection_changed(after, with_new_tokens=True) if is_connection else None
+            with contextlib.suppress(TooBusy):
+                return await self.change.put(context, after, event, expected=provider.version)
+            provider = await self.change.get(provider.tenant_id, provider.depot_id, provider.provider_id)
+        raise TooBusy("the provider keeps being changed by others; send it again")
 
     async def _there_until(self, context: Context, provider: OscpProvider, at: datetime) -> None:
         """The site knows it first: it may only be stricter."""

@@ -31,6 +31,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
+SETTLED_EVERY: Final = 30  # looks of a process that delivers to no provider
 MEASURED_EVERY: Final = timedelta(minutes=1)
 CONTINUOUS: Final = "CONTINUOUS"
 
@@ -65,6 +66,7 @@ class OscpWatch:
     running: Running
     clock: Clock
     states: dict[tuple[TenantId, str], ProviderState] = field(default_factory=dict)
+    looks: int = 0
 
     async def run(self) -> None:
         try:
@@ -87,8 +89,9 @@ class OscpWatch:
         for provider in providers:
             if provider.required is not None:
                 self._beat(provider, self.states[provider.key], provider.required)
-        if providers:
+        if providers or self.looks % SETTLED_EVERY == 0:
             await self.desk.settle_all()
+        self.looks += 1
         for provider in providers:
             await self._look_at(provider, self.states[provider.key])
 

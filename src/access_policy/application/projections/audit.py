@@ -11,7 +11,12 @@ from typing import Any
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.audit_entry import Entry, gone, whole
 from access_policy.application.projections.audit_of_energy import of_energy
-from access_policy.application.projections.audit_of_records import of_api_key, of_ocpi_partner, of_webhook
+from access_policy.application.projections.audit_of_records import (
+    of_api_key,
+    of_ocpi_partner,
+    of_oscp_provider,
+    of_webhook,
+)
 from access_policy.application.projections.audit_of_reservations import of_reservation
 from access_policy.application.projections.audit_words import Words, in_words, values_of
 from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
@@ -25,6 +30,7 @@ from access_policy.domain.charger_calls.events import ChargerCallEnded, ChargerC
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment.session import EnrolmentArmed, EnrolmentCancelled
 from access_policy.domain.ocpi_partners import events as ocpi_partners
+from access_policy.domain.oscp_providers import events as oscp_providers
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.site_energy import events as energy
 from access_policy.domain.vehicle_registry import events as registry
@@ -99,6 +105,12 @@ def _entry(event: Any) -> Entry:
             ocpi_partners.OcpiPartnerPut() | ocpi_partners.OcpiConnectionChanged() | ocpi_partners.OcpiPartnerRemoved()
         ):
             return of_ocpi_partner(event)
+        case (
+            oscp_providers.OscpProviderPut()
+            | oscp_providers.OscpConnectionChanged()
+            | oscp_providers.OscpProviderRemoved()
+        ):
+            return of_oscp_provider(event)
         case ChargerCallRequested() | ChargerCallEnded():
             return Entry(subject=("charger", event.charger_id), new=_without_charger(event))
         case (
@@ -304,6 +316,9 @@ AUDIT = Projection(
         ocpi_partners.OcpiPartnerPut,
         ocpi_partners.OcpiConnectionChanged,
         ocpi_partners.OcpiPartnerRemoved,
+        oscp_providers.OscpProviderPut,
+        oscp_providers.OscpConnectionChanged,
+        oscp_providers.OscpProviderRemoved,
     ),
     fold,
 )

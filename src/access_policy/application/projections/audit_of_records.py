@@ -1,4 +1,4 @@
-"""Audit entries of API keys, webhooks and OCPI partners, whose records are not in the log but whose changes are."""
+"""Audit entries of API keys, webhooks and partners, whose records are not in the log but whose changes are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from access_policy.application.projections.audit_words import Words, in_words, v
 from access_policy.domain.api_keys.events import ApiKeyCreated, ApiKeyGrant, ApiKeyRevoked
 from access_policy.domain.ocpi_partners.events import OcpiConnectionChanged, OcpiPartnerEvent, OcpiPartnerRemoved
 from access_policy.domain.ocpi_partners.partner import PartnerSettings
+from access_policy.domain.oscp_providers.events import OscpConnectionChanged, OscpProviderEvent, OscpProviderRemoved
 from access_policy.domain.webhooks.events import (
     WebhookChanged,
     WebhookCreated,
@@ -52,6 +53,18 @@ def of_ocpi_partner(event: OcpiPartnerEvent) -> Entry:
             return gone("ocpi_partner", partner_id, "", _partner(settings))
         case _:
             return whole("ocpi_partner", event.partner_id, "", _partner(event.settings))
+
+
+def of_oscp_provider(event: OscpProviderEvent) -> Entry:
+    match event:
+        case OscpConnectionChanged(provider_id=provider_id):
+            new: Words = {"connection": event.state.value, "server": event.peer or None}
+            tokens: Words = {"tokens": f"new since {in_words(event.changed_at)}"} if event.with_new_tokens else {}
+            return whole("oscp_provider", provider_id, "connection", {"depot": event.depot_id} | new | tokens)
+        case OscpProviderRemoved(provider_id=provider_id, settings=settings):
+            return gone("oscp_provider", provider_id, "", {"depot": event.depot_id} | values_of(settings))
+        case _:
+            return whole("oscp_provider", event.provider_id, "", {"depot": event.depot_id} | values_of(event.settings))
 
 
 def _partner(settings: PartnerSettings) -> Words:

@@ -26,6 +26,7 @@ from access_policy.domain.charger_condition import events as condition
 from access_policy.domain.depots import depot
 from access_policy.domain.enrolment import session as enrolment
 from access_policy.domain.ocpi_partners import events as ocpi_partners
+from access_policy.domain.oscp_providers import events as oscp_providers
 from access_policy.domain.reservations import events as reservations
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.site_energy import events as energy
@@ -68,6 +69,9 @@ INTERNAL: Final[Mapping[type, str]] = {
     ocpi_partners.OcpiConnectionChanged: "for the audit alone",
     ocpi_partners.OcpiPartnerPut: "for the audit alone",
     ocpi_partners.OcpiPartnerRemoved: "for the audit alone",
+    oscp_providers.OscpConnectionChanged: "for the audit alone",
+    oscp_providers.OscpProviderPut: "for the audit alone",
+    oscp_providers.OscpProviderRemoved: "for the audit alone",
     profile.CapabilityProfilePut: "how chargers are controlled, not what they do",
     profile.CapabilityProfileRemoved: "how chargers are controlled, not what they do",
     reservations.ReservationGroupPut: "how the depot groups its chargers; each reservation names its group",

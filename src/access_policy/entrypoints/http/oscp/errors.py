@@ -33,6 +33,9 @@ class OscpErrors(TranslatedProblems):
 
 def _message(document: Mapping[str, Any]) -> str:
     """A header takes printable ASCII characters."""
-    errors = [f"{each.get('pointer', '')}: {each.get('detail', '')}" for each in document.get("errors", [])[:5]]
-    text = " ".join([str(document["detail"]), *errors])[:MESSAGE_MAX]
-    return "".join(each if " " <= each <= "~" else "?" for each in text)
+    detail = str(document["detail"])
+    errors = [
+        f"{each['pointer']}: {each['message']}" for each in document.get("errors", []) if each["message"] != detail
+    ]
+    text = " ".join([detail, *errors])[:MESSAGE_MAX]
+    return "".join(each if " " <= each <= "~" else "?" for each in text).strip()

@@ -18,6 +18,7 @@ SHOWN = (
     "link",
     "x-total-count",
     "x-limit",
+    "x-error-message",
 )
 HIDDEN = "Token …"
 
@@ -78,8 +79,8 @@ def _body(body: bytes) -> list[str]:
 
 
 def _without_tokens(document: Any) -> Any:
-    """A credentials object has a token beside its URL."""
+    """A credentials object has a token beside its URL, or beside the URLs of versions."""
     if isinstance(document, dict):
-        hides = "token" in document and "url" in document
+        hides = "token" in document and ("url" in document or "version_url" in document)
         return {name: "…" if hides and name == "token" else _without_tokens(value) for name, value in document.items()}
     return [_without_tokens(each) for each in document] if isinstance(document, list) else document

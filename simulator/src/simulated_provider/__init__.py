@@ -1,0 +1,1 @@
+"""A simulated capacity provider that speaks OSCP 2.0, written from the specification."""
