@@ -38,6 +38,7 @@ MAY_FAIL = {
     "registry export",
     "sessions end",
     "ocpi-partners register",
+    "oscp-providers register",
     "webhooks test",
 }  # where a charger or a reader is slow, nobody charges, or the service must be stopped
 DAYS = """BEGIN:VCALENDAR\r
@@ -209,6 +210,14 @@ COMMANDS: dict[str, Line] = {
         "ocpi-partners register DE-CLI --versions-url https://hub.invalid/ocpi/versions --partner-token t"
     ),
     "ocpi-partners remove": line("ocpi-partners remove DE-CLI"),
+    "oscp-providers put": line("oscp-providers put {s.depot} cli --name Grid"),
+    "oscp-providers list": line("oscp-providers list {s.depot}"),
+    "oscp-providers show": line("oscp-providers show {s.depot} cli"),
+    "oscp-providers invite": line("oscp-providers invite {s.depot} cli"),
+    "oscp-providers register": line(
+        "oscp-providers register {s.depot} cli --base-url https://dso.invalid/oscp --provider-token t"
+    ),
+    "oscp-providers remove": line("oscp-providers remove {s.depot} cli"),
     "webhooks presets": line("webhooks presets"),
     "webhooks create": line("webhooks create Cli --url https://hooks.invalid/ --preset denied_vehicle --disable"),
     "webhooks list": line("webhooks list"),

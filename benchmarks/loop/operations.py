@@ -559,4 +559,12 @@ OPERATIONS: dict[str, Drive] = {
         "POST", "/v1/ocpi-partners/DE-HUB/register", 409, versions_url="https://hub.invalid/ocpi/versions", token="t"
     ),
     "remove_ocpi_partner": send("DELETE", "/v1/ocpi-partners/DE-HUB"),
+    "put_oscp_provider": send("PUT", "/v1/depots/{s.depot}/oscp-providers/dso", name="Grid", groups=[]),
+    "get_oscp_provider": get("/v1/depots/{s.depot}/oscp-providers/dso"),
+    "list_oscp_providers": get("/v1/depots/{s.depot}/oscp-providers"),
+    "invite_oscp_provider": send("POST", "/v1/depots/{s.depot}/oscp-providers/dso/token"),
+    "register_with_oscp_provider": send(
+        "POST", "/v1/depots/{s.depot}/oscp-providers/dso/register", 409, base_url="https://dso.invalid/oscp", token="t"
+    ),
+    "remove_oscp_provider": send("DELETE", "/v1/depots/{s.depot}/oscp-providers/dso"),
 }

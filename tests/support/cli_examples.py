@@ -331,6 +331,12 @@ async def _ocpi_partner(yard: Yard, _: Ids) -> Ids:
     return {"https://hub.example/ocpi/versions": f"{base}/versions", "TOKEN": "token-a"}
 
 
+async def _oscp_provider(yard: Yard, _: Ids) -> Ids:
+    """The receiver of webhooks stands for the provider's server."""
+    await yard.send("PUT", "/depots/north/oscp-providers/dso", {"name": "Grid operator", "groups": []})
+    return {"https://grid.example/oscp/2.0": yard.hook.url(path="/oscp"), "TOKEN": "token-a"}
+
+
 PREPARED: Final[Mapping[str, Prepare]] = {
     "lift": _override,
     **dict.fromkeys(("reservations make", "reservation-groups list", "reservation-groups show"), _group),
@@ -391,5 +397,12 @@ PREPARED: Final[Mapping[str, Prepare]] = {
             "ocpi-partners remove",
         ),
         _ocpi_partner,
+    ),
+    **dict.fromkeys(
+        (
+            *("oscp-providers list", "oscp-providers show", "oscp-providers invite", "oscp-providers register"),
+            "oscp-providers remove",
+        ),
+        _oscp_provider,
     ),
 }

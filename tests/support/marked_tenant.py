@@ -128,6 +128,9 @@ class MarkedTenant:
         await self.done(
             "PUT", "/ocpi-partners/{partner_id}", {**named, "bookable": [{"depot_id": self.ids["depot_id"]}]}
         )
+        self.ids["provider_id"] = f"{self.known}-provider"
+        provider = {"name": self.secret, "groups": []}
+        await self.done("PUT", "/depots/{depot_id}/oscp-providers/{provider_id}", provider)
 
     async def _facts(self, store: RecorderEventStore) -> None:
         """What only chargers report."""

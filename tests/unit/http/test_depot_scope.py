@@ -51,6 +51,8 @@ BODIES: Mapping[str, Any] = {
     "put_entrance": {"name": "Gate", "charger_ids": ["bravo-bay"]},
     "put_ocpi_partner": {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": "bravo"}]},
     "register_with_ocpi_partner": {"versions_url": "https://hub.invalid/", "token": "t"},
+    "put_oscp_provider": {"name": "Grid", "groups": []},
+    "register_with_oscp_provider": {"base_url": "https://grid.invalid/", "token": "t"},
     "create_api_key": {"name": "Display", "role": "viewer", "depot_ids": ["bravo"]},
     "decide_access": {"charger_id": "bravo-bay", "identifier": {"kind": "rfid", "value": "04FFFFFFFFFFFF"}},
     "ask_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "changes": {"baseline_mode": "freevend"}},

@@ -236,6 +236,12 @@ CALLS: dict[str, Call] = {
     "invite_ocpi_partner": Call(),
     "register_with_ocpi_partner": Call(body={"versions_url": "https://hub.invalid/ocpi", "token": "t"}),
     "remove_ocpi_partner": Call(),
+    "list_oscp_providers": Call(),
+    "get_oscp_provider": Call(),
+    "put_oscp_provider": Call(body={"name": "Grid", "groups": []}),
+    "invite_oscp_provider": Call(),
+    "register_with_oscp_provider": Call(body={"base_url": "https://grid.invalid/oscp", "token": "t"}),
+    "remove_oscp_provider": Call(),
 }
 CREATES = frozenset({"put_calendar", "put_entrance", "put_depot", "put_agreement", "put_profile"})
 """They make something of the caller's own under the other tenant's id, so they come last."""

@@ -72,6 +72,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("api-keys", "api_keys", "Keys for machines that call the API"),
         Entry("webhooks", "webhooks", "URLs to which events are delivered, signed"),
         Entry("ocpi-partners", "ocpi_partners", "Partners that may book chargers by OCPI"),
+        Entry("oscp-providers", "oscp_providers", "Providers that limit the energy of a depot by OSCP"),
         Entry("tenants", "tenants", "The tenants of the installation"),
     ),
     "On the machine of the service": (

@@ -179,6 +179,16 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "ocpi-partners register DE-HUB --versions-url https://hub.example/ocpi/versions --partner-token TOKEN",
     ),
     "ocpi-partners remove": ("ocpi-partners remove DE-HUB",),
+    "oscp-providers put": (
+        "oscp-providers put north dso --name 'Grid operator' --group EAN-541=grid,230,3 --heartbeat 60",
+    ),
+    "oscp-providers list": ("oscp-providers list north",),
+    "oscp-providers show": ("oscp-providers show north dso",),
+    "oscp-providers invite": ("oscp-providers invite north dso",),
+    "oscp-providers register": (
+        "oscp-providers register north dso --base-url https://grid.example/oscp/2.0 --provider-token TOKEN",
+    ),
+    "oscp-providers remove": ("oscp-providers remove north dso",),
     "tenants create": ("tenants create acme --name Acme",),
     "tenants amend": ("tenants amend acme --data-region eu-central-1",),
     "tenants list": ("tenants list",),
