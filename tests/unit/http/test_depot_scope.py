@@ -72,6 +72,7 @@ PATH_NAMES = {
     "reservation_id": "bravo-evening",
     "group_id": "bravo-fast",
     "entrance_id": "bravo-gate",
+    "provider_id": "bravo-dso",
     "partner_id": "DE-HUB",
 }
 OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
@@ -125,6 +126,7 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             f"/v1/depots/{depot}/entrances/{depot}-gate",
             {"name": f"{depot}-secret", "charger_ids": [bay]},
         ),
+        ("PUT", f"/v1/depots/{depot}/oscp-providers/{depot}-dso", {"name": f"{depot}-secret", "groups": []}),
         ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),
         (
             "POST",

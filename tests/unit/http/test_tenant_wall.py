@@ -238,12 +238,12 @@ CALLS: dict[str, Call] = {
     "remove_ocpi_partner": Call(),
     "list_oscp_providers": Call(),
     "get_oscp_provider": Call(),
-    "put_oscp_provider": Call(body={"name": "Grid", "groups": []}),
+    "put_oscp_provider": Call(body={"name": "Grid", "groups": []}, status=MADE | NOT_THERE),
     "invite_oscp_provider": Call(),
     "register_with_oscp_provider": Call(body={"base_url": "https://grid.invalid/oscp", "token": "t"}),
     "remove_oscp_provider": Call(),
 }
-CREATES = frozenset({"put_calendar", "put_entrance", "put_depot", "put_agreement", "put_profile"})
+CREATES = frozenset({"put_calendar", "put_entrance", "put_oscp_provider", "put_depot", "put_agreement", "put_profile"})
 """They make something of the caller's own under the other tenant's id, so they come last."""
 REPEATED = re.compile(r"zqknown-[a-z]+")
 
