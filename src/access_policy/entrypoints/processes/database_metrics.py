@@ -33,7 +33,13 @@ class DatabaseMetrics:
         self._container = container
 
     async def all(self) -> list[Metric]:
-        return [*await self._behind(), *await self._put_aside(), *await self._of_webhooks(), *await self._of_ocpi(), *await self._of_oscp()]
+        return [
+            *await self._behind(),
+            *await self._put_aside(),
+            *await self._of_webhooks(),
+            *await self._of_ocpi(),
+            *await self._of_oscp(),
+        ]
 
     async def lags(self, readers: Readers) -> list[Metric]:
         """How far behind the end of the log each reader is."""

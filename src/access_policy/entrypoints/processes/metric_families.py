@@ -20,8 +20,8 @@ def gauge(name: str, says: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", says, value=value)
 
 
-def labelled(name: str, says: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", says, labels=list(labels))
+def labelled(name: str, says: str, label: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", says, labels=[label])
 
 
 def histogram(name: str, says: str, values: Histogram) -> Metric:
