@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from access_policy.domain.access.decision import PERMISSION_HORIZON
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy, evolve
-from access_policy.domain.ids import ReservationId, TenantId
+from access_policy.domain.ids import ChargerKey, ReservationId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow, ReservedWindow, Segment, Timeline, timeline
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.here import PromisesHere
@@ -23,20 +23,23 @@ BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
 AHEAD: Final = timedelta(hours=50)  # and how far ahead
 KEPT_FOR: Final = timedelta(hours=1)  # promises, before they are found anew
 AHEAD_MIN: Final = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
+LOOK_NOW: Final = datetime.min.replace(tzinfo=UTC)  # the windows have not been found yet
+
+Narrower = Callable[[ChargerKey, datetime], None]
 
 
 @dataclass(slots=True)
 class ChargerView:
     """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
-    last other time requested. `plan_seen_at` is the time of the latest change of its plan. `narrowed_until`: the instant from
-    which on the windows in which energy narrows it are to be found anew; None where there is no gate."""
+    last other time requested. `plan_seen_at` is the time of the latest change of its plan. `narrower` finds
+    the windows in which energy narrows it, anew from `narrowed_until` on; None there: when a gate comes."""
 
     tenant_id: TenantId
     policy: ChargerAccessPolicy
     zone: ZoneInfo
     plan_seen_at: datetime
-    narrowed_until: datetime | None = None
-    _narrow_again: Callable[[datetime], None] | None = None
+    narrower: Narrower | None = None
+    narrowed_until: datetime | None = LOOK_NOW
     _present: Timeline | None = None
     _other: Timeline | None = None
     _promises: PromisesHere | None = None
@@ -47,8 +50,8 @@ class ChargerView:
 
     def timeline_now(self, now: datetime) -> Timeline:
         """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
-        if self.narrowed_until is not None and self.narrowed_until <= now and self._narrow_again is not None:
-            self._narrow_again(now)
+        if self.narrowed_until is not None and self.narrowed_until <= now and self.narrower is not None:
+            self.narrower((self.tenant_id, self.policy.charger_id), now)
         if self._present is None or not self._serves(self._present, now):
             self._present = self._compiled(now)
         return self._present
@@ -84,6 +87,7 @@ class ChargerView:
         changed_before = self.policy.changed_at
         self.policy = evolve(self.policy, event)
         if self.policy.changed_at != changed_before:
+            self.narrowed_until = LOOK_NOW  # it may have moved to another depot
             self._present = self._other = None
             self.zone = ZoneInfo(self.policy.settings.time_zone)
             self.plan_seen_at = recorded_at
@@ -101,11 +105,10 @@ class ChargerView:
         now: datetime,
         *,
         again_at: datetime | None = None,
-        again: Callable[[datetime], None] | None = None,
     ) -> None:
-        """The windows in which energy narrows the plan, from `now` on. Those of the last hour stay as they were. `again` finds
-        them anew from `again_at` on."""
-        self.narrowed_until, self._narrow_again = again_at, again
+        """The windows in which energy narrows the plan, from `now` on, to be found anew from `again_at` on. Those of the last
+        hour stay as they were."""
+        self.narrowed_until = again_at
         narrowed = (*_elapsed(self.policy.narrowed, windows, now), *windows)
         if narrowed != self.policy.narrowed:
             self.policy = replace(self.policy, narrowed=narrowed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView, Narrower
 from access_policy.application.ports.view_snapshots import (
     BookState,
     ChargerState,
@@ -53,6 +53,7 @@ class TenantView:
     conditions: dict[ChargerId, ChargerCondition] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)
     books: dict[DepotId, ReservationBook] = field(default_factory=dict)
+    narrower: Narrower | None = None
     sites: dict[DepotId, SiteEnergy] = field(default_factory=dict)
     out_of_service: set[ChargerId] = field(default_factory=set)
 
@@ -142,7 +143,7 @@ class TenantView:
         )
 
     @classmethod
-    def of(cls, state: TenantState) -> TenantView:
+    def of(cls, state: TenantState, narrower: Narrower | None = None) -> TenantView:
         """The tenant as it was when `state` was taken."""
         tenant = cls(
             state.tenant_id,
@@ -152,6 +153,7 @@ class TenantView:
             profiles=dict(state.profiles),
             books={book.depot_id: book.book() for book in state.books},
             sites={site.depot_id: site.site() for site in state.sites},
+            narrower=narrower,
         )
         for each in state.chargers:
             policy = each.policy.sharing_calendars()
@@ -161,7 +163,8 @@ class TenantView:
         return tenant
 
     def _charger(self, policy: ChargerAccessPolicy, plan_seen_at: datetime) -> ChargerView:
-        return ChargerView(self.tenant_id, policy, ZoneInfo(policy.settings.time_zone), plan_seen_at)
+        zone = ZoneInfo(policy.settings.time_zone)
+        return ChargerView(self.tenant_id, policy, zone, plan_seen_at, narrower=self.narrower)
 
 
 def _without_energy(policy: ChargerAccessPolicy) -> ChargerAccessPolicy:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.decision_view.charger_view import ChargerView, Narrower
 from access_policy.application.decision_view.tenant_view import NOTHING_KNOWN, TenantView
 from access_policy.application.decision_view.whole_commands import whole_commands
 from access_policy.application.ports.event_store import Recorded
@@ -76,6 +76,7 @@ class DecisionView:
         self._tenants: dict[TenantId, TenantView] = {}
         self._owners: dict[ChargePointId, ChargerKey] = {}
         self._erased: set[TenantId] = set()
+        self._narrower: Narrower | None = None
         self._on_policy_change: list[ChargerListener] = []
         self._on_book_change: list[BookListener] = []
         self._before_site_change: list[SiteListener] = []
@@ -239,6 +240,14 @@ class DecisionView:
         energy gate."""
         self._on_policy_change.append(listener)
 
+    def narrow_by(self, narrower: Narrower) -> None:
+        """Let `narrower` find the windows in which energy narrows a charger, when it is looked at next."""
+        self._narrower = narrower
+        for tenant in self._tenants.values():
+            tenant.narrower = narrower
+            for charger in tenant.chargers.values():
+                charger.narrower = narrower
+
     def plan_changed(self, key: ChargerKey) -> None:
         """Tell the listeners that the charger's plan may have changed by something that the view does not fold."""
         self._tell(key)
@@ -269,7 +278,7 @@ class DecisionView:
         self.position, self._anchor = state.position, state.anchor
         self._owners = {charge_point_id: (tenant, charger) for charge_point_id, tenant, charger in state.owners}
         self._erased = set(state.erased)
-        self._tenants = {each.tenant_id: TenantView.of(each) for each in state.tenants}
+        self._tenants = {each.tenant_id: TenantView.of(each, self._narrower) for each in state.tenants}
 
     # --- following ------------------------------------------------------------------------------------------------
 
@@ -347,7 +356,7 @@ class DecisionView:
     def _tenant(self, tenant_id: TenantId) -> TenantView:
         view = self._tenants.get(tenant_id)
         if view is None:
-            view = self._tenants[tenant_id] = TenantView(tenant_id)
+            view = self._tenants[tenant_id] = TenantView(tenant_id, narrower=self._narrower)
         return view
 
 

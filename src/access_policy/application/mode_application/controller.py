@@ -132,8 +132,9 @@ class ModeController:
             self.trigger(key, "transition")
         for key in self._gates.ring(now):
             charger = self.view.charger(*key)
+            narrowed_before = charger.policy.narrowed
             charger.timeline_now(now)
-            if _plan_of(charger) != self._plans.get(key):
+            if charger.policy.narrowed != narrowed_before:
                 self.trigger(key, "energy")
             self._watch_gate(key, charger)
 
@@ -206,7 +207,7 @@ class ModeController:
         self._watch_gate(key, charger)
 
     def _watch_gate(self, key: ChargerKey, charger: ChargerView) -> None:
-        if charger.narrowed_until is None or charger.policy.retired_at is not None:
+        if charger.narrowed_until is None or charger.narrower is None or charger.policy.retired_at is not None:
             self._gates.drop(key)
         else:
             self._gates.set(key, charger.narrowed_until)
